@@ -1,0 +1,80 @@
+//! All errors of one item, together, and the nearest name to a misspelt one.
+
+use proc_macro2::TokenStream;
+use quote::ToTokens;
+
+/// The errors of one item so far. They are reported together, and the item is emitted beside them,
+/// so that one mistake does not make its callers fail as well.
+#[derive(Default)]
+pub(crate) struct Errors(Vec<syn::Error>);
+
+impl Errors {
+    /// Notes an error on these tokens: "the problem; what to write".
+    pub(crate) fn on(&mut self, tokens: impl ToTokens, message: impl AsRef<str>) {
+        self.push(syn::Error::new_spanned(tokens, message.as_ref()));
+    }
+
+    /// Notes an error at this place.
+    pub(crate) fn at(&mut self, span: proc_macro2::Span, message: impl AsRef<str>) {
+        self.push(syn::Error::new(span, message.as_ref()));
+    }
+
+    pub(crate) fn push(&mut self, error: syn::Error) {
+        self.0.push(error);
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl ToTokens for Errors {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        tokens.extend(self.0.iter().map(syn::Error::to_compile_error));
+    }
+}
+
+/// ` (did you mean …?)`, or nothing when no candidate is near.
+pub(crate) fn did_you_mean<'a>(
+    name: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> String {
+    nearest(name, candidates)
+        .map(|candidate| format!(" (did you mean `{candidate}`?)"))
+        .unwrap_or_default()
+}
+
+/// The candidate that was probably meant.
+pub(crate) fn nearest<'a>(
+    name: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
+    // Case and underscores are what people get wrong most, so they do not count.
+    let plain = |name: &str| name.to_ascii_lowercase().replace('_', "");
+    let name = plain(name);
+    candidates
+        .into_iter()
+        .map(|candidate| {
+            (
+                strsim::damerau_levenshtein(&name, &plain(candidate)),
+                candidate,
+            )
+        })
+        .filter(|(distance, candidate)| *distance <= 1 + candidate.len() / 4)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_name_is_the_one_that_was_meant() {
+        let names = ["pool_size", "pool_timeout", "echo", "isolation"];
+        assert_eq!(nearest("poolsize", names), Some("pool_size"));
+        assert_eq!(nearest("Isolaton", names), Some("isolation"));
+        assert_eq!(nearest("ecko", names), Some("echo"));
+        assert_eq!(nearest("colour", names), None);
+    }
+}

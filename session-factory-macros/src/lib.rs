@@ -1,0 +1,22 @@
+//! The macros of [session-factory](https://docs.rs/session-factory), which re-exports and documents
+//! them. Depend on that crate, not on this one: the expansions name paths in it.
+
+#![forbid(unsafe_code)]
+
+mod diagnostics;
+mod session_factory;
+mod with_session;
+
+use proc_macro::TokenStream;
+
+/// Documented where it is re-exported: `session_factory::with_session`.
+#[proc_macro_attribute]
+pub fn with_session(args: TokenStream, item: TokenStream) -> TokenStream {
+    with_session::expand(args.into(), item.into()).into()
+}
+
+/// Documented where it is re-exported: `session_factory::session_factory`.
+#[proc_macro]
+pub fn session_factory(input: TokenStream) -> TokenStream {
+    session_factory::expand(input.into()).into()
+}

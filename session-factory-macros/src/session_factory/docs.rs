@@ -1,0 +1,92 @@
+//! The documentation of what is generated.
+
+use quote::ToTokens;
+use syn::{Attribute, Expr, ExprLit, Lit, Meta};
+
+use super::model::{Field, Model, Source};
+
+/// The text of documentation comments, without the blank that follows `///`.
+pub(super) fn text_of(attrs: &[&Attribute]) -> String {
+    let lines: Vec<String> = attrs
+        .iter()
+        .filter_map(|attr| match &attr.meta {
+            Meta::NameValue(pair) => match &pair.value {
+                Expr::Lit(ExprLit {
+                    lit: Lit::Str(text),
+                    ..
+                }) => Some(text.value()),
+                value => Some(value.to_token_stream().to_string()),
+            },
+            _ => None,
+        })
+        .collect();
+    lines
+        .join("\n")
+        .lines()
+        .map(str::trim)
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+/// The documentation of the factory, below what the user wrote: its keys as a table.
+pub(super) fn of_factory(model: &Model<'_>) -> String {
+    let mut text = String::new();
+    if !model
+        .factory
+        .attrs
+        .iter()
+        .any(|attr| attr.path().is_ident("doc"))
+    {
+        text.push_str("A session factory.\n");
+    }
+    text.push_str("\n# Configuration\n| variable | type | default |\n| --- | --- | --- |\n");
+    for field in &model.fields {
+        if let Source::Key {
+            key,
+            ty,
+            default,
+            required,
+            ..
+        } = &field.source
+        {
+            let ty = ty.replace('|', "\\|");
+            let default = default_words(default.as_deref(), *required);
+            text.push_str(&format!("| `{key}` | {ty} | {default} |\n"));
+        }
+    }
+    text
+}
+
+/// The documentation of a field of the configuration.
+pub(super) fn of_field(field: &Field<'_>) -> String {
+    let source = match &field.source {
+        Source::Constant(value) => format!("Always `{value}`."),
+        Source::Key {
+            key,
+            default,
+            required,
+            ..
+        } => {
+            format!("`{key}`, {}.", default_words(default.as_deref(), *required))
+        }
+    };
+    let doc = if field.user_docs.is_empty() && field.standard {
+        field.doc.as_str()
+    } else {
+        ""
+    };
+    if doc.is_empty() && field.user_docs.is_empty() {
+        source
+    } else {
+        format!("{doc}\n\n{source}")
+    }
+}
+
+fn default_words(default: Option<&str>, required: bool) -> String {
+    match default {
+        Some("") => "empty by default".to_owned(),
+        Some(default) => format!("`{default}`"),
+        None if required => "required".to_owned(),
+        None => "optional".to_owned(),
+    }
+}

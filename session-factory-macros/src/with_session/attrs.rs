@@ -1,0 +1,105 @@
+//! Which of the two functions gets which of the attributes.
+//!
+//! | attribute | `f` | `f_in` |
+//! | --- | --- | --- |
+//! | `doc`, `cfg`, lints, `must_use`, `deprecated`, `inline`, `cold` | yes | yes |
+//! | those that run or register the function: `tokio::test`, `tokio::main`, `get`, `debug_handler`, … | yes | no |
+//! | all others, such as `tracing::instrument`, which may name the session | no | yes |
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote};
+use syn::{Attribute, Meta};
+
+/// Those that run the function: they make it synchronous and take no session.
+pub(super) fn is_harness(attr: &Attribute) -> bool {
+    matches!(
+        last_name(attr).as_str(),
+        "test" | "main" | "rstest" | "test_case" | "bench"
+    )
+}
+
+/// Those that register the function somewhere under its own name, or check that it may be.
+fn is_registration(attr: &Attribute) -> bool {
+    is_harness(attr)
+        || matches!(
+            last_name(attr).as_str(),
+            "debug_handler"
+                | "debug_middleware"
+                | "handler"
+                | "endpoint"
+                | "command"
+                | "get"
+                | "post"
+                | "put"
+                | "patch"
+                | "delete"
+                | "head"
+                | "options"
+                | "route"
+                | "no_mangle"
+                | "export_name"
+        )
+}
+
+fn is_for_both(attr: &Attribute) -> bool {
+    const NAMES: [&str; 12] = [
+        "doc",
+        "cfg",
+        "cfg_attr",
+        "allow",
+        "warn",
+        "deny",
+        "forbid",
+        "expect",
+        "must_use",
+        "deprecated",
+        "inline",
+        "cold",
+    ];
+    let path = attr.path();
+    NAMES.iter().any(|name| path.is_ident(name))
+}
+
+/// The attributes of `f`, without the documentation.
+pub(super) fn of_opening(attrs: &[Attribute]) -> TokenStream {
+    attrs
+        .iter()
+        .filter(|attr| !is_doc(attr) && (is_for_both(attr) || is_registration(attr)))
+        .map(|attr| match &attr.meta {
+            // The expected lint fires in `f_in`; in `f` the expectation would never be fulfilled.
+            Meta::List(list) if attr.path().is_ident("expect") => {
+                let lints = &list.tokens;
+                quote!(#[allow(#lints)])
+            }
+            _ => attr.to_token_stream(),
+        })
+        .collect()
+}
+
+/// The attributes of `f_in`, without the documentation.
+pub(super) fn of_joining(attrs: &[Attribute]) -> TokenStream {
+    attrs
+        .iter()
+        .filter(|attr| !is_doc(attr) && !is_registration(attr))
+        .map(ToTokens::to_token_stream)
+        .collect()
+}
+
+pub(super) fn is_doc(attr: &Attribute) -> bool {
+    attr.path().is_ident("doc")
+}
+
+/// The attributes of a parameter that go along with it to `f`.
+pub(super) fn of_parameter(attrs: &[Attribute]) -> impl Iterator<Item = &Attribute> {
+    attrs
+        .iter()
+        .filter(|attr| attr.path().is_ident("cfg") || attr.path().is_ident("cfg_attr"))
+}
+
+fn last_name(attr: &Attribute) -> String {
+    attr.path()
+        .segments
+        .last()
+        .map(|segment| segment.ident.to_string())
+        .unwrap_or_default()
+}

@@ -1,0 +1,82 @@
+//! The documentation of the two functions: the user's own, and a line about the other one.
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote};
+use syn::{Attribute, Expr, ExprLit, Lit, Meta};
+
+use super::attrs::is_doc;
+use super::model::Model;
+use super::place::Place;
+
+/// The documentation of `f`.
+pub(super) fn of_opening(model: &Model<'_>) -> TokenStream {
+    let mut note =
+        "Opens a session of its own: commits on `Ok`, rolls back on everything else.".to_owned();
+    if let Some(joined) = &model.joined {
+        let link = link(model.place, &joined.to_string());
+        note.push_str(&format!(
+            " Where there is a session already, call {link} with it."
+        ));
+    }
+    let errors = "Those of the function itself, and the session's own: it may fail to open or to \
+                  commit (see `SessionError`).";
+    documentation(&model.function.attrs, &note, errors)
+}
+
+/// The documentation of `f_in`.
+pub(super) fn of_joining(model: &Model<'_>) -> TokenStream {
+    let link = link(model.place, &model.function.sig.ident.to_string());
+    let note = format!(
+        "Runs in the session of the caller, who ends it. To open one for this call alone, call {link}."
+    );
+    documentation(
+        &model.function.attrs,
+        &note,
+        "Those of the function itself.",
+    )
+}
+
+fn link(place: Place, name: &str) -> String {
+    match place {
+        Place::Free => format!("[`{name}`]"),
+        Place::Associated => format!("[`{name}`](Self::{name})"),
+        Place::TraitImpl => format!("`{name}`"),
+    }
+}
+
+/// The note goes below the first paragraph, so that it does not end up in somebody's `# Examples`.
+fn documentation(attrs: &[Attribute], note: &str, errors: &str) -> TokenStream {
+    let docs: Vec<_> = attrs.iter().filter(|attr| is_doc(attr)).collect();
+    let text: Vec<_> = docs.iter().map(|attr| text(attr)).collect();
+    let first_paragraph = text
+        .iter()
+        .position(|line| line.as_deref().is_some_and(|line| line.trim().is_empty()))
+        .unwrap_or(docs.len());
+    let has_errors = text.iter().flatten().any(|text| text.contains("# Errors"));
+    let blank = (first_paragraph > 0).then(|| quote!(#[doc = ""]));
+    let errors = (!has_errors).then(|| quote!(#[doc = ""] #[doc = " # Errors"] #[doc = #errors]));
+    let (before, after) = docs.split_at(first_paragraph);
+    let before = before.iter().map(ToTokens::to_token_stream);
+    let after = after.iter().map(ToTokens::to_token_stream);
+    quote! {
+        #(#before)*
+        #blank
+        #[doc = #note]
+        #(#after)*
+        #errors
+    }
+}
+
+/// The text of a documentation comment; `None` for `#[doc(hidden)]` and the like.
+fn text(attr: &Attribute) -> Option<String> {
+    match &attr.meta {
+        Meta::NameValue(pair) => match &pair.value {
+            Expr::Lit(ExprLit {
+                lit: Lit::Str(text),
+                ..
+            }) => Some(text.value()),
+            _ => None,
+        },
+        Meta::Path(_) | Meta::List(_) => None,
+    }
+}

@@ -1,0 +1,117 @@
+//! The annotated function. Its body stays what it is: tokens. Unfinished code while somebody types
+//! must not make the function, and with it all its callers, disappear.
+
+use proc_macro2::{TokenStream, TokenTree};
+use quote::{ToTokens, quote};
+use syn::parse::{Parse, ParseStream, Parser};
+use syn::{Attribute, Signature, Token, Visibility, token};
+
+/// A function as it was written.
+#[derive(Clone)]
+pub(super) struct Function {
+    pub(super) attrs: Vec<Attribute>,
+    pub(super) vis: Visibility,
+    pub(super) sig: Signature,
+    /// The body with its braces, or the semicolon of a method that a trait requires.
+    pub(super) body: Body,
+}
+
+/// The body of a function.
+#[derive(Clone)]
+pub(super) enum Body {
+    Block(TokenTree),
+    Required(Token![;]),
+}
+
+impl Function {
+    /// The function, or what to annotate instead.
+    pub(super) fn parse(item: TokenStream) -> syn::Result<Self> {
+        Self::parse_item.parse2(item)
+    }
+
+    fn parse_item(input: ParseStream<'_>) -> syn::Result<Self> {
+        let attrs = input.call(Attribute::parse_outer)?;
+        let vis = input.parse()?;
+        reject_other_items(input)?;
+        let sig = input.parse()?;
+        let body = if input.peek(Token![;]) {
+            Body::Required(input.parse()?)
+        } else if input.peek(token::Brace) {
+            Body::Block(input.parse()?)
+        } else {
+            return Err(input.error("expected the body of the function; write `{ … }`"));
+        };
+        if !input.is_empty() {
+            return Err(input.error("unexpected tokens after the function"));
+        }
+        Ok(Self {
+            attrs,
+            vis,
+            sig,
+            body,
+        })
+    }
+
+    /// The function's statements.
+    pub(super) fn statements(&self) -> TokenStream {
+        match &self.body {
+            Body::Block(TokenTree::Group(block)) => block.stream(),
+            Body::Block(_) | Body::Required(_) => TokenStream::new(),
+        }
+    }
+}
+
+impl ToTokens for Body {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        match self {
+            Body::Block(block) => block.to_tokens(tokens),
+            Body::Required(semi) => semi.to_tokens(tokens),
+        }
+    }
+}
+
+impl ToTokens for Function {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        let Self {
+            attrs,
+            vis,
+            sig,
+            body,
+        } = self;
+        tokens.extend(quote!(#(#attrs)* #vis #sig #body));
+    }
+}
+
+/// An attribute may stand anywhere; say where this one belongs.
+fn reject_other_items(input: ParseStream<'_>) -> syn::Result<()> {
+    let ahead = input.lookahead1();
+    let what =
+        if ahead.peek(Token![struct]) || ahead.peek(Token![enum]) || ahead.peek(Token![union]) {
+            "a type"
+        } else if ahead.peek(Token![impl]) {
+            "an `impl` block"
+        } else if ahead.peek(Token![trait]) {
+            "a trait"
+        } else if ahead.peek(Token![mod]) {
+            "a module"
+        } else if ahead.peek(Token![static])
+            || ahead.peek(Token![type])
+            || ahead.peek(Token![use])
+            || ahead.peek(Token![let])
+            || (ahead.peek(Token![const]) && !begins_function(input))
+            || input.peek2(Token![!])
+        {
+            "something else"
+        } else {
+            return Ok(());
+        };
+    let message = format!(
+        "`#[with_session]` annotates an `async fn`, and this is {what}; \
+         write it above each function that needs a session"
+    );
+    Err(input.error(message))
+}
+
+fn begins_function(input: ParseStream<'_>) -> bool {
+    input.fork().call(Signature::parse).is_ok()
+}

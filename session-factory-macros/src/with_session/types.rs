@@ -1,0 +1,183 @@
+//! What can be seen of a type by looking at its tokens.
+
+use proc_macro2::{TokenStream, TokenTree};
+use quote::ToTokens;
+use syn::visit::{self, Visit};
+use syn::visit_mut::{self, VisitMut};
+use syn::{Lifetime, Type, TypeReference};
+
+/// The type without the parentheses, and without the invisible groups that `macro_rules!` leaves.
+pub(super) fn plain(ty: &Type) -> &Type {
+    match ty {
+        Type::Group(group) => plain(&group.elem),
+        Type::Paren(paren) => plain(&paren.elem),
+        ty => ty,
+    }
+}
+
+/// The last name of a path: `Session` of `session_factory::Session<AppDb>`.
+pub(super) fn last_name(ty: &Type) -> Option<String> {
+    match plain(ty) {
+        Type::Path(path) => path
+            .path
+            .segments
+            .last()
+            .map(|segment| segment.ident.to_string()),
+        _ => None,
+    }
+}
+
+/// `Session<…>`, whatever path leads to it.
+pub(super) fn is_session(ty: &Type) -> bool {
+    last_name(ty).is_some_and(|name| name == "Session")
+}
+
+/// A connection of diesel-async or diesel, by its name.
+pub(super) fn is_connection(ty: &Type) -> bool {
+    const NAMES: [&str; 7] = [
+        "AsyncPgConnection",
+        "AsyncMysqlConnection",
+        "AsyncSqliteConnection",
+        "SyncConnectionWrapper",
+        "PgConnection",
+        "MysqlConnection",
+        "SqliteConnection",
+    ];
+    last_name(ty).is_some_and(|name| NAMES.contains(&name.as_str()))
+}
+
+/// The type behind the references, if any.
+pub(super) fn behind_references(ty: &Type) -> &Type {
+    match plain(ty) {
+        Type::Reference(reference) => behind_references(&reference.elem),
+        ty => ty,
+    }
+}
+
+/// A type that can never be a `Result`, under any alias.
+pub(super) fn is_surely_no_result(ty: &Type) -> bool {
+    const NAMES: [&str; 29] = [
+        "bool", "char", "str", "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32",
+        "i64", "i128", "isize", "f32", "f64", "String", "Option", "Vec", "Box", "Rc", "Arc",
+        "HashMap", "HashSet", "BTreeMap", "BTreeSet", "Cow", "Duration",
+    ];
+    match plain(ty) {
+        Type::Path(path) => path
+            .path
+            .get_ident()
+            .or_else(|| path.path.segments.last().map(|segment| &segment.ident))
+            .is_some_and(|name| NAMES.contains(&name.to_string().as_str())),
+        Type::Array(_)
+        | Type::ImplTrait(_)
+        | Type::Never(_)
+        | Type::Ptr(_)
+        | Type::Reference(_)
+        | Type::Slice(_)
+        | Type::TraitObject(_)
+        | Type::Tuple(_) => true,
+        _ => false,
+    }
+}
+
+/// Whether this name is anywhere in the tokens.
+pub(super) fn mentions(tokens: TokenStream, name: &str) -> bool {
+    tokens.into_iter().any(|token| match token {
+        TokenTree::Ident(ident) => ident == name,
+        TokenTree::Group(group) => mentions(group.stream(), name),
+        TokenTree::Punct(_) | TokenTree::Literal(_) => false,
+    })
+}
+
+/// The places in a type where lifetimes are, or are left out.
+#[derive(Default)]
+pub(super) struct Lifetimes {
+    /// Tokens of each place without a name: `&` or `'_`.
+    pub(super) elided: Vec<TokenStream>,
+    /// Each name.
+    pub(super) named: Vec<Lifetime>,
+}
+
+impl Lifetimes {
+    pub(super) fn of(ty: &Type) -> Self {
+        let mut found = Self::default();
+        found.visit_type(ty);
+        found
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.elided.is_empty() && self.named.is_empty()
+    }
+}
+
+impl<'ast> Visit<'ast> for Lifetimes {
+    fn visit_type_reference(&mut self, reference: &'ast TypeReference) {
+        if reference.lifetime.is_none() {
+            self.elided.push(reference.and_token.to_token_stream());
+        }
+        visit::visit_type_reference(self, reference);
+    }
+
+    fn visit_lifetime(&mut self, lifetime: &'ast Lifetime) {
+        if lifetime.ident == "_" {
+            self.elided.push(lifetime.to_token_stream());
+        } else {
+            self.named.push(lifetime.clone());
+        }
+    }
+
+    // `fn(&str)` and `dyn Fn(&str)` have lifetimes of their own.
+    fn visit_type_fn_ptr(&mut self, _: &'ast syn::TypeFnPtr) {}
+    fn visit_parenthesized_generic_arguments(
+        &mut self,
+        _: &'ast syn::ParenthesizedGenericArguments,
+    ) {
+    }
+}
+
+/// Whether `impl Trait` is anywhere in the type.
+pub(super) fn has_impl_trait(ty: &Type) -> bool {
+    struct Finder(bool);
+    impl<'ast> Visit<'ast> for Finder {
+        fn visit_type_impl_trait(&mut self, _: &'ast syn::TypeImplTrait) {
+            self.0 = true;
+        }
+    }
+    let mut finder = Finder(false);
+    finder.visit_type(ty);
+    finder.0
+}
+
+/// The type with `_` for each `impl Trait`, to be named where that may not stand.
+pub(super) fn without_impl_trait(ty: &Type) -> Type {
+    struct Eraser;
+    impl VisitMut for Eraser {
+        fn visit_type_mut(&mut self, ty: &mut Type) {
+            if let Type::ImplTrait(_) = ty {
+                *ty = syn::parse_quote!(_);
+            } else {
+                visit_mut::visit_type_mut(self, ty);
+            }
+        }
+    }
+    let mut ty = ty.clone();
+    Eraser.visit_type_mut(&mut ty);
+    ty
+}
+
+/// The type with `'static` for each lifetime that only the session could give.
+pub(super) fn with_static_lifetimes(ty: &Type) -> Type {
+    struct Replacer;
+    impl VisitMut for Replacer {
+        fn visit_type_reference_mut(&mut self, reference: &mut TypeReference) {
+            reference.lifetime = Some(syn::parse_quote!('static));
+            visit_mut::visit_type_reference_mut(self, reference);
+        }
+
+        fn visit_lifetime_mut(&mut self, lifetime: &mut Lifetime) {
+            *lifetime = syn::parse_quote!('static);
+        }
+    }
+    let mut ty = ty.clone();
+    Replacer.visit_type_mut(&mut ty);
+    ty
+}

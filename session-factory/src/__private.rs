@@ -1,0 +1,125 @@
+//! The only paths that expansions name. Nothing here is covered by semantic versioning.
+
+mod assert;
+mod backend;
+mod require;
+
+use std::time::Duration;
+
+pub use self::assert::*;
+pub use self::backend::*;
+pub use self::require::*;
+pub use crate::config::{Key, Reader, env_example};
+pub use crate::factory::global::{factory, init, shutdown, status};
+pub use crate::factory::{FactoryConfig, Global};
+pub use crate::session::{AsyncBody, Origin, Scope, SessionOptions as Options, Unit};
+pub use crate::{
+    ConfigError, Factory, Session, SessionError, SessionFactory, ShutdownReport, Status,
+};
+
+use crate::driver::Driver;
+
+/// The type of an annotated function's first parameter, behind `&mut`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a session",
+    label = "expected `&mut Session<F>`",
+    note = "the first parameter is the session: write `db: &mut Session<AppDb>`",
+    note = "for a function on a backend's own connection (`&mut AsyncPgConnection`) name the factory: `#[with_session(AppDb)]`"
+)]
+pub trait IsSession {
+    /// Its factory.
+    type Factory: SessionFactory;
+}
+
+impl<F: SessionFactory> IsSession for Session<F> {
+    type Factory = F;
+}
+
+/// What an annotated function may take as its first parameter, behind `&mut`.
+#[diagnostic::on_unimplemented(
+    message = "a session of `{F}` cannot be passed as `&mut {Self}`",
+    label = "neither `Session<{F}>` nor the connection type of its backend",
+    note = "the first parameter is the session: write `db: &mut Session<{F}>`, or `&mut` the connection type of its backend (`AsyncPgConnection`, `SyncConnectionWrapper<SqliteConnection>`)"
+)]
+pub trait SessionParam<F: SessionFactory>: Sized + Send {
+    /// Gives the parameter.
+    fn prepare<'s>(
+        session: &'s mut Session<F>,
+    ) -> impl Future<Output = Result<&'s mut Self, SessionError>> + Send
+    where
+        Self: 's;
+}
+
+impl<F: SessionFactory> SessionParam<F> for Session<F> {
+    async fn prepare<'s>(session: &'s mut Session<F>) -> Result<&'s mut Self, SessionError>
+    where
+        Self: 's,
+    {
+        Ok(session)
+    }
+}
+
+#[cfg(feature = "postgres")]
+impl<F> SessionParam<F> for diesel_async::AsyncPgConnection
+where
+    F: SessionFactory<Driver = crate::driver::Postgres>,
+{
+    async fn prepare<'s>(session: &'s mut Session<F>) -> Result<&'s mut Self, SessionError>
+    where
+        Self: 's,
+    {
+        session.connection().await
+    }
+}
+
+#[cfg(feature = "sqlite")]
+impl<F> SessionParam<F>
+    for diesel_async::sync_connection_wrapper::SyncConnectionWrapper<diesel::SqliteConnection>
+where
+    F: SessionFactory<Driver = crate::driver::Sqlite>,
+{
+    async fn prepare<'s>(session: &'s mut Session<F>) -> Result<&'s mut Self, SessionError>
+    where
+        Self: 's,
+    {
+        session.connection().await
+    }
+}
+
+/// One session of the factory that applies here.
+pub fn create_session<F: SessionFactory>(
+    origin: Origin,
+) -> impl Future<Output = Result<Session<F>, SessionError>> + Send {
+    async move { factory::<F>()?.open(&origin, Options::new()).await }
+}
+
+/// Runs a body in a session of the factory that applies here.
+#[track_caller]
+pub fn with_session<'a, F, T, E, B>(body: B) -> impl Future<Output = Result<T, E>> + Send + 'a
+where
+    F: SessionFactory,
+    for<'s> B: AsyncFnOnce(&'s mut Session<F>) -> Result<T, E>
+        + AsyncBody<&'s mut Session<F>, Result<T, E>>
+        + Send
+        + 'a,
+    T: Send + 'a,
+    E: From<SessionError> + Send + 'a,
+{
+    let origin = Origin::of_caller("with_session", std::panic::Location::caller());
+    async move {
+        match factory::<F>() {
+            Ok(factory) => factory.with_session_at(origin, body).await,
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// One round trip of the factory that applies here.
+pub async fn health<F: SessionFactory>() -> Result<Duration, SessionError> {
+    factory::<F>()?.health().await
+}
+
+/// The driver of a factory.
+pub type DriverOf<F> = <F as SessionFactory>::Driver;
+/// The connection type of a factory's backend.
+pub type ConnectionOf<F> = <DriverOf<F> as Driver>::Connection;

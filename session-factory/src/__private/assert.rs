@@ -1,0 +1,76 @@
+//! What the generated code asks of the types in an annotated function's signature, in words that
+//! the author of that function understands.
+
+use crate::{__private::Unit, SessionError, SessionFactory};
+
+/// The return type of an annotated function: `Result<T, E>`, under whatever alias.
+#[diagnostic::on_unimplemented(
+    message = "`#[with_session]` needs a function that returns `Result<T, E>`, and this one returns `{Self}`",
+    label = "not a `Result`",
+    note = "`Ok` commits and `Err` rolls back: write `-> Result<{Self}, E>`, where `E: From<SessionError>`"
+)]
+pub trait ReturnsResult: Sized {
+    /// The value of `Ok`.
+    type Ok;
+    /// The value of `Err`.
+    type Error;
+
+    /// Itself, as the type it is.
+    fn into_result(self) -> Result<Self::Ok, Self::Error>;
+    /// Itself, from the type it is.
+    fn from_result(result: Result<Self::Ok, Self::Error>) -> Self;
+}
+
+impl<T, E> ReturnsResult for Result<T, E> {
+    type Ok = T;
+    type Error = E;
+
+    fn into_result(self) -> Self {
+        self
+    }
+
+    fn from_result(result: Self) -> Self {
+        result
+    }
+}
+
+/// An error type that can carry a session's own errors.
+#[diagnostic::on_unimplemented(
+    message = "the error type `{Self}` cannot carry the errors of the session itself",
+    label = "`{Self}` does not implement `From<SessionError>`",
+    note = "a session may fail to open or to commit: write `impl From<session_factory::SessionError> for {Self}`, \
+            or with thiserror a variant `#[error(transparent)] Session(#[from] session_factory::SessionError)`"
+)]
+pub trait CarriesSessionError: From<SessionError> {}
+
+// Without this the compiler recommends the bound of the blanket impl instead of saying the above.
+#[diagnostic::do_not_recommend]
+impl<E: From<SessionError>> CarriesSessionError for E {}
+
+/// The session could not be opened, or not be prepared: what the function returns then.
+pub fn fail<R>(error: SessionError) -> R
+where
+    R: ReturnsResult,
+    R::Error: CarriesSessionError,
+{
+    R::from_result(Err(error.into()))
+}
+
+/// Ends the session by what the function returned: commits on `Ok`, rolls back on `Err`.
+pub async fn finish<F, R>(unit: Unit<F>, result: R) -> R
+where
+    F: SessionFactory,
+    R: ReturnsResult,
+    R::Error: CarriesSessionError,
+{
+    R::from_result(unit.finish(result.into_result()).await)
+}
+
+/// Gives an inlined body the return type that its function declares, so that `?` and `return` in it
+/// mean what they mean in the function.
+pub fn returns<R, Body>(body: Body) -> Body
+where
+    Body: Future<Output = R>,
+{
+    body
+}

@@ -1,0 +1,61 @@
+//! Durations as people write them.
+//!
+//! `session-factory-macros` has the same rules for literals; a change here belongs there too.
+
+use std::time::Duration;
+
+/// What to say when a duration was expected.
+pub(super) const EXPECTED: &str = "a duration such as `30s`, `500ms` or `1m 30s`";
+
+/// `30s`, `500ms`, `1m 30s`; a bare number is seconds. Nothing negative, nothing without a meaning.
+pub(super) fn parse(text: &str) -> Option<Duration> {
+    let text = text.trim();
+    let bare = text
+        .bytes()
+        .all(|byte| byte.is_ascii_digit() || byte == b'.');
+    if bare {
+        return text
+            .parse()
+            .ok()
+            .and_then(|seconds: f64| Duration::try_from_secs_f64(seconds).ok());
+    }
+    humantime::parse_duration(text).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bare_number_is_seconds() {
+        assert_eq!(parse("30"), Some(Duration::from_secs(30)));
+        assert_eq!(parse(" 0.5 "), Some(Duration::from_millis(500)));
+        assert_eq!(parse("0"), Some(Duration::ZERO));
+    }
+
+    #[test]
+    fn units_are_understood() {
+        assert_eq!(parse("30s"), Some(Duration::from_secs(30)));
+        assert_eq!(parse("500ms"), Some(Duration::from_millis(500)));
+        assert_eq!(parse("1m 30s"), Some(Duration::from_secs(90)));
+        assert_eq!(parse("2h"), Some(Duration::from_secs(7200)));
+    }
+
+    #[test]
+    fn nonsense_is_refused_without_a_panic() {
+        for text in [
+            "",
+            " ",
+            "-1",
+            "-1s",
+            "soon",
+            "30 parsecs",
+            "1e999",
+            ".",
+            "..",
+            "99999999999999999999999h",
+        ] {
+            assert_eq!(parse(text), None, "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! Everything that is wrong with a configuration, together.
+
+use std::fmt;
+
+/// Everything that is wrong with a factory's configuration: all missing and malformed keys at once,
+/// each by its full name, with what was expected and what was found. No part of a secret is in it.
+///
+/// ```
+/// # use session_factory::config::{Key, Reader};
+/// const KEYS: &[Key] = &[Key::new("DB_ECHO", "echo", "bool").default("false")];
+/// let mut reader = Reader::from_vars("AppDb", KEYS, |_| Some("maybe".to_owned()));
+/// let echo = reader.read::<bool>("echo");
+/// let error = reader.finish(|| echo).unwrap_err();
+/// assert_eq!(error.problems()[0].key(), "DB_ECHO");
+/// ```
+#[derive(Clone, Debug, thiserror::Error)]
+pub struct ConfigError {
+    factory: &'static str,
+    problems: Vec<Problem>,
+}
+
+impl ConfigError {
+    /// An error with the problems of the factory of that name.
+    #[must_use]
+    pub fn new(factory: &'static str, problems: Vec<Problem>) -> Self {
+        Self { factory, problems }
+    }
+
+    /// The name of the factory, such as `AppDb`.
+    #[must_use]
+    pub fn factory(&self) -> &'static str {
+        self.factory
+    }
+
+    /// Each key that is wrong.
+    #[must_use]
+    pub fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.problems.as_slice() {
+            [] => write!(
+                formatter,
+                "the configuration of `{}` is incomplete",
+                self.factory
+            ),
+            [problem] => {
+                write!(
+                    formatter,
+                    "the configuration of `{}` is wrong: {problem}",
+                    self.factory
+                )
+            }
+            problems => {
+                write!(
+                    formatter,
+                    "the configuration of `{}` is wrong in {} places:",
+                    self.factory,
+                    problems.len()
+                )?;
+                problems
+                    .iter()
+                    .try_for_each(|problem| write!(formatter, "\n  - {problem}"))
+            }
+        }
+    }
+}
+
+/// One key that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    key: String,
+    expected: String,
+    kind: ProblemKind,
+}
+
+/// In which way a key is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ProblemKind {
+    /// The variable is required and not set.
+    Missing,
+    /// The variable is required and set to nothing.
+    Empty,
+    /// The value is malformed or out of range; it is shown when it is not a secret.
+    Malformed {
+        /// What was found, or what may be said of it.
+        found: String,
+    },
+}
+
+impl Problem {
+    /// A required variable that is not set. `expected` ends the sentence "expected …".
+    #[must_use]
+    pub fn missing(key: impl Into<String>, expected: impl Into<String>) -> Self {
+        Self {
+            key: key.into(),
+            expected: expected.into(),
+            kind: ProblemKind::Missing,
+        }
+    }
+
+    /// A required variable that is set to nothing.
+    #[must_use]
+    pub fn empty(key: impl Into<String>, expected: impl Into<String>) -> Self {
+        Self {
+            key: key.into(),
+            expected: expected.into(),
+            kind: ProblemKind::Empty,
+        }
+    }
+
+    /// A malformed value. `found` is printed as it is: for a secret, say only what may be said.
+    #[must_use]
+    pub fn malformed(
+        key: impl Into<String>,
+        expected: impl Into<String>,
+        found: impl Into<String>,
+    ) -> Self {
+        let kind = ProblemKind::Malformed {
+            found: found.into(),
+        };
+        Self {
+            key: key.into(),
+            expected: expected.into(),
+            kind,
+        }
+    }
+
+    /// The variable's full name.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// What was expected.
+    #[must_use]
+    pub fn expected(&self) -> &str {
+        &self.expected
+    }
+
+    /// In which way it is wrong.
+    #[must_use]
+    pub fn kind(&self) -> &ProblemKind {
+        &self.kind
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            key,
+            expected,
+            kind,
+        } = self;
+        match kind {
+            ProblemKind::Missing => write!(formatter, "{key} is not set; expected {expected}"),
+            ProblemKind::Empty => {
+                write!(formatter, "{key} is set but empty; expected {expected}")
+            }
+            ProblemKind::Malformed { found } => {
+                write!(
+                    formatter,
+                    "{key} is malformed; expected {expected}; found {found}"
+                )
+            }
+        }
+    }
+}
+
+/// A value that is not declared a secret, fit for a message: in quotes, cut when long, and not at
+/// all when it looks as if somebody put a connection URL under the wrong name.
+pub(super) fn quoted(value: &str) -> String {
+    const LIMIT: usize = 60;
+    if value.contains("://") || value.contains('@') {
+        return "a value that looks like a URL (not shown, it may hold a password)".to_owned();
+    }
+    let shown: String = value.chars().take(LIMIT).collect();
+    let more = if shown.len() < value.len() { "…" } else { "" };
+    format!("`{}{more}`", shown.escape_debug())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_problem_is_one_line_and_several_are_a_list() {
+        let missing = Problem::missing("DATABASE_URL", "a URL");
+        let wrong = Problem::malformed("DB_ECHO", "a boolean", quoted("perhaps"));
+        let one = ConfigError::new("AppDb", vec![missing.clone()]).to_string();
+        assert_eq!(
+            one,
+            "the configuration of `AppDb` is wrong: DATABASE_URL is not set; expected a URL"
+        );
+        let two = ConfigError::new("AppDb", vec![missing, wrong]).to_string();
+        assert_eq!(
+            two,
+            "the configuration of `AppDb` is wrong in 2 places:\n  \
+             - DATABASE_URL is not set; expected a URL\n  \
+             - DB_ECHO is malformed; expected a boolean; found `perhaps`"
+        );
+    }
+
+    #[test]
+    fn a_url_under_the_wrong_name_is_not_shown() {
+        assert!(!quoted("postgres://ada:hunter2@host/db").contains("hunter2"));
+        assert!(!quoted("ada:hunter2@host").contains("hunter2"));
+    }
+
+    #[test]
+    fn long_and_odd_values_are_made_fit() {
+        assert_eq!(quoted("a\nb"), "`a\\nb`");
+        assert!(quoted(&"x".repeat(500)).len() < 80);
+    }
+}

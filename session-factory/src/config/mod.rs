@@ -1,0 +1,33 @@
+//! What a factory is configured with, and where the values come from.
+//!
+//! [`session_factory!`](crate::session_factory) generates a configuration struct for each factory.
+//! Its `from_env()` and `from_vars()` use the parts of this module, and so may anything else that
+//! wants to read or to describe the same keys:
+//!
+//! | part | is |
+//! | --- | --- |
+//! | [`Key`] | one environment variable: its name, type, default and documentation |
+//! | [`ConfigValue`] | a type that can be read from the text of a variable |
+//! | [`Reader`] | reads all keys of a factory and collects everything that is wrong |
+//! | [`ConfigError`] | everything that was wrong, together |
+//! | [`SecretUrl`] | a database URL that nothing prints by accident |
+//! | [`Settings`] | the standard settings, typed |
+//! | [`env_example`] | the text of an `.env.example` |
+
+mod duration;
+mod env_example;
+mod error;
+mod key;
+mod reader;
+mod secret;
+mod settings;
+mod value;
+
+pub use env_example::env_example;
+pub use error::{ConfigError, Problem, ProblemKind};
+pub use key::Key;
+pub use reader::Reader;
+pub use secrecy::{ExposeSecret, SecretString};
+pub use secret::SecretUrl;
+pub use settings::Settings;
+pub use value::ConfigValue;

@@ -1,0 +1,115 @@
+//! A database URL that nothing prints by accident.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::str::FromStr;
+
+use secrecy::{ExposeSecret, SecretString};
+
+/// A database URL. It usually holds a password, so neither `Debug` nor `Display` show any of it,
+/// and its memory is cleared when it is dropped.
+///
+/// ```
+/// use session_factory::config::SecretUrl;
+///
+/// let url = SecretUrl::from("postgres://ada:hunter2@localhost/app");
+/// assert_eq!(format!("{url:?} {url}"), "SecretUrl([redacted]) [redacted]");
+/// assert_eq!(url.expose(), "postgres://ada:hunter2@localhost/app");
+/// ```
+#[derive(Clone)]
+pub struct SecretUrl(SecretString);
+
+impl SecretUrl {
+    /// The URL itself, to connect with. Keep it out of logs and errors.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
+impl fmt::Debug for SecretUrl {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("SecretUrl([redacted])")
+    }
+}
+
+impl fmt::Display for SecretUrl {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("[redacted]")
+    }
+}
+
+impl From<String> for SecretUrl {
+    fn from(url: String) -> Self {
+        Self(SecretString::from(url))
+    }
+}
+
+impl From<&str> for SecretUrl {
+    fn from(url: &str) -> Self {
+        Self(SecretString::from(url))
+    }
+}
+
+impl From<SecretString> for SecretUrl {
+    fn from(url: SecretString) -> Self {
+        Self(url)
+    }
+}
+
+impl FromStr for SecretUrl {
+    type Err = Infallible;
+
+    fn from_str(url: &str) -> Result<Self, Self::Err> {
+        Ok(Self::from(url))
+    }
+}
+
+/// The scheme of a URL, when it surely is one: everything else could be part of a secret.
+pub(super) fn scheme(url: &str) -> Option<&str> {
+    const KNOWN: [&str; 7] = [
+        "postgres",
+        "postgresql",
+        "mysql",
+        "mariadb",
+        "sqlite",
+        "file",
+        "oracle",
+    ];
+    let (scheme, rest) = url.split_once(':')?;
+    let well_formed = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+        && scheme.len() <= 32
+        && scheme
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'));
+    let known = KNOWN.iter().any(|known| known.eq_ignore_ascii_case(scheme));
+    (well_formed && (rest.starts_with("//") || known)).then_some(scheme)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_of_the_url_is_printed() {
+        let url = SecretUrl::from("postgres://ada:hunter2@db.internal/app");
+        let printed = format!("{url} {url:?} {url:#?}");
+        for part in ["postgres:", "ada", "hunter2", "db.internal", "app"] {
+            assert!(!printed.contains(part), "{printed}");
+        }
+    }
+
+    #[test]
+    fn only_a_real_scheme_is_taken_for_one() {
+        assert_eq!(scheme("postgres://x"), Some("postgres"));
+        assert_eq!(
+            scheme("postgresql+psycopg2://x"),
+            Some("postgresql+psycopg2")
+        );
+        assert_eq!(scheme("sqlite::memory:"), Some("sqlite"));
+        assert_eq!(scheme("hunter2:secret"), None);
+        assert_eq!(scheme("ada:hunter2@host"), None);
+        assert_eq!(scheme("/var/lib/app.db"), None);
+        assert_eq!(scheme("p@ss://x"), None);
+    }
+}

@@ -1,0 +1,73 @@
+//! The standard settings of a factory, typed.
+
+use std::time::Duration;
+
+use super::SecretUrl;
+
+/// The settings that every factory has, whatever keys they were read from.
+///
+/// ```
+/// use session_factory::config::{SecretUrl, Settings};
+///
+/// let mut settings = Settings::new(SecretUrl::from("sqlite::memory:"));
+/// settings.pool_size = 1;
+/// assert_eq!(settings.max_overflow, 10);
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Settings {
+    /// Where the database is, and who connects.
+    pub url: SecretUrl,
+    /// Where reads may go instead. Default: none.
+    pub replica_url: Option<SecretUrl>,
+    /// Whether each statement is printed. Default: `false`.
+    pub echo: bool,
+    /// Connections that are kept, at least 1. Default: 5.
+    pub pool_size: u32,
+    /// Connections above `pool_size` under load. Default: 10.
+    pub max_overflow: u32,
+    /// Whether a connection that idled is asked before it is used. Default: `true`.
+    pub pool_pre_ping: bool,
+    /// How long a caller waits for a connection. Default: 30 seconds.
+    pub pool_timeout: Duration,
+    /// The longest life of a connection. Default: 30 minutes.
+    pub pool_recycle: Duration,
+    /// How long a connection may idle before it is closed. Default: 10 minutes.
+    pub idle_timeout: Duration,
+    /// How long one attempt to connect may take. Default: 10 seconds.
+    pub connect_timeout: Duration,
+    /// How long the server lets one statement run. Default: no limit of ours.
+    pub statement_timeout: Option<Duration>,
+    /// Prepared statements kept for each connection, 0 for none. Default: the backend's own.
+    pub statement_cache: Option<usize>,
+    /// Statements that take longer are reported. Default: 1 second.
+    pub slow_statement: Option<Duration>,
+    /// Waits for a connection that take longer are reported. Default: 2 seconds.
+    pub slow_acquire: Option<Duration>,
+    /// Sessions that are open for longer are reported. Default: none are.
+    pub leak_threshold: Option<Duration>,
+}
+
+impl Settings {
+    /// The defaults, for the database at `url`.
+    #[must_use]
+    pub fn new(url: SecretUrl) -> Self {
+        Self {
+            url,
+            replica_url: None,
+            echo: false,
+            pool_size: 5,
+            max_overflow: 10,
+            pool_pre_ping: true,
+            pool_timeout: Duration::from_secs(30),
+            pool_recycle: Duration::from_secs(30 * 60),
+            idle_timeout: Duration::from_secs(10 * 60),
+            connect_timeout: Duration::from_secs(10),
+            statement_timeout: None,
+            statement_cache: None,
+            slow_statement: Some(Duration::from_secs(1)),
+            slow_acquire: Some(Duration::from_secs(2)),
+            leak_threshold: None,
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! Types that can be read from the text of a variable.
+
+use std::net::{IpAddr, SocketAddr};
+use std::num::{NonZeroU16, NonZeroU32, NonZeroU64, NonZeroUsize};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::{SecretString, SecretUrl, duration};
+
+/// A type that can be read from the text of an environment variable.
+///
+/// The application's own keys in [`session_factory!`](crate::session_factory) have such types. It is
+/// implemented for `bool`, the numbers, `char`, `String`, [`Duration`], `PathBuf`, the addresses of
+/// `std::net`, the secrets of this module, and `Option` of all of these. For a type of your own:
+///
+/// ```
+/// use session_factory::config::ConfigValue;
+///
+/// #[derive(Clone, Debug, PartialEq)]
+/// enum Level { Low, High }
+///
+/// impl ConfigValue for Level {
+///     fn expected() -> String {
+///         "`low` or `high`".to_owned()
+///     }
+///     fn parse(text: &str) -> Option<Self> {
+///         match text {
+///             "low" => Some(Level::Low),
+///             "high" => Some(Level::High),
+///             _ => None,
+///         }
+///     }
+/// }
+///
+/// assert_eq!(Level::parse("high"), Some(Level::High));
+/// assert_eq!(Level::parse("hihg"), None);
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be read from an environment variable",
+    label = "does not implement `ConfigValue`",
+    note = "write `impl session_factory::config::ConfigValue for {Self}`, or use one of the types that have it: \
+            `bool`, numbers, `String`, `Duration`, `PathBuf`, `SocketAddr`, `SecretString`, `Option` of these"
+)]
+pub trait ConfigValue: Sized {
+    /// What a well-formed value looks like, with an example, to end "expected …".
+    fn expected() -> String;
+
+    /// The value, or `None` when the text is malformed. The text is trimmed and not empty.
+    fn parse(text: &str) -> Option<Self>;
+
+    /// The value when the variable is not set and there is no default; `None` when one is required.
+    fn missing() -> Option<Self> {
+        None
+    }
+}
+
+impl ConfigValue for bool {
+    fn expected() -> String {
+        "a boolean: one of true, 1, t, yes, on, false, 0, f, no, off".to_owned()
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        match text.to_ascii_lowercase().as_str() {
+            "true" | "1" | "t" | "yes" | "on" => Some(true),
+            "false" | "0" | "f" | "no" | "off" => Some(false),
+            _ => None,
+        }
+    }
+}
+
+macro_rules! integers {
+    ($($ty:ty),*) => {$(
+        impl ConfigValue for $ty {
+            fn expected() -> String {
+                format!("a whole number from {} to {}", <$ty>::MIN, <$ty>::MAX)
+            }
+
+            fn parse(text: &str) -> Option<Self> {
+                text.parse().ok()
+            }
+        }
+    )*};
+}
+integers!(
+    u8, u16, u32, u64, u128, usize, i8, i16, i32, i64, i128, isize
+);
+integers!(NonZeroU16, NonZeroU32, NonZeroU64, NonZeroUsize);
+
+macro_rules! floats {
+    ($($ty:ty),*) => {$(
+        impl ConfigValue for $ty {
+            fn expected() -> String {
+                "a number such as 0.5".to_owned()
+            }
+
+            // `inf` and `NaN` parse as floats, but nobody means them in a configuration.
+            fn parse(text: &str) -> Option<Self> {
+                text.parse().ok().filter(|number: &$ty| number.is_finite())
+            }
+        }
+    )*};
+}
+floats!(f32, f64);
+
+macro_rules! parsed {
+    ($($ty:ty => $expected:literal),* $(,)?) => {$(
+        impl ConfigValue for $ty {
+            fn expected() -> String {
+                $expected.to_owned()
+            }
+
+            fn parse(text: &str) -> Option<Self> {
+                text.parse().ok()
+            }
+        }
+    )*};
+}
+parsed! {
+    char => "one character",
+    String => "text",
+    PathBuf => "a path",
+    IpAddr => "an IP address such as `127.0.0.1`",
+    SocketAddr => "an address with a port such as `127.0.0.1:8080`",
+}
+
+impl ConfigValue for Duration {
+    fn expected() -> String {
+        duration::EXPECTED.to_owned()
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        duration::parse(text)
+    }
+}
+
+impl ConfigValue for SecretString {
+    fn expected() -> String {
+        "a secret text".to_owned()
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        Some(Self::from(text))
+    }
+}
+
+impl ConfigValue for SecretUrl {
+    fn expected() -> String {
+        "a URL".to_owned()
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        Some(Self::from(text))
+    }
+}
+
+impl<T: ConfigValue> ConfigValue for Option<T> {
+    fn expected() -> String {
+        T::expected()
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        T::parse(text).map(Some)
+    }
+
+    fn missing() -> Option<Self> {
+        Some(None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn booleans_in_every_spelling_and_case() {
+        for text in ["true", "1", "t", "yes", "on", "TRUE", "Yes", "oN", "T"] {
+            assert_eq!(bool::parse(text), Some(true), "{text}");
+        }
+        for text in ["false", "0", "f", "no", "off", "FALSE", "No", "OFF", "F"] {
+            assert_eq!(bool::parse(text), Some(false), "{text}");
+        }
+        for text in ["", "2", "y", "n", "enabled", "truee"] {
+            assert_eq!(bool::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn numbers_out_of_range_are_refused() {
+        assert_eq!(u8::parse("255"), Some(255));
+        assert_eq!(u8::parse("256"), None);
+        assert_eq!(u32::parse("-1"), None);
+        assert_eq!(NonZeroU32::parse("0"), None);
+        assert_eq!(f64::parse("NaN"), None);
+        assert_eq!(u8::expected(), "a whole number from 0 to 255");
+    }
+
+    #[test]
+    fn an_option_may_be_missing() {
+        assert_eq!(<Option<u32> as ConfigValue>::missing(), Some(None));
+        assert_eq!(<Option<u32> as ConfigValue>::parse("3"), Some(Some(3)));
+        assert_eq!(<Option<u32> as ConfigValue>::parse("x"), None);
+        assert_eq!(<u32 as ConfigValue>::missing(), None);
+    }
+}

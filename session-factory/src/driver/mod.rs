@@ -1,0 +1,279 @@
+//! What differs between databases, and only that: one folder for each backend.
+//!
+//! The rest of the crate knows a database through [`Driver`] alone. The trait is sealed in spirit: it may
+//! grow in any release, and is public so that `SessionFactory::Driver` can be named.
+
+use std::future::Future;
+use std::time::Instant;
+
+use diesel::QueryResult;
+use diesel::backend::Backend;
+use diesel::query_builder::{AsQuery, QueryFragment, QueryId};
+use diesel_async::AsyncConnection;
+use futures_util::future::BoxFuture;
+use futures_util::stream::BoxStream;
+
+use crate::config::Settings;
+use crate::error::{ConnectError, StatementError};
+
+#[cfg(feature = "postgres")]
+mod postgres;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+
+#[cfg(feature = "postgres")]
+pub use postgres::Postgres;
+#[cfg(feature = "sqlite")]
+pub use sqlite::Sqlite;
+
+/// A database backend.
+#[doc(hidden)]
+pub trait Driver: Sized + Send + Sync + 'static {
+    /// The backend's name, as errors print it.
+    const NAME: &'static str;
+    /// The URL schemes it takes, without the colon.
+    const SCHEMES: &'static [&'static str];
+    /// Checks a URL without connecting. The error says what is wrong, and quotes nothing secret.
+    fn check_url(url: &str) -> Result<(), String>;
+
+    /// diesel's backend.
+    type Backend: Backend<QueryBuilder: Default> + Default;
+    /// diesel-async's connection: what [`Session::connection`](crate::Session::connection) gives.
+    type Connection: AsyncConnection<Backend = Self::Backend> + Send + 'static;
+    /// One row of a result.
+    type Row: for<'row> diesel::row::Row<'row, Self::Backend> + Send + 'static;
+    /// One open connection with what the driver knows about it: what the pool holds.
+    type Link: Send + 'static;
+    /// A pool the application made by itself with diesel-async's bb8 support.
+    type ForeignPool: Clone + Send + Sync + 'static;
+
+    /// The most connections that make sense for this database, if it has such a limit.
+    fn connection_limit(_settings: &Settings) -> Option<u32> {
+        None
+    }
+
+    /// Opens a connection and makes it ready.
+    fn connect(
+        settings: &Settings,
+    ) -> impl Future<Output = Result<Self::Link, ConnectError>> + Send;
+
+    /// Takes a connection out of the application's pool.
+    fn borrow_foreign(
+        pool: &Self::ForeignPool,
+    ) -> impl Future<Output = Result<Self::Link, ForeignError>> + Send;
+
+    /// Figures of the application's pool: open, idle, limit.
+    fn foreign_figures(pool: &Self::ForeignPool) -> (u32, u32, u32);
+
+    /// The connection itself.
+    fn connection(link: &mut Self::Link) -> &mut Self::Connection;
+
+    /// Known to be unusable, without asking the server.
+    fn is_closed(link: &Self::Link) -> bool;
+
+    /// A way to end the connection from outside of its session: cancels what runs and closes.
+    fn kill(_link: &Self::Link) -> Option<Box<dyn Fn() + Send + Sync>> {
+        None
+    }
+
+    /// Makes sure that the connection is never handed out again: it is closed when it is dropped.
+    fn condemn(link: &mut Self::Link);
+
+    /// One round trip that proves the connection alive.
+    fn ping(link: &mut Self::Link) -> impl Future<Output = Result<(), StatementError>> + Send;
+
+    /// The text that begins a transaction.
+    fn begin_sql(options: &TransactionOptions) -> String;
+
+    /// Runs a query, with `ahead` sent before it in the same round trip where that is safe. Nothing is
+    /// sent before the first poll.
+    fn load<'conn, 'query, T>(
+        link: &'conn mut Self::Link,
+        ahead: Ahead,
+        source: T,
+    ) -> BoxFuture<'conn, Reply<BoxStream<'conn, QueryResult<Self::Row>>>>
+    where
+        T: AsQuery + 'query,
+        T::Query: QueryFragment<Self::Backend> + QueryId + 'query;
+
+    /// The same for a statement that returns a count.
+    fn execute<'conn, 'query, T>(
+        link: &'conn mut Self::Link,
+        ahead: Ahead,
+        source: T,
+    ) -> BoxFuture<'conn, Reply<usize>>
+    where
+        T: QueryFragment<Self::Backend> + QueryId + 'query;
+
+    /// The same for a text of one or several statements.
+    fn batch<'conn>(
+        link: &'conn mut Self::Link,
+        ahead: Ahead,
+        sql: String,
+    ) -> BoxFuture<'conn, Reply<()>>;
+
+    /// Forgets what was seen of earlier transactions: called when one begins.
+    fn begin_watch(link: &mut Self::Link);
+
+    /// What is known about the transaction that [`begin_watch`](Self::begin_watch) started.
+    fn watch(link: &mut Self::Link) -> Watched;
+
+    /// Before the raw connection is handed out: enters the open transaction into its own bookkeeping, so
+    /// that a `transaction()` on it is a savepoint.
+    fn enter_raw(link: &mut Self::Link) -> impl Future<Output = QueryResult<()>> + Send;
+
+    /// COMMIT, and what the server made of it.
+    fn commit(link: &mut Self::Link) -> impl Future<Output = CommitReply> + Send;
+
+    /// ROLLBACK of the whole transaction.
+    fn rollback(link: &mut Self::Link) -> impl Future<Output = Result<(), StatementError>> + Send;
+
+    /// Ends what a dropped session left behind: cancels what runs, rolls back, checks. True when the
+    /// connection may be used again.
+    fn recover(
+        link: &mut Self::Link,
+        running: Running,
+        deadline: Instant,
+    ) -> impl Future<Output = bool> + Send;
+
+    /// The session changed something that outlives its transaction; put it back before the next
+    /// borrower. Not called (and costs nothing) when `needs_reset` is false.
+    fn needs_reset(link: &Self::Link) -> bool;
+
+    /// Puts session settings back. False when that failed and the connection must be closed.
+    fn reset(link: &mut Self::Link) -> impl Future<Output = bool> + Send;
+
+    /// Adds what the driver knows (SQLSTATE) to an error that diesel reported.
+    fn explain(link: &Self::Link, error: &diesel::result::Error) -> StatementError;
+}
+
+/// Why the application's own pool gave no connection.
+#[derive(Debug)]
+#[doc(hidden)]
+pub enum ForeignError {
+    /// Its own timeout passed.
+    TimedOut,
+    /// It could not connect.
+    Connect(ConnectError),
+}
+
+/// What travels ahead of a statement.
+#[derive(Debug, Default)]
+#[doc(hidden)]
+pub struct Ahead {
+    /// A statement was dropped in mid-flight: cancel it and wait until the server is done with it.
+    pub settle: bool,
+    /// The text that begins the transaction.
+    pub begin: Option<String>,
+    /// SAVEPOINT and RELEASE, separated by semicolons.
+    pub control: Option<String>,
+}
+
+impl Ahead {
+    /// All of it as one text.
+    pub(crate) fn text(&self) -> Option<String> {
+        match (&self.begin, &self.control) {
+            (Some(begin), Some(control)) => Some(format!("{begin}; {control}")),
+            (Some(one), None) | (None, Some(one)) => Some(one.clone()),
+            (None, None) => None,
+        }
+    }
+}
+
+/// The outcomes of what travelled ahead and of the statement.
+#[derive(Debug)]
+#[doc(hidden)]
+pub struct Reply<T> {
+    /// Of [`Ahead`]. When it is an error, the statement's result does not count.
+    pub ahead: QueryResult<()>,
+    /// Of the statement.
+    pub result: QueryResult<T>,
+}
+
+impl<T> Reply<T> {
+    /// What travelled ahead failed, the statement was not sent.
+    pub(crate) fn not_sent(error: diesel::result::Error) -> Self {
+        Self {
+            ahead: Err(error),
+            result: Err(diesel::result::Error::NotInTransaction),
+        }
+    }
+
+    pub(crate) fn of(result: QueryResult<T>) -> Self {
+        Self {
+            ahead: Ok(()),
+            result,
+        }
+    }
+}
+
+/// What the server says about the current transaction.
+#[derive(Debug, Clone)]
+#[doc(hidden)]
+pub enum Watched {
+    /// The driver cannot see it (an application's own pool).
+    Unknown,
+    /// Open and usable.
+    Open,
+    /// A statement failed, the server will refuse to commit.
+    Failed(Option<StatementError>),
+    /// A transaction that was begun on the raw connection was left open there.
+    Unbalanced,
+    /// It is over, and the session did not end it.
+    Ended {
+        /// By COMMIT.
+        committed: bool,
+    },
+}
+
+/// What became of COMMIT.
+#[derive(Debug)]
+#[doc(hidden)]
+pub enum CommitReply {
+    /// The server said so.
+    Committed,
+    /// It answered with ROLLBACK, or there was nothing to commit any more.
+    RolledBack(Option<StatementError>),
+    /// It refused, and nothing is kept.
+    Refused(StatementError),
+    /// No answer came.
+    Unknown(StatementError),
+}
+
+/// What was under way when the session was dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[doc(hidden)]
+pub enum Running {
+    /// Nothing: the transaction is open and quiet.
+    Nothing,
+    /// A statement, or the rest of its rows.
+    Statement,
+    /// COMMIT or ROLLBACK: let it finish.
+    End,
+}
+
+/// How a transaction begins.
+#[derive(Debug, Clone, Default)]
+#[doc(hidden)]
+#[non_exhaustive]
+pub struct TransactionOptions {
+    /// The isolation level, or the server's default.
+    pub isolation: Option<Isolation>,
+    /// READ ONLY.
+    pub read_only: bool,
+    /// DEFERRABLE.
+    pub deferrable: bool,
+}
+
+/// An isolation level of the SQL standard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Isolation {
+    /// READ UNCOMMITTED.
+    ReadUncommitted,
+    /// READ COMMITTED.
+    ReadCommitted,
+    /// REPEATABLE READ.
+    RepeatableRead,
+    /// SERIALIZABLE.
+    Serializable,
+}

@@ -1,0 +1,318 @@
+//! What the server has said so far on one connection.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+use crate::error::{StatementError, StatementErrorKind};
+
+/// Written by the stream as frames pass, read by the session.
+#[derive(Debug, Default)]
+pub(super) struct Ledger {
+    /// Messages sent that the server answers with ReadyForQuery.
+    asked: AtomicU64,
+    /// ReadyForQuery messages seen.
+    answered: AtomicU64,
+    closed: AtomicBool,
+    /// Told at every ReadyForQuery and at the end.
+    changed: Notify,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    status: Status,
+    /// The first error of the current transaction, and the last one of all.
+    first_error: Option<StatementError>,
+    last_error: Option<StatementError>,
+    /// The error after which the server closed the connection.
+    fatal: Option<StatementError>,
+    /// The end of a transaction that was seen since [`Ledger::begin_watch`].
+    ended: Option<End>,
+    /// An end whose ReadyForQuery has not come yet.
+    ending: Option<End>,
+    /// Settings of the server session were changed.
+    changed: bool,
+    /// The connection has prepared statements that change the session without a telling command tag.
+    sly: bool,
+    /// Something was done that no reset undoes.
+    unclean: bool,
+}
+
+/// The transaction status of ReadyForQuery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Status {
+    #[default]
+    Idle,
+    InTransaction,
+    Failed,
+}
+
+/// How a transaction ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    Commit,
+    Rollback,
+}
+
+impl Ledger {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A frame from the server.
+    pub(super) fn incoming(&self, tag: u8, body: &[u8]) {
+        match tag {
+            b'Z' => {
+                self.state().ready(body.first().copied());
+                self.answered.fetch_add(1, Ordering::SeqCst);
+                self.changed.notify_waiters();
+            }
+            b'E' => self.state().failed(body),
+            b'C' => self.state().completed(body),
+            _ => {}
+        }
+    }
+
+    /// A frame to the server.
+    pub(super) fn outgoing(&self, tag: u8, body: &[u8]) {
+        match tag {
+            // Query, Sync, FunctionCall, and the start-up message.
+            b'Q' | b'S' | b'F' | 0 => {
+                self.asked.fetch_add(1, Ordering::SeqCst);
+            }
+            _ => {}
+        }
+        if matches!(tag, b'Q' | b'P') && is_sly(body) {
+            self.state().sly = true;
+        }
+    }
+
+    /// The stream is at its end.
+    pub(super) fn closed(&self) {
+        self.closed.store(true, Ordering::SeqCst);
+        self.changed.notify_waiters();
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::SeqCst)
+    }
+
+    /// Everything that was sent is answered.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.asked.load(Ordering::SeqCst) == self.answered.load(Ordering::SeqCst)
+    }
+
+    /// Returns once everything that was sent is answered, or the connection is closed.
+    pub(super) async fn quiet(&self) {
+        loop {
+            let changed = self.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            if self.is_quiet() || self.is_closed() {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    /// Forgets earlier transactions.
+    pub(super) fn begin_watch(&self) {
+        let mut state = self.state();
+        state.first_error = None;
+        state.ended = None;
+        state.ending = None;
+    }
+
+    pub(super) fn status(&self) -> Status {
+        self.state().status
+    }
+
+    pub(super) fn ended(&self) -> Option<End> {
+        self.state().ended
+    }
+
+    pub(super) fn first_error(&self) -> Option<StatementError> {
+        self.state().first_error.clone()
+    }
+
+    pub(super) fn last_error(&self) -> Option<StatementError> {
+        self.state().last_error.clone()
+    }
+
+    pub(super) fn fatal(&self) -> Option<StatementError> {
+        self.state().fatal.clone()
+    }
+
+    /// Session settings may differ from what the next borrower expects.
+    pub(super) fn needs_reset(&self) -> bool {
+        let state = self.state();
+        state.changed || state.sly
+    }
+
+    /// Something was done that a reset does not undo.
+    pub(super) fn is_unclean(&self) -> bool {
+        self.state().unclean
+    }
+
+    pub(super) fn was_reset(&self) {
+        self.state().changed = false;
+    }
+}
+
+impl State {
+    fn ready(&mut self, status: Option<u8>) {
+        let now = match status {
+            Some(b'T') => Status::InTransaction,
+            Some(b'E') => Status::Failed,
+            _ => Status::Idle,
+        };
+        let ending = self.ending.take();
+        if self.status != Status::Idle && now == Status::Idle {
+            // Without a tag of its own the end was an error's doing.
+            self.ended = Some(ending.unwrap_or(End::Rollback));
+        }
+        self.status = now;
+    }
+
+    fn failed(&mut self, body: &[u8]) {
+        let (error, fatal) = parse_error(body);
+        if self.status == Status::InTransaction {
+            // The client may hear of the error before the ReadyForQuery behind it.
+            self.status = Status::Failed;
+        }
+        if self.first_error.is_none() {
+            self.first_error = Some(error.clone());
+        }
+        if fatal {
+            self.fatal = Some(error.clone());
+        }
+        self.last_error = Some(error);
+    }
+
+    fn completed(&mut self, body: &[u8]) {
+        let tag = body.strip_suffix(b"\0").unwrap_or(body);
+        match tag {
+            b"COMMIT" | b"PREPARE TRANSACTION" => self.ending = Some(End::Commit),
+            // Also the tag of ROLLBACK TO SAVEPOINT: ReadyForQuery tells which it was.
+            b"ROLLBACK" => self.ending = Some(End::Rollback),
+            b"BEGIN" | b"START TRANSACTION" => {
+                if let (Some(end), true) = (self.ending.take(), self.status != Status::Idle) {
+                    // `ROLLBACK; BEGIN` in one text: the old transaction is gone all the same.
+                    self.ended = Some(end);
+                }
+            }
+            b"SET" | b"RESET" | b"LISTEN" | b"UNLISTEN" | b"DECLARE CURSOR" | b"DISCARD"
+            | b"DISCARD ALL" | b"DISCARD TEMP" | b"DISCARD PLANS" | b"DISCARD SEQUENCES" => {
+                self.changed = true;
+            }
+            b"CREATE TABLE" | b"CREATE VIEW" | b"CREATE SEQUENCE" => self.changed = true,
+            b"PREPARE" | b"DEALLOCATE" | b"DEALLOCATE ALL" | b"LOAD" => self.unclean = true,
+            _ if tag.starts_with(b"SELECT INTO") || tag.starts_with(b"CREATE TABLE AS") => {
+                self.changed = true;
+            }
+            _ => {}
+        }
+        if tag == b"DISCARD ALL" {
+            // It also dropped the statements that the client believes to be prepared.
+            self.unclean = true;
+        }
+    }
+}
+
+/// Functions that change the server session while the command tag says SELECT.
+fn is_sly(body: &[u8]) -> bool {
+    const SLY: [&[u8]; 4] = [
+        b"advisory_lock",
+        b"advisory_xact",
+        b"set_config",
+        b"into temp",
+    ];
+    // Most texts hold none of the first letters' pairs; the scan is over short texts, once per Parse.
+    SLY.iter().any(|needle| {
+        body.windows(needle.len())
+            .any(|window| window.eq_ignore_ascii_case(needle))
+    })
+}
+
+fn parse_error(body: &[u8]) -> (StatementError, bool) {
+    let mut error = StatementError {
+        kind: StatementErrorKind::Unknown,
+        message: String::new(),
+        sqlstate: None,
+        detail: None,
+    };
+    let mut fatal = false;
+    for field in body.split(|byte| *byte == 0) {
+        let Some((tag, text)) = field.split_first() else {
+            continue;
+        };
+        let text = || String::from_utf8_lossy(text).into_owned();
+        match tag {
+            b'V' => fatal = matches!(text().as_str(), "FATAL" | "PANIC"),
+            b'C' => error.sqlstate = Some(text()),
+            b'M' => error.message = text(),
+            b'D' => error.detail = Some(text()),
+            _ => {}
+        }
+    }
+    error.kind = kind_of(error.sqlstate.as_deref().unwrap_or_default());
+    (error, fatal)
+}
+
+/// diesel's kind for a SQLSTATE, with the deadlock where it belongs (diesel says `Unknown`).
+fn kind_of(sqlstate: &str) -> StatementErrorKind {
+    match sqlstate {
+        "23505" => StatementErrorKind::Unique,
+        "23503" => StatementErrorKind::ForeignKey,
+        "23001" => StatementErrorKind::Restrict,
+        "23P01" => StatementErrorKind::Exclusion,
+        "23502" => StatementErrorKind::NotNull,
+        "23514" => StatementErrorKind::Check,
+        "40001" | "40P01" => StatementErrorKind::Serialization,
+        "25006" => StatementErrorKind::ReadOnly,
+        state if state.starts_with("08") || state.starts_with("57P") => {
+            StatementErrorKind::Connection
+        }
+        _ => StatementErrorKind::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_in_a_transaction_counts_before_its_ready_for_query() {
+        let ledger = Ledger::default();
+        ledger.incoming(b'Z', b"T");
+        ledger.incoming(b'E', b"SERROR\0VERROR\0C23505\0Mduplicate key\0\0");
+        assert_eq!(ledger.status(), Status::Failed);
+        let error = ledger.first_error().unwrap();
+        assert_eq!(error.sqlstate(), Some("23505"));
+        assert_eq!(error.message(), "duplicate key");
+    }
+
+    #[test]
+    fn rollback_to_a_savepoint_is_not_an_end_and_rollback_is() {
+        let ledger = Ledger::default();
+        ledger.incoming(b'Z', b"T");
+        ledger.incoming(b'C', b"ROLLBACK\0");
+        ledger.incoming(b'Z', b"T");
+        assert_eq!(ledger.ended(), None);
+        ledger.incoming(b'C', b"ROLLBACK\0");
+        ledger.incoming(b'Z', b"I");
+        assert_eq!(ledger.ended(), Some(End::Rollback));
+    }
+
+    #[test]
+    fn rollback_and_begin_in_one_text_end_the_old_transaction() {
+        let ledger = Ledger::default();
+        ledger.incoming(b'Z', b"T");
+        ledger.incoming(b'C', b"ROLLBACK\0");
+        ledger.incoming(b'C', b"BEGIN\0");
+        ledger.incoming(b'Z', b"T");
+        assert_eq!(ledger.ended(), Some(End::Rollback));
+    }
+}

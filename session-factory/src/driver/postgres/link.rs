@@ -1,0 +1,198 @@
+//! One connection to PostgreSQL and what is known about it.
+
+use std::sync::Arc;
+
+use diesel::QueryResult;
+use diesel::connection::TransactionDepthChange;
+use diesel_async::pooled_connection::AsyncDieselConnectionManager;
+use diesel_async::{
+    AnsiTransactionManager, AsyncPgConnection, SimpleAsyncConnection, TransactionManager,
+};
+
+use super::cancel::Canceller;
+use super::ledger::Ledger;
+use super::{forget_transactions, pipelined, raw_depth};
+use crate::driver::{Ahead, Reply};
+use crate::error::{StatementError, StatementErrorKind};
+
+type Foreign = bb8::PooledConnection<'static, AsyncDieselConnectionManager<AsyncPgConnection>>;
+
+/// What the pool holds.
+#[allow(missing_debug_implementations)] // the connection has none
+#[doc(hidden)]
+pub struct PgLink {
+    held: Held,
+    /// None for a connection of the application's pool: its stream is not ours to watch.
+    ledger: Option<Arc<Ledger>>,
+    rest: Rest,
+}
+
+enum Held {
+    Own(Box<AsyncPgConnection>),
+    Foreign(Box<Foreign>),
+}
+
+/// The part of a link that is changed while the connection itself is lent to a statement.
+pub(super) struct Rest {
+    canceller: Option<Canceller>,
+    /// The BEGIN that this connection has taken once: from then on it may travel with a statement.
+    taken: Option<String>,
+    /// The raw connection was handed out in this transaction.
+    raw: bool,
+    condemned: bool,
+    ledger: Option<Arc<Ledger>>,
+}
+
+impl PgLink {
+    pub(super) fn own(
+        connection: AsyncPgConnection,
+        ledger: Arc<Ledger>,
+        canceller: Canceller,
+    ) -> Self {
+        Self {
+            held: Held::Own(Box::new(connection)),
+            rest: Rest {
+                canceller: Some(canceller),
+                taken: None,
+                raw: false,
+                condemned: false,
+                ledger: Some(Arc::clone(&ledger)),
+            },
+            ledger: Some(ledger),
+        }
+    }
+
+    pub(super) fn foreign(connection: Foreign) -> Self {
+        Self {
+            held: Held::Foreign(Box::new(connection)),
+            ledger: None,
+            rest: Rest {
+                canceller: None,
+                taken: None,
+                raw: false,
+                condemned: false,
+                ledger: None,
+            },
+        }
+    }
+
+    pub(super) fn connection(&self) -> &AsyncPgConnection {
+        match &self.held {
+            Held::Own(connection) => connection,
+            Held::Foreign(connection) => connection,
+        }
+    }
+
+    pub(super) fn connection_mut(&mut self) -> &mut AsyncPgConnection {
+        match &mut self.held {
+            Held::Own(connection) => connection,
+            Held::Foreign(connection) => connection,
+        }
+    }
+
+    /// The connection, shared so that two messages can be under way, and the rest.
+    pub(super) fn split(&mut self) -> (&AsyncPgConnection, &mut Rest) {
+        let connection = match &self.held {
+            Held::Own(connection) => &**connection,
+            Held::Foreign(connection) => &***connection,
+        };
+        (connection, &mut self.rest)
+    }
+
+    pub(super) fn ledger(&self) -> Option<&Ledger> {
+        self.ledger.as_deref()
+    }
+
+    pub(super) fn canceller(&self) -> Option<Canceller> {
+        match &self.rest.canceller {
+            Some(canceller) => Some(canceller.clone()),
+            None => Some(Canceller::unaddressed(self.connection().cancel_token())),
+        }
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.rest.condemned || self.ledger().is_some_and(Ledger::is_closed)
+    }
+
+    pub(super) fn condemn(&mut self) {
+        self.rest.condemned = true;
+        if let Held::Foreign(connection) = &mut self.held {
+            // The application's pool drops a connection whose transaction manager is in error.
+            AnsiTransactionManager::transaction_manager_status_mut(&mut ***connection)
+                .set_in_error();
+        }
+    }
+
+    pub(super) fn why_closed(&self) -> StatementError {
+        let said = self.ledger().and_then(Ledger::fatal);
+        said.unwrap_or_else(|| StatementError::connection("the connection to the server is lost"))
+    }
+
+    pub(super) fn enter_raw(&mut self) -> QueryResult<()> {
+        if !self.rest.raw {
+            self.rest.raw = true;
+            let connection = self.connection_mut();
+            forget_transactions(connection);
+            AnsiTransactionManager::transaction_manager_status_mut(connection)
+                .transaction_state()?
+                .change_transaction_depth(TransactionDepthChange::IncreaseDepth)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn leave_raw(&mut self) {
+        if self.rest.raw {
+            self.rest.raw = false;
+            forget_transactions(self.connection_mut());
+        }
+    }
+
+    pub(super) fn raw_is_unbalanced(&mut self) -> bool {
+        self.rest.raw && raw_depth(self.connection_mut()).is_some_and(|depth| depth > 1)
+    }
+
+    /// A diesel error with the SQLSTATE that diesel drops.
+    pub(super) fn explain(&self, error: &diesel::result::Error) -> StatementError {
+        let plain = StatementError::from(error);
+        let Some(ledger) = self.ledger() else {
+            return plain;
+        };
+        if plain.kind == StatementErrorKind::Connection {
+            // What the server said before it hung up is worth more than "connection closed".
+            return ledger.fatal().unwrap_or(plain);
+        }
+        match ledger.last_error() {
+            Some(said) if said.message == plain.message => said,
+            _ => plain,
+        }
+    }
+}
+
+impl Rest {
+    /// Runs a statement behind what has to go ahead of it.
+    pub(super) async fn send<T>(
+        &mut self,
+        mut connection: &AsyncPgConnection,
+        ahead: Ahead,
+        statement: impl Future<Output = QueryResult<T>>,
+    ) -> Reply<T> {
+        if ahead.settle {
+            if let Some(canceller) = &self.canceller {
+                canceller.settle(self.ledger.as_deref()).await;
+            }
+        }
+        let Some(text) = ahead.text() else {
+            return Reply::of(statement.await);
+        };
+        // A BEGIN that fails by itself would leave the statement behind it in autocommit. What this
+        // connection has taken before it takes again; the first time is awaited.
+        if ahead.begin.is_some() && ahead.begin != self.taken {
+            if let Err(error) = connection.batch_execute(&text).await {
+                return Reply::not_sent(error);
+            }
+            self.taken = ahead.begin;
+            return Reply::of(statement.await);
+        }
+        pipelined(connection, &text, statement).await
+    }
+}

@@ -1,0 +1,279 @@
+//! PostgreSQL, over tokio-postgres and diesel-async.
+
+mod cancel;
+mod connect;
+mod ledger;
+mod link;
+mod recover;
+mod url;
+mod watch;
+
+use std::time::Instant;
+
+use diesel::QueryResult;
+use diesel::pg::Pg;
+use diesel::query_builder::{AsQuery, QueryFragment, QueryId};
+use diesel_async::pooled_connection::bb8::{Pool as ForeignPool, RunError};
+use diesel_async::{
+    AnsiTransactionManager, AsyncConnection, AsyncConnectionCore, AsyncPgConnection,
+    SimpleAsyncConnection, TransactionManager,
+};
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, join};
+use futures_util::stream::BoxStream;
+
+use self::ledger::{End, Status};
+use self::link::PgLink;
+use super::{
+    Ahead, CommitReply, Driver, ForeignError, Isolation, Reply, Running, TransactionOptions,
+    Watched,
+};
+use crate::config::Settings;
+use crate::error::{ConnectError, ConnectErrorKind, StatementError, StatementErrorKind};
+
+/// PostgreSQL: `pub struct AppDb(Postgres);`
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Postgres;
+
+impl Driver for Postgres {
+    const NAME: &'static str = "PostgreSQL";
+    const SCHEMES: &'static [&'static str] = &["postgres", "postgresql"];
+
+    fn check_url(url: &str) -> Result<(), String> {
+        url::parse(url).map(drop)
+    }
+
+    type Backend = Pg;
+    type Connection = AsyncPgConnection;
+    type Row = <AsyncPgConnection as AsyncConnectionCore>::Row<'static, 'static>;
+    type Link = PgLink;
+    type ForeignPool = ForeignPool<AsyncPgConnection>;
+
+    async fn connect(settings: &Settings) -> Result<PgLink, ConnectError> {
+        connect::connect(settings).await
+    }
+
+    async fn borrow_foreign(pool: &Self::ForeignPool) -> Result<PgLink, ForeignError> {
+        match pool.get_owned().await {
+            Ok(connection) => Ok(PgLink::foreign(connection)),
+            Err(RunError::TimedOut) => Err(ForeignError::TimedOut),
+            Err(RunError::User(error)) => Err(ForeignError::Connect(ConnectError::new(
+                ConnectErrorKind::Other,
+                error.to_string(),
+            ))),
+        }
+    }
+
+    fn foreign_figures(pool: &Self::ForeignPool) -> (u32, u32, u32) {
+        let state = pool.state();
+        (
+            state.connections,
+            state.idle_connections,
+            pool.config().max_size,
+        )
+    }
+
+    fn connection(link: &mut PgLink) -> &mut AsyncPgConnection {
+        link.connection_mut()
+    }
+
+    fn is_closed(link: &PgLink) -> bool {
+        link.is_closed()
+    }
+
+    fn condemn(link: &mut PgLink) {
+        link.condemn();
+    }
+
+    async fn ping(link: &mut PgLink) -> Result<(), StatementError> {
+        let result = link.connection_mut().batch_execute("").await;
+        result.map_err(|error| Self::explain(link, &error))
+    }
+
+    fn begin_sql(options: &TransactionOptions) -> String {
+        let mut sql = String::from("BEGIN");
+        if let Some(isolation) = options.isolation {
+            sql.push_str(" ISOLATION LEVEL ");
+            sql.push_str(match isolation {
+                Isolation::ReadUncommitted => "READ UNCOMMITTED",
+                Isolation::ReadCommitted => "READ COMMITTED",
+                Isolation::RepeatableRead => "REPEATABLE READ",
+                Isolation::Serializable => "SERIALIZABLE",
+            });
+        }
+        if options.read_only {
+            sql.push_str(" READ ONLY");
+        }
+        if options.deferrable {
+            sql.push_str(" DEFERRABLE");
+        }
+        sql
+    }
+
+    fn load<'conn, 'query, T>(
+        link: &'conn mut PgLink,
+        ahead: Ahead,
+        source: T,
+    ) -> BoxFuture<'conn, Reply<BoxStream<'conn, QueryResult<Self::Row>>>>
+    where
+        T: AsQuery + 'query,
+        T::Query: QueryFragment<Pg> + QueryId + 'query,
+    {
+        // The query is not `Send`: it is taken apart here, and the future holds its SQL and binds.
+        let (mut shared, rest) = link.split();
+        let statement = AsyncConnectionCore::load(&mut shared, source);
+        rest.send(shared, ahead, async move {
+            statement
+                .await
+                .map(|stream| -> BoxStream<'conn, _> { stream })
+        })
+        .boxed()
+    }
+
+    fn execute<'conn, 'query, T>(
+        link: &'conn mut PgLink,
+        ahead: Ahead,
+        source: T,
+    ) -> BoxFuture<'conn, Reply<usize>>
+    where
+        T: QueryFragment<Pg> + QueryId + 'query,
+    {
+        let (mut shared, rest) = link.split();
+        let statement = AsyncConnectionCore::execute_returning_count(&mut shared, source);
+        rest.send(shared, ahead, statement).boxed()
+    }
+
+    fn batch<'conn>(
+        link: &'conn mut PgLink,
+        ahead: Ahead,
+        sql: String,
+    ) -> BoxFuture<'conn, Reply<()>> {
+        let (shared, rest) = link.split();
+        let mut handle = shared;
+        rest.send(
+            shared,
+            ahead,
+            async move { handle.batch_execute(&sql).await },
+        )
+        .boxed()
+    }
+
+    fn begin_watch(link: &mut PgLink) {
+        link.leave_raw();
+        if let Some(ledger) = link.ledger() {
+            ledger.begin_watch();
+        }
+    }
+
+    fn watch(link: &mut PgLink) -> Watched {
+        if link.raw_is_unbalanced() {
+            return Watched::Unbalanced;
+        }
+        let Some(ledger) = link.ledger() else {
+            return Watched::Unknown;
+        };
+        match (ledger.ended(), ledger.status()) {
+            (Some(end), _) => Watched::Ended {
+                committed: end == End::Commit,
+            },
+            (None, Status::Failed) => Watched::Failed(ledger.first_error()),
+            (None, _) => Watched::Open,
+        }
+    }
+
+    async fn enter_raw(link: &mut PgLink) -> QueryResult<()> {
+        link.enter_raw()
+    }
+
+    async fn commit(link: &mut PgLink) -> CommitReply {
+        if link.is_closed() {
+            // COMMIT was never sent, so the server has nothing to keep.
+            return CommitReply::Refused(link.why_closed());
+        }
+        link.leave_raw();
+        // Without a view of the protocol, SAVEPOINT tells whether there is a transaction that can still
+        // commit: it fails outside of one and inside a failed one, and COMMIT behind it is not reached.
+        let sql = match link.ledger() {
+            Some(_) => "COMMIT",
+            None => "SAVEPOINT session_factory_commit; COMMIT",
+        };
+        let result = link.connection_mut().batch_execute(sql).await;
+        match (result, link.ledger().map(|ledger| ledger.ended())) {
+            (Ok(()), None | Some(Some(End::Commit))) => CommitReply::Committed,
+            (Ok(()), Some(_)) => {
+                CommitReply::RolledBack(link.ledger().and_then(|ledger| ledger.first_error()))
+            }
+            (Err(error), _) => {
+                let error = Self::explain(link, &error);
+                match error.sqlstate() {
+                    None if error.kind == StatementErrorKind::Connection => {
+                        CommitReply::Unknown(error)
+                    }
+                    // Of an error that ends the connection nobody knows on which side of COMMIT it came.
+                    Some(state)
+                        if state.starts_with("08")
+                            || state.starts_with("57P")
+                            || state == "40003" =>
+                    {
+                        CommitReply::Unknown(error)
+                    }
+                    Some("25P01" | "25P02") => CommitReply::RolledBack(None),
+                    _ => CommitReply::Refused(error),
+                }
+            }
+        }
+    }
+
+    async fn rollback(link: &mut PgLink) -> Result<(), StatementError> {
+        if link.is_closed() {
+            return Ok(());
+        }
+        link.leave_raw();
+        let result = link.connection_mut().batch_execute("ROLLBACK").await;
+        result.map_err(|error| Self::explain(link, &error))
+    }
+
+    async fn recover(link: &mut PgLink, running: Running, deadline: Instant) -> bool {
+        recover::recover(link, running, deadline).await
+    }
+
+    fn needs_reset(link: &PgLink) -> bool {
+        link.ledger()
+            .is_some_and(|ledger| ledger.needs_reset() || ledger.is_unclean())
+    }
+
+    async fn reset(link: &mut PgLink) -> bool {
+        recover::reset(link).await
+    }
+
+    fn explain(link: &PgLink, error: &diesel::result::Error) -> StatementError {
+        link.explain(error)
+    }
+}
+
+/// Takes the diesel transaction manager of a raw connection back to "no transaction".
+fn forget_transactions(connection: &mut AsyncPgConnection) {
+    *connection.transaction_state() = AnsiTransactionManager::default();
+}
+
+/// The depth that diesel's own manager believes in.
+fn raw_depth(connection: &mut AsyncPgConnection) -> Option<u32> {
+    let status = AnsiTransactionManager::transaction_manager_status_mut(connection);
+    status
+        .transaction_depth()
+        .ok()
+        .flatten()
+        .map(std::num::NonZeroU32::get)
+}
+
+/// Sends what goes ahead and the statement in one flight.
+async fn pipelined<T>(
+    mut connection: &AsyncPgConnection,
+    ahead: &str,
+    statement: impl Future<Output = QueryResult<T>>,
+) -> Reply<T> {
+    // `join` polls in order, so what goes ahead is queued first.
+    let (ahead, result) = join(connection.batch_execute(ahead), statement).await;
+    Reply { ahead, result }
+}

@@ -1,0 +1,69 @@
+//! What happens to a connection whose session is gone.
+
+use std::time::Instant;
+
+use diesel::QueryResult;
+use diesel_async::SimpleAsyncConnection;
+use tokio::time::timeout_at;
+
+use super::ledger::{Ledger, Status};
+use super::link::PgLink;
+use crate::driver::Running;
+
+/// Undoes everything a session may have left on the server side, except prepared statements: those are
+/// the client's cache. `RESET ALL` also forgets the time zone that diesel relies on.
+const RESET: &str = "RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL; \
+     SET TIME ZONE 'UTC'; SET CLIENT_ENCODING TO 'UTF8'; \
+     UNLISTEN *; SELECT pg_advisory_unlock_all(); CLOSE ALL; DISCARD TEMP; DISCARD SEQUENCES";
+
+/// Cancels what runs, rolls back, checks. See `docs/recovery.md` for the states.
+pub(super) async fn recover(link: &mut PgLink, running: Running, deadline: Instant) -> bool {
+    let within_limit = timeout_at(deadline.into(), async {
+        link.leave_raw();
+        let canceller = link.canceller();
+        // ROLLBACK queues behind whatever the dropped session still has under way, so its answer also
+        // says that the server is done with that.
+        let rolled_back = roll_back(link);
+        let (first, cancelled) = match (running, canceller) {
+            (Running::Statement, Some(canceller)) => canceller.until(rolled_back).await,
+            // A COMMIT is not cancelled: with a synchronous standby that would make it local only.
+            _ => (rolled_back.await, false),
+        };
+        if link.is_closed() {
+            return false;
+        }
+        if cancelled || first.is_err() {
+            // A request that came late hits this one instead of the next borrower's query.
+            let _late = roll_back(link).await;
+            if roll_back(link).await.is_err() {
+                return false;
+            }
+        }
+        !link.is_closed()
+            && link
+                .ledger()
+                .is_none_or(|ledger| ledger.status() == Status::Idle && ledger.is_quiet())
+    })
+    .await;
+    within_limit.unwrap_or(false)
+}
+
+async fn roll_back(link: &PgLink) -> QueryResult<()> {
+    let mut connection = link.connection();
+    connection.batch_execute("ROLLBACK").await
+}
+
+/// Puts session settings back. What cannot be put back costs the connection.
+pub(super) async fn reset(link: &mut PgLink) -> bool {
+    if link.ledger().is_some_and(Ledger::is_unclean) {
+        return false;
+    }
+    let mut connection = link.connection();
+    if connection.batch_execute(RESET).await.is_err() {
+        return false;
+    }
+    if let Some(ledger) = link.ledger() {
+        ledger.was_reset();
+    }
+    true
+}

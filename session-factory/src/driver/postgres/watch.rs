@@ -1,0 +1,232 @@
+//! Reads the protocol's own answers off the stream: what the server says about the transaction, whoever
+//! sent the statement.
+//!
+//! [`Watching`] sits between tokio-postgres and the socket and looks at every frame's header. Of most
+//! frames it needs no more; it reads the bodies of `ReadyForQuery` (the transaction status),
+//! `ErrorResponse` (SQLSTATE and text) and `CommandComplete` (the command tag).
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::ledger::Ledger;
+
+/// Longer error texts are cut: only the fields at the front matter.
+const LONGEST_BODY: usize = 16 * 1024;
+
+/// A stream that tells a [`Ledger`] what passes.
+#[derive(Debug)]
+pub(super) struct Watching<S> {
+    inner: S,
+    ledger: Arc<Ledger>,
+    incoming: Frames,
+    outgoing: Frames,
+}
+
+impl<S> Watching<S> {
+    pub(super) fn new(inner: S, ledger: Arc<Ledger>) -> Self {
+        Self {
+            inner,
+            ledger,
+            incoming: Frames::tagged(),
+            // The start-up message has no tag.
+            outgoing: Frames::untagged_first(),
+        }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Watching<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        let before = buf.filled().len();
+        let polled = Pin::new(&mut this.inner).poll_read(cx, buf);
+        if let Poll::Ready(Ok(())) = &polled {
+            let fresh = &buf.filled()[before..];
+            if fresh.is_empty() {
+                this.ledger.closed();
+            } else {
+                let ledger = &this.ledger;
+                this.incoming.feed(fresh, wants_incoming, |tag, body| {
+                    ledger.incoming(tag, body)
+                });
+            }
+        } else if let Poll::Ready(Err(_)) = &polled {
+            this.ledger.closed();
+        }
+        polled
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Watching<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = &mut *self;
+        let polled = Pin::new(&mut this.inner).poll_write(cx, buf);
+        match &polled {
+            Poll::Ready(Ok(accepted)) => {
+                let ledger = &this.ledger;
+                this.outgoing.feed(
+                    &buf[..*accepted],
+                    |tag| tag == b'Q' || tag == b'P',
+                    |tag, body| ledger.outgoing(tag, body),
+                );
+            }
+            Poll::Ready(Err(_)) => this.ledger.closed(),
+            Poll::Pending => {}
+        }
+        polled
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(cx)
+    }
+}
+
+impl<S> Drop for Watching<S> {
+    fn drop(&mut self) {
+        self.ledger.closed();
+    }
+}
+
+fn wants_incoming(tag: u8) -> bool {
+    matches!(tag, b'Z' | b'E' | b'C')
+}
+
+/// Cuts a byte stream into the protocol's frames, however the reads fall.
+#[derive(Debug)]
+struct Frames {
+    /// Tag and length of the frame under way.
+    header: [u8; 5],
+    have: usize,
+    /// Bytes of the body still to come.
+    left: usize,
+    /// The wanted part of the body.
+    body: Vec<u8>,
+    wanted: bool,
+    in_body: bool,
+}
+
+impl Frames {
+    fn tagged() -> Self {
+        Self {
+            header: [0; 5],
+            have: 0,
+            left: 0,
+            body: Vec::new(),
+            wanted: false,
+            in_body: false,
+        }
+    }
+
+    fn untagged_first() -> Self {
+        Self {
+            have: 1,
+            ..Self::tagged()
+        }
+    }
+
+    fn feed(
+        &mut self,
+        mut bytes: &[u8],
+        wants: impl Fn(u8) -> bool,
+        mut frame: impl FnMut(u8, &[u8]),
+    ) {
+        loop {
+            if !self.in_body {
+                let take = bytes.len().min(self.header.len() - self.have);
+                self.header[self.have..self.have + take].copy_from_slice(&bytes[..take]);
+                self.have += take;
+                bytes = &bytes[take..];
+                if self.have < self.header.len() {
+                    return;
+                }
+                let [tag, length @ ..] = self.header;
+                self.left = (u32::from_be_bytes(length) as usize).saturating_sub(4);
+                self.wanted = wants(tag);
+                self.body.clear();
+                self.in_body = true;
+            }
+            let take = bytes.len().min(self.left);
+            if self.wanted {
+                let room = LONGEST_BODY.saturating_sub(self.body.len());
+                self.body.extend_from_slice(&bytes[..take.min(room)]);
+            }
+            self.left -= take;
+            bytes = &bytes[take..];
+            if self.left > 0 {
+                return;
+            }
+            frame(self.header[0], &self.body);
+            self.in_body = false;
+            self.have = 0;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(tag: u8, body: &[u8]) -> Vec<u8> {
+        let mut bytes = vec![tag];
+        bytes.extend(u32::try_from(body.len() + 4).unwrap().to_be_bytes());
+        bytes.extend(body);
+        bytes
+    }
+
+    #[test]
+    fn finds_the_same_frames_wherever_the_reads_fall() {
+        let mut stream = frame(b'C', b"INSERT 0 1\0");
+        stream.extend(frame(b'D', &[7; 300]));
+        stream.extend(frame(b'n', b""));
+        stream.extend(frame(b'Z', b"T"));
+        for size in 1..stream.len() {
+            let mut frames = Frames::tagged();
+            let mut seen = Vec::new();
+            for piece in stream.chunks(size) {
+                frames.feed(piece, wants_incoming, |tag, body| {
+                    seen.push((tag, body.to_vec()))
+                });
+            }
+            assert_eq!(
+                seen,
+                [
+                    (b'C', b"INSERT 0 1\0".to_vec()),
+                    (b'D', vec![]),
+                    (b'n', vec![]),
+                    (b'Z', b"T".to_vec())
+                ],
+                "in pieces of {size}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_startup_message_has_no_tag() {
+        let mut stream = 8_u32.to_be_bytes().to_vec();
+        stream.extend([0, 3, 0, 0]);
+        stream.extend(frame(b'Q', b"select 1\0"));
+        let mut frames = Frames::untagged_first();
+        let mut seen = Vec::new();
+        frames.feed(
+            &stream,
+            |tag| tag == b'Q',
+            |tag, body| seen.push((tag, body.to_vec())),
+        );
+        assert_eq!(seen, [(0, vec![]), (b'Q', b"select 1\0".to_vec())]);
+    }
+}

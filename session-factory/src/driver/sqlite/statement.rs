@@ -1,0 +1,217 @@
+//! Statements: taken apart on the caller's thread, run on the connection's.
+
+use diesel::QueryResult;
+use diesel::backend::Backend;
+use diesel::connection::{Connection, LoadConnection, SimpleConnection};
+use diesel::query_builder::{
+    CollectedQuery, MoveableBindCollector, QueryBuilder, QueryFragment, QueryId,
+};
+use diesel::result::{DatabaseErrorKind, Error};
+use diesel::row::IntoOwnedRow;
+use diesel::sqlite::query_builder::SqliteQueryBuilder;
+use diesel::sqlite::{Sqlite, SqliteConnection};
+use diesel_async::AsyncConnectionCore;
+
+use super::link::{Facts, SqliteLink};
+use super::{Wrapper, begin};
+use crate::driver::{Ahead, Reply};
+
+type Collector<'a> = <Sqlite as Backend>::BindCollector<'a>;
+type Binds = <Collector<'static> as MoveableBindCollector<Sqlite>>::BindData;
+type Row = <Wrapper as AsyncConnectionCore>::Row<'static, 'static>;
+
+/// A statement's SQL and binds, which may go to another thread.
+pub(super) struct Collected {
+    query: CollectedQuery<Binds>,
+    control: Option<Control>,
+}
+
+/// What a statement that is not plain data manipulation may do.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Control {
+    commits: bool,
+    unclean: bool,
+}
+
+pub(super) fn collect<T>(query: &T) -> QueryResult<Collected>
+where
+    T: QueryFragment<Sqlite> + QueryId,
+{
+    let mut binds = Collector::default();
+    query.collect_binds(&mut binds, &mut (), &Sqlite)?;
+    let mut sql = SqliteQueryBuilder::default();
+    query.to_sql(&mut sql, &Sqlite)?;
+    let sql = sql.finish();
+    let control = control(&sql);
+    let cacheable = query.is_safe_to_cache_prepared(&Sqlite)?;
+    Ok(Collected {
+        query: CollectedQuery::new(sql, cacheable, binds.moveable()),
+        control,
+    })
+}
+
+/// The first word tells whether a statement can end the transaction or change the connection.
+fn control(sql: &str) -> Option<Control> {
+    const PLAIN: [&str; 7] = [
+        "SELECT", "INSERT", "UPDATE", "DELETE", "REPLACE", "WITH", "VALUES",
+    ];
+    let word: String = sql
+        .trim_start()
+        .chars()
+        .take_while(char::is_ascii_alphabetic)
+        .collect::<String>()
+        .to_ascii_uppercase();
+    let several = sql.trim_end().trim_end_matches(';').contains(';');
+    if PLAIN.contains(&word.as_str()) && !several {
+        return None;
+    }
+    let upper = sql.to_ascii_uppercase();
+    Some(Control {
+        commits: upper.contains("COMMIT") || word == "END",
+        unclean: ["PRAGMA", "ATTACH", "DETACH", "TEMP"]
+            .iter()
+            .any(|word| upper.contains(word)),
+    })
+}
+
+/// Runs `work` behind what has to go ahead of it, in one piece on the connection's thread.
+pub(super) async fn run<R>(
+    link: &mut SqliteLink,
+    ahead: Ahead,
+    work: impl FnOnce(&mut SqliteConnection) -> Outcome<R> + Send + 'static,
+) -> Reply<R>
+where
+    R: Send + 'static,
+{
+    if ahead.begin.as_deref() == Some(begin::IMMEDIATE) {
+        if let Err(error) = queue_for_the_lock(link).await {
+            return Reply::not_sent(error);
+        }
+    }
+    let facts = link.stop();
+    let reply = link
+        .job(move |connection| Ok(in_order(connection, &ahead, &facts, work)))
+        .await;
+    match reply {
+        Ok(reply) => {
+            if reply.ahead.is_err() && link.facts().ended().is_none() {
+                link.release_writer();
+            }
+            reply
+        }
+        Err(error) => Reply::of(Err(error)),
+    }
+}
+
+/// Sessions of one process take turns here, first come first served, instead of polling for SQLite's lock.
+async fn queue_for_the_lock(link: &mut SqliteLink) -> QueryResult<()> {
+    let Some(writers) = link.writers() else {
+        return Ok(());
+    };
+    let turn = match std::sync::Arc::clone(&writers).try_acquire_owned() {
+        Ok(turn) => Some(turn),
+        Err(_) => {
+            let waited = crate::runtime::within(tokio::time::timeout(
+                begin::BUSY_LIMIT,
+                writers.acquire_owned(),
+            ))
+            .await;
+            match waited {
+                Ok(Ok(Ok(turn))) => Some(turn),
+                _ => None,
+            }
+        }
+    };
+    let Some(turn) = turn else {
+        return Err(Error::DatabaseError(
+            DatabaseErrorKind::Unknown,
+            Box::new(format!(
+                "database is locked: other sessions of this process held the write lock for {:?}",
+                begin::BUSY_LIMIT
+            )),
+        ));
+    };
+    link.hold_writer(turn);
+    Ok(())
+}
+
+/// The result of a statement, and what it may have done besides.
+pub(super) type Outcome<R> = (QueryResult<R>, Option<Control>);
+
+fn in_order<R>(
+    connection: &mut SqliteConnection,
+    ahead: &Ahead,
+    facts: &Facts,
+    work: impl FnOnce(&mut SqliteConnection) -> Outcome<R>,
+) -> Reply<R> {
+    if let Some(sql) = &ahead.begin {
+        if let Err(error) = begin::begin(connection, sql, facts) {
+            return Reply::not_sent(error);
+        }
+    }
+    if let Some(sql) = &ahead.control {
+        if let Err(error) = connection.batch_execute(sql) {
+            return Reply::not_sent(error);
+        }
+    }
+    let (result, control) = work(connection);
+    if control.is_some_and(|control| control.unclean) {
+        facts.set_unclean();
+    }
+    // Some errors roll the whole transaction back, and a raw COMMIT or ROLLBACK ends it: what came
+    // after would run outside of any.
+    if (result.is_err() || control.is_some()) && !begin::in_transaction(connection) {
+        facts.set_ended(result.is_ok() && control.is_some_and(|control| control.commits));
+    }
+    Reply::of(result)
+}
+
+pub(super) fn load(
+    connection: &mut SqliteConnection,
+    collected: QueryResult<Collected>,
+    stop: &Facts,
+) -> Outcome<Vec<Row>> {
+    match collected {
+        Ok(Collected { query, control }) => (rows(connection, &query, stop), control),
+        Err(error) => (Err(error), None),
+    }
+}
+
+fn rows(
+    connection: &mut SqliteConnection,
+    query: &CollectedQuery<Binds>,
+    stop: &Facts,
+) -> QueryResult<Vec<Row>> {
+    let mut cache = <<<SqliteConnection as LoadConnection>::Row<'_, '_> as IntoOwnedRow<
+        '_,
+        <SqliteConnection as Connection>::Backend,
+    >>::Cache as Default>::default();
+    let mut rows = Vec::new();
+    for row in LoadConnection::load(connection, query)? {
+        if stop.is_stopped() {
+            return Err(Error::DatabaseError(
+                DatabaseErrorKind::Unknown,
+                Box::new("the query was cancelled".to_owned()),
+            ));
+        }
+        rows.push(IntoOwnedRow::into_owned(row?, &mut cache));
+    }
+    Ok(rows)
+}
+
+pub(super) fn execute(
+    connection: &mut SqliteConnection,
+    collected: QueryResult<Collected>,
+) -> Outcome<usize> {
+    match collected {
+        Ok(Collected { query, control }) => (connection.execute_returning_count(&query), control),
+        Err(error) => (Err(error), None),
+    }
+}
+
+pub(super) fn batch(connection: &mut SqliteConnection, sql: &str) -> Outcome<()> {
+    if sql.is_empty() {
+        return (Ok(()), None);
+    }
+    (connection.batch_execute(sql), control(sql))
+}

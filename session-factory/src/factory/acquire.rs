@@ -1,0 +1,129 @@
+//! Getting a connection, or saying why there is none.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bb8::{Pool, RunError};
+use tokio::time::{sleep, timeout};
+
+use super::core::{Core, Source};
+use super::lease::Lease;
+use super::manager::Manager;
+use super::registry::Kill;
+use crate::driver::{Driver, ForeignError};
+use crate::error::{AcquireError, ConnectError, SessionError};
+use crate::session::Origin;
+
+/// While other connections are out, a failed attempt to open one more is repeated after this.
+const TRY_AGAIN: Duration = Duration::from_millis(200);
+/// For a pool of the application's: it has a timeout of its own.
+const FOREIGN_TIMEOUT: Duration = Duration::from_secs(60 * 60);
+
+/// How a wait ended without a connection.
+enum Failure {
+    Connect(ConnectError),
+    TimedOut,
+    Closed,
+}
+
+impl<D: Driver> Core<D> {
+    /// Takes a connection, waiting at most `pool_timeout`.
+    ///
+    /// Dropping the future is safe at every point: bb8 wraps a connection before it waits again, and a
+    /// connection whose check was interrupted is closed.
+    pub(crate) async fn acquire(&self, origin: &Origin) -> Result<Lease<D>, SessionError> {
+        if self.closed.is_cancelled() {
+            return Err(SessionError::Closed);
+        }
+        let started = Instant::now();
+        let waiting = self.registry.wait();
+        let limit = self
+            .settings
+            .as_ref()
+            .map_or(FOREIGN_TIMEOUT, |settings| settings.pool_timeout);
+        let taken = crate::runtime::within(async {
+            tokio::select! {
+                biased;
+                () = self.closed.cancelled() => Err(Failure::Closed),
+                taken = timeout(limit, self.take(origin)) => taken.unwrap_or(Err(Failure::TimedOut)),
+            }
+        })
+        .await
+        .unwrap_or_else(|no_runtime| Err(Failure::Connect(no_runtime)));
+        let error = match taken {
+            Ok(lease) => return Ok(lease),
+            Err(Failure::Closed) => return Err(SessionError::Closed),
+            Err(Failure::Connect(error)) => self.acquire_error(started.elapsed(), Some(error)),
+            Err(Failure::TimedOut) => self.acquire_error(started.elapsed(), None),
+        };
+        drop(waiting);
+        Err(SessionError::Acquire(Box::new(error)))
+    }
+
+    async fn take(&self, origin: &Origin) -> Result<Lease<D>, Failure> {
+        match self.source() {
+            Source::Own(pool) => self.take_own(&pool, origin).await,
+            Source::Foreign(pool) => match D::borrow_foreign(&pool).await {
+                Ok(link) => Ok(Lease::foreign(
+                    link,
+                    self.registry.enter(origin.to_string(), None),
+                )),
+                Err(ForeignError::TimedOut) => Err(Failure::TimedOut),
+                Err(ForeignError::Connect(error)) => Err(Failure::Connect(error)),
+            },
+            Source::Closed => Err(Failure::Closed),
+        }
+    }
+
+    async fn take_own(
+        &self,
+        pool: &Pool<Manager<D>>,
+        origin: &Origin,
+    ) -> Result<Lease<D>, Failure> {
+        let pre_ping = self
+            .settings
+            .as_ref()
+            .is_some_and(|settings| settings.pool_pre_ping);
+        loop {
+            let mut failures = self.health.failures();
+            tokio::select! {
+                biased;
+                slot = pool.get_owned() => match slot {
+                    Ok(mut slot) => {
+                        if slot.is_usable(pre_ping).await {
+                            let kill = D::kill(&slot.link).map(|kill| Kill(Arc::from(kill)));
+                            let ticket = self.registry.enter(origin.to_string(), kill);
+                            return Ok(Lease::pooled(slot, ticket));
+                        }
+                        slot.retire();
+                    }
+                    Err(RunError::User(error)) => return Err(Failure::Connect(error)),
+                    Err(RunError::TimedOut) => return Err(Failure::TimedOut),
+                },
+                _ = failures.changed() => {
+                    let Some(error) = self.health.last_error() else { continue };
+                    // With nothing connected there is nothing to wait for.
+                    if error.is_permanent() || pool.state().connections == 0 {
+                        return Err(Failure::Connect(error));
+                    }
+                    sleep(TRY_AGAIN).await;
+                }
+            }
+        }
+    }
+
+    fn acquire_error(&self, waited: Duration, at_once: Option<ConnectError>) -> AcquireError {
+        let status = self.status();
+        AcquireError {
+            factory: self.name,
+            key: self.url_key,
+            waited,
+            limit: status.limit,
+            open: status.open,
+            waiting: status.waiting,
+            holders: self.registry.holders(),
+            at_once: at_once.is_some(),
+            connect: at_once.or_else(|| self.health.last_error()),
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! What all handles of one factory share.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bb8::{Pool, QueueStrategy};
+use tokio_util::sync::CancellationToken;
+
+use super::health::Health;
+use super::manager::Manager;
+use super::registry::Registry;
+use super::{Status, idle};
+use crate::config::Settings;
+use crate::driver::Driver;
+use crate::error::SessionError;
+use crate::observe::Echo;
+use crate::session::Origin;
+
+/// bb8 must not end a wait by itself: it could not say why. The factory's own clock does.
+const FAR_AWAY: std::time::Duration = std::time::Duration::from_secs(60 * 60 * 24 * 365);
+
+/// The shared part of a factory.
+pub(crate) struct Core<D: Driver> {
+    pub(super) name: &'static str,
+    pub(super) url_key: &'static str,
+    pub(super) settings: Option<Arc<Settings>>,
+    pub(super) registry: Arc<Registry>,
+    pub(super) health: Arc<Health>,
+    pub(super) closed: CancellationToken,
+    source: Mutex<Source<D>>,
+}
+
+/// Where connections come from.
+pub(super) enum Source<D: Driver> {
+    Own(Pool<Manager<D>>),
+    Foreign(D::ForeignPool),
+    Closed,
+}
+
+impl<D: Driver> Clone for Source<D> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Own(pool) => Self::Own(pool.clone()),
+            Self::Foreign(pool) => Self::Foreign(pool.clone()),
+            Self::Closed => Self::Closed,
+        }
+    }
+}
+
+impl<D: Driver> Core<D> {
+    pub(super) fn own(name: &'static str, url_key: &'static str, settings: Settings) -> Arc<Self> {
+        let settings = Arc::new(settings);
+        let health = Arc::new(Health::default());
+        let (kept, most) = sizes::<D>(&settings);
+        let pool = Pool::builder()
+            .max_size(most)
+            .min_idle(None)
+            // Ages and idleness are the manager's business: bb8 cannot keep `pool_size` connections and
+            // close only those above, and its reaper would need a runtime now.
+            .max_lifetime(None)
+            .idle_timeout(None)
+            .connection_timeout(FAR_AWAY)
+            .retry_connection(false)
+            // The liveness check is ours: it is free on a busy connection.
+            .test_on_check_out(false)
+            // The connections used last have the warmest caches, and the others can idle out.
+            .queue_strategy(QueueStrategy::Lifo)
+            .build_unchecked(Manager::new(Arc::clone(&settings), Arc::clone(&health)));
+        let core = Self {
+            name,
+            url_key,
+            registry: Arc::new(Registry::default()),
+            health,
+            closed: CancellationToken::new(),
+            source: Mutex::new(Source::Own(pool)),
+            settings: Some(Arc::clone(&settings)),
+        };
+        let core = Arc::new(core);
+        idle::watch(&core, kept, &settings);
+        core
+    }
+
+    pub(super) fn foreign(
+        name: &'static str,
+        url_key: &'static str,
+        pool: D::ForeignPool,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            name,
+            url_key,
+            registry: Arc::new(Registry::default()),
+            health: Arc::new(Health::default()),
+            closed: CancellationToken::new(),
+            source: Mutex::new(Source::Foreign(pool)),
+            settings: None,
+        })
+    }
+
+    pub(super) fn source(&self) -> Source<D> {
+        self.source
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Lets go of the pool: its idle connections close now, the others when they come back.
+    pub(super) fn close_source(&self) {
+        let source = std::mem::replace(
+            &mut *self.source.lock().unwrap_or_else(PoisonError::into_inner),
+            Source::Closed,
+        );
+        let _context = crate::runtime::enter();
+        drop(source);
+    }
+
+    /// Connections that are kept, and the most that may be open.
+    pub(super) fn sizes(&self) -> (u32, u32) {
+        match (&self.settings, self.source()) {
+            (Some(settings), _) => sizes::<D>(settings),
+            (None, Source::Foreign(pool)) => {
+                let (_, _, most) = D::foreign_figures(&pool);
+                (most, most)
+            }
+            (None, _) => (0, 0),
+        }
+    }
+
+    pub(crate) fn status(&self) -> Status {
+        let (open, idle) = match self.source() {
+            Source::Own(pool) => {
+                let state = pool.state();
+                (state.connections, state.idle_connections)
+            }
+            Source::Foreign(pool) => {
+                let (open, idle, _) = D::foreign_figures(&pool);
+                (open, idle)
+            }
+            Source::Closed => (0, 0),
+        };
+        let (pool_size, limit) = self.sizes();
+        let (in_use, recovering) = self.registry.counts();
+        Status {
+            open,
+            idle,
+            in_use,
+            recovering,
+            waiting: self.registry.waiting(),
+            pool_size,
+            limit,
+            closed: self.closed.is_cancelled(),
+        }
+    }
+
+    pub(crate) fn echo(&self, origin: &Origin) -> Option<Echo> {
+        let on = self.settings.as_ref().is_some_and(|settings| settings.echo);
+        on.then(|| Echo::new(self.name, origin.function()))
+    }
+
+    pub(crate) async fn ping(&self) -> Result<(), SessionError> {
+        let origin = Origin::internal("health");
+        let mut lease = self.acquire(&origin).await?;
+        match D::ping(lease.link()).await {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                D::condemn(lease.link());
+                Err(SessionError::Query(error.into()))
+            }
+        }
+    }
+}
+
+fn sizes<D: Driver>(settings: &Settings) -> (u32, u32) {
+    let kept = settings.pool_size.max(1);
+    let most = kept.saturating_add(settings.max_overflow);
+    match D::connection_limit(settings) {
+        Some(limit) => (kept.min(limit), most.min(limit)),
+        None => (kept, most),
+    }
+}

@@ -1,0 +1,61 @@
+//! Closes connections that are too old, and those above `pool_size` that idle.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use bb8::{Pool, PooledConnection};
+use futures_util::FutureExt;
+use tokio::time::sleep;
+
+use super::core::{Core, Source};
+use super::manager::Manager;
+use crate::config::Settings;
+use crate::driver::Driver;
+
+const OFTENEST: Duration = Duration::from_millis(50);
+const RAREST: Duration = Duration::from_secs(30);
+
+/// Starts the watch of a factory. It ends with the factory.
+pub(super) fn watch<D: Driver>(core: &Arc<Core<D>>, kept: u32, settings: &Settings) {
+    let idle_timeout = settings.idle_timeout;
+    let pause = (idle_timeout.min(settings.pool_recycle) / 4).clamp(OFTENEST, RAREST);
+    let core = Arc::downgrade(core);
+    // Without a background runtime there will be no connections either.
+    let _no_runtime = crate::runtime::spawn(run(core, kept, idle_timeout, pause));
+}
+
+async fn run<D: Driver>(core: Weak<Core<D>>, kept: u32, idle_timeout: Duration, pause: Duration) {
+    loop {
+        sleep(pause).await;
+        let Some(core) = core.upgrade() else { return };
+        match core.source() {
+            Source::Own(pool) => sweep(&pool, kept, idle_timeout),
+            Source::Foreign(_) => {}
+            Source::Closed => return,
+        }
+    }
+}
+
+fn sweep<D: Driver>(pool: &Pool<Manager<D>>, kept: u32, idle_timeout: Duration) {
+    let state = pool.state();
+    // Taking them out and putting them back is all that bb8 offers; there is no await in between, so
+    // nobody finds the pool empty for longer than this takes.
+    let mut idle: Vec<PooledConnection<'static, Manager<D>>> = Vec::new();
+    for _ in 0..state.idle_connections {
+        match pool.get_owned().now_or_never() {
+            Some(Ok(slot)) => idle.push(slot),
+            _ => break,
+        }
+    }
+    let mut surplus = state.connections.saturating_sub(kept);
+    // Last in, first out: the end of the list idled longest, and goes back first to stay there.
+    for mut slot in idle.into_iter().rev() {
+        if slot.is_expired() {
+            slot.retire();
+            surplus = surplus.saturating_sub(1);
+        } else if surplus > 0 && slot.idle_for() >= idle_timeout {
+            slot.retire();
+            surplus -= 1;
+        }
+    }
+}

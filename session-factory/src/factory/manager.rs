@@ -1,0 +1,129 @@
+//! What bb8 asks for: connections.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bb8::ManageConnection;
+use tokio::time::timeout;
+
+use super::health::Health;
+use crate::config::Settings;
+use crate::driver::Driver;
+use crate::error::{ConnectError, ConnectErrorKind};
+
+/// A connection that idled for less is not asked whether it lives (HikariCP's threshold).
+const TRUSTED_FOR: Duration = Duration::from_millis(500);
+/// A ping that takes longer is as good as none.
+const PING_LIMIT: Duration = Duration::from_secs(5);
+
+/// Opens connections, and knows which are too old to go on.
+#[derive(Debug)]
+pub(crate) struct Manager<D: Driver> {
+    settings: Arc<Settings>,
+    health: Arc<Health>,
+    driver: std::marker::PhantomData<fn() -> D>,
+}
+
+impl<D: Driver> Manager<D> {
+    pub(super) fn new(settings: Arc<Settings>, health: Arc<Health>) -> Self {
+        Self {
+            settings,
+            health,
+            driver: std::marker::PhantomData,
+        }
+    }
+}
+
+/// A pooled connection and its age.
+pub(crate) struct Slot<D: Driver> {
+    pub(crate) link: D::Link,
+    expires: Instant,
+    idle_since: Instant,
+    /// A check is under way: dropped now, the answer would meet the next borrower.
+    checking: bool,
+    retired: bool,
+}
+
+impl<D: Driver> Slot<D> {
+    /// Whether the connection can be handed out. Asks the server only after it idled.
+    pub(super) async fn is_usable(&mut self, pre_ping: bool) -> bool {
+        if self.is_broken() {
+            return false;
+        }
+        if pre_ping && self.idle_since.elapsed() >= TRUSTED_FOR {
+            self.checking = true;
+            let alive = timeout(PING_LIMIT, D::ping(&mut self.link)).await;
+            self.checking = false;
+            return matches!(alive, Ok(Ok(())));
+        }
+        true
+    }
+
+    fn is_broken(&self) -> bool {
+        self.retired || self.checking || D::is_closed(&self.link) || self.is_expired()
+    }
+
+    pub(super) fn is_expired(&self) -> bool {
+        Instant::now() >= self.expires
+    }
+
+    pub(super) fn idle_for(&self) -> Duration {
+        self.idle_since.elapsed()
+    }
+
+    /// Closes the connection when it is given back.
+    pub(super) fn retire(&mut self) {
+        self.retired = true;
+    }
+
+    pub(super) fn used(&mut self) {
+        self.idle_since = Instant::now();
+    }
+}
+
+impl<D: Driver> ManageConnection for Manager<D> {
+    type Connection = Slot<D>;
+    type Error = ConnectError;
+
+    async fn connect(&self) -> Result<Slot<D>, ConnectError> {
+        let limit = self.settings.connect_timeout;
+        let connected = match timeout(limit, D::connect(&self.settings)).await {
+            Ok(connected) => connected,
+            Err(_) => Err(ConnectError::new(
+                ConnectErrorKind::TimedOut,
+                format!("{} did not answer within {limit:?}", D::NAME),
+            )),
+        };
+        match connected {
+            Ok(link) => {
+                self.health.succeeded();
+                let now = Instant::now();
+                let life = match D::connection_limit(&self.settings) {
+                    // A database that lives in its connection does not grow old.
+                    Some(_) => Duration::from_secs(u64::from(u32::MAX)),
+                    None => self.settings.pool_recycle,
+                };
+                Ok(Slot {
+                    link,
+                    expires: now + life,
+                    idle_since: now,
+                    checking: false,
+                    retired: false,
+                })
+            }
+            Err(error) => {
+                self.health.failed(error.clone());
+                Err(error)
+            }
+        }
+    }
+
+    async fn is_valid(&self, _slot: &mut Slot<D>) -> Result<(), ConnectError> {
+        // Not asked: see `Slot::is_usable`.
+        Ok(())
+    }
+
+    fn has_broken(&self, slot: &mut Slot<D>) -> bool {
+        slot.is_broken()
+    }
+}

@@ -1,0 +1,226 @@
+//! The factory: configuration, pool and the sessions it has given out.
+
+mod acquire;
+pub(crate) mod context;
+mod core;
+pub(crate) mod global;
+mod health;
+mod idle;
+pub(crate) mod lease;
+mod manager;
+mod registry;
+mod shutdown;
+mod status;
+
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+pub(crate) use self::core::Core;
+pub use self::global::Global;
+pub use self::shutdown::ShutdownReport;
+pub use self::status::Status;
+use crate::config::{ConfigError, Key, Settings};
+use crate::driver::Driver;
+use crate::error::SessionError;
+use crate::session::{AsyncBody, Origin, Session, SessionOptions, Unit};
+
+/// What `session_factory!` implements for the type it generates.
+///
+/// Implement it through the macro only: items may be added in any release.
+pub trait SessionFactory: Sized + Send + Sync + 'static {
+    /// The database backend.
+    #[doc(hidden)]
+    type Driver: Driver;
+    /// The generated configuration type.
+    type Config: FactoryConfig;
+    /// The name of the type, for messages.
+    const NAME: &'static str;
+    /// Every key that is read.
+    const KEYS: &'static [Key];
+    /// The global factory's place.
+    #[doc(hidden)]
+    fn global() -> &'static Global<Self>;
+}
+
+/// What `session_factory!` implements for the configuration type it generates.
+#[doc(hidden)]
+pub trait FactoryConfig: Clone + Debug + Send + Sync + 'static {
+    /// Reads the process's environment.
+    fn from_env() -> Result<Self, ConfigError>;
+    /// The standard settings.
+    fn settings(&self) -> Settings;
+}
+
+/// A handle to one pool and its configuration: cheap to clone, safe to share.
+///
+/// The global one comes from `AppDb::factory()`. Others, for tests, tenants or a second database with the
+/// same tables, come from [`Factory::new`] and [`Factory::from_pool`].
+pub struct Factory<F: SessionFactory> {
+    core: Arc<Core<F::Driver>>,
+    config: Option<Arc<F::Config>>,
+}
+
+impl<F: SessionFactory> Clone for Factory<F> {
+    fn clone(&self) -> Self {
+        Self {
+            core: Arc::clone(&self.core),
+            config: self.config.clone(),
+        }
+    }
+}
+
+impl<F: SessionFactory> Debug for Factory<F> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Factory")
+            .field("name", &F::NAME)
+            .field("config", &self.config)
+            .field("status", &self.status())
+            .finish()
+    }
+}
+
+impl<F: SessionFactory> Factory<F> {
+    /// Makes a factory that is not global. It connects when it is first used.
+    pub fn new(config: F::Config) -> Self {
+        let settings = config.settings();
+        Self {
+            core: Core::own(F::NAME, url_key::<F>(), settings),
+            config: Some(Arc::new(config)),
+        }
+    }
+
+    /// Wraps a diesel-async bb8 pool that the application already has.
+    ///
+    /// Sessions then take their connections from it, and give them back clean. What only a connection of
+    /// our own can do is missing: the protocol is not watched (the check before COMMIT is made with a
+    /// `SAVEPOINT` in the same round trip instead), and settings that a session changed are not put back.
+    pub fn from_pool(pool: <F::Driver as Driver>::ForeignPool) -> Self {
+        Self {
+            core: Core::foreign(F::NAME, url_key::<F>(), pool),
+            config: None,
+        }
+    }
+
+    /// The configuration, unless the factory was made with [`from_pool`](Self::from_pool).
+    pub fn config(&self) -> Option<&F::Config> {
+        self.config.as_deref()
+    }
+
+    /// Opens one session. The caller commits; dropped uncommitted, it is rolled back.
+    ///
+    /// # Errors
+    /// [`SessionError::Acquire`] when no connection can be had, [`SessionError::Closed`] after
+    /// [`shutdown`](Self::shutdown).
+    ///
+    /// # Cancellation
+    /// Dropping the future gives its place in the queue (or the connection) back.
+    #[track_caller]
+    pub fn create_session(&self) -> impl Future<Output = Result<Session<F>, SessionError>> + Send {
+        let origin = Origin::of_caller("create_session", std::panic::Location::caller());
+        let factory = self.clone();
+        async move { factory.open(&origin, SessionOptions::new()).await }
+    }
+
+    /// Runs `body` with a session: the guarantees of `#[with_session]` without the attribute.
+    ///
+    /// # Errors
+    /// What the body returns, or a [`SessionError`] as the body's error type when no session could be
+    /// opened or its work could not be committed.
+    ///
+    /// # Cancellation
+    /// Dropping the future cancels the running statement on the server and rolls back.
+    #[track_caller]
+    pub fn with_session<'a, T, E, B>(
+        &self,
+        body: B,
+    ) -> impl Future<Output = Result<T, E>> + Send + 'a
+    where
+        for<'s> B: AsyncFnOnce(&'s mut Session<F>) -> Result<T, E>
+            + AsyncBody<&'s mut Session<F>, Result<T, E>>
+            + Send
+            + 'a,
+        T: Send + 'a,
+        E: From<SessionError> + Send + 'a,
+    {
+        let origin = Origin::of_caller("with_session", std::panic::Location::caller());
+        self.clone().with_session_at(origin, body)
+    }
+
+    pub(crate) async fn with_session_at<T, E, B>(self, origin: Origin, body: B) -> Result<T, E>
+    where
+        for<'s> B: AsyncFnOnce(&'s mut Session<F>) -> Result<T, E>
+            + AsyncBody<&'s mut Session<F>, Result<T, E>>
+            + Send,
+        T: Send,
+        E: From<SessionError> + Send,
+    {
+        let mut unit = match Unit::open_in(self, &origin, SessionOptions::new()).await {
+            Ok(unit) => unit,
+            Err(error) => return Err(error.into()),
+        };
+        let scope = unit.scope();
+        let result = scope.run(body(unit.session())).await;
+        unit.finish(result).await
+    }
+
+    /// Makes every `#[with_session]` function called inside `future` use this factory instead of the
+    /// global one. Tasks that it spawns are outside.
+    pub async fn scope<T: Future>(&self, future: T) -> T::Output {
+        context::with_factory(self.clone(), future).await
+    }
+
+    /// The pool's figures, at once and without asking the server.
+    pub fn status(&self) -> Status {
+        self.core.status()
+    }
+
+    /// Takes a connection and makes one round trip. Returns how long both took.
+    ///
+    /// # Errors
+    /// As [`create_session`](Self::create_session), and [`SessionError::Query`] when the server does not
+    /// answer.
+    pub async fn health(&self) -> Result<Duration, SessionError> {
+        let started = Instant::now();
+        self.core.ping().await?;
+        Ok(started.elapsed())
+    }
+
+    /// Connects once, so that a wrong configuration shows at start-up.
+    ///
+    /// # Errors
+    /// [`SessionError::Acquire`] with the connect error.
+    pub async fn init(&self) -> Result<(), SessionError> {
+        self.core.ping().await
+    }
+
+    /// Gives no more sessions, waits at most `limit` for those that are out, then rolls back what is left
+    /// and closes every connection.
+    ///
+    /// # Cancellation
+    /// Dropping the future stops the waiting; the factory stays shut.
+    pub async fn shutdown(&self, limit: Duration) -> ShutdownReport {
+        self.core.shutdown(limit).await
+    }
+
+    pub(crate) async fn open(
+        &self,
+        origin: &Origin,
+        options: SessionOptions,
+    ) -> Result<Session<F>, SessionError> {
+        let lease = self.core.acquire(origin).await?;
+        Ok(Session::new(lease, options, self.core.echo(origin)))
+    }
+
+    /// Tells factories apart.
+    pub(crate) fn identity(&self) -> usize {
+        Arc::as_ptr(&self.core).addr()
+    }
+}
+
+fn url_key<F: SessionFactory>() -> &'static str {
+    F::KEYS
+        .iter()
+        .find(|key| key.setting == "url")
+        .map_or("DATABASE_URL", |key| key.name)
+}

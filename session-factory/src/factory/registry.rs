@@ -1,0 +1,153 @@
+//! Who holds the connections, and since when.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use tokio::sync::Notify;
+
+use crate::error::Holder;
+
+/// The connections that are out.
+#[derive(Debug, Default)]
+pub(super) struct Registry {
+    entries: Mutex<HashMap<u64, Entry>>,
+    next: AtomicU64,
+    waiting: AtomicU32,
+    returned: Notify,
+}
+
+#[derive(Debug)]
+struct Entry {
+    holder: String,
+    since: Instant,
+    recovering: bool,
+    kill: Option<Kill>,
+}
+
+/// Ends a connection from outside of its session.
+#[derive(Clone)]
+pub(crate) struct Kill(pub(crate) Arc<dyn Fn() + Send + Sync>);
+
+impl std::fmt::Debug for Kill {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Kill")
+    }
+}
+
+impl Registry {
+    fn entries(&self) -> MutexGuard<'_, HashMap<u64, Entry>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Enters a connection that is handed out.
+    pub(super) fn enter(self: &Arc<Self>, holder: String, kill: Option<Kill>) -> Ticket {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        self.entries().insert(
+            number,
+            Entry {
+                holder,
+                since: Instant::now(),
+                recovering: false,
+                kill,
+            },
+        );
+        Ticket {
+            number,
+            registry: Arc::clone(self),
+        }
+    }
+
+    /// Counts a caller as waiting until the guard is dropped.
+    pub(super) fn wait(self: &Arc<Self>) -> Waiting {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        Waiting(Arc::clone(self))
+    }
+
+    pub(super) fn waiting(&self) -> u32 {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
+    /// In use by a session, and being recovered.
+    pub(super) fn counts(&self) -> (u32, u32) {
+        let entries = self.entries();
+        let recovering = entries.values().filter(|entry| entry.recovering).count();
+        let count = |count| u32::try_from(count).unwrap_or(u32::MAX);
+        (count(entries.len() - recovering), count(recovering))
+    }
+
+    pub(super) fn holders(&self) -> Vec<Holder> {
+        let mut holders: Vec<_> = self
+            .entries()
+            .values()
+            .map(|entry| Holder {
+                holder: entry.holder.clone(),
+                held_for: entry.since.elapsed(),
+                recovering: entry.recovering,
+            })
+            .collect();
+        holders.sort_by_key(|holder| std::cmp::Reverse(holder.held_for));
+        holders
+    }
+
+    /// Ends every connection that is out. Says how many there were.
+    pub(super) fn kill_all(&self) -> usize {
+        let kills: Vec<_> = self
+            .entries()
+            .values()
+            .map(|entry| entry.kill.clone())
+            .collect();
+        for kill in kills.iter().flatten() {
+            (kill.0)();
+        }
+        kills.len()
+    }
+
+    /// Returns once no connection is out.
+    pub(super) async fn empty(&self) {
+        loop {
+            let returned = self.returned.notified();
+            tokio::pin!(returned);
+            returned.as_mut().enable();
+            if self.entries().is_empty() {
+                return;
+            }
+            returned.await;
+        }
+    }
+}
+
+/// The entry of one connection; removed when it is dropped.
+#[derive(Debug)]
+pub(super) struct Ticket {
+    number: u64,
+    registry: Arc<Registry>,
+}
+
+impl Ticket {
+    /// The session is gone.
+    pub(super) fn recovering(&self) {
+        if let Some(entry) = self.registry.entries().get_mut(&self.number) {
+            entry.recovering = true;
+            entry.since = Instant::now();
+        }
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.registry.entries().remove(&self.number);
+        self.registry.returned.notify_waiters();
+    }
+}
+
+/// A caller in the queue.
+#[derive(Debug)]
+pub(super) struct Waiting(Arc<Registry>);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,47 @@
+//! Draining, rolling back, closing.
+
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::core::Core;
+use crate::driver::Driver;
+
+/// After the limit: for the killed connections to come back.
+const LAST_CALL: Duration = Duration::from_secs(2);
+
+/// What [`Factory::shutdown`](crate::Factory::shutdown) came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ShutdownReport {
+    /// Sessions that did not end within the limit. Their statements were cancelled and their connections
+    /// closed, which rolls their work back.
+    pub rolled_back: usize,
+    /// Of these, connections that have still not been given back.
+    pub remaining: usize,
+}
+
+impl ShutdownReport {
+    /// Every session ended by itself within the limit.
+    pub fn is_clean(&self) -> bool {
+        self.rolled_back == 0
+    }
+}
+
+impl<D: Driver> Core<D> {
+    pub(super) async fn shutdown(&self, limit: Duration) -> ShutdownReport {
+        self.closed.cancel();
+        let drained = crate::runtime::within(timeout(limit, self.registry.empty())).await;
+        let mut report = ShutdownReport {
+            rolled_back: 0,
+            remaining: 0,
+        };
+        if !matches!(drained, Ok(Ok(()))) {
+            report.rolled_back = self.registry.kill_all();
+            let _late = crate::runtime::within(timeout(LAST_CALL, self.registry.empty())).await;
+            report.remaining = self.registry.holders().len();
+        }
+        self.close_source();
+        report
+    }
+}

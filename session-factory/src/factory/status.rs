@@ -1,0 +1,23 @@
+//! The pool's figures.
+
+/// What the pool looks like at this moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Status {
+    /// Connections that are open.
+    pub open: u32,
+    /// Of these, free.
+    pub idle: u32,
+    /// Connections that sessions hold.
+    pub in_use: u32,
+    /// Connections whose session is gone and which are being cancelled, rolled back and checked.
+    pub recovering: u32,
+    /// Callers that wait for a connection.
+    pub waiting: u32,
+    /// Connections that are kept open: `pool_size`.
+    pub pool_size: u32,
+    /// The most that may be open: `pool_size` + `max_overflow`.
+    pub limit: u32,
+    /// The factory was shut down.
+    pub closed: bool,
+}

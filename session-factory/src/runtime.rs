@@ -1,0 +1,62 @@
+//! The background runtime: where connections live, whatever happens to the caller's runtime.
+//!
+//! A connection's socket, the task that drives it, the pool's own tasks and every recovery run here,
+//! on threads that belong to this crate. A caller's runtime may therefore shut down, be replaced (one
+//! `#[tokio::test]` after another) or not exist at all: no slot of the pool is lost, and there is always
+//! somewhere to roll back. See `docs/decisions/0001-background-runtime.md`.
+
+use std::future::Future;
+use std::sync::OnceLock;
+
+use tokio::runtime::{Builder, EnterGuard, Handle, Runtime};
+use tokio::task::JoinHandle;
+use tokio_util::context::TokioContext;
+
+use crate::error::{ConnectError, ConnectErrorKind};
+
+/// More threads than this gain nothing: they move bytes, the work is done on the caller's threads.
+const MOST_THREADS: usize = 4;
+
+static BACKGROUND: OnceLock<Result<Runtime, String>> = OnceLock::new();
+
+/// The background runtime's handle.
+///
+/// # Errors
+/// When the operating system gives no threads. It is remembered: a process in that state does not heal.
+pub(crate) fn handle() -> Result<&'static Handle, ConnectError> {
+    let made = BACKGROUND.get_or_init(|| {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        Builder::new_multi_thread()
+            .worker_threads(threads.min(MOST_THREADS))
+            .thread_name("session-factory")
+            .enable_all()
+            .build()
+            .map_err(|error| error.to_string())
+    });
+    match made {
+        Ok(runtime) => Ok(runtime.handle()),
+        Err(error) => Err(ConnectError::new(
+            ConnectErrorKind::Resources,
+            format!("the background runtime could not be started: {error}"),
+        )),
+    }
+}
+
+/// Enters the background runtime for the current scope, so that what is dropped there may spawn.
+pub(crate) fn enter() -> Option<EnterGuard<'static>> {
+    handle().ok().map(Handle::enter)
+}
+
+/// Runs `future` on the caller's thread, with the background runtime as its context: its timers and the
+/// tasks it spawns outlive the caller's runtime.
+pub(crate) async fn within<T: Future>(future: T) -> Result<T::Output, ConnectError> {
+    Ok(TokioContext::new(future, handle()?.clone()).await)
+}
+
+/// Spawns a task that outlives the caller.
+pub(crate) fn spawn<T>(task: T) -> Result<JoinHandle<T::Output>, ConnectError>
+where
+    T: Future<Output: Send> + Send + 'static,
+{
+    Ok(handle()?.spawn(task))
+}

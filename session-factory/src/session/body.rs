@@ -1,0 +1,25 @@
+//! The bound on asynchronous closures that take a session.
+
+use std::future::Future;
+
+/// An asynchronous closure whose future is `Send`, and can be named. (diesel-async's `AsyncFunc` is the
+/// same idea, and private.)
+#[diagnostic::on_unimplemented(
+    message = "this body cannot run in a session",
+    label = "expected `async |db| …` whose future is `Send`",
+    note = "the body may not hold anything that is not `Send` (an `Rc`, a `RefCell` borrow, a `MutexGuard`) over an `.await`"
+)]
+pub trait AsyncBody<T, R>:
+    AsyncFnOnce(T) -> R + FnOnce(T) -> <Self as AsyncBody<T, R>>::Future
+{
+    /// The closure's future.
+    type Future: Future<Output = R> + Send;
+}
+
+impl<B, T, R, O> AsyncBody<T, R> for B
+where
+    B: AsyncFnOnce(T) -> R + FnOnce(T) -> O,
+    O: Future<Output = R> + Send,
+{
+    type Future = O;
+}

@@ -1,0 +1,158 @@
+//! A session is a diesel-async connection.
+
+use std::future::Future;
+
+use diesel::connection::{CacheSize, Instrumentation};
+use diesel::query_builder::{AsQuery, QueryFragment, QueryId};
+use diesel::result::ConnectionError;
+use diesel::{ConnectionResult, QueryResult};
+use diesel_async::{AsyncConnection, AsyncConnectionCore, SimpleAsyncConnection};
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, ready};
+use futures_util::stream::BoxStream;
+
+use super::transaction::TransactionState;
+use super::work::Work;
+use super::{Session, SessionTransactionManager, statement};
+use crate::driver::Driver;
+use crate::error::SessionError;
+use crate::factory::SessionFactory;
+
+type Backend<F> = <<F as SessionFactory>::Driver as Driver>::Backend;
+
+impl<F: SessionFactory> Session<F> {
+    /// The connection and the state of the work, after a look at both.
+    #[allow(clippy::type_complexity)]
+    fn parts(&mut self) -> Result<(&mut <F::Driver as Driver>::Link, &mut Work), SessionError> {
+        let Some(lease) = &mut self.lease else {
+            return Err(SessionError::Closed);
+        };
+        let link = lease.link();
+        self.work.check(F::Driver::watch(link))?;
+        if !self.work.is_begun() {
+            F::Driver::begin_watch(link);
+        }
+        Ok((link, &mut self.work))
+    }
+
+    /// Sends what waits to travel with the next statement, without one.
+    pub(super) async fn flush(&mut self) -> Result<(), SessionError> {
+        let (link, work) = self.parts()?;
+        let ahead = work.ahead();
+        if ahead.text().is_none() && !ahead.settle {
+            return Ok(());
+        }
+        let line = work
+            .echo
+            .as_ref()
+            .map(|echo| echo.line(|| ahead.text().unwrap_or_default()));
+        let sent = F::Driver::batch(link, ahead, String::new());
+        statement::run(work, line, sent, |()| "ok".into()).await?;
+        Ok(())
+    }
+}
+
+impl<F: SessionFactory> SimpleAsyncConnection for Session<F> {
+    fn batch_execute(&mut self, query: &str) -> impl Future<Output = QueryResult<()>> + Send {
+        let (link, work) = match self.parts() {
+            Ok(parts) => parts,
+            Err(error) => return ready(Err(error.into())).boxed(),
+        };
+        let line = work
+            .echo
+            .as_ref()
+            .map(|echo| echo.line(|| query.to_owned()));
+        let sent = F::Driver::batch(link, work.ahead(), query.to_owned());
+        statement::run(work, line, sent, |()| "ok".into()).boxed()
+    }
+}
+
+impl<F: SessionFactory> AsyncConnectionCore for Session<F> {
+    type ExecuteFuture<'conn, 'query> = BoxFuture<'conn, QueryResult<usize>>;
+    type LoadFuture<'conn, 'query> = BoxFuture<'conn, QueryResult<Self::Stream<'conn, 'query>>>;
+    // Bound to the session: a half-read stream that is kept would make the next statement wait for ever.
+    type Stream<'conn, 'query> = BoxStream<'conn, QueryResult<Self::Row<'conn, 'query>>>;
+    type Row<'conn, 'query> = <F::Driver as Driver>::Row;
+    type Backend = Backend<F>;
+
+    fn load<'conn, 'query, T>(&'conn mut self, source: T) -> Self::LoadFuture<'conn, 'query>
+    where
+        T: AsQuery + 'query,
+        T::Query: QueryFragment<Self::Backend> + QueryId + 'query,
+    {
+        let (link, work) = match self.parts() {
+            Ok(parts) => parts,
+            Err(error) => return ready(Err(error.into())).boxed(),
+        };
+        let query = source.as_query();
+        let line = work
+            .echo
+            .as_ref()
+            .map(|echo| echo.line(|| diesel::debug_query::<Backend<F>, _>(&query).to_string()));
+        let sent = F::Driver::load(link, work.ahead(), query);
+        statement::stream::<F::Driver>(work, line, sent).boxed()
+    }
+
+    fn execute_returning_count<'conn, 'query, T>(
+        &'conn mut self,
+        source: T,
+    ) -> Self::ExecuteFuture<'conn, 'query>
+    where
+        T: QueryFragment<Self::Backend> + QueryId + 'query,
+    {
+        let (link, work) = match self.parts() {
+            Ok(parts) => parts,
+            Err(error) => return ready(Err(error.into())).boxed(),
+        };
+        let line = work
+            .echo
+            .as_ref()
+            .map(|echo| echo.line(|| diesel::debug_query::<Backend<F>, _>(&source).to_string()));
+        let sent = F::Driver::execute(link, work.ahead(), source);
+        statement::run(work, line, sent, |count| statement::rows(*count as u64)).boxed()
+    }
+}
+
+impl<F: SessionFactory> AsyncConnection for Session<F> {
+    type TransactionManager = SessionTransactionManager;
+
+    /// Always an error, as for pools: a session comes from a factory.
+    async fn establish(_database_url: &str) -> ConnectionResult<Self> {
+        Err(ConnectionError::BadConnection(format!(
+            "a session comes from its factory: call {}::create_session()",
+            F::NAME
+        )))
+    }
+
+    /// Begins a transaction that can only be rolled back.
+    async fn begin_test_transaction(&mut self) -> QueryResult<()> {
+        self.flush().await?;
+        self.set_rollback_only();
+        Ok(())
+    }
+
+    fn transaction_state(&mut self) -> &mut TransactionState {
+        &mut self.transaction_state
+    }
+
+    fn instrumentation(&mut self) -> &mut dyn Instrumentation {
+        match &mut self.lease {
+            Some(lease) => F::Driver::connection(lease.link()).instrumentation(),
+            None => &mut *self.no_instrumentation,
+        }
+    }
+
+    fn set_instrumentation(&mut self, instrumentation: impl Instrumentation) {
+        if let Some(lease) = &mut self.lease {
+            F::Driver::connection(lease.link()).set_instrumentation(instrumentation);
+            lease.instrumented();
+        }
+    }
+
+    fn set_prepared_statement_cache_size(&mut self, size: CacheSize) {
+        if let Some(lease) = &mut self.lease {
+            F::Driver::connection(lease.link()).set_prepared_statement_cache_size(size);
+            lease.recached();
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! What runs after the end of a transaction.
+
+use std::panic::AssertUnwindSafe;
+use std::task::{Context, Poll};
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+
+use crate::observe;
+
+type Hook = BoxFuture<'static, ()>;
+
+/// The registered hooks, and where each open savepoint began.
+#[derive(Default)]
+pub(crate) struct Hooks {
+    commit: Vec<Hook>,
+    rollback: Vec<Hook>,
+    /// Hooks of savepoints that were rolled back, waiting to run.
+    undone: Vec<Hook>,
+    marks: Vec<(usize, usize)>,
+}
+
+impl Hooks {
+    pub(super) fn after_commit(&mut self, hook: Hook) {
+        self.commit.push(hook);
+    }
+
+    pub(super) fn after_rollback(&mut self, hook: Hook) {
+        self.rollback.push(hook);
+    }
+
+    pub(super) fn has_rollback_hooks(&self) -> bool {
+        !self.rollback.is_empty() || !self.undone.is_empty()
+    }
+
+    /// A savepoint opens.
+    pub(super) fn mark(&mut self) {
+        self.marks.push((self.commit.len(), self.rollback.len()));
+    }
+
+    /// A savepoint is released: its hooks belong to what is around it.
+    pub(super) fn keep_marked(&mut self, level: u32) {
+        self.marks.truncate(level as usize - 1);
+    }
+
+    /// A savepoint is rolled back: its commit hooks never run, its rollback hooks are due.
+    pub(super) fn drop_marked(&mut self, level: u32) {
+        let level = level as usize - 1;
+        if let Some((commit, rollback)) = self.marks.get(level).copied() {
+            self.commit.truncate(commit);
+            self.undone.extend(self.rollback.drain(rollback..));
+        }
+        self.marks.truncate(level);
+    }
+
+    /// Runs what is due for savepoints.
+    pub(super) async fn undone(&mut self) {
+        run(std::mem::take(&mut self.undone)).await;
+    }
+
+    /// The transaction was committed.
+    pub(super) async fn committed(&mut self) {
+        self.rollback.clear();
+        self.marks.clear();
+        let mut due = std::mem::take(&mut self.undone);
+        due.append(&mut self.commit);
+        run(due).await;
+    }
+
+    /// The transaction was rolled back.
+    pub(super) async fn rolled_back(&mut self) {
+        self.commit.clear();
+        self.marks.clear();
+        let mut due = std::mem::take(&mut self.undone);
+        due.append(&mut self.rollback);
+        run(due).await;
+    }
+}
+
+/// Runs hooks one after another; what is left goes on in the background when the caller is dropped.
+async fn run(hooks: Vec<Hook>) {
+    if hooks.is_empty() {
+        return;
+    }
+    let mut running = Running(hooks.into_iter().rev().collect());
+    std::future::poll_fn(|cx| running.poll(cx)).await;
+}
+
+/// The first hook is last.
+struct Running(Vec<Hook>);
+
+impl Running {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while let Some(hook) = self.0.last_mut() {
+            match std::panic::catch_unwind(AssertUnwindSafe(|| hook.poll_unpin(cx))) {
+                Ok(Poll::Pending) => return Poll::Pending,
+                Ok(Poll::Ready(())) => {}
+                Err(_panic) => observe::report(
+                    "a hook of after_commit or after_rollback panicked; the transaction's outcome stands",
+                ),
+            }
+            self.0.pop();
+        }
+        Poll::Ready(())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if !self.0.is_empty() {
+            let mut rest = Running(std::mem::take(&mut self.0));
+            let _no_runtime =
+                crate::runtime::spawn(
+                    async move { std::future::poll_fn(|cx| rest.poll(cx)).await },
+                );
+        }
+    }
+}

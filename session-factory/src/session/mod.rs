@@ -1,0 +1,184 @@
+//! The session: one connection, one transaction at a time, and its end on every path.
+
+mod body;
+mod connection;
+mod end;
+mod hooks;
+mod options;
+mod origin;
+mod recovery;
+mod savepoint;
+mod statement;
+mod transaction;
+mod unit;
+mod work;
+
+use std::future::Future;
+
+use diesel::connection::DynInstrumentation;
+
+pub use self::body::AsyncBody;
+pub use self::options::SessionOptions;
+pub use self::origin::Origin;
+pub use self::transaction::SessionTransactionManager;
+pub use self::unit::{Scope, Unit};
+
+use self::hooks::Hooks;
+use self::transaction::TransactionState;
+use self::work::Work;
+use crate::driver::Driver;
+use crate::error::SessionError;
+use crate::factory::SessionFactory;
+use crate::factory::lease::Lease;
+use crate::observe::Echo;
+
+/// A database session: a connection out of the pool and, from the first statement on, a transaction.
+///
+/// It is a diesel-async connection: every diesel query runs on `&mut Session<AppDb>`. BEGIN is sent with
+/// the first statement, in the same round trip; a session that runs nothing sends nothing.
+///
+/// A session that `#[with_session]` or `with_session` opened ends by itself. One from `create_session()`
+/// is ended by [`commit`](Self::commit); dropped before that, it is rolled back.
+///
+/// # Cancellation
+/// Whatever is dropped, the session itself or the future that uses it, a background task then cancels the
+/// running statement on the server, rolls back, checks the connection and only then gives its slot back
+/// to the pool.
+///
+/// When only the future of one *statement* is dropped (a `select!` inside the body), whether it took
+/// effect is not known: the transaction is given up, and its other statements fail with
+/// [`SessionError::Aborted`] until [`rollback`](Self::rollback). Put the `select!` around a
+/// [`savepoint`](Self::savepoint) to lose only what is inside.
+pub struct Session<F: SessionFactory> {
+    /// None once the session was closed.
+    lease: Option<Lease<F::Driver>>,
+    work: Work,
+    hooks: Hooks,
+    transaction_state: TransactionState,
+    no_instrumentation: DynInstrumentation,
+}
+
+impl<F: SessionFactory> std::fmt::Debug for Session<F> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session")
+            .field("factory", &F::NAME)
+            .field("in_transaction", &self.in_transaction())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<F: SessionFactory> Session<F> {
+    pub(crate) fn new(
+        lease: Lease<F::Driver>,
+        options: SessionOptions,
+        echo: Option<Echo>,
+    ) -> Self {
+        let begin = F::Driver::begin_sql(&options.transaction);
+        Self {
+            lease: Some(lease),
+            work: Work::new(begin, echo),
+            hooks: Hooks::default(),
+            transaction_state: TransactionState::default(),
+            no_instrumentation: DynInstrumentation::none(),
+        }
+    }
+
+    /// Commits what was done. The next statement begins another transaction.
+    ///
+    /// # Errors
+    /// [`SessionError::Aborted`] when the transaction can only be rolled back, [`SessionError::Commit`]
+    /// when the server refuses: nothing is kept then. [`SessionError::CommitUnknown`] when the connection
+    /// is lost before the server's answer. [`SessionError::Closed`] after [`close`](Self::close).
+    ///
+    /// # Cancellation
+    /// A COMMIT that was sent is left to finish; its outcome is not known to the caller.
+    pub async fn commit(&mut self) -> Result<(), SessionError> {
+        match self.end_by_commit().await {
+            Ok(()) => {
+                self.hooks.committed().await;
+                Ok(())
+            }
+            Err(error) => {
+                self.hooks.rolled_back().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Rolls back what was done since the last commit. The next statement begins another transaction.
+    ///
+    /// # Errors
+    /// [`SessionError::Rollback`] when the server does not confirm it: the connection is closed then,
+    /// which ends the transaction there.
+    pub async fn rollback(&mut self) -> Result<(), SessionError> {
+        let rolled_back = self.end_by_rollback().await;
+        self.hooks.rolled_back().await;
+        rolled_back
+    }
+
+    /// Rolls back what was not committed, and gives the connection back to the pool.
+    ///
+    /// # Errors
+    /// As [`rollback`](Self::rollback).
+    pub async fn close(mut self) -> Result<(), SessionError> {
+        let rolled_back = self.rollback().await;
+        self.release();
+        rolled_back
+    }
+
+    /// Makes this transaction one that can only be rolled back: [`commit`](Self::commit), and a body that
+    /// returns `Ok`, give [`SessionError::Aborted`].
+    ///
+    /// For a dry run that ends in `Ok`, call [`rollback`](Self::rollback) at its end instead.
+    pub fn set_rollback_only(&mut self) {
+        self.work.set_rollback_only();
+    }
+
+    /// True from the first statement until commit or rollback.
+    pub fn in_transaction(&self) -> bool {
+        self.work.is_begun()
+    }
+
+    /// Runs `hook` after the transaction was committed, and before the annotated function returns.
+    ///
+    /// It is dropped when the transaction, or the savepoint inside which it was registered, is rolled
+    /// back. A hook that panics does not keep the others from running.
+    ///
+    /// # Cancellation
+    /// When the caller is dropped while hooks run, the rest of them runs in the background.
+    pub fn after_commit(&mut self, hook: impl Future<Output = ()> + Send + 'static) {
+        self.hooks.after_commit(Box::pin(hook));
+    }
+
+    /// Runs `hook` after the transaction was rolled back, on whatever path. After a cancellation or a
+    /// panic it runs in the background.
+    pub fn after_rollback(&mut self, hook: impl Future<Output = ()> + Send + 'static) {
+        self.hooks.after_rollback(Box::pin(hook));
+    }
+
+    /// The raw connection, with the transaction begun. `transaction()` on it is a savepoint.
+    ///
+    /// # Errors
+    /// [`SessionError::Query`] when BEGIN fails, [`SessionError::Closed`] after [`close`](Self::close).
+    ///
+    /// # Cancellation
+    /// A statement on the raw connection that is dropped half-way is not known to the session; the server's
+    /// answers are still watched, so a failed one cannot be committed over.
+    pub async fn connection(
+        &mut self,
+    ) -> Result<&mut <F::Driver as Driver>::Connection, SessionError> {
+        self.flush().await?;
+        let link = match &mut self.lease {
+            Some(lease) => lease.link(),
+            None => return Err(SessionError::Closed),
+        };
+        F::Driver::enter_raw(link).await?;
+        Ok(F::Driver::connection(link))
+    }
+}
+
+impl<F: SessionFactory> Drop for Session<F> {
+    fn drop(&mut self) {
+        recovery::hand_over(self.lease.take(), &mut self.work, &mut self.hooks);
+    }
+}

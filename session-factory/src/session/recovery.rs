@@ -1,0 +1,76 @@
+//! What happens to a connection whose session is gone: a task of the background runtime ends what was left
+//! and holds the pool's slot meanwhile. The states are drawn in `docs/recovery.md`.
+
+use std::time::{Duration, Instant};
+
+use tokio::time::timeout;
+
+use super::hooks::Hooks;
+use super::work::Work;
+use crate::driver::{Driver, Running};
+use crate::factory::lease::Lease;
+use crate::observe;
+
+/// A server that has not let go of a statement by then does so when the connection is closed, or later.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// Takes over from a session, on whatever thread it was dropped.
+pub(super) fn hand_over<D: Driver>(lease: Option<Lease<D>>, work: &mut Work, hooks: &mut Hooks) {
+    let Some(mut lease) = lease else { return };
+    let running = work.running();
+    let begun = work.is_begun();
+    let mut hooks = std::mem::take(hooks);
+    let link = lease.link();
+    let changed = !D::is_closed(link) && D::needs_reset(link);
+    if !begun && running == Running::Nothing && !changed && !hooks.has_rollback_hooks() {
+        return;
+    }
+    let line = begun.then(|| {
+        work.echo
+            .as_ref()
+            .map(|echo| echo.line(|| "ROLLBACK".into()))
+    });
+    work.ended();
+    lease.recovering();
+    let spawned = crate::runtime::spawn(async move {
+        let link = lease.link();
+        let mut clean = true;
+        if begun || running != Running::Nothing {
+            clean = recover::<D>(link, running, Instant::now() + LIMIT).await;
+        }
+        if clean && D::needs_reset(link) {
+            clean = timeout(LIMIT, D::reset(link)).await.unwrap_or(false);
+        }
+        if !clean {
+            D::condemn(link);
+        }
+        if let Some(line) = line.flatten() {
+            line.finish(if clean {
+                "rolled back, the connection goes on"
+            } else {
+                "rolled back by closing the connection"
+            });
+        }
+        drop(lease);
+        hooks.rolled_back().await;
+    });
+    if spawned.is_err() {
+        observe::report(
+            "a session was dropped and there is no thread to recover its connection on",
+        );
+    }
+}
+
+/// Ends what was left, within a limit. False when the connection must be closed.
+pub(super) async fn recover<D: Driver>(
+    link: &mut D::Link,
+    running: Running,
+    deadline: Instant,
+) -> bool {
+    if D::is_closed(link) {
+        return false;
+    }
+    crate::runtime::within(D::recover(link, running, deadline))
+        .await
+        .unwrap_or(false)
+}

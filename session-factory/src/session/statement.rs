@@ -1,0 +1,153 @@
+//! One statement on its way: what the session notes when it is sent, answered, or dropped.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use diesel::QueryResult;
+use futures_util::Stream;
+use futures_util::future::BoxFuture;
+use futures_util::stream::BoxStream;
+
+use super::work::Work;
+use crate::driver::{Driver, Reply};
+use crate::observe::Line;
+
+/// Notes what happens to a statement. Made at its first poll.
+pub(super) struct Tracker<'conn> {
+    work: &'conn mut Work,
+    begins: bool,
+    line: Option<Line>,
+    resolved: bool,
+}
+
+impl<'conn> Tracker<'conn> {
+    pub(super) fn sent(work: &'conn mut Work, line: Option<Line>) -> Self {
+        let begins = !work.is_begun();
+        work.sent();
+        Self {
+            work,
+            begins,
+            line,
+            resolved: false,
+        }
+    }
+
+    /// Takes the answer in, and gives the statement's result.
+    fn resolve<T>(&mut self, reply: Reply<T>) -> QueryResult<T> {
+        self.resolved = true;
+        self.work.answered();
+        match reply.ahead {
+            Err(error) => {
+                if self.begins {
+                    self.work.not_begun();
+                }
+                self.failed(&error);
+                Err(error)
+            }
+            Ok(()) => {
+                if let Err(error) = &reply.result {
+                    self.failed(error);
+                }
+                reply.result
+            }
+        }
+    }
+
+    fn failed(&mut self, error: &diesel::result::Error) {
+        self.work.failed(&error.into());
+        self.outcome(|| format!("error: {error}"));
+    }
+
+    fn outcome(&mut self, outcome: impl FnOnce() -> String) {
+        if let Some(line) = self.line.take() {
+            line.finish(&outcome());
+        }
+    }
+}
+
+impl Drop for Tracker<'_> {
+    fn drop(&mut self) {
+        if !self.resolved {
+            self.work.dropped();
+        }
+        self.outcome(|| "dropped before it finished".into());
+    }
+}
+
+/// Runs a statement that gives a value.
+pub(super) async fn run<T>(
+    work: &mut Work,
+    line: Option<Line>,
+    statement: BoxFuture<'_, Reply<T>>,
+    outcome: impl FnOnce(&T) -> String,
+) -> QueryResult<T> {
+    let mut tracker = Tracker::sent(work, line);
+    let result = tracker.resolve(statement.await);
+    if let Ok(value) = &result {
+        tracker.outcome(|| outcome(value));
+    }
+    result
+}
+
+/// Runs a query whose rows come one by one.
+pub(super) async fn stream<'conn, D: Driver>(
+    work: &'conn mut Work,
+    line: Option<Line>,
+    statement: BoxFuture<'conn, Reply<BoxStream<'conn, QueryResult<D::Row>>>>,
+) -> QueryResult<BoxStream<'conn, QueryResult<D::Row>>> {
+    let mut tracker = Tracker::sent(work, line);
+    let rows = tracker.resolve(statement.await)?;
+    tracker.work.set_streaming(true);
+    Ok(Box::pin(Rows {
+        rows,
+        tracker,
+        count: 0,
+    }))
+}
+
+/// The rows of a query. An error among them counts like one before them.
+struct Rows<'conn, R> {
+    rows: BoxStream<'conn, QueryResult<R>>,
+    tracker: Tracker<'conn>,
+    count: u64,
+}
+
+impl<R> Unpin for Rows<'_, R> {}
+
+impl<R> Stream for Rows<'_, R> {
+    type Item = QueryResult<R>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = &mut *self;
+        let row = std::task::ready!(this.rows.as_mut().poll_next(cx));
+        match &row {
+            Some(Ok(_)) => this.count += 1,
+            Some(Err(error)) => this.tracker.failed(error),
+            None => {
+                this.tracker.work.set_streaming(false);
+                let count = this.count;
+                this.tracker.outcome(|| rows(count));
+            }
+        }
+        Poll::Ready(row)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.rows.size_hint()
+    }
+}
+
+impl<R> Drop for Rows<'_, R> {
+    fn drop(&mut self) {
+        let count = self.count;
+        // Reading fewer rows than there are is not an error.
+        self.tracker.outcome(|| rows(count));
+    }
+}
+
+pub(super) fn rows(count: u64) -> String {
+    match count {
+        1 => "1 row".to_owned(),
+        count => format!("{count} rows"),
+    }
+}

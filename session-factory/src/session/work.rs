@@ -1,0 +1,331 @@
+//! What a session knows of its transaction: what was sent, what still has to be, what went wrong.
+
+use crate::driver::{Ahead, Running, Watched};
+use crate::error::{AbortReason, SessionError, StatementError};
+use crate::observe::Echo;
+
+/// One transaction after another on the same connection.
+#[derive(Debug)]
+pub(crate) struct Work {
+    begin: String,
+    /// BEGIN was sent.
+    begun: bool,
+    /// COMMIT or ROLLBACK is under way.
+    ending: bool,
+    /// A statement's future was polled and has not resolved.
+    in_flight: bool,
+    /// Rows of a statement may still be on their way.
+    streaming: bool,
+    /// A dropped statement has to be ended before the next one.
+    settle: bool,
+    /// Open savepoints.
+    depth: u32,
+    /// Control statements that wait for the next statement to travel with.
+    waiting: Vec<Control>,
+    /// The outermost savepoint that has to be rolled back to before anything else.
+    undo: Option<u32>,
+    fault: Option<Fault>,
+    rollback_only: bool,
+    /// The first error of a statement, as the client saw it.
+    first_error: Option<Fault>,
+    pub(crate) echo: Option<Echo>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Control {
+    Savepoint(u32),
+    Release(u32),
+}
+
+#[derive(Debug, Clone)]
+struct Fault {
+    reason: AbortReason,
+    /// The savepoints that were open: rolling one of them back removes the fault.
+    depth: u32,
+}
+
+fn name(level: u32) -> String {
+    format!("session_factory_{level}")
+}
+
+impl Work {
+    pub(crate) fn new(begin: String, echo: Option<Echo>) -> Self {
+        Self {
+            begin,
+            begun: false,
+            ending: false,
+            in_flight: false,
+            streaming: false,
+            settle: false,
+            depth: 0,
+            waiting: Vec::new(),
+            undo: None,
+            fault: None,
+            rollback_only: false,
+            first_error: None,
+            echo,
+        }
+    }
+
+    pub(crate) fn is_begun(&self) -> bool {
+        self.begun
+    }
+
+    pub(crate) fn depth(&self) -> u32 {
+        self.depth
+    }
+
+    pub(crate) fn set_rollback_only(&mut self) {
+        self.rollback_only = true;
+    }
+
+    /// The transaction is over; the next statement begins another.
+    pub(crate) fn ended(&mut self) {
+        let begin = std::mem::take(&mut self.begin);
+        *self = Self::new(begin, self.echo.take());
+    }
+
+    pub(crate) fn set_ending(&mut self, ending: bool) {
+        self.ending = ending;
+    }
+
+    /// What was under way, for the recovery.
+    pub(crate) fn running(&self) -> Running {
+        if self.ending {
+            Running::End
+        } else if self.in_flight || self.streaming || self.settle {
+            Running::Statement
+        } else {
+            Running::Nothing
+        }
+    }
+
+    /// Takes in what the server says before the next statement goes out.
+    ///
+    /// # Errors
+    /// When the transaction cannot go on.
+    pub(crate) fn check(&mut self, watched: Watched) -> Result<(), SessionError> {
+        if self.begun {
+            match watched {
+                Watched::Ended { committed: true } => self.ended(),
+                Watched::Ended { committed: false } => {
+                    let reason = self
+                        .first_error
+                        .take()
+                        .map_or(AbortReason::EndedByBody, |error| error.reason);
+                    self.fault = Some(Fault { reason, depth: 0 });
+                }
+                _ => {}
+            }
+        }
+        match &self.fault {
+            Some(fault) => Err(crate::error::Aborted::new(fault.reason.clone()).into()),
+            None => Ok(()),
+        }
+    }
+
+    /// What has to travel ahead of the next statement.
+    pub(crate) fn ahead(&self) -> Ahead {
+        let mut control = Vec::new();
+        if let Some(level) = self.undo {
+            let name = name(level);
+            control.push(format!(
+                "ROLLBACK TO SAVEPOINT {name}; RELEASE SAVEPOINT {name}"
+            ));
+        }
+        control.extend(self.waiting.iter().map(|control| match control {
+            Control::Savepoint(level) => format!("SAVEPOINT {}", name(*level)),
+            Control::Release(level) => format!("RELEASE SAVEPOINT {}", name(*level)),
+        }));
+        Ahead {
+            settle: self.settle,
+            begin: (!self.begun).then(|| self.begin.clone()),
+            control: (!control.is_empty()).then(|| control.join("; ")),
+        }
+    }
+
+    /// A statement's future was polled for the first time: it and what goes ahead of it are on their way.
+    pub(crate) fn sent(&mut self) {
+        self.begun = true;
+        self.in_flight = true;
+        self.streaming = false;
+        self.settle = false;
+        self.waiting.clear();
+        self.undo = None;
+    }
+
+    /// BEGIN itself failed: there is no transaction.
+    pub(crate) fn not_begun(&mut self) {
+        self.begun = false;
+        self.in_flight = false;
+        self.depth = 0;
+    }
+
+    /// The statement's future resolved.
+    pub(crate) fn answered(&mut self) {
+        self.in_flight = false;
+    }
+
+    pub(crate) fn set_streaming(&mut self, streaming: bool) {
+        self.streaming = streaming;
+    }
+
+    pub(crate) fn failed(&mut self, error: &StatementError) {
+        if self.first_error.is_none() {
+            self.first_error = Some(Fault {
+                reason: AbortReason::Statement(error.clone()),
+                depth: self.depth,
+            });
+        }
+    }
+
+    /// The statement's future was dropped before it resolved.
+    pub(crate) fn dropped(&mut self) {
+        self.in_flight = false;
+        self.settle = true;
+        self.fault.get_or_insert(Fault {
+            reason: AbortReason::StatementDropped,
+            depth: self.depth,
+        });
+    }
+
+    /// Opens a savepoint, and gives its level.
+    pub(crate) fn savepoint(&mut self) -> u32 {
+        self.depth += 1;
+        self.waiting.push(Control::Savepoint(self.depth));
+        self.depth
+    }
+
+    /// Releases the savepoint of this level and all inside of it.
+    pub(crate) fn release(&mut self, level: u32) {
+        self.depth = level - 1;
+        if !self.unsend(level) {
+            self.waiting.push(Control::Release(level));
+        }
+    }
+
+    /// Rolls back to the savepoint of this level. True when the server has to be told.
+    pub(crate) fn undo(&mut self, level: u32) -> bool {
+        self.depth = level - 1;
+        let inside = |fault: &mut Fault| fault.depth >= level;
+        self.fault.take_if(inside);
+        self.first_error.take_if(inside);
+        if self.unsend(level) {
+            return false;
+        }
+        self.undo = Some(self.undo.map_or(level, |other| other.min(level)));
+        true
+    }
+
+    /// Forgets a savepoint that was not sent yet, and what waits behind it.
+    fn unsend(&mut self, level: u32) -> bool {
+        let unsent = self
+            .waiting
+            .iter()
+            .position(|control| *control == Control::Savepoint(level));
+        match unsent {
+            Some(position) => self.waiting.truncate(position),
+            // What waits belongs to savepoints inside of this one, and goes with it.
+            None => self.waiting.retain(|control| match control {
+                Control::Savepoint(inner) | Control::Release(inner) => *inner < level,
+            }),
+        }
+        unsent.is_some()
+    }
+
+    /// Something has to be sent before COMMIT.
+    pub(crate) fn must_flush(&self) -> bool {
+        self.settle || self.undo.is_some()
+    }
+
+    /// Why the transaction can only be rolled back, if so.
+    pub(crate) fn verdict(&mut self, watched: Watched) -> Option<AbortReason> {
+        if self.rollback_only {
+            return Some(AbortReason::RollbackOnly);
+        }
+        if let Some(fault) = &self.fault {
+            return Some(fault.reason.clone());
+        }
+        if !self.begun {
+            return None;
+        }
+        match watched {
+            Watched::Failed(error) => Some(self.because(error)),
+            Watched::Ended { committed: false } => Some(self.because(None)),
+            Watched::Unbalanced => Some(AbortReason::OpenSavepoint),
+            Watched::Ended { committed: true } => {
+                self.ended();
+                None
+            }
+            _ if self.depth > 0 => Some(AbortReason::OpenSavepoint),
+            _ => None,
+        }
+    }
+
+    /// The server gave the transaction up: by the error it named, or the first one the client saw.
+    pub(crate) fn because(&self, error: Option<StatementError>) -> AbortReason {
+        match (error, &self.first_error) {
+            (Some(error), _) => AbortReason::Statement(error),
+            (None, Some(seen)) => seen.reason.clone(),
+            (None, None) => AbortReason::EndedByBody,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(work: &Work) -> Option<String> {
+        work.ahead().text()
+    }
+
+    #[test]
+    fn begin_travels_with_the_first_statement_only() {
+        let mut work = Work::new("BEGIN".into(), None);
+        assert_eq!(text(&work).as_deref(), Some("BEGIN"));
+        work.sent();
+        assert_eq!(text(&work), None);
+    }
+
+    #[test]
+    fn a_savepoint_in_which_nothing_runs_is_never_sent() {
+        let mut work = Work::new("BEGIN".into(), None);
+        work.sent();
+        let level = work.savepoint();
+        assert_eq!(text(&work).as_deref(), Some("SAVEPOINT session_factory_1"));
+        work.release(level);
+        assert_eq!(text(&work), None);
+        let level = work.savepoint();
+        assert!(!work.undo(level));
+        assert_eq!(text(&work), None);
+    }
+
+    #[test]
+    fn an_abandoned_savepoint_takes_what_waits_inside_of_it_along() {
+        let mut work = Work::new("BEGIN".into(), None);
+        work.sent();
+        let outer = work.savepoint();
+        work.sent();
+        work.savepoint();
+        assert!(work.undo(outer));
+        assert_eq!(
+            text(&work).as_deref(),
+            Some("ROLLBACK TO SAVEPOINT session_factory_1; RELEASE SAVEPOINT session_factory_1")
+        );
+        assert_eq!(work.depth(), 0);
+    }
+
+    #[test]
+    fn rolling_a_savepoint_back_forgives_the_faults_inside_of_it() {
+        let mut work = Work::new("BEGIN".into(), None);
+        work.sent();
+        work.answered();
+        let level = work.savepoint();
+        work.sent();
+        work.dropped();
+        assert!(work.verdict(Watched::Open).is_some());
+        work.undo(level);
+        assert!(work.verdict(Watched::Open).is_none());
+    }
+}

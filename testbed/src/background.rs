@@ -1,0 +1,56 @@
+//! The testbed's own runtime, so that its futures can be awaited from any other, or from none.
+
+use std::future::Future;
+use std::panic::resume_unwind;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use tokio::runtime::{Builder, Handle, Runtime};
+
+/// The handle of the runtime. It lives as long as the process.
+pub(crate) fn handle() -> &'static Handle {
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    RUNTIME
+        .get_or_init(|| {
+            Builder::new_multi_thread()
+                .worker_threads(2)
+                .thread_name("testbed")
+                .enable_all()
+                .build()
+                .expect("the testbed's runtime starts")
+        })
+        .handle()
+}
+
+/// Runs a future on the testbed's runtime; a panic in it is the caller's.
+///
+/// Dropping the returned future does not stop the work: a server half started is still finished.
+pub(crate) async fn run<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static) -> T {
+    match handle().spawn(future).await {
+        Ok(value) => value,
+        Err(error) => resume_unwind(error.into_panic()),
+    }
+}
+
+/// Runs blocking work (processes, files) on the testbed's runtime.
+pub(crate) async fn run_blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> T {
+    match handle().spawn_blocking(work).await {
+        Ok(value) => value,
+        Err(error) => resume_unwind(error.into_panic()),
+    }
+}
+
+/// Sleeps in real time, whatever the caller's runtime thinks of time.
+pub(crate) async fn sleep(time: Duration) {
+    run(tokio::time::sleep(time)).await;
+}
+
+/// Runs one of the testbed's futures to its end, for a test that has no runtime.
+///
+/// # Panics
+/// When called on a runtime's thread: await there.
+pub fn block_on<F: Future>(future: F) -> F::Output {
+    handle().block_on(future)
+}

@@ -1,0 +1,31 @@
+//! What stops the testbed, in words for the person who runs the tests.
+
+use std::fmt;
+
+/// Why a server could not be found, installed or started.
+///
+/// A text and nothing else: nobody handles it, somebody reads it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Error(String);
+
+impl Error {
+    /// An error with this text.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The text itself: `unwrap()` in a test then prints lines, not an escaped string.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Error {}

@@ -1,0 +1,51 @@
+//! Real servers, and a network that misbehaves on request, for the workspace's tests.
+//!
+//! * [`postgres`]: private PostgreSQL servers, one shared by the whole run, a fresh database for
+//!   each test, and an administrator's view of what the server is doing;
+//! * [`proxy`]: a TCP proxy that counts, delays, throttles, holds, stalls, cuts and refuses;
+//! * [`sqlite`]: a database file that is removed again;
+//! * [`polls`]: futures dropped, or made to panic, at a chosen poll;
+//! * [`eventually()`]: waiting for what becomes true soon.
+//!
+//! Everything asynchronous runs on a runtime of the testbed's own (or, for a proxy, on a thread
+//! of its own) and may be awaited from any runtime, current-thread or multi-thread; a test
+//! without a runtime uses [`block_on`].
+//!
+//! What is missing is a failure that says what to install, never a skip: the calls panic with
+//! that text, as the assertions of a test do.
+//!
+//! ```
+//! # testbed::block_on(async {
+//! let database = testbed::postgres::database().await;
+//! let admin = database.admin();
+//! admin.execute("CREATE TABLE users (id int PRIMARY KEY)").await;
+//! assert_eq!(admin.integer("SELECT count(*) FROM users").await, 0);
+//! // hand `database.url()` to what is tested, and look at the server with `admin`
+//! # });
+//! ```
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::missing_panics_doc,
+    reason = "used by tests alone: a failed step is a failed test, and the panic is its message"
+)]
+
+mod background;
+mod error;
+mod eventually;
+mod install;
+mod ports;
+mod process;
+mod user;
+
+pub mod polls;
+pub mod postgres;
+pub mod proxy;
+pub mod sqlite;
+
+pub use background::block_on;
+pub use error::Error;
+pub use eventually::eventually;
+pub use proxy::Proxy;

@@ -1,0 +1,103 @@
+//! Finding PostgreSQL's programs.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::{Error, install, user};
+
+/// The folder with `postgres`, `initdb` and the rest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Binaries {
+    folder: PathBuf,
+}
+
+impl Binaries {
+    /// Finds the programs, or installs them where that is possible (root on a Debian).
+    ///
+    /// Looked for on `PATH`, then where Debian puts them (`/usr/lib/postgresql/*/bin`, the newest
+    /// first), then where `pg_config` says.
+    ///
+    /// # Errors
+    /// A text that says what to install.
+    pub fn find_or_install() -> Result<Self, Error> {
+        if let Some(found) = Self::find() {
+            return Ok(found);
+        }
+        let missing = |why: &dyn std::fmt::Display| {
+            Error::new(format!(
+                "PostgreSQL's server programs (postgres, initdb) were not found on PATH, in \
+                 /usr/lib/postgresql/*/bin or by pg_config: {why}"
+            ))
+        };
+        let lock = install::lock()?;
+        // Another process may have installed them while we waited for the lock.
+        if Self::find().is_none() {
+            install::packages(&["postgresql"], &lock).map_err(|error| missing(&error))?;
+        }
+        Self::find().ok_or_else(|| missing(&"not even after installing the package"))
+    }
+
+    /// Finds the programs, and installs nothing.
+    pub fn find() -> Option<Self> {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let on_path = std::env::split_paths(&path).map(|folder| folder.join("postgres"));
+        // Followed to its end: a link in /usr/local/bin has no initdb or share folder beside it.
+        let on_path =
+            on_path.filter_map(|program| Some(program.canonicalize().ok()?.parent()?.to_owned()));
+        on_path
+            .chain(debian_folders())
+            .chain(pg_config())
+            .find(|folder| is_usable(folder))
+            .map(|folder| Self { folder })
+    }
+
+    /// The path of one of the programs.
+    pub fn program(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    /// What `postgres --version` says, as `15.18 (Debian 15.18-0+deb12u1)`.
+    ///
+    /// # Errors
+    /// When the program cannot be run.
+    pub fn version(&self) -> Result<String, Error> {
+        let output = Command::new(self.program("postgres"))
+            .arg("--version")
+            .output();
+        let output =
+            output.map_err(|error| Error::new(format!("{}: {error}", self.folder.display())))?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        Ok(text
+            .trim()
+            .trim_start_matches("postgres (PostgreSQL) ")
+            .to_owned())
+    }
+}
+
+/// Both are needed, and in a place that an unprivileged user can reach.
+fn is_usable(folder: &Path) -> bool {
+    ["postgres", "initdb"]
+        .iter()
+        .all(|program| folder.join(program).exists())
+        && (!user::is_root() || user::is_open_to_all(folder))
+}
+
+fn debian_folders() -> Vec<PathBuf> {
+    let entries = std::fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .flatten();
+    let mut versions: Vec<(u32, PathBuf)> = entries
+        .filter_map(|entry| {
+            let version = entry.file_name().to_str()?.parse().ok()?;
+            Some((version, entry.path().join("bin")))
+        })
+        .collect();
+    versions.sort_by_key(|(version, _)| std::cmp::Reverse(*version));
+    versions.into_iter().map(|(_, folder)| folder).collect()
+}
+
+fn pg_config() -> Option<PathBuf> {
+    let output = Command::new("pg_config").arg("--bindir").output().ok()?;
+    Some(PathBuf::from(String::from_utf8(output.stdout).ok()?.trim()))
+}

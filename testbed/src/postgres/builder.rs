@@ -1,0 +1,205 @@
+//! Making a server: its settings, its data folder, its roles.
+
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::process::Stdio;
+
+use tempfile::TempDir;
+
+use crate::user::{self, User};
+use crate::{Error, background, ports, process};
+
+use super::binaries::Binaries;
+use super::server::Server;
+
+/// The settings of a private server. From [`Server::builder`].
+#[derive(Clone, Debug)]
+#[must_use = "nothing happens before `start`"]
+pub struct Builder {
+    max_connections: u32,
+    fsync: bool,
+    config: Vec<(String, String)>,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            max_connections: 100,
+            fsync: false,
+            config: Vec::new(),
+        }
+    }
+}
+
+impl Builder {
+    /// How many connections the server accepts. Default: 100.
+    ///
+    /// Three more are kept for the superuser, so that an [`Admin`](super::Admin) gets in when the
+    /// test has used up its own.
+    pub fn max_connections(mut self, limit: u32) -> Self {
+        self.max_connections = limit;
+        self
+    }
+
+    /// Whether commits wait for the disk. Default: no; a killed *process* loses nothing either way.
+    pub fn fsync(mut self, on: bool) -> Self {
+        self.fsync = on;
+        self
+    }
+
+    /// One more setting for `postgresql.conf`; it wins over the testbed's own.
+    pub fn config(mut self, name: &str, value: &str) -> Self {
+        self.config.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Starts the server.
+    ///
+    /// # Panics
+    /// When it cannot be found, installed or started, with a text that says why.
+    pub async fn start(self) -> Server {
+        self.try_start()
+            .await
+            .unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// Starts the server, or says why that is not possible.
+    pub async fn try_start(self) -> Result<Server, Error> {
+        background::run(async move {
+            let data = background::run_blocking(move || self.initialise()).await?;
+            let server = Server::new(data);
+            server.try_start().await?;
+            super::server::create_roles(&server.admin()).await?;
+            Ok(server)
+        })
+        .await
+    }
+
+    fn initialise(self) -> Result<Data, Error> {
+        let binaries = Binaries::find_or_install()?;
+        let user = user::unprivileged(&["postgres"])?;
+        let parent = user::temporary_folder(user);
+        let folder = tempfile::Builder::new()
+            .prefix("session-factory-postgres-")
+            .tempdir_in(&parent);
+        let folder =
+            folder.map_err(|error| Error::new(format!("{}: {error}", parent.display())))?;
+        let data = Data {
+            binaries,
+            user,
+            folder,
+        };
+        data.fill(&self)
+            .map_err(|error| Error::new(format!("PostgreSQL: {error}")))?;
+        Ok(data)
+    }
+
+    fn settings(&self) -> String {
+        let reserved = 3;
+        let mut text = format!(
+            "max_connections = {}\n\
+             superuser_reserved_connections = {reserved}\n\
+             fsync = {}\n",
+            self.max_connections + reserved,
+            if self.fsync { "on" } else { "off" },
+        );
+        text.push_str(SETTINGS);
+        for (name, value) in &self.config {
+            let value = value.replace('\'', "''");
+            text.extend([name, " = '", &value, "'\n"]);
+        }
+        text
+    }
+}
+
+/// Small, quiet, and on TCP alone: the tests look at what goes over the wire.
+const SETTINGS: &str = "\
+listen_addresses = '127.0.0.1'
+unix_socket_directories = ''
+shared_buffers = 16MB
+max_wal_size = 256MB
+dynamic_shared_memory_type = posix
+max_worker_processes = 2
+max_wal_senders = 4
+autovacuum_naptime = 1min
+jit = off
+log_line_prefix = '%m [%p] %u@%d '
+log_connections = on
+log_disconnections = on
+timezone = 'UTC'
+lc_messages = 'C'
+";
+
+/// Who is let in, and how. The first line that fits decides.
+const HBA: &str = "\
+host all guarded 127.0.0.1/32 scram-sha-256
+host all all 127.0.0.1/32 trust
+host replication all 127.0.0.1/32 trust
+";
+
+/// A data folder that a server can be started on, again and again.
+#[derive(Debug)]
+pub(crate) struct Data {
+    pub(crate) binaries: Binaries,
+    pub(crate) user: Option<User>,
+    /// Removed on drop, after the server has been stopped.
+    pub(crate) folder: TempDir,
+}
+
+impl Data {
+    fn fill(&self, builder: &Builder) -> Result<(), Error> {
+        let failed = |error: std::io::Error| Error::new(error.to_string());
+        if let Some(user) = self.user {
+            std::os::unix::fs::chown(self.folder.path(), Some(user.uid), Some(user.gid))
+                .map_err(failed)?;
+        }
+        let data = self.data();
+        let output = process::as_user(self.binaries.program("initdb"), self.user)
+            .args([
+                "-U",
+                "testbed",
+                "-A",
+                "trust",
+                "--encoding=UTF8",
+                "--locale=C",
+                "--no-sync",
+            ])
+            .arg("-D")
+            .arg(&data)
+            .current_dir(self.folder.path())
+            .stdin(Stdio::null())
+            .output()
+            .map_err(failed)?;
+        if !output.status.success() {
+            let text = String::from_utf8_lossy(&output.stderr);
+            return Err(Error::new(format!(
+                "initdb failed ({}): {text}",
+                output.status
+            )));
+        }
+        append(&data.join("postgresql.conf"), &builder.settings()).map_err(failed)?;
+        fs::write(data.join("pg_hba.conf"), HBA).map_err(failed)
+    }
+
+    /// The folder that `-D` names.
+    pub(crate) fn data(&self) -> std::path::PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// Where the server writes its log.
+    pub(crate) fn log(&self) -> std::path::PathBuf {
+        self.folder.path().join("server.log")
+    }
+
+    /// An address for it. Kept over restarts, unless it turns out to be taken.
+    pub(crate) fn free_address() -> SocketAddr {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, ports::free()))
+    }
+}
+
+/// Later lines win.
+fn append(file: &Path, text: &str) -> std::io::Result<()> {
+    let before = fs::read_to_string(file)?;
+    fs::write(file, format!("{before}\n{text}"))
+}

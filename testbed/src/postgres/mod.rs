@@ -1,0 +1,33 @@
+//! PostgreSQL: private servers, the run's shared one, databases, and an administrator's view.
+//!
+//! Most tests want [`database`]: a fresh database on a server that the whole run shares. A test
+//! that stops, kills or configures its server starts one of its own with [`Server::start`] or
+//! [`Server::builder`].
+//!
+//! Each server has these roles, all let in without a password except one:
+//!
+//! | role | is |
+//! | --- | --- |
+//! | `testbed` | the superuser, for [`Admin`] |
+//! | `app` | an ordinary user, owner of the databases: what [`Database::url`] connects as |
+//! | `guarded` | the same, but with the password [`PASSWORD`] (SCRAM): [`Database::url_with_password`] |
+//! | `reader` | may not log in; granted to `app`, for `SET ROLE` |
+
+mod admin;
+mod binaries;
+mod builder;
+mod database;
+mod endpoint;
+mod server;
+mod shared;
+
+pub use admin::{Activity, Admin};
+pub use binaries::Binaries;
+pub use builder::Builder;
+pub use database::Database;
+pub use endpoint::Endpoint;
+pub use server::Server;
+pub use shared::{VARIABLE, database, endpoint};
+
+/// The password of the role `guarded`.
+pub const PASSWORD: &str = "correct-horse-battery-staple";

@@ -1,0 +1,247 @@
+//! The bookkeeping: every chunk is entered here before it is passed on.
+//!
+//! Before, not after: an answer is on the books when the client sees it, so what the client sends
+//! next is on the books later. The counts are then true at any moment a test can look.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::counts::{Counts, Statement, StatementKind};
+use super::fault::{Action, Armed, Cut, Scope};
+use super::frames::{self, Frame, Frames};
+use super::{Direction, Protocol};
+
+/// All connections of one proxy.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    pub(crate) counts: Counts,
+    pub(crate) statements: Vec<Statement>,
+    armed: Option<Armed>,
+    generation: u64,
+    /// The number of the last connection.
+    last: u64,
+    live: BTreeSet<u64>,
+}
+
+/// What is known of one connection.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) number: u64,
+    protocol: Protocol,
+    frames: [Frames; 2],
+    /// Names of prepared statements.
+    prepared: HashMap<String, String>,
+    /// A request for TLS that the server has not answered yet.
+    asked_for_tls: bool,
+    /// Whose turn it was last.
+    last: Direction,
+    /// Bytes passed on since the armed fault's generation began.
+    generation: u64,
+    bytes: [u64; 2],
+    is_cancel: bool,
+    /// Swallowed from here on.
+    pub(crate) stalled: bool,
+}
+
+/// What to do with a chunk: pass on this much, then this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Verdict {
+    pub(crate) pass: usize,
+    pub(crate) then: Option<Action>,
+}
+
+impl Ledger {
+    /// A connection has come.
+    pub(crate) fn open(&mut self, protocol: Protocol, is_cancel: bool) -> Entry {
+        if is_cancel {
+            self.counts.cancel_requests += 1;
+        } else {
+            self.last += 1;
+            self.live.insert(self.last);
+            self.counts.opened += 1;
+            self.counts.open += 1;
+            self.counts.most_open = self.counts.most_open.max(self.counts.open);
+        }
+        Entry {
+            number: if is_cancel { 0 } else { self.last },
+            protocol,
+            frames: [Frames::from_client(), Frames::from_server()],
+            prepared: HashMap::new(),
+            asked_for_tls: false,
+            last: Direction::ToClient,
+            generation: 0,
+            bytes: [0; 2],
+            is_cancel,
+            stalled: false,
+        }
+    }
+
+    /// A connection has ended, on both sides.
+    pub(crate) fn close(&mut self, entry: &Entry) {
+        if self.live.remove(&entry.number) {
+            self.counts.open -= 1;
+        }
+    }
+
+    /// The number that the next connection will have.
+    pub(crate) fn next_number(&self) -> u64 {
+        self.last + 1
+    }
+
+    /// Whether a connection with a lower number is still open.
+    pub(crate) fn is_open_below(&self, number: u64) -> bool {
+        self.live.range(..number).next().is_some()
+    }
+
+    /// Starts counting anew. What is open stays open.
+    pub(crate) fn reset(&mut self) {
+        let open = self.counts.open;
+        self.counts = Counts {
+            open,
+            most_open: open,
+            ..Counts::default()
+        };
+        self.statements.clear();
+    }
+
+    pub(crate) fn arm(&mut self, cut: Option<Cut>) {
+        self.generation += 1;
+        let next_connection = self.next_number();
+        self.armed = cut.map(|cut| Armed {
+            cut,
+            generation: self.generation,
+            next_connection,
+        });
+    }
+
+    pub(crate) fn is_armed(&self) -> bool {
+        self.armed.is_some()
+    }
+
+    /// Enters a chunk, and decides how much of it is passed on.
+    pub(crate) fn enter(&mut self, entry: &mut Entry, to: Direction, chunk: &[u8]) -> Verdict {
+        let verdict = self.judge(entry, to, chunk.len());
+        let passed = &chunk[..verdict.pass];
+        let length = passed.len() as u64;
+        if length > 0 {
+            self.take_turn(entry, to, passed);
+            match to {
+                Direction::ToServer => self.counts.bytes_to_server += length,
+                Direction::ToClient => self.counts.bytes_to_client += length,
+            }
+            if entry.protocol == Protocol::Postgres {
+                self.read(entry, to, passed);
+            }
+        }
+        if let Some(action) = verdict.then {
+            self.counts.faults += 1;
+            entry.stalled |= action == Action::Stall;
+            if self
+                .armed
+                .is_some_and(|armed| armed.cut.scope != Scope::Every)
+            {
+                self.armed = None;
+            }
+        }
+        verdict
+    }
+
+    fn judge(&self, entry: &mut Entry, to: Direction, length: usize) -> Verdict {
+        let all = Verdict {
+            pass: length,
+            then: None,
+        };
+        let Some(armed) = self.armed.filter(|armed| armed.concerns(entry)) else {
+            return all;
+        };
+        if entry.generation != armed.generation {
+            entry.generation = armed.generation;
+            entry.bytes = [0; 2];
+        }
+        let before = entry.bytes[to.index()];
+        let left = usize::try_from(armed.cut.bytes.saturating_sub(before)).unwrap_or(usize::MAX);
+        entry.bytes[to.index()] += length as u64;
+        if armed.cut.direction != to || length < left {
+            return all;
+        }
+        Verdict {
+            pass: left,
+            then: Some(armed.cut.action),
+        }
+    }
+
+    fn take_turn(&mut self, entry: &mut Entry, to: Direction, passed: &[u8]) {
+        if entry.is_cancel || passed == GOODBYE && entry.protocol == Protocol::Postgres {
+            return;
+        }
+        if to == Direction::ToServer && entry.last == Direction::ToClient {
+            self.counts.round_trips += 1;
+        }
+        entry.last = to;
+    }
+
+    fn read(&mut self, entry: &mut Entry, to: Direction, passed: &[u8]) {
+        if to == Direction::ToClient && std::mem::take(&mut entry.asked_for_tls) {
+            // One byte without a frame: `S` and the rest is TLS, or `N` and the client starts over.
+            if passed[0] == b'N' {
+                entry.frames[0].expect_startup();
+                return self.read(entry, to, &passed[1..]);
+            }
+            entry
+                .frames
+                .iter_mut()
+                .for_each(|frames| frames.opaque = true);
+        }
+        for frame in entry.frames[to.index()].feed(passed) {
+            self.note(entry, to, &frame);
+        }
+    }
+
+    fn note(&mut self, entry: &mut Entry, to: Direction, frame: &Frame) {
+        let Some(kind) = frame.kind else {
+            entry.asked_for_tls = matches!(frame.code(), frames::TLS | frames::GSS);
+            return;
+        };
+        let counted = match to {
+            Direction::ToServer => &mut self.counts.from_client,
+            Direction::ToClient => &mut self.counts.from_server,
+        };
+        *counted.entry(char::from(kind)).or_default() += 1;
+        if to == Direction::ToClient {
+            return;
+        }
+        let mut texts = frame.texts();
+        let (first, second) = (
+            texts.next().unwrap_or_default(),
+            texts.next().unwrap_or_default(),
+        );
+        let (kind, sql) = match kind {
+            b'Q' => (StatementKind::Query, first),
+            // Parse: the statement's name, its SQL.
+            b'P' => {
+                entry.prepared.insert(first, second.clone());
+                (StatementKind::Parse, second)
+            }
+            // Bind: the portal's name, the statement's.
+            b'B' => (
+                StatementKind::Bind,
+                entry.prepared.get(&second).cloned().unwrap_or_default(),
+            ),
+            _ => return,
+        };
+        self.statements.push(Statement {
+            connection: entry.number,
+            kind,
+            sql,
+        });
+    }
+}
+
+/// PostgreSQL's Terminate, sent alone.
+const GOODBYE: &[u8] = b"X\0\0\0\x04";
+
+impl Armed {
+    fn concerns(&self, entry: &Entry) -> bool {
+        let is_next = self.cut.scope != Scope::Next || entry.number == self.next_connection;
+        is_next && !entry.is_cancel && !entry.stalled
+    }
+}

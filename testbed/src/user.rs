@@ -1,0 +1,66 @@
+//! The account that servers run under: database servers refuse to run as root.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use std::os::unix::fs::PermissionsExt;
+
+use crate::Error;
+
+/// A user and its group, by number.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct User {
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
+}
+
+/// Whether this process is root.
+pub(crate) fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+/// The account to run a server under: `None` means "our own", which is not root.
+///
+/// As root it is the first of the names that exists, else `nobody`.
+pub(crate) fn unprivileged(names: &[&str]) -> Result<Option<User>, Error> {
+    if !is_root() {
+        return Ok(None);
+    }
+    let user = names.iter().chain(&["nobody"]).find_map(|name| {
+        Some(User {
+            uid: number("-u", name)?,
+            gid: number("-g", name)?,
+        })
+    });
+    match user {
+        Some(user) => Ok(Some(user)),
+        None => Err(Error::new(format!(
+            "a database server does not run as root, and none of the users {} and nobody \
+             exists: create one, or run the tests as another user",
+            names.join(", ")
+        ))),
+    }
+}
+
+fn number(which: &str, name: &str) -> Option<u32> {
+    let output = Command::new("id").args([which, name]).output().ok()?;
+    String::from_utf8(output.stdout).ok()?.trim().parse().ok()
+}
+
+/// A folder for temporary data that this user can reach.
+///
+/// `TMPDIR` may lie in root's home, where an unprivileged server cannot go.
+pub(crate) fn temporary_folder(user: Option<User>) -> PathBuf {
+    let folder = std::env::temp_dir();
+    if user.is_none() || folder.ancestors().all(is_open_to_all) {
+        folder
+    } else {
+        PathBuf::from("/tmp")
+    }
+}
+
+pub(crate) fn is_open_to_all(folder: &Path) -> bool {
+    folder
+        .metadata()
+        .is_ok_and(|data| data.permissions().mode() & 0o001 != 0)
+}

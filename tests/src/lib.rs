@@ -1,0 +1,131 @@
+//! What the integration tests share: two factories, one small table, and a bed for each backend.
+#![allow(
+    missing_docs,
+    missing_debug_implementations,
+    clippy::missing_panics_doc
+)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // these are tests
+
+use session_factory::{Factory, session_factory};
+use testbed::proxy::Proxy;
+
+session_factory! {
+    /// The tests' PostgreSQL database.
+    pub struct PgDb(Postgres);
+}
+
+session_factory! {
+    /// The tests' SQLite database.
+    pub struct LiteDb(Sqlite);
+}
+
+diesel::table! {
+    items (id) {
+        id -> Integer,
+        name -> Text,
+    }
+}
+
+/// The error type of the tests' functions: what services have.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    #[error(transparent)]
+    Session(#[from] session_factory::SessionError),
+    #[error(transparent)]
+    Query(#[from] diesel::result::Error),
+    #[error("refused: {0}")]
+    Refused(&'static str),
+}
+
+const ITEMS: &str = "CREATE TABLE items (id INTEGER PRIMARY KEY, name TEXT NOT NULL)";
+
+/// A PostgreSQL database of the test's own.
+pub struct PgBed {
+    pub factory: Factory<PgDb>,
+    pub database: testbed::postgres::Database,
+    /// Between the factory and the server, when the bed was made with one.
+    pub proxy: Option<Proxy>,
+}
+
+impl PgBed {
+    /// With the default configuration.
+    pub async fn new() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    pub async fn with(change: impl FnOnce(&mut PgDbConfig)) -> Self {
+        let database = testbed::postgres::database().await;
+        let url = database.url();
+        Self::make(database, &url, None, change).await
+    }
+
+    /// With a proxy in between.
+    pub async fn proxied(change: impl FnOnce(&mut PgDbConfig)) -> Self {
+        let database = testbed::postgres::database().await;
+        let proxy = Proxy::start(database.endpoint().address());
+        let url = database.url_via(&proxy);
+        Self::make(database, &url, Some(proxy), change).await
+    }
+
+    pub async fn make(
+        database: testbed::postgres::Database,
+        url: &str,
+        proxy: Option<Proxy>,
+        change: impl FnOnce(&mut PgDbConfig),
+    ) -> Self {
+        database.execute(ITEMS).await;
+        Self {
+            factory: Factory::new(pg_config(url, change)),
+            database,
+            proxy,
+        }
+    }
+
+    pub fn proxy(&self) -> &Proxy {
+        self.proxy.as_ref().expect("a bed with a proxy")
+    }
+
+    /// What another connection sees.
+    pub async fn count(&self) -> i64 {
+        self.database.integer("SELECT count(*) FROM items").await
+    }
+}
+
+pub fn pg_config(url: &str, change: impl FnOnce(&mut PgDbConfig)) -> PgDbConfig {
+    let mut config =
+        PgDbConfig::from_vars(|key| (key == "DATABASE_URL").then(|| url.to_owned())).unwrap();
+    change(&mut config);
+    config
+}
+
+/// An SQLite file of the test's own.
+pub struct LiteBed {
+    pub factory: Factory<LiteDb>,
+    pub database: testbed::sqlite::Database,
+}
+
+impl LiteBed {
+    pub async fn new() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    // Async like its twin, so that a test can be written once for both.
+    #[allow(clippy::unused_async)]
+    pub async fn with(change: impl FnOnce(&mut LiteDbConfig)) -> Self {
+        let database = testbed::sqlite::Database::new();
+        database.execute(ITEMS);
+        let url = database.url();
+        let mut config =
+            LiteDbConfig::from_vars(|key| (key == "DATABASE_URL").then(|| url.clone())).unwrap();
+        change(&mut config);
+        Self {
+            factory: Factory::new(config),
+            database,
+        }
+    }
+
+    #[allow(clippy::unused_async)]
+    pub async fn count(&self) -> i64 {
+        self.database.integer("SELECT count(*) FROM items")
+    }
+}

@@ -1,0 +1,172 @@
+//! Reads the output of `cargo test` and sums it up.
+
+use std::mem::take;
+
+use super::cargo::Ended;
+
+/// What passed and what did not. Everything that is not a pass ends up as a failure: a test that
+/// is ignored, a crate that does not compile, a test program that dies without a result.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    passed: u64,
+    failed: u64,
+    troubles: Vec<String>,
+    /// The test program that is running.
+    suite: Option<String>,
+    /// It has given a result.
+    has_result: bool,
+    /// Names of failed and ignored tests since the last result.
+    names: Vec<String>,
+}
+
+impl Tally {
+    /// How many tests passed.
+    pub(crate) fn passed(&self) -> u64 {
+        self.passed
+    }
+
+    /// How many did not, for whatever reason.
+    pub(crate) fn failed(&self) -> u64 {
+        self.failed
+    }
+
+    /// What failed, by name.
+    pub(crate) fn troubles(&self) -> &[String] {
+        &self.troubles
+    }
+
+    /// One failure that is no test's. The same one twice is one.
+    pub(crate) fn trouble(&mut self, what: String) {
+        if !self.troubles.contains(&what) {
+            self.failed += 1;
+            self.troubles.push(what);
+        }
+    }
+
+    /// Takes in a line of `cargo test`'s output.
+    pub(crate) fn line(&mut self, line: &str) {
+        let trimmed = line.trim_start();
+        let indented = trimmed.len() < line.len();
+        if let Some(result) = line.strip_prefix("test result: ") {
+            self.result(result);
+        } else if let Some(test) = line.strip_prefix("test ") {
+            if let Some((name, outcome)) = test.rsplit_once(" ... ")
+                && (outcome == "FAILED" || outcome.starts_with("ignored"))
+            {
+                self.names
+                    .push(format!("{name} ({})", outcome.to_lowercase()));
+            }
+        } else if indented && (trimmed.starts_with("Running ") || trimmed.starts_with("Doc-tests "))
+        {
+            self.finish();
+            self.suite = Some(trimmed.to_owned());
+        }
+    }
+
+    /// The output has ended.
+    pub(crate) fn finish(&mut self) {
+        let (suite, has_result) = (self.suite.take(), take(&mut self.has_result));
+        if let Some(suite) = suite.filter(|_| !has_result) {
+            self.trouble(format!("{suite}: ended without a result"));
+        }
+        self.names.clear();
+    }
+
+    /// `cargo test` has ended like this: a failure that no line told counts as well.
+    pub(crate) fn ended(&mut self, ended: &Ended) {
+        self.finish();
+        if let (Err(error), 0) = (ended, self.failed) {
+            self.trouble(error.clone());
+        }
+    }
+
+    /// `ok. 3 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.01s`
+    fn result(&mut self, result: &str) {
+        let count = |what: &str| {
+            let part = result
+                .split(['.', ';'])
+                .find_map(|part| part.trim().strip_suffix(what));
+            part.and_then(|number| number.trim().parse::<u64>().ok())
+                .unwrap_or_default()
+        };
+        self.has_result = true;
+        self.passed += count("passed");
+        let (failed, ignored) = (count("failed"), count("ignored"));
+        self.failed += failed + ignored;
+        let suite = self.suite.clone().unwrap_or_default();
+        let names = take(&mut self.names);
+        if failed + ignored > 0 && names.is_empty() {
+            self.troubles.push(suite);
+        } else {
+            self.troubles
+                .extend(names.iter().map(|name| format!("{suite}: {name}")));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tally(output: &str, ended: &Ended) -> Tally {
+        let mut tally = Tally::default();
+        output.lines().for_each(|line| tally.line(line));
+        tally.ended(ended);
+        tally
+    }
+
+    const GOOD: &str = "     Running unittests src/lib.rs (target/debug/deps/one-1)
+running 2 tests
+test a ... ok
+test b ... ok
+
+test result: ok. 2 passed; 0 failed; 0 ignored; 0 measured; 1 filtered out; finished in 0.00s
+
+   Doc-tests one
+test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.10s
+test result: ok. 3 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.10s
+";
+
+    #[test]
+    fn sums_all_results() {
+        let tally = tally(GOOD, &Ok(()));
+        assert_eq!(
+            (tally.passed(), tally.failed(), tally.troubles().len()),
+            (6, 0, 0)
+        );
+    }
+
+    #[test]
+    fn names_failed_and_ignored_tests_and_counts_both() {
+        let output = "     Running tests/t.rs (target/debug/deps/t-1)
+test a ... ok
+test b ... FAILED
+test c ... ignored, no time
+test result: FAILED. 1 passed; 1 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0s
+";
+        let tally = tally(output, &Err("cargo ended with 101".to_owned()));
+        assert_eq!((tally.passed(), tally.failed()), (1, 2));
+        let suite = "Running tests/t.rs (target/debug/deps/t-1)";
+        let expected = [
+            format!("{suite}: b (failed)"),
+            format!("{suite}: c (ignored, no time)"),
+        ];
+        assert_eq!(tally.troubles(), expected);
+    }
+
+    #[test]
+    fn a_program_that_dies_without_a_result_is_a_failure() {
+        let dead = "     Running tests/dead.rs (target/debug/deps/dead-1)\nrunning 1 test\n";
+        for output in [format!("{dead}{GOOD}"), format!("{GOOD}{dead}")] {
+            let tally = tally(&output, &Err("cargo ended with 101".to_owned()));
+            assert_eq!((tally.passed(), tally.failed()), (6, 1), "{output}");
+            assert!(tally.troubles()[0].contains("dead-1"));
+        }
+    }
+
+    #[test]
+    fn a_failure_that_no_line_tells_is_one() {
+        let tally = tally(GOOD, &Err("cargo ended with signal 9".to_owned()));
+        assert_eq!((tally.passed(), tally.failed()), (6, 1));
+    }
+}
