@@ -13,42 +13,37 @@ use crate::{Error, user};
 /// Debian asks this script before it starts a service; 101 is "no".
 const POLICY: &str = "/usr/sbin/policy-rc.d";
 
+const LOCK: &str = "/run/session-factory-testbed.lock";
+
 /// Holds the machine-wide lock: of several test processes one installs, the others wait for it.
 pub(crate) struct Lock(#[expect(dead_code, reason = "held, not read")] File);
 
-/// Takes the lock, or waits for it.
+/// Takes the lock, or waits for it. Only root can install anything: others get an error.
 pub(crate) fn lock() -> Result<Lock, Error> {
-    let path = std::env::temp_dir().join("session-factory-testbed.lock");
-    let failed = |error: &dyn std::fmt::Display| Error::new(format!("{}: {error}", path.display()));
-    let file = File::create(&path).map_err(|error| failed(&error))?;
+    if !user::is_root() {
+        return Err(Error::new("this is not root, so nothing was installed"));
+    }
+    let failed = |error: &dyn std::fmt::Display| Error::new(format!("{LOCK}: {error}"));
+    let file = File::create(LOCK).map_err(|error| failed(&error))?;
     flock(&file, FlockOperation::LockExclusive).map_err(|error| failed(&error))?;
     Ok(Lock(file))
 }
 
-/// Installs Debian packages, if this is root on a Debian or a relative of it.
+/// Installs Debian packages, if this is a Debian or a relative of it.
 ///
-/// No service keeps running afterwards. The error says what to do by hand.
+/// No service keeps running afterwards.
 pub(crate) fn packages(packages: &[&str], _lock: &Lock) -> Result<(), Error> {
-    let by_hand = format!("install it: apt-get install {}", packages.join(" "));
-    if !user::is_root() {
-        return Err(Error::new(format!(
-            "not root, so nothing was installed; {by_hand}"
-        )));
-    }
     if !Path::new("/usr/bin/apt-get").exists() {
         return Err(Error::new(
-            "no apt-get here: install it with this system's own packages",
+            "this system has no apt-get, so nothing was installed",
         ));
     }
-    eprint_line(&format!("testbed: installing {}", packages.join(" ")));
+    say(&format!("testbed: installing {}", packages.join(" ")));
     let _no_services = NoServices::new()?;
-    apt(&["update"])
-        .and_then(|()| {
-            let mut arguments = vec!["install", "-y", "--no-install-recommends"];
-            arguments.extend(packages);
-            apt(&arguments)
-        })
-        .map_err(|error| Error::new(format!("{error}\n{by_hand}")))
+    apt(&["update"])?;
+    let mut arguments = vec!["install", "-y", "--no-install-recommends"];
+    arguments.extend(packages);
+    apt(&arguments)
 }
 
 fn apt(arguments: &[&str]) -> Result<(), Error> {
@@ -73,7 +68,7 @@ fn apt(arguments: &[&str]) -> Result<(), Error> {
 }
 
 /// A line for the person who waits.
-fn eprint_line(line: &str) {
+fn say(line: &str) {
     // Not `eprintln!`: the test harness would keep it until the test has failed.
     let _ = writeln!(std::io::stderr(), "{line}");
 }

@@ -85,6 +85,11 @@ impl PgBed {
         self.proxy.as_ref().expect("a bed with a proxy")
     }
 
+    /// Runs SQL as the database's administrator.
+    pub async fn run(&self, sql: &str) {
+        self.database.execute(sql).await;
+    }
+
     /// What another connection sees.
     pub async fn count(&self) -> i64 {
         self.database.integer("SELECT count(*) FROM items").await

@@ -188,9 +188,8 @@ fn config_impl(model: &Model<'_>, config: &Ident) -> TokenStream {
     };
     let names: Vec<_> = model.fields.iter().map(|field| &field.name).collect();
     // Of this macro alone: an own default must not see these names, nor a setting clash with them.
-    let locals: Vec<_> = names
-        .iter()
-        .map(|name| format_ident!("__session_factory_{name}", span = Span::mixed_site()))
+    let locals: Vec<_> = (0..names.len())
+        .map(|at| format_ident!("__session_factory_field_{at}", span = Span::mixed_site()))
         .collect();
     let reads = model.fields.iter().map(|field| &field.read);
     let copies = model

@@ -23,18 +23,20 @@ impl Binaries {
         if let Some(found) = Self::find() {
             return Ok(found);
         }
-        let missing = |why: &dyn std::fmt::Display| {
+        let installed = install::lock().and_then(|lock| {
+            // Another process may have installed them while we waited for the lock.
+            if Self::find().is_none() {
+                install::packages(&["postgresql"], &lock)?;
+            }
+            Self::find().ok_or_else(|| Error::new("the package is installed and lacks them"))
+        });
+        installed.map_err(|error| {
             Error::new(format!(
                 "PostgreSQL's server programs (postgres, initdb) were not found on PATH, in \
-                 /usr/lib/postgresql/*/bin or by pg_config: {why}"
+                 /usr/lib/postgresql/*/bin or by pg_config, and {error}. On Debian or Ubuntu: \
+                 apt-get install postgresql; elsewhere: the package with PostgreSQL's server"
             ))
-        };
-        let lock = install::lock()?;
-        // Another process may have installed them while we waited for the lock.
-        if Self::find().is_none() {
-            install::packages(&["postgresql"], &lock).map_err(|error| missing(&error))?;
-        }
-        Self::find().ok_or_else(|| missing(&"not even after installing the package"))
+        })
     }
 
     /// Finds the programs, and installs nothing.

@@ -113,7 +113,7 @@ mod tests {
         let broken = Broken::in_line(line).unwrap();
         assert_eq!(
             (broken.package.as_str(), broken.target.as_str()),
-            ("one", "one (lib test)")
+            ("one", "lib test")
         );
         let broken = Broken::in_line("error: could not compile `two` due to 2 errors").unwrap();
         assert!(broken.has_dependents());

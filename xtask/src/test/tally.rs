@@ -59,7 +59,7 @@ impl Tally {
         } else if indented && (trimmed.starts_with("Running ") || trimmed.starts_with("Doc-tests "))
         {
             self.finish();
-            self.suite = Some(trimmed.to_owned());
+            self.suite = Some(suite(trimmed));
         }
     }
 
@@ -104,6 +104,25 @@ impl Tally {
     }
 }
 
+/// `Running tests/t.rs (target/debug/deps/t-12ab)` is `tests/t.rs (t)`; a doc test's line stays.
+fn suite(line: &str) -> String {
+    let parts = line
+        .strip_prefix("Running ")
+        .and_then(|rest| rest.rsplit_once(" ("));
+    let Some((source, program)) = parts else {
+        return line.to_owned();
+    };
+    let program = program
+        .trim_end_matches(')')
+        .rsplit('/')
+        .next()
+        .unwrap_or_default();
+    let name = program
+        .rsplit_once('-')
+        .map_or(program, |(name, _hash)| name);
+    format!("{source} ({name})")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -146,7 +165,7 @@ test result: FAILED. 1 passed; 1 failed; 1 ignored; 0 measured; 0 filtered out; 
 ";
         let tally = tally(output, &Err("cargo ended with 101".to_owned()));
         assert_eq!((tally.passed(), tally.failed()), (1, 2));
-        let suite = "Running tests/t.rs (target/debug/deps/t-1)";
+        let suite = "tests/t.rs (t)";
         let expected = [
             format!("{suite}: b (failed)"),
             format!("{suite}: c (ignored, no time)"),
@@ -160,7 +179,7 @@ test result: FAILED. 1 passed; 1 failed; 1 ignored; 0 measured; 0 filtered out; 
         for output in [format!("{dead}{GOOD}"), format!("{GOOD}{dead}")] {
             let tally = tally(&output, &Err("cargo ended with 101".to_owned()));
             assert_eq!((tally.passed(), tally.failed()), (6, 1), "{output}");
-            assert!(tally.troubles()[0].contains("dead-1"));
+            assert!(tally.troubles()[0].contains("tests/dead.rs (dead)"));
         }
     }
 

@@ -59,7 +59,7 @@ pub async fn only_turbofish<T: Default + Send>(_db: &mut Session<AppDb>) -> Quer
 }
 
 #[with_session]
-pub async fn lifetimes<'a, 'b: 'a>(
+pub async fn lifetimes<'a, 'b>(
     _db: &'b mut Session<AppDb>,
     name: &'a str,
     _other: &str,

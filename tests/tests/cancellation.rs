@@ -1,0 +1,195 @@
+//! Dropped calls on PostgreSQL: the server stops, the pool does not grow, nobody waits behind a ghost.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::time::{Duration, Instant};
+
+use diesel::prelude::*;
+use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
+use futures_util::future::join_all;
+use session_factory::{AbortReason, Session, SessionError, with_session};
+use session_factory_tests::{AppError, PgBed, PgDb, items};
+
+#[with_session]
+async fn slow(db: &mut Session<PgDb>, id: i32, milliseconds: u32) -> Result<(), AppError> {
+    diesel::insert_into(items::table)
+        .values((items::id.eq(id), items::name.eq("slow")))
+        .execute(db)
+        .await?;
+    diesel::sql_query(format!("SELECT pg_sleep({milliseconds} / 1000.0)"))
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+#[with_session]
+async fn quick(db: &mut Session<PgDb>) -> QueryResult<i64> {
+    items::table.count().get_result(db).await
+}
+
+async fn quiet(bed: &PgBed) {
+    testbed::eventually(Duration::from_secs(5), "recovered", || async {
+        let status = bed.factory.status();
+        status.in_use == 0 && status.recovering == 0
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_hundred_cancelled_calls_open_no_more_than_the_pool_and_leave_nothing() {
+    let bed = PgBed::proxied(|config| {
+        config.pool_size = 10;
+        config.max_overflow = 0;
+    })
+    .await;
+    for round in 0..20 {
+        let calls = (0..10).map(|call| {
+            let factory = bed.factory.clone();
+            async move {
+                let call = factory.scope(slow(round * 10 + call, 500));
+                // In the middle of the 500 ms.
+                tokio::time::timeout(Duration::from_millis(150), call)
+                    .await
+                    .unwrap_err();
+            }
+        });
+        join_all(calls).await;
+    }
+    let admin = bed.database.admin();
+    let ended = Instant::now();
+    testbed::eventually(Duration::from_secs(1), "the server is idle", || async {
+        admin
+            .activity()
+            .await
+            .iter()
+            .all(|backend| !backend.is_active() && !backend.is_idle_in_transaction())
+    })
+    .await;
+    assert!(ended.elapsed() < Duration::from_secs(1));
+    let counts = bed.proxy().counts();
+    assert!(counts.opened <= 10, "{} connections were opened", counts.opened);
+    assert!(admin.connections().await <= 10);
+    assert_eq!(bed.count().await, 0);
+    assert_eq!(bed.factory.scope(quick()).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn the_next_caller_does_not_wait_for_a_cancelled_query() {
+    let bed = PgBed::with(|config| {
+        config.pool_size = 1;
+        config.max_overflow = 0;
+    })
+    .await;
+    let call = bed.factory.scope(slow(1, 30_000));
+    tokio::time::timeout(Duration::from_millis(200), call)
+        .await
+        .unwrap_err();
+    let started = Instant::now();
+    assert_eq!(bed.factory.scope(quick()).await.unwrap(), 0);
+    assert!(started.elapsed() < Duration::from_secs(5));
+}
+
+#[tokio::test]
+async fn a_late_cancel_never_hits_the_next_borrower() {
+    let bed = PgBed::with(|config| {
+        config.pool_size = 1;
+        config.max_overflow = 0;
+    })
+    .await;
+    // The query ends at about the moment in which it is cancelled.
+    for round in 0..100 {
+        let call = bed.factory.scope(slow(round, 5));
+        let _maybe = tokio::time::timeout(Duration::from_millis(7), call).await;
+        for _ in 0..3 {
+            bed.factory.scope(quick()).await.expect("nobody cancelled this one");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_dropped_statement_makes_the_transaction_one_that_cannot_commit() {
+    let bed = PgBed::new().await;
+    let error = bed
+        .factory
+        .with_session(async |db| {
+            diesel::insert_into(items::table)
+                .values((items::id.eq(1), items::name.eq("before")))
+                .execute(db)
+                .await?;
+            let sleep = db.batch_execute("SELECT pg_sleep(30)");
+            tokio::time::timeout(Duration::from_millis(100), sleep)
+                .await
+                .unwrap_err();
+            // The body goes on as if nothing had happened, and is told.
+            let next = items::table.count().get_result::<i64>(db).await;
+            let error = SessionError::from(next.unwrap_err());
+            assert!(matches!(error, SessionError::Aborted(_)), "{error:?}");
+            Ok::<_, AppError>(())
+        })
+        .await
+        .unwrap_err();
+    let AppError::Session(SessionError::Aborted(aborted)) = error else {
+        panic!("{error:?}")
+    };
+    assert!(matches!(aborted.reason(), AbortReason::StatementDropped));
+    quiet(&bed).await;
+    assert_eq!(bed.count().await, 0);
+}
+
+#[tokio::test]
+async fn a_dropped_statement_inside_a_dropped_savepoint_is_cancelled_and_undone() {
+    let bed = PgBed::new().await;
+    let started = Instant::now();
+    bed.factory
+        .with_session(async |db| {
+            diesel::insert_into(items::table)
+                .values((items::id.eq(1), items::name.eq("outer")))
+                .execute(db)
+                .await?;
+            let inner = db.savepoint(async |db| slow_in(db, 2, 30_000).await);
+            tokio::time::timeout(Duration::from_millis(150), inner)
+                .await
+                .unwrap_err();
+            diesel::insert_into(items::table)
+                .values((items::id.eq(3), items::name.eq("after")))
+                .execute(db)
+                .await?;
+            Ok::<_, AppError>(())
+        })
+        .await
+        .unwrap();
+    assert!(started.elapsed() < Duration::from_secs(10));
+    assert_eq!(bed.count().await, 2);
+}
+
+#[tokio::test]
+async fn a_half_read_stream_is_over_when_its_session_is() {
+    use futures_util::StreamExt;
+    let bed = PgBed::with(|config| {
+        config.pool_size = 1;
+        config.max_overflow = 0;
+    })
+    .await;
+    let factory = bed.factory.clone();
+    let started = Instant::now();
+    let call = factory.with_session(async |db| {
+        let mut rows = diesel::sql_query("SELECT generate_series(1, 100000000)::int4 AS id")
+            .load_stream::<Number>(db)
+            .await?;
+        rows.next().await.unwrap()?;
+        std::future::pending::<()>().await;
+        Ok::<_, AppError>(())
+    });
+    tokio::time::timeout(Duration::from_millis(200), call)
+        .await
+        .unwrap_err();
+    assert_eq!(bed.factory.scope(quick()).await.unwrap(), 0);
+    assert!(started.elapsed() < Duration::from_secs(10));
+    assert_eq!(bed.database.admin().connections().await, 1);
+}
+
+#[derive(QueryableByName)]
+struct Number {
+    #[diesel(sql_type = diesel::sql_types::Integer)]
+    #[allow(dead_code)]
+    id: i32,
+}

@@ -1,0 +1,131 @@
+//! Round trips, counted between the client and a real server.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::time::Duration;
+
+use diesel::prelude::*;
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use session_factory::{Session, with_session};
+use session_factory_tests::{AppError, PgBed, PgDb, items};
+use testbed::proxy::Direction;
+
+#[with_session]
+async fn select_times(db: &mut Session<PgDb>, times: u32) -> QueryResult<()> {
+    for _ in 0..times {
+        items::table.select(items::id).load::<i32>(db).await?;
+    }
+    Ok(())
+}
+
+#[with_session(PgDb)]
+async fn raw_select(db: &mut AsyncPgConnection) -> QueryResult<Vec<i32>> {
+    items::table.select(items::id).load::<i32>(db).await
+}
+
+/// A bed whose one connection has run everything once, and whose answers take long enough that what is
+/// sent before they arrive counts as one round trip.
+async fn warm() -> PgBed {
+    let bed = PgBed::proxied(|config| {
+        config.pool_size = 1;
+        config.max_overflow = 0;
+    })
+    .await;
+    bed.factory.scope(select_times(1)).await.unwrap();
+    bed.factory.scope(select_times(2)).await.unwrap();
+    bed.proxy().delay(Direction::ToClient, Duration::from_millis(5));
+    bed.proxy().reset_counts();
+    bed
+}
+
+async fn round_trips(bed: &PgBed) -> u64 {
+    testbed::eventually(Duration::from_secs(5), "nothing is under way", || async {
+        let status = bed.factory.status();
+        status.in_use == 0 && status.recovering == 0
+    })
+    .await;
+    bed.proxy().counts().round_trips
+}
+
+#[tokio::test]
+async fn one_statement_takes_two_round_trips() {
+    let bed = warm().await;
+    bed.factory.scope(select_times(1)).await.unwrap();
+    assert_eq!(round_trips(&bed).await, 2, "{:?}", bed.proxy().sql());
+}
+
+#[tokio::test]
+async fn five_statements_take_six_round_trips() {
+    let bed = warm().await;
+    bed.factory.scope(select_times(5)).await.unwrap();
+    assert_eq!(round_trips(&bed).await, 6, "{:?}", bed.proxy().sql());
+}
+
+#[tokio::test]
+async fn a_function_that_runs_nothing_takes_none() {
+    let bed = warm().await;
+    bed.factory.scope(select_times(0)).await.unwrap();
+    assert_eq!(round_trips(&bed).await, 0, "{:?}", bed.proxy().sql());
+}
+
+#[tokio::test]
+async fn begin_is_sent_before_the_statement_it_is_for() {
+    let bed = warm().await;
+    bed.factory.scope(select_times(1)).await.unwrap();
+    let sql = bed.proxy().sql();
+    assert_eq!(sql.as_slice().first().map(String::as_str), Some("BEGIN"), "{sql:?}");
+    assert_eq!(sql.as_slice().last().map(String::as_str), Some("COMMIT"), "{sql:?}");
+}
+
+#[tokio::test]
+async fn err_is_returned_before_the_rollback_is_answered() {
+    #[with_session]
+    async fn fail(db: &mut Session<PgDb>) -> Result<(), AppError> {
+        items::table.select(items::id).load::<i32>(db).await?;
+        Err(AppError::Refused("no"))
+    }
+    let bed = warm().await;
+    bed.factory.scope(fail()).await.unwrap_err();
+    assert_eq!(bed.factory.status().recovering, 1);
+    assert_eq!(round_trips(&bed).await, 2, "{:?}", bed.proxy().sql());
+}
+
+#[tokio::test]
+async fn a_savepoint_costs_no_round_trip_of_its_own() {
+    #[with_session]
+    async fn nested(db: &mut Session<PgDb>) -> QueryResult<()> {
+        select_times_in(db, 1).await?;
+        db.savepoint(async |db| select_times_in(db, 1).await).await?;
+        select_times_in(db, 1).await
+    }
+    let bed = warm().await;
+    bed.factory.scope(nested()).await.unwrap();
+    assert_eq!(round_trips(&bed).await, 4, "{:?}", bed.proxy().sql());
+}
+
+#[tokio::test]
+async fn a_raw_connection_costs_one_round_trip_more_for_its_begin() {
+    let bed = warm().await;
+    bed.factory.scope(raw_select()).await.unwrap();
+    bed.proxy().reset_counts();
+    bed.factory.scope(raw_select()).await.unwrap();
+    assert_eq!(round_trips(&bed).await, 3, "{:?}", bed.proxy().sql());
+}
+
+#[tokio::test]
+async fn pre_ping_asks_only_a_connection_that_idled() {
+    let bed = warm().await;
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    bed.factory.scope(select_times(1)).await.unwrap();
+    assert_eq!(round_trips(&bed).await, 3, "{:?}", bed.proxy().sql());
+}
+
+#[tokio::test]
+async fn pre_ping_can_be_switched_off() {
+    let bed = PgBed::proxied(|config| config.pool_pre_ping = false).await;
+    bed.factory.scope(select_times(1)).await.unwrap();
+    bed.proxy().delay(Direction::ToClient, Duration::from_millis(5));
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    bed.proxy().reset_counts();
+    bed.factory.scope(select_times(1)).await.unwrap();
+    assert_eq!(round_trips(&bed).await, 2, "{:?}", bed.proxy().sql());
+}

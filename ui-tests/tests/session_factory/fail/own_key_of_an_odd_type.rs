@@ -1,0 +1,12 @@
+use session_factory::session_factory;
+
+#[derive(Clone, Debug)]
+pub struct Level;
+
+session_factory! {
+    pub struct AppDb(Postgres) {
+        level: Level = env("LEVEL"),
+    }
+}
+
+fn main() {}

@@ -1,0 +1,13 @@
+use diesel::result::QueryResult;
+use session_factory::{session_factory, with_session};
+
+session_factory! {
+    pub struct AppDb(Sqlite);
+}
+
+#[with_session]
+async fn rename() -> QueryResult<()> {
+    Ok(())
+}
+
+fn main() {}

@@ -1,0 +1,12 @@
+use session_factory::{Session, session_factory, with_session};
+
+session_factory! {
+    pub struct AppDb(Sqlite);
+}
+
+#[with_session]
+async fn rename(db: &mut Session<AppDb>) -> () {
+    let _ = db;
+}
+
+fn main() {}

@@ -1,0 +1,18 @@
+use diesel::result::QueryResult;
+use session_factory::{Session, session_factory, with_session};
+
+session_factory! {
+    pub struct AppDb(Sqlite);
+}
+
+session_factory! {
+    pub struct Other(Sqlite);
+}
+
+#[with_session(Other)]
+async fn rename(db: &mut Session<AppDb>) -> QueryResult<()> {
+    let _ = db;
+    Ok(())
+}
+
+fn main() {}
