@@ -1,6 +1,6 @@
 //! All errors of one item, together, and the nearest name to a misspelt one.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::ToTokens;
 
 /// The errors of one item so far. They are reported together, and the item is emitted beside them,
@@ -15,7 +15,7 @@ impl Errors {
     }
 
     /// Notes an error at this place.
-    pub(crate) fn at(&mut self, span: proc_macro2::Span, message: impl AsRef<str>) {
+    pub(crate) fn at(&mut self, span: Span, message: impl AsRef<str>) {
         self.push(syn::Error::new(span, message.as_ref()));
     }
 
@@ -32,6 +32,15 @@ impl ToTokens for Errors {
     fn to_tokens(&self, tokens: &mut TokenStream) {
         tokens.extend(self.0.iter().map(syn::Error::to_compile_error));
     }
+}
+
+/// The same tokens at another place: the compiler blames a path on where its first token is.
+pub(crate) fn respanned(tokens: impl ToTokens, span: Span) -> TokenStream {
+    let respan = |mut token: TokenTree| {
+        token.set_span(token.span().located_at(span));
+        token
+    };
+    tokens.into_token_stream().into_iter().map(respan).collect()
 }
 
 /// ` (did you mean …?)`, or nothing when no candidate is near.

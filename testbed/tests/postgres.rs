@@ -133,6 +133,12 @@ async fn a_private_server_takes_settings() {
         .start()
         .await;
     let database = server.database().await;
+    let admin = database.admin();
+    assert_eq!(
+        admin.connections().await,
+        0,
+        "the administrator takes no place"
+    );
     let show = async |name: &str| server.admin().text(&format!("SHOW {name}")).await;
     assert_eq!(show("fsync").await, "on");
     let held = [

@@ -5,7 +5,7 @@ use quote::quote_spanned;
 use syn::spanned::Spanned;
 use syn::{Ident, Path};
 
-use crate::diagnostics::{Errors, did_you_mean};
+use crate::diagnostics::{Errors, did_you_mean, respanned};
 
 /// A database that a factory can be for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +17,7 @@ enum Backend {
 
 impl Backend {
     /// The backend of this name, however it is spelt; a wrong spelling is noted.
-    fn find(path: &Path, errors: &mut Errors) -> syn::Result<Self> {
+    fn find(path: &Path, errors: &mut Errors) -> Option<Self> {
         let name = path
             .segments
             .last()
@@ -32,7 +32,8 @@ impl Backend {
                 let message = format!(
                     "unknown backend `{name}`{guess}; write `Postgres`, `Mysql` or `Sqlite`"
                 );
-                return Err(syn::Error::new_spanned(path, message));
+                errors.on(path, message);
+                return None;
             }
         };
         if backend.name() != name {
@@ -41,7 +42,7 @@ impl Backend {
                 format!("unknown backend `{name}`; write `{}`", backend.name()),
             );
         }
-        Ok(backend)
+        Some(backend)
     }
 
     fn name(self) -> &'static str {
@@ -53,22 +54,28 @@ impl Backend {
     }
 }
 
-/// What to write for the type of the driver. An error in that place is the only one there is: the
-/// compiler says nothing about what follows from a type that it does not know.
-pub(super) fn driver(path: &Path, krate: &Path, errors: &mut Errors) -> TokenStream {
-    let backend = match Backend::find(path, errors) {
-        Ok(backend) => backend,
-        Err(error) => return error.to_compile_error(),
-    };
+/// The driver's name, and the macro that lets code pass only when the backend's feature is on.
+/// `None` when nobody knows the backend.
+pub(super) fn driver(
+    path: &Path,
+    krate: &Path,
+    errors: &mut Errors,
+) -> Option<(TokenStream, TokenStream)> {
+    let backend = Backend::find(path, errors)?;
     let span = path
         .segments
         .last()
         .map_or_else(|| path.span(), |last| last.ident.span());
-    let name = match backend {
+    let require = match backend {
         Backend::Postgres => "__session_factory_postgres",
         Backend::Mysql => "__session_factory_mysql",
         Backend::Sqlite => "__session_factory_sqlite",
     };
-    let name = Ident::new(name, span);
-    quote_spanned!(span=> #krate::__private::#name!())
+    let require = Ident::new(require, span);
+    let driver = Ident::new(backend.name(), span);
+    let krate = respanned(krate, span);
+    Some((
+        quote_spanned!(span=> #krate::driver::#driver),
+        quote_spanned!(span=> #krate::__private::#require),
+    ))
 }

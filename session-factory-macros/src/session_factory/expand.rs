@@ -7,27 +7,30 @@ use syn::Ident;
 use super::docs;
 use super::model::{Field, Model, Source};
 
-/// All items of one factory.
+/// All items of one factory. Without a driver there are the types alone.
 pub(super) fn expand(model: &Model<'_>) -> TokenStream {
     let config = format_ident!("{}Config", model.factory.name);
-    let factory = factory(model, &config);
-    let config_struct = config_struct(model, &config);
-    let config_impl = config_impl(model, &config);
-    quote!(#factory #config_struct #config_impl)
+    let factory_type = factory_type(model);
+    let config_type = config_type(model, &config);
+    let needing_the_driver = model.driver.as_ref().map(|(driver, require)| {
+        let factory_impl = factory_impl(model, &config, driver);
+        let calls = calls(model);
+        let config_impl = config_impl(model, &config);
+        quote!(#require! { #factory_impl #calls #config_impl })
+    });
+    quote!(#factory_type #config_type #needing_the_driver)
 }
 
-fn factory(model: &Model<'_>, config: &Ident) -> TokenStream {
+fn factory_type(model: &Model<'_>) -> TokenStream {
     let krate = &model.krate;
     let factory = model.factory;
     let (attrs, vis, name) = (&factory.attrs, &factory.vis, &factory.name);
-    let driver = &model.driver;
     let text = name.to_string();
     let doc = docs::of_factory(model);
     let keys = model.fields.iter().filter_map(|field| key(field, model));
     let derives_already = attrs.iter().any(|attr| attr.path().is_ident("derive"));
     let derive = (!derives_already)
         .then(|| quote!(#[derive(::core::clone::Clone, ::core::marker::Copy, ::core::fmt::Debug)]));
-    let calls = calls(model);
     quote! {
         #(#attrs)*
         #[doc = #doc]
@@ -35,11 +38,30 @@ fn factory(model: &Model<'_>, config: &Ident) -> TokenStream {
         #[allow(clippy::empty_enums)]
         #vis enum #name {}
 
+        #[allow(dead_code, unreachable_pub)]
+        impl #name {
+            /// The environment variables that configure this factory.
+            #vis const KEYS: &'static [#krate::config::Key] = &[#(#keys),*];
+
+            /// The text of an `.env.example`: each variable with its meaning, type and default.
+            #[must_use]
+            #vis fn env_example() -> ::std::string::String {
+                #krate::config::env_example(#text, Self::KEYS)
+            }
+        }
+    }
+}
+
+fn factory_impl(model: &Model<'_>, config: &Ident, driver: &TokenStream) -> TokenStream {
+    let krate = &model.krate;
+    let name = &model.factory.name;
+    let text = name.to_string();
+    quote! {
         impl #krate::SessionFactory for #name {
             type Driver = #driver;
             type Config = #config;
             const NAME: &'static ::core::primitive::str = #text;
-            const KEYS: &'static [#krate::config::Key] = &[#(#keys),*];
+            const KEYS: &'static [#krate::config::Key] = Self::KEYS;
 
             fn global() -> &'static #krate::__private::Global<Self> {
                 static __SESSION_FACTORY_GLOBAL: #krate::__private::Global<#name> =
@@ -47,8 +69,6 @@ fn factory(model: &Model<'_>, config: &Ident) -> TokenStream {
                 &__SESSION_FACTORY_GLOBAL
             }
         }
-
-        #calls
     }
 }
 
@@ -62,16 +82,6 @@ fn calls(model: &Model<'_>) -> TokenStream {
     quote! {
         #[allow(dead_code, unreachable_pub)]
         impl #name {
-            /// The environment variables that configure this factory.
-            #vis const KEYS: &'static [#krate::config::Key] =
-                <Self as #krate::SessionFactory>::KEYS;
-
-            /// The text of an `.env.example`: each variable with its meaning, type and default.
-            #[must_use]
-            #vis fn env_example() -> ::std::string::String {
-                #krate::config::env_example(<Self as #krate::SessionFactory>::NAME, Self::KEYS)
-            }
-
             /// Reads the environment and connects once, so that a wrong configuration is known at
             /// start-up. Later calls do nothing.
             ///
@@ -151,7 +161,7 @@ fn calls(model: &Model<'_>) -> TokenStream {
 }
 
 /// The struct that holds what the factory was configured with.
-fn config_struct(model: &Model<'_>, config: &Ident) -> TokenStream {
+fn config_type(model: &Model<'_>, config: &Ident) -> TokenStream {
     let (vis, name) = (&model.factory.vis, &model.factory.name);
     let doc = format!("What [`{name}`] is configured with. `Debug` shows no secret.");
     let fields = model.fields.iter().map(|field| {

@@ -1,6 +1,6 @@
 //! What is written in the macro, before anybody asks whether it makes sense.
 
-use proc_macro2::{TokenStream, TokenTree};
+use proc_macro2::{Span, TokenStream, TokenTree};
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
 use syn::{Attribute, Expr, Ident, LitStr, Path, Token, Type, Visibility, parenthesized, token};
@@ -44,7 +44,8 @@ pub(super) fn parse(tokens: TokenStream, errors: &mut Errors) -> Vec<Factory> {
     let mut factories = Vec::new();
     let parser = |input: ParseStream<'_>| {
         if input.is_empty() {
-            return Err(input.error(format!("there is no factory; {FORM}")));
+            let message = format!("there is no factory; {FORM}");
+            return Err(syn::Error::new(Span::call_site(), message));
         }
         while !input.is_empty() {
             factories.push(factory(input, errors)?);
@@ -76,13 +77,8 @@ fn factory(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Factory> 
     }
     let content;
     let parens = parenthesized!(content in input);
-    let backend = backend(&content).map_err(|error| {
-        if content.is_empty() {
-            syn::Error::new(parens.span.join(), error)
-        } else {
-            error
-        }
-    })?;
+    let is_empty = content.is_empty();
+    let backend = in_parens(&content, backend, is_empty.then(|| parens.span.join()))?;
     if input.peek(token::Brace) {
         let block;
         syn::braced!(block in input);
@@ -156,8 +152,9 @@ fn settings(input: ParseStream<'_>, errors: &mut Errors) -> Vec<Setting> {
 
 fn setting(input: ParseStream<'_>) -> syn::Result<Setting> {
     let attrs = input.call(Attribute::parse_outer)?;
-    if input.is_empty() {
-        return Err(input.error("this documentation belongs to nothing; write a setting below it"));
+    if let (Some(attr), true) = (attrs.first(), input.is_empty()) {
+        let message = "this documentation belongs to nothing; write a setting below it";
+        return Err(syn::Error::new_spanned(attr, message));
     }
     let name = input.call(Ident::parse_any).map_err(|error| {
         syn::Error::new(
@@ -210,16 +207,24 @@ fn value(input: ParseStream<'_>) -> syn::Result<Value> {
             input.parse::<Ident>()?;
             let content;
             let parens = parenthesized!(content in input);
-            env(&content).map_err(|error| {
-                if content.is_empty() && error.to_string().starts_with("expected the name") {
-                    syn::Error::new(parens.span.join(), error)
-                } else {
-                    error
-                }
-            })
+            let is_empty = content.is_empty();
+            in_parens(&content, env, is_empty.then(|| parens.span.join()))
         }
         _ => input.parse().map(Value::Constant),
     }
+}
+
+/// Parses what is in parentheses. An error is about all of them when there is nothing in them, and the
+/// only one: what it left unread is no news.
+fn in_parens<T>(
+    content: ParseStream<'_>,
+    parse: fn(ParseStream<'_>) -> syn::Result<T>,
+    empty: Option<Span>,
+) -> syn::Result<T> {
+    parse(content).map_err(|error| {
+        while content.parse::<TokenTree>().is_ok() {}
+        empty.map_or_else(|| error.clone(), |parens| syn::Error::new(parens, &error))
+    })
 }
 
 fn env(input: ParseStream<'_>) -> syn::Result<Value> {

@@ -30,6 +30,7 @@ use crate::diagnostics::Errors;
 pub(crate) fn expand(tokens: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
     let factories = input::parse(tokens, &mut errors);
+    let factories = validate::distinct(factories, &mut errors);
     let items: TokenStream = factories
         .iter()
         .map(|factory| {
@@ -37,6 +38,5 @@ pub(crate) fn expand(tokens: TokenStream) -> TokenStream {
             expand::expand(&model)
         })
         .collect();
-    validate::across(&factories, &mut errors);
     quote!(#errors #items)
 }

@@ -8,8 +8,8 @@ use super::input::Factory;
 /// A factory as it is going to be.
 pub(super) struct Model<'a> {
     pub(super) factory: &'a Factory,
-    /// What to write for the type of the driver.
-    pub(super) driver: TokenStream,
+    /// The driver, and the macro that lets code pass only when its feature is on.
+    pub(super) driver: Option<(TokenStream, TokenStream)>,
     pub(super) fields: Vec<Field<'a>>,
     /// Where the runtime crate is.
     pub(super) krate: Path,

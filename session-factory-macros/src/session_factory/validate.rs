@@ -48,20 +48,21 @@ pub(super) fn validate<'a>(factory: &'a Factory, errors: &mut Errors) -> Model<'
     }
 }
 
-/// What several factories of one invocation must agree on.
-pub(super) fn across(factories: &[Factory], errors: &mut Errors) {
-    for (at, factory) in factories.iter().enumerate() {
-        if factories[..at]
-            .iter()
-            .any(|other| other.name == factory.name)
-        {
-            let message = format!(
-                "a second factory of the name `{}`; write another name",
-                factory.name
+/// The factories without those of a name that another one has.
+pub(super) fn distinct(factories: Vec<Factory>, errors: &mut Errors) -> Vec<Factory> {
+    let mut distinct: Vec<Factory> = Vec::new();
+    for factory in factories {
+        let name = &factory.name;
+        if distinct.iter().any(|other| other.name == *name) {
+            errors.on(
+                name,
+                format!("a second factory of the name `{name}`; write another name"),
             );
-            errors.on(&factory.name, message);
+        } else {
+            distinct.push(factory);
         }
     }
+    distinct
 }
 
 struct Validator<'e> {

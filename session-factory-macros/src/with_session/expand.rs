@@ -11,12 +11,13 @@ use syn::{
 use super::args::Args;
 use super::input::{Body, Function};
 use super::model::Model;
-use super::place::path_to;
+use super::place::{Place, path_to};
 use super::types::{
     behind_references, has_impl_trait, is_connection, is_session, with_static_lifetimes,
     without_impl_trait,
 };
 use super::{attrs, docs};
+use crate::diagnostics::respanned;
 
 /// `f_in` and `f`.
 pub(super) fn expand(model: &Model<'_>) -> TokenStream {
@@ -54,19 +55,21 @@ fn opening(model: &Model<'_>) -> TokenStream {
         function, krate, ..
     } = model;
     let sig = &function.sig;
-    // What the type system has to say about the return type, it shall say there.
-    let at_output = Span::mixed_site().located_at(model.output.span());
     let private = quote!(#krate::__private);
-    let session = model.session;
-    let factory = match model.factory {
-        Some(factory) => quote!(#factory),
-        None => quote_spanned!(session.span()=> <#session as #private::IsSession>::Factory),
+    // What the type system has to say about a type, it shall say at that type, and once.
+    let at_output = Span::mixed_site().located_at(model.output.span());
+    let private_at_output = respanned(&private, at_output);
+    let fail = quote_spanned!(at_output=> #private_at_output::fail(__session_factory_error));
+    let finish = quote_spanned! {at_output=>
+        #private_at_output::finish(__session_factory_unit, __session_factory_result).await
     };
     let (inputs, call) = if calls(model) {
         call(model)
     } else {
         inline(model, &private)
     };
+    let (open, run) = session(model, &private, &fail, &call);
+
     let docs = docs::of_opening(model);
     let attrs = attrs::of_opening(&function.attrs);
     let vis = &function.vis;
@@ -75,33 +78,16 @@ fn opening(model: &Model<'_>) -> TokenStream {
         inputs: inputs.into_iter().collect(),
         ..sig.clone()
     };
-    let fail = quote_spanned!(at_output=> #private::fail(__session_factory_error));
-    let finish = quote_spanned! {at_output=>
-        #private::finish(__session_factory_unit, __session_factory_result).await
-    };
-    let prepare = quote_spanned! {Span::mixed_site().located_at(session.span())=>
-        <#session as #private::SessionParam<#factory>>::prepare(__session_factory_unit.session())
-    };
     let code = quote_spanned! {Span::mixed_site()=>
         static __SESSION_FACTORY_ORIGIN: #private::Origin = #private::Origin::new(
             #name, ::core::module_path!(), ::core::file!(), ::core::line!(),
         );
-        let mut __session_factory_unit = match #private::Unit::<#factory>::open(
-            &__SESSION_FACTORY_ORIGIN,
-            #private::Options::new(),
-        )
-        .await
-        {
+        let mut __session_factory_unit = match #open.await {
             ::core::result::Result::Ok(__session_factory_unit) => __session_factory_unit,
             ::core::result::Result::Err(__session_factory_error) => return #fail,
         };
         let __session_factory_scope = __session_factory_unit.scope();
-        let __session_factory_result = match #prepare.await {
-            ::core::result::Result::Ok(__session_factory_session) => {
-                __session_factory_scope.run(#call).await
-            }
-            ::core::result::Result::Err(__session_factory_error) => #fail,
-        };
+        let __session_factory_result = #run;
         #finish
     };
     // A function that others only ever join would otherwise be reported as never used, and a lifetime
@@ -118,6 +104,43 @@ fn opening(model: &Model<'_>) -> TokenStream {
         )]
         #vis #sig { #code }
     }
+}
+
+/// How the session is opened, and how the call is run in it.
+fn session(
+    model: &Model<'_>,
+    private: &TokenStream,
+    fail: &TokenStream,
+    call: &TokenStream,
+) -> (TokenStream, TokenStream) {
+    let session = model.session;
+    let at_session = Span::mixed_site().located_at(session.span());
+    let private_at_session = respanned(private, at_session);
+    let arguments = quote_spanned! {Span::mixed_site()=>
+        (&__SESSION_FACTORY_ORIGIN, #private::Options::new())
+    };
+    let Some(factory) = model.factory else {
+        // The parameter is the session itself, and its type names the factory.
+        let open = quote_spanned!(at_session=> #private_at_session::open::<#session>);
+        let run = quote_spanned! {Span::mixed_site()=> {
+            let __session_factory_session = __session_factory_unit.session();
+            __session_factory_scope.run(#call).await
+        }};
+        return (quote!(#open #arguments), run);
+    };
+    let at_factory = Span::mixed_site().located_at(factory.span());
+    let private_at_factory = respanned(private, at_factory);
+    let open = quote_spanned!(at_factory=> #private_at_factory::open_of::<#factory>);
+    let prepare = quote_spanned!(at_session=> #private_at_session::prepare::<#session, #factory>);
+    let run = quote_spanned! {Span::mixed_site()=>
+        match #prepare(__session_factory_unit.session()).await {
+            ::core::result::Result::Ok(__session_factory_session) => {
+                __session_factory_scope.run(#call).await
+            }
+            ::core::result::Result::Err(__session_factory_error) => #fail,
+        }
+    };
+    (quote!(#open #arguments), run)
 }
 
 /// Whether `f` can call `f_in`. It cannot when there is none, nor when the return type hides another
@@ -228,10 +251,22 @@ fn generic_arguments(sig: &Signature) -> Option<TokenStream> {
 
 /// Both functions with as much of their signatures as could be understood, so that their callers, and
 /// the editor, still find them.
-pub(super) fn after_errors(args: &Args, function: &Function) -> TokenStream {
-    let joined = args.joined.name(&function.sig.ident).map(|name| {
+pub(super) fn after_errors(args: &Args, function: &Function, place: Place) -> TokenStream {
+    if place == Place::TraitImpl && function.sig.asyncness.is_none() {
+        return quote!(#function);
+    }
+    let own_name = &function.sig.ident;
+    let name = args
+        .joined
+        .name(own_name)
+        .filter(|_| place != Place::TraitImpl);
+    let joined = name.map(|name| {
         let mut joining = function.clone();
-        joining.sig.ident = name;
+        joining.sig.ident = if name == *own_name {
+            format_ident!("{own_name}_in")
+        } else {
+            name
+        };
         joining
     });
     let hides_a_type =

@@ -45,7 +45,7 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
     match model {
         Some(model) if errors.is_empty() => expand::expand(&model),
         _ => {
-            let item = expand::after_errors(&args, &function);
+            let item = expand::after_errors(&args, &function, place);
             quote!(#errors #item)
         }
     }

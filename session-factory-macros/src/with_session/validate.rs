@@ -118,13 +118,14 @@ fn joins(args: &Args, function: &Function, place: Place, errors: &mut Errors) {
             );
             errors.on(name, message);
         }
-        Joined::Default if place == Place::TraitImpl => errors.on(
-            own,
-            format!(
-                "a trait's `impl` has room for the trait's own functions only, and not for \
+        Joined::Default if place == Place::TraitImpl && function.sig.asyncness.is_some() => errors
+            .on(
+                own,
+                format!(
+                    "a trait's `impl` has room for the trait's own functions only, and not for \
                  `{own}_in`; write `#[with_session(joined = false)]`"
+                ),
             ),
-        ),
         Joined::Absent if matches!(function.body, Body::Required(_)) => {
             errors.on(
                 own,

@@ -1,7 +1,8 @@
 //! What the generated code asks of the types in an annotated function's signature, in words that
 //! the author of that function understands.
 
-use crate::{__private::Unit, SessionError, SessionFactory};
+use super::{IsSession, Options, Origin, SessionParam, Unit};
+use crate::{Session, SessionError, SessionFactory};
 
 /// The return type of an annotated function: `Result<T, E>`, under whatever alias.
 #[diagnostic::on_unimplemented(
@@ -46,6 +47,33 @@ pub trait CarriesSessionError: From<SessionError> {}
 // Without this the compiler recommends the bound of the blanket impl instead of saying the above.
 #[diagnostic::do_not_recommend]
 impl<E: From<SessionError>> CarriesSessionError for E {}
+
+/// Opens the session of a function that takes a `P` behind `&mut`.
+pub async fn open<P: IsSession>(
+    origin: &'static Origin,
+    options: Options,
+) -> Result<Unit<P::Factory>, SessionError> {
+    Unit::open(origin, options).await
+}
+
+/// Opens a session of the factory that the attribute names.
+pub async fn open_of<F: SessionFactory>(
+    origin: &'static Origin,
+    options: Options,
+) -> Result<Unit<F>, SessionError> {
+    Unit::open(origin, options).await
+}
+
+/// Makes the session what the function takes.
+pub fn prepare<'s, P, F>(
+    session: &'s mut Session<F>,
+) -> impl Future<Output = Result<&'s mut P, SessionError>> + Send
+where
+    P: SessionParam<F> + 's,
+    F: SessionFactory,
+{
+    P::prepare(session)
+}
 
 /// The session could not be opened, or not be prepared: what the function returns then.
 pub fn fail<R>(error: SessionError) -> R

@@ -1,15 +1,12 @@
-//! What `session_factory!` writes for the driver of a factory: a macro in the place of a type. With
-//! the backend's feature on it is the driver; with the feature off it is the one error that says so,
-//! and the compiler complains about nothing that follows from it.
+//! What `session_factory!` wraps the code in that needs the driver of a factory. With the backend's
+//! feature on it is that code; with the feature off it is the one error that says so.
 
 /// PostgreSQL.
 #[cfg(feature = "postgres")]
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __session_factory_postgres {
-    () => {
-        $crate::driver::Postgres
-    };
+    ($($items:tt)*) => { $($items)* };
 }
 
 /// PostgreSQL, with the feature off.
@@ -17,11 +14,11 @@ macro_rules! __session_factory_postgres {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __session_factory_postgres {
-    () => {
+    ($($items:tt)*) => {
         ::core::compile_error!(
             "the backend `Postgres` needs the feature `postgres`, which is off; write \
              `session-factory = { version = \"…\", features = [\"postgres\"] }` in Cargo.toml"
-        )
+        );
     };
 }
 
@@ -30,9 +27,7 @@ macro_rules! __session_factory_postgres {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __session_factory_sqlite {
-    () => {
-        $crate::driver::Sqlite
-    };
+    ($($items:tt)*) => { $($items)* };
 }
 
 /// SQLite, with the feature off.
@@ -40,11 +35,11 @@ macro_rules! __session_factory_sqlite {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __session_factory_sqlite {
-    () => {
+    ($($items:tt)*) => {
         ::core::compile_error!(
             "the backend `Sqlite` needs the feature `sqlite`, which is off; write \
              `session-factory = { version = \"…\", features = [\"sqlite\"] }` in Cargo.toml"
-        )
+        );
     };
 }
 
@@ -52,11 +47,11 @@ macro_rules! __session_factory_sqlite {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __session_factory_mysql {
-    () => {
+    ($($items:tt)*) => {
         ::core::compile_error!(
             "the backend `Mysql` is not supported yet by this version of session-factory; \
              write `Postgres` or `Sqlite`"
-        )
+        );
     };
 }
 

@@ -8,7 +8,7 @@ use super::core::Core;
 use crate::driver::Driver;
 
 /// After the limit: for the killed connections to come back.
-const LAST_CALL: Duration = Duration::from_secs(2);
+const LAST_CALL: Duration = Duration::from_secs(5);
 
 /// What [`Factory::shutdown`](crate::Factory::shutdown) came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

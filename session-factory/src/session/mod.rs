@@ -7,6 +7,7 @@ mod hooks;
 mod options;
 mod origin;
 mod recovery;
+mod save;
 mod savepoint;
 mod statement;
 mod transaction;

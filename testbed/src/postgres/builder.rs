@@ -33,10 +33,10 @@ impl Default for Builder {
 }
 
 impl Builder {
-    /// How many connections the server accepts. Default: 100.
+    /// How many connections each of the roles `app` and `guarded` may have. Default: 100.
     ///
-    /// Three more are kept for the superuser, so that an [`Admin`](super::Admin) gets in when the
-    /// test has used up its own.
+    /// One more is refused with SQLSTATE 53300, as by a full server; the superuser has places of
+    /// its own, so an [`Admin`](super::Admin) neither takes one nor is kept out.
     pub fn max_connections(mut self, limit: u32) -> Self {
         self.max_connections = limit;
         self
@@ -67,10 +67,11 @@ impl Builder {
     /// Starts the server, or says why that is not possible.
     pub async fn try_start(self) -> Result<Server, Error> {
         background::run(async move {
+            let limit = self.max_connections;
             let data = background::run_blocking(move || self.initialise()).await?;
             let server = Server::new(data);
             server.try_start().await?;
-            super::server::create_roles(&server.admin()).await?;
+            super::server::create_roles(&server.admin(), limit).await?;
             Ok(server)
         })
         .await
@@ -96,12 +97,10 @@ impl Builder {
     }
 
     fn settings(&self) -> String {
-        let reserved = 3;
         let mut text = format!(
-            "max_connections = {}\n\
-             superuser_reserved_connections = {reserved}\n\
-             fsync = {}\n",
-            self.max_connections + reserved,
+            "max_connections = {}\nsuperuser_reserved_connections = {RESERVED}\nfsync = {}\n",
+            // Both roles, and the superuser.
+            2 * self.max_connections + RESERVED,
             if self.fsync { "on" } else { "off" },
         );
         text.push_str(SETTINGS);
@@ -112,6 +111,9 @@ impl Builder {
         text
     }
 }
+
+/// Places for the superuser's connections: one for each database in use, and the odd one more.
+const RESERVED: u32 = 50;
 
 /// Small, quiet, and on TCP alone: the tests look at what goes over the wire.
 const SETTINGS: &str = "\

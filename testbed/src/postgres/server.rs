@@ -235,10 +235,10 @@ impl Inner {
 }
 
 /// The roles of the module's table.
-pub(crate) async fn create_roles(admin: &Admin) -> Result<(), Error> {
+pub(crate) async fn create_roles(admin: &Admin, limit: u32) -> Result<(), Error> {
     let sql = format!(
-        "CREATE ROLE app LOGIN CREATEDB; \
-         CREATE ROLE guarded LOGIN PASSWORD '{}' IN ROLE app; \
+        "CREATE ROLE app LOGIN CREATEDB CONNECTION LIMIT {limit}; \
+         CREATE ROLE guarded LOGIN PASSWORD '{}' CONNECTION LIMIT {limit} IN ROLE app; \
          CREATE ROLE reader NOLOGIN; \
          GRANT reader TO app",
         super::PASSWORD

@@ -245,3 +245,77 @@ impl Armed {
         is_next && !entry.is_cancel && !entry.stalled
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TLS_REQUEST: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 47];
+    const STARTUP: [u8; 9] = [0, 0, 0, 9, 0, 3, 0, 0, 0];
+    const QUERY: &[u8] = b"Q\0\0\0\x06?\0";
+
+    fn open(ledger: &mut Ledger) -> Entry {
+        ledger.open(Protocol::Postgres, false)
+    }
+
+    #[test]
+    fn messages_are_read_after_tls_was_declined_and_not_after_it_was_accepted() {
+        for (answer, queries) in [(b"N", 1), (b"S", 0)] {
+            let (mut ledger, to_server) = (Ledger::default(), Direction::ToServer);
+            let mut entry = open(&mut ledger);
+            ledger.enter(&mut entry, to_server, &TLS_REQUEST);
+            ledger.enter(&mut entry, Direction::ToClient, answer);
+            ledger.enter(&mut entry, to_server, &STARTUP);
+            ledger.enter(&mut entry, to_server, QUERY);
+            assert_eq!(ledger.counts.queries(), queries);
+            assert_eq!(ledger.counts.round_trips, 2);
+        }
+    }
+
+    #[test]
+    fn a_cut_counts_from_its_arming_and_for_each_connection() {
+        let mut ledger = Ledger::default();
+        let (mut one, mut other) = (open(&mut ledger), open(&mut ledger));
+        ledger.enter(&mut one, Direction::ToClient, &[0; 100]);
+        ledger.arm(Some(Cut::after(10, Direction::ToClient)));
+        let passed = |pass| Verdict { pass, then: None };
+        assert_eq!(
+            ledger.enter(&mut one, Direction::ToClient, &[0; 9]),
+            passed(9)
+        );
+        assert_eq!(
+            ledger.enter(&mut one, Direction::ToServer, &[0; 50]),
+            passed(50)
+        );
+        assert_eq!(
+            ledger.enter(&mut other, Direction::ToClient, &[0; 9]),
+            passed(9)
+        );
+        let cut = ledger.enter(&mut one, Direction::ToClient, &[0; 9]);
+        assert_eq!(
+            cut,
+            Verdict {
+                pass: 1,
+                then: Some(Action::Reset)
+            }
+        );
+        assert!(!ledger.is_armed());
+        assert_eq!(
+            ledger.enter(&mut other, Direction::ToClient, &[0; 9]),
+            passed(9)
+        );
+    }
+
+    #[test]
+    fn a_goodbye_is_no_round_trip() {
+        let mut ledger = Ledger::default();
+        let mut entry = open(&mut ledger);
+        ledger.enter(&mut entry, Direction::ToServer, &STARTUP);
+        ledger.enter(&mut entry, Direction::ToClient, b"Z\0\0\0\x05I");
+        ledger.enter(&mut entry, Direction::ToServer, GOODBYE);
+        assert_eq!(
+            (ledger.counts.round_trips, ledger.counts.message('X')),
+            (1, 1)
+        );
+    }
+}

@@ -105,7 +105,7 @@ where
         .map_err(|error| postgres_error(&error, place))?;
     let canceller = Canceller::new(client.cancel_token(), address);
     // Ends when the client is dropped; its errors reach the client as well.
-    tokio::spawn(connection);
+    let driving = tokio::spawn(connection).abort_handle();
     let connection = AsyncPgConnection::try_from(client).await.map_err(|error| {
         let said = ledger.last_error().map(|said| said.to_string());
         ConnectError::new(
@@ -118,7 +118,7 @@ where
     })?;
     // The settings that diesel makes are those every borrower expects.
     ledger.was_reset();
-    Ok(PgLink::own(connection, ledger, canceller))
+    Ok(PgLink::own(connection, ledger, canceller, driving))
 }
 
 fn io_error(error: &io::Error, place: &str) -> ConnectError {

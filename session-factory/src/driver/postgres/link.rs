@@ -9,6 +9,8 @@ use diesel_async::{
     AnsiTransactionManager, AsyncPgConnection, SimpleAsyncConnection, TransactionManager,
 };
 
+use tokio::task::AbortHandle;
+
 use super::cancel::Canceller;
 use super::ledger::Ledger;
 use super::{forget_transactions, pipelined, raw_depth};
@@ -25,6 +27,8 @@ pub struct PgLink {
     /// None for a connection of the application's pool: its stream is not ours to watch.
     ledger: Option<Arc<Ledger>>,
     rest: Rest,
+    /// The task that moves the connection's bytes.
+    driving: Option<AbortHandle>,
 }
 
 enum Held {
@@ -48,6 +52,7 @@ impl PgLink {
         connection: AsyncPgConnection,
         ledger: Arc<Ledger>,
         canceller: Canceller,
+        driving: AbortHandle,
     ) -> Self {
         Self {
             held: Held::Own(Box::new(connection)),
@@ -59,6 +64,7 @@ impl PgLink {
                 ledger: Some(Arc::clone(&ledger)),
             },
             ledger: Some(ledger),
+            driving: Some(driving),
         }
     }
 
@@ -66,6 +72,7 @@ impl PgLink {
         Self {
             held: Held::Foreign(Box::new(connection)),
             ledger: None,
+            driving: None,
             rest: Rest {
                 canceller: None,
                 taken: None,
@@ -121,6 +128,21 @@ impl PgLink {
             AnsiTransactionManager::transaction_manager_status_mut(&mut ***connection)
                 .set_in_error();
         }
+    }
+
+    /// Ends the connection whatever its session does: cancels what runs, then hangs up.
+    pub(super) fn kill(&self) -> Option<Box<dyn Fn() + Send + Sync>> {
+        let canceller = self.canceller();
+        let driving = self.driving.clone()?;
+        Some(Box::new(move || {
+            let (canceller, driving) = (canceller.clone(), driving.clone());
+            let _no_runtime = crate::runtime::spawn(async move {
+                if let Some(canceller) = canceller {
+                    canceller.fire().await;
+                }
+                driving.abort();
+            });
+        }))
     }
 
     pub(super) fn why_closed(&self) -> StatementError {

@@ -82,6 +82,10 @@ impl Driver for Postgres {
         link.is_closed()
     }
 
+    fn kill(link: &PgLink) -> Option<Box<dyn Fn() + Send + Sync>> {
+        link.kill()
+    }
+
     fn condemn(link: &mut PgLink) {
         link.condemn();
     }

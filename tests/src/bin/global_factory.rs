@@ -1,0 +1,110 @@
+//! Uses the global factory the way an application does: from the environment, and from more than one
+//! runtime. `tests/runtimes.rs` and `tests/echo.rs` run it.
+#![allow(clippy::unwrap_used, clippy::print_stdout)] // it reports to its test
+
+use std::time::Duration;
+
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use session_factory::{Session, with_session};
+use session_factory_tests::{PgDb, items};
+use tokio::runtime::{Builder, Runtime};
+
+#[with_session]
+async fn insert(db: &mut Session<PgDb>, id: i32) -> QueryResult<usize> {
+    diesel::insert_into(items::table)
+        .values((items::id.eq(id), items::name.eq("global")))
+        .execute(db)
+        .await
+}
+
+#[with_session]
+async fn count(db: &mut Session<PgDb>) -> QueryResult<i64> {
+    items::table.count().get_result(db).await
+}
+
+#[with_session]
+async fn insert_and_hang(db: &mut Session<PgDb>, id: i32) -> QueryResult<()> {
+    insert_in(db, id).await?;
+    std::future::pending().await
+}
+
+fn current_thread() -> Runtime {
+    Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+fn multi_thread() -> Runtime {
+    Builder::new_multi_thread().enable_all().build().unwrap()
+}
+
+fn main() {
+    match std::env::args().nth(1).as_deref() {
+        Some("one-call") => {
+            println!("{:?}", current_thread().block_on(insert(1)));
+            // A rollback is not waited for by the call: this waits for it.
+            current_thread().block_on(PgDb::shutdown(Duration::from_secs(5)));
+        }
+        Some("init") => match current_thread().block_on(PgDb::init()) {
+            Ok(()) => println!("connected"),
+            Err(error) => println!("{error}"),
+        },
+        _ => every_runtime(),
+    }
+    println!("done");
+}
+
+fn every_runtime() {
+    // One after another, as `#[tokio::test]` makes them.
+    for id in 0..10 {
+        let runtime = if id % 2 == 0 { current_thread() } else { multi_thread() };
+        runtime.block_on(insert(id)).unwrap();
+    }
+    // Two at once.
+    let others: Vec<_> = [20, 30]
+        .map(|first| {
+            std::thread::spawn(move || {
+                let runtime = multi_thread();
+                for id in first..first + 10 {
+                    runtime.block_on(insert(id)).unwrap();
+                }
+            })
+        })
+        .into();
+    for other in others {
+        other.join().unwrap();
+    }
+    // A runtime that shuts down while calls are under way, in every stage of opening and running.
+    for round in 0..20 {
+        let runtime = multi_thread();
+        for call in 0..15 {
+            runtime.spawn(insert_and_hang(1000 + round * 100 + call));
+        }
+        std::thread::sleep(Duration::from_millis(u64::try_from(round).unwrap()));
+        runtime.shutdown_background();
+    }
+    // A session that is dropped where there is no runtime at all.
+    let runtime = current_thread();
+    let mut session = runtime.block_on(PgDb::create_session()).unwrap();
+    runtime.block_on(insert_in(&mut session, 5000)).unwrap();
+    drop(runtime);
+    drop(session);
+    // And a call without tokio.
+    assert_eq!(testbed::block_on(count()).unwrap(), 30);
+    let rows = futures_util::FutureExt::now_or_never(PgDb::factory());
+    assert!(rows.is_some());
+    let runtime = current_thread();
+    let deadline = std::time::Instant::now() + Duration::from_secs(5);
+    while PgDb::status().recovering > 0 || PgDb::status().in_use > 0 {
+        assert!(std::time::Instant::now() < deadline, "{:?}", PgDb::status());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    // No slot was lost: the pool can still be had whole.
+    runtime.block_on(async {
+        let mut all = Vec::new();
+        for _ in 0..PgDb::status().limit {
+            all.push(PgDb::create_session().await.unwrap());
+        }
+    });
+    assert!(runtime.block_on(PgDb::shutdown(Duration::from_secs(5))).is_clean());
+    println!("no slot was lost");
+}

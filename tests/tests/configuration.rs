@@ -1,0 +1,141 @@
+//! Bad input: each a typed error that names the key, says what was expected and hides the secret.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use session_factory::{ConfigError, SessionError, session_factory};
+use session_factory_tests::{LiteDbConfig, PgDb, PgDbConfig};
+
+session_factory! {
+    /// Reports.
+    pub struct ReportsDb(Postgres) {
+        prefix = "REPORTS_",
+        url = env("REPORTS_URL"),
+        echo = env("REPORTS_ECHO", default = true),
+        pool_size = env("REPORTS_POOL", default = 20),
+        max_overflow = 0,
+        /// Rows per batch.
+        batch: u32 = env("REPORTS_BATCH", default = 500),
+        /// Where reports go.
+        target: String = env("REPORTS_TARGET"),
+    }
+}
+
+fn url(value: &str) -> Result<PgDbConfig, ConfigError> {
+    PgDbConfig::from_vars(|key| (key == "DATABASE_URL").then(|| value.to_owned()))
+}
+
+fn message(error: impl Into<SessionError>) -> String {
+    let error = error.into();
+    assert!(matches!(error, SessionError::Config(_)));
+    error.to_string()
+}
+
+#[test]
+fn an_unset_url_names_the_key_and_what_to_write() {
+    let text = message(PgDbConfig::from_vars(|_| None).unwrap_err());
+    assert!(text.contains("DATABASE_URL"), "{text}");
+    assert!(text.contains("postgres://"), "{text}");
+}
+
+#[test]
+fn an_empty_url_is_told_apart_from_an_unset_one() {
+    let text = message(url("").unwrap_err());
+    assert!(text.contains("DATABASE_URL") && text.contains("empty"), "{text}");
+}
+
+#[test]
+fn a_malformed_url_is_told_without_its_secret() {
+    for wrong in [
+        "postgres://app:hidden-word@host:notaport/app",
+        "postgres://app:hidden-word@host/app?sslmode=maybe",
+        "://hidden-word",
+        "hidden-word",
+        "postgres://",
+    ] {
+        let error = url(wrong).expect_err(wrong);
+        let text = format!("{} {error:?}", message(error.clone()));
+        assert!(text.contains("DATABASE_URL"), "{text}");
+        assert!(!text.contains("hidden-word"), "{wrong}: {text}");
+    }
+}
+
+#[test]
+fn another_backends_scheme_is_named() {
+    let text = message(url("mysql://app:hidden-word@host/app").unwrap_err());
+    assert!(text.contains("DATABASE_URL") && text.contains("mysql"), "{text}");
+    assert!(text.contains("postgres://"), "{text}");
+    assert!(!text.contains("hidden-word"), "{text}");
+    let vars = |key: &str| (key == "DATABASE_URL").then(|| "postgres://u:hidden-word@h/d".to_owned());
+    let text = message(LiteDbConfig::from_vars(vars).unwrap_err());
+    assert!(text.contains("sqlite:") && !text.contains("hidden-word"), "{text}");
+}
+
+#[test]
+fn everything_that_is_wrong_is_told_at_once() {
+    let error = ReportsDbConfig::from_vars(|key| match key {
+        "REPORTS_POOL" => Some("0".into()),
+        "REPORTS_ECHO" => Some("perhaps".into()),
+        "REPORTS_BATCH" => Some("-1".into()),
+        "REPORTS_DB_POOL_TIMEOUT" => Some("soon".into()),
+        _ => None,
+    })
+    .unwrap_err();
+    let text = error.to_string();
+    for key in [
+        "REPORTS_URL",
+        "REPORTS_POOL",
+        "REPORTS_ECHO",
+        "REPORTS_BATCH",
+        "REPORTS_TARGET",
+        "REPORTS_DB_POOL_TIMEOUT",
+    ] {
+        assert!(text.contains(key), "{key} in: {text}");
+    }
+    assert_eq!(error.problems().len(), 6, "{text}");
+}
+
+#[test]
+fn settings_own_keys_and_constants_have_their_values() {
+    let config = ReportsDbConfig::from_vars(|key| match key {
+        "REPORTS_URL" => Some("postgres://app@localhost/reports".into()),
+        "REPORTS_TARGET" => Some("/tmp".into()),
+        "REPORTS_DB_POOL_TIMEOUT" => Some("1500ms".into()),
+        "REPORTS_DB_POOL_RECYCLE" => Some("90".into()),
+        _ => None,
+    })
+    .unwrap();
+    assert!(config.echo);
+    assert_eq!((config.pool_size, config.max_overflow, config.batch), (20, 0, 500));
+    assert_eq!(config.target, "/tmp");
+    assert_eq!(config.pool_timeout.as_millis(), 1500);
+    assert_eq!(config.pool_recycle.as_secs(), 90);
+    assert_eq!(config.connect_timeout.as_secs(), 10);
+    assert!(config.pool_pre_ping);
+}
+
+#[test]
+fn defaults_are_those_of_the_documentation() {
+    let config = url("postgres://app@localhost/app").unwrap();
+    assert!(!config.echo);
+    assert_eq!((config.pool_size, config.max_overflow), (5, 10));
+    assert_eq!(config.pool_timeout.as_secs(), 30);
+    assert_eq!(config.pool_recycle.as_secs(), 30 * 60);
+    assert_eq!(config.idle_timeout.as_secs(), 10 * 60);
+}
+
+#[test]
+fn keys_describe_themselves() {
+    let keys: Vec<_> = PgDb::KEYS.iter().map(|key| key.name).collect();
+    assert!(keys.contains(&"DATABASE_URL") && keys.contains(&"DB_POOL_SIZE"), "{keys:?}");
+    let url = PgDb::KEYS.iter().find(|key| key.name == "DATABASE_URL").unwrap();
+    assert!(url.required && url.secret);
+    let batch = ReportsDb::KEYS.iter().find(|key| key.name == "REPORTS_BATCH").unwrap();
+    assert_eq!((batch.ty, batch.default, batch.doc), ("u32", Some("500"), "Rows per batch."));
+    assert!(PgDb::env_example().contains("DATABASE_URL="));
+}
+
+#[test]
+fn the_configuration_can_be_printed() {
+    let config = url("postgres://app:hidden-word@localhost/app").unwrap();
+    let text = format!("{config:?}");
+    assert!(text.contains("pool_size: 5") && !text.contains("hidden-word"), "{text}");
+}

@@ -1,0 +1,41 @@
+//! `DB_ECHO` shows each statement with its binds, its time and its outcome.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::process::Command;
+
+use session_factory_tests::PgBed;
+
+fn one_call(url: &str, echo: &str) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_global_factory"))
+        .arg("one-call")
+        .env("DATABASE_URL", url)
+        .env("DB_ECHO", echo)
+        .output()
+        .unwrap();
+    assert!(output.status.success());
+    String::from_utf8(output.stderr).unwrap()
+}
+
+#[tokio::test]
+async fn each_statement_is_shown_with_binds_outcome_and_time() {
+    let bed = PgBed::new().await;
+    let url = bed.database.url();
+    let shown = one_call(&url, "true");
+    let lines: Vec<_> = shown.lines().collect();
+    assert_eq!(lines.len(), 2, "{shown}");
+    assert!(lines[0].starts_with("[PgDb insert] INSERT INTO \"items\""), "{shown}");
+    assert!(lines[0].contains("binds: [1, \"global\"]"), "{shown}");
+    assert!(lines[0].contains("-- 1 row, "), "{shown}");
+    assert!(lines[0].ends_with(" ms"), "{shown}");
+    assert!(lines[1].starts_with("[PgDb insert] COMMIT -- committed, "), "{shown}");
+    // The same again fails, and says so.
+    let shown = one_call(&url, "yes");
+    assert!(shown.contains("error: duplicate key"), "{shown}");
+    assert!(shown.contains("ROLLBACK -- "), "{shown}");
+}
+
+#[tokio::test]
+async fn nothing_is_shown_unless_asked_for() {
+    let bed = PgBed::new().await;
+    assert_eq!(one_call(&bed.database.url(), "false"), "");
+}
