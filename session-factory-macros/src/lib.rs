@@ -12,7 +12,7 @@ use proc_macro::TokenStream;
 /// Documented where it is re-exported: `session_factory::with_session`.
 #[proc_macro_attribute]
 pub fn with_session(args: TokenStream, item: TokenStream) -> TokenStream {
-    with_session::expand(args.into(), item.into()).into()
+    with_session::expand(args.into(), &item.into()).into()
 }
 
 /// Documented where it is re-exported: `session_factory::session_factory`.

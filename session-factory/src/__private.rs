@@ -87,11 +87,9 @@ where
 }
 
 /// One session of the factory that applies here.
-pub fn create_session<F: SessionFactory>(
+pub async fn create_session<F: SessionFactory>(
     origin: Origin,
-) -> impl Future<Output = Result<Session<F>, SessionError>> + Send {
-    async move { factory::<F>()?.open(&origin, Options::new()).await }
-}
+) -> Result<Session<F>, SessionError> { factory::<F>()?.open(&origin, Options::new()).await }
 
 /// Runs a body in a session of the factory that applies here.
 #[track_caller]

@@ -98,7 +98,10 @@ async fn the_administrator_sees_what_the_connections_do_and_ends_them() {
     assert_eq!(admin.terminate_all().await, 1);
     let error = sleeping.await.unwrap().unwrap_err();
     assert_eq!(error.code().unwrap().code(), "57P01");
-    assert_eq!(admin.connections().await, 0);
+    testbed::eventually(Duration::from_secs(5), "it has gone", async || {
+        admin.connections().await == 0
+    })
+    .await;
 }
 
 #[tokio::test]

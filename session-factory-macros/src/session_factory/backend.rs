@@ -1,6 +1,6 @@
 //! The databases that a factory can be for.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::quote_spanned;
 use syn::spanned::Spanned;
 use syn::{Ident, Path};
@@ -54,13 +54,24 @@ impl Backend {
     }
 }
 
-/// The driver's name, and the macro that lets code pass only when the backend's feature is on.
-/// `None` when nobody knows the backend.
-pub(super) fn driver(
-    path: &Path,
-    krate: &Path,
-    errors: &mut Errors,
-) -> Option<(TokenStream, TokenStream)> {
+/// A driver, which is there only when the backend's feature is on.
+pub(super) struct Driver {
+    pub(super) name: TokenStream,
+    /// The macro that lets code pass only when it is on.
+    require: TokenStream,
+    span: Span,
+}
+
+impl Driver {
+    /// The code, or the one error that the feature is off, where the backend is written.
+    pub(super) fn require(&self, code: &TokenStream) -> TokenStream {
+        let require = &self.require;
+        quote_spanned!(self.span=> #require! { #code })
+    }
+}
+
+/// The driver of the backend; `None` when nobody knows the backend.
+pub(super) fn driver(path: &Path, krate: &Path, errors: &mut Errors) -> Option<Driver> {
     let backend = Backend::find(path, errors)?;
     let span = path
         .segments
@@ -74,8 +85,11 @@ pub(super) fn driver(
     let require = Ident::new(require, span);
     let driver = Ident::new(backend.name(), span);
     let krate = respanned(krate, span);
-    Some((
-        quote_spanned!(span=> #krate::driver::#driver),
-        quote_spanned!(span=> #krate::__private::#require),
-    ))
+    let name = quote_spanned!(span=> #krate::driver::#driver);
+    let require = quote_spanned!(span=> #krate::__private::#require);
+    Some(Driver {
+        name,
+        require,
+        span,
+    })
 }

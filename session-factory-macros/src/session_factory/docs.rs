@@ -1,5 +1,7 @@
 //! The documentation of what is generated.
 
+use std::fmt::Write as _;
+
 use quote::ToTokens;
 use syn::{Attribute, Expr, ExprLit, Lit, Meta};
 
@@ -51,7 +53,8 @@ pub(super) fn of_factory(model: &Model<'_>) -> String {
         {
             let ty = ty.replace('|', "\\|");
             let default = default_words(default.as_deref(), *required);
-            text.push_str(&format!("| `{key}` | {ty} | {default} |\n"));
+            // Writing to a `String` cannot fail.
+            let _ = writeln!(text, "| `{key}` | {ty} | {default} |");
         }
     }
     text

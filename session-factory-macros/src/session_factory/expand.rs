@@ -12,11 +12,11 @@ pub(super) fn expand(model: &Model<'_>) -> TokenStream {
     let config = format_ident!("{}Config", model.factory.name);
     let factory_type = factory_type(model);
     let config_type = config_type(model, &config);
-    let needing_the_driver = model.driver.as_ref().map(|(driver, require)| {
-        let factory_impl = factory_impl(model, &config, driver);
+    let needing_the_driver = model.driver.as_ref().map(|driver| {
+        let factory_impl = factory_impl(model, &config, &driver.name);
         let calls = calls(model);
         let config_impl = config_impl(model, &config);
-        quote!(#require! { #factory_impl #calls #config_impl })
+        driver.require(&quote!(#factory_impl #calls #config_impl))
     });
     quote!(#factory_type #config_type #needing_the_driver)
 }

@@ -9,6 +9,7 @@
 //! ```
 
 mod backend;
+mod checks;
 mod docs;
 mod expand;
 mod input;

@@ -3,13 +3,14 @@
 use proc_macro2::TokenStream;
 use syn::{Attribute, Ident, Path};
 
+use super::backend::Driver;
 use super::input::Factory;
 
 /// A factory as it is going to be.
 pub(super) struct Model<'a> {
     pub(super) factory: &'a Factory,
-    /// The driver, and the macro that lets code pass only when its feature is on.
-    pub(super) driver: Option<(TokenStream, TokenStream)>,
+    /// `None` when nobody knows the backend.
+    pub(super) driver: Option<Driver>,
     pub(super) fields: Vec<Field<'a>>,
     /// Where the runtime crate is.
     pub(super) krate: Path,

@@ -79,11 +79,11 @@ impl<'a> OwnType<'a> {
     /// A constant of this type.
     pub(super) fn constant(&self, value: &Expr, krate: &Path) -> TokenStream {
         let ty = self.ty;
-        match literal(value) {
+        if let Some(Lit::Str(text)) = literal(value) {
             // A text means what it would mean in the environment.
-            Some(Lit::Str(text)) => quote!(<#ty as #krate::config::ConfigValue>::parse(#text)),
-            _ => quote!(::core::option::Option::Some(#value)),
+            return quote!(<#ty as #krate::config::ConfigValue>::parse(#text));
         }
+        quote!(::core::option::Option::Some(#value))
     }
 }
 

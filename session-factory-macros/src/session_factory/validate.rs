@@ -8,6 +8,7 @@ use syn::ext::IdentExt;
 use syn::{Attribute, Expr, Ident, Lit, LitStr, Path};
 
 use super::backend::driver;
+use super::checks::{as_text, is_key, is_text};
 use super::docs::text_of;
 use super::input::{Factory, Setting, Value};
 use super::model::{Field, Model, Source};
@@ -65,12 +66,12 @@ pub(super) fn distinct(factories: Vec<Factory>, errors: &mut Errors) -> Vec<Fact
     distinct
 }
 
-struct Validator<'e> {
+pub(super) struct Validator<'e> {
     krate: Path,
     prefix: String,
     /// Each key with the setting that has it.
-    keys: HashMap<String, String>,
-    errors: &'e mut Errors,
+    pub(super) keys: HashMap<String, String>,
+    pub(super) errors: &'e mut Errors,
 }
 
 impl Validator<'_> {
@@ -151,7 +152,7 @@ impl Validator<'_> {
                     }
                 }
                 Value::BuildEnv(token) => {
-                    self.build_env(token, &name, standard.kind.is_secret(), &key)
+                    self.build_env(token, &name, standard.kind.is_secret(), &key);
                 }
                 Value::Constant(value) => constant = self.value(standard, value, &key),
                 Value::Crate(_) => {}
@@ -272,107 +273,6 @@ impl Validator<'_> {
         })
     }
 
-    fn value(
-        &mut self,
-        standard: &Standard,
-        value: &Expr,
-        key: &str,
-    ) -> Option<super::values::Checked> {
-        if standard.kind.is_secret() {
-            self.secret(value, standard.name, key);
-            return None;
-        }
-        if literal(value).is_none() && !matches!(value, Expr::Unary(_)) {
-            let message = format!(
-                "`{}` takes a literal or a variable; write `{} = env(\"{key}\")`",
-                standard.name, standard.name
-            );
-            self.errors.on(value, message);
-            return None;
-        }
-        check(standard.kind, value)
-            .map_err(|expected| self.errors.on(value, expected))
-            .ok()
-    }
-
-    /// Whether a constant or a default of an own key may stand.
-    fn own_value(&mut self, own: &OwnType<'_>, value: &Expr, key: &str) -> bool {
-        if own.secret {
-            self.secret(value, "this key", key);
-            return false;
-        }
-        let Some(Lit::Str(text)) = literal(value) else {
-            return true;
-        };
-        match own.refuses(&text.value()) {
-            Some(expected) => {
-                self.errors.on(value, expected);
-                false
-            }
-            None => true,
-        }
-    }
-
-    fn secret(&mut self, tokens: impl ToTokens, name: &str, key: &str) {
-        let name = if name == "this key" {
-            name.to_owned()
-        } else {
-            format!("`{name}`")
-        };
-        let message = format!(
-            "{name} is a secret, and this would put its value into the program; \
-             write `env(\"{key}\")`, which is read at start-up"
-        );
-        self.errors.on(tokens, message);
-    }
-
-    fn build_env(&mut self, token: &Ident, name: &Ident, secret: bool, key: &str) {
-        if secret {
-            let message = format!(
-                "`{name}` is a secret, and `build_env` would put its value into the program; \
-                 write `{name} = env(\"{key}\")`, which is read at start-up"
-            );
-            self.errors.on(token, message);
-        } else {
-            let message = "`build_env` is not supported yet by this version of session-factory; \
-                           write `env(\"KEY\", default = …)`";
-            self.errors.on(token, message);
-        }
-    }
-
-    fn key(&mut self, literal: &LitStr) -> String {
-        let key = literal.value();
-        if !is_key(&key) {
-            let message = "this cannot be the name of an environment variable; \
-                           write letters, digits and `_`, as in `env(\"DB_ECHO\")`";
-            self.errors.on(literal, message);
-        }
-        key
-    }
-
-    fn claim(&mut self, key: &str, setting: &str, span: Span) {
-        if let Some(other) = self.keys.insert(key.to_owned(), setting.to_owned()) {
-            let message = format!(
-                "`{key}` is the key of `{other}` already; write another key for `{setting}`"
-            );
-            self.errors.at(span, message);
-        }
-    }
-
-    /// A setting may have documentation; other attributes would do nothing.
-    fn only_docs<'a>(
-        &mut self,
-        attrs: &'a [Attribute],
-    ) -> impl Iterator<Item = &'a Attribute> + use<'a> {
-        for attr in attrs.iter().filter(|attr| !attr.path().is_ident("doc")) {
-            self.errors.on(
-                attr,
-                "a setting has no attributes but documentation; remove this one",
-            );
-        }
-        attrs.iter().filter(|attr| attr.path().is_ident("doc"))
-    }
-
     fn type_of(&self, kind: Kind) -> proc_macro2::TokenStream {
         let krate = &self.krate;
         let option = quote!(::core::option::Option);
@@ -402,22 +302,4 @@ fn read(standard: &Standard) -> proc_macro2::TokenStream {
         Kind::OptionalCount => quote!(read::<::core::option::Option<::core::primitive::usize>>),
     };
     quote!(__session_factory_reader.#call(#name))
-}
-
-fn is_key(key: &str) -> bool {
-    !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-}
-
-fn is_text(value: &Expr) -> bool {
-    matches!(literal(value), Some(Lit::Str(_)))
-}
-
-/// As it would be written in the environment, as far as that can be told.
-fn as_text(value: &Expr) -> String {
-    match literal(value) {
-        Some(Lit::Str(text)) => text.value(),
-        Some(Lit::Int(number)) => number.base10_digits().to_owned(),
-        Some(Lit::Float(number)) => number.base10_digits().to_owned(),
-        _ => value.to_token_stream().to_string(),
-    }
 }

@@ -86,14 +86,14 @@ fn duration(value: &Expr) -> Option<(String, Duration)> {
 }
 
 fn optional_duration(value: &Expr) -> Option<Checked> {
-    if let Some(Lit::Str(literal)) = literal(value) {
-        if matches!(literal.value().as_str(), "off" | "none") {
-            let tokens = quote!(::core::option::Option::None);
-            return Some(Checked {
-                text: literal.value(),
-                tokens,
-            });
-        }
+    if let Some(Lit::Str(literal)) = literal(value)
+        && matches!(literal.value().as_str(), "off" | "none")
+    {
+        let tokens = quote!(::core::option::Option::None);
+        return Some(Checked {
+            text: literal.value(),
+            tokens,
+        });
     }
     let (text, duration) = duration(value)?;
     let tokens = duration_tokens(duration);

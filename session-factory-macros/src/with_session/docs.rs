@@ -14,9 +14,7 @@ pub(super) fn of_opening(model: &Model<'_>) -> TokenStream {
         "Opens a session of its own: commits on `Ok`, rolls back on everything else.".to_owned();
     if let Some(joined) = &model.joined {
         let link = link(model.place, &joined.to_string());
-        note.push_str(&format!(
-            " Where there is a session already, call {link} with it."
-        ));
+        note = format!("{note} Where there is a session already, call {link} with it.");
     }
     let errors = "Those of the function itself, and the session's own: it may fail to open or to \
                   commit (see `SessionError`).";

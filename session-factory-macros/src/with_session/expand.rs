@@ -59,16 +59,13 @@ fn opening(model: &Model<'_>) -> TokenStream {
     // What the type system has to say about a type, it shall say at that type, and once.
     let at_output = Span::mixed_site().located_at(model.output.span());
     let private_at_output = respanned(&private, at_output);
-    let fail = quote_spanned!(at_output=> #private_at_output::fail(__session_factory_error));
-    let finish = quote_spanned! {at_output=>
-        #private_at_output::finish(__session_factory_unit, __session_factory_result).await
-    };
+    let contract = quote_spanned!(at_output=> #private_at_output::contract());
     let (inputs, call) = if calls(model) {
         call(model)
     } else {
         inline(model, &private)
     };
-    let (open, run) = session(model, &private, &fail, &call);
+    let (open, run) = session(model, &private, &call);
 
     let docs = docs::of_opening(model);
     let attrs = attrs::of_opening(&function.attrs);
@@ -82,13 +79,16 @@ fn opening(model: &Model<'_>) -> TokenStream {
         static __SESSION_FACTORY_ORIGIN: #private::Origin = #private::Origin::new(
             #name, ::core::module_path!(), ::core::file!(), ::core::line!(),
         );
+        let __session_factory_contract = #contract;
         let mut __session_factory_unit = match #open.await {
             ::core::result::Result::Ok(__session_factory_unit) => __session_factory_unit,
-            ::core::result::Result::Err(__session_factory_error) => return #fail,
+            ::core::result::Result::Err(__session_factory_error) => {
+                return __session_factory_contract.fail(__session_factory_error);
+            }
         };
         let __session_factory_scope = __session_factory_unit.scope();
         let __session_factory_result = #run;
-        #finish
+        __session_factory_contract.finish(__session_factory_unit, __session_factory_result).await
     };
     // A function that others only ever join would otherwise be reported as never used, and a lifetime
     // that only the session had as one too many.
@@ -110,7 +110,6 @@ fn opening(model: &Model<'_>) -> TokenStream {
 fn session(
     model: &Model<'_>,
     private: &TokenStream,
-    fail: &TokenStream,
     call: &TokenStream,
 ) -> (TokenStream, TokenStream) {
     let session = model.session;
@@ -137,7 +136,9 @@ fn session(
             ::core::result::Result::Ok(__session_factory_session) => {
                 __session_factory_scope.run(#call).await
             }
-            ::core::result::Result::Err(__session_factory_error) => #fail,
+            ::core::result::Result::Err(__session_factory_error) => {
+                __session_factory_contract.fail(__session_factory_error)
+            }
         }
     };
     (quote!(#open #arguments), run)

@@ -15,6 +15,7 @@ mod expand;
 mod input;
 mod model;
 mod place;
+mod session_param;
 mod types;
 mod validate;
 
@@ -30,7 +31,7 @@ use input::Function;
 use place::Place;
 
 /// The whole of the macro.
-pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
+pub(crate) fn expand(args: TokenStream, item: &TokenStream) -> TokenStream {
     let mut errors = Errors::default();
     let args = Args::parse(args, &mut errors);
     let function = match Function::parse(item.clone()) {

@@ -11,27 +11,24 @@ use crate::{Session, SessionError, SessionFactory};
     note = "`Ok` commits and `Err` rolls back: write `-> Result<{Self}, E>`, where `E: From<SessionError>`"
 )]
 pub trait ReturnsResult: Sized {
-    /// The value of `Ok`.
-    type Ok;
-    /// The value of `Err`.
+    /// The type in `Err`.
     type Error;
 
-    /// Itself, as the type it is.
-    fn into_result(self) -> Result<Self::Ok, Self::Error>;
-    /// Itself, from the type it is.
-    fn from_result(result: Result<Self::Ok, Self::Error>) -> Self;
+    /// Whether it is `Ok`.
+    fn is_ok(&self) -> bool;
+    /// An `Err`.
+    fn from_error(error: Self::Error) -> Self;
 }
 
 impl<T, E> ReturnsResult for Result<T, E> {
-    type Ok = T;
     type Error = E;
 
-    fn into_result(self) -> Self {
-        self
+    fn is_ok(&self) -> bool {
+        self.is_ok()
     }
 
-    fn from_result(result: Self) -> Self {
-        result
+    fn from_error(error: E) -> Self {
+        Err(error)
     }
 }
 
@@ -75,23 +72,58 @@ where
     P::prepare(session)
 }
 
-/// The session could not be opened, or not be prepared: what the function returns then.
-pub fn fail<R>(error: SessionError) -> R
-where
-    R: ReturnsResult,
-    R::Error: CarriesSessionError,
-{
-    R::from_result(Err(error.into()))
+/// What an annotated function's return type has to be able to do. All that is asked of the type is
+/// asked where this is made, so that a type that cannot is one error and not one for each use.
+#[derive(Debug)]
+pub struct Contract<R> {
+    is_ok: fn(&R) -> bool,
+    from_error: fn(SessionError) -> R,
 }
 
-/// Ends the session by what the function returned: commits on `Ok`, rolls back on `Err`.
-pub async fn finish<F, R>(unit: Unit<F>, result: R) -> R
+/// The contract of a return type.
+pub fn contract<R>() -> Contract<R>
 where
-    F: SessionFactory,
     R: ReturnsResult,
     R::Error: CarriesSessionError,
 {
-    R::from_result(unit.finish(result.into_result()).await)
+    Contract {
+        is_ok: R::is_ok,
+        from_error: |error| R::from_error(error.into()),
+    }
+}
+
+impl<R> Contract<R> {
+    /// The session could not be opened, or not be prepared: what the function returns then.
+    pub fn fail(&self, error: SessionError) -> R {
+        (self.from_error)(error)
+    }
+
+    /// Ends the session by what the function returned: commits on `Ok`, rolls back on `Err`.
+    pub async fn finish<F: SessionFactory>(self, unit: Unit<F>, result: R) -> R {
+        let end = if (self.is_ok)(&result) {
+            Ok(())
+        } else {
+            Err(End::OfTheBody)
+        };
+        match unit.finish(end).await {
+            Ok(()) | Err(End::OfTheBody) => result,
+            Err(End::OfTheSession(error)) => self.fail(error),
+        }
+    }
+}
+
+/// Why there is nothing to return but an error.
+enum End {
+    /// The function said so.
+    OfTheBody,
+    /// Its `Ok` could not be committed.
+    OfTheSession(SessionError),
+}
+
+impl From<SessionError> for End {
+    fn from(error: SessionError) -> Self {
+        End::OfTheSession(error)
+    }
 }
 
 /// Gives an inlined body the return type that its function declares, so that `?` and `return` in it

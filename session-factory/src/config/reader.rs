@@ -233,6 +233,8 @@ impl<'vars> Reader<'vars> {
         }
     }
 
+    // The outer one says whether there was a problem, as everywhere here.
+    #[allow(clippy::option_option)]
     fn optional_url_in(&mut self, setting: &str, dialect: &Dialect) -> Option<Option<SecretUrl>> {
         let key = self.key(setting)?;
         match self.lookup(&key)? {

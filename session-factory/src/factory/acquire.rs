@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bb8::{Pool, RunError};
+use bb8::{Pool, PooledConnection, RunError};
+use futures_util::FutureExt;
 use tokio::time::{sleep, timeout};
 
 use super::core::{Core, Source};
 use super::lease::Lease;
-use super::manager::Manager;
+use super::manager::{Liveness, Manager};
 use super::registry::Kill;
 use crate::driver::{Driver, ForeignError};
 use crate::error::{AcquireError, ConnectError, SessionError};
@@ -35,6 +36,47 @@ impl<D: Driver> Core<D> {
         if self.closed.is_cancelled() {
             return Err(SessionError::Closed);
         }
+        if let Some(lease) = self.take_idle(origin) {
+            return Ok(lease);
+        }
+        // Boxed, as it is large and the rare case: a caller's future should not carry it around.
+        Box::pin(self.wait(origin)).await
+    }
+
+    /// A connection that idles and need not be asked whether it lives: no waiting, no timers.
+    fn take_idle(&self, origin: &Origin) -> Option<Lease<D>> {
+        let Source::Own(pool) = self.source() else {
+            return None;
+        };
+        if self.registry.waiting() > 0 {
+            // Those who wait come first.
+            return None;
+        }
+        let _context = crate::runtime::enter();
+        if pool.state().idle_connections == 0 {
+            return None;
+        }
+        let mut slot = pool.get_owned().now_or_never()?.ok()?;
+        match slot.liveness(self.pre_ping()) {
+            Liveness::Alive => return Some(self.lend(slot, origin)),
+            Liveness::Dead => slot.retire(),
+            Liveness::Unknown => {}
+        }
+        None
+    }
+
+    fn pre_ping(&self) -> bool {
+        self.settings
+            .as_ref()
+            .is_some_and(|settings| settings.pool_pre_ping)
+    }
+
+    fn lend(&self, slot: PooledConnection<'static, Manager<D>>, origin: &Origin) -> Lease<D> {
+        let kill = D::kill(&slot.link).map(|kill| Kill(Arc::from(kill)));
+        Lease::pooled(slot, self.registry.enter(*origin, kill))
+    }
+
+    async fn wait(&self, origin: &Origin) -> Result<Lease<D>, SessionError> {
         let started = Instant::now();
         let waiting = self.registry.wait();
         let limit = self
@@ -66,7 +108,7 @@ impl<D: Driver> Core<D> {
             Source::Foreign(pool) => match D::borrow_foreign(&pool).await {
                 Ok(link) => Ok(Lease::foreign(
                     link,
-                    self.registry.enter(origin.to_string(), None),
+                    self.registry.enter(*origin, None),
                 )),
                 Err(ForeignError::TimedOut) => Err(Failure::TimedOut),
                 Err(ForeignError::Connect(error)) => Err(Failure::Connect(error)),
@@ -80,20 +122,19 @@ impl<D: Driver> Core<D> {
         pool: &Pool<Manager<D>>,
         origin: &Origin,
     ) -> Result<Lease<D>, Failure> {
-        let pre_ping = self
-            .settings
-            .as_ref()
-            .is_some_and(|settings| settings.pool_pre_ping);
         loop {
             let mut failures = self.health.failures();
             tokio::select! {
                 biased;
                 slot = pool.get_owned() => match slot {
                     Ok(mut slot) => {
-                        if slot.is_usable(pre_ping).await {
-                            let kill = D::kill(&slot.link).map(|kill| Kill(Arc::from(kill)));
-                            let ticket = self.registry.enter(origin.to_string(), kill);
-                            return Ok(Lease::pooled(slot, ticket));
+                        let usable = match slot.liveness(self.pre_ping()) {
+                            Liveness::Alive => true,
+                            Liveness::Dead => false,
+                            Liveness::Unknown => slot.answers().await,
+                        };
+                        if usable {
+                            return Ok(self.lend(slot, origin));
                         }
                         slot.retire();
                     }

@@ -2,9 +2,14 @@
 
 use std::any::{Any, TypeId};
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use pin_project_lite::pin_project;
 
 use super::{Factory, SessionFactory};
+use crate::session::Origin;
 
 tokio::task_local! {
     static CONTEXT: Arc<Frame>;
@@ -20,7 +25,7 @@ enum Entry {
     /// `factory.scope(…)`, by the type of the factory.
     Scope(TypeId, Box<dyn Any + Send + Sync>),
     /// A session of this factory is in use, by this function.
-    Session(usize, String),
+    Session(usize, Origin),
 }
 
 fn current() -> Option<Arc<Frame>> {
@@ -32,28 +37,60 @@ fn frames() -> impl Iterator<Item = Arc<Frame>> {
 }
 
 /// Runs `future` with `factory` in place of the global one.
-pub(crate) async fn with_factory<F: SessionFactory, T: Future>(
+pub(crate) fn with_factory<F: SessionFactory, T: Future>(
     factory: Factory<F>,
     future: T,
-) -> T::Output {
-    enter(Entry::Scope(TypeId::of::<F>(), Box::new(factory)), future).await
+) -> Within<T> {
+    Within::new(
+        Entry::Scope(TypeId::of::<F>(), Box::new(factory)),
+        future,
+    )
 }
 
 /// Runs `future`, which uses a session of the factory with this identity.
-pub(crate) async fn with_session<T: Future>(
-    identity: usize,
-    holder: String,
-    future: T,
-) -> T::Output {
-    enter(Entry::Session(identity, holder), future).await
+pub(crate) fn with_session<T: Future>(identity: usize, holder: Origin, future: T) -> Within<T> {
+    Within::new(Entry::Session(identity, holder), future)
 }
 
-async fn enter<T: Future>(entry: Entry, future: T) -> T::Output {
-    let frame = Frame {
-        entry,
-        outer: current(),
-    };
-    CONTEXT.scope(Arc::new(frame), future).await
+pin_project! {
+    /// A future that runs with one entry more.
+    ///
+    /// Not an `async fn`: those hold what they are given twice, and this is around every body. And not
+    /// `LocalKey::scope` alone: what is around is what is around the first poll, not the call.
+    pub(crate) struct Within<T> {
+        entry: Option<Entry>,
+        frame: Option<Arc<Frame>>,
+        #[pin]
+        inner: T,
+    }
+}
+
+impl<T> Within<T> {
+    fn new(entry: Entry, inner: T) -> Self {
+        Self {
+            entry: Some(entry),
+            frame: None,
+            inner,
+        }
+    }
+}
+
+impl<T: Future> Future for Within<T> {
+    type Output = T::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T::Output> {
+        let this = self.project();
+        if let Some(entry) = this.entry.take() {
+            *this.frame = Some(Arc::new(Frame {
+                entry,
+                outer: current(),
+            }));
+        }
+        match this.frame {
+            Some(frame) => CONTEXT.sync_scope(Arc::clone(frame), || this.inner.poll(cx)),
+            None => this.inner.poll(cx),
+        }
+    }
 }
 
 /// The factory of the innermost scope of this type.
@@ -67,9 +104,9 @@ pub(crate) fn factory<F: SessionFactory>() -> Option<Factory<F>> {
 }
 
 /// Who in this task already uses a session of the factory.
-pub(crate) fn holder(identity: usize) -> Option<String> {
+pub(crate) fn holder(identity: usize) -> Option<Origin> {
     frames().find_map(|frame| match &frame.entry {
-        Entry::Session(of, holder) if *of == identity => Some(holder.clone()),
+        Entry::Session(of, holder) if *of == identity => Some(*holder),
         _ => None,
     })
 }

@@ -44,19 +44,33 @@ pub(crate) struct Slot<D: Driver> {
     retired: bool,
 }
 
+/// Whether a connection can be handed out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Liveness {
+    Alive,
+    Dead,
+    /// It idled: a firewall may have forgotten it.
+    Unknown,
+}
+
 impl<D: Driver> Slot<D> {
-    /// Whether the connection can be handed out. Asks the server only after it idled.
-    pub(super) async fn is_usable(&mut self, pre_ping: bool) -> bool {
+    /// What is known without asking the server.
+    pub(super) fn liveness(&self, pre_ping: bool) -> Liveness {
         if self.is_broken() {
-            return false;
+            Liveness::Dead
+        } else if pre_ping && self.idle_since.elapsed() >= TRUSTED_FOR {
+            Liveness::Unknown
+        } else {
+            Liveness::Alive
         }
-        if pre_ping && self.idle_since.elapsed() >= TRUSTED_FOR {
-            self.checking = true;
-            let alive = timeout(PING_LIMIT, D::ping(&mut self.link)).await;
-            self.checking = false;
-            return matches!(alive, Ok(Ok(())));
-        }
-        true
+    }
+
+    /// Asks the server.
+    pub(super) async fn answers(&mut self) -> bool {
+        self.checking = true;
+        let alive = timeout(PING_LIMIT, D::ping(&mut self.link)).await;
+        self.checking = false;
+        matches!(alive, Ok(Ok(())))
     }
 
     fn is_broken(&self) -> bool {
@@ -119,7 +133,7 @@ impl<D: Driver> ManageConnection for Manager<D> {
     }
 
     async fn is_valid(&self, _slot: &mut Slot<D>) -> Result<(), ConnectError> {
-        // Not asked: see `Slot::is_usable`.
+        // Not asked: see `Slot::liveness`.
         Ok(())
     }
 

@@ -76,7 +76,7 @@ impl<F: SessionFactory> Debug for Factory<F> {
             .field("name", &F::NAME)
             .field("config", &self.config)
             .field("status", &self.status())
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
@@ -166,8 +166,8 @@ impl<F: SessionFactory> Factory<F> {
 
     /// Makes every `#[with_session]` function called inside `future` use this factory instead of the
     /// global one. Tasks that it spawns are outside.
-    pub async fn scope<T: Future>(&self, future: T) -> T::Output {
-        context::with_factory(self.clone(), future).await
+    pub fn scope<T: Future>(&self, future: T) -> impl Future<Output = T::Output> + use<T, F> {
+        context::with_factory(self.clone(), future)
     }
 
     /// The pool's figures, at once and without asking the server.
@@ -209,7 +209,7 @@ impl<F: SessionFactory> Factory<F> {
         options: SessionOptions,
     ) -> Result<Session<F>, SessionError> {
         let lease = self.core.acquire(origin).await?;
-        Ok(Session::new(lease, options, self.core.echo(origin)))
+        Ok(Session::new(lease, &options, self.core.echo(origin)))
     }
 
     /// Tells factories apart.

@@ -8,6 +8,7 @@ use std::time::Instant;
 use tokio::sync::Notify;
 
 use crate::error::Holder;
+use crate::session::Origin;
 
 /// The connections that are out.
 #[derive(Debug, Default)]
@@ -20,7 +21,7 @@ pub(super) struct Registry {
 
 #[derive(Debug)]
 struct Entry {
-    holder: String,
+    holder: Origin,
     since: Instant,
     recovering: bool,
     kill: Option<Kill>,
@@ -42,7 +43,7 @@ impl Registry {
     }
 
     /// Enters a connection that is handed out.
-    pub(super) fn enter(self: &Arc<Self>, holder: String, kill: Option<Kill>) -> Ticket {
+    pub(super) fn enter(self: &Arc<Self>, holder: Origin, kill: Option<Kill>) -> Ticket {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         self.entries().insert(
             number,
@@ -82,7 +83,7 @@ impl Registry {
             .entries()
             .values()
             .map(|entry| Holder {
-                holder: entry.holder.clone(),
+                holder: entry.holder.to_string(),
                 held_for: entry.since.elapsed(),
                 recovering: entry.recovering,
             })

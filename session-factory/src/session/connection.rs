@@ -28,7 +28,7 @@ impl<F: SessionFactory> Session<F> {
             return Err(SessionError::Closed);
         };
         let link = lease.link();
-        self.work.check(F::Driver::watch(link))?;
+        self.work.check(&F::Driver::watch(link))?;
         if !self.work.is_begun() {
             F::Driver::begin_watch(link);
         }

@@ -71,7 +71,7 @@ impl<F: SessionFactory> std::fmt::Debug for Session<F> {
 impl<F: SessionFactory> Session<F> {
     pub(crate) fn new(
         lease: Lease<F::Driver>,
-        options: SessionOptions,
+        options: &SessionOptions,
         echo: Option<Echo>,
     ) -> Self {
         let begin = F::Driver::begin_sql(&options.transaction);

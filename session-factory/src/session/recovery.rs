@@ -70,7 +70,8 @@ pub(super) async fn recover<D: Driver>(
     if D::is_closed(link) {
         return false;
     }
-    crate::runtime::within(D::recover(link, running, deadline))
+    // Boxed: it is large, and seldom in a caller's own future.
+    Box::pin(crate::runtime::within(D::recover(link, running, deadline)))
         .await
         .unwrap_or(false)
 }

@@ -1,6 +1,5 @@
 //! Savepoints: lazy to open and to release, prompt to roll back.
 
-use std::future::Future;
 
 use super::{AsyncBody, Session};
 use crate::error::{AbortReason, Aborted, SessionError};
@@ -19,10 +18,10 @@ impl<F: SessionFactory> Session<F> {
     /// # Cancellation
     /// Dropping the future rolls back to the savepoint, ahead of the next statement. A statement that was
     /// running is cancelled.
-    pub fn savepoint<'a, 'conn, T, E, B>(
+    pub async fn savepoint<'a, 'conn, T, E, B>(
         &'conn mut self,
         body: B,
-    ) -> impl Future<Output = Result<T, E>> + Send + 'conn
+    ) -> Result<T, E>
     where
         for<'s> B: AsyncFnOnce(&'s mut Session<F>) -> Result<T, E>
             + AsyncBody<&'s mut Session<F>, Result<T, E>>
@@ -31,9 +30,7 @@ impl<F: SessionFactory> Session<F> {
         T: Send,
         E: From<SessionError> + Send,
         'a: 'conn,
-    {
-        async move { run(self, body, E::from).await }
-    }
+    { run(self, body, E::from).await }
 
     /// Opens a savepoint; its level.
     pub(super) fn open_savepoint(&mut self) -> u32 {
@@ -59,7 +56,7 @@ impl<F: SessionFactory> Session<F> {
             return Err(SessionError::Closed);
         };
         let watched = F::Driver::watch(lease.link());
-        self.work.check(watched.clone())?;
+        self.work.check(&watched)?;
         if let (true, Watched::Failed(error)) = (self.work.is_begun(), watched) {
             let reason: AbortReason = self.work.because(error);
             return Err(Aborted::new(reason).into());
@@ -131,10 +128,9 @@ where
             }
         },
         Err(own) => match inside.session.roll_back_to(level).await {
-            Ok(()) => Err(own),
             // The caller's error says more than that its transaction is gone as well; the end of the
             // transaction will say that.
-            Err(SessionError::Aborted(_) | SessionError::Query(_)) => Err(own),
+            Ok(()) | Err(SessionError::Aborted(_) | SessionError::Query(_)) => Err(own),
             Err(worse) => Err(error(worse)),
         },
     }

@@ -36,20 +36,17 @@ impl<'conn> Tracker<'conn> {
     fn resolve<T>(&mut self, reply: Reply<T>) -> QueryResult<T> {
         self.resolved = true;
         self.work.answered();
-        match reply.ahead {
-            Err(error) => {
-                if self.begins {
-                    self.work.not_begun();
-                }
-                self.failed(&error);
-                Err(error)
+        if let Err(error) = reply.ahead {
+            if self.begins {
+                self.work.not_begun();
             }
-            Ok(()) => {
-                if let Err(error) = &reply.result {
-                    self.failed(error);
-                }
-                reply.result
+            self.failed(&error);
+            Err(error)
+        } else {
+            if let Err(error) = &reply.result {
+                self.failed(error);
             }
+            reply.result
         }
     }
 
@@ -99,7 +96,7 @@ pub(super) async fn stream<'conn, D: Driver>(
     let rows = tracker.resolve(statement.await)?;
     tracker.work.set_streaming(true);
     Ok(Box::pin(Rows {
-        rows,
+        inner: rows,
         tracker,
         count: 0,
     }))
@@ -107,7 +104,7 @@ pub(super) async fn stream<'conn, D: Driver>(
 
 /// The rows of a query. An error among them counts like one before them.
 struct Rows<'conn, R> {
-    rows: BoxStream<'conn, QueryResult<R>>,
+    inner: BoxStream<'conn, QueryResult<R>>,
     tracker: Tracker<'conn>,
     count: u64,
 }
@@ -119,7 +116,7 @@ impl<R> Stream for Rows<'_, R> {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
-        let row = std::task::ready!(this.rows.as_mut().poll_next(cx));
+        let row = std::task::ready!(this.inner.as_mut().poll_next(cx));
         match &row {
             Some(Ok(_)) => this.count += 1,
             Some(Err(error)) => this.tracker.failed(error),
@@ -133,7 +130,7 @@ impl<R> Stream for Rows<'_, R> {
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        self.rows.size_hint()
+        self.inner.size_hint()
     }
 }
 

@@ -51,6 +51,8 @@ impl<F: SessionFactory> TransactionManager<Session<F>> for SessionTransactionMan
         &mut conn.transaction_state().status
     }
 
+    // An `async fn` could not say that its future lives no longer than the connection.
+    #[allow(clippy::manual_async_fn)]
     fn transaction<'a, 'conn, B, R, E>(
         conn: &'conn mut Session<F>,
         callback: B,

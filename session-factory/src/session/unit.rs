@@ -16,16 +16,16 @@ pub struct Unit<F: SessionFactory> {
 
 /// Marks a future as running inside of a session.
 #[doc(hidden)]
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub struct Scope {
     identity: usize,
-    holder: String,
+    holder: Origin,
 }
 
 impl Scope {
     /// Runs the body.
     pub fn run<T: Future>(&self, body: T) -> impl Future<Output = T::Output> + use<T> {
-        context::with_session(self.identity, self.holder.clone(), body)
+        context::with_session(self.identity, self.holder, body)
     }
 }
 
@@ -44,27 +44,26 @@ impl<F: SessionFactory> Unit<F> {
         options: SessionOptions,
     ) -> Result<Self, SessionError> {
         let identity = factory.identity();
-        if !options.requires_new {
-            if let Some(holder) = context::holder(identity) {
+        if !options.requires_new
+            && let Some(holder) = context::holder(identity) {
                 return Err(NestedError {
                     function: origin.function(),
-                    holder,
+                    holder: holder.to_string(),
                 }
                 .into());
             }
-        }
         Ok(Self {
             session: factory.open(origin, options).await?,
             scope: Scope {
                 identity,
-                holder: origin.to_string(),
+                holder: *origin,
             },
         })
     }
 
     /// What the body runs in.
     pub fn scope(&self) -> Scope {
-        self.scope.clone()
+        self.scope
     }
 
     /// The session for the body.

@@ -6,6 +6,7 @@ use crate::observe::Echo;
 
 /// One transaction after another on the same connection.
 #[derive(Debug)]
+#[allow(clippy::struct_excessive_bools)] // independent facts, each read by name
 pub(crate) struct Work {
     begin: String,
     /// BEGIN was sent.
@@ -104,7 +105,7 @@ impl Work {
     ///
     /// # Errors
     /// When the transaction cannot go on.
-    pub(crate) fn check(&mut self, watched: Watched) -> Result<(), SessionError> {
+    pub(crate) fn check(&mut self, watched: &Watched) -> Result<(), SessionError> {
         if self.begun {
             match watched {
                 Watched::Ended { committed: true } => self.ended(),

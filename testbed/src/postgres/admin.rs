@@ -156,6 +156,7 @@ impl Admin {
     }
 
     /// Ends a backend, as `pg_terminate_backend` does; `false` if there is none of that number.
+    /// It has gone a moment later.
     pub async fn terminate(&self, pid: i32) -> bool {
         self.text(&format!("SELECT pg_terminate_backend({pid})"))
             .await

@@ -1,6 +1,6 @@
 //! PostgreSQL: private servers, the run's shared one, databases, and an administrator's view.
 //!
-//! Most tests want [`database`]: a fresh database on a server that the whole run shares. A test
+//! Most tests want [`database()`]: a fresh database on a server that the whole run shares. A test
 //! that stops, kills or configures its server starts one of its own with [`Server::start`] or
 //! [`Server::builder`].
 //!

@@ -110,10 +110,10 @@ impl PgLink {
         self.ledger.as_deref()
     }
 
-    pub(super) fn canceller(&self) -> Option<Canceller> {
+    pub(super) fn canceller(&self) -> Canceller {
         match &self.rest.canceller {
-            Some(canceller) => Some(canceller.clone()),
-            None => Some(Canceller::unaddressed(self.connection().cancel_token())),
+            Some(canceller) => canceller.clone(),
+            None => Canceller::unaddressed(self.connection().cancel_token()),
         }
     }
 
@@ -137,9 +137,7 @@ impl PgLink {
         Some(Box::new(move || {
             let (canceller, driving) = (canceller.clone(), driving.clone());
             let _no_runtime = crate::runtime::spawn(async move {
-                if let Some(canceller) = canceller {
-                    canceller.fire().await;
-                }
+                canceller.fire().await;
                 driving.abort();
             });
         }))
@@ -199,9 +197,11 @@ impl Rest {
         statement: impl Future<Output = QueryResult<T>>,
     ) -> Reply<T> {
         if ahead.settle {
-            if let Some(canceller) = &self.canceller {
-                canceller.settle(self.ledger.as_deref()).await;
-            }
+            let canceller = match &self.canceller {
+                Some(canceller) => canceller.clone(),
+                None => Canceller::unaddressed(connection.cancel_token()),
+            };
+            canceller.settle(self.ledger.as_deref()).await;
         }
         let Some(text) = ahead.text() else {
             return Reply::of(statement.await);

@@ -22,7 +22,7 @@ use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join};
 use futures_util::stream::BoxStream;
 
-use self::ledger::{End, Status};
+use self::ledger::{End, Ledger, Status};
 use self::link::PgLink;
 use super::{
     Ahead, CommitReply, Driver, ForeignError, Isolation, Reply, Running, TransactionOptions,
@@ -148,11 +148,7 @@ impl Driver for Postgres {
         rest.send(shared, ahead, statement).boxed()
     }
 
-    fn batch<'conn>(
-        link: &'conn mut PgLink,
-        ahead: Ahead,
-        sql: String,
-    ) -> BoxFuture<'conn, Reply<()>> {
+    fn batch(link: &mut PgLink, ahead: Ahead, sql: String) -> BoxFuture<'_, Reply<()>> {
         let (shared, rest) = link.split();
         let mut handle = shared;
         rest.send(
@@ -196,19 +192,23 @@ impl Driver for Postgres {
             return CommitReply::Refused(link.why_closed());
         }
         link.leave_raw();
-        // Without a view of the protocol, SAVEPOINT tells whether there is a transaction that can still
-        // commit: it fails outside of one and inside a failed one, and COMMIT behind it is not reached.
-        let sql = match link.ledger() {
-            Some(_) => "COMMIT",
-            None => "SAVEPOINT session_factory_commit; COMMIT",
+        let reply = if link.ledger().is_some() {
+            Reply::of(link.connection_mut().batch_execute("COMMIT").await)
+        } else {
+            // Without a view of the protocol, SAVEPOINT tells whether there is a transaction that can
+            // still commit: it fails outside of one and inside a failed one, where COMMIT does not.
+            let mut connection = link.connection();
+            let commit = async { connection.batch_execute("COMMIT").await };
+            pipelined(link.connection(), "SAVEPOINT session_factory_commit", commit).await
         };
-        let result = link.connection_mut().batch_execute(sql).await;
-        match (result, link.ledger().map(|ledger| ledger.ended())) {
-            (Ok(()), None | Some(Some(End::Commit))) => CommitReply::Committed,
-            (Ok(()), Some(_)) => {
-                CommitReply::RolledBack(link.ledger().and_then(|ledger| ledger.first_error()))
+        let ended = link.ledger().map(Ledger::ended);
+        match (reply.ahead, reply.result, ended) {
+            (Ok(()), Ok(()), None | Some(Some(End::Commit))) => CommitReply::Committed,
+            (Err(_), Ok(()), _) => CommitReply::RolledBack(None),
+            (Ok(()), Ok(()), Some(_)) => {
+                CommitReply::RolledBack(link.ledger().and_then(Ledger::first_error))
             }
-            (Err(error), _) => {
+            (_, Err(error), _) => {
                 let error = Self::explain(link, &error);
                 match error.sqlstate() {
                     None if error.kind == StatementErrorKind::Connection => {
@@ -222,7 +222,6 @@ impl Driver for Postgres {
                     {
                         CommitReply::Unknown(error)
                     }
-                    Some("25P01" | "25P02") => CommitReply::RolledBack(None),
                     _ => CommitReply::Refused(error),
                 }
             }

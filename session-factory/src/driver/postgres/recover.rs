@@ -24,8 +24,8 @@ pub(super) async fn recover(link: &mut PgLink, running: Running, deadline: Insta
         // ROLLBACK queues behind whatever the dropped session still has under way, so its answer also
         // says that the server is done with that.
         let rolled_back = roll_back(link);
-        let (first, cancelled) = match (running, canceller) {
-            (Running::Statement, Some(canceller)) => canceller.until(rolled_back).await,
+        let (first, cancelled) = match running {
+            Running::Statement => canceller.until(rolled_back).await,
             // A COMMIT is not cancelled: with a synchronous standby that would make it local only.
             _ => (rolled_back.await, false),
         };

@@ -54,7 +54,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watching<S> {
             } else {
                 let ledger = &this.ledger;
                 this.incoming.feed(fresh, wants_incoming, |tag, body| {
-                    ledger.incoming(tag, body)
+                    ledger.incoming(tag, body);
                 });
             }
         } else if let Poll::Ready(Err(_)) = &polled {
@@ -199,7 +199,7 @@ mod tests {
             let mut seen = Vec::new();
             for piece in stream.chunks(size) {
                 frames.feed(piece, wants_incoming, |tag, body| {
-                    seen.push((tag, body.to_vec()))
+                    seen.push((tag, body.to_vec()));
                 });
             }
             assert_eq!(

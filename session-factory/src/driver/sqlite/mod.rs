@@ -146,11 +146,11 @@ impl Driver for Sqlite {
         .boxed()
     }
 
-    fn batch<'conn>(
-        link: &'conn mut SqliteLink,
+    fn batch(
+        link: &mut SqliteLink,
         ahead: Ahead,
         sql: String,
-    ) -> BoxFuture<'conn, Reply<()>> {
+    ) -> BoxFuture<'_, Reply<()>> {
         statement::run(link, ahead, move |connection| {
             statement::batch(connection, &sql)
         })

@@ -83,11 +83,10 @@ pub(super) async fn run<R>(
 where
     R: Send + 'static,
 {
-    if ahead.begin.as_deref() == Some(begin::IMMEDIATE) {
-        if let Err(error) = queue_for_the_lock(link).await {
+    if ahead.begin.as_deref() == Some(begin::IMMEDIATE)
+        && let Err(error) = queue_for_the_lock(link).await {
             return Reply::not_sent(error);
         }
-    }
     let facts = link.stop();
     let reply = link
         .job(move |connection| Ok(in_order(connection, &ahead, &facts, work)))
@@ -108,18 +107,15 @@ async fn queue_for_the_lock(link: &mut SqliteLink) -> QueryResult<()> {
     let Some(writers) = link.writers() else {
         return Ok(());
     };
-    let turn = match std::sync::Arc::clone(&writers).try_acquire_owned() {
-        Ok(turn) => Some(turn),
-        Err(_) => {
-            let waited = crate::runtime::within(tokio::time::timeout(
-                begin::BUSY_LIMIT,
-                writers.acquire_owned(),
-            ))
-            .await;
-            match waited {
-                Ok(Ok(Ok(turn))) => Some(turn),
-                _ => None,
-            }
+    let turn = if let Ok(turn) = std::sync::Arc::clone(&writers).try_acquire_owned() { Some(turn) } else {
+        let waited = crate::runtime::within(tokio::time::timeout(
+            begin::BUSY_LIMIT,
+            writers.acquire_owned(),
+        ))
+        .await;
+        match waited {
+            Ok(Ok(Ok(turn))) => Some(turn),
+            _ => None,
         }
     };
     let Some(turn) = turn else {
@@ -144,16 +140,14 @@ fn in_order<R>(
     facts: &Facts,
     work: impl FnOnce(&mut SqliteConnection) -> Outcome<R>,
 ) -> Reply<R> {
-    if let Some(sql) = &ahead.begin {
-        if let Err(error) = begin::begin(connection, sql, facts) {
+    if let Some(sql) = &ahead.begin
+        && let Err(error) = begin::begin(connection, sql, facts) {
             return Reply::not_sent(error);
         }
-    }
-    if let Some(sql) = &ahead.control {
-        if let Err(error) = connection.batch_execute(sql) {
+    if let Some(sql) = &ahead.control
+        && let Err(error) = connection.batch_execute(sql) {
             return Reply::not_sent(error);
         }
-    }
     let (result, control) = work(connection);
     if control.is_some_and(|control| control.unclean) {
         facts.set_unclean();

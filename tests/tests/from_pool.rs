@@ -1,0 +1,151 @@
+//! A session over a pool that the application already has.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::time::Duration;
+
+use diesel::prelude::*;
+use diesel_async::pooled_connection::AsyncDieselConnectionManager;
+use diesel_async::pooled_connection::bb8::Pool;
+use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
+use session_factory::{AbortReason, Factory, SessionError};
+use session_factory_tests::{AppError, LiteBed, LiteDb, PgBed, PgDb, items};
+
+async fn bed() -> (PgBed, Pool<AsyncPgConnection>, Factory<PgDb>) {
+    let bed = PgBed::new().await;
+    let manager = AsyncDieselConnectionManager::<AsyncPgConnection>::new(bed.database.url());
+    let pool = Pool::builder().max_size(2).build(manager).await.unwrap();
+    let factory = Factory::from_pool(pool.clone());
+    (bed, pool, factory)
+}
+
+async fn insert(db: &mut session_factory::Session<PgDb>, id: i32) -> QueryResult<usize> {
+    diesel::insert_into(items::table)
+        .values((items::id.eq(id), items::name.eq("x")))
+        .execute(db)
+        .await
+}
+
+async fn back(factory: &Factory<PgDb>) {
+    testbed::eventually(Duration::from_secs(5), "recovered", || async {
+        let status = factory.status();
+        status.in_use == 0 && status.recovering == 0
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn commits_rolls_back_and_shares_the_pool() {
+    let (bed, pool, factory) = bed().await;
+    factory
+        .with_session(async |db| insert(db, 1).await)
+        .await
+        .unwrap();
+    factory
+        .with_session(async |db| {
+            insert(db, 2).await?;
+            Err::<(), _>(AppError::Refused("no"))
+        })
+        .await
+        .unwrap_err();
+    back(&factory).await;
+    assert_eq!(bed.count().await, 1);
+    // The application's own code goes on as before.
+    let mut connection = pool.get().await.unwrap();
+    let rows: i64 = items::table.count().get_result(&mut *connection).await.unwrap();
+    assert_eq!(rows, 1);
+    assert_eq!(factory.status().limit, 2);
+}
+
+#[tokio::test]
+async fn a_swallowed_error_is_aborted_without_a_view_of_the_protocol() {
+    let (bed, _pool, factory) = bed().await;
+    let error = factory
+        .with_session(async |db| {
+            insert(db, 1).await?;
+            let _swallowed = insert(db, 1).await;
+            Ok::<_, AppError>(())
+        })
+        .await
+        .unwrap_err();
+    let AppError::Session(SessionError::Aborted(aborted)) = error else {
+        panic!("{error:?}")
+    };
+    assert!(aborted.statement().is_some());
+    assert_eq!(bed.count().await, 0);
+}
+
+#[tokio::test]
+async fn a_raw_rollback_is_never_an_ok() {
+    let (bed, _pool, factory) = bed().await;
+    let error = factory
+        .with_session(async |db| {
+            insert(db, 1).await?;
+            db.batch_execute("ROLLBACK").await?;
+            Ok::<_, AppError>(())
+        })
+        .await
+        .unwrap_err();
+    let AppError::Session(SessionError::Aborted(aborted)) = error else {
+        panic!("{error:?}")
+    };
+    assert!(matches!(aborted.reason(), AbortReason::EndedByBody));
+    assert_eq!(bed.count().await, 0);
+}
+
+#[tokio::test]
+async fn a_dropped_call_is_cancelled_and_its_connection_comes_back() {
+    let (bed, pool, factory) = bed().await;
+    for _ in 0..5 {
+        let call = factory.with_session(async |db| {
+            insert(db, 1).await?;
+            db.batch_execute("SELECT pg_sleep(60)").await?;
+            Ok::<_, AppError>(())
+        });
+        tokio::time::timeout(Duration::from_millis(100), call)
+            .await
+            .unwrap_err();
+    }
+    back(&factory).await;
+    let admin = bed.database.admin();
+    assert!(admin.activity().await.iter().all(|backend| !backend.in_transaction));
+    assert!(admin.connections().await <= 2);
+    drop(pool.get().await.unwrap());
+}
+
+#[tokio::test]
+async fn a_wrong_url_of_the_applications_pool_is_an_acquire_error() {
+    let manager =
+        AsyncDieselConnectionManager::<AsyncPgConnection>::new("postgres://app@127.0.0.1:1/app");
+    let pool = Pool::builder()
+        .connection_timeout(Duration::from_millis(300))
+        .build_unchecked(manager);
+    let factory = Factory::<PgDb>::from_pool(pool);
+    let error = factory.create_session().await.unwrap_err();
+    assert!(matches!(error, SessionError::Acquire(_)), "{error:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sqlite_pools_work_too() {
+    use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
+    let bed = LiteBed::new().await;
+    let path = bed.database.path();
+    let manager = AsyncDieselConnectionManager::<SyncConnectionWrapper<SqliteConnection>>::new(
+        path.to_str().unwrap(),
+    );
+    let pool = Pool::builder().max_size(2).build(manager).await.unwrap();
+    let factory = Factory::<LiteDb>::from_pool(pool);
+    for (id, fail) in [(1, false), (2, true)] {
+        let result = factory
+            .with_session(async move |db| {
+                db.batch_execute(&format!("INSERT INTO items VALUES ({id}, 'x')")).await?;
+                if fail { Err(AppError::Refused("no")) } else { Ok(()) }
+            })
+            .await;
+        assert_eq!(result.is_err(), fail);
+    }
+    testbed::eventually(Duration::from_secs(5), "recovered", || async {
+        factory.status().recovering == 0
+    })
+    .await;
+    assert_eq!(bed.count().await, 1);
+}
