@@ -9,13 +9,13 @@ mod with_session;
 
 use proc_macro::TokenStream;
 
-/// Documented where it is re-exported: `session_factory::with_session`.
+#[doc = include_str!("../docs/with_session.md")]
 #[proc_macro_attribute]
 pub fn with_session(args: TokenStream, item: TokenStream) -> TokenStream {
     with_session::expand(args.into(), &item.into()).into()
 }
 
-/// Documented where it is re-exported: `session_factory::session_factory`.
+#[doc = include_str!("../docs/session_factory.md")]
 #[proc_macro]
 pub fn session_factory(input: TokenStream) -> TokenStream {
     session_factory::expand(input.into()).into()

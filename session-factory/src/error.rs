@@ -126,6 +126,10 @@ impl StatementError {
         self.sqlstate.as_deref()
     }
 
+    pub(crate) fn is_read_only(&self) -> bool {
+        self.kind == StatementErrorKind::ReadOnly
+    }
+
     /// True when running the whole unit of work again may succeed: serialization failure, deadlock, a
     /// busy SQLite database.
     pub fn is_transient(&self) -> bool {

@@ -2,10 +2,9 @@
 
 use std::collections::HashMap;
 
-use proc_macro2::Span;
 use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
-use syn::{Attribute, Expr, Ident, Lit, LitStr, Path};
+use syn::{Ident, Lit, Path};
 
 use super::backend::driver;
 use super::checks::{as_text, is_key, is_text};
@@ -14,7 +13,7 @@ use super::input::{Factory, Setting, Value};
 use super::model::{Field, Model, Source};
 use super::own_keys::OwnType;
 use super::settings::{Kind, STANDARD, Standard, names};
-use super::values::{check, literal};
+use super::values::literal;
 use crate::diagnostics::{Errors, did_you_mean};
 
 /// The model of one factory. A setting that is wrong is left at its default, and noted.

@@ -91,14 +91,14 @@ fn a_method_calls_its_sibling_through_self() {
     let item = quote!(
         async fn f(&mut self, db: &mut Session<AppDb>, id: i32) -> R {}
     );
-    let body = docs(&functions_of_impl(expand(TokenStream::new(), &item))[1]);
+    let body = docs(&functions_of_impl(&expand(TokenStream::new(), &item))[1]);
     assert!(
         body.contains("Self :: f_in (self , __session_factory_session , id)"),
         "{body}"
     );
 }
 
-fn functions_of_impl(tokens: TokenStream) -> Vec<ItemFn> {
+fn functions_of_impl(tokens: &TokenStream) -> Vec<ItemFn> {
     let item: syn::ItemImpl = syn::parse_quote!(impl X { #tokens });
     item.items
         .into_iter()

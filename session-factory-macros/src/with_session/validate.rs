@@ -1,7 +1,7 @@
 //! Every rejection: what is wrong, on the token that is wrong; what to write.
 
 use quote::ToTokens;
-use syn::{FnArg, GenericParam, Lifetime, PatType, ReceiverKind, ReturnType, Safety, Type};
+use syn::{Lifetime, ReceiverKind, ReturnType, Safety, Type};
 
 use super::args::{Args, Joined};
 use super::attrs;
@@ -9,10 +9,7 @@ use super::input::{Body, Function};
 use super::model::Model;
 use super::place::Place;
 use super::session_param::{has_one_session, parameters, pretty};
-use super::types::{
-    Lifetimes, behind_references, is_connection, is_session, is_surely_no_result, last_name,
-    mentions, plain,
-};
+use super::types::{Lifetimes, is_surely_no_result, mentions};
 use crate::diagnostics::Errors;
 
 /// The model, when the function is right; else what is wrong goes to `errors`.

@@ -140,6 +140,11 @@ pub trait Driver: Sized + Send + Sync + 'static {
     /// borrower. Not called (and costs nothing) when `needs_reset` is false.
     fn needs_reset(link: &Self::Link) -> bool;
 
+    /// Everything that was sent is answered and no transaction is open, as far as the driver can see.
+    fn at_rest(_link: &Self::Link) -> bool {
+        true
+    }
+
     /// Puts session settings back. False when that failed and the connection must be closed.
     fn reset(link: &mut Self::Link) -> impl Future<Output = bool> + Send;
 

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::{Session, recovery};
-use crate::driver::{CommitReply, Driver};
+use crate::driver::{CommitReply, Driver, Running};
 use crate::error::{AbortReason, Aborted, CommitError, SessionError};
 use crate::factory::SessionFactory;
 
@@ -99,7 +99,7 @@ impl<F: SessionFactory> Session<F> {
         self.work.set_ending(true);
         let link = lease.link();
         let rolled_back = match running {
-            crate::driver::Running::Nothing => F::Driver::rollback(link).await,
+            Running::Nothing if !self.work.is_raw() => F::Driver::rollback(link).await,
             running => {
                 let deadline = Instant::now() + ROLLBACK_LIMIT;
                 if recovery::recover::<F::Driver>(link, running, deadline).await {

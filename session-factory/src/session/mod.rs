@@ -77,7 +77,7 @@ impl<F: SessionFactory> Session<F> {
         let begin = F::Driver::begin_sql(&options.transaction);
         Self {
             lease: Some(lease),
-            work: Work::new(begin, echo),
+            work: Work::new(begin, options.transaction.read_only, echo),
             hooks: Hooks::default(),
             transaction_state: TransactionState::default(),
             no_instrumentation: DynInstrumentation::none(),
@@ -173,6 +173,7 @@ impl<F: SessionFactory> Session<F> {
             Some(lease) => lease.link(),
             None => return Err(SessionError::Closed),
         };
+        self.work.set_raw();
         F::Driver::enter_raw(link).await?;
         Ok(F::Driver::connection(link))
     }

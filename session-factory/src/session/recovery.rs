@@ -18,9 +18,14 @@ const LIMIT: Duration = Duration::from_secs(30);
 pub(super) fn hand_over<D: Driver>(lease: Option<Lease<D>>, work: &mut Work, hooks: &mut Hooks) {
     let Some(mut lease) = lease else { return };
     let running = work.running();
-    let begun = work.is_begun();
-    let mut hooks = std::mem::take(hooks);
     let link = lease.link();
+    if work.met_read_only() {
+        // The server was demoted. The next connection may find its successor.
+        D::condemn(link);
+    }
+    // The last is a safety net: whatever was overlooked is not for the next borrower.
+    let begun = work.is_begun() || !D::is_closed(link) && !D::at_rest(link);
+    let mut hooks = std::mem::take(hooks);
     let changed = !D::is_closed(link) && D::needs_reset(link);
     if !begun && running == Running::Nothing && !changed && !hooks.has_rollback_hooks() {
         return;

@@ -17,6 +17,8 @@ pub(crate) struct Work {
     in_flight: bool,
     /// Rows of a statement may still be on their way.
     streaming: bool,
+    /// The raw connection was lent out: statements may run that nobody tells of.
+    raw: bool,
     /// A dropped statement has to be ended before the next one.
     settle: bool,
     /// Open savepoints.
@@ -27,6 +29,9 @@ pub(crate) struct Work {
     undo: Option<u32>,
     fault: Option<Fault>,
     rollback_only: bool,
+    /// The server refused to write, though nobody asked for a read-only transaction.
+    met_read_only: bool,
+    read_only: bool,
     /// The first error of a statement, as the client saw it.
     first_error: Option<Fault>,
     pub(crate) echo: Option<Echo>,
@@ -50,19 +55,22 @@ fn name(level: u32) -> String {
 }
 
 impl Work {
-    pub(crate) fn new(begin: String, echo: Option<Echo>) -> Self {
+    pub(crate) fn new(begin: String, read_only: bool, echo: Option<Echo>) -> Self {
         Self {
             begin,
             begun: false,
             ending: false,
             in_flight: false,
             streaming: false,
+            raw: false,
             settle: false,
             depth: 0,
             waiting: Vec::new(),
             undo: None,
             fault: None,
             rollback_only: false,
+            met_read_only: false,
+            read_only,
             first_error: None,
             echo,
         }
@@ -70,6 +78,18 @@ impl Work {
 
     pub(crate) fn is_begun(&self) -> bool {
         self.begun
+    }
+
+    pub(crate) fn met_read_only(&self) -> bool {
+        self.met_read_only
+    }
+
+    pub(crate) fn is_raw(&self) -> bool {
+        self.raw
+    }
+
+    pub(crate) fn set_raw(&mut self) {
+        self.raw = true;
     }
 
     pub(crate) fn depth(&self) -> u32 {
@@ -83,7 +103,10 @@ impl Work {
     /// The transaction is over; the next statement begins another.
     pub(crate) fn ended(&mut self) {
         let begin = std::mem::take(&mut self.begin);
-        *self = Self::new(begin, self.echo.take());
+        *self = Self {
+            met_read_only: self.met_read_only,
+            ..Self::new(begin, self.read_only, self.echo.take())
+        };
     }
 
     pub(crate) fn set_ending(&mut self, ending: bool) {
@@ -172,6 +195,7 @@ impl Work {
     }
 
     pub(crate) fn failed(&mut self, error: &StatementError) {
+        self.met_read_only |= error.is_read_only() && !self.read_only;
         if self.first_error.is_none() {
             self.first_error = Some(Fault {
                 reason: AbortReason::Statement(error.clone()),
@@ -283,7 +307,7 @@ mod tests {
 
     #[test]
     fn begin_travels_with_the_first_statement_only() {
-        let mut work = Work::new("BEGIN".into(), None);
+        let mut work = Work::new("BEGIN".into(), false, None);
         assert_eq!(text(&work).as_deref(), Some("BEGIN"));
         work.sent();
         assert_eq!(text(&work), None);
@@ -291,7 +315,7 @@ mod tests {
 
     #[test]
     fn a_savepoint_in_which_nothing_runs_is_never_sent() {
-        let mut work = Work::new("BEGIN".into(), None);
+        let mut work = Work::new("BEGIN".into(), false, None);
         work.sent();
         let level = work.savepoint();
         assert_eq!(text(&work).as_deref(), Some("SAVEPOINT session_factory_1"));
@@ -304,7 +328,7 @@ mod tests {
 
     #[test]
     fn an_abandoned_savepoint_takes_what_waits_inside_of_it_along() {
-        let mut work = Work::new("BEGIN".into(), None);
+        let mut work = Work::new("BEGIN".into(), false, None);
         work.sent();
         let outer = work.savepoint();
         work.sent();
@@ -319,7 +343,7 @@ mod tests {
 
     #[test]
     fn rolling_a_savepoint_back_forgives_the_faults_inside_of_it() {
-        let mut work = Work::new("BEGIN".into(), None);
+        let mut work = Work::new("BEGIN".into(), false, None);
         work.sent();
         work.answered();
         let level = work.savepoint();

@@ -17,7 +17,7 @@ use super::ledger::Ledger;
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Between two requests: the first may have arrived before the statement did.
 const PAUSES: [Duration; 6] = [
-    Duration::ZERO,
+    Duration::from_millis(1),
     Duration::from_millis(20),
     Duration::from_millis(50),
     Duration::from_millis(100),
@@ -94,8 +94,13 @@ impl Canceller {
         }
     }
 
-    /// Sends requests until `done` resolves, each after a longer pause. True when one was sent.
-    pub(super) async fn until<T>(&self, done: impl Future<Output = T>) -> (T, bool) {
+    /// Sends requests until `done` resolves, each after a longer pause, as long as something runs. True
+    /// when one was sent.
+    pub(super) async fn until<T>(
+        &self,
+        done: impl Future<Output = T>,
+        something_runs: impl Fn() -> bool,
+    ) -> (T, bool) {
         tokio::pin!(done);
         let mut sent = false;
         let mut pauses = PAUSES.iter().chain(std::iter::repeat(&PAUSES[5]));
@@ -105,6 +110,9 @@ impl Canceller {
                 biased;
                 output = &mut done => return (output, sent),
                 () = sleep(pause) => {}
+            }
+            if !something_runs() {
+                continue;
             }
             sent = true;
             // Not raced against `done`: a request under way must be over before anybody goes on.
@@ -117,7 +125,7 @@ impl Canceller {
         match ledger {
             Some(ledger) if ledger.is_quiet() => {}
             Some(ledger) => {
-                let _settled = crate::runtime::within(self.until(ledger.quiet())).await;
+                let _settled = crate::runtime::within(self.until(ledger.quiet(), || true)).await;
             }
             None => {
                 let _fired = crate::runtime::within(self.fire()).await;

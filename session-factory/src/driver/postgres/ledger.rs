@@ -99,9 +99,15 @@ impl Ledger {
         self.closed.load(Ordering::SeqCst)
     }
 
+    /// How many of the messages sent are not answered yet.
+    pub(super) fn unanswered(&self) -> u64 {
+        let answered = self.answered.load(Ordering::SeqCst);
+        self.asked.load(Ordering::SeqCst).saturating_sub(answered)
+    }
+
     /// Everything that was sent is answered.
     pub(super) fn is_quiet(&self) -> bool {
-        self.asked.load(Ordering::SeqCst) == self.answered.load(Ordering::SeqCst)
+        self.unanswered() == 0
     }
 
     /// Returns once everything that was sent is answered, or the connection is closed.

@@ -241,6 +241,11 @@ impl Driver for Postgres {
         recover::recover(link, running, deadline).await
     }
 
+    fn at_rest(link: &PgLink) -> bool {
+        link.ledger()
+            .is_none_or(|ledger| ledger.is_quiet() && ledger.status() == Status::Idle)
+    }
+
     fn needs_reset(link: &PgLink) -> bool {
         link.ledger()
             .is_some_and(|ledger| ledger.needs_reset() || ledger.is_unclean())

@@ -25,9 +25,17 @@ pub(super) async fn recover(link: &mut PgLink, running: Running, deadline: Insta
         // says that the server is done with that.
         let rolled_back = roll_back(link);
         let (first, cancelled) = match running {
-            Running::Statement => canceller.until(rolled_back).await,
             // A COMMIT is not cancelled: with a synchronous standby that would make it local only.
-            _ => (rolled_back.await, false),
+            Running::End => (rolled_back.await, false),
+            // One message that waits for its answer is the ROLLBACK. More: a statement is in its way,
+            // though nobody may have told the session of it (the raw connection was used).
+            Running::Nothing | Running::Statement => {
+                let something_runs = || match link.ledger() {
+                    Some(ledger) => ledger.unanswered() > 1,
+                    None => running == Running::Statement,
+                };
+                canceller.until(rolled_back, something_runs).await
+            }
         };
         if link.is_closed() {
             return false;

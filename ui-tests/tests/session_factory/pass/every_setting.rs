@@ -43,6 +43,7 @@ session_factory! {
     }
 }
 
+#[allow(clippy::unwrap_used)]
 fn main() {
     let config = ReportsDbConfig::from_vars(|key| match key {
         "REPORTS_URL" => Some("postgres://ada:hunter2@localhost/app".to_owned()),

@@ -42,6 +42,7 @@ async fn everything() -> Result<(), SessionError> {
 
 fn spawned<T: Send>(_: T) {}
 
+#[allow(clippy::unwrap_used)]
 fn main() {
     spawned(everything());
     assert_eq!(One::KEYS.len(), 15);

@@ -1,0 +1,137 @@
+//! Servers restart, backends are terminated, firewalls forget, primaries are demoted.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::time::{Duration, Instant};
+
+use diesel_async::SimpleAsyncConnection;
+use session_factory::{Session, SessionError, with_session};
+use session_factory_tests::{AppError, PgBed, PgDb};
+use testbed::proxy::{Action, Cut, Direction};
+
+#[with_session]
+async fn insert(db: &mut Session<PgDb>, id: i32) -> Result<(), AppError> {
+    db.batch_execute(&format!("INSERT INTO items VALUES ({id}, 'x')"))
+        .await?;
+    Ok(())
+}
+
+async fn one_connection() -> PgBed {
+    PgBed::proxied(|config| {
+        config.pool_size = 1;
+        config.max_overflow = 0;
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_terminated_idle_connection_is_not_lent_again() {
+    let bed = one_connection().await;
+    bed.factory.scope(insert(1)).await.unwrap();
+    for id in 2..5 {
+        bed.database.admin().terminate_all().await;
+        testbed::eventually(Duration::from_secs(5), "it is gone", || async {
+            bed.proxy().counts().open == 0
+        })
+        .await;
+        // A moment for the goodbye to arrive here; the call itself has no retry.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        bed.factory.scope(insert(id)).await.unwrap();
+    }
+    assert_eq!(bed.count().await, 4);
+}
+
+#[tokio::test]
+async fn a_connection_that_a_firewall_forgot_is_found_by_the_ping() {
+    let bed = one_connection().await;
+    bed.factory.scope(insert(1)).await.unwrap();
+    bed.proxy()
+        .arm(Cut::after(0, Direction::ToServer).action(Action::Stall));
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    let started = Instant::now();
+    bed.factory.scope(insert(2)).await.unwrap();
+    assert!(started.elapsed() < Duration::from_secs(15));
+    assert_eq!(bed.proxy().counts().opened, 2);
+    assert_eq!(bed.count().await, 2);
+}
+
+#[tokio::test]
+async fn a_first_statement_that_meets_a_dead_connection_says_so_and_the_next_call_works() {
+    for action in [Action::Reset, Action::Close] {
+        let bed = one_connection().await;
+        bed.factory.scope(insert(1)).await.unwrap();
+        bed.proxy().arm(Cut::after(0, Direction::ToServer).action(action));
+        let error = bed.factory.scope(insert(2)).await.unwrap_err();
+        assert!(matches!(error, AppError::Query(_)), "{error:?}");
+        let text = error.to_string();
+        assert!(text.contains("closed") || text.contains("connection"), "{text}");
+        bed.factory.scope(insert(3)).await.unwrap();
+        assert_eq!(bed.count().await, 2);
+    }
+}
+
+#[tokio::test]
+async fn a_restarted_server_is_found_again() {
+    let server = testbed::postgres::Server::start().await;
+    let database = server.database().await;
+    let url = database.url();
+    let bed = PgBed::make(database, &url, None, |_| {}).await;
+    bed.factory.scope(insert(1)).await.unwrap();
+    server.kill().await;
+    let started = Instant::now();
+    let error = bed.factory.scope(insert(2)).await.unwrap_err();
+    assert!(matches!(error, AppError::Session(SessionError::Acquire(_))), "{error:?}");
+    assert!(started.elapsed() < Duration::from_secs(10), "told at once");
+    server.start_again().await;
+    bed.factory.scope(insert(3)).await.unwrap();
+    assert_eq!(bed.count().await, 2);
+}
+
+#[tokio::test]
+async fn a_demoted_primary_costs_one_failed_call_and_its_connection() {
+    let bed = one_connection().await;
+    bed.factory.scope(insert(1)).await.unwrap();
+    // What a demoted server says.
+    let database = bed.database.name().to_owned();
+    let admin = bed.database.admin();
+    admin
+        .execute(&format!("ALTER DATABASE \"{database}\" SET default_transaction_read_only = on"))
+        .await;
+    bed.database.admin().terminate_all().await;
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    bed.factory.scope(insert(2)).await.unwrap_err();
+    admin
+        .execute(&format!("ALTER DATABASE \"{database}\" RESET default_transaction_read_only"))
+        .await;
+    // On the same connection it would be read-only still.
+    bed.factory.scope(insert(3)).await.unwrap();
+    assert_eq!(bed.count().await, 2);
+}
+
+#[tokio::test]
+async fn a_connection_cut_at_any_byte_is_ok_and_committed_or_an_error() {
+    for direction in [Direction::ToClient, Direction::ToServer] {
+        let bed = one_connection().await;
+        bed.factory.scope(insert(0)).await.unwrap();
+        let mut id = 0;
+        for bytes in (0..400).step_by(3) {
+            id += 1;
+            bed.proxy().arm(Cut::after(bytes, direction));
+            let result = bed.factory.scope(insert(id)).await;
+            let struck = !bed.proxy().is_armed();
+            bed.proxy().disarm();
+            let rows = bed
+                .database
+                .integer(&format!("SELECT count(*) FROM items WHERE id = {id}"))
+                .await;
+            match result {
+                Ok(()) => assert_eq!(rows, 1, "Ok, at byte {bytes}"),
+                Err(AppError::Session(SessionError::CommitUnknown(_))) => assert!(rows <= 1),
+                Err(_) => assert_eq!(rows, 0, "Err, at byte {bytes}"),
+            }
+            if !struck {
+                break;
+            }
+        }
+        bed.factory.scope(insert(1000)).await.unwrap();
+    }
+}
