@@ -87,9 +87,9 @@ where
 }
 
 /// One session of the factory that applies here.
-pub async fn create_session<F: SessionFactory>(
-    origin: Origin,
-) -> Result<Session<F>, SessionError> { factory::<F>()?.open(&origin, Options::new()).await }
+pub async fn create_session<F: SessionFactory>(origin: Origin) -> Result<Session<F>, SessionError> {
+    factory::<F>()?.open(&origin, Options::new()).await
+}
 
 /// Runs a body in a session of the factory that applies here.
 #[track_caller]

@@ -194,12 +194,16 @@ async fn a_sqlite_pragma_is_put_back() {
     .await;
     let mut db = bed.factory.create_session().await.unwrap();
     // Outside of a transaction, as the pragma demands.
-    db.batch_execute("COMMIT; PRAGMA foreign_keys = OFF").await.unwrap();
+    db.batch_execute("COMMIT; PRAGMA foreign_keys = OFF")
+        .await
+        .unwrap();
     drop(db);
     let keys = bed
         .factory
         .with_session(async |db| {
-            let keys: Keys = diesel::sql_query("PRAGMA foreign_keys").get_result(db).await?;
+            let keys: Keys = diesel::sql_query("PRAGMA foreign_keys")
+                .get_result(db)
+                .await?;
             Ok::<_, AppError>(keys.foreign_keys)
         })
         .await

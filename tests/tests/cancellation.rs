@@ -66,7 +66,11 @@ async fn two_hundred_cancelled_calls_open_no_more_than_the_pool_and_leave_nothin
     .await;
     assert!(ended.elapsed() < Duration::from_secs(1));
     let counts = bed.proxy().counts();
-    assert!(counts.opened <= 10, "{} connections were opened", counts.opened);
+    assert!(
+        counts.opened <= 10,
+        "{} connections were opened",
+        counts.opened
+    );
     assert!(admin.connections().await <= 10);
     assert_eq!(bed.count().await, 0);
     assert_eq!(bed.factory.scope(quick()).await.unwrap(), 0);
@@ -100,7 +104,10 @@ async fn a_late_cancel_never_hits_the_next_borrower() {
         let call = bed.factory.scope(slow(round, 5));
         let _maybe = tokio::time::timeout(Duration::from_millis(7), call).await;
         for _ in 0..3 {
-            bed.factory.scope(quick()).await.expect("nobody cancelled this one");
+            bed.factory
+                .scope(quick())
+                .await
+                .expect("nobody cancelled this one");
         }
     }
 }

@@ -39,7 +39,10 @@ fn an_unset_url_names_the_key_and_what_to_write() {
 #[test]
 fn an_empty_url_is_told_apart_from_an_unset_one() {
     let text = message(url("").unwrap_err());
-    assert!(text.contains("DATABASE_URL") && text.contains("empty"), "{text}");
+    assert!(
+        text.contains("DATABASE_URL") && text.contains("empty"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -61,12 +64,19 @@ fn a_malformed_url_is_told_without_its_secret() {
 #[test]
 fn another_backends_scheme_is_named() {
     let text = message(url("mysql://app:hidden-word@host/app").unwrap_err());
-    assert!(text.contains("DATABASE_URL") && text.contains("mysql"), "{text}");
+    assert!(
+        text.contains("DATABASE_URL") && text.contains("mysql"),
+        "{text}"
+    );
     assert!(text.contains("postgres://"), "{text}");
     assert!(!text.contains("hidden-word"), "{text}");
-    let vars = |key: &str| (key == "DATABASE_URL").then(|| "postgres://u:hidden-word@h/d".to_owned());
+    let vars =
+        |key: &str| (key == "DATABASE_URL").then(|| "postgres://u:hidden-word@h/d".to_owned());
     let text = message(LiteDbConfig::from_vars(vars).unwrap_err());
-    assert!(text.contains("sqlite:") && !text.contains("hidden-word"), "{text}");
+    assert!(
+        text.contains("sqlite:") && !text.contains("hidden-word"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -104,7 +114,10 @@ fn settings_own_keys_and_constants_have_their_values() {
     })
     .unwrap();
     assert!(config.echo);
-    assert_eq!((config.pool_size, config.max_overflow, config.batch), (20, 0, 500));
+    assert_eq!(
+        (config.pool_size, config.max_overflow, config.batch),
+        (20, 0, 500)
+    );
     assert_eq!(config.target, "/tmp");
     assert_eq!(config.pool_timeout.as_millis(), 1500);
     assert_eq!(config.pool_recycle.as_secs(), 90);
@@ -125,11 +138,23 @@ fn defaults_are_those_of_the_documentation() {
 #[test]
 fn keys_describe_themselves() {
     let keys: Vec<_> = PgDb::KEYS.iter().map(|key| key.name).collect();
-    assert!(keys.contains(&"DATABASE_URL") && keys.contains(&"DB_POOL_SIZE"), "{keys:?}");
-    let url = PgDb::KEYS.iter().find(|key| key.name == "DATABASE_URL").unwrap();
+    assert!(
+        keys.contains(&"DATABASE_URL") && keys.contains(&"DB_POOL_SIZE"),
+        "{keys:?}"
+    );
+    let url = PgDb::KEYS
+        .iter()
+        .find(|key| key.name == "DATABASE_URL")
+        .unwrap();
     assert!(url.required && url.secret);
-    let batch = ReportsDb::KEYS.iter().find(|key| key.name == "REPORTS_BATCH").unwrap();
-    assert_eq!((batch.ty, batch.default, batch.doc), ("u32", Some("500"), "Rows per batch."));
+    let batch = ReportsDb::KEYS
+        .iter()
+        .find(|key| key.name == "REPORTS_BATCH")
+        .unwrap();
+    assert_eq!(
+        (batch.ty, batch.default, batch.doc),
+        ("u32", Some("500"), "Rows per batch.")
+    );
     assert!(PgDb::env_example().contains("DATABASE_URL="));
 }
 
@@ -137,5 +162,8 @@ fn keys_describe_themselves() {
 fn the_configuration_can_be_printed() {
     let config = url("postgres://app:hidden-word@localhost/app").unwrap();
     let text = format!("{config:?}");
-    assert!(text.contains("pool_size: 5") && !text.contains("hidden-word"), "{text}");
+    assert!(
+        text.contains("pool_size: 5") && !text.contains("hidden-word"),
+        "{text}"
+    );
 }

@@ -59,11 +59,15 @@ async fn a_first_statement_that_meets_a_dead_connection_says_so_and_the_next_cal
     for action in [Action::Reset, Action::Close] {
         let bed = one_connection().await;
         bed.factory.scope(insert(1)).await.unwrap();
-        bed.proxy().arm(Cut::after(0, Direction::ToServer).action(action));
+        bed.proxy()
+            .arm(Cut::after(0, Direction::ToServer).action(action));
         let error = bed.factory.scope(insert(2)).await.unwrap_err();
         assert!(matches!(error, AppError::Query(_)), "{error:?}");
         let text = error.to_string();
-        assert!(text.contains("closed") || text.contains("connection"), "{text}");
+        assert!(
+            text.contains("closed") || text.contains("connection"),
+            "{text}"
+        );
         bed.factory.scope(insert(3)).await.unwrap();
         assert_eq!(bed.count().await, 2);
     }
@@ -79,7 +83,10 @@ async fn a_restarted_server_is_found_again() {
     server.kill().await;
     let started = Instant::now();
     let error = bed.factory.scope(insert(2)).await.unwrap_err();
-    assert!(matches!(error, AppError::Session(SessionError::Acquire(_))), "{error:?}");
+    assert!(
+        matches!(error, AppError::Session(SessionError::Acquire(_))),
+        "{error:?}"
+    );
     assert!(started.elapsed() < Duration::from_secs(10), "told at once");
     server.start_again().await;
     bed.factory.scope(insert(3)).await.unwrap();
@@ -94,13 +101,17 @@ async fn a_demoted_primary_costs_one_failed_call_and_its_connection() {
     let database = bed.database.name().to_owned();
     let admin = bed.database.admin();
     admin
-        .execute(&format!("ALTER DATABASE \"{database}\" SET default_transaction_read_only = on"))
+        .execute(&format!(
+            "ALTER DATABASE \"{database}\" SET default_transaction_read_only = on"
+        ))
         .await;
     bed.database.admin().terminate_all().await;
     tokio::time::sleep(Duration::from_millis(50)).await;
     bed.factory.scope(insert(2)).await.unwrap_err();
     admin
-        .execute(&format!("ALTER DATABASE \"{database}\" RESET default_transaction_read_only"))
+        .execute(&format!(
+            "ALTER DATABASE \"{database}\" RESET default_transaction_read_only"
+        ))
         .await;
     // On the same connection it would be read-only still.
     bed.factory.scope(insert(3)).await.unwrap();
@@ -126,6 +137,12 @@ async fn a_connection_cut_at_any_byte_is_ok_and_committed_or_an_error() {
             match result {
                 Ok(()) => assert_eq!(rows, 1, "Ok, at byte {bytes}"),
                 Err(AppError::Session(SessionError::CommitUnknown(_))) => assert!(rows <= 1),
+                Err(AppError::Session(SessionError::Acquire(error))) => {
+                    // Told at once, also when the attempt was begun for the caller before.
+                    assert!(error.connect_error().is_some(), "{error}");
+                    assert!(error.waited() < Duration::from_secs(10), "{error}");
+                    assert_eq!(rows, 0);
+                }
                 Err(_) => assert_eq!(rows, 0, "Err, at byte {bytes}"),
             }
             if !struck {

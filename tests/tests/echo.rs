@@ -23,11 +23,17 @@ async fn each_statement_is_shown_with_binds_outcome_and_time() {
     let shown = one_call(&url, "true");
     let lines: Vec<_> = shown.lines().collect();
     assert_eq!(lines.len(), 2, "{shown}");
-    assert!(lines[0].starts_with("[PgDb insert] INSERT INTO \"items\""), "{shown}");
+    assert!(
+        lines[0].starts_with("[PgDb insert] INSERT INTO \"items\""),
+        "{shown}"
+    );
     assert!(lines[0].contains("binds: [1, \"global\"]"), "{shown}");
     assert!(lines[0].contains("-- 1 row, "), "{shown}");
     assert!(lines[0].ends_with(" ms"), "{shown}");
-    assert!(lines[1].starts_with("[PgDb insert] COMMIT -- committed, "), "{shown}");
+    assert!(
+        lines[1].starts_with("[PgDb insert] COMMIT -- committed, "),
+        "{shown}"
+    );
     // The same again fails, and says so.
     let shown = one_call(&url, "yes");
     assert!(shown.contains("error: duplicate key"), "{shown}");

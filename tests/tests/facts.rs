@@ -24,12 +24,16 @@ async fn fact_01_commit_answered_with_rollback_is_not_ok() {
     let result = bed
         .factory
         .with_session(async |db| {
-            db.batch_execute("INSERT INTO items VALUES (1, 'kept?')").await?;
+            db.batch_execute("INSERT INTO items VALUES (1, 'kept?')")
+                .await?;
             let _swallowed = db.batch_execute("SELECT no_such_column").await;
             Ok::<_, AppError>(())
         })
         .await;
-    assert!(matches!(result, Err(AppError::Session(SessionError::Aborted(_)))), "{result:?}");
+    assert!(
+        matches!(result, Err(AppError::Session(SessionError::Aborted(_)))),
+        "{result:?}"
+    );
     assert_eq!(bed.count().await, 0);
 }
 
@@ -48,7 +52,11 @@ async fn fact_02_a_cancelled_call_stops_on_the_server_and_is_not_replaced_before
         assert!(admin.connections().await <= 1);
     }
     testbed::eventually(Duration::from_secs(5), "the server is idle", || async {
-        admin.activity().await.iter().all(|backend| !backend.is_active())
+        admin
+            .activity()
+            .await
+            .iter()
+            .all(|backend| !backend.is_active())
     })
     .await;
 }
@@ -114,15 +122,22 @@ async fn fact_07_an_error_in_mid_stream_is_seen() {
     let result = bed
         .factory
         .with_session(async |db| {
-            let rows = diesel::sql_query("SELECT 1 / (300 - n) AS n FROM generate_series(1, 600) n")
-                .load_stream::<Row>(db)
-                .await?;
-            let seen = rows.filter(|row| std::future::ready(row.is_ok())).count().await;
+            let rows =
+                diesel::sql_query("SELECT 1 / (300 - n) AS n FROM generate_series(1, 600) n")
+                    .load_stream::<Row>(db)
+                    .await?;
+            let seen = rows
+                .filter(|row| std::future::ready(row.is_ok()))
+                .count()
+                .await;
             assert!(seen < 600);
             Ok::<_, AppError>(())
         })
         .await;
-    assert!(matches!(result, Err(AppError::Session(SessionError::Aborted(_)))), "{result:?}");
+    assert!(
+        matches!(result, Err(AppError::Session(SessionError::Aborted(_)))),
+        "{result:?}"
+    );
 }
 
 #[tokio::test]
@@ -177,21 +192,31 @@ async fn fact_09_no_ping_on_a_busy_connection_and_connect_errors_are_told() {
         config.max_overflow = 0;
     })
     .await;
-    let query = || bed.factory.with_session(async |db| db.batch_execute("SELECT 7").await);
+    let query = || {
+        bed.factory
+            .with_session(async |db| db.batch_execute("SELECT 7").await)
+    };
     query().await.unwrap();
     bed.proxy().reset_counts();
     for _ in 0..10 {
         query().await.unwrap();
     }
     let sql = bed.proxy().sql();
-    assert_eq!(sql.len(), 30, "BEGIN, SELECT and COMMIT, ten times: {sql:?}");
+    assert_eq!(
+        sql.len(),
+        30,
+        "BEGIN, SELECT and COMMIT, ten times: {sql:?}"
+    );
 
     let url = bed.database.url_with_password("not-this-one");
     let factory = Factory::<PgDb>::new(pg_config(&url, |_| {}));
     let Err(SessionError::Acquire(error)) = factory.init().await else {
         panic!("a wrong password connects")
     };
-    assert_eq!(error.connect_error().unwrap().kind(), ConnectErrorKind::Authentication);
+    assert_eq!(
+        error.connect_error().unwrap().kind(),
+        ConnectErrorKind::Authentication
+    );
     assert!(!error.to_string().contains("Timed out"), "{error}");
 }
 
@@ -203,8 +228,10 @@ fn fact_10_no_slot_is_lost_when_a_runtime_dies_while_it_connects() {
         config.max_overflow = 0;
         config.pool_timeout = Duration::from_secs(10);
     }));
-    bed.proxy()
-        .delay(testbed::proxy::Direction::ToClient, Duration::from_millis(20));
+    bed.proxy().delay(
+        testbed::proxy::Direction::ToClient,
+        Duration::from_millis(20),
+    );
     for _ in 0..5 {
         let dying = tokio::runtime::Runtime::new().unwrap();
         for _ in 0..4 {
@@ -232,7 +259,8 @@ async fn fact_11_sqlite_statements_keep_their_order_and_may_be_dropped_anywhere(
         let call = bed.factory.with_session(async move |db| {
             for id in 0..20 {
                 let id = round * 100 + id;
-                db.batch_execute(&format!("INSERT INTO items VALUES ({id}, 'x')")).await?;
+                db.batch_execute(&format!("INSERT INTO items VALUES ({id}, 'x')"))
+                    .await?;
                 let last: i32 = items::table
                     .select(items::id)
                     .order(items::id.desc())
@@ -280,10 +308,12 @@ async fn fact_16_a_raw_transaction_on_the_raw_connection_is_watched_as_well() {
         .factory
         .with_session(async |db| {
             let raw = db.connection().await?;
-            raw.batch_execute("INSERT INTO items VALUES (1, 'raw')").await?;
+            raw.batch_execute("INSERT INTO items VALUES (1, 'raw')")
+                .await?;
             let inner: QueryResult<()> = raw
                 .transaction(async |raw: &mut AsyncPgConnection| {
-                    raw.batch_execute("INSERT INTO items VALUES (1, 'again')").await
+                    raw.batch_execute("INSERT INTO items VALUES (1, 'again')")
+                        .await
                 })
                 .await;
             assert!(inner.is_err());
@@ -291,6 +321,9 @@ async fn fact_16_a_raw_transaction_on_the_raw_connection_is_watched_as_well() {
             Ok::<_, AppError>(())
         })
         .await;
-    assert!(matches!(result, Err(AppError::Session(SessionError::Aborted(_)))), "{result:?}");
+    assert!(
+        matches!(result, Err(AppError::Session(SessionError::Aborted(_)))),
+        "{result:?}"
+    );
     assert_eq!(bed.count().await, 0);
 }

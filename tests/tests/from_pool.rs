@@ -51,7 +51,11 @@ async fn commits_rolls_back_and_shares_the_pool() {
     assert_eq!(bed.count().await, 1);
     // The application's own code goes on as before.
     let mut connection = pool.get().await.unwrap();
-    let rows: i64 = items::table.count().get_result(&mut *connection).await.unwrap();
+    let rows: i64 = items::table
+        .count()
+        .get_result(&mut *connection)
+        .await
+        .unwrap();
     assert_eq!(rows, 1);
     assert_eq!(factory.status().limit, 2);
 }
@@ -107,7 +111,13 @@ async fn a_dropped_call_is_cancelled_and_its_connection_comes_back() {
     }
     back(&factory).await;
     let admin = bed.database.admin();
-    assert!(admin.activity().await.iter().all(|backend| !backend.in_transaction));
+    assert!(
+        admin
+            .activity()
+            .await
+            .iter()
+            .all(|backend| !backend.in_transaction)
+    );
     assert!(admin.connections().await <= 2);
     drop(pool.get().await.unwrap());
 }
@@ -137,8 +147,13 @@ async fn sqlite_pools_work_too() {
     for (id, fail) in [(1, false), (2, true)] {
         let result = factory
             .with_session(async move |db| {
-                db.batch_execute(&format!("INSERT INTO items VALUES ({id}, 'x')")).await?;
-                if fail { Err(AppError::Refused("no")) } else { Ok(()) }
+                db.batch_execute(&format!("INSERT INTO items VALUES ({id}, 'x')"))
+                    .await?;
+                if fail {
+                    Err(AppError::Refused("no"))
+                } else {
+                    Ok(())
+                }
             })
             .await;
         assert_eq!(result.is_err(), fail);

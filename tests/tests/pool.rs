@@ -74,7 +74,10 @@ async fn an_acquire_timeout_says_who_holds_the_connections_and_who_waits() {
     assert_eq!(error.holders().len(), 1);
     assert!(error.waited() >= Duration::from_millis(200));
     let text = error.to_string();
-    assert!(text.contains("create_session (tests/tests/pool.rs:"), "{text}");
+    assert!(
+        text.contains("create_session (tests/tests/pool.rs:"),
+        "{text}"
+    );
     assert!(text.contains("PgDb"), "{text}");
     assert!(!text.contains("bb8"), "{text}");
 }
@@ -151,7 +154,10 @@ async fn a_host_that_refuses_is_told_at_once() {
     let started = Instant::now();
     let error = acquire_error(factory.init().await.unwrap_err());
     assert!(started.elapsed() < Duration::from_secs(5));
-    assert_eq!(error.connect_error().unwrap().kind(), ConnectErrorKind::Refused);
+    assert_eq!(
+        error.connect_error().unwrap().kind(),
+        ConnectErrorKind::Refused
+    );
     let text = error.to_string();
     assert!(text.contains("DATABASE_URL"), "{text}");
     assert!(text.contains(&port.to_string()), "{text}");
@@ -168,7 +174,10 @@ async fn a_host_that_never_answers_is_given_up_after_connect_timeout() {
     let started = Instant::now();
     let error = acquire_error(factory.init().await.unwrap_err());
     assert!(started.elapsed() < Duration::from_secs(5));
-    assert_eq!(error.connect_error().unwrap().kind(), ConnectErrorKind::TimedOut);
+    assert_eq!(
+        error.connect_error().unwrap().kind(),
+        ConnectErrorKind::TimedOut
+    );
 }
 
 #[tokio::test]
@@ -178,7 +187,10 @@ async fn a_database_that_does_not_exist_is_told_at_once() {
     let url = format!("{}/no_such_database", url.rsplit_once('/').unwrap().0);
     let factory = Factory::<PgDb>::new(pg_config(&url, |_| {}));
     let error = acquire_error(factory.init().await.unwrap_err());
-    assert_eq!(error.connect_error().unwrap().kind(), ConnectErrorKind::Database);
+    assert_eq!(
+        error.connect_error().unwrap().kind(),
+        ConnectErrorKind::Database
+    );
 }
 
 #[tokio::test]
@@ -227,14 +239,18 @@ async fn shutdown_waits_for_the_sessions_that_are_out() {
     tokio::time::sleep(Duration::from_millis(100)).await;
     let refused = bed.factory.create_session().await.unwrap_err();
     assert!(matches!(refused, SessionError::Closed), "{refused:?}");
-    db.batch_execute("INSERT INTO items VALUES (1, 'last')").await.unwrap();
+    db.batch_execute("INSERT INTO items VALUES (1, 'last')")
+        .await
+        .unwrap();
     db.commit().await.unwrap();
     drop(db);
     assert!(shutdown.await.unwrap().is_clean());
     assert_eq!(bed.count().await, 1);
-    testbed::eventually(Duration::from_secs(5), "all connections are closed", || async {
-        bed.database.admin().connections().await == 0
-    })
+    testbed::eventually(
+        Duration::from_secs(5),
+        "all connections are closed",
+        || async { bed.database.admin().connections().await == 0 },
+    )
     .await;
 }
 
@@ -258,7 +274,12 @@ async fn shutdown_rolls_back_what_is_left_after_the_limit() {
     tokio::time::sleep(Duration::from_millis(200)).await;
     let report = bed.factory.shutdown(Duration::from_millis(200)).await;
     assert_eq!(report.rolled_back, 1);
-    assert_eq!(report.remaining, 0, "{:?}", bed.database.admin().activity().await);
+    assert_eq!(
+        report.remaining,
+        0,
+        "{:?}",
+        bed.database.admin().activity().await
+    );
     task.await.unwrap().unwrap_err();
     assert_eq!(bed.count().await, 0);
     assert_eq!(bed.database.admin().connections().await, 0);

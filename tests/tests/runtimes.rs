@@ -12,7 +12,9 @@ fn global_factory(argument: &str, url: Option<&str>) -> (String, String, bool) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_global_factory"));
     command.arg(argument).env_remove("DATABASE_URL");
     if let Some(url) = url {
-        command.env("DATABASE_URL", url).env("DB_POOL_TIMEOUT", "10s");
+        command
+            .env("DATABASE_URL", url)
+            .env("DB_POOL_TIMEOUT", "10s");
     }
     let output = command.output().unwrap();
     (
@@ -47,7 +49,10 @@ fn init_without_the_key_names_it() {
 #[test]
 fn init_with_an_empty_key_names_it() {
     let (out, err, _) = global_factory("init", Some(""));
-    assert!(out.contains("DATABASE_URL") && out.contains("empty"), "{out}{err}");
+    assert!(
+        out.contains("DATABASE_URL") && out.contains("empty"),
+        "{out}{err}"
+    );
 }
 
 #[test]
@@ -63,10 +68,14 @@ fn a_session_may_be_dropped_on_a_thread_without_a_runtime() {
         )
         .unwrap();
     std::thread::spawn(move || drop(session)).join().unwrap();
-    runtime.block_on(testbed::eventually(Duration::from_secs(5), "recovered", || async {
-        let status = bed.factory.status();
-        status.recovering == 0 && status.in_use == 0
-    }));
+    runtime.block_on(testbed::eventually(
+        Duration::from_secs(5),
+        "recovered",
+        || async {
+            let status = bed.factory.status();
+            status.recovering == 0 && status.in_use == 0
+        },
+    ));
     assert_eq!(runtime.block_on(bed.count()), 0);
     // A statement that is under way when its runtime goes is cancelled all the same.
     let factory = bed.factory.clone();
@@ -85,9 +94,17 @@ fn a_session_may_be_dropped_on_a_thread_without_a_runtime() {
         .build()
         .unwrap();
     let admin = bed.database.admin();
-    runtime.block_on(testbed::eventually(Duration::from_secs(5), "cancelled", || async {
-        admin.activity().await.iter().all(|backend| !backend.is_active())
-    }));
+    runtime.block_on(testbed::eventually(
+        Duration::from_secs(5),
+        "cancelled",
+        || async {
+            admin
+                .activity()
+                .await
+                .iter()
+                .all(|backend| !backend.is_active())
+        },
+    ));
 }
 
 #[test]

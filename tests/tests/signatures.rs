@@ -88,10 +88,7 @@ async fn patterns(
 }
 
 #[with_session(LiteDb)]
-async fn raw_lite(
-    db: &mut SyncConnectionWrapper<SqliteConnection>,
-    id: i32,
-) -> QueryResult<usize> {
+async fn raw_lite(db: &mut SyncConnectionWrapper<SqliteConnection>, id: i32) -> QueryResult<usize> {
     diesel::insert_into(items::table)
         .values((items::id.eq(id), items::name.eq("raw")))
         .execute(db)
@@ -145,9 +142,11 @@ async fn generics_lifetimes_patterns_and_impl_trait_work() {
         .scope(async {
             let mut seen = Vec::new();
             let suffix = String::from("!");
-            let back = generic([(1, "a"), (2, "b")], &suffix, |name| seen.push(name.to_owned()))
-                .await
-                .unwrap();
+            let back = generic([(1, "a"), (2, "b")], &suffix, |name| {
+                seen.push(name.to_owned())
+            })
+            .await
+            .unwrap();
             assert_eq!(back, "!");
             assert_eq!(seen, ["a", "b"]);
             let count = patterns((3, "c".into()), [7, 8, 9], 1, true).await.unwrap();
@@ -178,7 +177,9 @@ async fn a_function_on_the_backends_own_connection_works_as_it_is() {
 async fn an_inner_function_joins_a_plain_connection_too() {
     let bed = PgBed::new().await;
     let mut db = bed.factory.create_session().await.unwrap();
-    raw_pg_in(db.connection().await.unwrap(), 1, false).await.unwrap();
+    raw_pg_in(db.connection().await.unwrap(), 1, false)
+        .await
+        .unwrap();
     db.rollback().await.unwrap();
     assert_eq!(bed.count().await, 0);
 }
@@ -216,5 +217,8 @@ fn the_future_of_a_call_stays_small() {
     // It is part of every future around it; clippy's `large_futures` complains above 16 KiB.
     let call = size_of_val(&insert(1, "x"));
     let session = size_of::<Session<LiteDb>>();
-    assert!(call < 6000, "{call} bytes, of which the session has {session}");
+    assert!(
+        call < 6000,
+        "{call} bytes, of which the session has {session}"
+    );
 }

@@ -52,7 +52,10 @@ async fn the_first_error_is_the_one_that_is_told() {
             Ok::<_, AppError>(())
         })
         .await;
-    assert_eq!(aborted(result).statement().unwrap().sqlstate(), Some("22012"));
+    assert_eq!(
+        aborted(result).statement().unwrap().sqlstate(),
+        Some("22012")
+    );
 }
 
 #[tokio::test]
@@ -78,7 +81,10 @@ async fn an_error_in_mid_stream_counts() {
             Ok::<_, AppError>(())
         })
         .await;
-    assert_eq!(aborted(result).statement().unwrap().sqlstate(), Some("22012"));
+    assert_eq!(
+        aborted(result).statement().unwrap().sqlstate(),
+        Some("22012")
+    );
     assert_eq!(bed.count().await, 0);
 }
 
@@ -204,12 +210,16 @@ async fn a_connection_lost_during_commit_is_commit_unknown() {
             .with_session(async |db| {
                 insert(db, 1).await?;
                 // COMMIT arrives, its answer does not.
-                bed.proxy().arm(Cut::after(0, Direction::ToClient).action(action));
+                bed.proxy()
+                    .arm(Cut::after(0, Direction::ToClient).action(action));
                 Ok::<_, AppError>(())
             })
             .await;
         assert!(
-            matches!(result, Err(AppError::Session(SessionError::CommitUnknown(_)))),
+            matches!(
+                result,
+                Err(AppError::Session(SessionError::CommitUnknown(_)))
+            ),
             "{result:?}"
         );
         // The next call works: the dead connection is not handed out again.
@@ -236,7 +246,10 @@ async fn a_connection_lost_before_commit_is_not_unknown() {
             Ok::<_, AppError>(())
         })
         .await;
-    assert!(matches!(result, Err(AppError::Session(SessionError::Commit(_)))), "{result:?}");
+    assert!(
+        matches!(result, Err(AppError::Session(SessionError::Commit(_)))),
+        "{result:?}"
+    );
     assert_eq!(bed.count().await, 0);
 }
 
@@ -296,7 +309,8 @@ async fn a_raw_transaction_dropped_half_way_is_never_an_ok() {
             insert(db, 1).await?;
             let raw = db.connection().await?;
             let inner = raw.transaction(async |raw: &mut AsyncPgConnection| {
-                raw.batch_execute("INSERT INTO items VALUES (2, 'raw')").await?;
+                raw.batch_execute("INSERT INTO items VALUES (2, 'raw')")
+                    .await?;
                 std::future::pending::<()>().await;
                 Ok::<_, diesel::result::Error>(())
             });
@@ -306,21 +320,19 @@ async fn a_raw_transaction_dropped_half_way_is_never_an_ok() {
             Ok::<_, AppError>(())
         })
         .await;
-    assert!(matches!(aborted(result).reason(), AbortReason::OpenSavepoint));
+    assert!(matches!(
+        aborted(result).reason(),
+        AbortReason::OpenSavepoint
+    ));
     assert_eq!(bed.count().await, 0);
 }
 
 #[tokio::test]
 async fn a_deadlock_is_told_as_transient() {
     let bed = PgBed::new().await;
-    bed.run("INSERT INTO items VALUES (1, 'a'), (2, 'b')")
-        .await;
+    bed.run("INSERT INTO items VALUES (1, 'a'), (2, 'b')").await;
     #[with_session]
-    async fn lock_both(
-        db: &mut Session<PgDb>,
-        first: i32,
-        second: i32,
-    ) -> Result<(), AppError> {
+    async fn lock_both(db: &mut Session<PgDb>, first: i32, second: i32) -> Result<(), AppError> {
         for id in [first, second] {
             diesel::update(items::table.find(id))
                 .set(items::name.eq("locked"))
@@ -343,7 +355,8 @@ async fn sqlite_keeps_what_succeeded_when_an_error_is_swallowed() {
     let bed = LiteBed::new().await;
     bed.factory
         .with_session(async |db| {
-            db.batch_execute("INSERT INTO items VALUES (1, 'a')").await?;
+            db.batch_execute("INSERT INTO items VALUES (1, 'a')")
+                .await?;
             let _swallowed = db.batch_execute("INSERT INTO items VALUES (1, 'a')").await;
             Ok::<_, AppError>(())
         })
@@ -354,12 +367,16 @@ async fn sqlite_keeps_what_succeeded_when_an_error_is_swallowed() {
 
 #[tokio::test]
 async fn sqlite_notices_a_raw_rollback_and_an_error_that_rolls_back() {
-    for sql in ["ROLLBACK", "INSERT OR ROLLBACK INTO items VALUES (1, 'again')"] {
+    for sql in [
+        "ROLLBACK",
+        "INSERT OR ROLLBACK INTO items VALUES (1, 'again')",
+    ] {
         let bed = LiteBed::new().await;
         let result = bed
             .factory
             .with_session(async |db| {
-                db.batch_execute("INSERT INTO items VALUES (1, 'a')").await?;
+                db.batch_execute("INSERT INTO items VALUES (1, 'a')")
+                    .await?;
                 let _ended = db.batch_execute(sql).await;
                 let _refused = db.batch_execute("INSERT INTO items VALUES (2, 'b')").await;
                 Ok::<_, AppError>(())

@@ -32,7 +32,8 @@ async fn warm() -> PgBed {
     .await;
     bed.factory.scope(select_times(1)).await.unwrap();
     bed.factory.scope(select_times(2)).await.unwrap();
-    bed.proxy().delay(Direction::ToClient, Duration::from_millis(5));
+    bed.proxy()
+        .delay(Direction::ToClient, Duration::from_millis(5));
     bed.proxy().reset_counts();
     bed
 }
@@ -72,8 +73,16 @@ async fn begin_is_sent_before_the_statement_it_is_for() {
     let bed = warm().await;
     bed.factory.scope(select_times(1)).await.unwrap();
     let sql = bed.proxy().sql();
-    assert_eq!(sql.as_slice().first().map(String::as_str), Some("BEGIN"), "{sql:?}");
-    assert_eq!(sql.as_slice().last().map(String::as_str), Some("COMMIT"), "{sql:?}");
+    assert_eq!(
+        sql.as_slice().first().map(String::as_str),
+        Some("BEGIN"),
+        "{sql:?}"
+    );
+    assert_eq!(
+        sql.as_slice().last().map(String::as_str),
+        Some("COMMIT"),
+        "{sql:?}"
+    );
 }
 
 #[tokio::test]
@@ -94,7 +103,8 @@ async fn a_savepoint_costs_no_round_trip_of_its_own() {
     #[with_session]
     async fn nested(db: &mut Session<PgDb>) -> QueryResult<()> {
         select_times_in(db, 1).await?;
-        db.savepoint(async |db| select_times_in(db, 1).await).await?;
+        db.savepoint(async |db| select_times_in(db, 1).await)
+            .await?;
         select_times_in(db, 1).await
     }
     let bed = warm().await;
@@ -123,7 +133,8 @@ async fn pre_ping_asks_only_a_connection_that_idled() {
 async fn pre_ping_can_be_switched_off() {
     let bed = PgBed::proxied(|config| config.pool_pre_ping = false).await;
     bed.factory.scope(select_times(1)).await.unwrap();
-    bed.proxy().delay(Direction::ToClient, Duration::from_millis(5));
+    bed.proxy()
+        .delay(Direction::ToClient, Duration::from_millis(5));
     tokio::time::sleep(Duration::from_millis(700)).await;
     bed.proxy().reset_counts();
     bed.factory.scope(select_times(1)).await.unwrap();

@@ -106,11 +106,7 @@ pub trait Driver: Sized + Send + Sync + 'static {
         T: QueryFragment<Self::Backend> + QueryId + 'query;
 
     /// The same for a text of one or several statements.
-    fn batch(
-        link: &mut Self::Link,
-        ahead: Ahead,
-        sql: String,
-    ) -> BoxFuture<'_, Reply<()>>;
+    fn batch(link: &mut Self::Link, ahead: Ahead, sql: String) -> BoxFuture<'_, Reply<()>>;
 
     /// Forgets what was seen of earlier transactions: called when one begins.
     fn begin_watch(link: &mut Self::Link);

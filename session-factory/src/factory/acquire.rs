@@ -106,10 +106,7 @@ impl<D: Driver> Core<D> {
         match self.source() {
             Source::Own(pool) => self.take_own(&pool, origin).await,
             Source::Foreign(pool) => match D::borrow_foreign(&pool).await {
-                Ok(link) => Ok(Lease::foreign(
-                    link,
-                    self.registry.enter(*origin, None),
-                )),
+                Ok(link) => Ok(Lease::foreign(link, self.registry.enter(*origin, None))),
                 Err(ForeignError::TimedOut) => Err(Failure::TimedOut),
                 Err(ForeignError::Connect(error)) => Err(Failure::Connect(error)),
             },

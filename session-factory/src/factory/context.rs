@@ -41,10 +41,7 @@ pub(crate) fn with_factory<F: SessionFactory, T: Future>(
     factory: Factory<F>,
     future: T,
 ) -> Within<T> {
-    Within::new(
-        Entry::Scope(TypeId::of::<F>(), Box::new(factory)),
-        future,
-    )
+    Within::new(Entry::Scope(TypeId::of::<F>(), Box::new(factory)), future)
 }
 
 /// Runs `future`, which uses a session of the factory with this identity.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bb8::{Pool, QueueStrategy};
 use tokio_util::sync::CancellationToken;
 
-use super::health::Health;
+use super::health::{Failures, Health};
 use super::manager::Manager;
 use super::registry::Registry;
 use super::{Status, idle};
@@ -64,6 +64,7 @@ impl<D: Driver> Core<D> {
             .test_on_check_out(false)
             // The connections used last have the warmest caches, and the others can idle out.
             .queue_strategy(QueueStrategy::Lifo)
+            .error_sink(Box::new(Failures(Arc::clone(&health))))
             .build_unchecked(Manager::new(Arc::clone(&settings), Arc::clone(&health)));
         let core = Self {
             name,

@@ -1,12 +1,13 @@
 //! What the last attempts to connect came to.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use bb8::ErrorSink;
 use tokio::sync::watch;
 
 use crate::error::ConnectError;
 
-/// Told by the manager, asked by those who wait.
+/// Told by the pool, asked by those who wait.
 #[derive(Debug)]
 pub(super) struct Health {
     last: Mutex<Option<ConnectError>>,
@@ -43,5 +44,21 @@ impl Health {
     /// Sees every failure from now on.
     pub(super) fn failures(&self) -> watch::Receiver<u64> {
         self.failures.subscribe()
+    }
+}
+
+/// Where bb8 tells of connections that could not be opened. By then it has given the attempt's place free:
+/// whoever hears of a failure here and asks again gets an attempt of its own. Told any earlier, that one
+/// would wait for the end of an attempt that has failed, of which bb8 wakes nobody.
+#[derive(Debug, Clone)]
+pub(super) struct Failures(pub(super) Arc<Health>);
+
+impl ErrorSink<ConnectError> for Failures {
+    fn sink(&self, error: ConnectError) {
+        self.0.failed(error);
+    }
+
+    fn boxed_clone(&self) -> Box<dyn ErrorSink<ConnectError>> {
+        Box::new(self.clone())
     }
 }

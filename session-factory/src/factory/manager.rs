@@ -101,35 +101,28 @@ impl<D: Driver> ManageConnection for Manager<D> {
 
     async fn connect(&self) -> Result<Slot<D>, ConnectError> {
         let limit = self.settings.connect_timeout;
-        let connected = match timeout(limit, D::connect(&self.settings)).await {
-            Ok(connected) => connected,
-            Err(_) => Err(ConnectError::new(
-                ConnectErrorKind::TimedOut,
-                format!("{} did not answer within {limit:?}", D::NAME),
-            )),
+        let link = timeout(limit, D::connect(&self.settings))
+            .await
+            .map_err(|_| {
+                ConnectError::new(
+                    ConnectErrorKind::TimedOut,
+                    format!("{} did not answer within {limit:?}", D::NAME),
+                )
+            })??;
+        self.health.succeeded();
+        let now = Instant::now();
+        let life = match D::connection_limit(&self.settings) {
+            // A database that lives in its connection does not grow old.
+            Some(_) => Duration::from_secs(u64::from(u32::MAX)),
+            None => self.settings.pool_recycle,
         };
-        match connected {
-            Ok(link) => {
-                self.health.succeeded();
-                let now = Instant::now();
-                let life = match D::connection_limit(&self.settings) {
-                    // A database that lives in its connection does not grow old.
-                    Some(_) => Duration::from_secs(u64::from(u32::MAX)),
-                    None => self.settings.pool_recycle,
-                };
-                Ok(Slot {
-                    link,
-                    expires: now + life,
-                    idle_since: now,
-                    checking: false,
-                    retired: false,
-                })
-            }
-            Err(error) => {
-                self.health.failed(error.clone());
-                Err(error)
-            }
-        }
+        Ok(Slot {
+            link,
+            expires: now + life,
+            idle_since: now,
+            checking: false,
+            retired: false,
+        })
     }
 
     async fn is_valid(&self, _slot: &mut Slot<D>) -> Result<(), ConnectError> {

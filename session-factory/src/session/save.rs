@@ -35,6 +35,12 @@ where
         'conn: 'changes,
         Self: 'changes,
     {
-        async move { diesel::update(changeset).set(changeset).get_result(self).await }.boxed()
+        async move {
+            diesel::update(changeset)
+                .set(changeset)
+                .get_result(self)
+                .await
+        }
+        .boxed()
     }
 }

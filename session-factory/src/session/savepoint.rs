@@ -1,6 +1,5 @@
 //! Savepoints: lazy to open and to release, prompt to roll back.
 
-
 use super::{AsyncBody, Session};
 use crate::error::{AbortReason, Aborted, SessionError};
 use crate::factory::SessionFactory;
@@ -18,10 +17,7 @@ impl<F: SessionFactory> Session<F> {
     /// # Cancellation
     /// Dropping the future rolls back to the savepoint, ahead of the next statement. A statement that was
     /// running is cancelled.
-    pub async fn savepoint<'a, 'conn, T, E, B>(
-        &'conn mut self,
-        body: B,
-    ) -> Result<T, E>
+    pub async fn savepoint<'a, 'conn, T, E, B>(&'conn mut self, body: B) -> Result<T, E>
     where
         for<'s> B: AsyncFnOnce(&'s mut Session<F>) -> Result<T, E>
             + AsyncBody<&'s mut Session<F>, Result<T, E>>
@@ -30,7 +26,9 @@ impl<F: SessionFactory> Session<F> {
         T: Send,
         E: From<SessionError> + Send,
         'a: 'conn,
-    { run(self, body, E::from).await }
+    {
+        run(self, body, E::from).await
+    }
 
     /// Opens a savepoint; its level.
     pub(super) fn open_savepoint(&mut self) -> u32 {

@@ -45,13 +45,14 @@ impl<F: SessionFactory> Unit<F> {
     ) -> Result<Self, SessionError> {
         let identity = factory.identity();
         if !options.requires_new
-            && let Some(holder) = context::holder(identity) {
-                return Err(NestedError {
-                    function: origin.function(),
-                    holder: holder.to_string(),
-                }
-                .into());
+            && let Some(holder) = context::holder(identity)
+        {
+            return Err(NestedError {
+                function: origin.function(),
+                holder: holder.to_string(),
             }
+            .into());
+        }
         Ok(Self {
             session: factory.open(origin, options).await?,
             scope: Scope {

@@ -56,7 +56,11 @@ fn main() {
 fn every_runtime() {
     // One after another, as `#[tokio::test]` makes them.
     for id in 0..10 {
-        let runtime = if id % 2 == 0 { current_thread() } else { multi_thread() };
+        let runtime = if id % 2 == 0 {
+            current_thread()
+        } else {
+            multi_thread()
+        };
         runtime.block_on(insert(id)).unwrap();
     }
     // Two at once.
@@ -105,6 +109,10 @@ fn every_runtime() {
             all.push(PgDb::create_session().await.unwrap());
         }
     });
-    assert!(runtime.block_on(PgDb::shutdown(Duration::from_secs(5))).is_clean());
+    assert!(
+        runtime
+            .block_on(PgDb::shutdown(Duration::from_secs(5)))
+            .is_clean()
+    );
     println!("no slot was lost");
 }

@@ -199,7 +199,12 @@ impl Driver for Postgres {
             // still commit: it fails outside of one and inside a failed one, where COMMIT does not.
             let mut connection = link.connection();
             let commit = async { connection.batch_execute("COMMIT").await };
-            pipelined(link.connection(), "SAVEPOINT session_factory_commit", commit).await
+            pipelined(
+                link.connection(),
+                "SAVEPOINT session_factory_commit",
+                commit,
+            )
+            .await
         };
         let ended = link.ledger().map(Ledger::ended);
         match (reply.ahead, reply.result, ended) {

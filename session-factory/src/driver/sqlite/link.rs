@@ -212,15 +212,17 @@ pub(super) async fn connect(settings: &Settings) -> Result<SqliteLink, ConnectEr
     let path = url::parse(settings.url.expose())
         .map_err(|wrong| ConnectError::new(ConnectErrorKind::Url, wrong))?;
     if let Some(folder) = url::file(&path).and_then(|file| Path::new(file).parent())
-        && !folder.as_os_str().is_empty() && !folder.is_dir() {
-            return Err(ConnectError::new(
-                ConnectErrorKind::Database,
-                format!(
-                    "the folder {} does not exist: create it first",
-                    folder.display()
-                ),
-            ));
-        }
+        && !folder.as_os_str().is_empty()
+        && !folder.is_dir()
+    {
+        return Err(ConnectError::new(
+            ConnectErrorKind::Database,
+            format!(
+                "the folder {} does not exist: create it first",
+                folder.display()
+            ),
+        ));
+    }
     let thread = Builder::new_current_thread()
         .max_blocking_threads(1)
         .thread_keep_alive(std::time::Duration::from_secs(60 * 60))

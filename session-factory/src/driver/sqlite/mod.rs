@@ -146,11 +146,7 @@ impl Driver for Sqlite {
         .boxed()
     }
 
-    fn batch(
-        link: &mut SqliteLink,
-        ahead: Ahead,
-        sql: String,
-    ) -> BoxFuture<'_, Reply<()>> {
+    fn batch(link: &mut SqliteLink, ahead: Ahead, sql: String) -> BoxFuture<'_, Reply<()>> {
         statement::run(link, ahead, move |connection| {
             statement::batch(connection, &sql)
         })

@@ -84,9 +84,10 @@ where
     R: Send + 'static,
 {
     if ahead.begin.as_deref() == Some(begin::IMMEDIATE)
-        && let Err(error) = queue_for_the_lock(link).await {
-            return Reply::not_sent(error);
-        }
+        && let Err(error) = queue_for_the_lock(link).await
+    {
+        return Reply::not_sent(error);
+    }
     let facts = link.stop();
     let reply = link
         .job(move |connection| Ok(in_order(connection, &ahead, &facts, work)))
@@ -107,7 +108,9 @@ async fn queue_for_the_lock(link: &mut SqliteLink) -> QueryResult<()> {
     let Some(writers) = link.writers() else {
         return Ok(());
     };
-    let turn = if let Ok(turn) = std::sync::Arc::clone(&writers).try_acquire_owned() { Some(turn) } else {
+    let turn = if let Ok(turn) = std::sync::Arc::clone(&writers).try_acquire_owned() {
+        Some(turn)
+    } else {
         let waited = crate::runtime::within(tokio::time::timeout(
             begin::BUSY_LIMIT,
             writers.acquire_owned(),
@@ -141,13 +144,15 @@ fn in_order<R>(
     work: impl FnOnce(&mut SqliteConnection) -> Outcome<R>,
 ) -> Reply<R> {
     if let Some(sql) = &ahead.begin
-        && let Err(error) = begin::begin(connection, sql, facts) {
-            return Reply::not_sent(error);
-        }
+        && let Err(error) = begin::begin(connection, sql, facts)
+    {
+        return Reply::not_sent(error);
+    }
     if let Some(sql) = &ahead.control
-        && let Err(error) = connection.batch_execute(sql) {
-            return Reply::not_sent(error);
-        }
+        && let Err(error) = connection.batch_execute(sql)
+    {
+        return Reply::not_sent(error);
+    }
     let (result, control) = work(connection);
     if control.is_some_and(|control| control.unclean) {
         facts.set_unclean();
