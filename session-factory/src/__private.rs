@@ -2,13 +2,11 @@
 
 mod assert;
 mod backend;
-mod require;
 
 use std::time::Duration;
 
 pub use self::assert::*;
 pub use self::backend::*;
-pub use self::require::*;
 pub use crate::config::{Key, Reader, env_example};
 pub use crate::factory::global::{factory, init, shutdown, status};
 pub use crate::factory::{FactoryConfig, Global};

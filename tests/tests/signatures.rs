@@ -109,6 +109,7 @@ async fn raw_pg(db: &mut AsyncPgConnection, id: i32, fail: bool) -> QueryResult<
 
 #[with_session]
 async fn of_any_factory<F: SessionFactory>(db: &mut Session<F>) -> Result<bool, AppError> {
+    db.rollback().await?;
     Ok(db.in_transaction())
 }
 
@@ -143,7 +144,7 @@ async fn generics_lifetimes_patterns_and_impl_trait_work() {
             let mut seen = Vec::new();
             let suffix = String::from("!");
             let back = generic([(1, "a"), (2, "b")], &suffix, |name| {
-                seen.push(name.to_owned())
+                seen.push(name.to_owned());
             })
             .await
             .unwrap();

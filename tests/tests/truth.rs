@@ -327,26 +327,34 @@ async fn a_raw_transaction_dropped_half_way_is_never_an_ok() {
     assert_eq!(bed.count().await, 0);
 }
 
+#[with_session]
+async fn lock_both(db: &mut Session<PgDb>, first: i32, second: i32) -> Result<(), AppError> {
+    for id in [first, second] {
+        diesel::update(items::table.find(id))
+            .set(items::name.eq("locked"))
+            .execute(db)
+            .await?;
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_deadlock_is_told_as_transient() {
     let bed = PgBed::new().await;
     bed.run("INSERT INTO items VALUES (1, 'a'), (2, 'b')").await;
-    #[with_session]
-    async fn lock_both(db: &mut Session<PgDb>, first: i32, second: i32) -> Result<(), AppError> {
-        for id in [first, second] {
-            diesel::update(items::table.find(id))
-                .set(items::name.eq("locked"))
-                .execute(db)
-                .await?;
-            tokio::time::sleep(Duration::from_millis(200)).await;
-        }
-        Ok(())
-    }
     let (one, two) = tokio::join!(
         bed.factory.scope(lock_both(1, 2)),
         bed.factory.scope(lock_both(2, 1))
     );
     assert_ne!(one.is_ok(), two.is_ok(), "one of them has to give way");
+    let Err(AppError::Query(diesel::result::Error::DatabaseError(kind, _))) = one.and(two) else {
+        panic!("not an error of a statement");
+    };
+    assert!(
+        matches!(kind, DatabaseErrorKind::SerializationFailure),
+        "diesel alone says Unknown: {kind:?}"
+    );
 }
 
 #[tokio::test]

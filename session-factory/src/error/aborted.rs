@@ -1,0 +1,92 @@
+//! `Ok` that could not be committed.
+
+use std::fmt;
+
+use super::StatementError;
+
+/// Why a transaction whose body returned `Ok` was rolled back.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum AbortReason {
+    /// A statement failed and the body went on without passing the error to its caller. PostgreSQL gives
+    /// up the whole transaction then; it would answer COMMIT with ROLLBACK.
+    Statement(StatementError),
+    /// The future of a statement was dropped before it finished (a `select!` or a timeout around it), so
+    /// whether it took effect is not known.
+    StatementDropped,
+    /// [`Session::set_rollback_only`](crate::Session::set_rollback_only) was called.
+    RollbackOnly,
+    /// A statement of the body ended the transaction itself (a raw `ROLLBACK`, or an error after which
+    /// the database rolls back by itself).
+    EndedByBody,
+    /// A savepoint was begun and neither released nor rolled back.
+    OpenSavepoint,
+}
+
+/// The body returned `Ok`, but its transaction could not be committed: it is rolled back.
+#[derive(Debug, Clone)]
+pub struct Aborted {
+    pub(crate) reason: AbortReason,
+}
+
+impl Aborted {
+    pub(crate) fn new(reason: AbortReason) -> Self {
+        Self { reason }
+    }
+
+    /// Why.
+    pub fn reason(&self) -> &AbortReason {
+        &self.reason
+    }
+
+    /// The error of the first statement that failed, when that is the reason.
+    pub fn statement(&self) -> Option<&StatementError> {
+        match &self.reason {
+            AbortReason::Statement(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Aborted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the transaction is rolled back although its body returned Ok: ")?;
+        match &self.reason {
+            AbortReason::Statement(error) => write!(
+                f,
+                "a statement failed and its error was not returned ({error}); return the error, or run \
+                 the statement inside db.savepoint(…)"
+            ),
+            AbortReason::StatementDropped => f.write_str(
+                "the future of a statement was dropped before it finished; put the timeout or select! \
+                 around a db.savepoint(…), or around the whole call",
+            ),
+            AbortReason::RollbackOnly => f.write_str("set_rollback_only() was called"),
+            AbortReason::EndedByBody => f.write_str(
+                "a statement of the body ended the transaction by itself; use db.rollback() or \
+                 db.commit() instead of raw SQL",
+            ),
+            AbortReason::OpenSavepoint => {
+                f.write_str("a savepoint was begun and neither released nor rolled back")
+            }
+        }
+    }
+}
+
+impl std::error::Error for Aborted {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.statement().map(|error| error as _)
+    }
+}
+
+/// The server refused the COMMIT, for instance on a deferred constraint or a serialization failure.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("COMMIT failed, nothing was kept: {0}")]
+pub struct CommitError(#[source] pub(crate) StatementError);
+
+impl CommitError {
+    /// What the server said.
+    pub fn statement(&self) -> &StatementError {
+        &self.0
+    }
+}

@@ -1,0 +1,111 @@
+//! No connection to be had.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::ConnectError;
+
+/// One connection that is in use, as [`AcquireError`] and [`Status`](crate::Status) report it.
+#[derive(Debug, Clone)]
+pub struct Holder {
+    /// The function that holds it, with file and line.
+    pub holder: String,
+    /// For how long.
+    pub held_for: Duration,
+    /// Its session is gone: the connection is being cancelled, rolled back and checked.
+    pub recovering: bool,
+}
+
+/// No connection could be had.
+#[derive(Debug, Clone)]
+pub struct AcquireError {
+    pub(crate) factory: &'static str,
+    pub(crate) key: &'static str,
+    pub(crate) waited: Duration,
+    pub(crate) limit: u32,
+    pub(crate) open: u32,
+    pub(crate) waiting: u32,
+    pub(crate) holders: Vec<Holder>,
+    pub(crate) connect: Option<ConnectError>,
+    /// The connect error ended the wait, not the clock.
+    pub(crate) at_once: bool,
+}
+
+impl AcquireError {
+    /// How long the caller waited.
+    pub fn waited(&self) -> Duration {
+        self.waited
+    }
+    /// The most connections the pool may open: `pool_size` + `max_overflow`.
+    pub fn limit(&self) -> u32 {
+        self.limit
+    }
+    /// How many connections were open.
+    pub fn open(&self) -> u32 {
+        self.open
+    }
+    /// How many callers were waiting, this one included.
+    pub fn waiting(&self) -> u32 {
+        self.waiting
+    }
+    /// Who held the connections, the longest first.
+    pub fn holders(&self) -> &[Holder] {
+        &self.holders
+    }
+    /// The last error of opening a connection, if the last attempt failed.
+    pub fn connect_error(&self) -> Option<&ConnectError> {
+        self.connect.as_ref()
+    }
+}
+
+impl fmt::Display for AcquireError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let (true, Some(connect)) = (self.at_once, &self.connect) {
+            return write!(
+                f,
+                "{}: cannot connect to the database that {} names: {connect}",
+                self.factory, self.key
+            );
+        }
+        write!(
+            f,
+            "{}: no connection became free within {:?}: {} of at most {} are open, {} in use, {} callers wait",
+            self.factory,
+            self.waited,
+            self.open,
+            self.limit,
+            self.holders.len(),
+            self.waiting
+        )?;
+        for holder in self.holders.iter().take(5) {
+            write!(
+                f,
+                "; {} {} {:?}",
+                holder.holder,
+                if holder.recovering {
+                    "(its call is gone, the connection is being rolled back) since"
+                } else {
+                    "holds one since"
+                },
+                holder.held_for
+            )?;
+        }
+        if self.holders.len() > 5 {
+            write!(f, "; and {} more", self.holders.len() - 5)?;
+        }
+        if let Some(connect) = &self.connect {
+            write!(
+                f,
+                "; the last attempt to open a connection ({}) failed: {connect}",
+                self.key
+            )?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for AcquireError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.connect.as_ref().map(|error| error as _)
+    }
+}

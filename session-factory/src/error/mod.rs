@@ -1,0 +1,92 @@
+//! Errors: what went wrong with a session, in which state the work is, and what to do.
+
+mod aborted;
+mod acquire;
+mod connect;
+mod nested;
+mod statement;
+mod timeout;
+
+use diesel::result::Error as DieselError;
+
+pub use self::aborted::{AbortReason, Aborted, CommitError};
+pub use self::acquire::{AcquireError, Holder};
+pub use self::connect::{ConnectError, ConnectErrorKind};
+pub use self::nested::NestedError;
+pub use self::statement::StatementError;
+pub(crate) use self::statement::StatementErrorKind;
+pub use self::timeout::TimeoutError;
+use crate::config::ConfigError;
+
+/// Everything that can go wrong with a session.
+///
+/// Each variant says in which state the work is: for every one but [`CommitUnknown`](Self::CommitUnknown)
+/// the work is rolled back (or was never begun).
+///
+/// It converts from and to [`diesel::result::Error`], so a function that returns `QueryResult<T>` can be
+/// annotated as it is. A `SessionError` that travelled through a diesel error comes back whole.
+///
+/// ```
+/// use session_factory::SessionError;
+/// let error = SessionError::from(diesel::result::Error::NotFound);
+/// assert!(matches!(error, SessionError::Query(diesel::result::Error::NotFound)));
+/// ```
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SessionError {
+    /// Keys are missing or malformed: all of them are listed.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// No connection could be had from the pool.
+    #[error(transparent)]
+    Acquire(#[from] Box<AcquireError>),
+    /// The task already holds a session of this factory.
+    #[error(transparent)]
+    Nested(#[from] NestedError),
+    /// The body returned `Ok`, but its transaction could not be committed any more. Nothing was kept.
+    #[error(transparent)]
+    Aborted(#[from] Aborted),
+    /// The server refused the COMMIT. Nothing was kept.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+    /// The connection died while COMMIT was under way: the work may be committed or not.
+    #[error(
+        "the connection was lost during COMMIT, so whether the work was committed is unknown: \
+         look for its effect before doing it again ({0})"
+    )]
+    CommitUnknown(StatementError),
+    /// ROLLBACK failed. The connection is closed, which ends the transaction on the server.
+    #[error("ROLLBACK failed, the connection is closed instead ({0})")]
+    Rollback(StatementError),
+    /// The deadline of the call passed; the work is rolled back.
+    #[error(transparent)]
+    Timeout(#[from] TimeoutError),
+    /// The factory was shut down, or the session closed.
+    #[error("the session factory is shut down: no session can be opened or used any more")]
+    Closed,
+    /// A statement failed.
+    #[error(transparent)]
+    Query(DieselError),
+}
+
+impl From<DieselError> for SessionError {
+    fn from(error: DieselError) -> Self {
+        match error {
+            DieselError::QueryBuilderError(inner) => match inner.downcast::<SessionError>() {
+                Ok(session) => *session,
+                Err(inner) => Self::Query(DieselError::QueryBuilderError(inner)),
+            },
+            other => Self::Query(other),
+        }
+    }
+}
+
+impl From<SessionError> for DieselError {
+    fn from(error: SessionError) -> Self {
+        match error {
+            SessionError::Query(error) => error,
+            SessionError::Commit(error) => error.0.into(),
+            other => DieselError::QueryBuilderError(Box::new(other)),
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! What the database said about a statement.
+
+use std::fmt;
+
+use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error as DieselError};
+
+/// An error the database reported for a statement: kind, message and, where the server gives one, its
+/// SQLSTATE, which diesel's own error drops.
+#[derive(Debug, Clone)]
+pub struct StatementError {
+    pub(crate) kind: StatementErrorKind,
+    pub(crate) message: String,
+    pub(crate) sqlstate: Option<String>,
+    pub(crate) detail: Option<String>,
+}
+
+/// diesel's kinds, which are not `Clone`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum StatementErrorKind {
+    Unique,
+    ForeignKey,
+    Restrict,
+    Exclusion,
+    NotNull,
+    Check,
+    Serialization,
+    ReadOnly,
+    Connection,
+    Unknown,
+}
+
+impl StatementError {
+    pub(crate) fn connection(message: impl Into<String>) -> Self {
+        Self {
+            kind: StatementErrorKind::Connection,
+            message: message.into(),
+            sqlstate: None,
+            detail: None,
+        }
+    }
+
+    /// What the server said.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The five characters of SQLSTATE, such as `23505`. None on SQLite, and when the connection broke
+    /// before the server said anything.
+    pub fn sqlstate(&self) -> Option<&str> {
+        self.sqlstate.as_deref()
+    }
+
+    pub(crate) fn is_read_only(&self) -> bool {
+        self.kind == StatementErrorKind::ReadOnly
+    }
+
+    /// True when running the whole unit of work again may succeed: serialization failure, deadlock, a
+    /// busy SQLite database.
+    pub fn is_transient(&self) -> bool {
+        self.kind == StatementErrorKind::Serialization
+            || matches!(self.sqlstate(), Some("40001" | "40P01" | "55P03"))
+    }
+}
+
+impl fmt::Display for StatementError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        if let Some(sqlstate) = &self.sqlstate {
+            write!(f, " [SQLSTATE {sqlstate}]")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for StatementError {}
+
+impl From<&DieselError> for StatementError {
+    fn from(error: &DieselError) -> Self {
+        use StatementErrorKind as Kind;
+        let (kind, message, detail) = match error {
+            DieselError::DatabaseError(kind, information) => (
+                match kind {
+                    DatabaseErrorKind::UniqueViolation => Kind::Unique,
+                    DatabaseErrorKind::ForeignKeyViolation => Kind::ForeignKey,
+                    DatabaseErrorKind::RestrictViolation => Kind::Restrict,
+                    DatabaseErrorKind::ExclusionViolation => Kind::Exclusion,
+                    DatabaseErrorKind::NotNullViolation => Kind::NotNull,
+                    DatabaseErrorKind::CheckViolation => Kind::Check,
+                    DatabaseErrorKind::SerializationFailure => Kind::Serialization,
+                    DatabaseErrorKind::ReadOnlyTransaction => Kind::ReadOnly,
+                    DatabaseErrorKind::UnableToSendCommand
+                    | DatabaseErrorKind::ClosedConnection => Kind::Connection,
+                    _ => Kind::Unknown,
+                },
+                information.message().to_owned(),
+                information.details().map(str::to_owned),
+            ),
+            other => (Kind::Unknown, other.to_string(), None),
+        };
+        Self {
+            kind,
+            message,
+            sqlstate: None,
+            detail,
+        }
+    }
+}
+
+impl DatabaseErrorInformation for StatementError {
+    fn message(&self) -> &str {
+        &self.message
+    }
+    fn details(&self) -> Option<&str> {
+        self.detail.as_deref()
+    }
+    fn hint(&self) -> Option<&str> {
+        None
+    }
+    fn table_name(&self) -> Option<&str> {
+        None
+    }
+    fn column_name(&self) -> Option<&str> {
+        None
+    }
+    fn constraint_name(&self) -> Option<&str> {
+        None
+    }
+    fn statement_position(&self) -> Option<i32> {
+        None
+    }
+}
+
+impl From<StatementError> for DieselError {
+    fn from(error: StatementError) -> Self {
+        use StatementErrorKind as Kind;
+        let kind = match error.kind {
+            Kind::Unique => DatabaseErrorKind::UniqueViolation,
+            Kind::ForeignKey => DatabaseErrorKind::ForeignKeyViolation,
+            Kind::Restrict => DatabaseErrorKind::RestrictViolation,
+            Kind::Exclusion => DatabaseErrorKind::ExclusionViolation,
+            Kind::NotNull => DatabaseErrorKind::NotNullViolation,
+            Kind::Check => DatabaseErrorKind::CheckViolation,
+            Kind::Serialization => DatabaseErrorKind::SerializationFailure,
+            Kind::ReadOnly => DatabaseErrorKind::ReadOnlyTransaction,
+            Kind::Connection => DatabaseErrorKind::ClosedConnection,
+            Kind::Unknown => DatabaseErrorKind::Unknown,
+        };
+        DieselError::DatabaseError(kind, Box::new(error))
+    }
+}

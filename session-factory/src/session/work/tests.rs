@@ -1,0 +1,54 @@
+use super::*;
+
+fn text(work: &Work) -> Option<String> {
+    work.ahead().text()
+}
+
+#[test]
+fn begin_travels_with_the_first_statement_only() {
+    let mut work = Work::new("BEGIN".into(), false, None);
+    assert_eq!(text(&work).as_deref(), Some("BEGIN"));
+    work.sent();
+    assert_eq!(text(&work), None);
+}
+
+#[test]
+fn a_savepoint_in_which_nothing_runs_is_never_sent() {
+    let mut work = Work::new("BEGIN".into(), false, None);
+    work.sent();
+    let level = work.savepoint();
+    assert_eq!(text(&work).as_deref(), Some("SAVEPOINT session_factory_1"));
+    work.release(level);
+    assert_eq!(text(&work), None);
+    let level = work.savepoint();
+    assert!(!work.undo(level));
+    assert_eq!(text(&work), None);
+}
+
+#[test]
+fn an_abandoned_savepoint_takes_what_waits_inside_of_it_along() {
+    let mut work = Work::new("BEGIN".into(), false, None);
+    work.sent();
+    let outer = work.savepoint();
+    work.sent();
+    work.savepoint();
+    assert!(work.undo(outer));
+    assert_eq!(
+        text(&work).as_deref(),
+        Some("ROLLBACK TO SAVEPOINT session_factory_1; RELEASE SAVEPOINT session_factory_1")
+    );
+    assert_eq!(work.depth(), 0);
+}
+
+#[test]
+fn rolling_a_savepoint_back_forgives_the_faults_inside_of_it() {
+    let mut work = Work::new("BEGIN".into(), false, None);
+    work.sent();
+    work.answered();
+    let level = work.savepoint();
+    work.sent();
+    work.dropped();
+    assert!(work.verdict(Watched::Open).is_some());
+    work.undo(level);
+    assert!(work.verdict(Watched::Open).is_none());
+}
