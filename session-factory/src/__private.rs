@@ -2,15 +2,21 @@
 
 mod assert;
 mod backend;
+mod supports;
 
 use std::time::Duration;
 
 pub use self::assert::*;
 pub use self::backend::*;
+pub use self::supports::*;
 pub use crate::config::{Key, Reader, env_example};
+pub use crate::driver::isolation::{self, Isolation};
 pub use crate::factory::global::{factory, init, shutdown, status};
 pub use crate::factory::{FactoryConfig, Global};
-pub use crate::session::{AsyncBody, Origin, Scope, SessionOptions as Options, Unit};
+pub use crate::session::{
+    AsyncBody, Bounded, CarriesSessionError, Contract, Origin, ReturnsResult, Savepoint, Scope,
+    SessionBuilder, SessionOptions as Options, Unit, contract,
+};
 pub use crate::{
     ConfigError, Factory, Session, SessionError, SessionFactory, ShutdownReport, Status,
 };
@@ -86,7 +92,7 @@ where
 
 /// One session of the factory that applies here.
 pub async fn create_session<F: SessionFactory>(origin: Origin) -> Result<Session<F>, SessionError> {
-    factory::<F>()?.open(&origin, Options::new()).await
+    factory::<F>()?.open(&origin, Options::new(), None).await
 }
 
 /// Runs a body in a session of the factory that applies here.
@@ -102,12 +108,19 @@ where
     E: From<SessionError> + Send + 'a,
 {
     let origin = Origin::of_caller("with_session", std::panic::Location::caller());
-    async move {
-        match factory::<F>() {
-            Ok(factory) => factory.with_session_at(origin, body).await,
-            Err(error) => Err(error.into()),
-        }
-    }
+    SessionBuilder::new(None, origin).run(body)
+}
+
+/// A session with options, of the factory that applies where its body runs.
+#[track_caller]
+pub fn session<F: SessionFactory>() -> SessionBuilder<F> {
+    let origin = Origin::of_caller("session", std::panic::Location::caller());
+    SessionBuilder::new(None, origin)
+}
+
+/// Opens the savepoint of a function with `savepoint`.
+pub fn savepoint<F: SessionFactory>(session: &mut Session<F>) -> Savepoint<'_, F> {
+    Savepoint::open(session)
 }
 
 /// One round trip of the factory that applies here.

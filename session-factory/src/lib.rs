@@ -13,10 +13,11 @@ pub mod session;
 pub mod __private;
 
 pub use config::{ConfigError, SecretUrl};
+pub use driver::Isolation;
 pub use error::{
     AbortReason, Aborted, AcquireError, CommitError, ConnectError, ConnectErrorKind, NestedError,
     SessionError, StatementError, TimeoutError,
 };
 pub use factory::{Factory, SessionFactory, ShutdownReport, Status};
-pub use session::Session;
+pub use session::{Session, SessionBuilder};
 pub use session_factory_macros::{session_factory, with_session};

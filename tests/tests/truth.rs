@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use diesel::prelude::*;
+use diesel::result::DatabaseErrorKind;
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use session_factory::{AbortReason, Session, SessionError, with_session};
 use session_factory_tests::{AppError, LiteBed, PgBed, PgDb, items};

@@ -9,6 +9,7 @@ use std::time::Instant;
 use diesel::QueryResult;
 use diesel::backend::Backend;
 use diesel::query_builder::{AsQuery, QueryFragment, QueryId};
+use diesel::result::{DatabaseErrorKind, Error};
 use diesel_async::AsyncConnection;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
@@ -21,10 +22,15 @@ mod postgres;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
+pub mod isolation;
+mod support;
+
+pub use isolation::Isolation;
 #[cfg(feature = "postgres")]
 pub use postgres::Postgres;
 #[cfg(feature = "sqlite")]
 pub use sqlite::Sqlite;
+pub use support::{SupportsDeferrable, SupportsImmediate, SupportsIsolation};
 
 /// A database backend.
 #[doc(hidden)]
@@ -114,6 +120,12 @@ pub trait Driver: Sized + Send + Sync + 'static {
     /// What is known about the transaction that [`begin_watch`](Self::begin_watch) started.
     fn watch(link: &mut Self::Link) -> Watched;
 
+    /// A statement of the current transaction met a serialization failure, a deadlock or a busy database:
+    /// as the driver saw it, whoever sent the statement.
+    fn met_conflict(_link: &mut Self::Link) -> bool {
+        false
+    }
+
     /// Before the raw connection is handed out: enters the open transaction into its own bookkeeping, so
     /// that a `transaction()` on it is a savepoint.
     fn enter_raw(link: &mut Self::Link) -> impl Future<Output = QueryResult<()>> + Send;
@@ -145,7 +157,7 @@ pub trait Driver: Sized + Send + Sync + 'static {
     fn reset(link: &mut Self::Link) -> impl Future<Output = bool> + Send;
 
     /// Adds what the driver knows (SQLSTATE) to an error that diesel reported.
-    fn explain(link: &Self::Link, error: &diesel::result::Error) -> StatementError;
+    fn explain(link: &Self::Link, error: &Error) -> StatementError;
 }
 
 /// Why the application's own pool gave no connection.
@@ -156,6 +168,17 @@ pub enum ForeignError {
     TimedOut,
     /// It could not connect.
     Connect(ConnectError),
+}
+
+/// Gives an error diesel's kind for "run it all again", which diesel itself misses for a deadlock and for a
+/// busy database.
+pub(crate) fn as_conflict(error: Error) -> Error {
+    match error {
+        Error::DatabaseError(_, information) => {
+            Error::DatabaseError(DatabaseErrorKind::SerializationFailure, information)
+        }
+        other => other,
+    }
 }
 
 /// What travels ahead of a statement.
@@ -193,10 +216,18 @@ pub struct Reply<T> {
 
 impl<T> Reply<T> {
     /// What travelled ahead failed, the statement was not sent.
-    pub(crate) fn not_sent(error: diesel::result::Error) -> Self {
+    pub(crate) fn not_sent(error: Error) -> Self {
         Self {
             ahead: Err(error),
-            result: Err(diesel::result::Error::NotInTransaction),
+            result: Err(Error::NotInTransaction),
+        }
+    }
+
+    /// The same with its errors changed.
+    pub(crate) fn map_err(self, change: impl Fn(Error) -> Error) -> Self {
+        Self {
+            ahead: self.ahead.map_err(&change),
+            result: self.result.map_err(&change),
         }
     }
 
@@ -254,7 +285,7 @@ pub enum Running {
 }
 
 /// How a transaction begins.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 #[doc(hidden)]
 #[non_exhaustive]
 pub struct TransactionOptions {
@@ -264,17 +295,18 @@ pub struct TransactionOptions {
     pub read_only: bool,
     /// DEFERRABLE.
     pub deferrable: bool,
+    /// IMMEDIATE.
+    pub immediate: bool,
 }
 
-/// An isolation level of the SQL standard.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Isolation {
-    /// READ UNCOMMITTED.
-    ReadUncommitted,
-    /// READ COMMITTED.
-    ReadCommitted,
-    /// REPEATABLE READ.
-    RepeatableRead,
-    /// SERIALIZABLE.
-    Serializable,
+impl TransactionOptions {
+    /// As the server has it.
+    pub(crate) const fn new() -> Self {
+        Self {
+            isolation: None,
+            read_only: false,
+            deferrable: false,
+            immediate: false,
+        }
+    }
 }

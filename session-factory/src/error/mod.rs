@@ -49,9 +49,10 @@ pub enum SessionError {
     /// The server refused the COMMIT. Nothing was kept.
     #[error(transparent)]
     Commit(#[from] CommitError),
-    /// The connection died while COMMIT was under way: the work may be committed or not.
+    /// The connection died, or the call's deadline passed, while COMMIT was under way: the work may be
+    /// committed or not.
     #[error(
-        "the connection was lost during COMMIT, so whether the work was committed is unknown: \
+        "no answer came to COMMIT, so whether the work was committed is unknown: \
          look for its effect before doing it again ({0})"
     )]
     CommitUnknown(StatementError),
@@ -67,6 +68,20 @@ pub enum SessionError {
     /// A statement failed.
     #[error(transparent)]
     Query(DieselError),
+}
+
+impl SessionError {
+    /// True when running the whole unit of work again may succeed: a serialization failure, a deadlock, a
+    /// busy SQLite database. `retry` judges by this, and by what the session saw of statements whose
+    /// errors the application has wrapped. Never true for [`CommitUnknown`](Self::CommitUnknown).
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Commit(error) => error.statement().is_transient(),
+            Self::Aborted(error) => error.statement().is_some_and(StatementError::is_transient),
+            Self::Query(error) => StatementError::from(error).is_transient(),
+            _ => false,
+        }
+    }
 }
 
 impl From<DieselError> for SessionError {

@@ -10,16 +10,41 @@ use std::fmt;
 pub struct NestedError {
     pub(crate) function: &'static str,
     pub(crate) holder: String,
+    /// `requires_new` was there, but the task holds every connection the pool may open.
+    pub(crate) exhausted: Option<u32>,
+}
+
+impl NestedError {
+    /// The function that already has a session, with file and line.
+    pub fn holder(&self) -> &str {
+        &self.holder
+    }
+
+    /// The limit of the pool, when the task itself holds every connection that it may open.
+    pub fn exhausted(&self) -> Option<u32> {
+        self.exhausted
+    }
 }
 
 impl fmt::Display for NestedError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{0} opens a session of its own inside {1}, which already has one: call {0}_in(db, …) to join \
-             it, or write #[with_session(requires_new)] for a second, independent transaction",
-            self.function, self.holder
-        )
+        let Self {
+            function, holder, ..
+        } = self;
+        match self.exhausted {
+            None => write!(
+                f,
+                "{function} opens a session of its own inside {holder}, which already has one: call \
+                 {function}_in(db, …) to join it, or write #[with_session(requires_new)] for a second, \
+                 independent transaction"
+            ),
+            Some(limit) => write!(
+                f,
+                "{function} asks for one more connection (requires_new) inside {holder}, and this task \
+                 already holds all {limit} that the pool may open: it would wait for itself; raise \
+                 pool_size or max_overflow, or call {function}_in(db, …) to join the session"
+            ),
+        }
     }
 }
 

@@ -58,7 +58,7 @@ impl StatementError {
     /// busy SQLite database.
     pub fn is_transient(&self) -> bool {
         self.kind == StatementErrorKind::Serialization
-            || matches!(self.sqlstate(), Some("40001" | "40P01" | "55P03"))
+            || matches!(self.sqlstate(), Some("40001" | "40P01"))
     }
 }
 

@@ -1,20 +1,79 @@
 //! A deadline that passed.
 
+use std::fmt;
 use std::time::Duration;
 
+use super::AcquireError;
+
 /// The call did not end before its deadline. Its running statement is cancelled on the server.
-#[derive(Debug, Clone, thiserror::Error)]
-#[error(
-    "{function} did not finish within {limit:?}: its running statement is cancelled and its work rolled back"
-)]
+#[derive(Debug, Clone)]
 pub struct TimeoutError {
     pub(crate) function: &'static str,
     pub(crate) limit: Duration,
+    pub(crate) acquiring: Duration,
+    pub(crate) running: Duration,
+    pub(crate) earlier: Duration,
+    pub(crate) acquire: Option<Box<AcquireError>>,
 }
 
 impl TimeoutError {
-    /// The limit that passed.
+    /// The limit that passed: `timeout` of the call.
     pub fn limit(&self) -> Duration {
         self.limit
     }
+
+    /// How long the last attempt waited for its connection.
+    pub fn acquiring(&self) -> Duration {
+        self.acquiring
+    }
+
+    /// How long the last attempt's body had been running.
+    pub fn running(&self) -> Duration {
+        self.running
+    }
+
+    /// What attempts before the last one took, with the pauses between them. Zero without `retry`.
+    pub fn earlier_attempts(&self) -> Duration {
+        self.earlier
+    }
+
+    /// The state of the pool, when the time passed while waiting for a connection.
+    pub fn acquire_error(&self) -> Option<&AcquireError> {
+        self.acquire.as_deref()
+    }
+}
+
+impl fmt::Display for TimeoutError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            function, limit, ..
+        } = self;
+        write!(
+            f,
+            "{function} did not finish within its timeout of {limit:?}: "
+        )?;
+        if !self.earlier.is_zero() {
+            write!(f, "{} went to earlier attempts, ", millis(self.earlier))?;
+        }
+        write!(f, "{} to getting a connection", millis(self.acquiring))?;
+        match &self.acquire {
+            Some(acquire) => write!(f, ", and none came ({acquire})"),
+            None => write!(
+                f,
+                ", {} to its body; its running statement is cancelled on the server and its work rolled back",
+                millis(self.running)
+            ),
+        }
+    }
+}
+
+impl std::error::Error for TimeoutError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.acquire.as_deref().map(|error| error as _)
+    }
+}
+
+/// A duration to the tenth of a millisecond.
+fn millis(duration: Duration) -> String {
+    format!("{:.1} ms", duration.as_secs_f64() * 1000.0)
 }

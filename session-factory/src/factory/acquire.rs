@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 use bb8::{Pool, PooledConnection, RunError};
 use futures_util::FutureExt;
 use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
 
+use super::context;
 use super::core::{Core, Source};
 use super::lease::Lease;
 use super::manager::{Liveness, Manager};
@@ -28,19 +30,32 @@ enum Failure {
 }
 
 impl<D: Driver> Core<D> {
-    /// Takes a connection, waiting at most `pool_timeout`.
+    /// Takes a connection, waiting at most `pool_timeout`, and not longer than `left`.
     ///
     /// Dropping the future is safe at every point: bb8 wraps a connection before it waits again, and a
     /// connection whose check was interrupted is closed.
-    pub(crate) async fn acquire(&self, origin: &Origin) -> Result<Lease<D>, SessionError> {
-        if self.closed.is_cancelled() {
+    pub(crate) async fn acquire(
+        &self,
+        origin: &Origin,
+        left: Option<Duration>,
+    ) -> Result<Lease<D>, SessionError> {
+        if self.closed.is_cancelled() && self.closed_here().is_cancelled() {
             return Err(SessionError::Closed);
         }
         if let Some(lease) = self.take_idle(origin) {
             return Ok(lease);
         }
         // Boxed, as it is large and the rare case: a caller's future should not carry it around.
-        Box::pin(self.wait(origin)).await
+        Box::pin(self.wait(origin, left)).await
+    }
+
+    /// What ends the waiting of this task: a call that `shutdown` waits for may still get its sessions.
+    fn closed_here(&self) -> &CancellationToken {
+        if context::is_detached(self.identity()) {
+            &self.ended
+        } else {
+            &self.closed
+        }
     }
 
     /// A connection that idles and need not be asked whether it lives: no waiting, no timers.
@@ -76,17 +91,23 @@ impl<D: Driver> Core<D> {
         Lease::pooled(slot, self.registry.enter(*origin, kill))
     }
 
-    async fn wait(&self, origin: &Origin) -> Result<Lease<D>, SessionError> {
+    async fn wait(
+        &self,
+        origin: &Origin,
+        left: Option<Duration>,
+    ) -> Result<Lease<D>, SessionError> {
         let started = Instant::now();
         let waiting = self.registry.wait();
         let limit = self
             .settings
             .as_ref()
             .map_or(FOREIGN_TIMEOUT, |settings| settings.pool_timeout);
+        let limit = left.map_or(limit, |left| limit.min(left));
+        let closed = self.closed_here();
         let taken = crate::runtime::within(async {
             tokio::select! {
                 biased;
-                () = self.closed.cancelled() => Err(Failure::Closed),
+                () = closed.cancelled() => Err(Failure::Closed),
                 taken = timeout(limit, self.take(origin)) => taken.unwrap_or(Err(Failure::TimedOut)),
             }
         })
@@ -148,6 +169,10 @@ impl<D: Driver> Core<D> {
                 }
             }
         }
+    }
+
+    pub(crate) fn cannot_connect(&self, error: ConnectError) -> SessionError {
+        SessionError::Acquire(Box::new(self.acquire_error(Duration::ZERO, Some(error))))
     }
 
     fn acquire_error(&self, waited: Duration, at_once: Option<ConnectError>) -> AcquireError {

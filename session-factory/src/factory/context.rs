@@ -26,6 +26,8 @@ enum Entry {
     Scope(TypeId, Box<dyn Any + Send + Sync>),
     /// A session of this factory is in use, by this function.
     Session(usize, Origin),
+    /// The task runs to its end whether or not its caller waits: `shutdown` of this factory waits for it.
+    Detached(usize),
 }
 
 fn current() -> Option<Arc<Frame>> {
@@ -49,12 +51,26 @@ pub(crate) fn with_session<T: Future>(identity: usize, holder: Origin, future: T
     Within::new(Entry::Session(identity, holder), future)
 }
 
+/// Runs `future` in a task of its own, with all that surrounds the call.
+pub(crate) fn detached<T: Future>(identity: usize, future: T) -> Within<T> {
+    let frame = Frame {
+        entry: Entry::Detached(identity),
+        outer: current(),
+    };
+    Within {
+        entry: None,
+        frame: Some(Arc::new(frame)),
+        inner: future,
+    }
+}
+
 pin_project! {
     /// A future that runs with one entry more.
     ///
     /// Not an `async fn`: those hold what they are given twice, and this is around every body. And not
     /// `LocalKey::scope` alone: what is around is what is around the first poll, not the call.
-    pub(crate) struct Within<T> {
+    #[doc(hidden)]
+    pub struct Within<T> {
         entry: Option<Entry>,
         frame: Option<Arc<Frame>>,
         #[pin]
@@ -98,6 +114,18 @@ pub(crate) fn factory<F: SessionFactory>() -> Option<Factory<F>> {
         }
         _ => None,
     })
+}
+
+/// How many sessions of the factory this task is inside of.
+pub(crate) fn held(identity: usize) -> usize {
+    frames()
+        .filter(|frame| matches!(&frame.entry, Entry::Session(of, _) if *of == identity))
+        .count()
+}
+
+/// Whether this is a task that `shutdown` waits for.
+pub(crate) fn is_detached(identity: usize) -> bool {
+    frames().any(|frame| matches!(&frame.entry, Entry::Detached(of) if *of == identity))
 }
 
 /// Who in this task already uses a session of the factory.

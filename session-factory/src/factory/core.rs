@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bb8::{Pool, QueueStrategy};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::health::{Failures, Health};
 use super::manager::Manager;
@@ -25,7 +26,12 @@ pub(crate) struct Core<D: Driver> {
     pub(super) settings: Option<Arc<Settings>>,
     pub(super) registry: Arc<Registry>,
     pub(super) health: Arc<Health>,
+    /// No more sessions, except for the calls that `shutdown` waits for.
     pub(super) closed: CancellationToken,
+    /// No more sessions at all.
+    pub(super) ended: CancellationToken,
+    /// Calls that run whether or not their callers wait.
+    pub(super) detached: TaskTracker,
     source: Mutex<Source<D>>,
 }
 
@@ -72,6 +78,8 @@ impl<D: Driver> Core<D> {
             registry: Arc::new(Registry::default()),
             health,
             closed: CancellationToken::new(),
+            ended: CancellationToken::new(),
+            detached: TaskTracker::new(),
             source: Mutex::new(Source::Own(pool)),
             settings: Some(Arc::clone(&settings)),
         };
@@ -91,6 +99,8 @@ impl<D: Driver> Core<D> {
             registry: Arc::new(Registry::default()),
             health: Arc::new(Health::default()),
             closed: CancellationToken::new(),
+            ended: CancellationToken::new(),
+            detached: TaskTracker::new(),
             source: Mutex::new(Source::Foreign(pool)),
             settings: None,
         })
@@ -103,8 +113,14 @@ impl<D: Driver> Core<D> {
             .clone()
     }
 
+    /// Tells this factory from others.
+    pub(super) fn identity(&self) -> usize {
+        std::ptr::from_ref(self).addr()
+    }
+
     /// Lets go of the pool: its idle connections close now, the others when they come back.
     pub(super) fn close_source(&self) {
+        self.ended.cancel();
         let source = std::mem::replace(
             &mut *self.source.lock().unwrap_or_else(PoisonError::into_inner),
             Source::Closed,
@@ -158,7 +174,7 @@ impl<D: Driver> Core<D> {
 
     pub(crate) async fn ping(&self) -> Result<(), SessionError> {
         let origin = Origin::internal("health");
-        let mut lease = self.acquire(&origin).await?;
+        let mut lease = self.acquire(&origin, None).await?;
         match D::ping(lease.link()).await {
             Ok(()) => Ok(()),
             Err(error) => {

@@ -16,14 +16,16 @@ use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio_util::task::task_tracker::TrackedFuture;
+
 pub(crate) use self::core::Core;
 pub use self::global::Global;
 pub use self::shutdown::ShutdownReport;
 pub use self::status::Status;
 use crate::config::{ConfigError, Key, Settings};
 use crate::driver::Driver;
-use crate::error::SessionError;
-use crate::session::{AsyncBody, Origin, Session, SessionOptions, Unit};
+use crate::error::{ConnectError, SessionError};
+use crate::session::{AsyncBody, Clock, Origin, Session, SessionBuilder, SessionOptions};
 
 /// What `session_factory!` implements for the type it generates.
 ///
@@ -38,6 +40,9 @@ pub trait SessionFactory: Sized + Send + Sync + 'static {
     const NAME: &'static str;
     /// Every key that is read.
     const KEYS: &'static [Key];
+    /// The most connections of the pool, when the macro's settings fix it.
+    #[doc(hidden)]
+    const FIXED_LIMIT: Option<u32> = None;
     /// The global factory's place.
     #[doc(hidden)]
     fn global() -> &'static Global<Self>;
@@ -119,7 +124,7 @@ impl<F: SessionFactory> Factory<F> {
     pub fn create_session(&self) -> impl Future<Output = Result<Session<F>, SessionError>> + Send {
         let origin = Origin::of_caller("create_session", std::panic::Location::caller());
         let factory = self.clone();
-        async move { factory.open(&origin, SessionOptions::new()).await }
+        async move { factory.open(&origin, SessionOptions::new(), None).await }
     }
 
     /// Runs `body` with a session: the guarantees of `#[with_session]` without the attribute.
@@ -144,24 +149,14 @@ impl<F: SessionFactory> Factory<F> {
         E: From<SessionError> + Send + 'a,
     {
         let origin = Origin::of_caller("with_session", std::panic::Location::caller());
-        self.clone().with_session_at(origin, body)
+        SessionBuilder::of(self.clone(), origin).call(body)
     }
 
-    pub(crate) async fn with_session_at<T, E, B>(self, origin: Origin, body: B) -> Result<T, E>
-    where
-        for<'s> B: AsyncFnOnce(&'s mut Session<F>) -> Result<T, E>
-            + AsyncBody<&'s mut Session<F>, Result<T, E>>
-            + Send,
-        T: Send,
-        E: From<SessionError> + Send,
-    {
-        let mut unit = match Unit::open_in(self, &origin, SessionOptions::new()).await {
-            Ok(unit) => unit,
-            Err(error) => return Err(error.into()),
-        };
-        let scope = unit.scope();
-        let result = scope.run(body(unit.session())).await;
-        unit.finish(result).await
+    /// A session with options, for a body: `factory.session().read_only().run(async |db| …)`.
+    #[track_caller]
+    pub fn session(&self) -> SessionBuilder<F> {
+        let origin = Origin::of_caller("session", std::panic::Location::caller());
+        SessionBuilder::of(self.clone(), origin)
     }
 
     /// Makes every `#[with_session]` function called inside `future` use this factory instead of the
@@ -194,8 +189,8 @@ impl<F: SessionFactory> Factory<F> {
         self.core.ping().await
     }
 
-    /// Gives no more sessions, waits at most `limit` for those that are out, then rolls back what is left
-    /// and closes every connection.
+    /// Gives no more sessions, waits at most `limit` for those that are out and for the calls that are
+    /// detached, then rolls back what is left and closes every connection.
     ///
     /// # Cancellation
     /// Dropping the future stops the waiting; the factory stays shut.
@@ -207,14 +202,41 @@ impl<F: SessionFactory> Factory<F> {
         &self,
         origin: &Origin,
         options: SessionOptions,
+        clock: Option<&Clock>,
     ) -> Result<Session<F>, SessionError> {
-        let lease = self.core.acquire(origin).await?;
+        let lease = match self.core.acquire(origin, clock.map(Clock::left)).await {
+            Ok(lease) => lease,
+            Err(SessionError::Acquire(error))
+                if !error.at_once && clock.is_some_and(Clock::has_expired) =>
+            {
+                let late =
+                    clock.map(|clock| clock.while_acquiring(origin.function(), error.clone()));
+                return Err(late.map_or(SessionError::Acquire(error), SessionError::Timeout));
+            }
+            Err(error) => return Err(error),
+        };
         Ok(Session::new(lease, &options, self.core.echo(origin)))
     }
 
     /// Tells factories apart.
     pub(crate) fn identity(&self) -> usize {
-        Arc::as_ptr(&self.core).addr()
+        self.core.identity()
+    }
+
+    /// The most connections the pool may open.
+    pub(crate) fn limit(&self) -> u32 {
+        let (_, most) = self.core.sizes();
+        most
+    }
+
+    /// A call that `shutdown` waits for.
+    pub(crate) fn detached<T: Future>(&self, call: T) -> TrackedFuture<T> {
+        self.core.detached.track_future(call)
+    }
+
+    /// No connection for want of something of our own.
+    pub(crate) fn cannot_connect(&self, error: ConnectError) -> SessionError {
+        self.core.cannot_connect(error)
     }
 }
 

@@ -31,11 +31,17 @@ impl ShutdownReport {
 impl<D: Driver> Core<D> {
     pub(super) async fn shutdown(&self, limit: Duration) -> ShutdownReport {
         self.closed.cancel();
-        let drained = crate::runtime::within(timeout(limit, self.registry.empty())).await;
+        self.detached.close();
+        let drained = crate::runtime::within(timeout(limit, async {
+            self.detached.wait().await;
+            self.registry.empty().await;
+        }))
+        .await;
         let mut report = ShutdownReport {
             rolled_back: 0,
             remaining: 0,
         };
+        self.ended.cancel();
         if !matches!(drained, Ok(Ok(()))) {
             report.rolled_back = self.registry.kill_all();
             let _late = crate::runtime::within(timeout(LAST_CALL, self.registry.empty())).await;

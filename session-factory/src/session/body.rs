@@ -1,4 +1,4 @@
-//! The bound on asynchronous closures that take a session.
+//! The bounds on asynchronous closures that take a session.
 
 use std::future::Future;
 
@@ -19,6 +19,27 @@ pub trait AsyncBody<T, R>:
 impl<B, T, R, O> AsyncBody<T, R> for B
 where
     B: AsyncFnOnce(T) -> R + FnOnce(T) -> O,
+    O: Future<Output = R> + Send,
+{
+    type Future = O;
+}
+
+/// The same for one that runs more than once.
+#[diagnostic::on_unimplemented(
+    message = "this body cannot run in a session more than once",
+    label = "expected `async |db| …` that can be called again, whose future is `Send`",
+    note = "with `retry` the body borrows what it uses: write `async |db|` without `move`, and clone inside what it consumes"
+)]
+pub trait AsyncBodyAgain<T, R>:
+    AsyncFn(T) -> R + Fn(T) -> <Self as AsyncBodyAgain<T, R>>::Future
+{
+    /// The closure's future.
+    type Future: Future<Output = R> + Send;
+}
+
+impl<B, T, R, O> AsyncBodyAgain<T, R> for B
+where
+    B: AsyncFn(T) -> R + Fn(T) -> O,
     O: Future<Output = R> + Send,
 {
     type Future = O;

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::work::Ending;
 use super::{Session, recovery};
 use crate::driver::{CommitReply, Driver, Running};
 use crate::error::{AbortReason, Aborted, CommitError, SessionError};
@@ -42,9 +43,9 @@ impl<F: SessionFactory> Session<F> {
             .echo
             .as_ref()
             .map(|echo| echo.line(|| "COMMIT".into()));
-        self.work.set_ending(true);
+        self.work.set_ending(Some(Ending::Commit));
         let reply = F::Driver::commit(lease.link()).await;
-        self.work.set_ending(false);
+        self.work.set_ending(None);
         if let Some(line) = line {
             line.finish(match &reply {
                 CommitReply::Committed => "committed",
@@ -55,7 +56,7 @@ impl<F: SessionFactory> Session<F> {
         }
         match reply {
             CommitReply::Committed => {
-                self.work.ended();
+                self.work.committed();
                 Ok(())
             }
             CommitReply::RolledBack(error) => {
@@ -65,7 +66,7 @@ impl<F: SessionFactory> Session<F> {
             CommitReply::Refused(error) => {
                 // Some servers leave the transaction open after that.
                 let _refused_already = self.end_by_rollback().await;
-                Err(CommitError(error).into())
+                Err(CommitError(self.work.counted_statement(error)).into())
             }
             CommitReply::Unknown(error) => {
                 F::Driver::condemn(lease.link());
@@ -96,7 +97,7 @@ impl<F: SessionFactory> Session<F> {
             .as_ref()
             .map(|echo| echo.line(|| "ROLLBACK".into()));
         let running = self.work.running();
-        self.work.set_ending(true);
+        self.work.set_ending(Some(Ending::Rollback));
         let link = lease.link();
         let rolled_back = match running {
             Running::Nothing if !self.work.is_raw() => F::Driver::rollback(link).await,
@@ -111,7 +112,7 @@ impl<F: SessionFactory> Session<F> {
                 }
             }
         };
-        self.work.set_ending(false);
+        self.work.set_ending(None);
         self.work.ended();
         if let Some(line) = line {
             line.finish(if rolled_back.is_ok() {

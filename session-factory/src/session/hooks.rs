@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
+use super::unit::Left;
 use crate::observe;
 
 type Hook = BoxFuture<'static, ()>;
@@ -33,6 +34,10 @@ impl Hooks {
         !self.rollback.is_empty() || !self.undone.is_empty()
     }
 
+    pub(super) fn has_any(&self) -> bool {
+        self.has_rollback_hooks() || !self.commit.is_empty()
+    }
+
     /// A savepoint opens.
     pub(super) fn mark(&mut self) {
         self.marks.push((self.commit.len(), self.rollback.len()));
@@ -58,21 +63,20 @@ impl Hooks {
         run(std::mem::take(&mut self.undone)).await;
     }
 
-    /// The transaction was committed.
-    pub(super) async fn committed(&mut self) {
-        self.rollback.clear();
+    /// The transaction is over.
+    pub(super) async fn over(&mut self, left: Left) {
         self.marks.clear();
         let mut due = std::mem::take(&mut self.undone);
-        due.append(&mut self.commit);
-        run(due).await;
-    }
-
-    /// The transaction was rolled back.
-    pub(super) async fn rolled_back(&mut self) {
-        self.commit.clear();
-        self.marks.clear();
-        let mut due = std::mem::take(&mut self.undone);
-        due.append(&mut self.rollback);
+        let (commit, rollback) = (
+            std::mem::take(&mut self.commit),
+            std::mem::take(&mut self.rollback),
+        );
+        match left {
+            Left::Committed => due.extend(commit),
+            Left::RolledBack => due.extend(rollback),
+            // Nobody knows: acting on either outcome may be wrong.
+            Left::Unknown => {}
+        }
         run(due).await;
     }
 }

@@ -1,12 +1,19 @@
 //! The session: one connection, one transaction at a time, and its end on every path.
 
+mod attempt;
 mod body;
+mod bounded;
+mod builder;
+mod clock;
 mod connection;
+mod contract;
+mod detach;
 mod end;
 mod hooks;
 mod options;
 mod origin;
 mod recovery;
+mod retry;
 mod save;
 mod savepoint;
 mod statement;
@@ -18,14 +25,21 @@ use std::future::Future;
 
 use diesel::connection::DynInstrumentation;
 
-pub use self::body::AsyncBody;
+pub use self::body::{AsyncBody, AsyncBodyAgain};
+pub use self::bounded::Bounded;
+pub use self::builder::{CommitOn, OnOk, Once, Retrying, SessionBuilder, When};
+pub(crate) use self::clock::Clock;
+pub use self::contract::{CarriesSessionError, Contract, ReturnsResult, contract};
 pub use self::options::SessionOptions;
 pub use self::origin::Origin;
+pub(crate) use self::retry::Retry;
+pub use self::savepoint::Savepoint;
 pub use self::transaction::SessionTransactionManager;
 pub use self::unit::{Scope, Unit};
 
 use self::hooks::Hooks;
 use self::transaction::TransactionState;
+use self::unit::Left;
 use self::work::Work;
 use crate::driver::Driver;
 use crate::error::SessionError;
@@ -94,16 +108,9 @@ impl<F: SessionFactory> Session<F> {
     /// # Cancellation
     /// A COMMIT that was sent is left to finish; its outcome is not known to the caller.
     pub async fn commit(&mut self) -> Result<(), SessionError> {
-        match self.end_by_commit().await {
-            Ok(()) => {
-                self.hooks.committed().await;
-                Ok(())
-            }
-            Err(error) => {
-                self.hooks.rolled_back().await;
-                Err(error)
-            }
-        }
+        let committed = self.end_by_commit().await;
+        self.hooks.over(Left::of(&committed)).await;
+        committed
     }
 
     /// Rolls back what was done since the last commit. The next statement begins another transaction.
@@ -113,7 +120,7 @@ impl<F: SessionFactory> Session<F> {
     /// which ends the transaction there.
     pub async fn rollback(&mut self) -> Result<(), SessionError> {
         let rolled_back = self.end_by_rollback().await;
-        self.hooks.rolled_back().await;
+        self.hooks.over(Left::RolledBack).await;
         rolled_back
     }
 
@@ -135,6 +142,11 @@ impl<F: SessionFactory> Session<F> {
         self.work.set_rollback_only();
     }
 
+    /// The number of this attempt: 1, and more when `retry` runs the function again.
+    pub fn attempt(&self) -> u32 {
+        self.work.attempt()
+    }
+
     /// True from the first statement until commit or rollback.
     pub fn in_transaction(&self) -> bool {
         self.work.is_begun()
@@ -142,17 +154,22 @@ impl<F: SessionFactory> Session<F> {
 
     /// Runs `hook` after the transaction was committed, and before the annotated function returns.
     ///
-    /// It is dropped when the transaction, or the savepoint inside which it was registered, is rolled
-    /// back. A hook that panics does not keep the others from running.
+    /// Hooks run one after another in the order in which they were registered, after the outermost commit
+    /// and once the connection has gone back: a hook may open a session of its own. One is dropped when
+    /// the transaction, or the savepoint inside which it was registered, is rolled back, and when the
+    /// outcome is unknown ([`SessionError::CommitUnknown`]). A hook that panics is reported and keeps
+    /// neither the others from running nor the work from being committed.
     ///
     /// # Cancellation
-    /// When the caller is dropped while hooks run, the rest of them runs in the background.
+    /// When the caller is dropped while hooks run, the rest of them runs in the background. When it is
+    /// dropped while COMMIT is under way, they run in the background once the server has said that it was
+    /// committed.
     pub fn after_commit(&mut self, hook: impl Future<Output = ()> + Send + 'static) {
         self.hooks.after_commit(Box::pin(hook));
     }
 
     /// Runs `hook` after the transaction was rolled back, on whatever path. After a cancellation or a
-    /// panic it runs in the background.
+    /// panic it runs in the background. When the outcome is unknown it does not run.
     pub fn after_rollback(&mut self, hook: impl Future<Output = ()> + Send + 'static) {
         self.hooks.after_rollback(Box::pin(hook));
     }
@@ -176,6 +193,17 @@ impl<F: SessionFactory> Session<F> {
         self.work.set_raw();
         F::Driver::enter_raw(link).await?;
         Ok(F::Driver::connection(link))
+    }
+}
+
+impl<F: SessionFactory> Session<F> {
+    /// A statement of the current transaction met a serialization failure, a deadlock or a busy database.
+    fn met_conflict(&mut self) -> bool {
+        let seen = self
+            .lease
+            .as_mut()
+            .is_some_and(|lease| F::Driver::met_conflict(lease.link()));
+        seen || self.work.met_conflict()
     }
 }
 

@@ -1,32 +1,77 @@
 //! How a session is to be opened.
 
-use crate::driver::TransactionOptions;
+use std::time::Duration;
+
+use super::retry::Retry;
+use crate::driver::{Isolation, TransactionOptions};
 
 /// The options of `#[with_session(…)]`, as the runtime takes them.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 #[doc(hidden)]
 pub struct SessionOptions {
     pub(crate) transaction: TransactionOptions,
     pub(crate) requires_new: bool,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) retry: Option<Retry>,
 }
 
 impl SessionOptions {
     /// Every option at its default.
     pub const fn new() -> Self {
         Self {
-            transaction: TransactionOptions {
-                isolation: None,
-                read_only: false,
-                deferrable: false,
-            },
+            transaction: TransactionOptions::new(),
             requires_new: false,
+            timeout: None,
+            retry: None,
         }
+    }
+
+    /// `isolation = "…"`
+    #[must_use]
+    pub const fn isolation(mut self, level: Isolation) -> Self {
+        self.transaction.isolation = Some(level);
+        self
+    }
+
+    /// `read_only`
+    #[must_use]
+    pub const fn read_only(mut self) -> Self {
+        self.transaction.read_only = true;
+        self
+    }
+
+    /// `deferrable`
+    #[must_use]
+    pub const fn deferrable(mut self) -> Self {
+        self.transaction.deferrable = true;
+        self
+    }
+
+    /// `immediate`
+    #[must_use]
+    pub const fn immediate(mut self) -> Self {
+        self.transaction.immediate = true;
+        self
     }
 
     /// `requires_new`
     #[must_use]
     pub const fn requires_new(mut self) -> Self {
         self.requires_new = true;
+        self
+    }
+
+    /// `timeout = "…"`
+    #[must_use]
+    pub const fn timeout(mut self, limit: Duration) -> Self {
+        self.timeout = Some(limit);
+        self
+    }
+
+    /// `retry = …`
+    #[must_use]
+    pub const fn retry(mut self, max: u32, base: Duration, cap: Duration) -> Self {
+        self.retry = Some(Retry::new(max, base, cap));
         self
     }
 }

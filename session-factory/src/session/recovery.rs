@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use tokio::time::timeout;
 
 use super::hooks::Hooks;
-use super::work::Work;
-use crate::driver::{Driver, Running};
+use super::unit::Left;
+use super::work::{Ending, Work};
+use crate::driver::{Driver, Running, Watched};
 use crate::factory::lease::Lease;
 use crate::observe;
 
@@ -18,6 +19,7 @@ const LIMIT: Duration = Duration::from_secs(30);
 pub(super) fn hand_over<D: Driver>(lease: Option<Lease<D>>, work: &mut Work, hooks: &mut Hooks) {
     let Some(mut lease) = lease else { return };
     let running = work.running();
+    let committing = work.ending() == Some(Ending::Commit);
     let link = lease.link();
     if work.met_read_only() {
         // The server was demoted. The next connection may find its successor.
@@ -27,7 +29,7 @@ pub(super) fn hand_over<D: Driver>(lease: Option<Lease<D>>, work: &mut Work, hoo
     let begun = work.is_begun() || !D::is_closed(link) && !D::at_rest(link);
     let mut hooks = std::mem::take(hooks);
     let changed = !D::is_closed(link) && D::needs_reset(link);
-    if !begun && running == Running::Nothing && !changed && !hooks.has_rollback_hooks() {
+    if !begun && running == Running::Nothing && !changed && !hooks.has_any() {
         return;
     }
     let line = begun.then(|| {
@@ -40,8 +42,16 @@ pub(super) fn hand_over<D: Driver>(lease: Option<Lease<D>>, work: &mut Work, hoo
     let spawned = crate::runtime::spawn(async move {
         let link = lease.link();
         let mut clean = true;
+        let mut left = Left::RolledBack;
         if begun || running != Running::Nothing {
             clean = recover::<D>(link, running, Instant::now() + LIMIT).await;
+            if committing {
+                left = match D::watch(link) {
+                    Watched::Ended { committed: true } => Left::Committed,
+                    Watched::Ended { committed: false } => Left::RolledBack,
+                    _ => Left::Unknown,
+                };
+            }
         }
         if clean && D::needs_reset(link) {
             clean = timeout(LIMIT, D::reset(link)).await.unwrap_or(false);
@@ -50,14 +60,15 @@ pub(super) fn hand_over<D: Driver>(lease: Option<Lease<D>>, work: &mut Work, hoo
             D::condemn(link);
         }
         if let Some(line) = line.flatten() {
-            line.finish(if clean {
-                "rolled back, the connection goes on"
-            } else {
-                "rolled back by closing the connection"
+            line.finish(match (left, clean) {
+                (Left::Committed, _) => "committed after all",
+                (Left::Unknown, _) => "unknown: no answer came to COMMIT",
+                (Left::RolledBack, true) => "rolled back, the connection goes on",
+                (Left::RolledBack, false) => "rolled back by closing the connection",
             });
         }
         drop(lease);
-        hooks.rolled_back().await;
+        hooks.over(left).await;
     });
     if spawned.is_err() {
         observe::report(

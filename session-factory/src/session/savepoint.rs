@@ -80,14 +80,59 @@ impl<F: SessionFactory> Session<F> {
     }
 }
 
-/// Rolls the savepoint back when the body is dropped half-way.
-struct Inside<'conn, F: SessionFactory> {
+/// An open savepoint. Dropped half-way, it is rolled back ahead of the next statement.
+#[derive(Debug)]
+#[doc(hidden)]
+pub struct Savepoint<'conn, F: SessionFactory> {
     session: &'conn mut Session<F>,
     level: u32,
     left: bool,
 }
 
-impl<F: SessionFactory> Drop for Inside<'_, F> {
+impl<'conn, F: SessionFactory> Savepoint<'conn, F> {
+    /// Opens one, without a round trip.
+    pub fn open(session: &'conn mut Session<F>) -> Self {
+        let level = session.open_savepoint();
+        Self {
+            session,
+            level,
+            left: false,
+        }
+    }
+
+    /// The session for the body.
+    pub fn session(&mut self) -> &mut Session<F> {
+        self.session
+    }
+
+    /// Releases it, or rolls back to it.
+    ///
+    /// # Errors
+    /// What its caller has to hear of instead of the body's own result.
+    pub(super) async fn leave(mut self, keep: bool) -> Result<(), SessionError> {
+        self.left = true;
+        let level = self.level;
+        if keep {
+            match self.session.release_savepoint(level) {
+                Ok(()) => Ok(()),
+                Err(aborted) => {
+                    // `Ok` means kept: it is not, so the caller hears of it.
+                    let _already_failing = self.session.roll_back_to(level).await;
+                    Err(aborted)
+                }
+            }
+        } else {
+            match self.session.roll_back_to(level).await {
+                // The body's error says more than that its transaction is gone as well; the end of the
+                // transaction will say that.
+                Ok(()) | Err(SessionError::Aborted(_) | SessionError::Query(_)) => Ok(()),
+                Err(worse) => Err(worse),
+            }
+        }
+    }
+}
+
+impl<F: SessionFactory> Drop for Savepoint<'_, F> {
     fn drop(&mut self) {
         if !self.left {
             self.session.abandon(self.level);
@@ -108,28 +153,10 @@ where
     T: Send,
     E: Send,
 {
-    let level = session.open_savepoint();
-    let mut inside = Inside {
-        session,
-        level,
-        left: false,
-    };
-    let result = body(&mut *inside.session).await;
-    inside.left = true;
-    match result {
-        Ok(value) => match inside.session.release_savepoint(level) {
-            Ok(()) => Ok(value),
-            Err(aborted) => {
-                // `Ok` means kept: it is not, so the caller hears of it.
-                let _already_failing = inside.session.roll_back_to(level).await;
-                Err(error(aborted))
-            }
-        },
-        Err(own) => match inside.session.roll_back_to(level).await {
-            // The caller's error says more than that its transaction is gone as well; the end of the
-            // transaction will say that.
-            Ok(()) | Err(SessionError::Aborted(_) | SessionError::Query(_)) => Err(own),
-            Err(worse) => Err(error(worse)),
-        },
+    let mut savepoint = Savepoint::open(session);
+    let result = body(savepoint.session()).await;
+    match savepoint.leave(result.is_ok()).await {
+        Ok(()) => result,
+        Err(worse) => Err(error(worse)),
     }
 }

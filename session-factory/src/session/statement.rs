@@ -41,12 +41,12 @@ impl<'conn> Tracker<'conn> {
                 self.work.not_begun();
             }
             self.failed(&error);
-            Err(error)
+            Err(self.work.counted(error))
         } else {
-            if let Err(error) = &reply.result {
-                self.failed(error);
-            }
-            reply.result
+            reply.result.map_err(|error| {
+                self.failed(&error);
+                self.work.counted(error)
+            })
         }
     }
 
@@ -116,16 +116,22 @@ impl<R> Stream for Rows<'_, R> {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
-        let row = std::task::ready!(this.inner.as_mut().poll_next(cx));
-        match &row {
-            Some(Ok(_)) => this.count += 1,
-            Some(Err(error)) => this.tracker.failed(error),
+        let row = match std::task::ready!(this.inner.as_mut().poll_next(cx)) {
+            Some(Ok(row)) => {
+                this.count += 1;
+                Some(Ok(row))
+            }
+            Some(Err(error)) => {
+                this.tracker.failed(&error);
+                Some(Err(this.tracker.work.counted(error)))
+            }
             None => {
                 this.tracker.work.set_streaming(false);
                 let count = this.count;
                 this.tracker.outcome(|| rows(count));
+                None
             }
-        }
+        };
         Poll::Ready(row)
     }
 

@@ -1,32 +1,72 @@
-//! One call of an annotated function: open, run, end.
+//! One call of an annotated function: open, run, end, and perhaps once more.
 
-use std::future::Future;
+use std::time::Duration;
 
+use tokio::time::{sleep, timeout};
+
+use super::clock::Clock;
+use super::work::Ending;
 use super::{Origin, Session, SessionOptions};
-use crate::error::{NestedError, SessionError};
+use crate::error::{NestedError, SessionError, StatementError};
 use crate::factory::{Factory, SessionFactory, context, global};
 
-/// A session for the length of one call.
+/// A session for the length of one call, or of one attempt of it.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct Unit<F: SessionFactory> {
     session: Session<F>,
     scope: Scope,
+    /// What another attempt needs. Without `retry` there is none.
+    repeat: Option<Box<Repeat<F>>>,
 }
 
-/// Marks a future as running inside of a session.
+/// What a body runs in: it marks the task as having a session, and knows the deadline.
 #[doc(hidden)]
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Scope {
-    identity: usize,
-    holder: Origin,
+    pub(super) identity: usize,
+    pub(super) holder: Origin,
+    pub(super) clock: Option<Box<Clock>>,
 }
 
 impl Scope {
-    /// Runs the body.
-    pub fn run<T: Future>(&self, body: T) -> impl Future<Output = T::Output> + use<T> {
+    /// Runs a body without a deadline.
+    pub fn run<B: Future>(&self, body: B) -> context::Within<B> {
         context::with_session(self.identity, self.holder, body)
     }
+}
+
+#[derive(Debug)]
+struct Repeat<F: SessionFactory> {
+    factory: Factory<F>,
+    options: SessionOptions,
+    attempt: u32,
+}
+
+/// In which state the work was left.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Left {
+    Committed,
+    RolledBack,
+    Unknown,
+}
+
+impl Left {
+    pub(super) fn of(committed: &Result<(), SessionError>) -> Self {
+        match committed {
+            Ok(()) => Self::Committed,
+            Err(SessionError::CommitUnknown(_)) => Self::Unknown,
+            Err(_) => Self::RolledBack,
+        }
+    }
+}
+
+/// What follows an attempt.
+pub(crate) enum Next<F: SessionFactory> {
+    /// Nothing: it was committed or rolled back as asked, or why it could not be.
+    Done(Result<(), SessionError>),
+    /// Another attempt.
+    Again(Unit<F>),
 }
 
 impl<F: SessionFactory> Unit<F> {
@@ -43,28 +83,44 @@ impl<F: SessionFactory> Unit<F> {
         origin: &Origin,
         options: SessionOptions,
     ) -> Result<Self, SessionError> {
-        let identity = factory.identity();
-        if !options.requires_new
-            && let Some(holder) = context::holder(identity)
-        {
-            return Err(NestedError {
-                function: origin.function(),
-                holder: holder.to_string(),
-            }
-            .into());
+        let scope = Scope {
+            identity: factory.identity(),
+            holder: *origin,
+            clock: options.timeout.map(|limit| Box::new(Clock::start(limit))),
+        };
+        check_nesting(&factory, origin, &options)?;
+        Self::attempt(factory, scope, options, 1).await
+    }
+
+    async fn attempt(
+        factory: Factory<F>,
+        mut scope: Scope,
+        options: SessionOptions,
+        attempt: u32,
+    ) -> Result<Self, SessionError> {
+        let clock = scope.clock.as_deref();
+        let mut session = factory.open(&scope.holder, options, clock).await?;
+        if let Some(clock) = &mut scope.clock {
+            clock.opened();
         }
+        let repeat = options.retry.map(|retry| {
+            session.work.set_attempt(attempt, retry.attempts());
+            Box::new(Repeat {
+                factory,
+                options,
+                attempt,
+            })
+        });
         Ok(Self {
-            session: factory.open(origin, options).await?,
-            scope: Scope {
-                identity,
-                holder: *origin,
-            },
+            session,
+            scope,
+            repeat,
         })
     }
 
     /// What the body runs in.
     pub fn scope(&self) -> Scope {
-        self.scope
+        self.scope.clone()
     }
 
     /// The session for the body.
@@ -72,39 +128,151 @@ impl<F: SessionFactory> Unit<F> {
         &mut self.session
     }
 
-    /// Commits on `Ok`, rolls back on `Err`.
+    /// Commits or rolls back.
     ///
     /// # Errors
-    /// The body's own, or why its `Ok` could not be committed.
-    pub async fn finish<T, E: From<SessionError>>(mut self, result: Result<T, E>) -> Result<T, E> {
-        match result {
-            Ok(value) => {
-                let committed = self.session.end_by_commit().await;
-                // The connection is free before the hooks run: they may take their time.
-                let mut hooks = std::mem::take(&mut self.session.hooks);
-                self.session.release();
-                match committed {
-                    Ok(()) => {
-                        hooks.committed().await;
-                        Ok(value)
-                    }
-                    Err(error) => {
-                        hooks.rolled_back().await;
-                        Err(error.into())
-                    }
-                }
-            }
-            Err(error) => {
-                if self.session.hooks.has_rollback_hooks() {
-                    // The body's error says more than a rollback's.
-                    let _closed_instead = self.session.end_by_rollback().await;
-                    let mut hooks = std::mem::take(&mut self.session.hooks);
-                    self.session.release();
-                    hooks.rolled_back().await;
-                }
-                // Otherwise nobody has to wait for the rollback: dropping hands it over.
-                Err(error)
-            }
+    /// Why it could not be committed. Rolling back always succeeds: if need be by closing the connection.
+    pub(crate) async fn finish(&mut self, commit: bool) -> Result<(), SessionError> {
+        if commit {
+            let committed = self.commit().await;
+            self.leave(Left::of(&committed)).await;
+            committed
+        } else {
+            self.roll_back().await;
+            Ok(())
         }
     }
+
+    /// The same, and opens the session of another attempt where that is due.
+    pub(crate) async fn again(&mut self, commit: bool, failed: bool) -> Next<F> {
+        if commit {
+            let committed = self.commit().await;
+            let due = match &committed {
+                Err(error) if error.is_transient() => self.due(),
+                _ => None,
+            };
+            return match due {
+                Some(pause) => self.repeat(pause).await,
+                None => {
+                    self.leave(Left::of(&committed)).await;
+                    Next::Done(committed)
+                }
+            };
+        }
+        let due = (failed && self.session.met_conflict()).then(|| self.due());
+        if let Some(Some(pause)) = due {
+            // If it fails the connection is closed, which rolls back as well.
+            let _closed_instead = self.session.end_by_rollback().await;
+            return self.repeat(pause).await;
+        }
+        self.roll_back().await;
+        Next::Done(Ok(()))
+    }
+
+    /// The pause before the next attempt, if there may be one.
+    fn due(&self) -> Option<Duration> {
+        let repeat = self.repeat.as_deref()?;
+        // What the body has committed by itself would be done twice.
+        if self.session.work.has_committed() {
+            return None;
+        }
+        let pause = repeat.options.retry?.pause_after(repeat.attempt)?;
+        let in_time = self
+            .scope
+            .clock
+            .as_deref()
+            .is_none_or(|clock| clock.left() > pause);
+        in_time.then_some(pause)
+    }
+
+    /// Gives the connection back, waits, and opens the next attempt's session.
+    async fn repeat(&mut self, pause: Duration) -> Next<F> {
+        let Some(repeat) = self.repeat.take() else {
+            return Next::Done(Ok(()));
+        };
+        let mut scope = self.scope.clone();
+        self.leave(Left::RolledBack).await;
+        let Repeat {
+            factory,
+            options,
+            attempt,
+        } = *repeat;
+        // Without the background runtime there would be no connection either: opening says so.
+        let _no_runtime = crate::runtime::within(sleep(pause)).await;
+        if let Some(clock) = &mut scope.clock {
+            clock.again();
+        }
+        match Box::pin(Self::attempt(factory, scope, options, attempt + 1)).await {
+            Ok(next) => Next::Again(next),
+            Err(error) => Next::Done(Err(error)),
+        }
+    }
+
+    async fn commit(&mut self) -> Result<(), SessionError> {
+        let Some(clock) = self.scope.clock.as_deref() else {
+            return self.session.end_by_commit().await;
+        };
+        let function = self.scope.holder.function();
+        if clock.has_expired() && self.session.in_transaction() {
+            // Dropping the session rolls back.
+            return Err(clock.while_running(function).into());
+        }
+        let limit = clock.left();
+        // Boxed, as few calls have a deadline.
+        let ending = Box::pin(timeout(limit, self.session.end_by_commit()));
+        if let Ok(Ok(ended)) = crate::runtime::within(ending).await {
+            return ended;
+        }
+        match self.session.work.ending() {
+            Some(Ending::Commit) => Err(SessionError::CommitUnknown(StatementError::connection(
+                format!("the timeout of {function} passed while it waited for the server's answer"),
+            ))),
+            _ => Err(clock.while_running(function).into()),
+        }
+    }
+
+    async fn roll_back(&mut self) {
+        let late = self.scope.clock.as_deref().is_some_and(Clock::has_expired);
+        if self.session.hooks.has_rollback_hooks() && !late {
+            // The body's error says more than a rollback's.
+            let _closed_instead = self.session.end_by_rollback().await;
+            self.leave(Left::RolledBack).await;
+        }
+        // Otherwise nobody has to wait for the rollback: releasing hands it over.
+        self.session.release();
+    }
+
+    /// Gives the connection back, then runs the hooks: they may take their time.
+    async fn leave(&mut self, left: Left) {
+        if self.session.work.ending().is_some() {
+            // Cut short by the deadline: the recovery runs the hooks once the outcome is there.
+            return;
+        }
+        let mut hooks = std::mem::take(&mut self.session.hooks);
+        self.session.release();
+        hooks.over(left).await;
+    }
+}
+
+/// A session inside of a session has to be asked for, and possible.
+fn check_nesting<F: SessionFactory>(
+    factory: &Factory<F>,
+    origin: &Origin,
+    options: &SessionOptions,
+) -> Result<(), SessionError> {
+    let identity = factory.identity();
+    let Some(holder) = context::holder(identity) else {
+        return Ok(());
+    };
+    let limit = factory.limit();
+    let exhausted = u32::try_from(context::held(identity)).is_ok_and(|held| held >= limit);
+    if options.requires_new && !exhausted {
+        return Ok(());
+    }
+    Err(NestedError {
+        function: origin.function(),
+        holder: holder.to_string(),
+        exhausted: options.requires_new.then_some(limit),
+    }
+    .into())
 }

@@ -1,5 +1,8 @@
 //! What a session knows of its transaction: what was sent, what still has to be, what went wrong.
 
+use diesel::result::Error;
+
+use super::attempt::Attempt;
 use crate::driver::{Ahead, Running, Watched};
 use crate::error::{AbortReason, SessionError, StatementError};
 use crate::observe::Echo;
@@ -12,7 +15,12 @@ pub(crate) struct Work {
     /// BEGIN was sent.
     begun: bool,
     /// COMMIT or ROLLBACK is under way.
-    ending: bool,
+    ending: Option<Ending>,
+    /// A transaction of this session was committed.
+    committed: bool,
+    /// A statement failed in a way that running everything again may heal.
+    met_conflict: bool,
+    attempt: Attempt,
     /// A statement's future was polled and has not resolved.
     in_flight: bool,
     /// Rows of a statement may still be on their way.
@@ -43,6 +51,13 @@ enum Control {
     Release(u32),
 }
 
+/// What is under way when it is the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ending {
+    Commit,
+    Rollback,
+}
+
 #[derive(Debug, Clone)]
 struct Fault {
     reason: AbortReason,
@@ -59,7 +74,10 @@ impl Work {
         Self {
             begin,
             begun: false,
-            ending: false,
+            ending: None,
+            committed: false,
+            met_conflict: false,
+            attempt: Attempt::ONLY,
             in_flight: false,
             streaming: false,
             raw: false,
@@ -105,17 +123,56 @@ impl Work {
         let begin = std::mem::take(&mut self.begin);
         *self = Self {
             met_read_only: self.met_read_only,
+            committed: self.committed,
+            attempt: self.attempt,
             ..Self::new(begin, self.read_only, self.echo.take())
         };
     }
 
-    pub(crate) fn set_ending(&mut self, ending: bool) {
+    /// The transaction was committed.
+    pub(crate) fn committed(&mut self) {
+        self.committed |= self.begun;
+        self.ended();
+    }
+
+    /// Something of this session is committed already.
+    pub(crate) fn has_committed(&self) -> bool {
+        self.committed
+    }
+
+    pub(crate) fn met_conflict(&self) -> bool {
+        self.met_conflict
+    }
+
+    pub(crate) fn attempt(&self) -> u32 {
+        self.attempt.number
+    }
+
+    pub(crate) fn set_attempt(&mut self, number: u32, of: u32) {
+        self.attempt = Attempt { number, of };
+    }
+
+    /// Counts the attempt in the text of an error after which `retry` tries again.
+    pub(crate) fn counted(&self, error: Error) -> Error {
+        self.attempt.counted(error)
+    }
+
+    /// The same for an error of COMMIT.
+    pub(crate) fn counted_statement(&self, error: StatementError) -> StatementError {
+        self.attempt.counted_statement(error)
+    }
+
+    pub(crate) fn set_ending(&mut self, ending: Option<Ending>) {
         self.ending = ending;
+    }
+
+    pub(crate) fn ending(&self) -> Option<Ending> {
+        self.ending
     }
 
     /// What was under way, for the recovery.
     pub(crate) fn running(&self) -> Running {
-        if self.ending {
+        if self.ending.is_some() {
             Running::End
         } else if self.in_flight || self.streaming || self.settle {
             Running::Statement
@@ -131,7 +188,7 @@ impl Work {
     pub(crate) fn check(&mut self, watched: &Watched) -> Result<(), SessionError> {
         if self.begun {
             match watched {
-                Watched::Ended { committed: true } => self.ended(),
+                Watched::Ended { committed: true } => self.committed(),
                 Watched::Ended { committed: false } => {
                     let reason = self
                         .first_error
@@ -195,6 +252,7 @@ impl Work {
     }
 
     pub(crate) fn failed(&mut self, error: &StatementError) {
+        self.met_conflict |= error.is_transient();
         self.met_read_only |= error.is_read_only() && !self.read_only;
         if self.first_error.is_none() {
             self.first_error = Some(Fault {
@@ -279,7 +337,7 @@ impl Work {
             Watched::Ended { committed: false } => Some(self.because(None)),
             Watched::Unbalanced => Some(AbortReason::OpenSavepoint),
             Watched::Ended { committed: true } => {
-                self.ended();
+                self.committed();
                 None
             }
             _ if self.depth > 0 => Some(AbortReason::OpenSavepoint),

@@ -26,6 +26,8 @@ struct State {
     /// The first error of the current transaction, and the last one of all.
     first_error: Option<StatementError>,
     last_error: Option<StatementError>,
+    /// A serialization failure or a deadlock was among the errors of the current transaction.
+    met_conflict: bool,
     /// The error after which the server closed the connection.
     fatal: Option<StatementError>,
     /// The end of a transaction that was seen since [`Ledger::begin_watch`].
@@ -127,6 +129,7 @@ impl Ledger {
     pub(super) fn begin_watch(&self) {
         let mut state = self.state();
         state.first_error = None;
+        state.met_conflict = false;
         state.ended = None;
         state.ending = None;
     }
@@ -141,6 +144,10 @@ impl Ledger {
 
     pub(super) fn first_error(&self) -> Option<StatementError> {
         self.state().first_error.clone()
+    }
+
+    pub(super) fn met_conflict(&self) -> bool {
+        self.state().met_conflict
     }
 
     pub(super) fn last_error(&self) -> Option<StatementError> {
@@ -188,6 +195,7 @@ impl State {
             // The client may hear of the error before the ReadyForQuery behind it.
             self.status = Status::Failed;
         }
+        self.met_conflict |= error.is_transient();
         if self.first_error.is_none() {
             self.first_error = Some(error.clone());
         }

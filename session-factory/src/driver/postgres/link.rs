@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use diesel::QueryResult;
 use diesel::connection::TransactionDepthChange;
+use diesel::result::{DatabaseErrorKind, Error};
 use diesel_async::pooled_connection::AsyncDieselConnectionManager;
 use diesel_async::{
     AnsiTransactionManager, AsyncPgConnection, SimpleAsyncConnection, TransactionManager,
@@ -14,7 +15,7 @@ use tokio::task::AbortHandle;
 use super::cancel::Canceller;
 use super::ledger::Ledger;
 use super::{forget_transactions, pipelined, raw_depth};
-use crate::driver::{Ahead, Reply};
+use crate::driver::{Ahead, Reply, as_conflict};
 use crate::error::{StatementError, StatementErrorKind};
 
 type Foreign = bb8::PooledConnection<'static, AsyncDieselConnectionManager<AsyncPgConnection>>;
@@ -172,7 +173,7 @@ impl PgLink {
     }
 
     /// A diesel error with the SQLSTATE that diesel drops.
-    pub(super) fn explain(&self, error: &diesel::result::Error) -> StatementError {
+    pub(super) fn explain(&self, error: &Error) -> StatementError {
         let plain = StatementError::from(error);
         let Some(ledger) = self.ledger() else {
             return plain;
@@ -189,10 +190,14 @@ impl PgLink {
 }
 
 impl Rest {
+    pub(super) fn ledger(&self) -> Option<Arc<Ledger>> {
+        self.ledger.clone()
+    }
+
     /// Runs a statement behind what has to go ahead of it.
     pub(super) async fn send<T>(
         &mut self,
-        mut connection: &AsyncPgConnection,
+        connection: &AsyncPgConnection,
         ahead: Ahead,
         statement: impl Future<Output = QueryResult<T>>,
     ) -> Reply<T> {
@@ -203,13 +208,25 @@ impl Rest {
             };
             canceller.settle(self.ledger.as_deref()).await;
         }
+        let reply = self.deliver(connection, ahead, statement).await;
+        let ledger = self.ledger.as_deref();
+        reply.map_err(|error| classified(error, ledger))
+    }
+
+    async fn deliver<T>(
+        &mut self,
+        connection: &AsyncPgConnection,
+        ahead: Ahead,
+        statement: impl Future<Output = QueryResult<T>>,
+    ) -> Reply<T> {
+        let mut handle = connection;
         let Some(text) = ahead.text() else {
             return Reply::of(statement.await);
         };
         // A BEGIN that fails by itself would leave the statement behind it in autocommit. What this
         // connection has taken before it takes again; the first time is awaited.
         if ahead.begin.is_some() && ahead.begin != self.taken {
-            if let Err(error) = connection.batch_execute(&text).await {
+            if let Err(error) = handle.batch_execute(&text).await {
                 return Reply::not_sent(error);
             }
             self.taken = ahead.begin;
@@ -217,4 +234,17 @@ impl Rest {
         }
         pipelined(connection, &text, statement).await
     }
+}
+
+/// diesel has no kind for a deadlock, and drops its SQLSTATE.
+pub(super) fn classified(error: Error, ledger: Option<&Ledger>) -> Error {
+    let Error::DatabaseError(DatabaseErrorKind::Unknown, information) = &error else {
+        return error;
+    };
+    let deadlock = match ledger.and_then(Ledger::last_error) {
+        Some(said) => said.is_transient() && said.message == information.message(),
+        // Of an application's pool only the text is left.
+        None => ledger.is_none() && information.message() == "deadlock detected",
+    };
+    if deadlock { as_conflict(error) } else { error }
 }

@@ -20,13 +20,14 @@ use diesel_async::{
 };
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join};
-use futures_util::stream::BoxStream;
+use futures_util::stream::{BoxStream, StreamExt, TryStreamExt};
 
 use self::ledger::{End, Ledger, Status};
 use self::link::PgLink;
+use super::isolation::Level;
 use super::{
-    Ahead, CommitReply, Driver, ForeignError, Isolation, Reply, Running, TransactionOptions,
-    Watched,
+    Ahead, CommitReply, Driver, ForeignError, Isolation, Reply, Running, SupportsDeferrable,
+    SupportsIsolation, TransactionOptions, Watched,
 };
 use crate::config::Settings;
 use crate::error::{ConnectError, ConnectErrorKind, StatementError, StatementErrorKind};
@@ -35,6 +36,9 @@ use crate::error::{ConnectError, ConnectErrorKind, StatementError, StatementErro
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Postgres;
+
+impl<L: Level> SupportsIsolation<L> for Postgres {}
+impl SupportsDeferrable for Postgres {}
 
 impl Driver for Postgres {
     const NAME: &'static str = "PostgreSQL";
@@ -126,11 +130,12 @@ impl Driver for Postgres {
     {
         // The query is not `Send`: it is taken apart here, and the future holds its SQL and binds.
         let (mut shared, rest) = link.split();
+        let ledger = rest.ledger();
         let statement = AsyncConnectionCore::load(&mut shared, source);
         rest.send(shared, ahead, async move {
-            statement
-                .await
-                .map(|stream| -> BoxStream<'conn, _> { stream })
+            let rows = statement.await?;
+            let rows = rows.map_err(move |error| link::classified(error, ledger.as_deref()));
+            Ok(rows.boxed())
         })
         .boxed()
     }
@@ -180,6 +185,10 @@ impl Driver for Postgres {
             (None, Status::Failed) => Watched::Failed(ledger.first_error()),
             (None, _) => Watched::Open,
         }
+    }
+
+    fn met_conflict(link: &mut PgLink) -> bool {
+        link.ledger().is_some_and(Ledger::met_conflict)
     }
 
     async fn enter_raw(link: &mut PgLink) -> QueryResult<()> {

@@ -17,6 +17,9 @@ use crate::driver::CommitReply;
 use crate::error::{StatementError, StatementErrorKind};
 
 pub(super) const IMMEDIATE: &str = "BEGIN IMMEDIATE";
+/// SQLite has no read-only transactions; it has connections that refuse to write.
+pub(super) const READ_ONLY: &str = "BEGIN DEFERRED; PRAGMA query_only = ON";
+const READ_WRITE: &str = "PRAGMA query_only = OFF";
 
 /// How long a session waits for another process's write lock. (Sessions of this process queue for it.)
 pub(super) const BUSY_LIMIT: Duration = Duration::from_secs(5);
@@ -46,7 +49,18 @@ pub(super) fn begin(
     sql: &str,
     facts: &Facts,
 ) -> QueryResult<()> {
+    if sql == READ_ONLY {
+        facts.set_query_only();
+    }
     patiently(|| connection.batch_execute(sql), || facts.is_stopped())
+}
+
+/// The transaction is over: the next one may write again.
+fn writable(connection: &mut SqliteConnection, facts: &Facts) {
+    if facts.take_query_only() && connection.batch_execute(READ_WRITE).is_err() {
+        // The reset before the next borrower tries again, and closes the connection if it cannot.
+        facts.set_unclean();
+    }
 }
 
 fn patiently(
@@ -81,8 +95,9 @@ pub(super) fn in_transaction(connection: &mut SqliteConnection) -> bool {
     }
 }
 
-pub(super) fn commit(connection: &mut SqliteConnection) -> CommitReply {
+pub(super) fn commit(connection: &mut SqliteConnection, facts: &Facts) -> CommitReply {
     let committed = patiently(|| connection.batch_execute("COMMIT"), || false);
+    writable(connection, facts);
     let Err(error) = committed else {
         return CommitReply::Committed;
     };
@@ -103,8 +118,10 @@ pub(super) fn commit(connection: &mut SqliteConnection) -> CommitReply {
 }
 
 /// Rolls back, or finds that there is nothing to roll back.
-pub(super) fn rollback(connection: &mut SqliteConnection) -> QueryResult<()> {
-    match connection.batch_execute("ROLLBACK") {
+pub(super) fn rollback(connection: &mut SqliteConnection, facts: &Facts) -> QueryResult<()> {
+    let rolled_back = connection.batch_execute("ROLLBACK");
+    writable(connection, facts);
+    match rolled_back {
         Err(error) if in_transaction(connection) => Err(error),
         _ => Ok(()),
     }

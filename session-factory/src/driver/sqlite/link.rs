@@ -64,6 +64,7 @@ struct State {
     raw: bool,
     touched: bool,
     unclean: bool,
+    query_only: bool,
 }
 
 impl Facts {
@@ -90,6 +91,13 @@ impl Facts {
     }
     pub(super) fn set_unclean(&self) {
         self.state().unclean = true;
+    }
+    /// The transaction refuses to write.
+    pub(super) fn set_query_only(&self) {
+        self.state().query_only = true;
+    }
+    pub(super) fn take_query_only(&self) -> bool {
+        std::mem::take(&mut self.state().query_only)
     }
     pub(super) fn needs_reset(&self) -> bool {
         let state = self.state();

@@ -6,6 +6,7 @@ mod link;
 mod statement;
 mod url;
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use diesel::QueryResult;
@@ -24,7 +25,8 @@ use futures_util::stream::{self, BoxStream, StreamExt};
 
 use self::link::SqliteLink;
 use super::{
-    Ahead, CommitReply, Driver, ForeignError, Reply, Running, TransactionOptions, Watched,
+    Ahead, CommitReply, Driver, ForeignError, Reply, Running, SupportsImmediate, SupportsIsolation,
+    TransactionOptions, Watched, isolation,
 };
 use crate::config::Settings;
 use crate::error::{ConnectError, ConnectErrorKind, StatementError, StatementErrorKind};
@@ -36,6 +38,9 @@ pub(crate) type Wrapper = SyncConnectionWrapper<SqliteConnection>;
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Sqlite;
+
+impl SupportsIsolation<isolation::Serializable> for Sqlite {}
+impl SupportsImmediate for Sqlite {}
 
 impl Driver for Sqlite {
     const NAME: &'static str = "SQLite";
@@ -101,7 +106,7 @@ impl Driver for Sqlite {
         // A session that may write takes the write lock at once: a deferred transaction that finds it
         // taken when it comes to write can only fail.
         let sql = if options.read_only {
-            "BEGIN DEFERRED"
+            begin::READ_ONLY
         } else {
             begin::IMMEDIATE
         };
@@ -177,14 +182,20 @@ impl Driver for Sqlite {
     }
 
     async fn commit(link: &mut SqliteLink) -> CommitReply {
-        let raw = link.facts().take_raw();
+        let facts = Arc::clone(link.facts());
+        let raw = facts.take_raw();
         let result = link
             .job(move |connection| {
                 if raw && leave_raw(connection) > 1 {
                     let _abandoned = connection.batch_execute("ROLLBACK");
                     return Ok(CommitReply::RolledBack(None));
                 }
-                Ok(begin::commit(connection))
+                let reply = begin::commit(connection, &facts);
+                if matches!(reply, CommitReply::Committed) {
+                    // Known even if nobody waits for the answer any more.
+                    facts.set_ended(true);
+                }
+                Ok(reply)
             })
             .await;
         link.release_writer();
@@ -195,13 +206,14 @@ impl Driver for Sqlite {
     }
 
     async fn rollback(link: &mut SqliteLink) -> Result<(), StatementError> {
-        let raw = link.facts().take_raw();
+        let facts = Arc::clone(link.facts());
+        let raw = facts.take_raw();
         let result = link
             .job(move |connection| {
                 if raw {
                     leave_raw(connection);
                 }
-                begin::rollback(connection)
+                begin::rollback(connection, &facts)
             })
             .await;
         link.release_writer();

@@ -14,7 +14,7 @@ use diesel_async::AsyncConnectionCore;
 
 use super::link::{Facts, SqliteLink};
 use super::{Wrapper, begin};
-use crate::driver::{Ahead, Reply};
+use crate::driver::{Ahead, Reply, as_conflict};
 
 type Collector<'a> = <Sqlite as Backend>::BindCollector<'a>;
 type Binds = <Collector<'static> as MoveableBindCollector<Sqlite>>::BindData;
@@ -94,12 +94,22 @@ where
         .await;
     match reply {
         Ok(reply) => {
+            let reply = reply.map_err(classified);
             if reply.ahead.is_err() && link.facts().ended().is_none() {
                 link.release_writer();
             }
             reply
         }
         Err(error) => Reply::of(Err(error)),
+    }
+}
+
+/// SQLITE_BUSY has no kind of its own in diesel.
+fn classified(error: Error) -> Error {
+    if begin::is_busy(&error) {
+        as_conflict(error)
+    } else {
+        error
     }
 }
 
@@ -123,7 +133,7 @@ async fn queue_for_the_lock(link: &mut SqliteLink) -> QueryResult<()> {
     };
     let Some(turn) = turn else {
         return Err(Error::DatabaseError(
-            DatabaseErrorKind::Unknown,
+            DatabaseErrorKind::SerializationFailure,
             Box::new(format!(
                 "database is locked: other sessions of this process held the write lock for {:?}",
                 begin::BUSY_LIMIT

@@ -1,0 +1,29 @@
+//! What a backend can do: the options that only some of them have, as traits that each driver implements
+//! in its own folder.
+
+/// `isolation = "…"` with this level.
+#[diagnostic::on_unimplemented(
+    message = "{Self} has no isolation level `{L}`",
+    label = "not a level of this backend",
+    note = "PostgreSQL: \"serializable\", \"repeatable_read\", \"read_committed\", \"read_uncommitted\"; SQLite: \"serializable\" alone, which is what it always does",
+    note = "a function that is generic over its factory names the backend: `F: SessionFactory<Driver = Postgres>`"
+)]
+pub trait SupportsIsolation<L> {}
+
+/// `deferrable`.
+#[diagnostic::on_unimplemented(
+    message = "`deferrable` is an option of PostgreSQL, and this factory is one of {Self}",
+    label = "not an option of this backend",
+    note = "remove `deferrable`: on SQLite a `read_only` transaction never waits for a writer",
+    note = "a function that is generic over its factory names the backend: `F: SessionFactory<Driver = Postgres>`"
+)]
+pub trait SupportsDeferrable {}
+
+/// `immediate`.
+#[diagnostic::on_unimplemented(
+    message = "`immediate` is an option of SQLite, and this factory is one of {Self}",
+    label = "not an option of this backend",
+    note = "remove `immediate`: PostgreSQL locks rows when they are written; to lock earlier, query with `.for_update()`",
+    note = "a function that is generic over its factory names the backend: `F: SessionFactory<Driver = Sqlite>`"
+)]
+pub trait SupportsImmediate {}

@@ -1,0 +1,84 @@
+//! A body that runs in its session, until its deadline.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use pin_project_lite::pin_project;
+use tokio::time::{Sleep, sleep};
+
+use super::unit::Scope;
+use crate::error::SessionError;
+use crate::factory::context::{self, Within};
+
+pin_project! {
+    /// The future of a body.
+    #[doc(hidden)]
+    #[must_use = "futures do nothing unless polled"]
+    pub struct Bounded<B: Future> {
+        #[pin]
+        body: Within<B>,
+        deadline: Option<Box<Deadline>>,
+        fail: fn(SessionError) -> B::Output,
+    }
+}
+
+/// Only calls with a `timeout` have one.
+struct Deadline {
+    scope: Scope,
+    /// Made at the first poll.
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl<B: Future> std::fmt::Debug for Bounded<B> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Bounded").finish_non_exhaustive()
+    }
+}
+
+impl<B: Future> Bounded<B> {
+    pub(super) fn new(scope: Scope, body: B, fail: fn(SessionError) -> B::Output) -> Self {
+        let body = context::with_session(scope.identity, scope.holder, body);
+        let deadline = scope
+            .clock
+            .is_some()
+            .then(|| Box::new(Deadline { scope, timer: None }));
+        Self {
+            body,
+            deadline,
+            fail,
+        }
+    }
+}
+
+impl<B: Future> Future for Bounded<B> {
+    type Output = B::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<B::Output> {
+        let this = self.project();
+        if let Poll::Ready(output) = this.body.poll(cx) {
+            return Poll::Ready(output);
+        }
+        match this.deadline {
+            Some(deadline) => deadline.poll(cx).map(*this.fail),
+            None => Poll::Pending,
+        }
+    }
+}
+
+impl Deadline {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<SessionError> {
+        let Some(clock) = self.scope.clock.as_deref() else {
+            return Poll::Pending;
+        };
+        let timer = self.timer.get_or_insert_with(|| {
+            // The caller's runtime may have no timers, or none that runs.
+            let _context = crate::runtime::enter();
+            Box::pin(sleep(clock.left()))
+        });
+        timer.as_mut().poll(cx).map(|()| {
+            let function = self.scope.holder.function();
+            clock.while_running(function).into()
+        })
+    }
+}

@@ -1,0 +1,301 @@
+//! The options of `#[with_session(…)]` for a body that is a closure.
+
+use std::future::Future;
+use std::marker::PhantomData;
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use super::{
+    AsyncBody, AsyncBodyAgain, Contract, Origin, Retry, Session, SessionOptions, Unit, contract,
+};
+use crate::driver::isolation::Level;
+use crate::driver::{SupportsDeferrable, SupportsImmediate, SupportsIsolation};
+use crate::error::SessionError;
+use crate::factory::{Factory, SessionFactory, global};
+
+/// A session with options, for a body: from `AppDb::session()` or
+/// [`Factory::session`](crate::Factory::session).
+///
+/// The guarantees are those of `#[with_session]`, and so are the options.
+#[must_use = "a session is opened by `.run(async |db| …)`"]
+pub struct SessionBuilder<F: SessionFactory, Runs = Once, Commits = OnOk> {
+    /// None: the one that applies where the body runs.
+    factory: Option<Factory<F>>,
+    origin: Origin,
+    options: SessionOptions,
+    commits: Commits,
+    runs: PhantomData<Runs>,
+}
+
+/// The body runs once.
+#[derive(Debug)]
+pub struct Once;
+
+/// The body runs again after a conflict.
+#[derive(Debug)]
+pub struct Retrying;
+
+/// `Ok` commits, `Err` rolls back.
+#[derive(Debug)]
+pub struct OnOk;
+
+/// A function of the application's decides.
+#[derive(Debug)]
+pub struct When<C>(C);
+
+/// Whether a result is to be committed.
+#[doc(hidden)]
+pub trait CommitOn<T, E> {
+    /// True to commit.
+    fn commits(&self, result: &Result<T, E>) -> bool;
+}
+
+impl<T, E> CommitOn<T, E> for OnOk {
+    fn commits(&self, result: &Result<T, E>) -> bool {
+        result.is_ok()
+    }
+}
+
+impl<T, E, C: Fn(&Result<T, E>) -> bool> CommitOn<T, E> for When<C> {
+    fn commits(&self, result: &Result<T, E>) -> bool {
+        (self.0)(result)
+    }
+}
+
+impl<F: SessionFactory, Runs, Commits> std::fmt::Debug for SessionBuilder<F, Runs, Commits> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SessionBuilder")
+            .field("factory", &F::NAME)
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<F: SessionFactory> SessionBuilder<F> {
+    pub(crate) fn of(factory: Factory<F>, origin: Origin) -> Self {
+        Self::new(Some(factory), origin)
+    }
+
+    pub(crate) fn new(factory: Option<Factory<F>>, origin: Origin) -> Self {
+        Self {
+            factory,
+            origin,
+            options: SessionOptions::new(),
+            commits: OnOk,
+            runs: PhantomData,
+        }
+    }
+}
+
+impl<F: SessionFactory, Runs, Commits> SessionBuilder<F, Runs, Commits> {
+    /// The isolation level of the transaction: `Isolation::Serializable`, or a type of
+    /// [`isolation`](crate::driver::isolation). One that the backend lacks does not compile.
+    pub fn isolation<L: Level>(mut self, level: L) -> Self
+    where
+        F::Driver: SupportsIsolation<L>,
+    {
+        self.options = self.options.isolation(level.level());
+        self
+    }
+
+    /// A transaction that cannot write: the database refuses.
+    pub fn read_only(mut self) -> Self {
+        self.options = self.options.read_only();
+        self
+    }
+
+    /// Waits for a snapshot that no serialization failure can hit (PostgreSQL; of effect together with
+    /// `Serializable` and [`read_only`](Self::read_only)).
+    pub fn deferrable(mut self) -> Self
+    where
+        F::Driver: SupportsDeferrable,
+    {
+        self.options = self.options.deferrable();
+        self
+    }
+
+    /// Takes the write lock at the first statement, whatever it is (SQLite; so does every session that is
+    /// not [`read_only`](Self::read_only)).
+    pub fn immediate(mut self) -> Self
+    where
+        F::Driver: SupportsImmediate,
+    {
+        self.options = self.options.immediate();
+        self
+    }
+
+    /// One deadline for getting the connection, the body, its attempts and COMMIT. Default: none.
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.options = self.options.timeout(limit);
+        self
+    }
+
+    /// May run although the task already has a session of this factory.
+    pub fn requires_new(mut self) -> Self {
+        self.options = self.options.requires_new();
+        self
+    }
+
+    /// Runs the body up to `max` more times after a serialization failure, a deadlock or a busy database,
+    /// after pauses with full jitter: anything below 10 ms, then 20 ms, doubling up to 1 s.
+    ///
+    /// What decides is what the session saw, not the body's error type. A body that has committed
+    /// something itself is not run again, and neither is one whose outcome is unknown.
+    pub fn retry(self, max: u32) -> SessionBuilder<F, Retrying, Commits> {
+        self.retry_within(max, Retry::BASE, Retry::CAP)
+    }
+
+    /// [`retry`](Self::retry) with pauses below `base`, then twice that, doubling up to `cap`.
+    pub fn retry_within(
+        self,
+        max: u32,
+        base: Duration,
+        cap: Duration,
+    ) -> SessionBuilder<F, Retrying, Commits> {
+        SessionBuilder {
+            factory: self.factory,
+            origin: self.origin,
+            options: self.options.retry(max, base, cap),
+            commits: self.commits,
+            runs: PhantomData,
+        }
+    }
+
+    /// `decide` says for each result whether its work is committed: an `Err` that keeps what was done, or
+    /// an `Ok` that does not.
+    pub fn commit_on<T, E, C>(self, decide: C) -> SessionBuilder<F, Runs, When<C>>
+    where
+        C: Fn(&Result<T, E>) -> bool,
+    {
+        SessionBuilder {
+            factory: self.factory,
+            origin: self.origin,
+            options: self.options,
+            commits: When(decide),
+            runs: PhantomData,
+        }
+    }
+
+    async fn open(&self) -> Result<Unit<F>, SessionError> {
+        let factory = match &self.factory {
+            Some(factory) => factory.clone(),
+            None => global::factory::<F>()?,
+        };
+        Unit::open_in(factory, &self.origin, self.options).await
+    }
+}
+
+impl<F: SessionFactory, Commits> SessionBuilder<F, Once, Commits> {
+    /// Runs `body` with a session.
+    ///
+    /// # Errors
+    /// What the body returns, or a [`SessionError`] as the body's error type when no session could be
+    /// opened or its work could not be committed.
+    ///
+    /// # Cancellation
+    /// Dropping the future cancels the running statement on the server and rolls back.
+    pub fn run<'a, T, E, B>(self, body: B) -> impl Future<Output = Result<T, E>> + Send + 'a
+    where
+        for<'s> B: AsyncFnOnce(&'s mut Session<F>) -> Result<T, E>
+            + AsyncBody<&'s mut Session<F>, Result<T, E>>
+            + Send
+            + 'a,
+        T: Send + 'a,
+        E: From<SessionError> + Send + 'a,
+        Commits: CommitOn<T, E> + Send + Sync + 'a,
+    {
+        self.call(body)
+    }
+
+    pub(crate) async fn call<T, E, B>(self, body: B) -> Result<T, E>
+    where
+        for<'s> B: AsyncFnOnce(&'s mut Session<F>) -> Result<T, E>
+            + AsyncBody<&'s mut Session<F>, Result<T, E>>
+            + Send,
+        T: Send,
+        E: From<SessionError> + Send,
+        Commits: CommitOn<T, E> + Sync,
+    {
+        let contract: Contract<Result<T, E>> = contract();
+        let mut unit = match self.open().await {
+            Ok(unit) => unit,
+            Err(error) => return contract.fail(error),
+        };
+        let scope = unit.scope();
+        let result = contract.run(scope, body(unit.session())).await;
+        let commit = self.commits.commits(&result);
+        contract.finish_by(unit, result, commit).await
+    }
+
+    /// Runs `body` in a task of its own, to its end, whether or not the returned future is awaited to its
+    /// end. [`shutdown`](crate::Factory::shutdown) waits for it.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run); [`SessionError::Closed`] when the runtime ends before the body does.
+    ///
+    /// # Panics
+    /// When the body does.
+    pub async fn run_detached<T, E, B>(self, body: B) -> Result<T, E>
+    where
+        for<'s> B: AsyncFnOnce(&'s mut Session<F>) -> Result<T, E>
+            + AsyncBody<&'s mut Session<F>, Result<T, E>>
+            + Send
+            + 'static,
+        T: Send + 'static,
+        E: From<SessionError> + Send + 'static,
+        Commits: CommitOn<T, E> + Send + Sync + 'static,
+    {
+        let contract: Contract<Result<T, E>> = contract();
+        contract.detach::<F, _>(self.run(body)).await
+    }
+}
+
+impl<F: SessionFactory, Commits> SessionBuilder<F, Retrying, Commits> {
+    /// Runs `body` with a session, and again with another after a conflict.
+    ///
+    /// # Errors
+    /// What the body returned last, or a [`SessionError`] as the body's error type. The text of a
+    /// conflict says which attempt of how many it was.
+    ///
+    /// # Cancellation
+    /// Dropping the future cancels the running statement on the server and rolls back; in a pause there is
+    /// nothing to roll back.
+    pub fn run<'a, T, E, B>(self, body: B) -> impl Future<Output = Result<T, E>> + Send + 'a
+    where
+        for<'s> B: AsyncFn(&'s mut Session<F>) -> Result<T, E>
+            + AsyncBodyAgain<&'s mut Session<F>, Result<T, E>>
+            + Send
+            + 'a,
+        T: Send + 'a,
+        E: From<SessionError> + Send + 'a,
+        Commits: CommitOn<T, E> + Send + Sync + 'a,
+        F: 'a,
+    {
+        self.call_again(body)
+    }
+
+    async fn call_again<T, E, B>(self, body: B) -> Result<T, E>
+    where
+        for<'s> B: AsyncFn(&'s mut Session<F>) -> Result<T, E>
+            + AsyncBodyAgain<&'s mut Session<F>, Result<T, E>>
+            + Send,
+        T: Send,
+        E: From<SessionError> + Send,
+        Commits: CommitOn<T, E> + Sync,
+    {
+        let contract: Contract<Result<T, E>> = contract();
+        let mut unit = match self.open().await {
+            Ok(unit) => unit,
+            Err(error) => return contract.fail(error),
+        };
+        loop {
+            let scope = unit.scope();
+            let result = contract.run(scope, body(unit.session())).await;
+            let commit = self.commits.commits(&result);
+            match contract.again_by(unit, result, commit).await {
+                ControlFlow::Break(result) => return result,
+                ControlFlow::Continue(next) => unit = next,
+            }
+        }
+    }
+}

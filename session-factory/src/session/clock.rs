@@ -1,0 +1,81 @@
+//! The deadline of a call, and where its time goes.
+
+use std::time::{Duration, Instant};
+
+use crate::error::{AcquireError, TimeoutError};
+
+/// When a call with a `timeout` began, and when it has to be over.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Clock {
+    limit: Duration,
+    started: Instant,
+    /// The current attempt got its connection.
+    opened: Option<Instant>,
+    /// What earlier attempts took, with the pauses between them.
+    earlier: Duration,
+}
+
+impl Clock {
+    pub(crate) fn start(limit: Duration) -> Self {
+        Self {
+            limit,
+            started: Instant::now(),
+            opened: None,
+            earlier: Duration::ZERO,
+        }
+    }
+
+    pub(crate) fn has_expired(&self) -> bool {
+        self.left().is_zero()
+    }
+
+    /// The time that is left.
+    pub(crate) fn left(&self) -> Duration {
+        self.limit.saturating_sub(self.started.elapsed())
+    }
+
+    /// The connection is there.
+    pub(crate) fn opened(&mut self) {
+        self.opened = Some(Instant::now());
+    }
+
+    /// The next attempt begins.
+    pub(crate) fn again(&mut self) {
+        self.earlier = self.started.elapsed();
+        self.opened = None;
+    }
+
+    /// The time passed before a connection was there.
+    pub(crate) fn while_acquiring(
+        &self,
+        function: &'static str,
+        acquire: Box<AcquireError>,
+    ) -> TimeoutError {
+        let acquiring = self.started.elapsed().saturating_sub(self.earlier);
+        TimeoutError {
+            acquiring,
+            acquire: Some(acquire),
+            ..self.error(function)
+        }
+    }
+
+    /// The time passed in the body, or on its way to COMMIT.
+    pub(crate) fn while_running(&self, function: &'static str) -> TimeoutError {
+        self.error(function)
+    }
+
+    fn error(&self, function: &'static str) -> TimeoutError {
+        let running = self
+            .opened
+            .map_or(Duration::ZERO, |opened| opened.elapsed());
+        let taken = self.started.elapsed();
+        TimeoutError {
+            function,
+            limit: self.limit,
+            acquiring: taken.saturating_sub(self.earlier).saturating_sub(running),
+            running,
+            earlier: self.earlier,
+            acquire: None,
+        }
+    }
+}
