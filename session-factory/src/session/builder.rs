@@ -176,12 +176,15 @@ impl<F: SessionFactory, Runs, Commits> SessionBuilder<F, Runs, Commits> {
         }
     }
 
+    fn factory(&self) -> Result<Factory<F>, SessionError> {
+        match &self.factory {
+            Some(factory) => Ok(factory.clone()),
+            None => global::factory::<F>(),
+        }
+    }
+
     async fn open(&self) -> Result<Unit<F>, SessionError> {
-        let factory = match &self.factory {
-            Some(factory) => factory.clone(),
-            None => global::factory::<F>()?,
-        };
-        Unit::open_in(factory, &self.origin, self.options).await
+        Unit::open_in(self.factory()?, &self.origin, self.options).await
     }
 }
 
@@ -246,7 +249,10 @@ impl<F: SessionFactory, Commits> SessionBuilder<F, Once, Commits> {
         Commits: CommitOn<T, E> + Send + Sync + 'static,
     {
         let contract: Contract<Result<T, E>> = contract();
-        contract.detach::<F, _>(self.run(body)).await
+        match self.factory() {
+            Ok(factory) => contract.detach_from(factory, self.run(body)).await,
+            Err(error) => contract.fail(error),
+        }
     }
 }
 

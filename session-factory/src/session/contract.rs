@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use super::unit::{Next, Scope, Unit};
 use super::{Bounded, Savepoint, detach};
 use crate::error::SessionError;
-use crate::factory::SessionFactory;
+use crate::factory::{Factory, SessionFactory, global};
 
 /// The return type of an annotated function: `Result<T, E>`, under whatever alias.
 #[diagnostic::on_unimplemented(
@@ -98,7 +98,20 @@ impl<R> Contract<R> {
         B: Future<Output = R> + Send + 'static,
         R: Send + 'static,
     {
-        match detach::run::<F, B>(call).await {
+        match global::factory::<F>() {
+            Ok(factory) => self.detach_from(factory, call).await,
+            Err(error) => self.fail(error),
+        }
+    }
+
+    /// The same with a factory at hand.
+    pub(super) async fn detach_from<F, B>(self, factory: Factory<F>, call: B) -> R
+    where
+        F: SessionFactory,
+        B: Future<Output = R> + Send + 'static,
+        R: Send + 'static,
+    {
+        match detach::run(factory, call).await {
             Ok(result) => result,
             Err(error) => self.fail(error),
         }

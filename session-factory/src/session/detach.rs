@@ -5,7 +5,7 @@ use std::future::Future;
 use tokio::runtime::Handle;
 
 use crate::error::SessionError;
-use crate::factory::{SessionFactory, context, global};
+use crate::factory::{Factory, SessionFactory, context};
 
 /// Runs a call in a task of the caller's runtime, or of the background one where there is none.
 ///
@@ -14,12 +14,11 @@ use crate::factory::{SessionFactory, context, global};
 ///
 /// # Panics
 /// When the call does.
-pub(super) async fn run<F, B>(call: B) -> Result<B::Output, SessionError>
+pub(super) async fn run<F, B>(factory: Factory<F>, call: B) -> Result<B::Output, SessionError>
 where
     F: SessionFactory,
     B: Future<Output: Send + 'static> + Send + 'static,
 {
-    let factory = global::factory::<F>()?;
     // `shutdown` waits for it, and gives it the sessions that it still needs.
     let call = factory.detached(context::detached(factory.identity(), call));
     let task = match Handle::try_current() {

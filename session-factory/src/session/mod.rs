@@ -98,7 +98,8 @@ impl<F: SessionFactory> Session<F> {
         }
     }
 
-    /// Commits what was done. The next statement begins another transaction.
+    /// Commits what was done. The next statement begins another transaction. Hooks run at once, while the
+    /// session still holds its connection.
     ///
     /// # Errors
     /// [`SessionError::Aborted`] when the transaction can only be rolled back, [`SessionError::Commit`]
