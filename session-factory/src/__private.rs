@@ -92,7 +92,8 @@ where
 
 /// One session of the factory that applies here.
 pub async fn create_session<F: SessionFactory>(origin: Origin) -> Result<Session<F>, SessionError> {
-    factory::<F>()?.open(&origin, Options::new(), None).await
+    let session = factory::<F>()?.open(&origin, Options::new(), None).await?;
+    Ok(session.manual(origin))
 }
 
 /// Runs a body in a session of the factory that applies here.

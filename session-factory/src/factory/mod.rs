@@ -124,7 +124,10 @@ impl<F: SessionFactory> Factory<F> {
     pub fn create_session(&self) -> impl Future<Output = Result<Session<F>, SessionError>> + Send {
         let origin = Origin::of_caller("create_session", std::panic::Location::caller());
         let factory = self.clone();
-        async move { factory.open(&origin, SessionOptions::new(), None).await }
+        async move {
+            let session = factory.open(&origin, SessionOptions::new(), None).await?;
+            Ok(session.manual(origin))
+        }
     }
 
     /// Runs `body` with a session: the guarantees of `#[with_session]` without the attribute.

@@ -109,7 +109,17 @@ impl<F: SessionFactory> AsyncConnectionCore for Session<F> {
             .as_ref()
             .map(|echo| echo.line(|| diesel::debug_query::<Backend<F>, _>(&source).to_string()));
         let sent = F::Driver::execute(link, work.ahead(), source);
-        statement::run(work, line, sent, |count| statement::rows(*count as u64)).boxed()
+        let done = async move {
+            let count = statement::run(&mut *work, line, sent, |count| {
+                statement::rows(*count as u64)
+            })
+            .await?;
+            if count > 0 {
+                work.set_wrote();
+            }
+            Ok(count)
+        };
+        done.boxed()
     }
 }
 

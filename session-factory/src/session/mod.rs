@@ -45,7 +45,7 @@ use crate::driver::Driver;
 use crate::error::SessionError;
 use crate::factory::SessionFactory;
 use crate::factory::lease::Lease;
-use crate::observe::Echo;
+use crate::observe::{self, Echo};
 
 /// A database session: a connection out of the pool and, from the first statement on, a transaction.
 ///
@@ -53,7 +53,9 @@ use crate::observe::Echo;
 /// the first statement, in the same round trip; a session that runs nothing sends nothing.
 ///
 /// A session that `#[with_session]` or `with_session` opened ends by itself. One from `create_session()`
-/// is ended by [`commit`](Self::commit); dropped before that, it is rolled back.
+/// is ended by [`commit`](Self::commit); dropped before that, it is rolled back. (If every statement
+/// succeeded and some of them wrote, that is reported with the place that opened the session: as an event of
+/// `tracing` with that feature, else on the standard error stream.)
 ///
 /// # Cancellation
 /// Whatever is dropped, the session itself or the future that uses it, a background task then cancels the
@@ -69,6 +71,8 @@ pub struct Session<F: SessionFactory> {
     lease: Option<Lease<F::Driver>>,
     work: Work,
     hooks: Hooks,
+    /// For a session whose caller has to commit: where it was asked for.
+    manual: Option<Origin>,
     transaction_state: TransactionState,
     no_instrumentation: DynInstrumentation,
 }
@@ -93,9 +97,16 @@ impl<F: SessionFactory> Session<F> {
             lease: Some(lease),
             work: Work::new(begin, options.transaction.read_only, echo),
             hooks: Hooks::default(),
+            manual: None,
             transaction_state: TransactionState::default(),
             no_instrumentation: DynInstrumentation::none(),
         }
+    }
+
+    /// Makes it one whose caller has to commit.
+    pub(crate) fn manual(mut self, origin: Origin) -> Self {
+        self.manual = Some(origin);
+        self
     }
 
     /// Commits what was done. The next statement begins another transaction. Hooks run at once, while the
@@ -210,6 +221,16 @@ impl<F: SessionFactory> Session<F> {
 
 impl<F: SessionFactory> Drop for Session<F> {
     fn drop(&mut self) {
+        if let Some(origin) = &self.manual
+            && self.lease.is_some()
+            && self.work.is_worth_a_commit()
+            && !std::thread::panicking()
+        {
+            observe::report(&format!(
+                "the session that {origin} opened wrote and was dropped without commit(), so its work is \
+                 rolled back; call db.commit().await to keep it, or db.rollback().await to say that this is meant"
+            ));
+        }
         recovery::hand_over(self.lease.take(), &mut self.work, &mut self.hooks);
     }
 }

@@ -18,6 +18,8 @@ pub(crate) struct Work {
     ending: Option<Ending>,
     /// A transaction of this session was committed.
     committed: bool,
+    /// A statement changed rows.
+    wrote: bool,
     /// A statement failed in a way that running everything again may heal.
     met_conflict: bool,
     attempt: Attempt,
@@ -76,6 +78,7 @@ impl Work {
             begun: false,
             ending: None,
             committed: false,
+            wrote: false,
             met_conflict: false,
             attempt: Attempt::ONLY,
             in_flight: false,
@@ -138,6 +141,22 @@ impl Work {
     /// Something of this session is committed already.
     pub(crate) fn has_committed(&self) -> bool {
         self.committed
+    }
+
+    pub(crate) fn set_wrote(&mut self) {
+        self.wrote = true;
+    }
+
+    /// Every statement succeeded and some of them wrote: work that nobody would throw away on purpose
+    /// without a word.
+    pub(crate) fn is_worth_a_commit(&self) -> bool {
+        self.begun
+            && self.wrote
+            && !self.rollback_only
+            && self.ending.is_none()
+            && self.first_error.is_none()
+            && self.fault.is_none()
+            && self.running() == Running::Nothing
     }
 
     pub(crate) fn met_conflict(&self) -> bool {

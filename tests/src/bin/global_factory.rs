@@ -1,5 +1,5 @@
 //! Uses the global factory the way an application does: from the environment, and from more than one
-//! runtime. `tests/runtimes.rs` and `tests/echo.rs` run it.
+//! runtime. `tests/runtimes.rs`, `tests/echo.rs` and others run it.
 #![allow(clippy::unwrap_used, clippy::print_stdout)] // it reports to its test
 
 use std::time::Duration;
@@ -29,6 +29,27 @@ async fn insert_and_hang(db: &mut Session<PgDb>, id: i32) -> QueryResult<()> {
     std::future::pending().await
 }
 
+/// Sessions of which one alone was forgotten.
+async fn forget() {
+    let mut committed = PgDb::create_session().await.unwrap();
+    insert_in(&mut committed, 1).await.unwrap();
+    committed.commit().await.unwrap();
+    drop(committed);
+    let mut read = PgDb::create_session().await.unwrap();
+    count_in(&mut read).await.unwrap();
+    drop(read);
+    let mut failed = PgDb::create_session().await.unwrap();
+    insert_in(&mut failed, 2).await.unwrap();
+    insert_in(&mut failed, 2).await.unwrap_err();
+    drop(failed);
+    let mut meant = PgDb::create_session().await.unwrap();
+    insert_in(&mut meant, 3).await.unwrap();
+    meant.close().await.unwrap();
+    let mut forgotten = PgDb::create_session().await.unwrap();
+    insert_in(&mut forgotten, 4).await.unwrap();
+    drop(forgotten);
+}
+
 fn current_thread() -> Runtime {
     Builder::new_current_thread().enable_all().build().unwrap()
 }
@@ -42,6 +63,10 @@ fn main() {
         Some("one-call") => {
             println!("{:?}", current_thread().block_on(insert(1)));
             // A rollback is not waited for by the call: this waits for it.
+            current_thread().block_on(PgDb::shutdown(Duration::from_secs(5)));
+        }
+        Some("forget") => {
+            current_thread().block_on(forget());
             current_thread().block_on(PgDb::shutdown(Duration::from_secs(5)));
         }
         Some("init") => match current_thread().block_on(PgDb::init()) {
