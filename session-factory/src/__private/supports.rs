@@ -47,6 +47,7 @@ pub const fn supports_requires_new<P: IsSession>() {
 )]
 pub trait RetryArgument: Sized {
     /// One for the next attempt.
+    #[must_use]
     fn again(&self) -> Self;
 }
 

@@ -9,7 +9,7 @@ use std::time::Instant;
 use diesel::QueryResult;
 use diesel::backend::Backend;
 use diesel::query_builder::{AsQuery, QueryFragment, QueryId};
-use diesel::result::{DatabaseErrorKind, Error};
+use diesel::result::Error;
 use diesel_async::AsyncConnection;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
@@ -23,9 +23,14 @@ mod postgres;
 mod sqlite;
 
 pub mod isolation;
+mod messages;
+mod options;
 mod support;
 
 pub use isolation::Isolation;
+pub(crate) use messages::as_conflict;
+pub use messages::{Ahead, CommitReply, ForeignError, Reply, Running, Watched};
+pub use options::TransactionOptions;
 #[cfg(feature = "postgres")]
 pub use postgres::Postgres;
 #[cfg(feature = "sqlite")]
@@ -126,6 +131,11 @@ pub trait Driver: Sized + Send + Sync + 'static {
         false
     }
 
+    /// A statement of the current transaction changed rows, as the driver saw it.
+    fn has_written(_link: &mut Self::Link) -> bool {
+        false
+    }
+
     /// Before the raw connection is handed out: enters the open transaction into its own bookkeeping, so
     /// that a `transaction()` on it is a savepoint.
     fn enter_raw(link: &mut Self::Link) -> impl Future<Output = QueryResult<()>> + Send;
@@ -158,155 +168,4 @@ pub trait Driver: Sized + Send + Sync + 'static {
 
     /// Adds what the driver knows (SQLSTATE) to an error that diesel reported.
     fn explain(link: &Self::Link, error: &Error) -> StatementError;
-}
-
-/// Why the application's own pool gave no connection.
-#[derive(Debug)]
-#[doc(hidden)]
-pub enum ForeignError {
-    /// Its own timeout passed.
-    TimedOut,
-    /// It could not connect.
-    Connect(ConnectError),
-}
-
-/// Gives an error diesel's kind for "run it all again", which diesel itself misses for a deadlock and for a
-/// busy database.
-pub(crate) fn as_conflict(error: Error) -> Error {
-    match error {
-        Error::DatabaseError(_, information) => {
-            Error::DatabaseError(DatabaseErrorKind::SerializationFailure, information)
-        }
-        other => other,
-    }
-}
-
-/// What travels ahead of a statement.
-#[derive(Debug, Default)]
-#[doc(hidden)]
-pub struct Ahead {
-    /// A statement was dropped in mid-flight: cancel it and wait until the server is done with it.
-    pub settle: bool,
-    /// The text that begins the transaction.
-    pub begin: Option<String>,
-    /// SAVEPOINT and RELEASE, separated by semicolons.
-    pub control: Option<String>,
-}
-
-impl Ahead {
-    /// All of it as one text.
-    pub(crate) fn text(&self) -> Option<String> {
-        match (&self.begin, &self.control) {
-            (Some(begin), Some(control)) => Some(format!("{begin}; {control}")),
-            (Some(one), None) | (None, Some(one)) => Some(one.clone()),
-            (None, None) => None,
-        }
-    }
-}
-
-/// The outcomes of what travelled ahead and of the statement.
-#[derive(Debug)]
-#[doc(hidden)]
-pub struct Reply<T> {
-    /// Of [`Ahead`]. When it is an error, the statement's result does not count.
-    pub ahead: QueryResult<()>,
-    /// Of the statement.
-    pub result: QueryResult<T>,
-}
-
-impl<T> Reply<T> {
-    /// What travelled ahead failed, the statement was not sent.
-    pub(crate) fn not_sent(error: Error) -> Self {
-        Self {
-            ahead: Err(error),
-            result: Err(Error::NotInTransaction),
-        }
-    }
-
-    /// The same with its errors changed.
-    pub(crate) fn map_err(self, change: impl Fn(Error) -> Error) -> Self {
-        Self {
-            ahead: self.ahead.map_err(&change),
-            result: self.result.map_err(&change),
-        }
-    }
-
-    pub(crate) fn of(result: QueryResult<T>) -> Self {
-        Self {
-            ahead: Ok(()),
-            result,
-        }
-    }
-}
-
-/// What the server says about the current transaction.
-#[derive(Debug, Clone)]
-#[doc(hidden)]
-pub enum Watched {
-    /// The driver cannot see it (an application's own pool).
-    Unknown,
-    /// Open and usable.
-    Open,
-    /// A statement failed, the server will refuse to commit.
-    Failed(Option<StatementError>),
-    /// A transaction that was begun on the raw connection was left open there.
-    Unbalanced,
-    /// It is over, and the session did not end it.
-    Ended {
-        /// By COMMIT.
-        committed: bool,
-    },
-}
-
-/// What became of COMMIT.
-#[derive(Debug)]
-#[doc(hidden)]
-pub enum CommitReply {
-    /// The server said so.
-    Committed,
-    /// It answered with ROLLBACK, or there was nothing to commit any more.
-    RolledBack(Option<StatementError>),
-    /// It refused, and nothing is kept.
-    Refused(StatementError),
-    /// No answer came.
-    Unknown(StatementError),
-}
-
-/// What was under way when the session was dropped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[doc(hidden)]
-pub enum Running {
-    /// Nothing: the transaction is open and quiet.
-    Nothing,
-    /// A statement, or the rest of its rows.
-    Statement,
-    /// COMMIT or ROLLBACK: let it finish.
-    End,
-}
-
-/// How a transaction begins.
-#[derive(Debug, Clone, Copy, Default)]
-#[doc(hidden)]
-#[non_exhaustive]
-pub struct TransactionOptions {
-    /// The isolation level, or the server's default.
-    pub isolation: Option<Isolation>,
-    /// READ ONLY.
-    pub read_only: bool,
-    /// DEFERRABLE.
-    pub deferrable: bool,
-    /// IMMEDIATE.
-    pub immediate: bool,
-}
-
-impl TransactionOptions {
-    /// As the server has it.
-    pub(crate) const fn new() -> Self {
-        Self {
-            isolation: None,
-            read_only: false,
-            deferrable: false,
-            immediate: false,
-        }
-    }
 }

@@ -45,6 +45,7 @@ impl ConnectError {
         }
     }
 
+    #[cfg(feature = "postgres")]
     pub(crate) fn with_sqlstate(mut self, sqlstate: impl Into<String>) -> Self {
         self.sqlstate = Some(sqlstate.into());
         self

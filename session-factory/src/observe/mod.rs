@@ -4,15 +4,15 @@ mod echo;
 
 pub(crate) use echo::{Echo, Line};
 
-/// Reports something that has no caller to tell.
+/// Reports something that has no caller to tell: to `tracing` where somebody listens, else to the console.
 pub(crate) fn report(message: &str) {
     #[cfg(feature = "tracing")]
-    tracing::error!(target: "session_factory", "{message}");
-    #[cfg(not(feature = "tracing"))]
+    if tracing::dispatcher::has_been_set() {
+        tracing::error!(target: "session_factory", "{message}");
+        return;
+    }
+    #[allow(clippy::print_stderr)] // there is nowhere else to put it
     {
-        #[allow(clippy::print_stderr)] // there is nowhere else to put it
-        {
-            eprintln!("session_factory: {message}");
-        }
+        eprintln!("session_factory: {message}");
     }
 }

@@ -154,7 +154,7 @@ impl<R> Contract<R> {
         let failed = !(self.is_ok)(&result);
         match unit.again(commit, failed).await {
             Next::Done(ended) => ControlFlow::Break(self.verdict(result, ended)),
-            Next::Again(next) => ControlFlow::Continue(next),
+            Next::Again(next) => ControlFlow::Continue(*next),
         }
     }
 

@@ -16,6 +16,7 @@ mod recovery;
 mod retry;
 mod save;
 mod savepoint;
+mod savepoints;
 mod statement;
 mod transaction;
 mod unit;
@@ -222,8 +223,10 @@ impl<F: SessionFactory> Session<F> {
 impl<F: SessionFactory> Drop for Session<F> {
     fn drop(&mut self) {
         if let Some(origin) = &self.manual
-            && self.lease.is_some()
-            && self.work.is_worth_a_commit()
+            && let Some(lease) = &mut self.lease
+            && self
+                .work
+                .is_worth_a_commit(F::Driver::has_written(lease.link()))
             && !std::thread::panicking()
         {
             observe::report(&format!(

@@ -42,7 +42,7 @@ impl Retry {
     }
 
     fn limit_after(&self, attempt: u32) -> Duration {
-        let limits = ExponentialBuilder::new()
+        let mut limits = ExponentialBuilder::new()
             .with_min_delay(self.base.min(self.cap))
             .with_max_delay(self.cap)
             .with_factor(2.0)
@@ -50,7 +50,7 @@ impl Retry {
             .build();
         let before = usize::try_from(attempt.saturating_sub(1)).unwrap_or(usize::MAX);
         // Past these it has reached any cap.
-        limits.skip(before.min(64)).next().unwrap_or(self.cap)
+        limits.nth(before.min(64)).unwrap_or(self.cap)
     }
 }
 

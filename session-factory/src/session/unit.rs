@@ -66,7 +66,7 @@ pub(crate) enum Next<F: SessionFactory> {
     /// Nothing: it was committed or rolled back as asked, or why it could not be.
     Done(Result<(), SessionError>),
     /// Another attempt.
-    Again(Unit<F>),
+    Again(Box<Unit<F>>),
 }
 
 impl<F: SessionFactory> Unit<F> {
@@ -151,13 +151,11 @@ impl<F: SessionFactory> Unit<F> {
                 Err(error) if error.is_transient() => self.due(),
                 _ => None,
             };
-            return match due {
-                Some(pause) => self.repeat(pause).await,
-                None => {
-                    self.leave(Left::of(&committed)).await;
-                    Next::Done(committed)
-                }
-            };
+            if let Some(pause) = due {
+                return self.repeat(pause).await;
+            }
+            self.leave(Left::of(&committed)).await;
+            return Next::Done(committed);
         }
         let due = (failed && self.session.met_conflict()).then(|| self.due());
         if let Some(Some(pause)) = due {
@@ -203,7 +201,7 @@ impl<F: SessionFactory> Unit<F> {
             clock.again();
         }
         match Box::pin(Self::attempt(factory, scope, options, attempt + 1)).await {
-            Ok(next) => Next::Again(next),
+            Ok(next) => Next::Again(Box::new(next)),
             Err(error) => Next::Done(Err(error)),
         }
     }

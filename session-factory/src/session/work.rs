@@ -3,6 +3,7 @@
 use diesel::result::Error;
 
 use super::attempt::Attempt;
+use super::savepoints::Savepoints;
 use crate::driver::{Ahead, Running, Watched};
 use crate::error::{AbortReason, SessionError, StatementError};
 use crate::observe::Echo;
@@ -31,12 +32,7 @@ pub(crate) struct Work {
     raw: bool,
     /// A dropped statement has to be ended before the next one.
     settle: bool,
-    /// Open savepoints.
-    depth: u32,
-    /// Control statements that wait for the next statement to travel with.
-    waiting: Vec<Control>,
-    /// The outermost savepoint that has to be rolled back to before anything else.
-    undo: Option<u32>,
+    savepoints: Savepoints,
     fault: Option<Fault>,
     rollback_only: bool,
     /// The server refused to write, though nobody asked for a read-only transaction.
@@ -45,12 +41,6 @@ pub(crate) struct Work {
     /// The first error of a statement, as the client saw it.
     first_error: Option<Fault>,
     pub(crate) echo: Option<Echo>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Control {
-    Savepoint(u32),
-    Release(u32),
 }
 
 /// What is under way when it is the end.
@@ -67,10 +57,6 @@ struct Fault {
     depth: u32,
 }
 
-fn name(level: u32) -> String {
-    format!("session_factory_{level}")
-}
-
 impl Work {
     pub(crate) fn new(begin: String, read_only: bool, echo: Option<Echo>) -> Self {
         Self {
@@ -85,9 +71,7 @@ impl Work {
             streaming: false,
             raw: false,
             settle: false,
-            depth: 0,
-            waiting: Vec::new(),
-            undo: None,
+            savepoints: Savepoints::default(),
             fault: None,
             rollback_only: false,
             met_read_only: false,
@@ -113,8 +97,9 @@ impl Work {
         self.raw = true;
     }
 
+    /// How many savepoints are open.
     pub(crate) fn depth(&self) -> u32 {
-        self.depth
+        self.savepoints.depth()
     }
 
     pub(crate) fn set_rollback_only(&mut self) {
@@ -149,14 +134,14 @@ impl Work {
 
     /// Every statement succeeded and some of them wrote: work that nobody would throw away on purpose
     /// without a word.
-    pub(crate) fn is_worth_a_commit(&self) -> bool {
+    pub(crate) fn is_worth_a_commit(&self, written: bool) -> bool {
         self.begun
-            && self.wrote
+            && (self.wrote || written)
             && !self.rollback_only
             && self.ending.is_none()
             && self.first_error.is_none()
             && self.fault.is_none()
-            && self.running() == Running::Nothing
+            && !self.in_flight
     }
 
     pub(crate) fn met_conflict(&self) -> bool {
@@ -226,21 +211,10 @@ impl Work {
 
     /// What has to travel ahead of the next statement.
     pub(crate) fn ahead(&self) -> Ahead {
-        let mut control = Vec::new();
-        if let Some(level) = self.undo {
-            let name = name(level);
-            control.push(format!(
-                "ROLLBACK TO SAVEPOINT {name}; RELEASE SAVEPOINT {name}"
-            ));
-        }
-        control.extend(self.waiting.iter().map(|control| match control {
-            Control::Savepoint(level) => format!("SAVEPOINT {}", name(*level)),
-            Control::Release(level) => format!("RELEASE SAVEPOINT {}", name(*level)),
-        }));
         Ahead {
             settle: self.settle,
             begin: (!self.begun).then(|| self.begin.clone()),
-            control: (!control.is_empty()).then(|| control.join("; ")),
+            control: self.savepoints.text(),
         }
     }
 
@@ -250,15 +224,14 @@ impl Work {
         self.in_flight = true;
         self.streaming = false;
         self.settle = false;
-        self.waiting.clear();
-        self.undo = None;
+        self.savepoints.sent();
     }
 
     /// BEGIN itself failed: there is no transaction.
     pub(crate) fn not_begun(&mut self) {
         self.begun = false;
         self.in_flight = false;
-        self.depth = 0;
+        self.savepoints.forget();
     }
 
     /// The statement's future resolved.
@@ -276,7 +249,7 @@ impl Work {
         if self.first_error.is_none() {
             self.first_error = Some(Fault {
                 reason: AbortReason::Statement(error.clone()),
-                depth: self.depth,
+                depth: self.depth(),
             });
         }
     }
@@ -287,57 +260,31 @@ impl Work {
         self.settle = true;
         self.fault.get_or_insert(Fault {
             reason: AbortReason::StatementDropped,
-            depth: self.depth,
+            depth: self.depth(),
         });
     }
 
     /// Opens a savepoint, and gives its level.
     pub(crate) fn savepoint(&mut self) -> u32 {
-        self.depth += 1;
-        self.waiting.push(Control::Savepoint(self.depth));
-        self.depth
+        self.savepoints.open()
     }
 
     /// Releases the savepoint of this level and all inside of it.
     pub(crate) fn release(&mut self, level: u32) {
-        self.depth = level - 1;
-        if !self.unsend(level) {
-            self.waiting.push(Control::Release(level));
-        }
+        self.savepoints.release(level);
     }
 
     /// Rolls back to the savepoint of this level. True when the server has to be told.
     pub(crate) fn undo(&mut self, level: u32) -> bool {
-        self.depth = level - 1;
         let inside = |fault: &mut Fault| fault.depth >= level;
         self.fault.take_if(inside);
         self.first_error.take_if(inside);
-        if self.unsend(level) {
-            return false;
-        }
-        self.undo = Some(self.undo.map_or(level, |other| other.min(level)));
-        true
-    }
-
-    /// Forgets a savepoint that was not sent yet, and what waits behind it.
-    fn unsend(&mut self, level: u32) -> bool {
-        let unsent = self
-            .waiting
-            .iter()
-            .position(|control| *control == Control::Savepoint(level));
-        match unsent {
-            Some(position) => self.waiting.truncate(position),
-            // What waits belongs to savepoints inside of this one, and goes with it.
-            None => self.waiting.retain(|control| match control {
-                Control::Savepoint(inner) | Control::Release(inner) => *inner < level,
-            }),
-        }
-        unsent.is_some()
+        self.savepoints.undo(level)
     }
 
     /// Something has to be sent before COMMIT.
     pub(crate) fn must_flush(&self) -> bool {
-        self.settle || self.undo.is_some()
+        self.settle || self.savepoints.must_undo()
     }
 
     /// Why the transaction can only be rolled back, if so.
@@ -359,7 +306,7 @@ impl Work {
                 self.committed();
                 None
             }
-            _ if self.depth > 0 => Some(AbortReason::OpenSavepoint),
+            _ if self.depth() > 0 => Some(AbortReason::OpenSavepoint),
             _ => None,
         }
     }

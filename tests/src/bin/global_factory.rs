@@ -29,7 +29,7 @@ async fn insert_and_hang(db: &mut Session<PgDb>, id: i32) -> QueryResult<()> {
     std::future::pending().await
 }
 
-/// Sessions of which one alone was forgotten.
+/// Sessions of which the last two alone were forgotten.
 async fn forget() {
     let mut committed = PgDb::create_session().await.unwrap();
     insert_in(&mut committed, 1).await.unwrap();
@@ -48,6 +48,14 @@ async fn forget() {
     let mut forgotten = PgDb::create_session().await.unwrap();
     insert_in(&mut forgotten, 4).await.unwrap();
     drop(forgotten);
+    let mut returning = PgDb::create_session().await.unwrap();
+    let _id: i32 = diesel::insert_into(items::table)
+        .values((items::id.eq(5), items::name.eq("returned")))
+        .returning(items::id)
+        .get_result(&mut returning)
+        .await
+        .unwrap();
+    drop(returning);
 }
 
 fn current_thread() -> Runtime {

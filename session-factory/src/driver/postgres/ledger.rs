@@ -5,7 +5,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use crate::error::{StatementError, StatementErrorKind};
+use super::error_response;
+use crate::error::StatementError;
 
 /// Written by the stream as frames pass, read by the session.
 #[derive(Debug, Default)]
@@ -21,6 +22,7 @@ pub(super) struct Ledger {
 }
 
 #[derive(Debug, Default)]
+#[allow(clippy::struct_excessive_bools)] // independent facts, each read by name
 struct State {
     status: Status,
     /// The first error of the current transaction, and the last one of all.
@@ -28,6 +30,8 @@ struct State {
     last_error: Option<StatementError>,
     /// A serialization failure or a deadlock was among the errors of the current transaction.
     met_conflict: bool,
+    /// A command tag said that rows were changed.
+    has_written: bool,
     /// The error after which the server closed the connection.
     fatal: Option<StatementError>,
     /// The end of a transaction that was seen since [`Ledger::begin_watch`].
@@ -57,6 +61,9 @@ pub(super) enum End {
     Commit,
     Rollback,
 }
+
+/// The command tags of statements that change rows; a count follows.
+const WRITES: [&[u8]; 4] = [b"INSERT ", b"UPDATE ", b"DELETE ", b"MERGE "];
 
 impl Ledger {
     fn state(&self) -> MutexGuard<'_, State> {
@@ -130,6 +137,7 @@ impl Ledger {
         let mut state = self.state();
         state.first_error = None;
         state.met_conflict = false;
+        state.has_written = false;
         state.ended = None;
         state.ending = None;
     }
@@ -148,6 +156,10 @@ impl Ledger {
 
     pub(super) fn met_conflict(&self) -> bool {
         self.state().met_conflict
+    }
+
+    pub(super) fn has_written(&self) -> bool {
+        self.state().has_written
     }
 
     pub(super) fn last_error(&self) -> Option<StatementError> {
@@ -190,7 +202,7 @@ impl State {
     }
 
     fn failed(&mut self, body: &[u8]) {
-        let (error, fatal) = parse_error(body);
+        let (error, fatal) = error_response::parse(body);
         if self.status == Status::InTransaction {
             // The client may hear of the error before the ReadyForQuery behind it.
             self.status = Status::Failed;
@@ -223,6 +235,9 @@ impl State {
             }
             b"CREATE TABLE" | b"CREATE VIEW" | b"CREATE SEQUENCE" => self.changed = true,
             b"PREPARE" | b"DEALLOCATE" | b"DEALLOCATE ALL" | b"LOAD" => self.unclean = true,
+            _ if WRITES.iter().any(|write| tag.starts_with(write)) => {
+                self.has_written |= !tag.ends_with(b" 0");
+            }
             _ if tag.starts_with(b"SELECT INTO") || tag.starts_with(b"CREATE TABLE AS") => {
                 self.changed = true;
             }
@@ -248,49 +263,6 @@ fn is_sly(body: &[u8]) -> bool {
         body.windows(needle.len())
             .any(|window| window.eq_ignore_ascii_case(needle))
     })
-}
-
-fn parse_error(body: &[u8]) -> (StatementError, bool) {
-    let mut error = StatementError {
-        kind: StatementErrorKind::Unknown,
-        message: String::new(),
-        sqlstate: None,
-        detail: None,
-    };
-    let mut fatal = false;
-    for field in body.split(|byte| *byte == 0) {
-        let Some((tag, text)) = field.split_first() else {
-            continue;
-        };
-        let text = || String::from_utf8_lossy(text).into_owned();
-        match tag {
-            b'V' => fatal = matches!(text().as_str(), "FATAL" | "PANIC"),
-            b'C' => error.sqlstate = Some(text()),
-            b'M' => error.message = text(),
-            b'D' => error.detail = Some(text()),
-            _ => {}
-        }
-    }
-    error.kind = kind_of(error.sqlstate.as_deref().unwrap_or_default());
-    (error, fatal)
-}
-
-/// diesel's kind for a SQLSTATE, with the deadlock where it belongs (diesel says `Unknown`).
-fn kind_of(sqlstate: &str) -> StatementErrorKind {
-    match sqlstate {
-        "23505" => StatementErrorKind::Unique,
-        "23503" => StatementErrorKind::ForeignKey,
-        "23001" => StatementErrorKind::Restrict,
-        "23P01" => StatementErrorKind::Exclusion,
-        "23502" => StatementErrorKind::NotNull,
-        "23514" => StatementErrorKind::Check,
-        "40001" | "40P01" => StatementErrorKind::Serialization,
-        "25006" => StatementErrorKind::ReadOnly,
-        state if state.starts_with("08") || state.starts_with("57P") => {
-            StatementErrorKind::Connection
-        }
-        _ => StatementErrorKind::Unknown,
-    }
 }
 
 #[cfg(test)]

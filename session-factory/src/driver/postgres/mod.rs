@@ -2,6 +2,7 @@
 
 mod cancel;
 mod connect;
+mod error_response;
 mod ledger;
 mod link;
 mod recover;
@@ -189,6 +190,10 @@ impl Driver for Postgres {
 
     fn met_conflict(link: &mut PgLink) -> bool {
         link.ledger().is_some_and(Ledger::met_conflict)
+    }
+
+    fn has_written(link: &mut PgLink) -> bool {
+        link.ledger().is_some_and(Ledger::has_written)
     }
 
     async fn enter_raw(link: &mut PgLink) -> QueryResult<()> {

@@ -58,6 +58,7 @@ pub(crate) struct Facts {
 }
 
 #[derive(Debug, Default)]
+#[allow(clippy::struct_excessive_bools)] // independent facts, each read by name
 struct State {
     /// The transaction is over, and the session did not end it: by COMMIT or not.
     ended: Option<bool>,
@@ -65,6 +66,7 @@ struct State {
     touched: bool,
     unclean: bool,
     query_only: bool,
+    written: bool,
 }
 
 impl Facts {
@@ -73,7 +75,9 @@ impl Facts {
     }
     pub(super) fn begin_watch(&self) {
         self.stop.store(false, Ordering::SeqCst);
-        self.state().ended = None;
+        let mut state = self.state();
+        state.ended = None;
+        state.written = false;
     }
     pub(super) fn ended(&self) -> Option<bool> {
         self.state().ended
@@ -91,6 +95,13 @@ impl Facts {
     }
     pub(super) fn set_unclean(&self) {
         self.state().unclean = true;
+    }
+    /// A statement returned the rows that it changed.
+    pub(super) fn set_written(&self) {
+        self.state().written = true;
+    }
+    pub(super) fn has_written(&self) -> bool {
+        self.state().written
     }
     /// The transaction refuses to write.
     pub(super) fn set_query_only(&self) {

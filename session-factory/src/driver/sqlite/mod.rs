@@ -169,6 +169,10 @@ impl Driver for Sqlite {
         }
     }
 
+    fn has_written(link: &mut SqliteLink) -> bool {
+        link.facts().has_written()
+    }
+
     async fn enter_raw(link: &mut SqliteLink) -> QueryResult<()> {
         link.facts().set_raw(true);
         link.job(|connection| {

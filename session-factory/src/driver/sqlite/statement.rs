@@ -24,6 +24,7 @@ type Row = <Wrapper as AsyncConnectionCore>::Row<'static, 'static>;
 pub(super) struct Collected {
     query: CollectedQuery<Binds>,
     control: Option<Control>,
+    writes: bool,
 }
 
 /// What a statement that is not plain data manipulation may do.
@@ -43,11 +44,21 @@ where
     query.to_sql(&mut sql, &Sqlite)?;
     let sql = sql.finish();
     let control = control(&sql);
+    let writes = ["INSERT", "UPDATE", "DELETE", "REPLACE"].contains(&first_word(&sql).as_str());
     let cacheable = query.is_safe_to_cache_prepared(&Sqlite)?;
     Ok(Collected {
         query: CollectedQuery::new(sql, cacheable, binds.moveable()),
         control,
+        writes,
     })
+}
+
+fn first_word(sql: &str) -> String {
+    sql.trim_start()
+        .chars()
+        .take_while(char::is_ascii_alphabetic)
+        .collect::<String>()
+        .to_ascii_uppercase()
 }
 
 /// The first word tells whether a statement can end the transaction or change the connection.
@@ -55,12 +66,7 @@ fn control(sql: &str) -> Option<Control> {
     const PLAIN: [&str; 7] = [
         "SELECT", "INSERT", "UPDATE", "DELETE", "REPLACE", "WITH", "VALUES",
     ];
-    let word: String = sql
-        .trim_start()
-        .chars()
-        .take_while(char::is_ascii_alphabetic)
-        .collect::<String>()
-        .to_ascii_uppercase();
+    let word = first_word(sql);
     let several = sql.trim_end().trim_end_matches(';').contains(';');
     if PLAIN.contains(&word.as_str()) && !several {
         return None;
@@ -104,7 +110,7 @@ where
     }
 }
 
-/// SQLITE_BUSY has no kind of its own in diesel.
+/// `SQLITE_BUSY` has no kind of its own in diesel.
 fn classified(error: Error) -> Error {
     if begin::is_busy(&error) {
         as_conflict(error)
@@ -181,7 +187,17 @@ pub(super) fn load(
     stop: &Facts,
 ) -> Outcome<Vec<Row>> {
     match collected {
-        Ok(Collected { query, control }) => (rows(connection, &query, stop), control),
+        Ok(Collected {
+            query,
+            control,
+            writes,
+        }) => {
+            let rows = rows(connection, &query, stop);
+            if writes && rows.as_ref().is_ok_and(|rows| !rows.is_empty()) {
+                stop.set_written();
+            }
+            (rows, control)
+        }
         Err(error) => (Err(error), None),
     }
 }
@@ -213,7 +229,9 @@ pub(super) fn execute(
     collected: QueryResult<Collected>,
 ) -> Outcome<usize> {
     match collected {
-        Ok(Collected { query, control }) => (connection.execute_returning_count(&query), control),
+        Ok(Collected { query, control, .. }) => {
+            (connection.execute_returning_count(&query), control)
+        }
         Err(error) => (Err(error), None),
     }
 }

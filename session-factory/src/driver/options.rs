@@ -1,0 +1,30 @@
+//! How a transaction begins.
+
+use super::Isolation;
+
+/// How a transaction begins.
+#[derive(Debug, Clone, Copy, Default)]
+#[doc(hidden)]
+#[non_exhaustive]
+pub struct TransactionOptions {
+    /// The isolation level, or the server's default.
+    pub isolation: Option<Isolation>,
+    /// READ ONLY.
+    pub read_only: bool,
+    /// DEFERRABLE.
+    pub deferrable: bool,
+    /// IMMEDIATE.
+    pub immediate: bool,
+}
+
+impl TransactionOptions {
+    /// As the server has it.
+    pub(crate) const fn new() -> Self {
+        Self {
+            isolation: None,
+            read_only: false,
+            deferrable: false,
+            immediate: false,
+        }
+    }
+}

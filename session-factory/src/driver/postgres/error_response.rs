@@ -1,0 +1,47 @@
+//! The fields of an `ErrorResponse`.
+
+use crate::error::{StatementError, StatementErrorKind};
+
+/// The error, and whether the server closes the connection after it.
+pub(super) fn parse(body: &[u8]) -> (StatementError, bool) {
+    let mut error = StatementError {
+        kind: StatementErrorKind::Unknown,
+        message: String::new(),
+        sqlstate: None,
+        detail: None,
+    };
+    let mut fatal = false;
+    for field in body.split(|byte| *byte == 0) {
+        let Some((tag, text)) = field.split_first() else {
+            continue;
+        };
+        let text = || String::from_utf8_lossy(text).into_owned();
+        match tag {
+            b'V' => fatal = matches!(text().as_str(), "FATAL" | "PANIC"),
+            b'C' => error.sqlstate = Some(text()),
+            b'M' => error.message = text(),
+            b'D' => error.detail = Some(text()),
+            _ => {}
+        }
+    }
+    error.kind = kind_of(error.sqlstate.as_deref().unwrap_or_default());
+    (error, fatal)
+}
+
+/// diesel's kind for a SQLSTATE, with the deadlock where it belongs (diesel says `Unknown`).
+fn kind_of(sqlstate: &str) -> StatementErrorKind {
+    match sqlstate {
+        "23505" => StatementErrorKind::Unique,
+        "23503" => StatementErrorKind::ForeignKey,
+        "23001" => StatementErrorKind::Restrict,
+        "23P01" => StatementErrorKind::Exclusion,
+        "23502" => StatementErrorKind::NotNull,
+        "23514" => StatementErrorKind::Check,
+        "40001" | "40P01" => StatementErrorKind::Serialization,
+        "25006" => StatementErrorKind::ReadOnly,
+        state if state.starts_with("08") || state.starts_with("57P") => {
+            StatementErrorKind::Connection
+        }
+        _ => StatementErrorKind::Unknown,
+    }
+}
