@@ -1,0 +1,90 @@
+//! Reads the table after each call, prints what it finds, and compares it with what was promised.
+
+use std::fmt::Debug;
+
+use crate::bank::{self, BankError};
+
+/// What was in the table after the last call, and how often that was not as promised.
+pub struct Table {
+    before: Vec<i64>,
+    wrong: Vec<&'static str>,
+}
+
+impl Table {
+    /// Reads the table for the first time.
+    pub async fn begin() -> Result<Self, BankError> {
+        let before = read().await?;
+        println!(
+            "{:32} {:13} {:16} what the caller got",
+            "how the call ended", "its work is", "in the table"
+        );
+        println!("{:32} {:13} {:16}", "(at the start)", "", in_words(&before));
+        Ok(Self {
+            before,
+            wrong: Vec::new(),
+        })
+    }
+
+    /// The call's work should be there.
+    pub async fn committed(
+        &mut self,
+        ending: &'static str,
+        result: &impl Debug,
+        expected: [i64; 2],
+    ) -> Result<(), BankError> {
+        self.row(ending, result, &expected, "committed").await
+    }
+
+    /// The call should have left nothing behind.
+    pub async fn rolled_back(
+        &mut self,
+        ending: &'static str,
+        result: &impl Debug,
+    ) -> Result<(), BankError> {
+        let expected = self.before.clone();
+        self.row(ending, result, &expected, "rolled back").await
+    }
+
+    async fn row(
+        &mut self,
+        ending: &'static str,
+        result: &impl Debug,
+        expected: &[i64],
+        promised: &str,
+    ) -> Result<(), BankError> {
+        let now = read().await?;
+        let kept = now == expected;
+        if !kept {
+            self.wrong.push(ending);
+        }
+        let outcome = if kept { promised } else { "WRONG" };
+        let mut got = format!("{result:?}");
+        if got.len() > 60 {
+            got = format!("{}…", got.chars().take(59).collect::<String>());
+        }
+        println!("{ending:32} {outcome:13} {:16} {got}", in_words(&now));
+        self.before = now;
+        Ok(())
+    }
+
+    /// An error if anything was not as promised.
+    pub fn verdict(self) -> Result<(), Box<dyn std::error::Error>> {
+        if self.wrong.is_empty() {
+            println!("Every call was committed or rolled back as promised.");
+            return Ok(());
+        }
+        Err(format!("not as promised: {}", self.wrong.join(", ")).into())
+    }
+}
+
+async fn read() -> Result<Vec<i64>, BankError> {
+    let rows = bank::balances().await?;
+    Ok(rows.into_iter().map(|(_, balance)| balance).collect())
+}
+
+fn in_words(balances: &[i64]) -> String {
+    match balances {
+        [ada, bob] => format!("ada {ada}, bob {bob}"),
+        other => format!("{other:?}"),
+    }
+}
