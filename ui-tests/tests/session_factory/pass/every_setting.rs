@@ -1,4 +1,13 @@
 #![deny(warnings, clippy::pedantic, missing_docs)]
+#![allow(
+    clippy::missing_errors_doc,
+    clippy::multiple_bound_locations,
+    clippy::needless_lifetimes,
+    clippy::no_effect_underscore_binding,
+    clippy::unused_async,
+    clippy::used_underscore_binding,
+    reason = "of the functions as they are written here, not of what the macro makes of them"
+)]
 //! The block form with everything in it, and what is generated.
 
 use std::time::Duration;
@@ -63,7 +72,10 @@ fn main() {
     assert_eq!(config.slow_acquire, Some(Duration::from_millis(500)));
     assert_eq!(config.leak_threshold, None);
     assert_eq!((config.batch, config.limit, config.r#type), (7, None, 3));
-    assert_eq!((config.mail.as_str(), config.title.as_str()), ("ops@example.org", "Reports"));
+    assert_eq!(
+        (config.mail.as_str(), config.title.as_str()),
+        ("ops@example.org", "Reports")
+    );
     assert_eq!(config.every, Duration::from_secs(3600));
     let printed = format!("{config:?}");
     assert!(!printed.contains("hunter"), "{printed}");
@@ -71,10 +83,22 @@ fn main() {
     let names: Vec<_> = ReportsDb::KEYS.iter().map(|key| key.name).collect();
     assert!(names.contains(&"REPORTS_DB_LEAK_THRESHOLD"), "{names:?}");
     assert!(!names.contains(&"REPORTS_DB_MAX_OVERFLOW"), "{names:?}");
-    let batch = ReportsDb::KEYS.iter().find(|key| key.name == "REPORTS_BATCH").unwrap();
-    assert_eq!((batch.setting, batch.ty, batch.default), ("batch", "u32", Some("500")));
-    assert_eq!((batch.required, batch.secret, batch.doc), (false, false, "Rows per batch."));
-    assert!(ReportsDb::env_example().contains("\n# Rows per batch.\n# Type: u32, default 500.\n# REPORTS_BATCH=500\n"));
+    let batch = ReportsDb::KEYS
+        .iter()
+        .find(|key| key.name == "REPORTS_BATCH")
+        .unwrap();
+    assert_eq!(
+        (batch.setting, batch.ty, batch.default),
+        ("batch", "u32", Some("500"))
+    );
+    assert_eq!(
+        (batch.required, batch.secret, batch.doc),
+        (false, false, "Rows per batch.")
+    );
+    assert!(
+        ReportsDb::env_example()
+            .contains("\n# Rows per batch.\n# Type: u32, default 500.\n# REPORTS_BATCH=500\n")
+    );
 
     let error = ReportsDbConfig::from_vars(|_| Some("mysql://secret".to_owned())).unwrap_err();
     assert!(error.problems().len() >= 7, "{error}");

@@ -1,4 +1,13 @@
 #![deny(warnings, clippy::pedantic, unreachable_pub)]
+#![allow(
+    clippy::missing_errors_doc,
+    clippy::multiple_bound_locations,
+    clippy::needless_lifetimes,
+    clippy::no_effect_underscore_binding,
+    clippy::unused_async,
+    clippy::used_underscore_binding,
+    reason = "of the functions as they are written here, not of what the macro makes of them"
+)]
 //! The short form, several at once, with any visibility.
 
 use std::time::Duration;
@@ -49,7 +58,8 @@ fn main() {
     assert!(Two::env_example().contains("DATABASE_URL="));
     assert_eq!(Three::KEYS[0].name, "DATABASE_URL");
     assert_eq!(inner::Four::KEYS[0].name, "FOUR_URL");
-    let config = OneConfig::from_vars(|key| (key == "DATABASE_URL").then(|| "sqlite::memory:".into()));
+    let config =
+        OneConfig::from_vars(|key| (key == "DATABASE_URL").then(|| "sqlite::memory:".into()));
     let config = config.unwrap();
     assert_eq!(config.pool_timeout, Duration::from_secs(30));
     assert_eq!(config.slow_acquire, Some(Duration::from_secs(2)));

@@ -1,4 +1,13 @@
 #![deny(warnings, clippy::pedantic)]
+#![allow(
+    clippy::missing_errors_doc,
+    clippy::multiple_bound_locations,
+    clippy::needless_lifetimes,
+    clippy::no_effect_underscore_binding,
+    clippy::unused_async,
+    clippy::used_underscore_binding,
+    reason = "of the functions as they are written here, not of what the macro makes of them"
+)]
 //! Free functions: by value, by reference, with patterns, generics, lifetimes and `impl Trait`.
 
 use diesel::result::QueryResult;
@@ -9,9 +18,12 @@ session_factory! {
     pub struct AppDb(Sqlite);
 }
 
-#[derive(Clone, Copy)]
+/// Some of the rows.
+#[derive(Debug, Clone, Copy)]
 pub struct Page {
+    /// From where.
     pub offset: i64,
+    /// How many.
     pub limit: i64,
 }
 
@@ -116,7 +128,10 @@ async fn alone(_db: &mut Session<AppDb>, mut id: i32) -> QueryResult<i32> {
 async fn calls_others(db: &mut Session<AppDb>) -> Result<i32, SessionError> {
     nothing_in(db).await?;
     renamed_within(db).await?;
-    let page = Page { offset: 1, limit: 2 };
+    let page = Page {
+        offset: 1,
+        limit: 2,
+    };
     patterns_in(db, page, (1, 2), 3, 4, 5).await?;
     let name = String::from("x");
     assert_eq!(lifetimes_in(db, &name, "").await?, "x");
@@ -130,7 +145,16 @@ fn spawned<T: Send>(_: T) {}
 fn main() {
     spawned(nothing());
     spawned(alias(1));
-    spawned(patterns(Page { offset: 1, limit: 2 }, (1, 2), 3, 4, 5));
+    spawned(patterns(
+        Page {
+            offset: 1,
+            limit: 2,
+        },
+        (1, 2),
+        3,
+        4,
+        5,
+    ));
     spawned(generic::<i32, 3>(&[1]));
     spawned(only_turbofish::<u8>());
     spawned(lifetimes("a", "b"));

@@ -1,4 +1,13 @@
 #![deny(warnings, clippy::pedantic, missing_docs)]
+#![allow(
+    clippy::missing_errors_doc,
+    clippy::multiple_bound_locations,
+    clippy::needless_lifetimes,
+    clippy::no_effect_underscore_binding,
+    clippy::unused_async,
+    clippy::used_underscore_binding,
+    reason = "of the functions as they are written here, not of what the macro makes of them"
+)]
 //! Methods with every kind of `self`, associated functions with and without `Self`, generic types.
 
 use std::pin::Pin;
@@ -15,6 +24,7 @@ session_factory! {
 
 /// Repository of users.
 #[derive(Clone, Default)]
+#[derive(Debug)]
 pub struct Users {
     name: String,
 }
@@ -33,7 +43,9 @@ impl Users {
     /// Its own type as the result.
     #[with_session]
     pub async fn load(_db: &mut Session<AppDb>, name: &str) -> QueryResult<Self> {
-        Ok(Self { name: name.to_owned() })
+        Ok(Self {
+            name: name.to_owned(),
+        })
     }
 
     /// A reference.
@@ -83,6 +95,7 @@ impl Users {
 }
 
 /// A generic repository.
+#[derive(Debug)]
 pub struct Repository<T>(T);
 
 impl<T> Repository<T>
