@@ -53,13 +53,21 @@ pub(crate) fn did_you_mean<'a>(
         .unwrap_or_default()
 }
 
+/// Case and underscores are what people get wrong most, so they do not count.
+fn plain(name: &str) -> String {
+    name.to_ascii_lowercase().replace('_', "")
+}
+
+/// Whether one is the other, but for case and underscores.
+pub(crate) fn same_name(one: &str, other: &str) -> bool {
+    plain(one) == plain(other)
+}
+
 /// The candidate that was probably meant.
 pub(crate) fn nearest<'a>(
     name: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
-    // Case and underscores are what people get wrong most, so they do not count.
-    let plain = |name: &str| name.to_ascii_lowercase().replace('_', "");
     let name = plain(name);
     candidates
         .into_iter()

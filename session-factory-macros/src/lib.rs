@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod diagnostics;
+mod duration;
 mod session_factory;
 mod with_session;
 

@@ -56,12 +56,30 @@ fn factory_impl(model: &Model<'_>, config: &Ident, driver: &TokenStream) -> Toke
     let krate = &model.krate;
     let name = &model.factory.name;
     let text = name.to_string();
+    // A pool whose size is known now is asked now whether it has a connection for `requires_new`.
+    let fixed = |name: &str| {
+        model
+            .fields
+            .iter()
+            .find(|field| field.name == name)?
+            .fixed()
+    };
+    let fixed_limit = fixed("pool_size")
+        .zip(fixed("max_overflow"))
+        .map(|(size, overflow)| {
+            let limit = size.saturating_add(overflow);
+            quote! {
+                const FIXED_LIMIT: ::core::option::Option<::core::primitive::u32> =
+                    ::core::option::Option::Some(#limit);
+            }
+        });
     quote! {
         impl #krate::SessionFactory for #name {
             type Driver = #driver;
             type Config = #config;
             const NAME: &'static ::core::primitive::str = #text;
             const KEYS: &'static [#krate::config::Key] = Self::KEYS;
+            #fixed_limit
 
             fn global() -> &'static #krate::__private::Global<Self> {
                 static __SESSION_FACTORY_GLOBAL: #krate::__private::Global<#name> =
@@ -126,6 +144,13 @@ fn calls(model: &Model<'_>) -> TokenStream {
                 E: ::core::convert::From<#error> + ::core::marker::Send + 'a,
             {
                 #private::with_session::<Self, T, E, B>(body)
+            }
+
+            /// A session with options, for a body: the options of `#[with_session]` as methods, and
+            /// `.run(async |db| …)` at the end.
+            #[track_caller]
+            #vis fn session() -> #private::SessionBuilder<Self> {
+                #private::session::<Self>()
             }
 
             /// The factory that is in effect here: that of the scope, else the global one, which is

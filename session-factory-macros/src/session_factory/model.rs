@@ -31,6 +31,16 @@ pub(super) struct Field<'a> {
     pub(super) source: Source,
 }
 
+impl Field<'_> {
+    /// Its value, when that is a number which is written in the macro.
+    pub(super) fn fixed(&self) -> Option<u32> {
+        match &self.source {
+            Source::Constant(value) => value.parse().ok(),
+            Source::Key { .. } => None,
+        }
+    }
+}
+
 /// Where the value of a field comes from, for its documentation and for `KEYS`.
 pub(super) enum Source {
     Constant(String),

@@ -4,7 +4,8 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::{Expr, GenericArgument, Lit, Path, PathArguments, Type};
 
-use super::values::{literal, parse_duration};
+use super::values::literal;
+use crate::duration::parse as parse_duration;
 
 /// What can be seen of an own key's type.
 pub(super) struct OwnType<'a> {

@@ -7,6 +7,7 @@ use quote::{ToTokens, quote};
 use syn::{Expr, ExprLit, Lit};
 
 use super::settings::Kind;
+use crate::duration::parse as parse_duration;
 
 /// A value that was found to be right.
 pub(super) struct Checked {
@@ -106,19 +107,4 @@ fn optional_duration(value: &Expr) -> Option<Checked> {
 fn duration_tokens(duration: Duration) -> TokenStream {
     let (seconds, nanoseconds) = (duration.as_secs(), duration.subsec_nanos());
     quote!(::core::time::Duration::new(#seconds, #nanoseconds))
-}
-
-/// As `config/duration.rs` of the runtime reads it; a change here belongs there too.
-pub(super) fn parse_duration(text: &str) -> Option<Duration> {
-    let text = text.trim();
-    if text
-        .bytes()
-        .all(|byte| byte.is_ascii_digit() || byte == b'.')
-    {
-        return text
-            .parse()
-            .ok()
-            .and_then(|seconds: f64| Duration::try_from_secs_f64(seconds).ok());
-    }
-    humantime::parse_duration(text).ok()
 }

@@ -42,6 +42,20 @@ fn link(place: Place, name: &str) -> String {
     }
 }
 
+/// The expansion adds the section `# Errors` where the user has written none, and clippy does not read
+/// what a macro has added.
+pub(super) fn allowed(attrs: &[Attribute]) -> Option<TokenStream> {
+    (!has_errors(attrs)).then(|| quote!(#[allow(clippy::missing_errors_doc)]))
+}
+
+fn has_errors(attrs: &[Attribute]) -> bool {
+    attrs
+        .iter()
+        .filter(|attr| is_doc(attr))
+        .filter_map(text)
+        .any(|text| text.contains("# Errors"))
+}
+
 /// The note goes below the first paragraph, so that it does not end up in somebody's `# Examples`.
 fn documentation(attrs: &[Attribute], note: &str, errors: &str) -> TokenStream {
     let docs: Vec<_> = attrs.iter().filter(|attr| is_doc(attr)).collect();
@@ -50,9 +64,9 @@ fn documentation(attrs: &[Attribute], note: &str, errors: &str) -> TokenStream {
         .iter()
         .position(|line| line.as_deref().is_some_and(|line| line.trim().is_empty()))
         .unwrap_or(docs.len());
-    let has_errors = text.iter().flatten().any(|text| text.contains("# Errors"));
     let blank = (first_paragraph > 0).then(|| quote!(#[doc = ""]));
-    let errors = (!has_errors).then(|| quote!(#[doc = ""] #[doc = " # Errors"] #[doc = #errors]));
+    let errors =
+        (!has_errors(attrs)).then(|| quote!(#[doc = ""] #[doc = " # Errors"] #[doc = #errors]));
     let (before, after) = docs.split_at(first_paragraph);
     let before = before.iter().map(ToTokens::to_token_stream);
     let after = after.iter().map(ToTokens::to_token_stream);

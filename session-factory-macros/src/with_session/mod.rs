@@ -9,7 +9,9 @@
 //! ```
 
 mod args;
+mod async_trait;
 mod attrs;
+mod contradictions;
 mod docs;
 mod expand;
 mod input;

@@ -4,12 +4,12 @@ use quote::ToTokens;
 use syn::{Lifetime, ReceiverKind, ReturnType, Safety, Type};
 
 use super::args::{Args, Joined};
-use super::attrs;
 use super::input::{Body, Function};
 use super::model::Model;
 use super::place::Place;
 use super::session_param::{has_one_session, parameters, pretty};
 use super::types::{Lifetimes, is_surely_no_result, mentions};
+use super::{async_trait, attrs, contradictions};
 use crate::diagnostics::Errors;
 
 /// The model, when the function is right; else what is wrong goes to `errors`.
@@ -22,6 +22,8 @@ pub(super) fn validate<'a>(
     is_async(function, errors);
     has_no_odd_qualifiers(function, errors);
     joins(args, function, place, errors);
+    contradictions::options(args, function, errors);
+    contradictions::detached(args, function, errors);
     let output = returns_a_result(function, errors);
     let session = has_one_session(args, function, errors);
     let (session_at, reference) = session?;
@@ -29,12 +31,14 @@ pub(super) fn validate<'a>(
         does_not_borrow(function, session_at, reference, output, errors);
     }
     let model = Model {
+        args,
         function,
         place,
         session_at,
         session: &reference.elem,
         factory: args.factory.as_ref(),
         output: output?,
+        boxed: async_trait::output(&function.sig).is_some(),
         joined: args.joined.name(&function.sig.ident),
         krate: args.krate(),
     };
@@ -43,7 +47,7 @@ pub(super) fn validate<'a>(
 
 fn is_async(function: &Function, errors: &mut Errors) {
     let sig = &function.sig;
-    if sig.asyncness.is_some() {
+    if sig.asyncness.is_some() || async_trait::output(sig).is_some() {
         return;
     }
     let harness = function.attrs.iter().find(|attr| attrs::is_harness(attr));
@@ -57,12 +61,6 @@ fn is_async(function: &Function, errors: &mut Errors) {
             sig.fn_token,
             "an attribute above `#[with_session]` has already made this function synchronous; \
              write `#[with_session]` first and `#[tokio::test]` or `#[tokio::main]` below it",
-        );
-    } else if boxed && mentions(sig.generics.to_token_stream(), "async_trait") {
-        errors.on(
-            sig.fn_token,
-            "`#[async_trait]` has already rewritten this function; write `#[with_session]` on an \
-             `async fn` outside of the trait's `impl`, and call it from this method",
         );
     } else if boxed || mentions(output, "Future") {
         let message = format!(
@@ -116,14 +114,13 @@ fn joins(args: &Args, function: &Function, place: Place, errors: &mut Errors) {
             );
             errors.on(name, message);
         }
-        Joined::Default if place == Place::TraitImpl && function.sig.asyncness.is_some() => errors
-            .on(
-                own,
-                format!(
-                    "a trait's `impl` has room for the trait's own functions only, and not for \
+        Joined::Default if place == Place::TraitImpl && is_async_still(function) => errors.on(
+            own,
+            format!(
+                "a trait's `impl` has room for the trait's own functions only, and not for \
                  `{own}_in`; write `#[with_session(joined = false)]`"
-                ),
             ),
+        ),
         Joined::Absent if matches!(function.body, Body::Required(_)) => {
             errors.on(
                 own,
@@ -134,8 +131,16 @@ fn joins(args: &Args, function: &Function, place: Place, errors: &mut Errors) {
     }
 }
 
+/// `async`, or what `#[async_trait]` makes of that.
+fn is_async_still(function: &Function) -> bool {
+    function.sig.asyncness.is_some() || async_trait::output(&function.sig).is_some()
+}
+
 fn returns_a_result<'a>(function: &'a Function, errors: &mut Errors) -> Option<&'a Type> {
     let sig = &function.sig;
+    if let Some(output) = async_trait::output(sig) {
+        return Some(output);
+    }
     match &sig.output {
         ReturnType::Default => {
             errors.at(

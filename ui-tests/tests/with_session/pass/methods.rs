@@ -23,8 +23,7 @@ session_factory! {
 }
 
 /// Repository of users.
-#[derive(Clone, Default)]
-#[derive(Debug)]
+#[derive(Clone, Default, Debug)]
 pub struct Users {
     name: String,
 }

@@ -1,0 +1,47 @@
+//! `"5s"`: a duration as the value of an option.
+
+use std::time::Duration;
+
+use syn::parse::ParseStream;
+use syn::{LitFloat, LitInt, LitStr};
+
+use crate::duration;
+
+/// A duration that is longer than zero and fits the runtime's clock.
+#[derive(Clone, Copy)]
+pub(in crate::with_session) struct Limit(pub(in crate::with_session) Duration);
+
+/// The duration that comes next, the value of `name`.
+pub(super) fn read(name: &str, input: ParseStream<'_>) -> syn::Result<Limit> {
+    if input.peek(LitInt) || input.peek(LitFloat) {
+        let literal: syn::Lit = input.parse()?;
+        let number = match &literal {
+            syn::Lit::Int(number) => number.base10_digits().to_owned(),
+            syn::Lit::Float(number) => number.base10_digits().to_owned(),
+            _ => String::new(),
+        };
+        let message = format!(
+            "a number alone does not say of what; write `{name} = \"{number}s\"` or \
+             `{name} = \"{number}ms\"`"
+        );
+        return Err(syn::Error::new(literal.span(), message));
+    }
+    let write = format!("write `{name} = \"5s\"`, `\"500ms\"` or `\"1m 30s\"`");
+    let literal: LitStr = input.parse().map_err(|error| {
+        syn::Error::new(
+            error.span(),
+            format!("expected a duration in quotes; {write}"),
+        )
+    })?;
+    let text = literal.value();
+    let refuse = |problem: String| syn::Error::new(literal.span(), format!("{problem}; {write}"));
+    match duration::parse(&text) {
+        None => Err(refuse(format!("\"{text}\" is not a duration"))),
+        Some(limit) if limit.is_zero() => Err(refuse(format!("`{name}` cannot be zero"))),
+        // The runtime takes nanoseconds in 64 bits.
+        Some(limit) if u64::try_from(limit.as_nanos()).is_err() => {
+            Err(refuse(format!("\"{text}\" is longer than 500 years")))
+        }
+        Some(limit) => Ok(Limit(limit)),
+    }
+}

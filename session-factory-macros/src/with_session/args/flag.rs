@@ -1,0 +1,24 @@
+//! Options that are on when they are written: `read_only`, `savepoint`, …
+
+use syn::parse::ParseStream;
+use syn::{Ident, LitBool, Token, token};
+
+/// Notes that the option is written, and refuses a value.
+pub(super) fn read(
+    name: &Ident,
+    input: ParseStream<'_>,
+    flag: &mut Option<Ident>,
+) -> syn::Result<()> {
+    let equals = input.parse::<Option<Token![=]>>()?;
+    if equals.is_none() && !input.peek(token::Paren) {
+        *flag = Some(name.clone());
+        return Ok(());
+    }
+    let off = matches!(input.fork().parse(), Ok(LitBool { value: false, .. }));
+    let message = if off {
+        format!("`{name}` is off unless it is written; remove `{name} = false`")
+    } else {
+        format!("`{name}` takes no value; write `{name}` alone")
+    };
+    Err(syn::Error::new(name.span(), message))
+}

@@ -1,0 +1,58 @@
+//! `joined = "name"`, `joined = false`
+
+use syn::ext::IdentExt;
+use syn::parse::ParseStream;
+use syn::{Ident, LitBool, LitStr};
+
+/// What `joined = …` says.
+#[derive(Default)]
+pub(in crate::with_session) enum Joined {
+    /// Nothing: `f_in` is called so.
+    #[default]
+    Default,
+    /// Another name.
+    Named(Ident),
+    /// There is none.
+    Absent,
+}
+
+const WRITE: &str = "write `joined = \"name\"` for another name, or `joined = false` for none";
+
+pub(super) fn read(input: ParseStream<'_>) -> syn::Result<Joined> {
+    if input.peek(LitStr) {
+        let literal: LitStr = input.parse()?;
+        return literal
+            .parse_with(<Ident as syn::parse::Parse>::parse)
+            .map(Joined::Named)
+            .map_err(|_| {
+                let message = format!("this is not the name of a function; {WRITE}");
+                syn::Error::new(literal.span(), message)
+            });
+    }
+    match input.parse::<LitBool>() {
+        Ok(LitBool { value: false, .. }) => Ok(Joined::Absent),
+        Ok(literal) => {
+            let message = "`joined = true` is what happens anyway; remove it";
+            Err(syn::Error::new(literal.span(), message))
+        }
+        Err(error) => {
+            let message = format!("expected a name in quotes; {WRITE}");
+            Err(syn::Error::new(error.span(), message))
+        }
+    }
+}
+
+impl Joined {
+    /// The name of `f_in`, if there is to be one.
+    pub(in crate::with_session) fn name(&self, function: &Ident) -> Option<Ident> {
+        match self {
+            Joined::Default => Some(quote::format_ident!("{}_in", function.unraw())),
+            // The user wrote it in a string; it must be visible as if written in the code.
+            Joined::Named(name) => Some(Ident::new(
+                &name.to_string(),
+                name.span().resolved_at(function.span()),
+            )),
+            Joined::Absent => None,
+        }
+    }
+}

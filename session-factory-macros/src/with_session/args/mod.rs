@@ -1,0 +1,246 @@
+//! What stands in the parentheses of the attribute.
+//!
+//! An option is one row of [`OPTIONS`]: its name, the form in which it is written, and how it is read.
+
+mod commit_on;
+mod duration;
+mod flag;
+mod isolation;
+mod joined;
+mod retry;
+mod value;
+
+use proc_macro2::TokenStream;
+use syn::ext::IdentExt;
+use syn::parse::{ParseStream, Parser};
+use syn::{ExprPath, Ident, LitStr, Path, Token, Type, token};
+
+pub(super) use self::duration::Limit;
+pub(super) use self::isolation::Isolation;
+pub(super) use self::joined::Joined;
+pub(super) use self::retry::Retry;
+use self::value::{expect_equals, skip_to_comma};
+use crate::diagnostics::{Errors, did_you_mean, same_name};
+
+/// The arguments of one attribute.
+#[derive(Default)]
+pub(super) struct Args {
+    /// `F` of `#[with_session(F)]`.
+    pub(super) factory: Option<Type>,
+    pub(super) isolation: Option<Isolation>,
+    pub(super) read_only: Option<Ident>,
+    pub(super) deferrable: Option<Ident>,
+    pub(super) immediate: Option<Ident>,
+    pub(super) timeout: Option<Limit>,
+    pub(super) retry: Option<Retry>,
+    pub(super) savepoint: Option<Ident>,
+    pub(super) requires_new: Option<Ident>,
+    pub(super) commit_on: Option<ExprPath>,
+    pub(super) detach: Option<Ident>,
+    /// What becomes of `f_in`.
+    pub(super) joined: Joined,
+    /// Where the runtime crate is.
+    krate: Option<Path>,
+}
+
+/// One option.
+struct Row {
+    name: &'static str,
+    /// The form in which it is written.
+    form: &'static str,
+    /// Reads what follows the name.
+    read: fn(&mut Args, &Ident, ParseStream<'_>) -> syn::Result<()>,
+}
+
+const OPTIONS: &[Row] = &[
+    Row {
+        name: "isolation",
+        form: "isolation = \"serializable\"",
+        read: |args, name, input| {
+            expect_equals(name, input)?;
+            isolation::read(input).map(|level| args.isolation = Some(level))
+        },
+    },
+    Row {
+        name: "read_only",
+        form: "read_only",
+        read: |args, name, input| flag::read(name, input, &mut args.read_only),
+    },
+    Row {
+        name: "deferrable",
+        form: "deferrable",
+        read: |args, name, input| flag::read(name, input, &mut args.deferrable),
+    },
+    Row {
+        name: "immediate",
+        form: "immediate",
+        read: |args, name, input| flag::read(name, input, &mut args.immediate),
+    },
+    Row {
+        name: "timeout",
+        form: "timeout = \"5s\"",
+        read: |args, name, input| {
+            expect_equals(name, input)?;
+            duration::read("timeout", input).map(|limit| args.timeout = Some(limit))
+        },
+    },
+    Row {
+        name: "retry",
+        form: "retry = 5",
+        read: |args, name, input| retry::read(name, input).map(|retry| args.retry = Some(retry)),
+    },
+    Row {
+        name: "savepoint",
+        form: "savepoint",
+        read: |args, name, input| flag::read(name, input, &mut args.savepoint),
+    },
+    Row {
+        name: "requires_new",
+        form: "requires_new",
+        read: |args, name, input| flag::read(name, input, &mut args.requires_new),
+    },
+    Row {
+        name: "commit_on",
+        form: "commit_on = path",
+        read: |args, name, input| {
+            expect_equals(name, input)?;
+            commit_on::read(input).map(|path| args.commit_on = Some(path))
+        },
+    },
+    Row {
+        name: "detach",
+        form: "detach",
+        read: |args, name, input| flag::read(name, input, &mut args.detach),
+    },
+    Row {
+        name: "joined",
+        form: "joined = \"name\"",
+        read: |args, name, input| {
+            expect_equals(name, input)?;
+            joined::read(input).map(|joined| args.joined = joined)
+        },
+    },
+    Row {
+        name: "crate",
+        form: "crate = ::path",
+        read: |args, name, input| {
+            expect_equals(name, input)?;
+            krate(input).map(|path| args.krate = Some(path))
+        },
+    },
+];
+
+impl Args {
+    /// The arguments; what is wrong with them goes to `errors`.
+    pub(super) fn parse(tokens: TokenStream, errors: &mut Errors) -> Self {
+        let mut args = Self::default();
+        let parser = |input: ParseStream<'_>| {
+            let mut seen = Vec::new();
+            while !input.is_empty() {
+                if let Err(error) = args.argument(input, &mut seen) {
+                    errors.push(error);
+                    skip_to_comma(input)?;
+                }
+                if !input.is_empty() && input.parse::<Token![,]>().is_err() {
+                    errors.push(input.error("unexpected tokens; write a comma between arguments"));
+                    skip_to_comma(input)?;
+                    input.parse::<Option<Token![,]>>()?;
+                }
+            }
+            Ok(())
+        };
+        if let Err(error) = parser.parse2(tokens) {
+            errors.push(error);
+        }
+        args
+    }
+
+    /// The path of the runtime crate.
+    pub(super) fn krate(&self) -> Path {
+        self.krate
+            .clone()
+            .unwrap_or_else(|| syn::parse_quote!(::session_factory))
+    }
+
+    fn argument(&mut self, input: ParseStream<'_>, seen: &mut Vec<String>) -> syn::Result<()> {
+        if let Ok(literal) = input.fork().parse::<LitStr>() {
+            let message = format!(
+                "the factory is a type, not a string; write `#[with_session({})]`",
+                literal.value()
+            );
+            return Err(input.error(message));
+        }
+        match option_name(input) {
+            Some(name) => {
+                let first = !seen.contains(&name.to_string());
+                seen.push(name.to_string());
+                if !first {
+                    let message = format!("`{name}` is written twice; write it once");
+                    return Err(syn::Error::new(name.span(), message));
+                }
+                self.option(&name, input)
+            }
+            None => self.factory(input),
+        }
+    }
+
+    fn factory(&mut self, input: ParseStream<'_>) -> syn::Result<()> {
+        let start = input.span();
+        let factory: Type = input.parse().map_err(|_| {
+            syn::Error::new(
+                start,
+                "this is neither a factory nor an option; write `#[with_session]`, \
+                 `#[with_session(AppDb)]` or `#[with_session(option = value)]`",
+            )
+        })?;
+        if self.factory.is_some() {
+            let message = "a second factory; a function has one session, so name one factory";
+            return Err(syn::Error::new_spanned(factory, message));
+        }
+        self.factory = Some(factory);
+        Ok(())
+    }
+
+    fn option(&mut self, name: &Ident, input: ParseStream<'_>) -> syn::Result<()> {
+        if let Some(row) = row(name) {
+            return (row.read)(self, name, input);
+        }
+        let names = OPTIONS.iter().map(|option| option.name);
+        let guess = did_you_mean(&name.to_string(), names.clone());
+        let names: Vec<_> = names.map(|option| format!("`{option}`")).collect();
+        let message = format!(
+            "unknown option `{name}`{guess}; write the factory's type or one of {}",
+            names.join(", ")
+        );
+        Err(syn::Error::new(name.span(), message))
+    }
+}
+
+fn row(name: &Ident) -> Option<&'static Row> {
+    OPTIONS.iter().find(|option| name == option.name)
+}
+
+/// The name of the option that comes next; `None` when it is a type.
+fn option_name(input: ParseStream<'_>) -> Option<Ident> {
+    let ahead = input.fork();
+    let name = ahead.call(Ident::parse_any).ok()?;
+    if ahead.peek(Token![::]) {
+        return None;
+    }
+    let has_value = ahead.peek(Token![=]) || ahead.peek(token::Paren);
+    let alone = ahead.is_empty() || ahead.peek(Token![,]);
+    let text = name.to_string();
+    // A type's name begins with a capital letter; `Self` and paths are types too.
+    let lower = text.starts_with(|first: char| first.is_lowercase() || first == '_');
+    let misspelt = || OPTIONS.iter().any(|option| same_name(option.name, &text));
+    (has_value || row(&name).is_some() || (alone && (lower || misspelt())))
+        .then(|| input.call(Ident::parse_any).ok())
+        .flatten()
+}
+
+fn krate(input: ParseStream<'_>) -> syn::Result<Path> {
+    let at = input.span();
+    input
+        .call(Path::parse_mod_style)
+        .map_err(|_| syn::Error::new(at, "expected a path; write `crate = ::path::to::it`"))
+}

@@ -1,0 +1,166 @@
+//! `retry = 5`, `retry(max = 5, base = "10ms", cap = "1s")`
+
+use std::time::Duration;
+
+use proc_macro2::{Span, TokenTree};
+use syn::ext::IdentExt;
+use syn::parse::ParseStream;
+use syn::{Ident, LitInt, Token, parenthesized, token};
+
+use super::duration::{self, Limit};
+use super::value::{needs_a_value, skip_to_comma};
+use crate::diagnostics::did_you_mean;
+
+/// How often, and with which pauses, a call is run again.
+pub(in crate::with_session) struct Retry {
+    /// Attempts after the first.
+    pub(in crate::with_session) max: u32,
+    /// The first pause is shorter than this.
+    pub(in crate::with_session) base: Limit,
+    /// And no pause is longer.
+    pub(in crate::with_session) cap: Limit,
+    pub(in crate::with_session) span: Span,
+}
+
+/// The defaults, which `retry = 5` has.
+const BASE: Limit = Limit(Duration::from_millis(10));
+const CAP: Limit = Limit(Duration::from_secs(1));
+const FORM: &str = "write `retry = 5` or `retry(max = 5, base = \"10ms\", cap = \"1s\")`";
+
+pub(super) fn read(name: &Ident, input: ParseStream<'_>) -> syn::Result<Retry> {
+    if input.parse::<Option<Token![=]>>()?.is_some() {
+        return Ok(Retry {
+            max: max(input)?,
+            base: BASE,
+            cap: CAP,
+            span: name.span(),
+        });
+    }
+    if !input.peek(token::Paren) {
+        return Err(needs_a_value(name));
+    }
+    let content;
+    parenthesized!(content in input);
+    parts(name, &content).inspect_err(|_| {
+        // What the error left unread is no news.
+        while content.parse::<TokenTree>().is_ok() {}
+    })
+}
+
+/// What is in the parentheses, in any order.
+fn parts(name: &Ident, input: ParseStream<'_>) -> syn::Result<Retry> {
+    let (mut max_part, mut base, mut cap) = (None, None, None);
+    let mut cap_at = None;
+    let mut errors: Option<syn::Error> = None;
+    while !input.is_empty() {
+        let part = |max_part: &mut Option<u32>,
+                    base: &mut Option<Limit>,
+                    cap: &mut Option<Limit>,
+                    cap_at: &mut Option<Span>| {
+            let key = key(input)?;
+            let twice = || {
+                let message = format!("`{key}` is written twice; write it once");
+                syn::Error::new(key.span(), message)
+            };
+            let at = input.span();
+            match key.to_string().as_str() {
+                "max" if max_part.is_some() => Err(twice()),
+                "max" => max(input).map(|max| *max_part = Some(max)),
+                "base" if base.is_some() => Err(twice()),
+                "base" => duration::read("base", input).map(|limit| *base = Some(limit)),
+                _ if cap.is_some() => Err(twice()),
+                _ => duration::read("cap", input).map(|limit| {
+                    *cap = Some(limit);
+                    *cap_at = Some(at);
+                }),
+            }
+        };
+        if let Err(error) = part(&mut max_part, &mut base, &mut cap, &mut cap_at) {
+            match &mut errors {
+                Some(errors) => errors.combine(error),
+                None => errors = Some(error),
+            }
+            skip_to_comma(input)?;
+        }
+        if !input.is_empty() && input.parse::<Token![,]>().is_err() {
+            return Err(
+                input.error("unexpected tokens; write a comma between the parts of `retry`")
+            );
+        }
+    }
+    if let Some(errors) = errors {
+        return Err(errors);
+    }
+    let max = max_part.ok_or_else(|| {
+        let message = format!("`retry` has to say how often (`max`); {FORM}");
+        syn::Error::new(name.span(), message)
+    })?;
+    let (base, cap) = (base.unwrap_or(BASE), cap.unwrap_or_else(|| longer(base)));
+    if cap.0 < base.0 {
+        let message = format!(
+            "no pause may be longer than `cap`, and this is shorter than the first one, `base` \
+             ({:?}); write a longer `cap`, or a shorter `base`",
+            base.0
+        );
+        return Err(syn::Error::new(cap_at.unwrap_or(name.span()), message));
+    }
+    Ok(Retry {
+        max,
+        base,
+        cap,
+        span: name.span(),
+    })
+}
+
+/// The cap that goes with a base when none is written: a second, or the base where that is longer.
+fn longer(base: Option<Limit>) -> Limit {
+    base.filter(|base| base.0 > CAP.0).unwrap_or(CAP)
+}
+
+/// One of the keys, and the `=` behind it.
+fn key(input: ParseStream<'_>) -> syn::Result<Ident> {
+    if input.peek(LitInt) {
+        let number: LitInt = input.parse()?;
+        let message =
+            format!("which part of `retry` is this? write `retry = {number}` or `max = {number}`");
+        return Err(syn::Error::new(number.span(), message));
+    }
+    let key = input.call(Ident::parse_any).map_err(|error| {
+        syn::Error::new(
+            error.span(),
+            format!("expected `max`, `base` or `cap`; {FORM}"),
+        )
+    })?;
+    let text = key.to_string();
+    if !["max", "base", "cap"].contains(&text.as_str()) {
+        let guess = did_you_mean(&text, ["max", "base", "cap"]);
+        let message = format!("`retry` has no part `{key}`{guess}; write `max`, `base` or `cap`");
+        return Err(syn::Error::new(key.span(), message));
+    }
+    if input.parse::<Option<Token![=]>>()?.is_none() {
+        let message = format!("`{key}` needs a value; {FORM}");
+        return Err(syn::Error::new(key.span(), message));
+    }
+    Ok(key)
+}
+
+fn max(input: ParseStream<'_>) -> syn::Result<u32> {
+    let number: LitInt = input.parse().map_err(|error| {
+        let message = format!("expected a whole number, how often to run again at most; {FORM}");
+        syn::Error::new(error.span(), message)
+    })?;
+    match number.base10_parse::<u32>() {
+        Ok(0) => Err(syn::Error::new(
+            number.span(),
+            "to run the function once, and not again, remove `retry`",
+        )),
+        Ok(max) => Ok(max),
+        Err(_) => Err(syn::Error::new(
+            number.span(),
+            format!(
+                "expected a number from 1 to {}; write `retry = 5`",
+                u32::MAX
+            ),
+        )),
+    }
+}

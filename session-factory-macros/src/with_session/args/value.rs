@@ -1,0 +1,31 @@
+//! What the options have in common.
+
+use syn::parse::ParseStream;
+use syn::{Ident, Token};
+
+use super::row;
+
+/// Reads the `=` between an option and its value.
+pub(super) fn expect_equals(name: &Ident, input: ParseStream<'_>) -> syn::Result<()> {
+    if input.peek(Token![=]) {
+        return input.parse::<Token![=]>().map(drop);
+    }
+    Err(needs_a_value(name))
+}
+
+/// The option stands without what it needs.
+pub(super) fn needs_a_value(name: &Ident) -> syn::Error {
+    let form = row(name).map_or("", |option| option.form);
+    syn::Error::new(
+        name.span(),
+        format!("`{name}` needs a value; write `{form}`"),
+    )
+}
+
+/// Leaves the next comma, or the end, to be read next.
+pub(super) fn skip_to_comma(input: ParseStream<'_>) -> syn::Result<()> {
+    while !input.is_empty() && !input.peek(Token![,]) {
+        input.parse::<proc_macro2::TokenTree>()?;
+    }
+    Ok(())
+}

@@ -1,0 +1,170 @@
+//! The parameters of `f`, and how the body gets them: as the arguments of `f_in`, or inlined.
+
+use proc_macro2::{Span, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
+use syn::spanned::Spanned;
+use syn::{
+    FnArg, GenericParam, Ident, Pat, PatType, Receiver, ReceiverKind, Signature, Type,
+    TypeReference,
+};
+
+use super::private;
+use crate::diagnostics::respanned;
+use crate::with_session::attrs;
+use crate::with_session::model::Model;
+use crate::with_session::place::path_to;
+use crate::with_session::types::{plain, without_impl_trait};
+
+/// The parameters of `f`, and its call of `f_in` with this session.
+pub(super) fn call(model: &Model<'_>, session: &TokenStream) -> (Vec<FnArg>, TokenStream) {
+    let sig = &model.function.sig;
+    let mut inputs = Vec::new();
+    let mut arguments = Vec::new();
+    for (at, input) in sig.inputs.iter().enumerate() {
+        match input {
+            _ if at == model.session_at => arguments.push(session.clone()),
+            FnArg::Receiver(receiver) => {
+                let name = receiver.self_token;
+                let by_reference = matches!(receiver.kind, ReceiverKind::Reference(..));
+                let ty = match &receiver.kind {
+                    ReceiverKind::Typed(_, ty) => Some(&**ty),
+                    _ => None,
+                };
+                let own = if by_reference {
+                    quote!(#name)
+                } else {
+                    argument(model, ty, &quote!(#name), name.span)
+                };
+                arguments.push(own);
+                inputs.push(FnArg::Receiver(without_mut(receiver)));
+            }
+            FnArg::Typed(parameter) => {
+                let name = argument_name(parameter, at);
+                let attrs: Vec<_> = attrs::of_parameter(&parameter.attrs).cloned().collect();
+                let ty = &parameter.ty;
+                let own = argument(model, Some(ty), &quote!(#name), ty.span());
+                arguments.push(quote!(#(#attrs)* #own));
+                inputs.push(FnArg::Typed(plain_parameter(parameter, &name)));
+            }
+        }
+    }
+    let path = path_to(model.place);
+    let name = &model.joined;
+    let generics = generic_arguments(sig);
+    (inputs, quote!(#path #name #generics (#(#arguments),*)))
+}
+
+/// The parameters of `f`, and the body itself. It takes the session as `__session_factory_session`.
+pub(super) fn inline(model: &Model<'_>) -> (Vec<FnArg>, TokenStream) {
+    let sig = &model.function.sig;
+    let mut inputs = Vec::new();
+    let mut rebound = TokenStream::new();
+    for (at, input) in sig.inputs.iter().enumerate() {
+        match input {
+            _ if at == model.session_at => {}
+            FnArg::Typed(parameter) if model.args.retry.is_some() => {
+                // Each attempt has arguments of its own, under the names that the body knows.
+                let name = argument_name(parameter, at);
+                let (attrs, pat, ty) = (&parameter.attrs, &parameter.pat, &parameter.ty);
+                let own = argument(model, Some(ty), &quote!(#name), ty.span());
+                rebound.extend(quote!(#(#attrs)* let #pat = #own;));
+                inputs.push(FnArg::Typed(plain_parameter(parameter, &name)));
+            }
+            input => inputs.push(input.clone()),
+        }
+    }
+    let body = body(model, &rebound, model.args.retry.is_none());
+    (inputs, body)
+}
+
+/// The body as a future. `moves`: it is run once, and may take everything with it.
+pub(super) fn body(model: &Model<'_>, rebound: &TokenStream, moves: bool) -> TokenStream {
+    let FnArg::Typed(parameter) = &model.function.sig.inputs[model.session_at] else {
+        return TokenStream::new();
+    };
+    let private = private(model);
+    let (pat, ty) = (&parameter.pat, model.session);
+    let statements = model.function.statements();
+    let session = quote_spanned!(Span::mixed_site()=> __session_factory_session);
+    if model.boxed {
+        // `#[async_trait]` has made an expression of it that is a future already.
+        return quote!({ #rebound let #pat: &mut #ty = #session; #statements });
+    }
+    let output = without_impl_trait(model.output);
+    let moves = moves.then(|| quote!(move));
+    quote! {
+        #private::returns::<#output, _>(async #moves {
+            #rebound
+            let #pat: &mut #ty = #session;
+            #statements
+        })
+    }
+}
+
+/// What is passed on for a parameter: itself, or with `retry` one of its own for each attempt.
+fn argument(model: &Model<'_>, ty: Option<&Type>, name: &TokenStream, at: Span) -> TokenStream {
+    if model.args.retry.is_none() {
+        return name.clone();
+    }
+    match ty.map(plain) {
+        Some(Type::Reference(TypeReference {
+            mutability: None, ..
+        })) => name.clone(),
+        Some(Type::Reference(_)) => quote!(&mut *#name),
+        _ => {
+            let at = Span::mixed_site().located_at(at);
+            let private = respanned(private(model), at);
+            quote_spanned!(at=> #private::again(&#name))
+        }
+    }
+}
+
+/// The parameter under a plain name.
+fn plain_parameter(parameter: &PatType, name: &Ident) -> PatType {
+    PatType {
+        attrs: attrs::of_parameter(&parameter.attrs).cloned().collect(),
+        pat: syn::parse_quote!(#name),
+        colon_token: parameter.colon_token,
+        ty: parameter.ty.clone(),
+    }
+}
+
+/// `mut self` says something about the body, which is in `f_in`.
+fn without_mut(receiver: &Receiver) -> Receiver {
+    let by_reference = matches!(receiver.kind, ReceiverKind::Reference(..));
+    let mutability = receiver.mutability.filter(|_| by_reference);
+    Receiver {
+        mutability,
+        ..receiver.clone()
+    }
+}
+
+/// A plain name for a parameter. It is the macro's own, although it is called as the user's is: lints
+/// about names (`_id` is used, `l` looks like `1`) are not about this function.
+fn argument_name(parameter: &PatType, at: usize) -> Ident {
+    match &*parameter.pat {
+        Pat::Ident(pat) if pat.subpat.is_none() => {
+            let mut name = pat.ident.clone();
+            name.set_span(Span::mixed_site().located_at(name.span()));
+            name
+        }
+        pat => format_ident!(
+            "__session_factory_arg_{at}",
+            span = Span::mixed_site().located_at(pat.span())
+        ),
+    }
+}
+
+/// `::<T, N>`: what the arguments alone may not tell. Lifetimes are always inferred.
+fn generic_arguments(sig: &Signature) -> Option<TokenStream> {
+    let params = &sig.generics.params;
+    let names: Vec<_> = params
+        .iter()
+        .filter_map(|param| match param {
+            GenericParam::Type(param) => Some(&param.ident),
+            GenericParam::Const(param) => Some(&param.ident),
+            GenericParam::Lifetime(_) => None,
+        })
+        .collect();
+    (!names.is_empty()).then(|| quote!(::<#(#names),*>))
+}

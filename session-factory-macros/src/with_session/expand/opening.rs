@@ -1,0 +1,236 @@
+//! `f`: the same function without the session.
+//!
+//! ```text
+//! Input                                                  Output
+//! async fn f(db: &mut Session<F>, (a, b): (A, B)) -> R   async fn f(arg: (A, B)) -> R {
+//! { … }                                                      open a session
+//!                                                            f_in(session, arg).await
+//!                                                            commit, or roll back
+//!                                                        }
+//! ```
+
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::spanned::Spanned;
+use syn::{FnArg, GenericParam, Signature, Type};
+
+use super::{arguments, calls, contract, options, private};
+use crate::diagnostics::respanned;
+use crate::with_session::model::Model;
+use crate::with_session::types::{plain, without_impl_trait};
+use crate::with_session::{async_trait, attrs, docs};
+
+/// The whole function.
+pub(super) fn opening(model: &Model<'_>) -> TokenStream {
+    let function = model.function;
+    let (inputs, attempt) = attempt(model);
+    let code = code(model, &attempt);
+    let mut sig = Signature {
+        inputs: inputs.into_iter().collect(),
+        ..function.sig.clone()
+    };
+    if let (true, FnArg::Typed(session)) = (model.boxed, &function.sig.inputs[model.session_at])
+        && let Type::Reference(reference) = plain(&session.ty)
+        && let Some(lifetime) = &reference.lifetime
+    {
+        async_trait::remove_lifetime(&mut sig, lifetime);
+    }
+    let docs = docs::of_opening(model);
+    let allowed = docs::allowed(&function.attrs);
+    let attrs = attrs::of_opening(&function.attrs);
+    let vis = &function.vis;
+    // A lifetime that only the session had is one too many now.
+    let has_lifetimes = sig
+        .generics
+        .params
+        .iter()
+        .any(|param| matches!(param, GenericParam::Lifetime(_)));
+    let lifetimes = has_lifetimes.then(|| {
+        quote! {
+            #[allow(
+                single_use_lifetimes,
+                unused_lifetimes,
+                clippy::extra_unused_lifetimes,
+                clippy::needless_lifetimes
+            )]
+        }
+    });
+    // A function that others only ever join would otherwise be reported as never used.
+    quote! {
+        #docs
+        #allowed
+        #attrs
+        #[allow(dead_code)]
+        #lifetimes
+        #vis #sig { #code }
+    }
+}
+
+/// The body of `f`, around the attempts.
+fn code(model: &Model<'_>, attempt: &TokenStream) -> TokenStream {
+    let private = private(model);
+    let name = model.function.sig.ident.to_string();
+    let options = options::options(model).map(|options| {
+        quote_spanned! {Span::mixed_site()=>
+            const __SESSION_FACTORY_OPTIONS: #private::Options = #options;
+        }
+    });
+    let supported = options::supported(model);
+    let contract = contract(model);
+    let open = open(model);
+    let attempts = attempts(model, attempt);
+    let items = quote_spanned! {Span::mixed_site()=>
+        static __SESSION_FACTORY_ORIGIN: #private::Origin = #private::Origin::new(
+            #name, ::core::module_path!(), ::core::file!(), ::core::line!(),
+        );
+        #options
+    };
+    let contract = quote_spanned!(Span::mixed_site()=> let __session_factory_contract = #contract;);
+    let mut code = quote_spanned! {Span::mixed_site()=>
+        let mut __session_factory_unit = match #open.await {
+            ::core::result::Result::Ok(__session_factory_unit) => __session_factory_unit,
+            ::core::result::Result::Err(__session_factory_error) => {
+                return __session_factory_contract.fail(__session_factory_error);
+            }
+        };
+        #attempts
+    };
+    if let Some(detach) = &model.args.detach {
+        let at = Span::mixed_site().located_at(detach.span());
+        let factory = factory(model, at);
+        let output = without_impl_trait(model.output);
+        let private = respanned(&private, at);
+        code = quote_spanned! {at=>
+            __session_factory_contract
+                .detach::<#factory, _>(#private::returns::<#output, _>(async move { #code }))
+                .await
+        };
+    }
+    if model.boxed {
+        return quote_spanned! {Span::mixed_site()=>
+            #items
+            ::std::boxed::Box::pin(async move { #supported #contract #code })
+        };
+    }
+    quote!(#items #supported #contract #code)
+}
+
+/// The future that opens the session.
+fn open(model: &Model<'_>) -> TokenStream {
+    let private = private(model);
+    let options = if options::options(model).is_some() {
+        quote_spanned!(Span::mixed_site()=> __SESSION_FACTORY_OPTIONS)
+    } else {
+        quote!(#private::Options::new())
+    };
+    let arguments = quote_spanned!(Span::mixed_site()=> (&__SESSION_FACTORY_ORIGIN, #options));
+    let (function, of) = match model.factory {
+        Some(factory) => ("open_of", factory),
+        // The parameter is the session itself, and its type names the factory.
+        None => ("open", model.session),
+    };
+    let at = Span::mixed_site().located_at(of.span());
+    let private = respanned(private, at);
+    let function = syn::Ident::new(function, at);
+    let open = quote_spanned!(at=> #private::#function::<#of>);
+    quote!(#open #arguments)
+}
+
+/// The type of the factory.
+fn factory(model: &Model<'_>, at: Span) -> TokenStream {
+    let session = model.session;
+    let private = respanned(private(model), at);
+    model.factory.map_or_else(
+        || quote_spanned!(at=> <#session as #private::IsSession>::Factory),
+        ToTokens::to_token_stream,
+    )
+}
+
+/// The parameters of `f`, and the expression that runs the body once and gives its result.
+fn attempt(model: &Model<'_>) -> (Vec<FnArg>, TokenStream) {
+    let session = quote_spanned!(Span::mixed_site()=> __session_factory_session);
+    let unit_session = quote_spanned!(Span::mixed_site()=> __session_factory_unit.session());
+    let calls = calls(model);
+    let (inputs, call) = match (calls, model.factory) {
+        (true, None) => arguments::call(model, &unit_session),
+        (true, Some(_)) => arguments::call(model, &session),
+        (false, _) => arguments::inline(model),
+    };
+    let Some(factory) = model.factory else {
+        let bind = (!calls).then(|| quote!(let #session = #unit_session;));
+        let run = quote_spanned! {Span::mixed_site()=>
+            __session_factory_contract.run(__session_factory_unit.scope(), #call).await
+        };
+        let run = if calls {
+            run
+        } else {
+            quote_spanned! {Span::mixed_site()=> {
+                let __session_factory_scope = __session_factory_unit.scope();
+                #bind
+                __session_factory_contract.run(__session_factory_scope, #call).await
+            }}
+        };
+        return (inputs, run);
+    };
+    // The connection with its transaction begun is part of the call, and of its deadline.
+    let ty = model.session;
+    let at = Span::mixed_site().located_at(ty.span());
+    let private = respanned(private(model), at);
+    let prepare = quote_spanned!(at=> #private::prepare::<#ty, #factory>);
+    let run = quote_spanned! {Span::mixed_site()=>
+        __session_factory_contract.run(__session_factory_unit.scope(), async {
+            match #prepare(#unit_session).await {
+                ::core::result::Result::Ok(#session) => #call.await,
+                ::core::result::Result::Err(__session_factory_error) => {
+                    __session_factory_contract.fail(__session_factory_error)
+                }
+            }
+        }).await
+    };
+    (inputs, run)
+}
+
+/// One attempt and the end of its session, or with `retry` one after another.
+fn attempts(model: &Model<'_>, attempt: &TokenStream) -> TokenStream {
+    let commit = model.args.commit_on.as_ref().map(|decide| {
+        let at = Span::mixed_site().located_at(decide.span());
+        let call = quote_spanned!(at=> #decide(&__session_factory_result));
+        quote_spanned! {Span::mixed_site()=>
+            let __session_factory_commit: ::core::primitive::bool = #call;
+        }
+    });
+    let (mut finish, mut again) = ("finish", "again");
+    if commit.is_some() {
+        (finish, again) = ("finish_by", "again_by");
+    }
+    let [finish, again] = [finish, again].map(|name| syn::Ident::new(name, Span::mixed_site()));
+    let argument = commit
+        .is_some()
+        .then(|| quote_spanned!(Span::mixed_site()=> , __session_factory_commit));
+    if model.args.retry.is_none() {
+        return quote_spanned! {Span::mixed_site()=>
+            let __session_factory_result = #attempt;
+            #commit
+            __session_factory_contract
+                .#finish(__session_factory_unit, __session_factory_result #argument)
+                .await
+        };
+    }
+    quote_spanned! {Span::mixed_site()=>
+        loop {
+            let __session_factory_result = #attempt;
+            #commit
+            match __session_factory_contract
+                .#again(__session_factory_unit, __session_factory_result #argument)
+                .await
+            {
+                ::core::ops::ControlFlow::Break(__session_factory_result) => {
+                    break __session_factory_result;
+                }
+                ::core::ops::ControlFlow::Continue(__session_factory_next) => {
+                    __session_factory_unit = __session_factory_next;
+                }
+            }
+        }
+    }
+}

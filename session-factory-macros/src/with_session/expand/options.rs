@@ -1,0 +1,90 @@
+//! The options as the runtime takes them, and what they ask of the factory.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens, quote, quote_spanned};
+
+use super::private;
+use crate::diagnostics::respanned;
+use crate::with_session::args::Limit;
+use crate::with_session::model::Model;
+
+/// `private::Options::new()` with what was written, by name; `None` when nothing was.
+pub(super) fn options(model: &Model<'_>) -> Option<TokenStream> {
+    let private = private(model);
+    let args = model.args;
+    let isolation = args.isolation.as_ref().map(|isolation| {
+        let level = Ident::new(isolation.level, Span::mixed_site());
+        quote!(.isolation(#private::Isolation::#level))
+    });
+    let flags = [
+        (&args.read_only, quote!(.read_only())),
+        (&args.deferrable, quote!(.deferrable())),
+        (&args.immediate, quote!(.immediate())),
+        (&args.requires_new, quote!(.requires_new())),
+    ];
+    let flags = flags
+        .into_iter()
+        .filter_map(|(written, call)| written.as_ref().map(|_| call));
+    let timeout = args.timeout.map(|limit| {
+        let limit = duration(limit);
+        quote!(.timeout(#limit))
+    });
+    let retry = args.retry.as_ref().map(|retry| {
+        let (max, base, cap) = (retry.max, duration(retry.base), duration(retry.cap));
+        quote!(.retry(#max, #base, #cap))
+    });
+    let written = quote!(#isolation #(#flags)* #timeout #retry);
+    let options = || quote_spanned!(Span::mixed_site()=> #private::Options::new() #written);
+    (!written.is_empty()).then(options)
+}
+
+/// In the largest unit that has it in whole numbers, for those who read expansions.
+fn duration(Limit(limit): Limit) -> TokenStream {
+    let path = quote!(::core::time::Duration);
+    let nanos = limit.as_nanos();
+    // That it fits was seen when it was read.
+    let fits = |number: u128| u64::try_from(number).unwrap_or(u64::MAX);
+    if nanos % 1_000_000_000 == 0 {
+        let seconds = limit.as_secs();
+        quote!(#path::from_secs(#seconds))
+    } else if nanos % 1_000_000 == 0 {
+        let millis = fits(limit.as_millis());
+        quote!(#path::from_millis(#millis))
+    } else {
+        let nanos = fits(nanos);
+        quote!(#path::from_nanos(#nanos))
+    }
+}
+
+/// Asks, where the option stands, whether the factory has it.
+pub(super) fn supported(model: &Model<'_>) -> TokenStream {
+    let args = model.args;
+    let mut asserts = TokenStream::new();
+    let mut assert = |span: Span, function: &str, level: Option<&str>| {
+        let at = Span::mixed_site().located_at(span);
+        let private = respanned(private(model), at);
+        let session = model.factory.map_or_else(
+            || model.session.to_token_stream(),
+            |factory| quote_spanned!(at=> #private::Session<#factory>),
+        );
+        let function = Ident::new(function, at);
+        let level = level.map(|level| {
+            let level = Ident::new(level, at);
+            quote_spanned!(at=> , #private::isolation::#level)
+        });
+        asserts.extend(quote_spanned!(at=> #private::#function::<#session #level>();));
+    };
+    if let Some(isolation) = &args.isolation {
+        assert(isolation.span, "supports_isolation", Some(isolation.level));
+    }
+    for (flag, function) in [
+        (&args.deferrable, "supports_deferrable"),
+        (&args.immediate, "supports_immediate"),
+        (&args.requires_new, "supports_requires_new"),
+    ] {
+        if let Some(name) = flag {
+            assert(name.span(), function, None);
+        }
+    }
+    asserts
+}
