@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use diesel::prelude::*;
-use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
+use diesel_async::{AsyncConnection, RunQueryDsl, SimpleAsyncConnection};
 use session_factory_tests::{AppError, LiteBed, PgBed};
 
 #[derive(QueryableByName)]
@@ -154,6 +154,62 @@ async fn settings_changed_by_a_dropped_session_are_put_back() {
     db.batch_execute("SET work_mem = '88MB'").await.unwrap();
     drop(db);
     assert_eq!(ask(&bed, question).await, before);
+}
+
+#[tokio::test]
+async fn statement_timeout_is_the_connections_own_and_outlives_a_reset() {
+    let bed = PgBed::with(|config| {
+        config.pool_size = 1;
+        config.max_overflow = 0;
+        config.statement_timeout = Some(Duration::from_millis(100));
+    })
+    .await;
+    for _ in 0..2 {
+        let error = bed
+            .factory
+            .with_session(async |db| {
+                db.batch_execute("SET search_path = pg_catalog; SET LOCAL statement_timeout = 0")
+                    .await?;
+                db.batch_execute("RESET statement_timeout").await?;
+                db.batch_execute("SELECT pg_sleep(10)").await?;
+                Ok::<_, AppError>(())
+            })
+            .await
+            .unwrap_err();
+        assert!(error.to_string().contains("statement timeout"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_statement_cache_of_none_prepares_nothing_and_comes_back_after_a_session() {
+    let bed = PgBed::with(|config| {
+        config.pool_size = 1;
+        config.max_overflow = 0;
+        config.statement_cache = Some(0);
+    })
+    .await;
+    for session in 0..3 {
+        let kept = bed
+            .factory
+            .with_session(async |db| {
+                if session == 1 {
+                    db.set_prepared_statement_cache_size(diesel::connection::CacheSize::Unbounded);
+                }
+                let _count: i64 = session_factory_tests::items::table
+                    .count()
+                    .get_result(db)
+                    .await?;
+                let kept: i64 = diesel::dsl::sql::<diesel::sql_types::BigInt>(
+                    "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%ite' || 'ms%'",
+                )
+                .get_result(db)
+                .await?;
+                Ok::<_, AppError>(kept)
+            })
+            .await
+            .unwrap();
+        assert_eq!(kept > 0, session == 1, "session {session}: {kept}");
+    }
 }
 
 #[tokio::test]

@@ -36,9 +36,10 @@ pub struct Settings {
     pub idle_timeout: Duration,
     /// How long one attempt to connect may take. Default: 10 seconds.
     pub connect_timeout: Duration,
-    /// How long the server lets one statement run. Default: no limit of ours.
+    /// How long PostgreSQL lets one statement run; SQLite has no such limit. Default: the server's own.
     pub statement_timeout: Option<Duration>,
-    /// Prepared statements kept for each connection, 0 for none. Default: the backend's own.
+    /// Prepared statements kept for each connection: 0 for none, as PgBouncer's transaction mode wants it.
+    /// Any other number is as the default. Default: all of them.
     pub statement_cache: Option<usize>,
     /// Statements that take longer are reported. Default: 1 second.
     pub slow_statement: Option<Duration>,

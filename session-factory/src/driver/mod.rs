@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use diesel::QueryResult;
 use diesel::backend::Backend;
+use diesel::connection::CacheSize;
 use diesel::query_builder::{AsQuery, QueryFragment, QueryId};
 use diesel::result::Error;
 use diesel_async::AsyncConnection;
@@ -78,6 +79,11 @@ pub trait Driver: Sized + Send + Sync + 'static {
 
     /// The connection itself.
     fn connection(link: &mut Self::Link) -> &mut Self::Connection;
+
+    /// The cache of prepared statements that a borrower finds.
+    fn cache(_link: &Self::Link) -> CacheSize {
+        CacheSize::Unbounded
+    }
 
     /// Known to be unusable, without asking the server.
     fn is_closed(link: &Self::Link) -> bool;

@@ -1,7 +1,7 @@
 //! A connection on loan.
 
 use bb8::PooledConnection;
-use diesel::connection::{CacheSize, get_default_instrumentation};
+use diesel::connection::get_default_instrumentation;
 use diesel_async::AsyncConnection;
 
 use super::manager::{Manager, Slot};
@@ -57,7 +57,7 @@ impl<D: Driver> Lease<D> {
         self.instrumented = true;
     }
 
-    /// The next borrower gets diesel's default cache again.
+    /// The next borrower gets the cache of the settings again.
     pub(crate) fn recached(&mut self) {
         self.recached = true;
     }
@@ -71,7 +71,8 @@ impl<D: Driver> Lease<D> {
             D::connection(self.link()).set_instrumentation(get_default_instrumentation());
         }
         if recached {
-            D::connection(self.link()).set_prepared_statement_cache_size(CacheSize::Unbounded);
+            let size = D::cache(self.link());
+            D::connection(self.link()).set_prepared_statement_cache_size(size);
         }
     }
 

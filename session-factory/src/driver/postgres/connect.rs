@@ -18,8 +18,16 @@ use crate::config::Settings;
 use crate::error::{ConnectError, ConnectErrorKind};
 
 pub(super) async fn connect(settings: &Settings) -> Result<PgLink, ConnectError> {
-    let config = url::parse(settings.url.expose())
+    let mut config = url::parse(settings.url.expose())
         .map_err(|wrong| ConnectError::new(ConnectErrorKind::Url, wrong))?;
+    if let Some(limit) = settings.statement_timeout {
+        // As the connection's own default: RESET goes back to it.
+        let asked = config.get_options().unwrap_or_default();
+        config.options(format!(
+            "{asked} -c statement_timeout={}",
+            limit.as_millis().max(1)
+        ));
+    }
     if url::wants_tls(&config) {
         return Err(ConnectError::new(
             ConnectErrorKind::Tls,
@@ -31,7 +39,10 @@ pub(super) async fn connect(settings: &Settings) -> Result<PgLink, ConnectError>
         let ports = config.get_ports();
         let port = ports.get(index).or(ports.first()).copied().unwrap_or(5432);
         match connect_host(&config, &host, port).await {
-            Ok(link) => return Ok(link),
+            Ok(mut link) => {
+                link.set_cache(settings.statement_cache);
+                return Ok(link);
+            }
             Err(error) => last = error,
         }
     }

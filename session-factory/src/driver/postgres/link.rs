@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use diesel::QueryResult;
-use diesel::connection::TransactionDepthChange;
+use diesel::connection::{CacheSize, TransactionDepthChange};
 use diesel::result::{DatabaseErrorKind, Error};
 use diesel_async::pooled_connection::AsyncDieselConnectionManager;
 use diesel_async::{
-    AnsiTransactionManager, AsyncPgConnection, SimpleAsyncConnection, TransactionManager,
+    AnsiTransactionManager, AsyncConnection, AsyncPgConnection, SimpleAsyncConnection,
+    TransactionManager,
 };
 
 use tokio::task::AbortHandle;
@@ -30,6 +31,8 @@ pub struct PgLink {
     rest: Rest,
     /// The task that moves the connection's bytes.
     driving: Option<AbortHandle>,
+    /// Statements are not kept prepared.
+    uncached: bool,
 }
 
 enum Held {
@@ -66,6 +69,7 @@ impl PgLink {
             },
             ledger: Some(ledger),
             driving: Some(driving),
+            uncached: false,
         }
     }
 
@@ -74,6 +78,7 @@ impl PgLink {
             held: Held::Foreign(Box::new(connection)),
             ledger: None,
             driving: None,
+            uncached: false,
             rest: Rest {
                 canceller: None,
                 taken: None,
@@ -105,6 +110,23 @@ impl PgLink {
             Held::Foreign(connection) => &***connection,
         };
         (connection, &mut self.rest)
+    }
+
+    /// How many prepared statements are kept: diesel-async knows all and none.
+    pub(super) fn set_cache(&mut self, statements: Option<usize>) {
+        if statements == Some(0) {
+            self.uncached = true;
+            self.connection_mut()
+                .set_prepared_statement_cache_size(CacheSize::Disabled);
+        }
+    }
+
+    pub(super) fn cache(&self) -> CacheSize {
+        if self.uncached {
+            CacheSize::Disabled
+        } else {
+            CacheSize::Unbounded
+        }
     }
 
     pub(super) fn ledger(&self) -> Option<&Ledger> {

@@ -12,6 +12,7 @@ mod watch;
 use std::time::Instant;
 
 use diesel::QueryResult;
+use diesel::connection::CacheSize;
 use diesel::pg::Pg;
 use diesel::query_builder::{AsQuery, QueryFragment, QueryId};
 use diesel_async::pooled_connection::bb8::{Pool as ForeignPool, RunError};
@@ -81,6 +82,10 @@ impl Driver for Postgres {
 
     fn connection(link: &mut PgLink) -> &mut AsyncPgConnection {
         link.connection_mut()
+    }
+
+    fn cache(link: &PgLink) -> CacheSize {
+        link.cache()
     }
 
     fn is_closed(link: &PgLink) -> bool {
