@@ -1,0 +1,58 @@
+//! The command line.
+
+use clap::{Args, Parser, ValueEnum};
+
+use crate::backend::Backend;
+use crate::faults::Fault;
+use crate::report::Point;
+
+/// Breaks every call at every point, and looks at what is left.
+#[derive(Debug, Parser)]
+#[command(bin_name = "cargo xtask")]
+pub(crate) enum Command {
+    Torture(Torture),
+}
+
+/// Try every point of each fault in each workload, and audit each case.
+///
+/// Ends with an error when a promise was broken; against `naive`, when none was.
+#[derive(Debug, Args)]
+pub(crate) struct Torture {
+    /// Print a JSON line for each backend and fault on the standard output.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// A sample, in less than three minutes.
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// Test something else than the library.
+    #[arg(long, value_enum)]
+    pub(crate) against: Option<Opponent>,
+    /// Only this database. May be given more than once.
+    #[arg(long, value_enum)]
+    pub(crate) backend: Vec<Backend>,
+    /// Only this fault. May be given more than once.
+    #[arg(long, value_enum)]
+    pub(crate) fault: Vec<Fault>,
+    /// Only this workload. May be given more than once.
+    #[arg(long)]
+    pub(crate) workload: Vec<String>,
+    /// Decides what a sample consists of.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Only this one case, as a violation names it.
+    #[arg(long, value_name = "POINT")]
+    pub(crate) repeat: Option<Point>,
+    /// How often to run it.
+    #[arg(long, default_value_t = 1, requires = "repeat")]
+    pub(crate) times: u32,
+    /// How many cases run side by side. Default: as many as suit the fault.
+    #[arg(long)]
+    pub(crate) lanes: Option<usize>,
+}
+
+/// What can be tested in place of the library.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Opponent {
+    /// diesel-async and bb8, wrapped by hand.
+    Naive,
+}

@@ -1,0 +1,86 @@
+use super::*;
+use crate::case::Hooks;
+
+fn found(unit: i32, item: i32, count: i64) -> Found {
+    Found { unit, item, count }
+}
+
+fn entries(rows: i32, verdict: Option<Verdict>) -> BTreeMap<i32, Entry> {
+    let entry = Entry {
+        rows,
+        verdict,
+        hooks: Hooks::default(),
+    };
+    BTreeMap::from([(0, entry)])
+}
+
+const TOLD: [Option<Verdict>; 4] = [
+    None,
+    Some(Verdict::Committed),
+    Some(Verdict::RolledBack),
+    Some(Verdict::Unknown),
+];
+
+#[test]
+fn all_rows_are_right_unless_the_caller_was_told_of_a_rollback() {
+    let rows = [found(0, 0, 1), found(0, 1, 1)];
+    let judged = TOLD.map(|told| judge(&entries(2, told), &rows));
+    let wrong = vec![Problem::ErrWithRows { unit: 0 }];
+    assert_eq!(judged, [vec![], vec![], wrong, vec![]]);
+}
+
+#[test]
+fn no_rows_are_right_unless_the_caller_was_told_ok() {
+    let judged = TOLD.map(|told| judge(&entries(2, told), &[]));
+    let wrong = vec![Problem::OkWithoutRows { unit: 0 }];
+    assert_eq!(judged, [vec![], wrong, vec![], vec![]]);
+}
+
+#[test]
+fn half_of_the_rows_are_wrong_whatever_the_caller_was_told() {
+    for told in TOLD {
+        let judged = judge(&entries(2, told), &[found(0, 1, 1)]);
+        let half = Problem::Half {
+            unit: 0,
+            found: 1,
+            rows: 2,
+        };
+        assert_eq!(judged, [half], "{told:?}");
+    }
+}
+
+#[test]
+fn doubled_rolled_back_and_foreign_rows_are_wrong_whatever_the_caller_was_told() {
+    for told in TOLD {
+        let judged = judge(&entries(1, told), &[found(0, 0, 2)]);
+        assert_eq!(judged, [Problem::Doubled { unit: 0 }], "{told:?}");
+        let judged = judge(&entries(1, told), &[found(0, -1, 1), found(0, 0, 1)]);
+        assert_eq!(judged, [Problem::RolledBackRows { unit: 0 }], "{told:?}");
+    }
+    let judged = judge(&entries(0, None), &[found(5, 0, 1)]);
+    assert_eq!(judged, [Problem::UnknownRows { unit: 5 }]);
+}
+
+#[test]
+fn hooks_have_to_agree_with_the_rows() {
+    let with = |told, saw_commit, saw_rollback, rows: &[Found]| {
+        let mut entries = entries(1, told);
+        if let Some(entry) = entries.get_mut(&0) {
+            entry.hooks = Hooks {
+                wants_commit: true,
+                wants_rollback: true,
+                saw_commit,
+                saw_rollback,
+            };
+        }
+        judge(&entries, rows)
+    };
+    let (kept, lied) = ([found(0, 0, 1)], [Problem::HookLied { unit: 0 }]);
+    assert_eq!(with(Some(Verdict::Committed), true, false, &kept), []);
+    assert_eq!(with(None, false, true, &[]), []);
+    assert_eq!(with(Some(Verdict::Unknown), false, false, &kept), []);
+    assert_eq!(with(Some(Verdict::Committed), false, false, &kept), lied);
+    assert_eq!(with(None, false, true, &kept), lied);
+    assert_eq!(with(None, true, false, &[]), lied);
+    assert_eq!(with(None, true, true, &kept), lied);
+}

@@ -1,0 +1,74 @@
+//! A database of one lane, and the auditor's own view of it.
+
+mod postgres;
+mod scene;
+mod sqlite;
+
+use std::sync::Arc;
+
+pub(crate) use self::postgres::{PgBed, Server};
+pub(crate) use self::scene::{Found, Scene};
+pub(crate) use self::sqlite::LiteBed;
+use crate::backend::Backend;
+use crate::naive;
+use crate::subject::{Subject, ours};
+use crate::workloads::Setup;
+
+/// Who is tested.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Against {
+    /// The library.
+    Ours,
+    /// The wrapper written by hand.
+    Naive,
+}
+
+/// A database with an auditor.
+pub(crate) enum Bed {
+    Postgres(Box<PgBed>),
+    Sqlite(Box<LiteBed>),
+}
+
+impl Bed {
+    pub(crate) fn backend(&self) -> Backend {
+        match self {
+            Self::Postgres(_) => Backend::Postgres,
+            Self::Sqlite(_) => Backend::Sqlite,
+        }
+    }
+
+    /// A pool of its own on this database.
+    pub(crate) async fn subject(&mut self, against: Against, setup: Setup) -> Arc<dyn Subject> {
+        match (self, against) {
+            (Self::Postgres(bed), Against::Naive) => {
+                Arc::new(naive::postgres::Naive::new(&bed.url()).await)
+            }
+            (Self::Sqlite(bed), Against::Naive) => {
+                Arc::new(naive::sqlite::Naive::new(&bed.url()).await)
+            }
+            (Self::Postgres(bed), Against::Ours) => match setup {
+                Setup::Foreign => Arc::new(ours::postgres::Ours::from_pool(&bed.url()).await),
+                _ => Arc::new(ours::postgres::Ours::new(&bed.url())),
+            },
+            (Self::Sqlite(bed), Against::Ours) => match setup {
+                Setup::Foreign => Arc::new(ours::sqlite::Ours::from_pool(&bed.url()).await),
+                _ => Arc::new(ours::sqlite::Ours::new(&bed.url())),
+            },
+        }
+    }
+
+    /// What the database shows, and which rows of a case others can see.
+    pub(crate) async fn scene(&mut self, case: i64) -> Scene {
+        match self {
+            Self::Postgres(bed) => bed.scene(case).await,
+            Self::Sqlite(bed) => bed.scene(case),
+        }
+    }
+
+    /// Ends whatever is connected, after something was found.
+    pub(crate) async fn clear(&mut self) {
+        if let Self::Postgres(bed) = self {
+            bed.terminate_all().await;
+        }
+    }
+}

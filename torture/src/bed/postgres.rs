@@ -1,0 +1,190 @@
+//! A database on the private PostgreSQL server, and an auditor who is connected past the proxy.
+
+use testbed::postgres::Database;
+use testbed::proxy::Proxy;
+use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
+
+use super::scene::{Found, Scene};
+use crate::gate::Gate;
+
+/// The server of a run.
+pub(crate) type Server = testbed::postgres::Server;
+
+/// A database of one lane.
+pub(crate) struct PgBed {
+    database: Database,
+    /// Between the subject and the server.
+    between: Between,
+    auditor: Client,
+    /// The audit's text, up to the case.
+    look: String,
+}
+
+/// What the subject's bytes go through.
+enum Between {
+    /// Counts, cuts and stalls at a byte.
+    Proxy(Proxy),
+    /// Stops at a packet.
+    Gate(Gate),
+}
+
+const SCHEMA: &str = "
+    CREATE TABLE torture_rows (case_id bigint NOT NULL, unit int NOT NULL, item int NOT NULL, \
+                               payload text NOT NULL);
+    CREATE INDEX ON torture_rows (case_id);
+    CREATE TABLE torture_taken (id int PRIMARY KEY);
+    INSERT INTO torture_taken VALUES (1)";
+
+/// Makes INSERT and COMMIT wait while somebody holds the advisory lock 1.
+const BRAKE: &str = "
+    CREATE FUNCTION brake() RETURNS trigger LANGUAGE plpgsql AS \
+        'BEGIN PERFORM pg_advisory_lock_shared(1); PERFORM pg_advisory_unlock_shared(1); \
+         RETURN NULL; END';
+    CREATE TRIGGER brake_insert BEFORE INSERT ON torture_rows \
+        FOR EACH STATEMENT EXECUTE FUNCTION brake();
+    CREATE CONSTRAINT TRIGGER brake_commit AFTER INSERT ON torture_rows \
+        DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION brake()";
+
+/// The subject's connections: everybody's but the auditor's and the testbed's.
+const SUBJECT: &str = "datname = current_database() AND backend_type = 'client backend' \
+                       AND application_name NOT IN ('testbed', 'auditor')";
+
+impl PgBed {
+    /// A database with a proxy before it.
+    pub(crate) async fn proxied(server: &Server) -> Self {
+        let between = Between::Proxy(Proxy::start(server.address()));
+        Self::new(server, between, SCHEMA.to_owned()).await
+    }
+
+    /// A database with a gate before it, and a brake on COMMIT.
+    pub(crate) async fn gated(server: &Server) -> Self {
+        let between = Between::Gate(Gate::start(server.address()).await);
+        Self::new(server, between, format!("{SCHEMA}; {BRAKE}")).await
+    }
+
+    async fn new(server: &Server, between: Between, schema: String) -> Self {
+        let database = server.database().await;
+        database.execute(&schema).await;
+        let auditor = Self::connect(server, &database).await;
+        let look = format!(
+            "SELECT count(*), \
+             string_agg(left(query, 60), ' / ') FILTER (WHERE state = 'active'), \
+             count(*) FILTER (WHERE xact_start IS NOT NULL), \
+             (SELECT count(*) FROM pg_locks l WHERE l.pid = ANY(array_agg(a.pid)) \
+              AND locktype <> 'virtualxid') \
+             FROM pg_stat_activity a WHERE {SUBJECT}; \
+             SELECT unit, item, count(*) FROM torture_rows WHERE case_id = "
+        );
+        Self {
+            database,
+            between,
+            auditor,
+            look,
+        }
+    }
+
+    async fn connect(server: &Server, database: &Database) -> Client {
+        let address = server.address();
+        let mut config = tokio_postgres::Config::new();
+        config
+            .host(address.ip().to_string())
+            .port(address.port())
+            .user("testbed")
+            .dbname(database.name())
+            .application_name("auditor");
+        let (client, connection) = config
+            .connect(NoTls)
+            .await
+            .expect("the auditor can connect");
+        tokio::spawn(connection);
+        client
+    }
+
+    /// Where the subject connects.
+    pub(crate) fn url(&self) -> String {
+        match &self.between {
+            Between::Proxy(proxy) => self.database.url_via(proxy),
+            Between::Gate(gate) => self.database.url_at(gate.address()),
+        }
+    }
+
+    pub(crate) fn proxy(&self) -> &Proxy {
+        match &self.between {
+            Between::Proxy(proxy) => proxy,
+            Between::Gate(_) => panic!("this bed has a gate"),
+        }
+    }
+
+    pub(crate) fn gate(&self) -> &Gate {
+        match &self.between {
+            Between::Gate(gate) => gate,
+            Between::Proxy(_) => panic!("this bed has a proxy"),
+        }
+    }
+
+    /// Two looks in one round trip: the rows are read after the activity, so what an idle connection
+    /// has committed is among them.
+    pub(super) async fn scene(&self, case: i64) -> Scene {
+        let rows = self
+            .rows(&format!("{}{case} GROUP BY 1, 2 ORDER BY 1, 2", self.look))
+            .await;
+        let mut scene = Scene::default();
+        for row in rows {
+            if row.len() == 4 {
+                scene.connections = number(&row[0]);
+                scene.running = row[1].iter().cloned().collect();
+                scene.in_transaction = number(&row[2]);
+                scene.locks = number(&row[3]);
+            } else {
+                scene.rows.push(Found {
+                    unit: number(&row[0]),
+                    item: number(&row[1]),
+                    count: number(&row[2]),
+                });
+            }
+        }
+        scene
+    }
+
+    /// Runs SQL on the auditor's connection.
+    pub(crate) async fn rows(&self, sql: &str) -> Vec<Vec<Option<String>>> {
+        let messages = self.auditor.simple_query(sql).await;
+        let messages = messages.unwrap_or_else(|error| panic!("the auditor: {sql}: {error}"));
+        let row = |message| match message {
+            SimpleQueryMessage::Row(row) => Some(
+                (0..row.len())
+                    .map(|column| row.get(column).map(str::to_owned))
+                    .collect(),
+            ),
+            _ => None,
+        };
+        messages.into_iter().filter_map(row).collect()
+    }
+
+    /// Ends every connection of the subject, and waits until they have gone.
+    pub(crate) async fn terminate_all(&self) {
+        let sql = format!(
+            "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity WHERE {SUBJECT}"
+        );
+        self.rows(&sql).await;
+    }
+
+    /// Waits until a connection of the subject waits for a lock, or none runs anything any more.
+    pub(crate) async fn until_blocked(&self) {
+        let sql =
+            format!("SELECT 1 FROM pg_stat_activity WHERE {SUBJECT} AND wait_event_type = 'Lock'");
+        for _ in 0..10 {
+            if !self.rows(&sql).await.is_empty() {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        }
+    }
+}
+
+fn number<T: std::str::FromStr + Default>(value: &Option<String>) -> T {
+    value
+        .as_deref()
+        .and_then(|value| value.parse().ok())
+        .unwrap_or_default()
+}

@@ -1,0 +1,146 @@
+//! One case: an id of its own on every row it writes, and a journal of what it was told.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::backend::Backend;
+
+/// Every case id has as many digits as any other: the bytes on the wire stay the same.
+static NEXT: AtomicI64 = AtomicI64::new(1_000_000_000);
+
+/// A run of one workload under one fault.
+#[derive(Clone, Debug)]
+pub(crate) struct Case(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    id: i64,
+    backend: Backend,
+    journal: Mutex<BTreeMap<i32, Entry>>,
+    /// Steps that the bodies have taken, and the one at which to panic.
+    steps: AtomicU64,
+    panic_at: Option<u64>,
+}
+
+/// What is known of one unit of work: a transaction that is there whole, or not at all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Entry {
+    /// How many rows it is made of, numbered from 0.
+    pub(crate) rows: i32,
+    /// What its caller was told. None: nothing, it was dropped or panicked.
+    pub(crate) verdict: Option<Verdict>,
+    pub(crate) hooks: Hooks,
+}
+
+/// Which hooks were asked for, and which ran.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools)] // independent facts, each read by name
+pub(crate) struct Hooks {
+    pub(crate) wants_commit: bool,
+    pub(crate) wants_rollback: bool,
+    pub(crate) saw_commit: bool,
+    pub(crate) saw_rollback: bool,
+}
+
+/// What the caller of a unit was told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// `Ok`.
+    Committed,
+    /// Any error but the next.
+    RolledBack,
+    /// An error that says that the outcome is not known.
+    Unknown,
+}
+
+impl Case {
+    pub(crate) fn new(backend: Backend, panic_at: Option<u64>) -> Self {
+        Self(Arc::new(Inner {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            backend,
+            journal: Mutex::default(),
+            steps: AtomicU64::new(0),
+            panic_at,
+        }))
+    }
+
+    pub(crate) fn id(&self) -> i64 {
+        self.0.id
+    }
+
+    pub(crate) fn backend(&self) -> Backend {
+        self.0.backend
+    }
+
+    /// A unit of `rows` rows begins.
+    pub(crate) fn begin(&self, number: i32, rows: i32) -> Unit {
+        let entry = Entry {
+            rows,
+            ..Entry::default()
+        };
+        self.journal().insert(number, entry);
+        Unit {
+            case: self.clone(),
+            number,
+        }
+    }
+
+    /// What was noted so far.
+    pub(crate) fn entries(&self) -> BTreeMap<i32, Entry> {
+        self.journal().clone()
+    }
+
+    /// Whether the step at which to panic was reached.
+    pub(crate) fn has_panicked(&self) -> bool {
+        self.0
+            .panic_at
+            .is_some_and(|at| self.0.steps.load(Ordering::SeqCst) > at)
+    }
+
+    fn journal(&self) -> MutexGuard<'_, BTreeMap<i32, Entry>> {
+        self.0
+            .journal
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One unit of work of a case: what a body is given.
+#[derive(Clone, Debug)]
+pub(crate) struct Unit {
+    pub(crate) case: Case,
+    pub(crate) number: i32,
+}
+
+impl Unit {
+    /// A place in a body where it may panic.
+    pub(crate) fn step(&self) {
+        let step = self.case.0.steps.fetch_add(1, Ordering::SeqCst);
+        assert!(
+            self.case.0.panic_at != Some(step),
+            "torture: panic at step {step}"
+        );
+    }
+
+    /// The caller was told how it ended.
+    pub(crate) fn ended(&self, verdict: Verdict) {
+        self.note(|entry| entry.verdict = Some(verdict));
+    }
+
+    /// Another unit in the same session, with a number of its own.
+    pub(crate) fn next(&self, rows: i32) -> Self {
+        self.case.begin(self.number + 100, rows)
+    }
+
+    /// The same for a unit whose outcome is not told apart from this one's.
+    pub(crate) fn hooks(&self, change: impl FnOnce(&mut Hooks)) {
+        self.note(|entry| change(&mut entry.hooks));
+    }
+
+    fn note(&self, change: impl FnOnce(&mut Entry)) {
+        if let Some(entry) = self.case.journal().get_mut(&self.number) {
+            change(entry);
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! One lane of the run: a database, a pool on it, and one case after another.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use testbed::proxy::Proxy;
+use tokio::time::{sleep, timeout};
+
+use crate::audit::{self, Limits, audit};
+use crate::bed::{Against, Bed, PgBed};
+use crate::case::Case;
+use crate::faults::{Fault, Struck};
+use crate::plan::Series;
+use crate::problem::Problem;
+use crate::report::{Point, Report};
+use crate::subject::Subject;
+use crate::workloads::{Setup, Workload};
+
+/// Nothing here takes so long, unless it never ends.
+const HANG: Duration = Duration::from_secs(90);
+
+/// A database and who is tested on it.
+pub(crate) struct Lane {
+    pub(crate) bed: Bed,
+    pub(crate) subject: Arc<dyn Subject>,
+    against: Against,
+    /// What an untouched connection says of itself.
+    baseline: String,
+    limits: Limits,
+}
+
+impl Lane {
+    pub(crate) async fn new(mut bed: Bed, against: Against, limits: Limits) -> Self {
+        let subject = bed.subject(against, Setup::Warm).await;
+        bed.clear().await;
+        Self {
+            bed,
+            subject,
+            against,
+            baseline: String::new(),
+            limits,
+        }
+    }
+
+    pub(crate) fn case(&self, panic_at: Option<u64>) -> Case {
+        Case::new(self.bed.backend(), panic_at)
+    }
+
+    pub(crate) fn postgres(&self) -> &PgBed {
+        match &self.bed {
+            Bed::Postgres(bed) => bed,
+            Bed::Sqlite(_) => panic!("this fault is for PostgreSQL"),
+        }
+    }
+
+    pub(crate) fn proxy(&self) -> &Proxy {
+        self.postgres().proxy()
+    }
+
+    /// Strikes at the points of a series until the workload ends before one.
+    pub(crate) async fn run(&mut self, series: &Series, report: &Report) {
+        let Series {
+            fault,
+            workload,
+            variant,
+            ..
+        } = *series;
+        if let Err(problem) = self.prepare(workload).await {
+            self.found(series, None, vec![problem], report).await;
+            return;
+        }
+        for at in series.points() {
+            if workload.setup == Setup::Cold && self.renew(workload.setup).await.is_err() {
+                return;
+            }
+            let struck = timeout(HANG, fault.strike(self, workload, variant, at)).await;
+            let (problems, reached, last) = match struck {
+                Err(_) => (vec![Problem::Hung], true, false),
+                Ok(Struck {
+                    case,
+                    reached,
+                    last,
+                    problem,
+                }) => {
+                    let mut problems = self.audit(&case).await;
+                    problems.extend(problem);
+                    (problems, reached, last)
+                }
+            };
+            if reached {
+                report.case(series);
+            }
+            if !problems.is_empty() {
+                self.found(series, Some(at), problems, report).await;
+                if let Err(problem) = self.prepare(workload).await {
+                    self.found(series, None, vec![problem], report).await;
+                    return;
+                }
+            }
+            if last {
+                return;
+            }
+        }
+    }
+
+    async fn audit(&mut self, case: &Case) -> Vec<Problem> {
+        let subject = Arc::clone(&self.subject);
+        audit(&mut self.bed, &*subject, case, &self.baseline, self.limits).await
+    }
+
+    async fn found(
+        &mut self,
+        series: &Series,
+        at: Option<u64>,
+        problems: Vec<Problem>,
+        report: &Report,
+    ) {
+        let point = Point {
+            backend: self.bed.backend(),
+            fault: series.fault,
+            workload: series.workload.name,
+            variant: series.variant,
+            at,
+        };
+        report.violation(&point, &problems);
+        self.bed.clear().await;
+    }
+
+    /// A pool of the workload's kind, and once through without any fault.
+    async fn prepare(&mut self, workload: &Workload) -> Result<(), Problem> {
+        self.renew(workload.setup).await?;
+        let planned = |problem: String| Problem::NotAsPlanned { detail: problem };
+        self.baseline = audit::baseline(&*self.subject).await.map_err(planned)?;
+        if workload.endless {
+            return Ok(());
+        }
+        let case = self.case(None);
+        let run = timeout(HANG, workload.run(&*self.subject, &case)).await;
+        run.map_err(|_| Problem::Hung)?;
+        if self.against == Against::Naive {
+            // Of it nothing is expected but to be found out.
+            return Ok(());
+        }
+        for (number, unit) in (0..).zip(workload.units) {
+            let told = case.entries().get(&number).and_then(|entry| entry.verdict);
+            if told != Some(unit.clean) {
+                let detail = format!(
+                    "unit {number} was told {told:?} instead of {:?}",
+                    unit.clean
+                );
+                return Err(planned(detail));
+            }
+        }
+        match self.audit(&case).await.into_iter().next() {
+            Some(problem) => Err(planned(problem.to_string())),
+            None => Ok(()),
+        }
+    }
+
+    /// Another pool in place of the one there was, which is closed first.
+    async fn renew(&mut self, setup: Setup) -> Result<(), Problem> {
+        self.subject.close().await;
+        self.subject = self.bed.subject(self.against, setup).await;
+        for _ in 0..2000 {
+            if self.bed.scene(0).await.connections == 0 {
+                return Ok(());
+            }
+            sleep(Duration::from_millis(1)).await;
+        }
+        self.bed.clear().await;
+        Err(Problem::NotAsPlanned {
+            detail: "connections of a closed pool are still open".to_owned(),
+        })
+    }
+}
+
+impl Fault {
+    /// How long things may take to come to rest after this.
+    pub(crate) fn limits(self, against: Against) -> Limits {
+        let seconds = match (against, self) {
+            // A silent connection is given up after 30 seconds.
+            (Against::Ours, Self::Stall) => 45,
+            (Against::Ours, _) => 5,
+            (Against::Naive, _) => 1,
+        };
+        Limits {
+            settle: Duration::from_secs(seconds),
+            borrow: Duration::from_secs(seconds.min(5)),
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! Breaks every call at every point, and looks at what is left.
+//!
+//! Run by `cargo xtask torture`; `docs/torture.md` says what is tried and what is audited.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a tool for the console: its output is its interface"
+)]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "without its servers and its auditor there is nothing to go on with"
+)]
+
+mod arguments;
+mod audit;
+mod backend;
+mod bed;
+mod case;
+mod faults;
+mod gate;
+mod lane;
+mod naive;
+mod plan;
+mod problem;
+mod report;
+mod run;
+mod subject;
+mod workloads;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::arguments::Command;
+
+#[tokio::main(worker_threads = 2)]
+async fn main() -> ExitCode {
+    faults::hush_planned_panics();
+    match Command::parse() {
+        Command::Torture(arguments) => run::run(arguments).await,
+    }
+}

@@ -1,0 +1,120 @@
+//! What most services have: diesel-async and bb8, wrapped by hand. It stands here to be found out.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bb8::Pool;
+use diesel_async::pooled_connection::AsyncDieselConnectionManager;
+use diesel_async::{AsyncConnection as _, RunQueryDsl as _};
+use futures_util::future::BoxFuture;
+use tokio::sync::Barrier;
+
+use crate::backend::Backend;
+use crate::case::Unit;
+use crate::subject::{
+    Answer, Body, Done, Entry, Extras, Failure, LIMIT, Lite, Plain, Subject, question,
+};
+
+const ROLLBACK_ONLY: &str = "rollback only";
+
+macro_rules! naive {
+    ($module:ident, $backend:expr, $connection:ty, $address:expr) => {
+        pub(crate) mod $module {
+            use super::*;
+
+            /// The wrapper: a pool, and a transaction around everything that writes.
+            pub(crate) struct Naive(Pool<AsyncDieselConnectionManager<$connection>>);
+
+            impl Naive {
+                pub(crate) async fn new(url: &str) -> Self {
+                    let address: fn(&str) -> &str = $address;
+                    let manager = AsyncDieselConnectionManager::new(address(url));
+                    let pool = Pool::builder()
+                        .max_size(LIMIT)
+                        .connection_timeout(Duration::from_secs(5))
+                        .build(manager)
+                        .await;
+                    Self(pool.expect("a pool needs no connection to be made"))
+                }
+
+                async fn connection(
+                    &self,
+                ) -> Done<bb8::PooledConnection<'_, AsyncDieselConnectionManager<$connection>>>
+                {
+                    let connection = self.0.get().await;
+                    connection.map_err(|_| Failure::Refused("no connection from the pool"))
+                }
+
+                /// Commits on `Ok`, rolls back on `Err`, or so it seems.
+                async fn transaction(&self, entry: Entry, unit: Unit, body: Body) -> Done {
+                    let extras = Arc::new(Extras::default());
+                    let mut connection = self.connection().await?;
+                    let result = {
+                        let extras = Arc::clone(&extras);
+                        let connection: &mut $connection = &mut connection;
+                        connection
+                            .transaction(async move |connection: &mut $connection| {
+                                let mut db = Plain::with(connection, Arc::clone(&extras));
+                                body(&mut db, unit).await?;
+                                if extras.is_rollback_only() {
+                                    return Err(Failure::Refused(ROLLBACK_ONLY));
+                                }
+                                match entry {
+                                    Entry::Forgotten | Entry::Closed => {
+                                        Err(Failure::Refused("not committed"))
+                                    }
+                                    _ => Ok(()),
+                                }
+                            })
+                            .await
+                    };
+                    extras.ended(result.is_ok());
+                    result
+                }
+
+                /// Reads need no transaction.
+                async fn read(&self, unit: Unit, body: Body) -> Done {
+                    let mut connection = self.connection().await?;
+                    body(&mut Plain::new(&mut *connection), unit).await
+                }
+            }
+
+            impl Subject for Naive {
+                fn unit(&self, entry: Entry, unit: Unit, body: Body) -> BoxFuture<'_, Done> {
+                    match entry {
+                        Entry::Read => Box::pin(self.read(unit, body)),
+                        _ => Box::pin(self.transaction(entry, unit, body)),
+                    }
+                }
+
+                fn ask(&self, token: i64, all: Arc<Barrier>) -> BoxFuture<'_, Done<Answer>> {
+                    Box::pin(async move {
+                        let mut connection = self.connection().await?;
+                        let query = diesel::sql_query(question($backend, token));
+                        let answer = query.get_result(&mut *connection).await;
+                        all.wait().await;
+                        Ok(answer?)
+                    })
+                }
+
+                fn is_quiet(&self) -> bool {
+                    true
+                }
+
+                fn close(&self) -> BoxFuture<'_, ()> {
+                    // The pool is closed when the last handle goes.
+                    Box::pin(std::future::ready(()))
+                }
+            }
+        }
+    };
+}
+
+naive!(
+    postgres,
+    Backend::Postgres,
+    diesel_async::AsyncPgConnection,
+    |url| url
+);
+naive!(sqlite, Backend::Sqlite, Lite, |url| url
+    .trim_start_matches("sqlite://"));

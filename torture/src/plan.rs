@@ -1,0 +1,93 @@
+//! What is tried, in which order: series of points, each for one workload and one way to fail.
+
+use crate::backend::Backend;
+use crate::faults::Fault;
+use crate::workloads::{self, Workload};
+
+/// Points of one fault in one workload.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Series {
+    pub(crate) backend: Backend,
+    pub(crate) fault: Fault,
+    pub(crate) workload: &'static Workload,
+    pub(crate) variant: &'static str,
+    /// The first point, and the distance to the next.
+    pub(crate) first: u64,
+    pub(crate) step: u64,
+    /// The last one, if not the end of the workload.
+    pub(crate) last: Option<u64>,
+}
+
+/// Up to here every byte is a point; of larger transfers, after that, one in [`SPARSE`].
+const DENSE: u64 = 3000;
+const SPARSE: u64 = 61;
+
+impl Series {
+    /// The points, without the end that only the workload knows.
+    pub(crate) fn points(&self) -> impl Iterator<Item = u64> + use<> {
+        let (step, last) = (self.step, self.last.unwrap_or(u64::MAX));
+        std::iter::successors(Some(self.first), move |at| {
+            let step = if *at < DENSE { step } else { step * SPARSE };
+            at.checked_add(step)
+        })
+        .take_while(move |at| *at <= last)
+    }
+}
+
+/// How much is tried.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Extent {
+    /// A sample, for CI.
+    pub(crate) quick: bool,
+    pub(crate) seed: u64,
+}
+
+impl Extent {
+    /// All series of a backend and a fault.
+    pub(crate) fn series(self, backend: Backend, fault: Fault, only: &[String]) -> Vec<Series> {
+        let mut random = fastrand::Rng::with_seed(self.seed);
+        let mut all = Vec::new();
+        let workloads = workloads::all(backend)
+            .filter(|workload| fault.concerns(workload))
+            .filter(|workload| only.is_empty() || only.iter().any(|name| name == workload.name));
+        for workload in workloads {
+            for variant in fault.variants() {
+                if self.quick && variant.thorough {
+                    continue;
+                }
+                // Several series side by side, each with the points that the others leave out.
+                let (step, tried) = self.steps(fault);
+                for _ in 0..tried {
+                    all.push(Series {
+                        backend,
+                        fault,
+                        workload,
+                        variant: variant.name,
+                        first: 0,
+                        step,
+                        last: None,
+                    });
+                }
+                let series = all.len() - tried..;
+                let mut firsts: Vec<u64> = (0..step).collect();
+                random.shuffle(&mut firsts);
+                for (series, first) in all[series].iter_mut().zip(firsts) {
+                    series.first = first;
+                }
+            }
+        }
+        all
+    }
+
+    /// The distance of points, and how many of the series with that distance are run: all of them
+    /// when both are the same.
+    fn steps(self, fault: Fault) -> (u64, usize) {
+        match (fault, self.quick) {
+            (Fault::Cancel | Fault::Panic | Fault::Terminate, _) => (1, 1),
+            (Fault::Cut, false) => (4, 4),
+            (Fault::Cut, true) => (61, 1),
+            (Fault::Stall, false) => (149, 1),
+            (Fault::Stall, true) => (1499, 1),
+        }
+    }
+}

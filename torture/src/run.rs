@@ -1,0 +1,176 @@
+//! The run: lanes that take one series after another.
+
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::task::JoinSet;
+
+use crate::arguments::Torture;
+use crate::backend::Backend;
+use crate::bed::{Against, Bed, LiteBed, PgBed, Server};
+use crate::faults::Fault;
+use crate::lane::Lane;
+use crate::plan::{Extent, Series};
+use crate::report::{Line, Report};
+use crate::workloads;
+
+/// Runs everything that was asked for.
+pub(crate) async fn run(arguments: Torture) -> ExitCode {
+    let against = match arguments.against {
+        Some(_) => Against::Naive,
+        None => Against::Ours,
+    };
+    if let Some(name) = arguments.workload.iter().find(|name| !is_known(name)) {
+        eprintln!("{name}: no such workload");
+        return ExitCode::FAILURE;
+    }
+    let (mut violations, mut cases) = (0, 0);
+    let mut server = None;
+    for backend in chosen(
+        &Backend::ALL,
+        &arguments.backend,
+        arguments.repeat.as_ref().map(|point| point.backend),
+    ) {
+        for fault in chosen(
+            &Fault::ALL,
+            &arguments.fault,
+            arguments.repeat.as_ref().map(|point| point.fault),
+        ) {
+            if !fault.applies_to(backend) {
+                continue;
+            }
+            if backend == Backend::Postgres && server.is_none() {
+                server = Some(Server::builder().max_connections(400).start().await);
+            }
+            let line = one(&arguments, server.as_ref(), backend, fault, against).await;
+            violations += line.violations;
+            cases += line.cases;
+            say(&line, arguments.json);
+        }
+    }
+    let as_it_should_be = match against {
+        Against::Ours => violations == 0 && cases > 0,
+        Against::Naive => violations > 0,
+    };
+    if as_it_should_be {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+fn is_known(name: &str) -> bool {
+    Backend::ALL
+        .into_iter()
+        .flat_map(workloads::all)
+        .any(|workload| workload.name == name)
+}
+
+fn chosen<T: Copy + PartialEq>(all: &[T], asked: &[T], repeated: Option<T>) -> Vec<T> {
+    all.iter()
+        .copied()
+        .filter(|one| asked.is_empty() || asked.contains(one))
+        .filter(|one| repeated.is_none_or(|repeated| repeated == *one))
+        .collect()
+}
+
+fn say(line: &Line, json: bool) {
+    if json {
+        match serde_json::to_string(line) {
+            Ok(text) => println!("{text}"),
+            Err(error) => eprintln!("{error}"),
+        }
+    } else {
+        println!("{line}");
+    }
+}
+
+/// One backend and one fault.
+async fn one(
+    arguments: &Torture,
+    server: Option<&Server>,
+    backend: Backend,
+    fault: Fault,
+    against: Against,
+) -> Line {
+    let mut series = series(arguments, backend, fault);
+    let report = Arc::new(Report::new(backend, fault, series.len(), arguments.seed));
+    let lanes = arguments
+        .lanes
+        .unwrap_or_else(|| fault.lanes(backend))
+        .clamp(1, series.len().max(1));
+    // Taken from the end.
+    series.reverse();
+    let queue = Arc::new(Mutex::new(series));
+    let mut running = JoinSet::new();
+    for _ in 0..lanes {
+        let bed = bed(server, backend, fault).await;
+        let (queue, report) = (Arc::clone(&queue), Arc::clone(&report));
+        running.spawn(async move {
+            let mut lane = Lane::new(bed, against, fault.limits(against)).await;
+            loop {
+                let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop();
+                let Some(series) = next else { return };
+                lane.run(&series, &report).await;
+                report.series_done();
+            }
+        });
+    }
+    while let Some(ended) = running.join_next().await {
+        if let Err(error) = ended {
+            std::panic::resume_unwind(error.into_panic());
+        }
+    }
+    let against = (against == Against::Naive).then_some("naive");
+    match Arc::try_unwrap(report) {
+        Ok(report) => report.finish(against),
+        Err(_) => unreachable!("the lanes have ended"),
+    }
+}
+
+fn series(arguments: &Torture, backend: Backend, fault: Fault) -> Vec<Series> {
+    let extent = Extent {
+        quick: arguments.quick,
+        seed: arguments.seed,
+    };
+    let Some(point) = &arguments.repeat else {
+        return extent.series(backend, fault, &arguments.workload);
+    };
+    let thorough = Extent {
+        quick: false,
+        ..extent
+    };
+    let one = thorough
+        .series(backend, fault, &[point.workload.to_owned()])
+        .into_iter()
+        .find(|series| series.variant == point.variant);
+    let Some(series) = one else { return Vec::new() };
+    let only = Series {
+        first: point.at.unwrap_or(0),
+        step: 1,
+        last: Some(point.at.unwrap_or(0)),
+        ..series
+    };
+    vec![only; arguments.times as usize]
+}
+
+async fn bed(server: Option<&Server>, backend: Backend, fault: Fault) -> Bed {
+    match (backend, server) {
+        (Backend::Postgres, Some(server)) if fault == Fault::Terminate => {
+            Bed::Postgres(Box::new(PgBed::gated(server).await))
+        }
+        (Backend::Postgres, Some(server)) => Bed::Postgres(Box::new(PgBed::proxied(server).await)),
+        _ => Bed::Sqlite(Box::new(LiteBed::new())),
+    }
+}
+
+impl Fault {
+    /// How many cases run side by side: those that mostly wait can be many.
+    fn lanes(self, backend: Backend) -> usize {
+        match (self, backend) {
+            (Self::Stall, _) => 64,
+            (_, Backend::Postgres) => 6,
+            (_, Backend::Sqlite) => 4,
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! The library, through every entry it has.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use diesel_async::RunQueryDsl as _;
+use diesel_async::pooled_connection::AsyncDieselConnectionManager;
+use futures_util::future::BoxFuture;
+use session_factory::{Factory, Session, with_session};
+use tokio::sync::Barrier;
+
+use super::{
+    Answer, Body, Done, Entry, Failure, LIMIT, Lite, LiteDb, PgDb, Plain, Subject, question,
+};
+use crate::backend::Backend;
+use crate::case::Unit;
+
+/// Far above what a call takes, below what the auditor waits.
+const TIMEOUT: Duration = Duration::from_secs(2);
+
+macro_rules! ours {
+    ($module:ident, $backend:expr, $factory:ident, $config:ident, $connection:ty, $address:expr) => {
+        pub(crate) mod $module {
+            use super::*;
+            use crate::subject::$config;
+
+            /// A factory under torture.
+            pub(crate) struct Ours(pub(crate) Factory<$factory>);
+
+            impl Ours {
+                pub(crate) fn new(url: &str) -> Self {
+                    let url = |key: &str| (key == "DATABASE_URL").then(|| url.to_owned());
+                    let mut config = $config::from_vars(url).expect("the testbed's URL is valid");
+                    config.pool_size = LIMIT;
+                    config.max_overflow = 0;
+                    Self(Factory::new(config))
+                }
+
+                /// Over a pool that an application has already.
+                pub(crate) async fn from_pool(url: &str) -> Self {
+                    let address: fn(&str) -> &str = $address;
+                    let manager = AsyncDieselConnectionManager::<$connection>::new(address(url));
+                    let pool = bb8::Pool::builder().max_size(LIMIT).build(manager).await;
+                    Self(Factory::from_pool(pool.expect("no connection is made yet")))
+                }
+            }
+
+            #[with_session]
+            async fn annotated(db: &mut Session<$factory>, unit: Unit, body: Body) -> Done {
+                body(db, unit).await
+            }
+
+            #[with_session]
+            async fn joining(db: &mut Session<$factory>, unit: Unit, body: Body) -> Done {
+                annotated_in(db, unit, body).await
+            }
+
+            #[with_session($factory)]
+            async fn on_connection(connection: &mut $connection, unit: Unit, body: Body) -> Done {
+                body(&mut Plain::new(connection), unit).await
+            }
+
+            impl Ours {
+                async fn manual(&self, entry: Entry, unit: Unit, body: Body) -> Done {
+                    let mut db = self.0.create_session().await?;
+                    body(&mut db, unit).await?;
+                    match entry {
+                        Entry::Manual => return Ok(db.commit().await?),
+                        Entry::Closed => db.close().await?,
+                        _ => {
+                            // Without this the library would report each of them, rightly.
+                            db.set_rollback_only();
+                            drop(db);
+                        }
+                    }
+                    Err(Failure::Refused("not committed"))
+                }
+            }
+
+            impl Subject for Ours {
+                fn unit(&self, entry: Entry, unit: Unit, body: Body) -> BoxFuture<'_, Done> {
+                    let factory = &self.0;
+                    match entry {
+                        Entry::Annotated | Entry::Read => {
+                            Box::pin(factory.scope(annotated(unit, body)))
+                        }
+                        Entry::Joined => Box::pin(factory.scope(joining(unit, body))),
+                        Entry::Connection => Box::pin(factory.scope(on_connection(unit, body))),
+                        Entry::Closure => {
+                            Box::pin(factory.with_session(async move |db| body(db, unit).await))
+                        }
+                        Entry::Manual | Entry::Forgotten | Entry::Closed => {
+                            Box::pin(self.manual(entry, unit, body))
+                        }
+                        Entry::Retried => Box::pin(async move {
+                            let (base, cap) = (Duration::from_millis(1), Duration::from_millis(4));
+                            let retrying = factory.session().retry_within(3, base, cap);
+                            retrying.run(async |db| body(db, unit.clone()).await).await
+                        }),
+                        Entry::Timed => Box::pin(
+                            factory
+                                .session()
+                                .timeout(TIMEOUT)
+                                .run(async move |db| body(db, unit).await),
+                        ),
+                        Entry::Detached => Box::pin(
+                            factory
+                                .session()
+                                .run_detached(async move |db| body(db, unit).await),
+                        ),
+                    }
+                }
+
+                fn ask(&self, token: i64, all: Arc<Barrier>) -> BoxFuture<'_, Done<Answer>> {
+                    let question = question($backend, token);
+                    let ask = async move |db: &mut Session<$factory>| {
+                        let answer = diesel::sql_query(question).get_result(db).await;
+                        all.wait().await;
+                        Ok(answer?)
+                    };
+                    match $backend {
+                        Backend::Postgres => Box::pin(self.0.with_session(ask)),
+                        // Of those that may write there is one at a time.
+                        Backend::Sqlite => Box::pin(self.0.session().read_only().run(ask)),
+                    }
+                }
+
+                fn is_quiet(&self) -> bool {
+                    let status = self.0.status();
+                    status.in_use == 0 && status.recovering == 0 && status.waiting == 0
+                }
+
+                fn close(&self) -> BoxFuture<'_, ()> {
+                    Box::pin(async move {
+                        self.0.shutdown(Duration::from_secs(1)).await;
+                    })
+                }
+            }
+        }
+    };
+}
+
+ours!(
+    postgres,
+    Backend::Postgres,
+    PgDb,
+    PgDbConfig,
+    diesel_async::AsyncPgConnection,
+    |url| url
+);
+ours!(sqlite, Backend::Sqlite, LiteDb, LiteDbConfig, Lite, |url| {
+    url.trim_start_matches("sqlite://")
+});

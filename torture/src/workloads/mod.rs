@@ -1,0 +1,204 @@
+//! What is done with a session, again and again: each workload a way in which services use one.
+
+mod endings;
+mod entries;
+mod interrupted;
+mod savepoints;
+mod state;
+mod statements;
+mod streams;
+
+use crate::backend::Backend;
+use crate::case::{Case, Unit, Verdict};
+use crate::subject::{Body, Db, Done, Entry, Row, Subject, verdict};
+
+/// One way of using sessions.
+#[derive(Debug)]
+pub(crate) struct Workload {
+    pub(crate) name: &'static str,
+    /// One after another, each a transaction.
+    pub(crate) units: &'static [UnitOfWork],
+    pub(crate) setup: Setup,
+    /// Its statements outlast everybody's patience: it ends only by what is done to it.
+    pub(crate) endless: bool,
+    /// None: both.
+    pub(crate) only: Option<Backend>,
+}
+
+/// A transaction of a workload.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct UnitOfWork {
+    pub(crate) entry: Entry,
+    /// How many rows it is made of.
+    pub(crate) rows: i32,
+    pub(crate) body: Body,
+    /// What its caller is told when nothing goes wrong.
+    pub(crate) clean: Verdict,
+    /// How often the workload itself tries, when it is told that nothing was kept.
+    pub(crate) tries: u32,
+}
+
+/// The pool a workload runs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Setup {
+    /// A factory's own, with its connections open.
+    Warm,
+    /// A factory's own, without a connection: the first use of each.
+    Cold,
+    /// `Factory::from_pool`.
+    Foreign,
+}
+
+impl Workload {
+    const fn new(name: &'static str, units: &'static [UnitOfWork]) -> Self {
+        Self {
+            name,
+            units,
+            setup: Setup::Warm,
+            endless: false,
+            only: None,
+        }
+    }
+
+    const fn on(self, setup: Setup) -> Self {
+        Self { setup, ..self }
+    }
+
+    const fn endless(self) -> Self {
+        Self {
+            endless: true,
+            ..self
+        }
+    }
+
+    const fn only(self, backend: Backend) -> Self {
+        Self {
+            only: Some(backend),
+            ..self
+        }
+    }
+
+    /// Runs it to its end; what its callers were told is in the case's journal.
+    pub(crate) async fn run(&self, subject: &dyn Subject, case: &Case) {
+        for (number, work) in (0..).zip(self.units) {
+            for _ in 0..work.tries {
+                let unit = case.begin(number, work.rows);
+                let told = verdict(subject.unit(work.entry, unit.clone(), work.body).await);
+                unit.ended(told);
+                if told != Verdict::RolledBack {
+                    break;
+                }
+            }
+        }
+    }
+}
+
+impl UnitOfWork {
+    const fn new(entry: Entry, rows: i32, body: Body) -> Self {
+        Self {
+            entry,
+            rows,
+            body,
+            clean: Verdict::Committed,
+            tries: 1,
+        }
+    }
+
+    /// A unit that is rolled back even when nothing goes wrong.
+    const fn in_vain(self) -> Self {
+        Self {
+            clean: Verdict::RolledBack,
+            ..self
+        }
+    }
+
+    const fn tries(self, tries: u32) -> Self {
+        Self { tries, ..self }
+    }
+}
+
+/// All workloads for a backend.
+pub(crate) fn all(backend: Backend) -> impl Iterator<Item = &'static Workload> {
+    [
+        statements::WORKLOADS,
+        savepoints::WORKLOADS,
+        streams::WORKLOADS,
+        endings::WORKLOADS,
+        entries::WORKLOADS,
+        state::WORKLOADS,
+        interrupted::WORKLOADS,
+    ]
+    .into_iter()
+    .flatten()
+    .filter(move |workload| workload.only.is_none_or(|only| only == backend))
+}
+
+/// What the bodies are made of. Before and after each statement is a step at which they may panic.
+impl Unit {
+    /// Writes one of the unit's rows.
+    async fn write(&self, db: &mut dyn Db, item: i32) -> Done {
+        self.write_text(db, item, String::from("kept")).await
+    }
+
+    async fn write_text(&self, db: &mut dyn Db, item: i32, payload: String) -> Done {
+        let row = Row {
+            case_id: self.case.id(),
+            unit: self.number,
+            item,
+            payload,
+        };
+        self.step();
+        db.insert(row).await?;
+        self.step();
+        Ok(())
+    }
+
+    /// Writes a row that must never be seen by others.
+    async fn poison(&self, db: &mut dyn Db) -> Done {
+        self.write(db, -1).await
+    }
+
+    /// Runs SQL text.
+    async fn sql(&self, db: &mut dyn Db, text: &str) -> Done {
+        self.step();
+        db.batch(text).await?;
+        self.step();
+        Ok(())
+    }
+
+    /// A statement that fails.
+    async fn fail(&self, db: &mut dyn Db) -> Done {
+        self.sql(db, "INSERT INTO torture_taken (id) VALUES (1)")
+            .await
+    }
+
+    /// Counts the case's rows as the transaction sees them.
+    async fn count(&self, db: &mut dyn Db) -> Done<i64> {
+        self.step();
+        let count = db.count(self.case.id()).await?;
+        self.step();
+        Ok(count)
+    }
+
+    /// `INSERT … VALUES` as text, for one of the unit's rows.
+    fn insert_sql(&self, item: i32) -> String {
+        let (case, unit) = (self.case.id(), self.number);
+        format!("INSERT INTO torture_rows VALUES ({case}, {unit}, {item}, 'kept');")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_are_at_least_25_for_each_backend_with_names_of_their_own() {
+        for backend in Backend::ALL {
+            let mut names: Vec<_> = all(backend).map(|workload| workload.name).collect();
+            names.sort_unstable();
+            assert!(names.len() >= 25, "{backend:?}: {}", names.len());
+            names.dedup();
+            assert_eq!(names.len(), all(backend).count(), "a name is there twice");
+        }
+    }
+}

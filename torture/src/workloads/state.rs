@@ -1,0 +1,76 @@
+//! What changes the connection itself, and must not reach the next borrower.
+
+use futures_util::future::BoxFuture;
+
+use super::{UnitOfWork, Workload};
+use crate::backend::Backend;
+use crate::case::Unit;
+use crate::subject::{Db, Done, Entry};
+
+pub(super) const WORKLOADS: &[Workload] = &[
+    Workload::new(
+        "set_in_session",
+        &[UnitOfWork::new(Entry::Annotated, 1, set)],
+    )
+    .only(Backend::Postgres),
+    Workload::new(
+        "listen_and_lock",
+        &[UnitOfWork::new(Entry::Annotated, 1, listen_and_lock)],
+    )
+    .only(Backend::Postgres),
+    Workload::new(
+        "raw_begin",
+        &[UnitOfWork::new(Entry::Annotated, 1, raw_begin)],
+    )
+    .only(Backend::Postgres),
+    Workload::new(
+        "pragma_in_session",
+        &[UnitOfWork::new(Entry::Annotated, 1, pragma)],
+    )
+    .only(Backend::Sqlite),
+    Workload::new(
+        "temporary_table",
+        &[UnitOfWork::new(Entry::Annotated, 1, temporary)],
+    ),
+];
+
+fn set(db: &mut dyn Db, unit: Unit) -> BoxFuture<'_, Done> {
+    Box::pin(async move {
+        unit.write(db, 0).await?;
+        unit.sql(db, "SET work_mem = '77MB'").await?;
+        unit.sql(db, "SET search_path = pg_catalog, public").await?;
+        unit.sql(db, "SELECT set_config('timezone', 'Asia/Tokyo', false)")
+            .await
+    })
+}
+
+fn listen_and_lock(db: &mut dyn Db, unit: Unit) -> BoxFuture<'_, Done> {
+    Box::pin(async move {
+        unit.sql(db, "LISTEN news").await?;
+        unit.write(db, 0).await?;
+        unit.sql(db, "SELECT pg_advisory_lock(7)").await
+    })
+}
+
+/// PostgreSQL warns of it, and goes on.
+fn raw_begin(db: &mut dyn Db, unit: Unit) -> BoxFuture<'_, Done> {
+    Box::pin(async move {
+        unit.sql(db, "BEGIN").await?;
+        unit.write(db, 0).await
+    })
+}
+
+fn pragma(db: &mut dyn Db, unit: Unit) -> BoxFuture<'_, Done> {
+    Box::pin(async move {
+        unit.write(db, 0).await?;
+        unit.sql(db, "PRAGMA recursive_triggers = ON").await
+    })
+}
+
+fn temporary(db: &mut dyn Db, unit: Unit) -> BoxFuture<'_, Done> {
+    Box::pin(async move {
+        unit.sql(db, "CREATE TEMPORARY TABLE scratch (id int)")
+            .await?;
+        unit.write(db, 0).await
+    })
+}

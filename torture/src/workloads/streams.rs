@@ -1,0 +1,95 @@
+//! Rows that arrive one by one, and many of them.
+
+use futures_util::future::BoxFuture;
+
+use super::{UnitOfWork, Workload};
+use crate::backend::Backend;
+use crate::case::Unit;
+use crate::subject::{Db, Done, Entry};
+
+pub(super) const WORKLOADS: &[Workload] = &[
+    Workload::new(
+        "stream_to_the_end",
+        &[UnitOfWork::new(Entry::Annotated, 1, to_the_end)],
+    ),
+    Workload::new(
+        "stream_half_read",
+        &[UnitOfWork::new(Entry::Annotated, 2, half_read)],
+    ),
+    Workload::new(
+        "stream_half_read_last",
+        &[UnitOfWork::new(Entry::Annotated, 1, half_read_last)],
+    ),
+    Workload::new(
+        "stream_error_midway",
+        &[UnitOfWork::new(Entry::Annotated, 1, error_midway).in_vain()],
+    ),
+    Workload::new(
+        "big_result",
+        &[UnitOfWork::new(Entry::Annotated, 1, big_result)],
+    ),
+];
+
+/// `expression` of the whole numbers `n` up to `last`.
+fn series(last: i64, expression: &str) -> String {
+    format!(
+        "WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < {last}) \
+         SELECT CAST({expression} AS BIGINT) AS n FROM s"
+    )
+}
+
+async fn read(db: &mut dyn Db, unit: &Unit, sql: &str, at_most: usize) -> Done<i64> {
+    unit.step();
+    let sum = db.stream(sql, at_most).await?;
+    unit.step();
+    Ok(sum)
+}
+
+fn to_the_end(db: &mut dyn Db, unit: Unit) -> BoxFuture<'_, Done> {
+    Box::pin(async move {
+        unit.write(db, 0).await?;
+        let sum = read(db, &unit, &series(40, "n"), usize::MAX).await?;
+        assert!(sum == 820, "torture: a wrong answer: {sum}");
+        Ok(())
+    })
+}
+
+fn half_read(db: &mut dyn Db, unit: Unit) -> BoxFuture<'_, Done> {
+    Box::pin(async move {
+        unit.write(db, 0).await?;
+        let sum = read(db, &unit, &series(300, "n"), 3).await?;
+        assert!(sum == 6, "torture: a wrong answer: {sum}");
+        unit.write(db, 1).await
+    })
+}
+
+fn half_read_last(db: &mut dyn Db, unit: Unit) -> BoxFuture<'_, Done> {
+    Box::pin(async move {
+        unit.write(db, 0).await?;
+        read(db, &unit, &series(300, "n"), 3).await?;
+        Ok(())
+    })
+}
+
+/// The error in the stream is passed on: the answer up to there was no answer.
+fn error_midway(db: &mut dyn Db, unit: Unit) -> BoxFuture<'_, Done> {
+    Box::pin(async move {
+        unit.write(db, 0).await?;
+        let failing = match unit.case.backend() {
+            Backend::Postgres => "1 / (30 - n)",
+            Backend::Sqlite => "abs(CASE n WHEN 30 THEN -9223372036854775808 ELSE n END)",
+        };
+        read(db, &unit, &series(60, failing), usize::MAX).await?;
+        Ok(())
+    })
+}
+
+/// More than the sockets' and the proxy's buffers hold.
+fn big_result(db: &mut dyn Db, unit: Unit) -> BoxFuture<'_, Done> {
+    Box::pin(async move {
+        unit.write(db, 0).await?;
+        let sum = read(db, &unit, &series(4000, "n"), usize::MAX).await?;
+        assert!(sum == 8_002_000, "torture: a wrong answer: {sum}");
+        Ok(())
+    })
+}
