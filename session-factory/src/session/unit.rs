@@ -29,13 +29,6 @@ pub struct Scope {
     pub(super) clock: Option<Box<Clock>>,
 }
 
-impl Scope {
-    /// Runs a body without a deadline.
-    pub fn run<B: Future>(&self, body: B) -> context::Within<B> {
-        context::with_session(self.identity, self.holder, body)
-    }
-}
-
 #[derive(Debug)]
 struct Repeat<F: SessionFactory> {
     factory: Factory<F>,
