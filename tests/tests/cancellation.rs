@@ -143,6 +143,34 @@ async fn a_dropped_statement_makes_the_transaction_one_that_cannot_commit() {
 }
 
 #[tokio::test]
+async fn a_dropped_rollback_still_cancels_the_statement_it_waits_for() {
+    let bed = PgBed::new().await;
+    // The body leaves a statement behind and returns; the call is dropped at each poll of its rollback.
+    for polls in 0..30 {
+        let call = bed.factory.with_session(async |db| {
+            let sleep = db.batch_execute("SELECT pg_sleep(60)");
+            let _given_up = tokio::time::timeout(Duration::from_millis(5), sleep).await;
+            Ok::<_, AppError>(())
+        });
+        let ended = testbed::polls::drop_at(polls, call).await;
+        testbed::eventually(Duration::from_secs(2), "no query runs", || async {
+            bed.database
+                .integer(
+                    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+                     AND state <> 'idle' AND pid <> pg_backend_pid()",
+                )
+                .await
+                == 0
+        })
+        .await;
+        if ended.is_some() {
+            return;
+        }
+    }
+    panic!("never ended");
+}
+
+#[tokio::test]
 async fn a_dropped_statement_inside_a_dropped_savepoint_is_cancelled_and_undone() {
     let bed = PgBed::new().await;
     let started = Instant::now();

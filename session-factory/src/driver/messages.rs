@@ -123,8 +123,8 @@ pub enum CommitReply {
 pub enum Running {
     /// Nothing: the transaction is open and quiet.
     Nothing,
-    /// A statement, or the rest of its rows.
+    /// A statement, the rest of its rows, or a ROLLBACK that may wait behind one.
     Statement,
-    /// COMMIT or ROLLBACK: let it finish.
+    /// COMMIT: let it finish.
     End,
 }

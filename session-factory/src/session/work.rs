@@ -176,9 +176,11 @@ impl Work {
 
     /// What was under way, for the recovery.
     pub(crate) fn running(&self) -> Running {
-        if self.ending.is_some() {
+        let rolling_back = self.ending == Some(Ending::Rollback);
+        if self.ending == Some(Ending::Commit) {
             Running::End
-        } else if self.in_flight || self.streaming || self.settle {
+        } else if self.in_flight || self.streaming || self.settle || rolling_back {
+            // A ROLLBACK that was dropped may have been waiting behind a statement.
             Running::Statement
         } else {
             Running::Nothing
