@@ -20,6 +20,10 @@ pub(super) const VARIANTS: &[Variant] = &[
         name: "after-300us",
         thorough: true,
     },
+    Variant {
+        name: "after-1ms",
+        thorough: true,
+    },
     // It has answered.
     Variant {
         name: "after-3ms",
@@ -33,6 +37,7 @@ pub(super) const QUIET: Duration = Duration::from_millis(60);
 pub(super) async fn strike(lane: &mut Lane, workload: &Workload, variant: &str, at: u64) -> Struck {
     let pause = match variant {
         "after-300us" => Duration::from_micros(300),
+        "after-1ms" => Duration::from_millis(1),
         "after-3ms" => Duration::from_millis(3),
         _ => Duration::ZERO,
     };

@@ -1,6 +1,8 @@
 //! The server ends the connection, as `pg_terminate_backend` does: before a packet of the client's
 //! arrives, while the server works on it, and after it has answered.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use testbed::proxy::Direction;
 
 use super::{Struck, Variant, guarded};
@@ -33,12 +35,12 @@ pub(super) async fn strike(lane: &mut Lane, workload: &Workload, variant: &str, 
     let subject = lane.subject.clone();
     let bed = lane.postgres();
     bed.gate().stop_at(direction, at);
-    let mut reached = false;
+    let reached = AtomicBool::new(false);
     let ended = {
         let run = workload.run(&*subject, &case);
         let kill = async {
             bed.gate().reached().await;
-            reached = true;
+            reached.store(true, Ordering::SeqCst);
             if variant == "during" {
                 kill_at_work(bed).await;
             } else {
@@ -51,14 +53,19 @@ pub(super) async fn strike(lane: &mut Lane, workload: &Workload, variant: &str, 
             let mut run = std::pin::pin!(run);
             tokio::select! {
                 () = &mut kill => run.await,
-                () = &mut run => {}
+                () = &mut run => {
+                    // What it has begun it also ends: the auditor's lock, above all.
+                    if reached.load(Ordering::SeqCst) {
+                        kill.await;
+                    }
+                }
             }
             Some(())
         })
         .await
     };
     bed.gate().open();
-    Struck::new(case, reached, ended)
+    Struck::new(case, reached.into_inner(), ended)
 }
 
 /// Has the server stop in the middle of the packet: INSERT and COMMIT wait for the auditor's lock.
