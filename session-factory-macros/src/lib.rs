@@ -8,6 +8,9 @@ mod duration;
 mod session_factory;
 mod with_session;
 
+#[cfg(test)]
+mod published;
+
 use proc_macro::TokenStream;
 
 #[doc = include_str!("../docs/with_session.md")]

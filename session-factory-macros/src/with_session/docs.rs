@@ -11,27 +11,23 @@ use super::place::Place;
 /// The documentation of `f`.
 pub(super) fn of_opening(model: &Model<'_>) -> TokenStream {
     let mut note =
-        "Opens a session of its own: commits on `Ok`, rolls back on everything else.".to_owned();
+        " Opens a session of its own: commits on `Ok`, rolls back on everything else.".to_owned();
     if let Some(joined) = &model.joined {
         let link = link(model.place, &joined.to_string());
         note = format!("{note} Where there is a session already, call {link} with it.");
     }
-    let errors = "Those of the function itself, and the session's own: it may fail to open or to \
+    let errors = " Those of the function itself, and the session's own: it may fail to open or to \
                   commit (see `SessionError`).";
-    documentation(&model.function.attrs, &note, errors)
+    documentation(&model.function.attrs, &note, Some(errors))
 }
 
 /// The documentation of `f_in`.
 pub(super) fn of_joining(model: &Model<'_>) -> TokenStream {
     let link = link(model.place, &model.function.sig.ident.to_string());
     let note = format!(
-        "Runs in the session of the caller, who ends it. To open one for this call alone, call {link}."
+        " Runs in the session of the caller, who ends it. To open one for this call alone, call {link}."
     );
-    documentation(
-        &model.function.attrs,
-        &note,
-        "Those of the function itself.",
-    )
+    documentation(&model.function.attrs, &note, None)
 }
 
 fn link(place: Place, name: &str) -> String {
@@ -42,8 +38,7 @@ fn link(place: Place, name: &str) -> String {
     }
 }
 
-/// The expansion adds the section `# Errors` where the user has written none, and clippy does not read
-/// what a macro has added.
+/// What a function returns on errors is said in its opening form: clippy need not ask for it twice.
 pub(super) fn allowed(attrs: &[Attribute]) -> Option<TokenStream> {
     (!has_errors(attrs)).then(|| quote!(#[allow(clippy::missing_errors_doc)]))
 }
@@ -57,7 +52,7 @@ fn has_errors(attrs: &[Attribute]) -> bool {
 }
 
 /// The note goes below the first paragraph, so that it does not end up in somebody's `# Examples`.
-fn documentation(attrs: &[Attribute], note: &str, errors: &str) -> TokenStream {
+fn documentation(attrs: &[Attribute], note: &str, errors: Option<&str>) -> TokenStream {
     let docs: Vec<_> = attrs.iter().filter(|attr| is_doc(attr)).collect();
     let text: Vec<_> = docs.iter().map(|attr| text(attr)).collect();
     let first_paragraph = text
@@ -65,8 +60,9 @@ fn documentation(attrs: &[Attribute], note: &str, errors: &str) -> TokenStream {
         .position(|line| line.as_deref().is_some_and(|line| line.trim().is_empty()))
         .unwrap_or(docs.len());
     let blank = (first_paragraph > 0).then(|| quote!(#[doc = ""]));
-    let errors =
-        (!has_errors(attrs)).then(|| quote!(#[doc = ""] #[doc = " # Errors"] #[doc = #errors]));
+    let errors = errors
+        .filter(|_| !has_errors(attrs))
+        .map(|errors| quote!(#[doc = ""] #[doc = " # Errors"] #[doc = #errors]));
     let (before, after) = docs.split_at(first_paragraph);
     let before = before.iter().map(ToTokens::to_token_stream);
     let after = after.iter().map(ToTokens::to_token_stream);

@@ -54,7 +54,7 @@ pub(super) fn call(model: &Model<'_>, session: &TokenStream) -> (Vec<FnArg>, Tok
     (inputs, quote!(#path #name #generics (#(#arguments),*)))
 }
 
-/// The parameters of `f`, and the body itself. It takes the session as `__session_factory_session`.
+/// The parameters of `f`, and the body itself. It takes the session from a variable `session`.
 pub(super) fn inline(model: &Model<'_>) -> (Vec<FnArg>, TokenStream) {
     let sig = &model.function.sig;
     let mut inputs = Vec::new();
@@ -85,7 +85,7 @@ pub(super) fn body(model: &Model<'_>, rebound: &TokenStream, moves: bool) -> Tok
     let private = private(model);
     let (pat, ty) = (&parameter.pat, model.session);
     let statements = model.function.statements();
-    let session = quote_spanned!(Span::mixed_site()=> __session_factory_session);
+    let session = quote_spanned!(Span::mixed_site()=> session);
     if model.boxed {
         // `#[async_trait]` has made an expression of it that is a future already.
         return quote!({ #rebound let #pat: &mut #ty = #session; #statements });
@@ -139,12 +139,29 @@ fn without_mut(receiver: &Receiver) -> Receiver {
     }
 }
 
+/// The names of the variables in an expansion. Nobody else's code sees them, but a plain name is the
+/// macro's own too.
+const OWN_NAMES: [&str; 9] = [
+    "commit",
+    "contract",
+    "error",
+    "next",
+    "result",
+    "savepoint",
+    "scope",
+    "session",
+    "unit",
+];
+
 /// A plain name for a parameter. It is the macro's own, although it is called as the user's is: lints
 /// about names (`_id` is used, `l` looks like `1`) are not about this function.
-fn argument_name(parameter: &PatType, at: usize) -> Ident {
+pub(super) fn argument_name(parameter: &PatType, at: usize) -> Ident {
     match &*parameter.pat {
         Pat::Ident(pat) if pat.subpat.is_none() => {
             let mut name = pat.ident.clone();
+            if OWN_NAMES.iter().any(|own| name == own) {
+                name = format_ident!("{name}_");
+            }
             name.set_span(Span::mixed_site().located_at(name.span()));
             name
         }

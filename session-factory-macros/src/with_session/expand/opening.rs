@@ -36,7 +36,6 @@ pub(super) fn opening(model: &Model<'_>) -> TokenStream {
         async_trait::remove_lifetime(&mut sig, lifetime);
     }
     let docs = docs::of_opening(model);
-    let allowed = docs::allowed(&function.attrs);
     let attrs = attrs::of_opening(&function.attrs);
     let vis = &function.vis;
     // A lifetime that only the session had is one too many now.
@@ -55,12 +54,12 @@ pub(super) fn opening(model: &Model<'_>) -> TokenStream {
             )]
         }
     });
-    // A function that others only ever join would otherwise be reported as never used.
     quote! {
         #docs
-        #allowed
         #attrs
-        #[allow(dead_code)]
+        // A function that others only ever join would otherwise be reported as never used, and clippy does
+        // not read the section `# Errors` that a macro has added.
+        #[allow(dead_code, clippy::missing_errors_doc)]
         #lifetimes
         #vis #sig { #code }
     }
@@ -85,13 +84,11 @@ fn code(model: &Model<'_>, attempt: &TokenStream) -> TokenStream {
         );
         #options
     };
-    let contract = quote_spanned!(Span::mixed_site()=> let __session_factory_contract = #contract;);
+    let contract = quote_spanned!(Span::mixed_site()=> let contract = #contract;);
     let mut code = quote_spanned! {Span::mixed_site()=>
-        let mut __session_factory_unit = match #open.await {
-            ::core::result::Result::Ok(__session_factory_unit) => __session_factory_unit,
-            ::core::result::Result::Err(__session_factory_error) => {
-                return __session_factory_contract.fail(__session_factory_error);
-            }
+        let mut unit = match #open.await {
+            ::core::result::Result::Ok(unit) => unit,
+            ::core::result::Result::Err(error) => return contract.fail(error),
         };
         #attempts
     };
@@ -101,7 +98,7 @@ fn code(model: &Model<'_>, attempt: &TokenStream) -> TokenStream {
         let output = without_impl_trait(model.output);
         let private = respanned(&private, at);
         code = quote_spanned! {at=>
-            __session_factory_contract
+            contract
                 .detach::<#factory, _>(#private::returns::<#output, _>(async move { #code }))
                 .await
         };
@@ -148,8 +145,8 @@ fn factory(model: &Model<'_>, at: Span) -> TokenStream {
 
 /// The parameters of `f`, and the expression that runs the body once and gives its result.
 fn attempt(model: &Model<'_>) -> (Vec<FnArg>, TokenStream) {
-    let session = quote_spanned!(Span::mixed_site()=> __session_factory_session);
-    let unit_session = quote_spanned!(Span::mixed_site()=> __session_factory_unit.session());
+    let session = quote_spanned!(Span::mixed_site()=> session);
+    let unit_session = quote_spanned!(Span::mixed_site()=> unit.session());
     let calls = calls(model);
     let (inputs, call) = match (calls, model.factory) {
         (true, None) => arguments::call(model, &unit_session),
@@ -159,15 +156,15 @@ fn attempt(model: &Model<'_>) -> (Vec<FnArg>, TokenStream) {
     let Some(factory) = model.factory else {
         let bind = (!calls).then(|| quote!(let #session = #unit_session;));
         let run = quote_spanned! {Span::mixed_site()=>
-            __session_factory_contract.run(__session_factory_unit.scope(), #call).await
+            contract.run(unit.scope(), #call).await
         };
         let run = if calls {
             run
         } else {
             quote_spanned! {Span::mixed_site()=> {
-                let __session_factory_scope = __session_factory_unit.scope();
+                let scope = unit.scope();
                 #bind
-                __session_factory_contract.run(__session_factory_scope, #call).await
+                contract.run(scope, #call).await
             }}
         };
         return (inputs, run);
@@ -178,11 +175,11 @@ fn attempt(model: &Model<'_>) -> (Vec<FnArg>, TokenStream) {
     let private = respanned(private(model), at);
     let prepare = quote_spanned!(at=> #private::prepare::<#ty, #factory>);
     let run = quote_spanned! {Span::mixed_site()=>
-        __session_factory_contract.run(__session_factory_unit.scope(), async {
+        contract.run(unit.scope(), async {
             match #prepare(#unit_session).await {
                 ::core::result::Result::Ok(#session) => #call.await,
-                ::core::result::Result::Err(__session_factory_error) => {
-                    __session_factory_contract.fail(__session_factory_error)
+                ::core::result::Result::Err(error) => {
+                    contract.fail(error)
                 }
             }
         }).await
@@ -194,9 +191,9 @@ fn attempt(model: &Model<'_>) -> (Vec<FnArg>, TokenStream) {
 fn attempts(model: &Model<'_>, attempt: &TokenStream) -> TokenStream {
     let commit = model.args.commit_on.as_ref().map(|decide| {
         let at = Span::mixed_site().located_at(decide.span());
-        let call = quote_spanned!(at=> #decide(&__session_factory_result));
+        let call = quote_spanned!(at=> #decide(&result));
         quote_spanned! {Span::mixed_site()=>
-            let __session_factory_commit: ::core::primitive::bool = #call;
+            let commit: ::core::primitive::bool = #call;
         }
     });
     let (mut finish, mut again) = ("finish", "again");
@@ -206,29 +203,29 @@ fn attempts(model: &Model<'_>, attempt: &TokenStream) -> TokenStream {
     let [finish, again] = [finish, again].map(|name| syn::Ident::new(name, Span::mixed_site()));
     let argument = commit
         .is_some()
-        .then(|| quote_spanned!(Span::mixed_site()=> , __session_factory_commit));
+        .then(|| quote_spanned!(Span::mixed_site()=> , commit));
     if model.args.retry.is_none() {
         return quote_spanned! {Span::mixed_site()=>
-            let __session_factory_result = #attempt;
+            let result = #attempt;
             #commit
-            __session_factory_contract
-                .#finish(__session_factory_unit, __session_factory_result #argument)
+            contract
+                .#finish(unit, result #argument)
                 .await
         };
     }
     quote_spanned! {Span::mixed_site()=>
         loop {
-            let __session_factory_result = #attempt;
+            let result = #attempt;
             #commit
-            match __session_factory_contract
-                .#again(__session_factory_unit, __session_factory_result #argument)
+            match contract
+                .#again(unit, result #argument)
                 .await
             {
-                ::core::ops::ControlFlow::Break(__session_factory_result) => {
-                    break __session_factory_result;
+                ::core::ops::ControlFlow::Break(result) => {
+                    break result;
                 }
-                ::core::ops::ControlFlow::Continue(__session_factory_next) => {
-                    __session_factory_unit = __session_factory_next;
+                ::core::ops::ControlFlow::Continue(next) => {
+                    unit = next;
                 }
             }
         }

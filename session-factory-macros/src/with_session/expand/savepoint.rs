@@ -25,18 +25,20 @@ pub(super) fn wrapped(model: &Model<'_>, mut sig: Signature) -> (Signature, Toke
     let at_session = Span::mixed_site().located_at(model.session.span());
     let private_at_session = respanned(&private, at_session);
     let body = arguments::body(model, &TokenStream::new(), true);
+    let mut outer = quote!();
     if let FnArg::Typed(parameter) = &mut sig.inputs[model.session_at] {
-        let session = quote_spanned!(Span::mixed_site()=> __session_factory_session);
-        parameter.pat = syn::parse_quote!(#session);
+        let name = arguments::argument_name(parameter, model.session_at);
+        parameter.pat = syn::parse_quote!(#name);
+        outer = quote!(#name);
     }
     let code = quote_spanned! {Span::mixed_site()=>
-        let __session_factory_contract = #contract;
-        let mut __session_factory_savepoint =
-            #private_at_session::savepoint(__session_factory_session);
-        let __session_factory_session = __session_factory_savepoint.session();
-        let __session_factory_result = #body.await;
-        __session_factory_contract
-            .release(__session_factory_savepoint, __session_factory_result)
+        let contract = #contract;
+        let mut savepoint =
+            #private_at_session::savepoint(#outer);
+        let session = savepoint.session();
+        let result = #body.await;
+        contract
+            .release(savepoint, result)
             .await
     };
     if model.boxed {

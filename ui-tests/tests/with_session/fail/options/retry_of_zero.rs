@@ -1,0 +1,20 @@
+use diesel::result::QueryResult;
+use session_factory::{Session, session_factory, with_session};
+
+session_factory! {
+    pub struct AppDb(Sqlite);
+}
+
+#[with_session(retry = 0)]
+async fn one(db: &mut Session<AppDb>) -> QueryResult<()> {
+    let _ = db;
+    Ok(())
+}
+
+#[with_session(retry(max = 0))]
+async fn two(db: &mut Session<AppDb>) -> QueryResult<()> {
+    let _ = db;
+    Ok(())
+}
+
+fn main() {}

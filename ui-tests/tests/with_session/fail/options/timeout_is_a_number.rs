@@ -1,0 +1,20 @@
+use diesel::result::QueryResult;
+use session_factory::{Session, session_factory, with_session};
+
+session_factory! {
+    pub struct AppDb(Sqlite);
+}
+
+#[with_session(timeout = 5)]
+async fn one(db: &mut Session<AppDb>) -> QueryResult<()> {
+    let _ = db;
+    Ok(())
+}
+
+#[with_session(timeout = 0.5)]
+async fn two(db: &mut Session<AppDb>) -> QueryResult<()> {
+    let _ = db;
+    Ok(())
+}
+
+fn main() {}
