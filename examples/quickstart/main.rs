@@ -71,9 +71,9 @@ async fn every_way_out(factory: &Factory<AppDb>) -> Result<Table, BankError> {
         .rolled_back("`?` on a failed statement", &result)
         .await?;
 
-    let result = bank::transfer("ada", "bob", 0).await;
+    let result = bank::transfer_for_a_fee("ada", "bob", 10).await;
     table
-        .committed("early return of Ok", &result, [70, 30])
+        .committed("early return of Ok", &result, [60, 40])
         .await?;
 
     let call = factory.scope(bank::buggy_transfer("ada", "bob", 10));
@@ -97,15 +97,15 @@ async fn every_way_out(factory: &Factory<AppDb>) -> Result<Table, BankError> {
     bank::transfer_in(&mut db, "ada", "bob", 10).await?;
     db.rollback().await?;
     bank::transfer_in(&mut db, "ada", "bob", 20).await?;
-    db.commit().await?;
+    let result = db.commit().await;
     drop(db);
     table
-        .committed("create_session() and commit()", &"", [50, 50])
+        .committed("create_session() and commit()", &result, [40, 60])
         .await?;
 
     // A background job. Tasks are outside of the scope they are spawned in, so it gets its own.
     let job = tokio::spawn(factory.scope(bank::pay_interest(10)));
     let result = job.await;
-    table.committed("background job", &result, [55, 55]).await?;
+    table.committed("background job", &result, [44, 66]).await?;
     Ok(table)
 }
