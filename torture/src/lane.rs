@@ -185,7 +185,7 @@ impl Fault {
         };
         Limits {
             settle: Duration::from_secs(seconds),
-            borrow: Duration::from_secs(seconds.min(5)),
+            borrow: Duration::from_secs(seconds.min(10)),
             may_meet_the_dead: matches!(self, Self::Cut | Self::Terminate),
         }
     }

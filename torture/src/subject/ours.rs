@@ -15,6 +15,9 @@ use super::{
 use crate::backend::Backend;
 use crate::case::Unit;
 
+/// A silent server keeps the pool's place for so long.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+
 /// Far above what a call takes, below what the auditor waits.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -33,6 +36,7 @@ macro_rules! ours {
                     let mut config = $config::from_vars(url).expect("the testbed's URL is valid");
                     config.pool_size = LIMIT;
                     config.max_overflow = 0;
+                    config.connect_timeout = CONNECT_TIMEOUT;
                     Self(Factory::new(config))
                 }
 
