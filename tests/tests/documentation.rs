@@ -4,6 +4,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use pulldown_cmark::{Event, Tag};
+
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("..")
@@ -22,19 +24,16 @@ fn collect_pages(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// The targets of `](target)` and `]: target`.
+/// Where the links and images of a page lead. What stands in a code block is no link.
 fn targets(text: &str) -> Vec<String> {
-    let inline = text
-        .split("](")
-        .skip(1)
-        .filter_map(|rest| rest.split_once(')'))
-        .map(|(target, _)| target.to_owned());
-    let listed = text
-        .lines()
-        .filter(|line| line.starts_with('['))
-        .filter_map(|line| line.split_once("]: "))
-        .map(|(_, target)| target.trim().to_owned());
-    inline.chain(listed).collect()
+    pulldown_cmark::Parser::new(text)
+        .filter_map(|event| match event {
+            Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) => {
+                Some(dest_url.into_string())
+            }
+            _ => None,
+        })
+        .collect()
 }
 
 #[test]
