@@ -12,7 +12,7 @@ pub use self::supports::*;
 pub use crate::config::{Key, Reader, env_example};
 pub use crate::driver::isolation::{self, Isolation};
 pub use crate::factory::global::{factory, init, shutdown, status};
-pub use crate::factory::{FactoryConfig, Global};
+pub use crate::factory::{AnyPool, FactoryConfig, Global, PoolOfOne};
 pub use crate::session::{
     AsyncBody, Bounded, CarriesSessionError, Contract, Origin, ReturnsResult, Savepoint, Scope,
     SessionBuilder, SessionOptions as Options, Unit, contract,

@@ -64,22 +64,21 @@ fn factory_impl(model: &Model<'_>, config: &Ident, driver: &TokenStream) -> Toke
             .find(|field| field.name == name)?
             .fixed()
     };
-    let fixed_limit = fixed("pool_size")
+    let limit = fixed("pool_size")
         .zip(fixed("max_overflow"))
-        .map(|(size, overflow)| {
-            let limit = size.saturating_add(overflow);
-            quote! {
-                const FIXED_LIMIT: ::core::option::Option<::core::primitive::u32> =
-                    ::core::option::Option::Some(#limit);
-            }
-        });
+        .map(|(size, overflow)| size.saturating_add(overflow));
+    let pool = if matches!(limit, Some(0 | 1)) {
+        quote!(PoolOfOne)
+    } else {
+        quote!(AnyPool)
+    };
     quote! {
         impl #krate::SessionFactory for #name {
             type Driver = #driver;
             type Config = #config;
+            type Pool = #krate::__private::#pool;
             const NAME: &'static ::core::primitive::str = #text;
             const KEYS: &'static [#krate::config::Key] = Self::KEYS;
-            #fixed_limit
 
             fn global() -> &'static #krate::__private::Global<Self> {
                 static __SESSION_FACTORY_GLOBAL: #krate::__private::Global<#name> =

@@ -1,8 +1,10 @@
 //! Options that only some backends, or some factories, have: asked where the option stands.
 
+use std::marker::PhantomData;
+
 use super::{DriverOf, IsSession};
 use crate::driver::{SupportsDeferrable, SupportsImmediate, SupportsIsolation};
-use crate::factory::SessionFactory;
+use crate::factory::{PoolOfOne, SessionFactory};
 
 /// `isolation = "…"`
 pub const fn supports_isolation<P, L>()
@@ -28,16 +30,48 @@ where
 {
 }
 
-/// `requires_new`: a pool that is written down as one connection has no second one to give.
-pub const fn supports_requires_new<P: IsSession>() {
-    const {
-        assert!(
-            !matches!(<P::Factory as SessionFactory>::FIXED_LIMIT, Some(0 | 1)),
-            "`requires_new` needs a second connection, and this factory's pool_size and max_overflow allow one: \
-             raise max_overflow, or call the function's `_in` form to join the session"
-        );
+/// `requires_new`: a pool that is written down as one connection has no second one to give. Asked as
+/// `(&RequiresNew::<P>::new()).check()`, so that the compiler answers where it knows the factory, and says
+/// nothing about a function that is generic over it: an inherent method is found before a trait's.
+#[derive(Debug, Default)]
+pub struct RequiresNew<P>(PhantomData<P>);
+
+impl<P> RequiresNew<P> {
+    /// The question.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(PhantomData)
     }
 }
+
+impl<P> RequiresNew<P>
+where
+    P: IsSession,
+    P::Factory: SessionFactory<Pool = PoolOfOne>,
+{
+    /// Does not compile.
+    pub fn check(&self)
+    where
+        P::Factory: HasSecondConnection,
+    {
+    }
+}
+
+/// Any other pool.
+pub trait RequiresNewElsewhere {
+    /// Compiles.
+    fn check(&self) {}
+}
+
+impl<P> RequiresNewElsewhere for &RequiresNew<P> {}
+
+/// What a factory with a [`PoolOfOne`] has not. No type has it, as others are never asked.
+#[diagnostic::on_unimplemented(
+    message = "`requires_new` needs a second connection, and the pool_size and max_overflow of `{Self}` allow one",
+    label = "this pool has one connection",
+    note = "raise `max_overflow` in `session_factory!`, or remove `requires_new` and join the caller's session: call the function's `_in` form"
+)]
+pub trait HasSecondConnection {}
 
 /// An argument of a function with `retry`.
 #[diagnostic::on_unimplemented(

@@ -40,13 +40,23 @@ pub trait SessionFactory: Sized + Send + Sync + 'static {
     const NAME: &'static str;
     /// Every key that is read.
     const KEYS: &'static [Key];
-    /// The most connections of the pool, when the macro's settings fix it.
+    /// What the macro's settings say about the size of the pool.
     #[doc(hidden)]
-    const FIXED_LIMIT: Option<u32> = None;
+    type Pool;
     /// The global factory's place.
     #[doc(hidden)]
     fn global() -> &'static Global<Self>;
 }
+
+/// [`SessionFactory::Pool`] of a pool whose settings fix its size at one connection.
+#[doc(hidden)]
+#[derive(Debug)]
+pub enum PoolOfOne {}
+
+/// [`SessionFactory::Pool`] of any other.
+#[doc(hidden)]
+#[derive(Debug)]
+pub enum AnyPool {}
 
 /// What `session_factory!` implements for the configuration type it generates.
 #[doc(hidden)]

@@ -48,10 +48,11 @@ impl Joined {
         match self {
             Joined::Default => Some(quote::format_ident!("{}_in", function.unraw())),
             // The user wrote it in a string; it must be visible as if written in the code.
-            Joined::Named(name) => Some(Ident::new(
-                &name.to_string(),
-                name.span().resolved_at(function.span()),
-            )),
+            Joined::Named(name) => {
+                let mut name = name.clone();
+                name.set_span(name.span().resolved_at(function.span()));
+                Some(name)
+            }
             Joined::Absent => None,
         }
     }

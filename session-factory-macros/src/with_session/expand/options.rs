@@ -60,31 +60,40 @@ fn duration(Limit(limit): Limit) -> TokenStream {
 pub(super) fn supported(model: &Model<'_>) -> TokenStream {
     let args = model.args;
     let mut asserts = TokenStream::new();
-    let mut assert = |span: Span, function: &str, level: Option<&str>| {
+    // What stands at an option is blamed on it.
+    let at = |span: Span| {
         let at = Span::mixed_site().located_at(span);
         let private = respanned(private(model), at);
         let session = model.factory.map_or_else(
             || model.session.to_token_stream(),
             |factory| quote_spanned!(at=> #private::Session<#factory>),
         );
-        let function = Ident::new(function, at);
-        let level = level.map(|level| {
-            let level = Ident::new(level, at);
-            quote_spanned!(at=> , #private::isolation::#level)
-        });
-        asserts.extend(quote_spanned!(at=> #private::#function::<#session #level>();));
+        (at, private, session)
     };
     if let Some(isolation) = &args.isolation {
-        assert(isolation.span, "supports_isolation", Some(isolation.level));
+        let (at, private, session) = at(isolation.span);
+        let level = Ident::new(isolation.level, at);
+        asserts.extend(quote_spanned! {at=>
+            #private::supports_isolation::<#session, #private::isolation::#level>();
+        });
     }
     for (flag, function) in [
         (&args.deferrable, "supports_deferrable"),
         (&args.immediate, "supports_immediate"),
-        (&args.requires_new, "supports_requires_new"),
     ] {
         if let Some(name) = flag {
-            assert(name.span(), function, None);
+            let (at, private, session) = at(name.span());
+            let function = Ident::new(function, at);
+            asserts.extend(quote_spanned!(at=> #private::#function::<#session>();));
         }
+    }
+    if let Some(name) = &args.requires_new {
+        let (at, private, session) = at(name.span());
+        asserts.extend(quote_spanned! {at=> {
+            #[allow(unused_imports)]
+            use #private::RequiresNewElsewhere as _;
+            (&#private::RequiresNew::<#session>::new()).check();
+        }});
     }
     asserts
 }

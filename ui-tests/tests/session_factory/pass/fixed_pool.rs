@@ -5,13 +5,22 @@ session_factory! {
         pool_size = 2,
         max_overflow = 1,
     }
+    pub struct One(Sqlite) {
+        prefix = "ONE_",
+        pool_size = 1,
+        max_overflow = 0,
+    }
     pub struct Open(Sqlite) {
         prefix = "OPEN_",
         pool_size = 2,
     }
 }
 
+fn fixed_at_one<F: session_factory::SessionFactory<Pool = session_factory::__private::PoolOfOne>>() {}
+fn any<F: session_factory::SessionFactory<Pool = session_factory::__private::AnyPool>>() {}
+
 fn main() {
-    use session_factory::SessionFactory;
-    assert_eq!((AppDb::FIXED_LIMIT, Open::FIXED_LIMIT), (Some(3), None));
+    fixed_at_one::<One>();
+    any::<AppDb>();
+    any::<Open>();
 }
