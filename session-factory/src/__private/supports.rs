@@ -77,7 +77,8 @@ pub trait HasSecondConnection {}
 #[diagnostic::on_unimplemented(
     message = "`retry` runs the function again, and `{Self}` can be given to it only once",
     label = "`{Self}` is not `Clone`",
-    note = "derive `Clone` for it, take it by reference (`&{Self}`) or in an `Arc`, or remove `retry`"
+    note = "derive `Clone` for it, take it by reference (`&{Self}`) or in an `Arc`, or remove `retry`",
+    note = "an extractor of a web framework stays in its handler: call from there a function with `retry` that takes what is in it"
 )]
 pub trait RetryArgument: Sized {
     /// One for the next attempt.
