@@ -2,10 +2,10 @@
 
 use proc_macro2::{Span, TokenStream, TokenTree};
 use syn::ext::IdentExt;
-use syn::parse::{ParseStream, Parser};
+use syn::parse::ParseStream;
 use syn::{Attribute, Expr, Ident, LitStr, Path, Token, Type, Visibility, parenthesized, token};
 
-use crate::diagnostics::Errors;
+use crate::diagnostics::{Errors, parse_all};
 
 const FORM: &str = "write `pub struct AppDb(Postgres);` or `pub struct AppDb(Postgres) { … }`";
 
@@ -52,7 +52,7 @@ pub(super) fn parse(tokens: TokenStream, errors: &mut Errors) -> Vec<Factory> {
         }
         Ok(())
     };
-    if let Err(error) = parser.parse2(tokens) {
+    if let Err(error) = parse_all(tokens, parser) {
         errors.push(error);
     }
     factories

@@ -37,6 +37,7 @@ pub(super) fn opening(model: &Model<'_>) -> TokenStream {
     }
     let docs = docs::of_opening(model);
     let attrs = attrs::of_opening(&function.attrs);
+    let inner = (!calls(model)).then(|| function.inner_attrs());
     let vis = &function.vis;
     // A lifetime that only the session had is one too many now.
     let has_lifetimes = sig
@@ -60,6 +61,7 @@ pub(super) fn opening(model: &Model<'_>) -> TokenStream {
     quote! {
         #docs
         #attrs
+        #inner
         #deprecated
         // A function that others only ever join would otherwise be reported as never used, and clippy does
         // not read the section `# Errors` that a macro has added.
