@@ -53,7 +53,7 @@ fn read(block: &[&str]) -> Message {
             if keeping {
                 notes.push(own.to_owned());
             }
-        } else if line.starts_with(|c: char| c == ' ') && is_continued(text) && keeping {
+        } else if line.starts_with(' ') && is_continued(text) && keeping {
             if let Some(last) = notes.last_mut() {
                 last.push_str("\n    ");
                 last.push_str(text);

@@ -24,7 +24,8 @@ pub(crate) fn snippet(source: &str) -> String {
             || line == "fn main() {}"
             || line.starts_with("fn spawned<");
         let after_blank = kept.last().is_none_or(|last| last.is_empty());
-        if !is_frame && !(line.is_empty() && after_blank) {
+        let is_second_blank = line.is_empty() && after_blank;
+        if !is_frame && !is_second_blank {
             kept.push(line);
         }
     }
