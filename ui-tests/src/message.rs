@@ -120,8 +120,8 @@ fn underlined(block: &[&str]) -> Option<(String, Option<String>)> {
     let width = marks[start..].chars().take_while(|c| *c == '^').count();
     let at: String = source.1.chars().skip(start).take(width).collect();
     let label = marks[start..]
-        .trim_start_matches(['^', '-'])
-        .trim()
+        .trim_start_matches(['^', '-', ' '])
+        .trim_end()
         .to_owned();
     let label = if label.is_empty() {
         label_below(&block[number + 1..])

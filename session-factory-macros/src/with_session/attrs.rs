@@ -20,6 +20,16 @@ pub(super) fn is_harness(attr: &Attribute) -> bool {
     )
 }
 
+/// Those that make it a test, which is there in a test build alone; so is its sibling then.
+fn is_test(attr: &Attribute) -> bool {
+    is_harness(attr) && last_name(attr) != "main"
+}
+
+/// `#[with_session]` itself.
+pub(super) fn is_own(attr: &Attribute) -> bool {
+    last_name(attr) == "with_session"
+}
+
 /// Those that register the function somewhere under its own name, or check that it may be.
 fn is_registration(attr: &Attribute) -> bool {
     is_harness(attr)
@@ -80,11 +90,11 @@ pub(super) fn of_opening(attrs: &[Attribute]) -> TokenStream {
 
 /// The attributes of `f_in`, without the documentation.
 pub(super) fn of_joining(attrs: &[Attribute]) -> TokenStream {
-    attrs
+    let in_tests = attrs.iter().any(is_test).then(|| quote!(#[cfg(test)]));
+    let own = attrs
         .iter()
-        .filter(|attr| !is_doc(attr) && !is_registration(attr))
-        .map(ToTokens::to_token_stream)
-        .collect()
+        .filter(|attr| !is_doc(attr) && !is_registration(attr));
+    quote!(#in_tests #(#own)*)
 }
 
 /// Whether it is deprecated, if only under a condition: then `f` must be allowed to call its sibling.

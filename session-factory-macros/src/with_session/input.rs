@@ -1,7 +1,7 @@
 //! The annotated function. Its body stays what it is: tokens. Unfinished code while somebody types
 //! must not make the function, and with it all its callers, disappear.
 
-use proc_macro2::{TokenStream, TokenTree};
+use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::parse::{Parse, ParseStream, Parser};
 use syn::{AttrStyle, Attribute, Signature, Token, Visibility, token};
@@ -72,6 +72,14 @@ impl Function {
             .collect()
     }
 
+    /// Where the body is.
+    pub(super) fn body_span(&self) -> Span {
+        match &self.body {
+            Body::Block(block) => block.span(),
+            Body::Required(semi) => semi.span,
+        }
+    }
+
     fn inside(&self) -> (Vec<Attribute>, TokenStream) {
         let Body::Block(TokenTree::Group(block)) = &self.body else {
             return (Vec::new(), TokenStream::new());
@@ -107,6 +115,11 @@ impl ToTokens for Function {
 
 /// An attribute may stand anywhere; say where this one belongs.
 fn reject_other_items(input: ParseStream<'_>) -> syn::Result<()> {
+    if begins_closure(input) {
+        let message = "`#[with_session]` annotates an `async fn`, and this is a closure; \
+                       write `AppDb::with_session(async |db| …).await`";
+        return Err(input.error(message));
+    }
     let ahead = input.lookahead1();
     let what =
         if ahead.peek(Token![struct]) || ahead.peek(Token![enum]) || ahead.peek(Token![union]) {
@@ -133,6 +146,13 @@ fn reject_other_items(input: ParseStream<'_>) -> syn::Result<()> {
          write it above each function that needs a session"
     );
     Err(input.error(message))
+}
+
+fn begins_closure(input: ParseStream<'_>) -> bool {
+    let input = input.fork();
+    let _async = input.parse::<Option<Token![async]>>();
+    let _move = input.parse::<Option<Token![move]>>();
+    input.peek(Token![|]) || input.peek(Token![||])
 }
 
 fn begins_function(input: ParseStream<'_>) -> bool {

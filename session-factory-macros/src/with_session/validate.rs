@@ -23,13 +23,16 @@ pub(super) fn validate<'a>(
     is_async(function, errors);
     has_no_odd_qualifiers(function, errors);
     stands_above_those_who_look(errors);
+    is_annotated_once(function, errors);
     joins(args, function, place, errors);
     contradictions::options(args, function, errors);
     contradictions::detached(args, function, errors);
     let output = returns_a_result(function, errors);
     let session = has_one_session(args, function, errors);
     let (session_at, reference) = session?;
-    if let Some(output) = output {
+    if let Some(output) = output
+        && is_async_still(function)
+    {
         does_not_borrow(function, session_at, reference, output, errors);
     }
     let model = Model {
@@ -107,6 +110,14 @@ fn has_no_odd_qualifiers(function: &Function, errors: &mut Errors) {
     }
 }
 
+fn is_annotated_once(function: &Function, errors: &mut Errors) {
+    if let Some(second) = function.attrs.iter().find(|attr| attrs::is_own(attr)) {
+        let message =
+            "a second `#[with_session]` on the same function; write all options in the first";
+        errors.on(second, message);
+    }
+}
+
 /// Axum's checks look at the parameters, of which the session is none of its extractors.
 fn stands_above_those_who_look(errors: &mut Errors) {
     let above = source::before_attribute()
@@ -129,13 +140,12 @@ fn joins(args: &Args, function: &Function, place: Place, errors: &mut Errors) {
             );
             errors.on(name, message);
         }
-        Joined::Default if place == Place::TraitImpl && is_async_still(function) => errors.on(
-            own,
-            format!(
-                "a trait's `impl` has room for the trait's own functions only, and not for \
-                 `{own}_in`; write `#[with_session(joined = false)]`"
-            ),
-        ),
+        Joined::Default if place == Place::TraitImpl && is_async_still(function) => {
+            errors.on(own, no_room_for(&format!("{own}_in")));
+        }
+        Joined::Named(name) if place == Place::TraitImpl && is_async_still(function) => {
+            errors.on(name, no_room_for(&name.to_string()));
+        }
         Joined::Absent if matches!(function.body, Body::Required(_)) => {
             errors.on(
                 own,
@@ -144,6 +154,13 @@ fn joins(args: &Args, function: &Function, place: Place, errors: &mut Errors) {
         }
         _ => {}
     }
+}
+
+fn no_room_for(name: &str) -> String {
+    format!(
+        "a trait's `impl` has room for the trait's own functions only, and not for `{name}`; \
+         write `#[with_session(joined = false)]`"
+    )
 }
 
 /// `async`, or what `#[async_trait]` makes of that.

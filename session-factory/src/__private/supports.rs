@@ -104,6 +104,28 @@ impl<P> RequiresNewElsewhere for &RequiresNew<P> {}
 )]
 pub trait HasSecondConnection {}
 
+/// What a function named by `commit_on` gives.
+#[diagnostic::on_unimplemented(
+    message = "`commit_on` takes a function that returns `bool`, and this one returns `{Self}`",
+    label = "not a `bool`",
+    note = "write `fn decide(result: &Result<T, E>) -> bool`: true commits, false rolls back"
+)]
+pub trait Decision {
+    /// True to commit.
+    fn commits(self) -> bool;
+}
+
+impl Decision for bool {
+    fn commits(self) -> bool {
+        self
+    }
+}
+
+/// Whether to commit.
+pub fn decision<D: Decision>(decision: D) -> bool {
+    decision.commits()
+}
+
 /// An argument of a function with `retry`.
 #[diagnostic::on_unimplemented(
     message = "`retry` runs the function again, and `{Self}` can be given to it only once",

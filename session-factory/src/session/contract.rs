@@ -41,7 +41,8 @@ impl<T, E> ReturnsResult for Result<T, E> {
     message = "the error type `{Self}` cannot carry the errors of the session itself",
     label = "`{Self}` does not implement `From<SessionError>`",
     note = "a session may fail to open or to commit: write `impl From<session_factory::SessionError> for {Self}`, \
-            or with thiserror a variant `#[error(transparent)] Session(#[from] session_factory::SessionError)`"
+            or with thiserror a variant `#[error(transparent)] Session(#[from] session_factory::SessionError)`",
+    note = "of a type parameter ask it: `{Self}: From<session_factory::SessionError>`"
 )]
 #[doc(hidden)]
 pub trait CarriesSessionError: From<SessionError> {}

@@ -1,6 +1,6 @@
 //! The parameters of `f`, and how the body gets them: as the arguments of `f_in`, or inlined.
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Delimiter, Group, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{
@@ -91,14 +91,17 @@ pub(super) fn body(model: &Model<'_>, rebound: &TokenStream, moves: bool) -> Tok
     }
     let hint = return_hint(model);
     let moves = moves.then(|| quote!(move));
-    quote! {
-        async #moves {
-            #hint
-            #rebound
-            let #pat: &mut #ty = #session;
-            #statements
-        }
-    }
+    // What is wrong with the body as a whole, such as no result at its end, is blamed on the body.
+    let at = model.function.body_span();
+    let code = quote! {
+        #hint
+        #rebound
+        let #pat: &mut #ty = #session;
+        #statements
+    };
+    let mut block = Group::new(Delimiter::Brace, code);
+    block.set_span(Span::mixed_site().located_at(at));
+    quote!(async #moves #block)
 }
 
 /// A `return` that never happens, of the declared type. The compiler takes the type of a block from the first

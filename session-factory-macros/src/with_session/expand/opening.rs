@@ -195,9 +195,10 @@ fn attempt(model: &Model<'_>) -> (Vec<FnArg>, TokenStream) {
 fn attempts(model: &Model<'_>, attempt: &TokenStream) -> TokenStream {
     let commit = model.args.commit_on.as_ref().map(|decide| {
         let at = Span::mixed_site().located_at(decide.span());
-        let call = quote_spanned!(at=> #decide(&result));
+        let private = respanned(private(model), at);
+        let call = quote_spanned!(at=> #private::decision(#decide(&result)));
         quote_spanned! {Span::mixed_site()=>
-            let commit: ::core::primitive::bool = #call;
+            let commit = #call;
         }
     });
     let (mut finish, mut again) = ("finish", "again");
