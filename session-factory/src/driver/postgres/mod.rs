@@ -6,6 +6,7 @@ mod error_response;
 mod ledger;
 mod link;
 mod recover;
+mod text;
 mod url;
 mod watch;
 
