@@ -7,7 +7,6 @@ use crate::workloads::{self, Workload};
 /// Points of one fault in one workload.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Series {
-    pub(crate) backend: Backend,
     pub(crate) fault: Fault,
     pub(crate) workload: &'static Workload,
     pub(crate) variant: &'static str,
@@ -59,7 +58,6 @@ impl Extent {
                 let (step, tried) = self.steps(fault);
                 for _ in 0..tried {
                     all.push(Series {
-                        backend,
                         fault,
                         workload,
                         variant: variant.name,

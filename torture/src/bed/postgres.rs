@@ -131,15 +131,15 @@ impl PgBed {
         let mut scene = Scene::default();
         for row in rows {
             if row.len() == 4 {
-                scene.connections = number(&row[0]);
+                scene.connections = number(row[0].as_ref());
                 scene.running = row[1].iter().cloned().collect();
-                scene.in_transaction = number(&row[2]);
-                scene.locks = number(&row[3]);
+                scene.in_transaction = number(row[2].as_ref());
+                scene.locks = number(row[3].as_ref());
             } else {
                 scene.rows.push(Found {
-                    unit: number(&row[0]),
-                    item: number(&row[1]),
-                    count: number(&row[2]),
+                    unit: number(row[0].as_ref()),
+                    item: number(row[1].as_ref()),
+                    count: number(row[2].as_ref()),
                 });
             }
         }
@@ -182,9 +182,8 @@ impl PgBed {
     }
 }
 
-fn number<T: std::str::FromStr + Default>(value: &Option<String>) -> T {
+fn number<T: std::str::FromStr + Default>(value: Option<&String>) -> T {
     value
-        .as_deref()
         .and_then(|value| value.parse().ok())
         .unwrap_or_default()
 }
