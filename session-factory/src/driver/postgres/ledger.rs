@@ -3,8 +3,6 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::Notify;
-
 use super::error_response;
 use crate::error::StatementError;
 
@@ -16,8 +14,6 @@ pub(super) struct Ledger {
     /// ReadyForQuery messages seen.
     answered: AtomicU64,
     closed: AtomicBool,
-    /// Told at every ReadyForQuery and at the end.
-    changed: Notify,
     state: Mutex<State>,
 }
 
@@ -76,7 +72,6 @@ impl Ledger {
             b'Z' => {
                 self.state().ready(body.first().copied());
                 self.answered.fetch_add(1, Ordering::SeqCst);
-                self.changed.notify_waiters();
             }
             b'E' => self.state().failed(body),
             b'C' => self.state().completed(body),
@@ -101,7 +96,6 @@ impl Ledger {
     /// The stream is at its end.
     pub(super) fn closed(&self) {
         self.closed.store(true, Ordering::SeqCst);
-        self.changed.notify_waiters();
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -117,19 +111,6 @@ impl Ledger {
     /// Everything that was sent is answered.
     pub(super) fn is_quiet(&self) -> bool {
         self.unanswered() == 0
-    }
-
-    /// Returns once everything that was sent is answered, or the connection is closed.
-    pub(super) async fn quiet(&self) {
-        loop {
-            let changed = self.changed.notified();
-            tokio::pin!(changed);
-            changed.as_mut().enable();
-            if self.is_quiet() || self.is_closed() {
-                return;
-            }
-            changed.await;
-        }
     }
 
     /// Forgets earlier transactions.
