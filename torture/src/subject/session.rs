@@ -17,11 +17,10 @@ macro_rules! session {
             }
 
             fn transaction(&mut self, unit: Unit, body: Body) -> BoxFuture<'_, Done> {
-                let nested = diesel_async::AsyncConnection::transaction(
-                    self,
-                    async move |db: &mut Session<$factory>| body(db, unit).await,
-                );
-                Box::pin(nested)
+                Box::pin(async move {
+                    let nested = async move |db: &mut Session<$factory>| body(db, unit).await;
+                    diesel_async::AsyncConnection::transaction(self, nested).await
+                })
             }
 
             fn raw(&mut self, unit: Unit, body: Body) -> BoxFuture<'_, Done> {

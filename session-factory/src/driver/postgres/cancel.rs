@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::TcpStream;
@@ -22,6 +22,9 @@ const PAUSES: [Duration; 6] = [
     Duration::from_millis(250),
     Duration::from_millis(500),
 ];
+
+/// By then the server has begun with a statement that reached it.
+const BEGUN: Duration = Duration::from_millis(50);
 
 /// Where the server of a connection is.
 #[derive(Debug, Clone)]
@@ -114,11 +117,14 @@ impl Canceller {
     }
 
     /// Ends what a lost connection left running. The server does not look at its socket while it works, and
-    /// there is nobody left whom it could tell when it has stopped: a few requests have to do.
-    pub(super) async fn abandon(&self) {
-        for pause in &PAUSES[..5] {
-            sleep(*pause).await;
-            if !self.fire().await {
+    /// there is nobody left whom it could tell when it has stopped. It has begun a while after the statement
+    /// was sent, and one more request reaches it then.
+    pub(super) async fn abandon(&self, sent: Option<Instant>) {
+        let begun = sent.unwrap_or_else(Instant::now) + BEGUN;
+        for pause in PAUSES {
+            sleep(pause).await;
+            let is_last = Instant::now() >= begun;
+            if !self.fire().await || is_last {
                 return;
             }
         }

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use super::error_response;
 use crate::error::StatementError;
@@ -40,6 +41,8 @@ struct State {
     sly: bool,
     /// Something was done that no reset undoes.
     unclean: bool,
+    /// When the last message went out that the server answers.
+    sent: Option<Instant>,
 }
 
 /// The transaction status of ReadyForQuery.
@@ -85,6 +88,7 @@ impl Ledger {
             // Query, Sync, FunctionCall, and the start-up message.
             b'Q' | b'S' | b'F' | 0 => {
                 self.asked.fetch_add(1, Ordering::SeqCst);
+                self.state().sent = Some(Instant::now());
             }
             _ => {}
         }
@@ -121,6 +125,10 @@ impl Ledger {
         state.has_written = false;
         state.ended = None;
         state.ending = None;
+    }
+
+    pub(super) fn last_sent(&self) -> Option<Instant> {
+        self.state().sent
     }
 
     pub(super) fn status(&self) -> Status {

@@ -1,6 +1,7 @@
 //! One connection to PostgreSQL and what is known about it.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use diesel::QueryResult;
 use diesel::connection::{CacheSize, TransactionDepthChange};
@@ -159,6 +160,11 @@ impl PgLink {
             && self
                 .ledger()
                 .is_some_and(|ledger| !ledger.is_quiet() && ledger.fatal().is_none())
+    }
+
+    /// When the last message went out that the server answers.
+    pub(super) fn last_sent(&self) -> Option<Instant> {
+        self.ledger().and_then(Ledger::last_sent)
     }
 
     /// Nothing is left to be done for whoever comes next.

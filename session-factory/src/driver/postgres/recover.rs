@@ -24,7 +24,7 @@ pub(super) async fn recover(link: &mut PgLink, running: Running, deadline: Insta
         let canceller = link.canceller();
         if link.is_closed() {
             if link.may_run_on() {
-                canceller.abandon().await;
+                canceller.abandon(link.last_sent()).await;
             }
             return false;
         }
@@ -47,7 +47,7 @@ pub(super) async fn recover(link: &mut PgLink, running: Running, deadline: Insta
         if link.is_closed() || is_lost(&first) {
             // Of an application's pool this is how the loss is noticed.
             if link.may_run_on() || link.ledger().is_none() && running == Running::Statement {
-                canceller.abandon().await;
+                canceller.abandon(link.last_sent()).await;
             }
             return false;
         }
