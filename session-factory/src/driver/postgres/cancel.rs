@@ -1,17 +1,17 @@
 //! Cancelling a running statement on the server.
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
-use tokio::net::TcpStream;
-#[cfg(unix)]
-use tokio::net::UnixStream;
+use tokio::io::AsyncReadExt;
 use tokio::time::{sleep, timeout};
-use tokio_postgres::{CancelToken, NoTls};
+use tokio_postgres::CancelToken;
+#[cfg(not(feature = "tls"))]
+use tokio_postgres::NoTls;
 
 use super::ledger::Ledger;
+#[cfg(feature = "tls")]
+use super::tls;
+use super::wire::{Done, Route, Wire};
 
 /// A cancel request that takes longer is given up; recovery sends another.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -25,56 +25,44 @@ const PAUSES: [Duration; 6] = [
     Duration::from_millis(500),
 ];
 
-/// Where the server of a connection is.
-#[derive(Debug, Clone)]
-pub(super) enum Address {
-    Tcp(SocketAddr),
-    #[cfg_attr(not(unix), allow(dead_code))]
-    Unix(PathBuf),
-}
-
 /// Sends cancel requests for one connection.
 #[derive(Clone)]
 pub(super) struct Canceller {
     token: CancelToken,
     /// None: tokio-postgres made the connection and knows the address itself.
-    address: Option<Address>,
+    route: Option<Route>,
 }
 
 impl Canceller {
-    pub(super) fn new(token: CancelToken, address: Address) -> Self {
+    pub(super) fn new(token: CancelToken, route: Route) -> Self {
         Self {
             token,
-            address: Some(address),
+            route: Some(route),
         }
     }
 
     pub(super) fn unaddressed(token: CancelToken) -> Self {
-        Self {
-            token,
-            address: None,
-        }
+        Self { token, route: None }
     }
 
     /// Sends one request and waits until the server has acted on it: it closes the request's connection
     /// after it has sent the signal. A request that is merely written could reach the next borrower.
     pub(super) async fn fire(&self) {
         let _given_up = timeout(PATIENCE, async {
-            match &self.address {
-                Some(Address::Tcp(address)) => {
-                    if let Ok(stream) = TcpStream::connect(address).await {
-                        self.over(stream).await;
+            match &self.route {
+                Some(route) => {
+                    if let Ok(wire) = route.open().await {
+                        self.over(wire).await;
                     }
                 }
-                #[cfg(unix)]
-                Some(Address::Unix(path)) => {
-                    if let Ok(stream) = UnixStream::connect(path).await {
-                        self.over(stream).await;
-                    }
-                }
-                #[cfg(not(unix))]
-                Some(Address::Unix(_)) => {}
                 None => {
+                    // How the application's pool encrypts is its own affair, and not told. Nothing secret is
+                    // sent but the key for this request.
+                    #[cfg(feature = "tls")]
+                    if let Ok(tls) = tls::unchecked() {
+                        let _unreachable = self.token.cancel_query(tls).await;
+                    }
+                    #[cfg(not(feature = "tls"))]
                     let _unreachable = self.token.cancel_query(NoTls).await;
                 }
             }
@@ -82,15 +70,10 @@ impl Canceller {
         .await;
     }
 
-    async fn over<S: AsyncRead + AsyncWrite + Unpin>(&self, mut stream: S) {
-        if self
-            .token
-            .cancel_query_raw(&mut stream, NoTls)
-            .await
-            .is_ok()
-        {
+    async fn over(&self, mut wire: Wire) {
+        if self.token.cancel_query_raw(&mut wire, Done).await.is_ok() {
             let mut end = [0; 1];
-            let _closed = stream.read(&mut end).await;
+            let _closed = wire.read(&mut end).await;
         }
     }
 
