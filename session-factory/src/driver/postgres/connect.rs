@@ -7,9 +7,10 @@ use tokio::net::lookup_host;
 use tokio::time::{Instant, timeout};
 use tokio_postgres::config::{SslMode, SslNegotiation};
 
-use super::connect_error::{all_failed, io_error};
+use super::connect_error::{all_failed, io_error, no_tls};
 use super::link::PgLink;
 use super::reach::reach;
+use super::security::Mode;
 use super::url::{self, Host, Place, Url, Wanted};
 use super::wire::Address;
 use crate::config::Settings;
@@ -18,6 +19,13 @@ use crate::error::{ConnectError, ConnectErrorKind};
 pub(super) async fn connect(settings: &Settings) -> Result<PgLink, ConnectError> {
     let mut url = url::parse(settings.url.expose())
         .map_err(|wrong| ConnectError::new(ConnectErrorKind::Url, wrong))?;
+    if !cfg!(feature = "tls") && url.encryption.mode > Mode::Prefer {
+        let over_network = |host: &&Host| !matches!(host.place, Place::Folder(_));
+        if let Some(host) = url.hosts.iter().find(over_network) {
+            let why = "which this build does not have: enable the feature `tls` of session-factory";
+            return Err(no_tls(&host.shown(), why));
+        }
+    }
     if let Some(credentials) = &settings.credentials {
         if let Some(user) = credentials.user() {
             url.config.user(user);
@@ -144,6 +152,26 @@ impl Host {
             Place::Folder(folder) => format!("{}/.s.PGSQL.{}", folder.display(), self.port),
             _ if self.name.contains(':') => format!("[{}]:{}", self.name, self.port),
             _ => format!("{}:{}", self.name, self.port),
+        }
+    }
+}
+
+#[cfg(all(test, not(feature = "tls")))]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn without_the_feature_tls_is_refused_and_never_left_out() {
+        // The address is one of documentation's: nothing is sent there, or this would wait.
+        for mode in ["require", "verify-ca", "verify-full"] {
+            let url = format!("postgres://ada:hunter2@192.0.2.1/app?sslmode={mode}");
+            let error = connect(&Settings::new(url.as_str().into())).await.err();
+            let error = error.expect("refused");
+            assert_eq!(error.kind(), ConnectErrorKind::Tls);
+            assert!(error.is_permanent());
+            let text = error.to_string();
+            assert!(text.contains("enable the feature `tls`"), "{text}");
+            assert!(!text.contains("hunter2"), "{text}");
         }
     }
 }

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::io;
 
 #[cfg(feature = "tls")]
-use super::tls::TlsError;
+use super::tls::{TlsError, explain};
 use crate::error::{ConnectError, ConnectErrorKind};
 
 pub(super) fn io_error(error: &io::Error, place: &str) -> ConnectError {
@@ -16,7 +16,7 @@ pub(super) fn io_error(error: &io::Error, place: &str) -> ConnectError {
         // Of TLS 1.3 the server's refusal comes with its first answer.
         return ConnectError::new(
             ConnectErrorKind::Tls,
-            format!("TLS with PostgreSQL at {place}: {refused}"),
+            format!("TLS with PostgreSQL at {place}: {}", explain(refused)),
         );
     }
     ConnectError::new(

@@ -6,11 +6,12 @@ use diesel_async::AsyncPgConnection;
 use tokio_postgres::{Client, SimpleQueryMessage};
 
 use super::cancel::Canceller;
+use super::connect_error::{io_error, postgres_error};
 #[cfg(feature = "tls")]
-use super::connect_error::tls_error;
-use super::connect_error::{io_error, no_tls, postgres_error};
+use super::connect_error::{no_tls, tls_error};
 use super::ledger::Ledger;
 use super::link::PgLink;
+#[cfg(feature = "tls")]
 use super::security::Mode;
 #[cfg(feature = "tls")]
 use super::tls::Handshake;
@@ -37,16 +38,13 @@ pub(super) async fn reach(
         .apply(stream)
         .map_err(|error| io_error(&error, &place))?;
     match url.encryption.mode {
+        #[cfg(feature = "tls")]
         Mode::Disable => talk(url, wanted, socket, Route::plain(address), &place).await,
         #[cfg(feature = "tls")]
         _ => negotiate(url, host, wanted, socket, address).await,
+        // More than `prefer` was refused before anything was opened.
         #[cfg(not(feature = "tls"))]
-        Mode::Prefer => talk(url, wanted, socket, Route::plain(address), &place).await,
-        #[cfg(not(feature = "tls"))]
-        _ => Err(no_tls(
-            &place,
-            "which this build does not have: enable the feature `tls` of session-factory",
-        )),
+        _ => talk(url, wanted, socket, Route::plain(address), &place).await,
     }
 }
 

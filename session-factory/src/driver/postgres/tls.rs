@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-pub(super) use self::error::TlsError;
+pub(super) use self::error::{TlsError, explain};
 use self::verify::{Trusted, Verifier};
 use super::security::{Check, Encryption, Mode, Roots};
 

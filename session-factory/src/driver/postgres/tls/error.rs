@@ -3,6 +3,8 @@
 use std::io;
 use std::path::Path;
 
+use rustls::CertificateError;
+
 /// Why a stream could not be encrypted.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::driver::postgres) enum TlsError {
@@ -15,7 +17,7 @@ pub(in crate::driver::postgres) enum TlsError {
     Name(String),
     #[error("the client's certificate and its key do not fit together: {0}")]
     Identity(rustls::Error),
-    #[error("{0}")]
+    #[error("{}", explain(.0))]
     Refused(#[from] rustls::Error),
     #[error("the server's answer to the request for TLS is not PostgreSQL's")]
     NotPostgres,
@@ -41,5 +43,16 @@ impl From<io::Error> for TlsError {
             .and_then(|inner| inner.downcast_ref::<rustls::Error>())
             .cloned();
         said.map_or(Self::Io(error), Self::Refused)
+    }
+}
+
+/// The library's own words are good, except for the commonest case.
+pub(in crate::driver::postgres) fn explain(error: &rustls::Error) -> String {
+    match error {
+        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
+            "its certificate comes from no authority that is trusted here (sslrootcert names one)"
+                .to_owned()
+        }
+        error => error.to_string(),
     }
 }

@@ -78,10 +78,13 @@ impl ServerCertVerifier for Verifier {
             now,
             self.provider.signature_verification_algorithms.all,
         );
-        if let Err(error) = signed
-            && !(is_its_own_authority(&error) && trusted.given.contains(end_entity))
-        {
-            return Err(error);
+        match signed {
+            Err(error) if is_its_own_authority(&error) => {
+                if !trusted.given.contains(end_entity) {
+                    return Err(CertificateError::UnknownIssuer.into());
+                }
+            }
+            other => other?,
         }
         if self.with_name {
             verify_server_name(&certificate, server_name)?;
