@@ -6,47 +6,19 @@ use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use diesel::QueryableByName;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use session_factory::{ConnectErrorKind, Factory, SessionError};
+use session_factory_tests::connect::{ask, connect_error, one_connection as factory};
 use session_factory_tests::{LiteDb, LiteDbConfig, PgDb, pg_config};
 use testbed::postgres::{PASSWORD, Server};
 use testbed::proxy::Proxy;
-
-#[derive(QueryableByName)]
-struct Answer {
-    #[diesel(sql_type = diesel::sql_types::Text)]
-    answer: String,
-}
-
-fn factory(url: &str) -> Factory<PgDb> {
-    Factory::new(pg_config(url, |config| {
-        config.pool_size = 1;
-        config.max_overflow = 0;
-    }))
-}
-
-async fn ask(factory: &Factory<PgDb>, what: &str) -> Result<String, SessionError> {
-    use diesel_async::RunQueryDsl as _;
-    let sql = format!("SELECT {what}::text AS answer");
-    factory
-        .with_session(async |db| {
-            Ok(diesel::sql_query(sql)
-                .get_result::<Answer>(db)
-                .await?
-                .answer)
-        })
-        .await
-}
 
 async fn database_of(url: &str) -> Result<String, SessionError> {
     ask(&factory(url), "current_database()").await
 }
 
-fn connect_error(error: SessionError) -> (ConnectErrorKind, String) {
-    let SessionError::Acquire(error) = error else {
-        panic!("{error:?}")
-    };
-    let error = error.connect_error().expect("a connect error").clone();
+fn refused<T: std::fmt::Debug>(result: Result<T, SessionError>) -> (ConnectErrorKind, String) {
+    let error = connect_error(&result.unwrap_err());
     (error.kind(), error.to_string())
 }
 
@@ -104,8 +76,7 @@ async fn an_awkward_password_and_an_awkward_name_work_in_every_form() {
         ))
         .await;
     let quoted = |text: &str| text.replace('\\', r"\\").replace('\'', r"\'");
-    let encoded =
-        |text: &str| -> String { text.bytes().map(|byte| format!("%{byte:02X}")).collect() };
+    let encoded = |text| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
     for url in [
         format!(
             "postgres://{}:{}@{address}/{name}",
@@ -153,7 +124,7 @@ async fn a_unix_socket_is_reached_in_both_forms_and_cancels_there() {
         assert!(started.elapsed() < Duration::from_secs(30));
     }
     let elsewhere = format!("postgres://app@{encoded}:{}/{name}", port ^ 1);
-    let (kind, text) = connect_error(database_of(&elsewhere).await.unwrap_err());
+    let (kind, text) = refused(database_of(&elsewhere).await);
     assert_eq!(kind, ConnectErrorKind::Refused);
     assert!(text.contains(&format!("{folder}/.s.PGSQL.")), "{text}");
 }
@@ -166,15 +137,15 @@ async fn the_next_host_is_tried_when_one_is_down_and_all_are_named_when_none_is_
     let url = format!("postgres://app@{deaf},db.invalid,{address}/{name}");
     assert_eq!(database_of(&url).await.unwrap(), name);
     let nowhere = format!("postgres://app@{deaf},db.invalid/{name}");
-    let (kind, text) = connect_error(database_of(&nowhere).await.unwrap_err());
+    let (kind, text) = refused(database_of(&nowhere).await);
     assert_eq!(kind, ConnectErrorKind::Dns);
     assert!(
         text.contains(&deaf.to_string()) && text.contains("db.invalid"),
         "{text}"
     );
     // As with libpq: whom one server refuses, the others are not asked about.
-    let refused = format!("postgres://guarded:wrong@{address},{deaf}/{name}");
-    let (kind, text) = connect_error(database_of(&refused).await.unwrap_err());
+    let stranger = format!("postgres://guarded:wrong@{address},{deaf}/{name}");
+    let (kind, text) = refused(database_of(&stranger).await);
     assert_eq!(kind, ConnectErrorKind::Authentication);
     assert!(!text.contains(&deaf.to_string()), "{text}");
 }
@@ -201,7 +172,7 @@ async fn a_host_that_is_silent_leaves_time_for_the_others() {
     ask(&fast("?connect_timeout=1"), "1").await.unwrap();
     assert!(started.elapsed() < Duration::from_secs(4));
     let alone = format!("postgres://app@{silent}/{name}?connect_timeout=1");
-    let (kind, text) = connect_error(database_of(&alone).await.unwrap_err());
+    let (kind, text) = refused(database_of(&alone).await);
     assert_eq!(kind, ConnectErrorKind::TimedOut);
     assert!(text.contains(&silent.to_string()), "{text}");
 }
@@ -246,7 +217,7 @@ async fn target_session_attrs_finds_the_server_that_is_wanted() {
         ([&primary, &primary], "read-only", "takes writes"),
     ] {
         let error = port_of(&servers, &format!("target_session_attrs={wanted}")).await;
-        let (kind, text) = connect_error(error.unwrap_err());
+        let (kind, text) = refused(error);
         assert_eq!(kind, ConnectErrorKind::Role);
         assert!(text.contains(said) && text.contains(wanted), "{text}");
     }

@@ -9,8 +9,61 @@ use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
+use super::{Core, Factory, FactoryConfig, SessionFactory, url_key};
 use crate::config::Credentials;
+use crate::driver::SupportsCredentials;
 use crate::error::{ConnectError, ConnectErrorKind};
+
+impl<F: SessionFactory> Factory<F> {
+    /// Asks `provider` for a password, and a user if it is not the URL's, before each connection is opened: for
+    /// tokens that expire and passwords that are rotated. Connections that are open stay as they are.
+    ///
+    /// The provider may answer with [`Credentials`], or with the password alone as a `SecretString` or `String`. It
+    /// runs on a thread of its own, where blocking harms nobody, and its time is part of `connect_timeout`.
+    ///
+    /// ```no_run
+    /// # #[cfg(feature = "postgres")] {
+    /// # use session_factory::{Credentials, Factory, SessionError, session_factory};
+    /// # session_factory! { pub struct AppDb(Postgres); }
+    /// # struct Tokens;
+    /// # impl Tokens { async fn fresh(&self) -> std::io::Result<String> { Ok(String::new()) } }
+    /// # async fn start(tokens: Tokens) -> Result<(), SessionError> {
+    /// let factory = Factory::<AppDb>::new(AppDbConfig::from_env()?)
+    ///     .with_credentials(async move || tokens.fresh().await.map(Credentials::new));
+    /// assert!(factory.set_global(), "something used AppDb before it was set up");
+    /// AppDb::init().await
+    /// # } }
+    /// ```
+    ///
+    /// # Errors
+    /// An error of the provider's reaches whoever waits for the connection at once, as [`SessionError::Acquire`] with a
+    /// [`ConnectError`] of the kind [`Credentials`](crate::ConnectErrorKind::Credentials); so does its silence, or its
+    /// panic. Its text is printed: keep secrets out of it. The next attempt asks again.
+    ///
+    /// A factory made with [`from_pool`](Self::from_pool) cannot have a provider, as it does not open its
+    /// connections: each use of it is that error.
+    #[must_use]
+    pub fn with_credentials<P, C, E>(self, provider: P) -> Self
+    where
+        F::Driver: SupportsCredentials,
+        P: AsyncFn() -> Result<C, E> + Send + Sync + 'static,
+        C: Into<Credentials>,
+        E: Into<Box<dyn Error + Send + Sync>>,
+    {
+        let key = url_key::<F>();
+        let core = match &self.config {
+            Some(config) => {
+                let provider = Provider::new(provider);
+                Core::own(F::NAME, key, config.settings(), Some(provider))
+            }
+            None => Core::broken(F::NAME, key, not_ours()),
+        };
+        Self {
+            core,
+            config: self.config,
+        }
+    }
+}
 
 type Failure = Box<dyn Error + Send + Sync>;
 /// Runs the provider to its end, on the thread that calls.
@@ -67,7 +120,7 @@ impl Provider {
 }
 
 /// The application's pool opens its connections itself.
-pub(super) fn not_ours() -> ConnectError {
+fn not_ours() -> ConnectError {
     ConnectError::new(
         ConnectErrorKind::Credentials,
         "with_credentials is for Factory::new: a pool that is given to Factory::from_pool opens its connections itself",

@@ -20,12 +20,11 @@ use std::time::{Duration, Instant};
 use tokio_util::task::task_tracker::TrackedFuture;
 
 pub(crate) use self::core::Core;
-use self::credentials::Provider;
 pub use self::global::Global;
 pub use self::shutdown::ShutdownReport;
 pub use self::status::Status;
-use crate::config::{ConfigError, Credentials, Key, Settings};
-use crate::driver::{Driver, SupportsCredentials};
+use crate::config::{ConfigError, Key, Settings};
+use crate::driver::Driver;
 use crate::error::{ConnectError, SessionError};
 use crate::session::{AsyncBody, Clock, Origin, Session, SessionBuilder, SessionOptions};
 
@@ -119,58 +118,10 @@ impl<F: SessionFactory> Factory<F> {
         }
     }
 
-    /// Asks `provider` for a password, and a user if it is not the URL's, before each connection is opened: for
-    /// tokens that expire and passwords that are rotated. Connections that are open stay as they are.
-    ///
-    /// The provider may answer with [`Credentials`], or with the password alone as a `SecretString` or `String`. It
-    /// runs on a thread of its own, where blocking harms nobody, and its time is part of `connect_timeout`.
-    ///
-    /// ```no_run
-    /// # #[cfg(feature = "postgres")] {
-    /// # use session_factory::{Credentials, Factory, SessionError, session_factory};
-    /// # session_factory! { pub struct AppDb(Postgres); }
-    /// # struct Tokens;
-    /// # impl Tokens { async fn fresh(&self) -> std::io::Result<String> { Ok(String::new()) } }
-    /// # async fn start(tokens: Tokens) -> Result<(), SessionError> {
-    /// let factory = Factory::<AppDb>::new(AppDbConfig::from_env()?)
-    ///     .with_credentials(async move || tokens.fresh().await.map(Credentials::new));
-    /// factory.set_global();
-    /// AppDb::init().await
-    /// # } }
-    /// ```
-    ///
-    /// # Errors
-    /// An error of the provider's reaches whoever waits for the connection at once, as [`SessionError::Acquire`] with a
-    /// [`ConnectError`] of the kind [`Credentials`](crate::ConnectErrorKind::Credentials); so does its silence, or its
-    /// panic. Its text is printed: keep secrets out of it. The next attempt asks again.
-    ///
-    /// A factory made with [`from_pool`](Self::from_pool) cannot have a provider, as it does not open its
-    /// connections: each use of it is that error.
-    #[must_use]
-    pub fn with_credentials<P, C, E>(self, provider: P) -> Self
-    where
-        F::Driver: SupportsCredentials,
-        P: AsyncFn() -> Result<C, E> + Send + Sync + 'static,
-        C: Into<Credentials>,
-        E: Into<Box<dyn std::error::Error + Send + Sync>>,
-    {
-        let key = url_key::<F>();
-        let core = match &self.config {
-            Some(config) => {
-                let provider = Provider::new(provider);
-                Core::own(F::NAME, key, config.settings(), Some(provider))
-            }
-            None => Core::broken(F::NAME, key, credentials::not_ours()),
-        };
-        Self {
-            core,
-            config: self.config,
-        }
-    }
-
     /// Makes this factory the global one, which `AppDb::…` and `#[with_session]` use outside of a
     /// [`scope`](Self::scope). False, without any effect, when there is one already: it was set before, or was used
     /// and so made from the environment.
+    #[must_use = "false: the global factory is another one"]
     pub fn set_global(&self) -> bool {
         F::global().set(self.clone())
     }

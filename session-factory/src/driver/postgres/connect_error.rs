@@ -79,7 +79,7 @@ pub(super) fn postgres_error(error: &tokio_postgres::Error, place: &str) -> Conn
     .with_sqlstate(sqlstate)
 }
 
-/// One error for all hosts that were tried. It is permanent when each of them is.
+/// One error for all that was tried. It is permanent when each of them is.
 pub(super) fn all_failed(errors: Vec<ConnectError>) -> ConnectError {
     let said: Vec<_> = errors.iter().map(ToString::to_string).collect();
     let telling = errors

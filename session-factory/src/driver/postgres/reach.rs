@@ -6,9 +6,9 @@ use diesel_async::AsyncPgConnection;
 use tokio_postgres::{Client, SimpleQueryMessage};
 
 use super::cancel::Canceller;
-use super::connect_error::{io_error, postgres_error};
 #[cfg(feature = "tls")]
-use super::connect_error::{no_tls, tls_error};
+use super::connect_error::{all_failed, no_tls, tls_error};
+use super::connect_error::{io_error, postgres_error};
 use super::ledger::Ledger;
 use super::link::PgLink;
 #[cfg(feature = "tls")]
@@ -76,9 +76,11 @@ async fn negotiate(
     };
     match encrypted {
         Err(error) if prefers && is_about_tls(&error) => {
-            let socket = address.open().await;
-            let socket = socket.map_err(|error| io_error(&error, &place))?;
-            talk(url, wanted, socket, Route::plain(address), &place).await
+            let plain = match address.open().await {
+                Ok(socket) => talk(url, wanted, socket, Route::plain(address), &place).await,
+                Err(error) => Err(io_error(&error, &place)),
+            };
+            plain.map_err(|second| all_failed(vec![error, second]))
         }
         ended => ended,
     }
