@@ -1,13 +1,15 @@
 //! What the tests of TLS share.
 
+use std::ops::Deref;
 use std::path::Path;
 
 use session_factory::{ConnectErrorKind, Factory, SessionError};
 use testbed::certificates::{Authority, Certificate};
 use testbed::postgres::{Database, Server, Tls};
+use tokio::sync::OnceCell;
 
 use crate::connect::{ask, connect_error, one_connection};
-use crate::{ITEMS, PgDb};
+use crate::{ITEMS, PgBed, PgDb, PgDbConfig};
 
 /// How an attempt to connect ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +54,13 @@ pub fn with(certificate: &Certificate) -> Tls<'_> {
 
 /// A server that lets nobody in without TLS, a database on it, and the parameters to be let in.
 pub async fn encrypted_only() -> (Server, Database, String) {
+    let (server, query) = encrypted_server().await;
+    let database = server.database().await;
+    database.execute(ITEMS).await;
+    (server, database, query)
+}
+
+async fn encrypted_server() -> (Server, String) {
     let authority = Authority::new();
     let certificate = authority.issue("localhost");
     let server = Server::start().await;
@@ -61,15 +70,39 @@ pub async fn encrypted_only() -> (Server, Database, String) {
             ..with(&certificate)
         })
         .await;
-    let database = server.database().await;
-    database.execute(ITEMS).await;
     // It is read for each connection, and so has to outlive this function.
     std::fs::copy(authority.file(), root_of(&server)).unwrap();
     let query = format!(
         "sslmode=verify-full{}",
         file("sslrootcert", &root_of(&server))
     );
-    (server, database, query)
+    (server, query)
+}
+
+/// A PostgreSQL database of the test's own, on a server that lets nobody in without TLS.
+pub struct TlsBed(PgBed);
+
+impl TlsBed {
+    pub async fn new() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    pub async fn with(change: impl FnOnce(&mut PgDbConfig)) -> Self {
+        // One for all tests of the process.
+        static SERVER: OnceCell<(Server, String)> = OnceCell::const_new();
+        let (server, query) = SERVER.get_or_init(encrypted_server).await;
+        let database = server.database().await;
+        let url = url(&database, "app", query);
+        Self(PgBed::make(database, &url, None, change).await)
+    }
+}
+
+impl Deref for TlsBed {
+    type Target = PgBed;
+
+    fn deref(&self) -> &PgBed {
+        &self.0
+    }
 }
 
 /// The authority of [`encrypted_only`].
