@@ -36,9 +36,9 @@ impl<F: SessionFactory> Factory<F> {
     /// ```
     ///
     /// # Errors
-    /// An error of the provider's reaches whoever waits for the connection at once, as [`SessionError::Acquire`] with a
-    /// [`ConnectError`] of the kind [`Credentials`](crate::ConnectErrorKind::Credentials); so does its silence, or its
-    /// panic. Its text is printed: keep secrets out of it. The next attempt asks again.
+    /// An error of the provider's reaches whoever waits for the connection at once, as
+    /// [`SessionError::Acquire`](crate::SessionError::Acquire) with a [`ConnectError`] of the kind
+    /// [`Credentials`](ConnectErrorKind::Credentials); so does its silence, or its panic. Its text is printed: keep secrets out of it. The next attempt asks again.
     ///
     /// A factory made with [`from_pool`](Self::from_pool) cannot have a provider, as it does not open its
     /// connections: each use of it is that error.
