@@ -14,20 +14,31 @@
 //! | [`Settings`] | the standard settings, typed |
 //! | [`env_example`] | the text of an `.env.example` |
 
+mod describe;
+#[cfg(feature = "dotenv")]
+mod dotenv;
 mod duration;
 mod env_example;
 mod error;
 mod key;
 mod reader;
 mod secret;
+#[cfg(feature = "serde")]
+mod serde;
 mod settings;
+mod source;
 mod value;
 
+#[cfg(feature = "serde")]
+pub(crate) use self::serde::reader as deserialize;
 pub use env_example::env_example;
 pub use error::{ConfigError, Problem, ProblemKind};
-pub use key::Key;
+pub use key::{Key, Part};
 pub use reader::Reader;
+#[doc(hidden)]
+pub use reader::{ByFromStr, How, OptionByFromStr, Own, Together, Unreadable};
 pub use secrecy::{ExposeSecret, SecretString};
 pub use secret::SecretUrl;
 pub use settings::Settings;
+pub use source::Source;
 pub use value::ConfigValue;
