@@ -92,7 +92,7 @@ mod tests {
              key           source       value\n\
              DATABASE_URL  environment  [redacted]\n\
              DB_HOST       environment  db          not used: DATABASE_URL is set\n\
-             DB_POOL_SIZE  .env         many        WRONG: is malformed; expected a whole number; found `many`\n\
+             DB_POOL_SIZE  .env         many        WRONG: expected a whole number; found `many`\n\
              max_overflow  constant     0\n\
              WRONG: .env, line 3 is malformed; expected `KEY=value`; found another form\n\
              2 things are wrong with it.\n"

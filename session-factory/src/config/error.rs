@@ -148,12 +148,16 @@ impl Problem {
     }
 
     /// What is wrong, without the name of the key.
-    #[must_use]
     pub(super) fn reason(&self) -> String {
-        let line = self.to_string();
-        line.strip_prefix(&self.key)
-            .map_or(line.as_str(), str::trim_start)
-            .to_owned()
+        let expected = &self.expected;
+        match &self.kind {
+            ProblemKind::Missing => format!("not set; expected {expected}"),
+            ProblemKind::Empty => format!("empty; expected {expected}"),
+            ProblemKind::Malformed { found } => format!("expected {expected}; found {found}"),
+            ProblemKind::Conflict { other } => {
+                format!("{other} is set as well; expected {expected}")
+            }
+        }
     }
 
     /// The variable's full name.

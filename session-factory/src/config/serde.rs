@@ -20,8 +20,8 @@ pub(crate) fn reader<'de, D: Deserializer<'de>>(
     settings: &'static [&'static str],
     deserializer: D,
 ) -> Result<Reader<'static>, D::Error> {
-    let given =
-        deserializer.deserialize_struct(factory, settings, Settings { factory, settings })?;
+    // Asked for a struct, a format would itself refuse a text that stands in its place, and quote it.
+    let given = deserializer.deserialize_any(Settings { factory, settings })?;
     let Given { values, problems } = given;
     let vars = move |name: &str| match values.get(name) {
         Some(Some(value)) => Variable::Set(value.clone(), Source::Given),
