@@ -20,6 +20,56 @@ session_factory! {
     }
 }
 
+session_factory! {
+    /// With everything that can be written.
+    pub struct TunedDb(build_env("TESTS_BACKEND", default = "postgres")) {
+        prefix = "TUNED_",
+        pool_size: 1..=200,
+        max_overflow: ..=50 = build_env("TESTS_OVERFLOW", default = 5),
+        pool_timeout: "1s"..="1m" = env("TUNED_WAIT", default = 30),
+        echo = build_env("TESTS_ECHO", default = true),
+        statement_timeout: 1..60,
+        batch: u32 in 1..=1000 = build_env("TESTS_BATCH", default = 500),
+        pause: Option<std::time::Duration> in "1ms".. = env("TUNED_PAUSE"),
+        address: std::net::Ipv4Addr = env("TUNED_ADDRESS", default = "127.0.0.1"),
+        other: Option<std::net::Ipv6Addr> = env("TUNED_OTHER"),
+    }
+}
+
+#[test]
+fn ranges_and_what_is_built_in_have_their_values() {
+    let config = TunedDbConfig::from_vars(|key| match key {
+        "TUNED_DATABASE_URL" => Some("postgres://app@localhost/app".into()),
+        "TUNED_DB_POOL_SIZE" => Some("200".into()),
+        "TUNED_OTHER" => Some("::1".into()),
+        _ => None,
+    })
+    .unwrap();
+    assert_eq!(
+        (config.pool_size, config.max_overflow, config.batch),
+        (200, 5, 500)
+    );
+    assert!(config.echo && config.address.is_loopback() && config.pause.is_none());
+    assert_eq!(config.other, Some(std::net::Ipv6Addr::LOCALHOST));
+    let text = message(
+        TunedDbConfig::from_vars(|key| match key {
+            "TUNED_DB_POOL_SIZE" => Some("201".into()),
+            "TUNED_PAUSE" => Some("1us".into()),
+            "TUNED_ADDRESS" => Some("here".into()),
+            _ => None,
+        })
+        .unwrap_err(),
+    );
+    for part in [
+        "in 4 places",
+        "TUNED_DB_POOL_SIZE is malformed; expected a value in 1..=200; found `201`",
+        "TUNED_PAUSE is malformed; expected a value in 1ms..; found `1us`",
+        "TUNED_ADDRESS is malformed; expected a value of the type `std::net::Ipv4Addr`; found `here`",
+    ] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+}
+
 fn url(value: &str) -> Result<PgDbConfig, ConfigError> {
     PgDbConfig::from_vars(|key| (key == "DATABASE_URL").then(|| value.to_owned()))
 }

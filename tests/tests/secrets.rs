@@ -9,6 +9,9 @@ use testbed::postgres::database;
 /// In each secret, in every environment.
 const MARK: &str = "tH1s-is-the-m4rk";
 
+/// What goes wrong, the argument, what is set, and what the program has to say of it.
+type Way<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], &'a str);
+
 /// What the program printed, all of it.
 fn said(built: &Built, way: &str, folder: &tempfile::TempDir, set: &[(&str, &str)]) -> String {
     let output = built
@@ -63,7 +66,7 @@ async fn the_secret_mark_is_nowhere() {
     let json = format!(r#"{{ "url": "{malformed}", "token": "{MARK}", "batch": "{right}" }}"#);
     let no_map = format!(r#""{right}""#);
     let list = format!(r#"{{ "url": ["{right}"], "token": {{ "x": "{MARK}" }} }}"#);
-    let ways: [(&str, &str, &[(&str, &str)], &str); 20] = [
+    let ways: [Way<'_>; 20] = [
         (
             "a malformed URL",
             "init",
