@@ -2,8 +2,8 @@
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
-use syn::Expr;
 use syn::ext::IdentExt;
+use syn::{Expr, Ident};
 
 use super::also;
 use super::build::{self, Built};
@@ -46,7 +46,7 @@ impl Validator<'_> {
         });
         let (read, source) = match &setting.value {
             Value::Env(variable) => self.own_key(&own, &text, variable, range),
-            Value::BuildEnv(variable) => self.own_built(&own, &text, variable, range)?,
+            Value::BuildEnv(variable) => self.own_built(&own, name, variable, range)?,
             Value::Constant(value) => {
                 if !self.own_value(&own, value, "KEY", range) {
                     return None;
@@ -125,14 +125,14 @@ impl Validator<'_> {
     fn own_built(
         &mut self,
         own: &OwnType<'_>,
-        setting: &str,
+        name: &Ident,
         variable: &Variable,
         range: Option<&Range>,
     ) -> Option<(TokenStream, Source)> {
+        let setting = &name.unraw().to_string();
         let key = self.key(&variable.key);
         if own.secret {
-            let name = syn::Ident::new_raw(setting, variable.function.span()).unraw();
-            self.build_env_on_a_secret(&variable.function, &name, &key);
+            self.build_env_on_a_secret(&variable.function, name, &key);
             return None;
         }
         self.claim(&key, setting, variable.key.span());

@@ -6,7 +6,9 @@
 //!
 //! | part | is |
 //! | --- | --- |
-//! | [`Key`] | one environment variable: its name, type, default and documentation |
+//! | [`Key`] | one environment variable: its name, type, range, default and documentation |
+//! | [`Part`] | what a key is for its setting when it is not the setting's own: a file, a part of a URL |
+//! | [`Source`] | where a value is from |
 //! | [`ConfigValue`] | a type that can be read from the text of a variable |
 //! | [`Reader`] | reads all keys of a factory and collects everything that is wrong |
 //! | [`ConfigError`] | everything that was wrong, together |
