@@ -46,6 +46,8 @@ pub trait Driver: Sized + Send + Sync + 'static {
     const NAME: &'static str;
     /// The URL schemes it takes, without the colon.
     const SCHEMES: &'static [&'static str];
+    /// Whether reads may go to another server that follows the first.
+    const HAS_REPLICAS: bool = true;
     /// Checks a URL without connecting. The error says what is wrong, and quotes nothing secret.
     fn check_url(url: &str) -> Result<(), String>;
 
