@@ -10,6 +10,7 @@ mod reach;
 mod recover;
 mod security;
 mod socket;
+mod text;
 #[cfg(feature = "tls")]
 mod tls;
 mod url;
