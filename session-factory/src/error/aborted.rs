@@ -63,7 +63,9 @@ impl fmt::Display for Aborted {
                 "the future of a statement was dropped before it finished; put the timeout or select! \
                  around a db.savepoint(…), or around the whole call",
             ),
-            AbortReason::RollbackOnly => f.write_str("set_rollback_only() was called"),
+            AbortReason::RollbackOnly => {
+                f.write_str("set_rollback_only() or begin_test_transaction() was called")
+            }
             AbortReason::EndedByBody => f.write_str(
                 "a statement of the body ended the transaction by itself, and what came before it is as that \
                  statement left it; use db.rollback() or db.commit() instead of raw SQL",

@@ -24,7 +24,8 @@ use crate::config::ConfigError;
 /// [`InSavepoint`](Self::InSavepoint) the work is rolled back, or was never begun.
 ///
 /// It converts from and to [`diesel::result::Error`], so a function that returns `QueryResult<T>` can be
-/// annotated as it is. A `SessionError` that travelled through a diesel error comes back whole.
+/// annotated as it is. A `SessionError` that travelled through a diesel error comes back whole, except for
+/// [`Commit`](Self::Commit): diesel has a kind for what the server said, and it comes back as [`Query`](Self::Query).
 ///
 /// ```
 /// use session_factory::SessionError;

@@ -278,6 +278,7 @@ fn check_nesting<F: SessionFactory>(
     }
     Err(NestedError {
         function: origin.function(),
+        closure: origin.is_closure(),
         holder: holder.to_string(),
         exhausted: options.requires_new.then_some(limit),
     }

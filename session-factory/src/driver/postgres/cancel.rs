@@ -1,6 +1,6 @@
 //! Cancelling a running statement on the server.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::io::AsyncReadExt;
 use tokio::time::{sleep, timeout};
@@ -8,7 +8,6 @@ use tokio_postgres::CancelToken;
 #[cfg(not(feature = "tls"))]
 use tokio_postgres::NoTls;
 
-use super::ledger::Ledger;
 #[cfg(feature = "tls")]
 use super::tls;
 use super::wire::{Done, Route, Wire};
@@ -24,6 +23,9 @@ const PAUSES: [Duration; 6] = [
     Duration::from_millis(250),
     Duration::from_millis(500),
 ];
+
+/// By then the server has begun with a statement that reached it.
+const BEGUN: Duration = Duration::from_millis(50);
 
 /// Sends cancel requests for one connection.
 #[derive(Clone)]
@@ -47,34 +49,40 @@ impl Canceller {
 
     /// Sends one request and waits until the server has acted on it: it closes the request's connection
     /// after it has sent the signal. A request that is merely written could reach the next borrower.
-    pub(super) async fn fire(&self) {
-        let _given_up = timeout(PATIENCE, async {
+    ///
+    /// False when the server could not be reached.
+    pub(super) async fn fire(&self) -> bool {
+        let sent = timeout(PATIENCE, async {
             match &self.route {
-                Some(route) => {
-                    if let Ok(wire) = route.open().await {
-                        self.over(wire).await;
-                    }
-                }
-                None => {
-                    // How the application's pool encrypts is its own affair, and not told. Nothing secret is
-                    // sent but the key for this request.
-                    #[cfg(feature = "tls")]
-                    if let Ok(tls) = tls::unchecked() {
-                        let _unreachable = self.token.cancel_query(tls).await;
-                    }
-                    #[cfg(not(feature = "tls"))]
-                    let _unreachable = self.token.cancel_query(NoTls).await;
-                }
+                Some(route) => match route.open().await {
+                    Ok(wire) => self.over(wire).await,
+                    Err(_unreachable) => false,
+                },
+                None => self.by_itself().await,
             }
-        })
-        .await;
+        });
+        sent.await.unwrap_or(false)
     }
 
-    async fn over(&self, mut wire: Wire) {
-        if self.token.cancel_query_raw(&mut wire, Done).await.is_ok() {
+    async fn over(&self, mut wire: Wire) -> bool {
+        let sent = self.token.cancel_query_raw(&mut wire, Done).await;
+        if sent.is_ok() {
             let mut end = [0; 1];
             let _closed = wire.read(&mut end).await;
         }
+        sent.is_ok()
+    }
+
+    /// For a connection of the application's pool, as its token says. How the pool checks certificates is not
+    /// told; nothing secret is sent but the key for this request.
+    async fn by_itself(&self) -> bool {
+        #[cfg(feature = "tls")]
+        return match tls::unchecked() {
+            Ok(tls) => self.token.cancel_query(tls).await.is_ok(),
+            Err(_no_tls) => false,
+        };
+        #[cfg(not(feature = "tls"))]
+        self.token.cancel_query(NoTls).await.is_ok()
     }
 
     /// Sends requests until `done` resolves, each after a longer pause, as long as something runs. True
@@ -103,15 +111,16 @@ impl Canceller {
         }
     }
 
-    /// Ends whatever statement was left running, and waits for the server's last word on it.
-    pub(super) async fn settle(&self, ledger: Option<&Ledger>) {
-        match ledger {
-            Some(ledger) if ledger.is_quiet() => {}
-            Some(ledger) => {
-                let _settled = crate::runtime::within(self.until(ledger.quiet(), || true)).await;
-            }
-            None => {
-                let _fired = crate::runtime::within(self.fire()).await;
+    /// Ends what a lost connection left running. The server does not look at its socket while it works, and
+    /// there is nobody left whom it could tell when it has stopped. It has begun a while after the statement
+    /// was sent, and one more request reaches it then.
+    pub(super) async fn abandon(&self, sent: Option<Instant>) {
+        let begun = sent.unwrap_or_else(Instant::now) + BEGUN;
+        for pause in PAUSES {
+            sleep(pause).await;
+            let is_last = Instant::now() >= begun;
+            if !self.fire().await || is_last {
+                return;
             }
         }
     }

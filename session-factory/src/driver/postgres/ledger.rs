@@ -2,8 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-
-use tokio::sync::Notify;
+use std::time::Instant;
 
 use super::{error_response, text};
 use crate::error::StatementError;
@@ -16,8 +15,6 @@ pub(super) struct Ledger {
     /// ReadyForQuery messages seen.
     answered: AtomicU64,
     closed: AtomicBool,
-    /// Told at every ReadyForQuery and at the end.
-    changed: Notify,
     state: Mutex<State>,
 }
 
@@ -46,6 +43,8 @@ struct State {
     sly: bool,
     /// Something was done that no reset undoes.
     unclean: bool,
+    /// When the last message went out that the server answers.
+    sent: Option<Instant>,
 }
 
 /// The transaction status of ReadyForQuery.
@@ -78,7 +77,6 @@ impl Ledger {
             b'Z' => {
                 self.state().ready(body.first().copied());
                 self.answered.fetch_add(1, Ordering::SeqCst);
-                self.changed.notify_waiters();
             }
             b'E' => self.state().failed(body),
             b'C' => self.state().completed(body),
@@ -92,6 +90,7 @@ impl Ledger {
             // Query, Sync, FunctionCall, and the start-up message.
             b'Q' | b'S' | b'F' | 0 => {
                 self.asked.fetch_add(1, Ordering::SeqCst);
+                self.state().sent = Some(Instant::now());
             }
             _ => {}
         }
@@ -106,7 +105,6 @@ impl Ledger {
     /// The stream is at its end.
     pub(super) fn closed(&self) {
         self.closed.store(true, Ordering::SeqCst);
-        self.changed.notify_waiters();
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -124,19 +122,6 @@ impl Ledger {
         self.unanswered() == 0
     }
 
-    /// Returns once everything that was sent is answered, or the connection is closed.
-    pub(super) async fn quiet(&self) {
-        loop {
-            let changed = self.changed.notified();
-            tokio::pin!(changed);
-            changed.as_mut().enable();
-            if self.is_quiet() || self.is_closed() {
-                return;
-            }
-            changed.await;
-        }
-    }
-
     /// Forgets earlier transactions.
     pub(super) fn begin_watch(&self) {
         let mut state = self.state();
@@ -146,6 +131,10 @@ impl Ledger {
         state.ended = None;
         state.ending = None;
         state.chains = false;
+    }
+
+    pub(super) fn last_sent(&self) -> Option<Instant> {
+        self.state().sent
     }
 
     pub(super) fn status(&self) -> Status {

@@ -181,6 +181,7 @@ impl Driver for Postgres {
 
     fn begin_watch(link: &mut PgLink) {
         link.leave_raw();
+        link.set_committing(false);
         if let Some(ledger) = link.ledger() {
             ledger.begin_watch();
         }
@@ -220,6 +221,7 @@ impl Driver for Postgres {
             return CommitReply::Refused(link.why_closed());
         }
         link.leave_raw();
+        link.set_committing(true);
         let reply = if link.ledger().is_some() {
             Reply::of(link.connection_mut().batch_execute("COMMIT").await)
         } else {
@@ -235,7 +237,7 @@ impl Driver for Postgres {
             .await
         };
         let ended = link.ledger().map(Ledger::ended);
-        match (reply.ahead, reply.result, ended) {
+        let reply = match (reply.ahead, reply.result, ended) {
             (Ok(()), Ok(()), None | Some(Some(End::Commit))) => CommitReply::Committed,
             (Err(_), Ok(()), _) => CommitReply::RolledBack(None),
             (Ok(()), Ok(()), Some(_)) => {
@@ -258,7 +260,9 @@ impl Driver for Postgres {
                     _ => CommitReply::Refused(error),
                 }
             }
-        }
+        };
+        link.set_committing(matches!(reply, CommitReply::Unknown(_)));
+        reply
     }
 
     async fn rollback(link: &mut PgLink) -> Result<(), StatementError> {
@@ -275,8 +279,7 @@ impl Driver for Postgres {
     }
 
     fn at_rest(link: &PgLink) -> bool {
-        link.ledger()
-            .is_none_or(|ledger| ledger.is_quiet() && ledger.status() == Status::Idle)
+        link.is_at_rest()
     }
 
     fn needs_reset(link: &PgLink) -> bool {
