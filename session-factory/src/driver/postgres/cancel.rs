@@ -1,5 +1,6 @@
 //! Cancelling a running statement on the server.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::io::AsyncReadExt;
@@ -32,14 +33,15 @@ const BEGUN: Duration = Duration::from_millis(50);
 pub(super) struct Canceller {
     token: CancelToken,
     /// None: tokio-postgres made the connection and knows the address itself.
-    route: Option<Route>,
+    /// Shared: a session carries this around, and every call its session.
+    route: Option<Arc<Route>>,
 }
 
 impl Canceller {
     pub(super) fn new(token: CancelToken, route: Route) -> Self {
         Self {
             token,
-            route: Some(route),
+            route: Some(Arc::new(route)),
         }
     }
 
@@ -52,29 +54,17 @@ impl Canceller {
     ///
     /// False when the server could not be reached.
     pub(super) async fn fire(&self) -> bool {
-        let sent = timeout(PATIENCE, async {
+        // Boxed: every statement could be one that has to wait for this, and few do.
+        let request = Box::pin(async {
             match &self.route {
                 Some(route) => match route.open().await {
                     Ok(wire) => self.over(wire).await,
                     Err(_unreachable) => false,
                 },
-                None => self.on_a_route_of_its_own().await,
+                None => self.by_itself().await,
             }
         });
-        sent.await.unwrap_or(false)
-    }
-
-    /// How the application's pool encrypts is its own affair, and not told. Nothing secret is sent but the key
-    /// for this request.
-    async fn on_a_route_of_its_own(&self) -> bool {
-        #[cfg(feature = "tls")]
-        let sent = match tls::unchecked() {
-            Ok(tls) => self.token.cancel_query(tls).await.is_ok(),
-            Err(_no_provider) => false,
-        };
-        #[cfg(not(feature = "tls"))]
-        let sent = self.token.cancel_query(NoTls).await.is_ok();
-        sent
+        timeout(PATIENCE, request).await.unwrap_or(false)
     }
 
     async fn over(&self, mut wire: Wire) -> bool {
@@ -84,6 +74,18 @@ impl Canceller {
             let _closed = wire.read(&mut end).await;
         }
         sent.is_ok()
+    }
+
+    /// For a connection of the application's pool, as its token says. How the pool checks certificates is not
+    /// told; nothing secret is sent but the key for this request.
+    async fn by_itself(&self) -> bool {
+        #[cfg(feature = "tls")]
+        return match tls::unchecked() {
+            Ok(tls) => self.token.cancel_query(tls).await.is_ok(),
+            Err(_no_tls) => false,
+        };
+        #[cfg(not(feature = "tls"))]
+        self.token.cancel_query(NoTls).await.is_ok()
     }
 
     /// Sends requests until `done` resolves, each after a longer pause, as long as something runs. True
