@@ -32,6 +32,11 @@ use crate::session::{AsyncBody, Clock, Origin, Session, SessionBuilder, SessionO
 /// What `session_factory!` implements for the type it generates.
 ///
 /// Implement it through the macro only: items may be added in any release.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a session factory",
+    label = "expected a type that `session_factory!` declares",
+    note = "declare one: `session_factory! {{ pub struct AppDb(Postgres); }}`, and write `Session<AppDb>`"
+)]
 pub trait SessionFactory: Sized + Send + Sync + 'static {
     /// The database backend.
     #[doc(hidden)]
