@@ -3,6 +3,7 @@
 mod begin;
 mod job;
 mod link;
+mod script;
 mod statement;
 mod url;
 
@@ -47,6 +48,7 @@ impl SupportsImmediate for Sqlite {}
 
 impl Driver for Sqlite {
     const NAME: &'static str = "SQLite";
+    const HAS_REPLICAS: bool = false;
     const SCHEMES: &'static [&'static str] = &["sqlite", "file"];
 
     fn check_url(url: &str) -> Result<(), String> {
