@@ -77,13 +77,13 @@ impl<F: SessionFactory> SessionParam<F> for Session<F> {
 #[cfg(feature = "postgres")]
 impl<F> SessionParam<F> for diesel_async::AsyncPgConnection
 where
-    F: SessionFactory<Driver = crate::driver::Postgres>,
+    F: SessionFactory<Driver: Lends<Self>>,
 {
     async fn prepare<'s>(session: &'s mut Session<F>) -> Result<&'s mut Self, SessionError>
     where
         Self: 's,
     {
-        session.connection().await
+        session.connection().await.map(F::Driver::lend)
     }
 }
 
@@ -91,13 +91,13 @@ where
 impl<F> SessionParam<F>
     for diesel_async::sync_connection_wrapper::SyncConnectionWrapper<diesel::SqliteConnection>
 where
-    F: SessionFactory<Driver = crate::driver::Sqlite>,
+    F: SessionFactory<Driver: Lends<Self>>,
 {
     async fn prepare<'s>(session: &'s mut Session<F>) -> Result<&'s mut Self, SessionError>
     where
         Self: 's,
     {
-        session.connection().await
+        session.connection().await.map(F::Driver::lend)
     }
 }
 

@@ -1,10 +1,11 @@
-//! The workspace's tool: `cargo xtask test`, `torture`, `ledger`. One file or folder for each.
+//! The workspace's tool: `cargo xtask test`, `torture`, `ledger`, `fuzz`. One file or folder for each.
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
     reason = "a tool for the console: its output is its interface"
 )]
 
+mod fuzz;
 mod test;
 mod torture;
 
@@ -21,6 +22,7 @@ enum Command {
     Torture(torture::Arguments),
     /// Transfers between accounts while everything breaks; not one may be lost or doubled.
     Ledger(torture::Arguments),
+    Fuzz(fuzz::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -28,5 +30,6 @@ fn main() -> ExitCode {
         Command::Test(arguments) => test::run(&arguments),
         Command::Torture(arguments) => torture::run("torture", &arguments),
         Command::Ledger(arguments) => torture::run("ledger", &arguments),
+        Command::Fuzz(arguments) => fuzz::run(&arguments),
     }
 }

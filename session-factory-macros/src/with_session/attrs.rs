@@ -10,6 +10,8 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::{Attribute, Meta};
 
+use super::types::mentions;
+
 /// Those that run the function: they make it synchronous and take no session.
 pub(super) fn is_harness(attr: &Attribute) -> bool {
     matches!(
@@ -83,6 +85,16 @@ pub(super) fn of_joining(attrs: &[Attribute]) -> TokenStream {
         .filter(|attr| !is_doc(attr) && !is_registration(attr))
         .map(ToTokens::to_token_stream)
         .collect()
+}
+
+/// Whether it is deprecated, if only under a condition: then `f` must be allowed to call its sibling.
+pub(super) fn mention_deprecated(attrs: &[Attribute]) -> bool {
+    attrs.iter().any(|attr| match &attr.meta {
+        Meta::List(list) if attr.path().is_ident("cfg_attr") => {
+            mentions(list.tokens.clone(), "deprecated")
+        }
+        _ => attr.path().is_ident("deprecated"),
+    })
 }
 
 pub(super) fn is_doc(attr: &Attribute) -> bool {

@@ -4,7 +4,9 @@
 use proc_macro2::{TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::parse::{Parse, ParseStream, Parser};
-use syn::{Attribute, Signature, Token, Visibility, token};
+use syn::{AttrStyle, Attribute, Signature, Token, Visibility, token};
+
+use crate::diagnostics::parse_all;
 
 /// A function as it was written.
 #[derive(Clone)]
@@ -26,7 +28,7 @@ pub(super) enum Body {
 impl Function {
     /// The function, or what to annotate instead.
     pub(super) fn parse(item: TokenStream) -> syn::Result<Self> {
-        Self::parse_item.parse2(item)
+        parse_all(item, Self::parse_item)
     }
 
     fn parse_item(input: ParseStream<'_>) -> syn::Result<Self> {
@@ -39,7 +41,7 @@ impl Function {
         } else if input.peek(token::Brace) {
             Body::Block(input.parse()?)
         } else {
-            return Err(input.error("expected the body of the function; write `{ … }`"));
+            return Err(input.error("expected the body of the function, `{ … }`"));
         };
         if !input.is_empty() {
             return Err(input.error("unexpected tokens after the function"));
@@ -54,10 +56,31 @@ impl Function {
 
     /// The function's statements.
     pub(super) fn statements(&self) -> TokenStream {
-        match &self.body {
-            Body::Block(TokenTree::Group(block)) => block.stream(),
-            Body::Block(_) | Body::Required(_) => TokenStream::new(),
-        }
+        self.inside().1
+    }
+
+    /// `#![…]` at the beginning of the body, as attributes of a function that has these statements somewhere
+    /// further in.
+    pub(super) fn inner_attrs(&self) -> TokenStream {
+        let (attrs, _) = self.inside();
+        attrs
+            .into_iter()
+            .map(|mut attr| {
+                attr.style = AttrStyle::Outer;
+                attr.to_token_stream()
+            })
+            .collect()
+    }
+
+    fn inside(&self) -> (Vec<Attribute>, TokenStream) {
+        let Body::Block(TokenTree::Group(block)) = &self.body else {
+            return (Vec::new(), TokenStream::new());
+        };
+        let parser =
+            |input: ParseStream<'_>| Ok((input.call(Attribute::parse_inner)?, input.parse()?));
+        parser
+            .parse2(block.stream())
+            .unwrap_or_else(|_| (Vec::new(), block.stream()))
     }
 }
 

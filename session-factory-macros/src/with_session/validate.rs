@@ -1,5 +1,6 @@
 //! Every rejection: what is wrong, on the token that is wrong; what to write.
 
+use proc_macro2::Span;
 use quote::ToTokens;
 use syn::{Lifetime, ReceiverKind, ReturnType, Safety, Type};
 
@@ -9,7 +10,7 @@ use super::model::Model;
 use super::place::Place;
 use super::session_param::{has_one_session, parameters, pretty};
 use super::types::{Lifetimes, is_surely_no_result, mentions};
-use super::{async_trait, attrs, contradictions};
+use super::{async_trait, attrs, contradictions, source};
 use crate::diagnostics::Errors;
 
 /// The model, when the function is right; else what is wrong goes to `errors`.
@@ -21,6 +22,7 @@ pub(super) fn validate<'a>(
 ) -> Option<Model<'a>> {
     is_async(function, errors);
     has_no_odd_qualifiers(function, errors);
+    stands_above_those_who_look(errors);
     joins(args, function, place, errors);
     contradictions::options(args, function, errors);
     contradictions::detached(args, function, errors);
@@ -102,6 +104,19 @@ fn has_no_odd_qualifiers(function: &Function, errors: &mut Errors) {
             variadic,
             "a variable number of arguments cannot be passed on; write a slice or a `Vec` instead",
         );
+    }
+}
+
+/// Axum's checks look at the parameters, of which the session is none of its extractors.
+fn stands_above_those_who_look(errors: &mut Errors) {
+    let above = source::before_attribute()
+        .and_then(|before| source::above(&before, &["debug_handler", "debug_middleware"]));
+    if let Some(name) = above {
+        let message = format!(
+            "`#[{name}]` above `#[with_session]` takes the session for an extractor; \
+             write `#[with_session]` first and `#[{name}]` below it"
+        );
+        errors.at(Span::call_site(), message);
     }
 }
 

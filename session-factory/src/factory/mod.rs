@@ -4,6 +4,7 @@ mod acquire;
 pub(crate) mod configure;
 pub(crate) mod context;
 mod core;
+mod credentials;
 pub(crate) mod global;
 mod health;
 mod idle;
@@ -31,6 +32,11 @@ use crate::session::{AsyncBody, Clock, Origin, Session, SessionBuilder, SessionO
 /// What `session_factory!` implements for the type it generates.
 ///
 /// Implement it through the macro only: items may be added in any release.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a session factory",
+    label = "expected a type that `session_factory!` declares",
+    note = "declare one: `session_factory! {{ pub struct AppDb(Postgres); }}`, and write `Session<AppDb>`"
+)]
 pub trait SessionFactory: Sized + Send + Sync + 'static {
     /// The database backend.
     #[doc(hidden)]
@@ -103,7 +109,7 @@ impl<F: SessionFactory> Factory<F> {
     pub fn new(config: F::Config) -> Self {
         let settings = config.settings();
         Self {
-            core: Core::own(F::NAME, url_key::<F>(), settings),
+            core: Core::own(F::NAME, url_key::<F>(), settings, None),
             config: Some(Arc::new(config)),
         }
     }
@@ -118,6 +124,14 @@ impl<F: SessionFactory> Factory<F> {
             core: Core::foreign(F::NAME, url_key::<F>(), pool),
             config: None,
         }
+    }
+
+    /// Makes this factory the global one, which `AppDb::…` and `#[with_session]` use outside of a
+    /// [`scope`](Self::scope). False, without any effect, when there is one already: it was set before, or was used
+    /// and so made from the environment.
+    #[must_use = "false: the global factory is another one"]
+    pub fn set_global(&self) -> bool {
+        F::global().set(self.clone())
     }
 
     /// The configuration, unless the factory was made with [`from_pool`](Self::from_pool).

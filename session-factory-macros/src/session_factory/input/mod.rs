@@ -4,12 +4,12 @@ mod value;
 
 use proc_macro2::{Span, TokenStream, TokenTree};
 use syn::ext::IdentExt;
-use syn::parse::{ParseStream, Parser};
+use syn::parse::ParseStream;
 use syn::{Attribute, Ident, Path, Token, Type, Visibility, parenthesized, token};
 
 pub(super) use self::value::{Value, Variable};
 use super::range::{self, Range};
-use crate::diagnostics::Errors;
+use crate::diagnostics::{Errors, parse_all};
 
 const FORM: &str = "write `pub struct AppDb(Postgres);` or `pub struct AppDb(Postgres) { … }`";
 
@@ -27,7 +27,7 @@ pub(super) struct Factory {
 pub(super) enum Backend {
     Written(Path),
     /// `build_env("KEY", …)`.
-    BuildEnv(Variable),
+    BuildEnv(Box<Variable>),
 }
 
 /// One line of the block.
@@ -52,7 +52,7 @@ pub(super) fn parse(tokens: TokenStream, errors: &mut Errors) -> Vec<Factory> {
         }
         Ok(())
     };
-    if let Err(error) = parser.parse2(tokens) {
+    if let Err(error) = parse_all(tokens, parser) {
         errors.push(error);
     }
     factories
@@ -120,7 +120,7 @@ fn backend(input: ParseStream<'_>) -> syn::Result<Backend> {
             );
             return Err(syn::Error::new(function.span(), message));
         }
-        return value::call(input).map(Backend::BuildEnv);
+        return value::call(input).map(|variable| Backend::BuildEnv(Box::new(variable)));
     }
     let path = input.parse().map_err(|error| {
         syn::Error::new(error.span(), "expected `Postgres`, `Mysql` or `Sqlite`")

@@ -5,6 +5,7 @@ use super::lookup::{Found, Text};
 use crate::config::secret::scheme;
 use crate::config::{Key, Part, Problem, SecretUrl};
 use crate::driver::Driver;
+use crate::driver::scheme::is_one_of;
 
 impl Reader<'_> {
     /// A database URL that the driver understands, from its key, from the file of its key, or from parts.
@@ -108,9 +109,7 @@ impl Dialect {
     }
 
     fn knows(&self, scheme: &str) -> bool {
-        self.schemes
-            .iter()
-            .any(|known| known.eq_ignore_ascii_case(scheme))
+        is_one_of(scheme, self.schemes)
     }
 
     pub(super) fn expected(&self) -> String {

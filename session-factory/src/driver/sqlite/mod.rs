@@ -41,6 +41,9 @@ pub(crate) type Wrapper = SyncConnectionWrapper<SqliteConnection>;
 pub struct Sqlite;
 
 impl SupportsIsolation<isolation::Serializable> for Sqlite {}
+// With one level alone the compiler would take every other for a misspelt `Serializable`, and say so.
+#[diagnostic::do_not_recommend]
+impl SupportsIsolation<std::convert::Infallible> for Sqlite {}
 impl SupportsImmediate for Sqlite {}
 
 impl Driver for Sqlite {
