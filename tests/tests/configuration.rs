@@ -51,6 +51,11 @@ fn ranges_and_what_is_built_in_have_their_values() {
     );
     assert!(config.echo && config.address.is_loopback() && config.pause.is_none());
     assert_eq!(config.other, Some(std::net::Ipv6Addr::LOCALHOST));
+    let table = TunedDbConfig::describe_vars(|_| None);
+    assert!(
+        table.contains("TESTS_BACKEND                    build    PostgreSQL"),
+        "{table}"
+    );
     let text = message(
         TunedDbConfig::from_vars(|key| match key {
             "TUNED_DB_POOL_SIZE" => Some("201".into()),

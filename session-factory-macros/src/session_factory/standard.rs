@@ -78,7 +78,7 @@ impl Validator<'_> {
             name,
             ty: self.type_of(standard.kind),
             user_docs,
-            doc: standard.doc.to_owned(),
+            doc: self.doc(standard),
             read: found.read,
             standard: true,
             group: standard.group,
@@ -224,6 +224,15 @@ impl Validator<'_> {
                 required: standard.kind == Kind::Url,
                 secret: standard.kind.is_secret(),
             },
+        }
+    }
+
+    fn doc(&self, standard: &Standard) -> String {
+        match self.backend {
+            Some(backend) if standard.kind == Kind::OptionalUrl && !backend.has_replicas() => {
+                format!("{} has no replicas: leave it unset.", backend.name())
+            }
+            _ => standard.doc.to_owned(),
         }
     }
 

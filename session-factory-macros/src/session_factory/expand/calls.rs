@@ -119,5 +119,18 @@ pub(super) fn calls(model: &Model<'_>) -> TokenStream {
                 }
             }
         }
+
+        #private::__session_factory_without_dotenv! {
+            #[allow(dead_code, unreachable_pub)]
+            impl #name {
+                #[doc(hidden)]
+                #vis async fn init_from_dotenv() -> #result<(), #error>
+                where
+                    for<'always> #private::Dotenv: #private::HasDotenv<'always>,
+                {
+                    #private::init::<Self>().await
+                }
+            }
+        }
     }
 }

@@ -6,6 +6,7 @@ use syn::Ident;
 use syn::ext::IdentExt;
 
 use crate::session_factory::docs;
+use crate::session_factory::input::Backend;
 use crate::session_factory::model::{Field, Model, Source};
 
 /// The struct that holds what the factory was configured with.
@@ -92,6 +93,19 @@ pub(super) fn config_impl(model: &Model<'_>, config: &Ident) -> TokenStream {
             }
         }
 
+        #private::__session_factory_without_dotenv! {
+            #[allow(dead_code, unreachable_pub)]
+            impl #config {
+                #[doc(hidden)]
+                #vis fn from_dotenv() -> #result<Self, #error>
+                where
+                    for<'always> #private::Dotenv: #private::HasDotenv<'always>,
+                {
+                    #private::config_from_env::<#name>()
+                }
+            }
+        }
+
         #private::__session_factory_serde! {
             impl<'de> #private::serde::Deserialize<'de> for #config {
                 fn deserialize<D: #private::serde::Deserializer<'de>>(
@@ -131,6 +145,8 @@ fn trait_impl(model: &Model<'_>, config: &Ident) -> TokenStream {
         Some(quote!(#field: &#local))
     });
     let reads = model.fields.iter().map(|field| &field.read);
+    let backend = matches!(model.factory.backend, Backend::BuildEnv(_))
+        .then(|| quote!(__session_factory_reader.backend::<__SessionFactoryDriver>();));
     let copies = model
         .fields
         .iter()
@@ -149,6 +165,7 @@ fn trait_impl(model: &Model<'_>, config: &Ident) -> TokenStream {
                 __session_factory_reader: &mut #krate::config::Reader<'_>,
             ) -> ::core::option::Option<Self> {
                 type __SessionFactoryDriver = <#name as #krate::SessionFactory>::Driver;
+                #backend
                 #(let #locals = #reads;)*
                 __session_factory_reader.together::<__SessionFactoryDriver>(
                     &#krate::__private::Together { #(#together),* },

@@ -6,6 +6,7 @@ use super::Reader;
 use super::lookup::{Found, Text};
 use super::own::How;
 use crate::config::{ConfigValue, Key, Problem, Source, duration};
+use crate::driver::Driver;
 
 impl Reader<'_> {
     /// A value of any type; the key's default, or the type's own, when it is not set.
@@ -75,6 +76,14 @@ impl Reader<'_> {
         source: Source,
     ) -> Option<T> {
         self.settled(setting, shown, value, source)
+    }
+
+    /// The backend that the program was built for.
+    #[doc(hidden)]
+    pub fn backend<D: Driver>(&mut self) {
+        let name = self.name_of("backend");
+        self.rows
+            .push(super::Row::new(name, Source::Build, D::NAME));
     }
 
     fn settled<T>(
