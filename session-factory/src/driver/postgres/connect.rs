@@ -8,6 +8,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, lookup_host};
 use tokio_postgres::config::Host;
 use tokio_postgres::{Config, NoTls};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::cancel::{Address, Canceller};
 use super::ledger::Ledger;
@@ -115,8 +116,9 @@ where
         .await
         .map_err(|error| postgres_error(&error, place))?;
     let canceller = Canceller::new(client.cancel_token(), address);
-    // Ends when the client is dropped; its errors reach the client as well.
-    let driving = tokio::spawn(connection).abort_handle();
+    // Ends when the client is dropped; its errors reach the client as well. An attempt that is given up
+    // while it waits for an answer would keep it: until the connection is made, that ends it at once.
+    let driving = AbortOnDropHandle::new(tokio::spawn(connection));
     let connection = AsyncPgConnection::try_from(client).await.map_err(|error| {
         let said = ledger.last_error().map(|said| said.to_string());
         ConnectError::new(
@@ -129,6 +131,7 @@ where
     })?;
     // The settings that diesel makes are those every borrower expects.
     ledger.was_reset();
+    let driving = driving.detach().abort_handle();
     Ok(PgLink::own(connection, ledger, canceller, driving))
 }
 
