@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use diesel_async::SimpleAsyncConnection;
 use session_factory::{Factory, Session, SessionError, with_session};
 use session_factory_tests::{AppError, PgBed, PgDb, pg_config};
+use testbed::postgres::Activity;
 use testbed::proxy::{Action, Cut, Direction, Scope};
 
 #[with_session]
@@ -101,7 +102,7 @@ async fn what_a_lost_connection_left_running_is_cancelled() {
             };
             factory.with_session(sleep).await
         });
-        let runs = || async { admin.activity().await.iter().any(|one| one.is_active()) };
+        let runs = || async { admin.activity().await.iter().any(Activity::is_active) };
         testbed::eventually(Duration::from_secs(5), "it runs", runs).await;
         // The server does not look at its socket before it has an answer.
         bed.proxy().sever(action).await;

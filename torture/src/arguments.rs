@@ -11,6 +11,7 @@ use crate::report::Point;
 #[command(bin_name = "cargo xtask")]
 pub(crate) enum Command {
     Torture(Torture),
+    Ledger(Ledger),
 }
 
 /// Try every point of each fault in each workload, and audit each case.
@@ -48,6 +49,27 @@ pub(crate) struct Torture {
     /// How many cases run side by side. Default: as many as suit the fault.
     #[arg(long)]
     pub(crate) lanes: Option<usize>,
+}
+
+/// Transfer money between accounts while callers give up and panic, connections are cut and the server
+/// restarts; then audit the books.
+///
+/// Ends with an error when an acknowledged transfer is lost, one is doubled, a refused one is there, or
+/// the sum is wrong.
+#[derive(Debug, Args)]
+pub(crate) struct Ledger {
+    /// For how long.
+    #[arg(long, default_value_t = 60)]
+    pub(crate) seconds: u64,
+    /// Print a JSON line on the standard output.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// On which database.
+    #[arg(long, value_enum, default_value_t = Backend::Postgres)]
+    pub(crate) backend: Backend,
+    /// Decides who gives up, when, and where it is cut.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
 }
 
 /// What can be tested in place of the library.
