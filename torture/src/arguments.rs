@@ -16,7 +16,7 @@ pub(crate) enum Command {
 
 /// Try every point of each fault in each workload, and audit each case.
 ///
-/// Ends with an error when a promise was broken; against `naive`, when none was.
+/// Ends with an error when a promise was broken; against `naive`, when one of its traps was not found.
 #[derive(Debug, Args)]
 pub(crate) struct Torture {
     /// Print a JSON line for each backend and fault on the standard output.
@@ -25,6 +25,9 @@ pub(crate) struct Torture {
     /// A sample, in less than three minutes.
     #[arg(long)]
     pub(crate) quick: bool,
+    /// Cut at every byte. Default: at every other one, which the seed chooses.
+    #[arg(long, conflicts_with = "quick")]
+    pub(crate) every_byte: bool,
     /// Test something else than the library.
     #[arg(long, value_enum)]
     pub(crate) against: Option<Opponent>,
@@ -70,6 +73,14 @@ pub(crate) struct Ledger {
     /// Decides who gives up, when, and where it is cut.
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
+}
+
+impl Torture {
+    /// Only some of it was asked for.
+    pub(crate) fn is_partial(&self) -> bool {
+        !(self.backend.is_empty() && self.fault.is_empty() && self.workload.is_empty())
+            || self.repeat.is_some()
+    }
 }
 
 /// What can be tested in place of the library.
