@@ -26,6 +26,7 @@ mod sqlite;
 pub mod isolation;
 mod messages;
 mod options;
+pub(crate) mod scheme;
 mod support;
 
 pub use isolation::Isolation;
@@ -36,7 +37,7 @@ pub use options::TransactionOptions;
 pub use postgres::Postgres;
 #[cfg(feature = "sqlite")]
 pub use sqlite::Sqlite;
-pub use support::{SupportsDeferrable, SupportsImmediate, SupportsIsolation};
+pub use support::{SupportsCredentials, SupportsDeferrable, SupportsImmediate, SupportsIsolation};
 
 /// A database backend.
 #[doc(hidden)]

@@ -68,7 +68,9 @@ pub(super) fn hand_over<D: Driver>(lease: Option<Lease<D>>, work: &mut Work, hoo
             });
         }
         drop(lease);
-        hooks.over(left).await;
+        if hooks.has_any() {
+            crate::runtime::spawn_orphan(async move { hooks.over(left).await });
+        }
     });
     if spawned.is_err() {
         observe::report(

@@ -290,6 +290,13 @@ impl Rest {
         statement: impl Future<Output = QueryResult<T>>,
     ) -> Reply<T> {
         let mut handle = connection;
+        if self.raw && self.ledger.is_none() && ahead.begin.is_none() {
+            // Nobody saw what ran on the raw connection. Outside of a transaction this fails.
+            let probe = "SAVEPOINT session_factory_probe; RELEASE SAVEPOINT session_factory_probe";
+            if let Err(error) = handle.batch_execute(probe).await {
+                return Reply::not_sent(error);
+            }
+        }
         let Some(text) = ahead.text() else {
             return Reply::of(statement.await);
         };

@@ -2,12 +2,20 @@
 
 mod cancel;
 mod connect;
+mod connect_error;
 mod error_response;
 mod ledger;
 mod link;
+mod reach;
 mod recover;
+mod security;
+mod socket;
+mod text;
+#[cfg(feature = "tls")]
+mod tls;
 mod url;
 mod watch;
+mod wire;
 
 use std::time::Instant;
 
@@ -28,8 +36,8 @@ use self::ledger::{End, Ledger, Status};
 use self::link::PgLink;
 use super::isolation::Level;
 use super::{
-    Ahead, CommitReply, Driver, ForeignError, Isolation, Reply, Running, SupportsDeferrable,
-    SupportsIsolation, TransactionOptions, Watched,
+    Ahead, CommitReply, Driver, ForeignError, Isolation, Reply, Running, SupportsCredentials,
+    SupportsDeferrable, SupportsIsolation, TransactionOptions, Watched,
 };
 use crate::config::Settings;
 use crate::error::{ConnectError, ConnectErrorKind, StatementError, StatementErrorKind};
@@ -40,6 +48,7 @@ use crate::error::{ConnectError, ConnectErrorKind, StatementError, StatementErro
 pub struct Postgres;
 
 impl<L: Level> SupportsIsolation<L> for Postgres {}
+impl SupportsCredentials for Postgres {}
 impl SupportsDeferrable for Postgres {}
 
 impl Driver for Postgres {
