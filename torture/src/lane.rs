@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt as _;
 use testbed::proxy::Proxy;
 use tokio::time::{sleep, timeout};
 
 use crate::audit::{self, Limits, audit};
 use crate::bed::{Against, Bed, PgBed};
 use crate::case::Case;
-use crate::faults::{Fault, Struck};
+use crate::faults::{Fault, Struck, guarded};
 use crate::plan::Series;
 use crate::problem::Problem;
 use crate::report::{Point, Report};
@@ -139,8 +140,11 @@ impl Lane {
             return Ok(());
         }
         let case = self.case(None);
-        let run = timeout(self.limits.call, workload.run(&*self.subject, &case)).await;
-        run.map_err(|_| Problem::Hung)?;
+        let run = guarded(workload.run(&*self.subject, &case).map(Some));
+        let ended = timeout(self.limits.call, run).await;
+        if let Some(problem) = ended.map_err(|_| Problem::Hung)?.problem() {
+            return Err(problem);
+        }
         if self.against == Against::Naive {
             // Even without any fault it may be found out.
             let found = self.audit(&case).await;
