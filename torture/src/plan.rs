@@ -38,6 +38,8 @@ impl Series {
 pub(crate) struct Extent {
     /// A sample, for CI.
     pub(crate) quick: bool,
+    /// Every byte, where it is half of them otherwise.
+    pub(crate) every_byte: bool,
     pub(crate) seed: u64,
 }
 
@@ -86,7 +88,7 @@ impl Extent {
     fn steps(self, fault: Fault) -> (u64, usize) {
         match (fault, self.quick) {
             (Fault::Cancel | Fault::Panic | Fault::Terminate, _) => (1, 1),
-            (Fault::Cut, false) => (4, 4),
+            (Fault::Cut, false) => (4, if self.every_byte { 4 } else { 2 }),
             (Fault::Cut, true) => (61, 1),
             (Fault::Stall, false) => (1499, 6),
             (Fault::Stall, true) => (499, 1),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use diesel_async::AsyncPgConnection;
 use tokio_postgres::{Client, SimpleQueryMessage};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::cancel::Canceller;
 #[cfg(feature = "tls")]
@@ -108,8 +109,9 @@ async fn talk(
         .await
         .map_err(|error| postgres_error(&error, place))?;
     let canceller = Canceller::new(client.cancel_token(), route);
-    // Ends when the client is dropped; its errors reach the client as well.
-    let driving = tokio::spawn(connection).abort_handle();
+    // Ends when the client is dropped; its errors reach the client as well. An attempt that is given up
+    // while it waits for an answer would keep it: until the connection is made, that ends it at once.
+    let driving = AbortOnDropHandle::new(tokio::spawn(connection));
     if wanted != Wanted::Any {
         check(&client, wanted, place).await?;
     }
@@ -125,6 +127,7 @@ async fn talk(
     })?;
     // The settings that diesel makes are those every borrower expects.
     ledger.was_reset();
+    let driving = driving.detach().abort_handle();
     Ok(PgLink::own(connection, ledger, canceller, driving))
 }
 
