@@ -98,6 +98,57 @@ async fn err_is_returned_before_the_rollback_is_answered() {
     assert_eq!(round_trips(&bed).await, 2, "{:?}", bed.proxy().sql());
 }
 
+#[with_session]
+async fn insert_times(db: &mut Session<PgDb>, first: i32, times: i32) -> Result<(), AppError> {
+    for id in first..first + times - 1 {
+        insert_item(db, id).await?;
+    }
+    let last = (items::id.eq(first + times - 1), items::name.eq("x"));
+    db.commit_with(diesel::insert_into(items::table).values(last))
+        .await?;
+    Ok(())
+}
+
+async fn insert_item(db: &mut Session<PgDb>, id: i32) -> QueryResult<usize> {
+    let item = (items::id.eq(id), items::name.eq("x"));
+    diesel::insert_into(items::table)
+        .values(item)
+        .execute(db)
+        .await
+}
+
+#[tokio::test]
+async fn commit_with_sends_the_last_statement_and_commit_in_one_flight() {
+    let bed = warm().await;
+    bed.factory.scope(insert_times(1, 2)).await.unwrap();
+    for (times, first) in [(1, 100), (2, 200), (5, 300)] {
+        bed.proxy().reset_counts();
+        bed.factory.scope(insert_times(first, times)).await.unwrap();
+        let sql = bed.proxy().sql();
+        assert_eq!(
+            round_trips(&bed).await,
+            u64::try_from(times).unwrap(),
+            "{sql:?}"
+        );
+        assert_eq!(sql.last().unwrap(), "COMMIT");
+    }
+    assert_eq!(bed.count().await, 10);
+}
+
+#[tokio::test]
+async fn commit_with_takes_savepoints_along() {
+    #[with_session]
+    async fn nested(db: &mut Session<PgDb>, id: i32) -> Result<(), AppError> {
+        db.savepoint(async |db| insert_item(db, id).await).await?;
+        insert_times_in(db, id + 1, 1).await
+    }
+    let bed = warm().await;
+    bed.factory.scope(nested(1)).await.unwrap();
+    bed.proxy().reset_counts();
+    bed.factory.scope(nested(3)).await.unwrap();
+    assert_eq!(round_trips(&bed).await, 2, "{:?}", bed.proxy().sql());
+}
+
 #[tokio::test]
 async fn a_savepoint_costs_no_round_trip_of_its_own() {
     #[with_session]

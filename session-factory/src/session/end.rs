@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::unit::Left;
 use super::work::Ending;
 use super::{Session, recovery};
 use crate::driver::{CommitReply, Driver, Running};
@@ -54,6 +55,11 @@ impl<F: SessionFactory> Session<F> {
                 CommitReply::Unknown(_) => "unknown: the connection was lost",
             });
         }
+        self.committed(reply).await
+    }
+
+    /// Takes in what became of COMMIT.
+    pub(super) async fn committed(&mut self, reply: CommitReply) -> Result<(), SessionError> {
         match reply {
             CommitReply::Committed => {
                 self.work.committed();
@@ -69,27 +75,29 @@ impl<F: SessionFactory> Session<F> {
                 Err(CommitError(self.work.counted_statement(error)).into())
             }
             CommitReply::Unknown(error) => {
-                F::Driver::condemn(lease.link());
+                if let Some(lease) = &mut self.lease {
+                    F::Driver::condemn(lease.link());
+                }
                 self.work.ended();
                 Err(SessionError::CommitUnknown(error))
             }
         }
     }
 
-    async fn give_up(&mut self, reason: AbortReason) -> SessionError {
+    pub(super) async fn give_up(&mut self, reason: AbortReason) -> SessionError {
         // If that fails the connection is closed, which rolls back as well.
         let _closed_instead = self.end_by_rollback().await;
         Aborted::new(reason).into()
     }
 
-    /// Rolls back what was begun.
-    pub(super) async fn end_by_rollback(&mut self) -> Result<(), SessionError> {
+    /// Rolls back what was begun, unless a COMMIT whose future was dropped went through.
+    pub(super) async fn end_by_rollback(&mut self) -> Result<Left, SessionError> {
         let Some(lease) = &mut self.lease else {
             return Err(SessionError::Closed);
         };
         if !self.work.is_begun() {
             self.work.ended();
-            return Ok(());
+            return Ok(Left::RolledBack);
         }
         let line = self
             .work
@@ -97,7 +105,10 @@ impl<F: SessionFactory> Session<F> {
             .as_ref()
             .map(|echo| echo.line(|| "ROLLBACK".into()));
         let running = self.work.running();
-        self.work.set_ending(Some(Ending::Rollback));
+        let committing = self.work.ending() == Some(Ending::Commit);
+        if !committing {
+            self.work.set_ending(Some(Ending::Rollback));
+        }
         let link = lease.link();
         let rolled_back = match running {
             Running::Nothing if !self.work.is_raw() => F::Driver::rollback(link).await,
@@ -112,19 +123,33 @@ impl<F: SessionFactory> Session<F> {
                 }
             }
         };
+        let left = if committing {
+            recovery::outcome::<F::Driver>(link)
+        } else {
+            Left::RolledBack
+        };
         self.work.set_ending(None);
-        self.work.ended();
+        match left {
+            Left::Committed => self.work.committed(),
+            Left::RolledBack | Left::Unknown => self.work.ended(),
+        }
         if let Some(line) = line {
-            line.finish(if rolled_back.is_ok() {
-                "rolled back"
-            } else {
-                "failed"
+            line.finish(match (left, &rolled_back) {
+                (Left::Committed, _) => "committed before",
+                (_, Ok(())) => "rolled back",
+                (_, Err(_)) => "failed",
             });
         }
-        rolled_back.map_err(|error| {
-            F::Driver::condemn(lease.link());
-            SessionError::Rollback(error)
-        })
+        match rolled_back {
+            Ok(()) => Ok(left),
+            Err(error) => {
+                F::Driver::condemn(lease.link());
+                Err(match left {
+                    Left::Unknown => SessionError::CommitUnknown(error),
+                    _ => SessionError::Rollback(error),
+                })
+            }
+        }
     }
 
     /// Gives the connection back.

@@ -5,6 +5,7 @@ mod body;
 mod bounded;
 mod builder;
 mod clock;
+mod commit_with;
 mod connection;
 mod contract;
 mod detach;
@@ -128,13 +129,21 @@ impl<F: SessionFactory> Session<F> {
 
     /// Rolls back what was done since the last commit. The next statement begins another transaction.
     ///
+    /// A COMMIT that is under way because its future was dropped is waited for: if it went through there is
+    /// nothing to roll back, and the hooks of a commit run.
+    ///
     /// # Errors
     /// [`SessionError::Rollback`] when the server does not confirm it: the connection is closed then,
     /// which ends the transaction there.
     pub async fn rollback(&mut self) -> Result<(), SessionError> {
         let rolled_back = self.end_by_rollback().await;
-        self.hooks.over(Left::RolledBack).await;
-        rolled_back
+        let left = match &rolled_back {
+            Ok(left) => *left,
+            Err(SessionError::CommitUnknown(_)) => Left::Unknown,
+            Err(_) => Left::RolledBack,
+        };
+        self.hooks.over(left).await;
+        rolled_back.map(drop)
     }
 
     /// Rolls back what was not committed, and gives the connection back to the pool.

@@ -46,11 +46,7 @@ pub(super) fn hand_over<D: Driver>(lease: Option<Lease<D>>, work: &mut Work, hoo
         if begun || running != Running::Nothing {
             clean = recover::<D>(link, running, Instant::now() + LIMIT).await;
             if committing {
-                left = match D::watch(link) {
-                    Watched::Ended { committed: true } => Left::Committed,
-                    Watched::Ended { committed: false } => Left::RolledBack,
-                    _ => Left::Unknown,
-                };
+                left = outcome::<D>(link);
             }
         }
         if clean && D::needs_reset(link) {
@@ -74,6 +70,15 @@ pub(super) fn hand_over<D: Driver>(lease: Option<Lease<D>>, work: &mut Work, hoo
         observe::report(
             "a session was dropped and there is no thread to recover its connection on",
         );
+    }
+}
+
+/// What the server has said about a COMMIT whose caller went away.
+pub(super) fn outcome<D: Driver>(link: &mut D::Link) -> Left {
+    match D::watch(link) {
+        Watched::Ended { committed: true } => Left::Committed,
+        Watched::Ended { committed: false } => Left::RolledBack,
+        _ => Left::Unknown,
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 use super::error_response;
+use super::lookout::Lookout;
 use crate::error::StatementError;
 
 /// Written by the stream as frames pass, read by the session.
@@ -18,6 +19,7 @@ pub(super) struct Ledger {
     closed: AtomicBool,
     /// Told at every ReadyForQuery and at the end.
     changed: Notify,
+    pub(super) lookout: Lookout,
     state: Mutex<State>,
 }
 
@@ -96,6 +98,7 @@ impl Ledger {
         if matches!(tag, b'Q' | b'P') && is_sly(body) {
             self.state().sly = true;
         }
+        self.lookout.outgoing(tag, body);
     }
 
     /// The stream is at its end.

@@ -1,10 +1,12 @@
 //! PostgreSQL, over tokio-postgres and diesel-async.
 
 mod cancel;
+mod commit;
 mod connect;
 mod error_response;
 mod ledger;
 mod link;
+mod lookout;
 mod recover;
 mod url;
 mod watch;
@@ -28,11 +30,11 @@ use self::ledger::{End, Ledger, Status};
 use self::link::PgLink;
 use super::isolation::Level;
 use super::{
-    Ahead, CommitReply, Driver, ForeignError, Isolation, Reply, Running, SupportsDeferrable,
-    SupportsIsolation, TransactionOptions, Watched,
+    Ahead, CommitReply, CommitSent, Driver, ForeignError, Isolation, Last, Reply, Running,
+    SupportsDeferrable, SupportsIsolation, TransactionOptions, Watched,
 };
 use crate::config::Settings;
-use crate::error::{ConnectError, ConnectErrorKind, StatementError, StatementErrorKind};
+use crate::error::{ConnectError, ConnectErrorKind, StatementError};
 
 /// PostgreSQL: `pub struct AppDb(Postgres);`
 #[derive(Debug)]
@@ -206,50 +208,19 @@ impl Driver for Postgres {
     }
 
     async fn commit(link: &mut PgLink) -> CommitReply {
-        if link.is_closed() {
-            // COMMIT was never sent, so the server has nothing to keep.
-            return CommitReply::Refused(link.why_closed());
-        }
-        link.leave_raw();
-        let reply = if link.ledger().is_some() {
-            Reply::of(link.connection_mut().batch_execute("COMMIT").await)
-        } else {
-            // Without a view of the protocol, SAVEPOINT tells whether there is a transaction that can
-            // still commit: it fails outside of one and inside a failed one, where COMMIT does not.
-            let mut connection = link.connection();
-            let commit = async { connection.batch_execute("COMMIT").await };
-            pipelined(
-                link.connection(),
-                "SAVEPOINT session_factory_commit",
-                commit,
-            )
-            .await
-        };
-        let ended = link.ledger().map(Ledger::ended);
-        match (reply.ahead, reply.result, ended) {
-            (Ok(()), Ok(()), None | Some(Some(End::Commit))) => CommitReply::Committed,
-            (Err(_), Ok(()), _) => CommitReply::RolledBack(None),
-            (Ok(()), Ok(()), Some(_)) => {
-                CommitReply::RolledBack(link.ledger().and_then(Ledger::first_error))
-            }
-            (_, Err(error), _) => {
-                let error = Self::explain(link, &error);
-                match error.sqlstate() {
-                    None if error.kind == StatementErrorKind::Connection => {
-                        CommitReply::Unknown(error)
-                    }
-                    // Of an error that ends the connection nobody knows on which side of COMMIT it came.
-                    Some(state)
-                        if state.starts_with("08")
-                            || state.starts_with("57P")
-                            || state == "40003" =>
-                    {
-                        CommitReply::Unknown(error)
-                    }
-                    _ => CommitReply::Refused(error),
-                }
-            }
-        }
+        commit::commit(link).await
+    }
+
+    async fn execute_and_commit<T>(
+        link: &mut PgLink,
+        ahead: Ahead,
+        source: T,
+        sent: CommitSent,
+    ) -> Last
+    where
+        T: QueryFragment<Pg> + QueryId + Send,
+    {
+        commit::behind(link, ahead, source, sent).await
     }
 
     async fn rollback(link: &mut PgLink) -> Result<(), StatementError> {

@@ -1,6 +1,7 @@
 //! SQLite, embedded: each connection has a thread of its own, on which statements run in order.
 
 mod begin;
+mod commit;
 mod job;
 mod link;
 mod statement;
@@ -11,8 +12,7 @@ use std::time::Instant;
 
 use diesel::QueryResult;
 use diesel::connection::{
-    AnsiTransactionManager, Connection, SimpleConnection, TransactionManager,
-    TransactionManagerStatus,
+    AnsiTransactionManager, Connection, TransactionManager, TransactionManagerStatus,
 };
 use diesel::query_builder::{AsQuery, QueryFragment, QueryId};
 use diesel::sqlite::{Sqlite as Backend, SqliteConnection};
@@ -25,8 +25,8 @@ use futures_util::stream::{self, BoxStream, StreamExt};
 
 use self::link::SqliteLink;
 use super::{
-    Ahead, CommitReply, Driver, ForeignError, Reply, Running, SupportsImmediate, SupportsIsolation,
-    TransactionOptions, Watched, isolation,
+    Ahead, CommitReply, CommitSent, Driver, ForeignError, Last, Reply, Running, SupportsImmediate,
+    SupportsIsolation, TransactionOptions, Watched, isolation,
 };
 use crate::config::Settings;
 use crate::error::{ConnectError, ConnectErrorKind, StatementError, StatementErrorKind};
@@ -186,27 +186,21 @@ impl Driver for Sqlite {
     }
 
     async fn commit(link: &mut SqliteLink) -> CommitReply {
-        let facts = Arc::clone(link.facts());
-        let raw = facts.take_raw();
-        let result = link
-            .job(move |connection| {
-                if raw && leave_raw(connection) > 1 {
-                    let _abandoned = connection.batch_execute("ROLLBACK");
-                    return Ok(CommitReply::RolledBack(None));
-                }
-                let reply = begin::commit(connection, &facts);
-                if matches!(reply, CommitReply::Committed) {
-                    // Known even if nobody waits for the answer any more.
-                    facts.set_ended(true);
-                }
-                Ok(reply)
-            })
-            .await;
-        link.release_writer();
-        match result {
-            Ok(reply) => reply,
-            Err(error) => CommitReply::Unknown(Self::explain(link, &error)),
-        }
+        commit::commit(link).await
+    }
+
+    async fn execute_and_commit<T>(
+        link: &mut SqliteLink,
+        ahead: Ahead,
+        source: T,
+        sent: CommitSent,
+    ) -> Last
+    where
+        T: QueryFragment<Backend> + QueryId + Send,
+    {
+        let query = statement::collect(&source);
+        drop(source);
+        commit::behind(link, ahead, query, sent).await
     }
 
     async fn rollback(link: &mut SqliteLink) -> Result<(), StatementError> {
