@@ -191,3 +191,71 @@ async fn pre_ping_can_be_switched_off() {
     bed.factory.scope(select_times(1)).await.unwrap();
     assert_eq!(round_trips(&bed).await, 2, "{:?}", bed.proxy().sql());
 }
+
+#[with_session(read_only)]
+async fn only_read(db: &mut Session<PgDb>) -> QueryResult<i64> {
+    items::table.count().get_result(db).await
+}
+
+/// How many connections still wait for an answer when the call has returned.
+async fn left_behind(bed: &PgBed, call: impl Future<Output = QueryResult<i64>>) -> u32 {
+    bed.factory.scope(call).await.unwrap();
+    let status = bed.factory.status();
+    round_trips(bed).await;
+    assert_eq!(bed.proxy().sql().last().unwrap(), "COMMIT");
+    status.recovering
+}
+
+#[tokio::test]
+async fn a_read_only_function_returns_before_its_commit_is_answered() {
+    #[with_session(read_only, timeout = "30s")]
+    async fn in_time(db: &mut Session<PgDb>) -> QueryResult<i64> {
+        only_read_in(db).await
+    }
+    let bed = warm().await;
+    bed.factory.scope(only_read()).await.unwrap();
+    round_trips(&bed).await;
+    bed.proxy().reset_counts();
+    assert_eq!(left_behind(&bed, only_read()).await, 1);
+    assert_eq!(left_behind(&bed, in_time()).await, 1);
+    assert_eq!(round_trips(&bed).await, 4, "{:?}", bed.proxy().sql());
+    assert_eq!(
+        bed.proxy().counts().opened,
+        0,
+        "the slot was held, and the connection goes on"
+    );
+}
+
+#[tokio::test]
+async fn a_read_only_function_waits_where_commit_can_still_fail() {
+    #[with_session(read_only, isolation = "serializable")]
+    async fn serializable(db: &mut Session<PgDb>) -> QueryResult<i64> {
+        only_read_in(db).await
+    }
+    #[with_session(read_only, isolation = "serializable", deferrable)]
+    async fn deferrable(db: &mut Session<PgDb>) -> QueryResult<i64> {
+        only_read_in(db).await
+    }
+    #[with_session(read_only)]
+    async fn notifies(db: &mut Session<PgDb>) -> QueryResult<i64> {
+        diesel::sql_query("NOTIFY something").execute(db).await?;
+        only_read_in(db).await
+    }
+    let bed = warm().await;
+    assert_eq!(left_behind(&bed, serializable()).await, 0);
+    assert_eq!(left_behind(&bed, deferrable()).await, 1);
+    assert_eq!(left_behind(&bed, notifies()).await, 0);
+    assert_eq!(left_behind(&bed, only_read()).await, 1);
+    // What the server's default is decides where the function says nothing.
+    let database = bed.database.name().to_owned();
+    let admin = bed.database.admin();
+    let sql =
+        format!("ALTER DATABASE \"{database}\" SET default_transaction_isolation = 'serializable'");
+    testbed::postgres::Admin::execute(&admin, &sql).await;
+    bed.proxy().sever(testbed::proxy::Action::Close).await;
+    testbed::eventually(Duration::from_secs(5), "a new connection", || async {
+        bed.factory.scope(only_read()).await.is_ok()
+    })
+    .await;
+    assert_eq!(left_behind(&bed, only_read()).await, 0);
+}

@@ -142,6 +142,12 @@ pub trait Driver: Sized + Send + Sync + 'static {
         false
     }
 
+    /// COMMIT of this transaction, which began with `options`, has nothing to say that its caller has to
+    /// hear: all it did was to read, everything is answered, and the end cannot fail.
+    fn commits_silently(_link: &mut Self::Link, _options: &TransactionOptions) -> bool {
+        false
+    }
+
     /// Before the raw connection is handed out: enters the open transaction into its own bookkeeping, so
     /// that a `transaction()` on it is a savepoint.
     fn enter_raw(link: &mut Self::Link) -> impl Future<Output = QueryResult<()>> + Send;

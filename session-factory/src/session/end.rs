@@ -152,6 +152,27 @@ impl<F: SessionFactory> Session<F> {
         }
     }
 
+    /// Leaves COMMIT to a task of the background runtime, which holds the pool's slot meanwhile, when its
+    /// answer cannot change what the caller is told: a transaction that only read, and cannot fail any more.
+    pub(super) fn leave_commit(&mut self) -> bool {
+        if self.hooks.has_any() || self.work.must_flush() {
+            return false;
+        }
+        let Some(mut lease) = self.lease.take() else {
+            return false;
+        };
+        let watched = F::Driver::watch(lease.link());
+        if self.work.verdict(watched).is_none()
+            && self.work.is_begun()
+            && F::Driver::commits_silently(lease.link(), &self.transaction)
+        {
+            recovery::commit(lease, &mut self.work);
+            return true;
+        }
+        self.lease = Some(lease);
+        false
+    }
+
     /// Gives the connection back.
     pub(super) fn release(&mut self) {
         recovery::hand_over(self.lease.take(), &mut self.work, &mut self.hooks);

@@ -43,7 +43,7 @@ use self::hooks::Hooks;
 use self::transaction::TransactionState;
 use self::unit::Left;
 use self::work::Work;
-use crate::driver::Driver;
+use crate::driver::{Driver, TransactionOptions};
 use crate::error::SessionError;
 use crate::factory::SessionFactory;
 use crate::factory::lease::Lease;
@@ -73,6 +73,7 @@ pub struct Session<F: SessionFactory> {
     lease: Option<Lease<F::Driver>>,
     work: Work,
     hooks: Hooks,
+    transaction: TransactionOptions,
     /// For a session whose caller has to commit: where it was asked for.
     manual: Option<Origin>,
     transaction_state: TransactionState,
@@ -99,6 +100,7 @@ impl<F: SessionFactory> Session<F> {
             lease: Some(lease),
             work: Work::new(begin, options.transaction.read_only, echo),
             hooks: Hooks::default(),
+            transaction: options.transaction,
             manual: None,
             transaction_state: TransactionState::default(),
             no_instrumentation: DynInstrumentation::none(),

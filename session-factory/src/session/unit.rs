@@ -222,12 +222,19 @@ impl<F: SessionFactory> Unit<F> {
 
     async fn commit(&mut self) -> Result<(), SessionError> {
         let Some(clock) = self.scope.clock.as_deref() else {
-            return self.session.end_by_commit().await;
+            return if self.session.leave_commit() {
+                Ok(())
+            } else {
+                self.session.end_by_commit().await
+            };
         };
         let function = self.scope.holder.function();
         if clock.has_expired() && self.session.in_transaction() {
             // Dropping the session rolls back.
             return Err(clock.while_running(function).into());
+        }
+        if self.session.leave_commit() {
+            return Ok(());
         }
         let limit = clock.left();
         // Boxed, as few calls have a deadline.

@@ -7,7 +7,7 @@ use diesel_async::AsyncPgConnection;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, lookup_host};
 use tokio_postgres::config::Host;
-use tokio_postgres::{Config, NoTls};
+use tokio_postgres::{Config, NoTls, SimpleQueryMessage};
 
 use super::cancel::{Address, Canceller};
 use super::ledger::Ledger;
@@ -16,6 +16,8 @@ use super::url;
 use super::watch::Watching;
 use crate::config::Settings;
 use crate::error::{ConnectError, ConnectErrorKind};
+
+const DEFAULT_ISOLATION: &str = "SHOW default_transaction_isolation";
 
 pub(super) async fn connect(settings: &Settings) -> Result<PgLink, ConnectError> {
     let mut config = url::parse(settings.url.expose())
@@ -117,6 +119,9 @@ where
     let canceller = Canceller::new(client.cancel_token(), address);
     // Ends when the client is dropped; its errors reach the client as well.
     let driving = tokio::spawn(connection).abort_handle();
+    // A read-only transaction whose level is the default one ends differently if that is serializable.
+    let isolation = client.simple_query(DEFAULT_ISOLATION).await;
+    let isolation = isolation.ok().and_then(|said| first_value(&said));
     let connection = AsyncPgConnection::try_from(client).await.map_err(|error| {
         let said = ledger.last_error().map(|said| said.to_string());
         ConnectError::new(
@@ -129,7 +134,16 @@ where
     })?;
     // The settings that diesel makes are those every borrower expects.
     ledger.was_reset();
-    Ok(PgLink::own(connection, ledger, canceller, driving))
+    let mut link = PgLink::own(connection, ledger, canceller, driving);
+    link.set_default_isolation(isolation.as_deref());
+    Ok(link)
+}
+
+fn first_value(said: &[SimpleQueryMessage]) -> Option<String> {
+    said.iter().find_map(|message| match message {
+        SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
+        _ => None,
+    })
 }
 
 fn io_error(error: &io::Error, place: &str) -> ConnectError {

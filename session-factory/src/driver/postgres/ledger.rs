@@ -46,6 +46,10 @@ struct State {
     sly: bool,
     /// Something was done that no reset undoes.
     unclean: bool,
+    /// The transaction has something to tell others when it commits.
+    announces: bool,
+    /// The connection has prepared statements that do so.
+    announcer: bool,
 }
 
 /// The transaction status of ReadyForQuery.
@@ -95,8 +99,13 @@ impl Ledger {
             }
             _ => {}
         }
-        if matches!(tag, b'Q' | b'P') && is_sly(body) {
-            self.state().sly = true;
+        if matches!(tag, b'Q' | b'P') {
+            if mentions(body, &SLY) {
+                self.state().sly = true;
+            }
+            if mentions(body, &[b"pg_notify"]) {
+                self.state().announcer = true;
+            }
         }
         self.lookout.outgoing(tag, body);
     }
@@ -141,6 +150,7 @@ impl Ledger {
         state.first_error = None;
         state.met_conflict = false;
         state.has_written = false;
+        state.announces = false;
         state.ended = None;
         state.ending = None;
     }
@@ -171,6 +181,18 @@ impl Ledger {
 
     pub(super) fn fatal(&self) -> Option<StatementError> {
         self.state().fatal.clone()
+    }
+
+    /// The open transaction is answered in full, has changed nothing, and has nobody to tell of anything.
+    pub(super) fn has_only_read(&self) -> bool {
+        let state = self.state();
+        let noted = state.changed
+            || state.sly
+            || state.unclean
+            || state.announces
+            || state.announcer
+            || state.has_written;
+        state.status == Status::InTransaction && self.is_quiet() && !noted
     }
 
     /// Session settings may differ from what the next borrower expects.
@@ -237,6 +259,7 @@ impl State {
                 self.changed = true;
             }
             b"CREATE TABLE" | b"CREATE VIEW" | b"CREATE SEQUENCE" => self.changed = true,
+            b"NOTIFY" => self.announces = true,
             b"PREPARE" | b"DEALLOCATE" | b"DEALLOCATE ALL" | b"LOAD" => self.unclean = true,
             _ if WRITES.iter().any(|write| tag.starts_with(write)) => {
                 self.has_written |= !tag.ends_with(b" 0");
@@ -254,15 +277,16 @@ impl State {
 }
 
 /// Functions that change the server session while the command tag says SELECT.
-fn is_sly(body: &[u8]) -> bool {
-    const SLY: [&[u8]; 4] = [
-        b"advisory_lock",
-        b"advisory_xact",
-        b"set_config",
-        b"into temp",
-    ];
-    // Most texts hold none of the first letters' pairs; the scan is over short texts, once per Parse.
-    SLY.iter().any(|needle| {
+const SLY: [&[u8]; 4] = [
+    b"advisory_lock",
+    b"advisory_xact",
+    b"set_config",
+    b"into temp",
+];
+
+/// The scan is over short texts, once per Parse.
+fn mentions(body: &[u8], needles: &[&[u8]]) -> bool {
+    needles.iter().any(|needle| {
         body.windows(needle.len())
             .any(|window| window.eq_ignore_ascii_case(needle))
     })

@@ -16,7 +16,7 @@ use tokio::task::AbortHandle;
 use super::cancel::Canceller;
 use super::ledger::Ledger;
 use super::{forget_transactions, pipelined, raw_depth};
-use crate::driver::{Ahead, Reply, as_conflict};
+use crate::driver::{Ahead, Isolation, Reply, as_conflict};
 use crate::error::{StatementError, StatementErrorKind};
 
 type Foreign = bb8::PooledConnection<'static, AsyncDieselConnectionManager<AsyncPgConnection>>;
@@ -33,6 +33,8 @@ pub struct PgLink {
     driving: Option<AbortHandle>,
     /// Statements are not kept prepared.
     uncached: bool,
+    /// What BEGIN without a level means.
+    isolation: Option<Isolation>,
 }
 
 enum Held {
@@ -70,6 +72,7 @@ impl PgLink {
             ledger: Some(ledger),
             driving: Some(driving),
             uncached: false,
+            isolation: None,
         }
     }
 
@@ -79,6 +82,7 @@ impl PgLink {
             ledger: None,
             driving: None,
             uncached: false,
+            isolation: None,
             rest: Rest {
                 canceller: None,
                 taken: None,
@@ -127,6 +131,21 @@ impl PgLink {
         } else {
             CacheSize::Unbounded
         }
+    }
+
+    /// What the server said to `SHOW default_transaction_isolation`.
+    pub(super) fn set_default_isolation(&mut self, said: Option<&str>) {
+        self.isolation = match said {
+            Some("read uncommitted") => Some(Isolation::ReadUncommitted),
+            Some("read committed") => Some(Isolation::ReadCommitted),
+            Some("repeatable read") => Some(Isolation::RepeatableRead),
+            Some("serializable") => Some(Isolation::Serializable),
+            _ => None,
+        };
+    }
+
+    pub(super) fn default_isolation(&self) -> Option<Isolation> {
+        self.isolation
     }
 
     pub(super) fn ledger(&self) -> Option<&Ledger> {

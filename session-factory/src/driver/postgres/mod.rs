@@ -203,6 +203,17 @@ impl Driver for Postgres {
         link.ledger().is_some_and(Ledger::has_written)
     }
 
+    fn commits_silently(link: &mut PgLink, options: &TransactionOptions) -> bool {
+        let level = options.isolation.or(link.default_isolation());
+        let cannot_fail = match level {
+            // Whoever only reads can still be the one that a conflict is resolved against, at COMMIT.
+            Some(Isolation::Serializable) => options.deferrable,
+            Some(_) => true,
+            None => false,
+        };
+        options.read_only && cannot_fail && link.ledger().is_some_and(Ledger::has_only_read)
+    }
+
     async fn enter_raw(link: &mut PgLink) -> QueryResult<()> {
         link.enter_raw()
     }

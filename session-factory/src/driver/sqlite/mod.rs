@@ -173,6 +173,11 @@ impl Driver for Sqlite {
         link.facts().has_written()
     }
 
+    fn commits_silently(link: &mut SqliteLink, options: &TransactionOptions) -> bool {
+        let facts = link.facts();
+        options.read_only && facts.ended().is_none() && !facts.needs_reset()
+    }
+
     async fn enter_raw(link: &mut SqliteLink) -> QueryResult<()> {
         link.facts().set_raw(true);
         link.job(|connection| {
