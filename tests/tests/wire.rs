@@ -259,3 +259,44 @@ async fn a_read_only_function_waits_where_commit_can_still_fail() {
     .await;
     assert_eq!(left_behind(&bed, only_read()).await, 0);
 }
+
+#[with_session]
+async fn rename(db: &mut Session<PgDb>, id: i32) -> QueryResult<String> {
+    diesel::update(items::table.find(id))
+        .set(items::name.eq("y"))
+        .returning(items::name)
+        .get_result(db)
+        .await
+}
+
+/// diesel prepares it each time, which is a round trip each time.
+#[tokio::test]
+async fn an_update_that_comes_again_is_kept_prepared() {
+    let bed = warm().await;
+    bed.run("INSERT INTO items VALUES (1, 'x'), (2, 'x')").await;
+    bed.factory.scope(rename(1)).await.unwrap();
+    bed.factory.scope(rename(2)).await.unwrap();
+    for id in [1, 2, 1] {
+        bed.proxy().reset_counts();
+        assert_eq!(bed.factory.scope(rename(id)).await.unwrap(), "y");
+        assert_eq!(round_trips(&bed).await, 2, "{:?}", bed.proxy().sql());
+        assert_eq!(bed.proxy().counts().parses(), 0);
+    }
+}
+
+#[tokio::test]
+async fn texts_that_hold_their_values_are_not_kept_prepared() {
+    let bed = warm().await;
+    for id in 0..20 {
+        bed.factory
+            .with_session(async |db| {
+                diesel::sql_query(format!("INSERT INTO items VALUES ({id}, 'x')"))
+                    .execute(db)
+                    .await
+            })
+            .await
+            .unwrap();
+    }
+    let counts = bed.proxy().counts();
+    assert_eq!((counts.parses(), counts.message('C')), (20, 20));
+}

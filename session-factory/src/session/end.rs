@@ -28,7 +28,7 @@ impl<F: SessionFactory> Session<F> {
         }
         if self.work.must_flush() {
             // A savepoint that was abandoned has to be rolled back first.
-            if let Err(error) = self.flush().await {
+            if let Err(error) = Box::pin(self.flush()).await {
                 let reason = match error {
                     SessionError::Query(error) => AbortReason::Statement((&error).into()),
                     _ => AbortReason::EndedByBody,
@@ -60,11 +60,17 @@ impl<F: SessionFactory> Session<F> {
 
     /// Takes in what became of COMMIT.
     pub(super) async fn committed(&mut self, reply: CommitReply) -> Result<(), SessionError> {
+        if matches!(reply, CommitReply::Committed) {
+            self.work.committed();
+            return Ok(());
+        }
+        // Boxed, as it is the rare case: a caller's future should not carry it around.
+        Box::pin(self.not_committed(reply)).await
+    }
+
+    async fn not_committed(&mut self, reply: CommitReply) -> Result<(), SessionError> {
         match reply {
-            CommitReply::Committed => {
-                self.work.committed();
-                Ok(())
-            }
+            CommitReply::Committed => Ok(()),
             CommitReply::RolledBack(error) => {
                 let reason = self.work.because(error);
                 Err(self.give_up(reason).await)
@@ -86,7 +92,7 @@ impl<F: SessionFactory> Session<F> {
 
     pub(super) async fn give_up(&mut self, reason: AbortReason) -> SessionError {
         // If that fails the connection is closed, which rolls back as well.
-        let _closed_instead = self.end_by_rollback().await;
+        let _closed_instead = Box::pin(self.end_by_rollback()).await;
         Aborted::new(reason).into()
     }
 

@@ -1,14 +1,13 @@
 //! COMMIT, alone or behind the last statement, and what the server made of it.
 
-use diesel::QueryResult;
-use diesel::pg::{Pg, PgQueryBuilder};
-use diesel::query_builder::{QueryBuilder, QueryFragment, QueryId};
-use diesel_async::{AsyncConnectionCore, SimpleAsyncConnection};
+use diesel::pg::Pg;
+use diesel::query_builder::{QueryFragment, QueryId};
+use diesel_async::SimpleAsyncConnection;
 use futures_util::future::join;
 
 use super::ledger::{End, Ledger};
 use super::link::PgLink;
-use super::pipelined;
+use super::{pipelined, repeated};
 use crate::driver::{Ahead, CommitReply, CommitSent, Last, Reply};
 use crate::error::{StatementError, StatementErrorKind};
 
@@ -46,10 +45,10 @@ where
     T: QueryFragment<Pg> + QueryId + Send,
 {
     link.leave_raw();
-    let sql = sql(&source);
+    let sql = repeated::sql(&source);
     let (mut shared, rest) = link.split();
     let ledger = rest.ledger();
-    let statement = AsyncConnectionCore::execute_returning_count(&mut shared, source);
+    let statement = rest.execute(&mut shared, source);
     let (Some(ledger), Ok(sql)) = (ledger, sql) else {
         // The stream of an application's own connection cannot be seen.
         return Last {
@@ -84,13 +83,6 @@ where
         reply,
         commit: Some(commit),
     }
-}
-
-/// The text as diesel-async sends it.
-fn sql<T: QueryFragment<Pg>>(source: &T) -> QueryResult<String> {
-    let mut sql = PgQueryBuilder::default();
-    source.to_sql(&mut sql, &Pg)?;
-    Ok(sql.finish())
 }
 
 fn read(link: &PgLink, reply: Reply<()>) -> CommitReply {

@@ -15,6 +15,7 @@ use super::link::PgLink;
 use super::url;
 use super::watch::Watching;
 use crate::config::Settings;
+use crate::driver::Isolation;
 use crate::error::{ConnectError, ConnectErrorKind};
 
 const DEFAULT_ISOLATION: &str = "SHOW default_transaction_isolation";
@@ -121,7 +122,7 @@ where
     let driving = tokio::spawn(connection).abort_handle();
     // A read-only transaction whose level is the default one ends differently if that is serializable.
     let isolation = client.simple_query(DEFAULT_ISOLATION).await;
-    let isolation = isolation.ok().and_then(|said| first_value(&said));
+    let isolation = isolation.ok().and_then(|said| level(&said));
     let connection = AsyncPgConnection::try_from(client).await.map_err(|error| {
         let said = ledger.last_error().map(|said| said.to_string());
         ConnectError::new(
@@ -135,15 +136,22 @@ where
     // The settings that diesel makes are those every borrower expects.
     ledger.was_reset();
     let mut link = PgLink::own(connection, ledger, canceller, driving);
-    link.set_default_isolation(isolation.as_deref());
+    link.set_default_isolation(isolation);
     Ok(link)
 }
 
-fn first_value(said: &[SimpleQueryMessage]) -> Option<String> {
-    said.iter().find_map(|message| match message {
-        SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
+fn level(said: &[SimpleQueryMessage]) -> Option<Isolation> {
+    let value = said.iter().find_map(|message| match message {
+        SimpleQueryMessage::Row(row) => row.get(0),
         _ => None,
-    })
+    });
+    match value? {
+        "read uncommitted" => Some(Isolation::ReadUncommitted),
+        "read committed" => Some(Isolation::ReadCommitted),
+        "repeatable read" => Some(Isolation::RepeatableRead),
+        "serializable" => Some(Isolation::Serializable),
+        _ => None,
+    }
 }
 
 fn io_error(error: &io::Error, place: &str) -> ConnectError {

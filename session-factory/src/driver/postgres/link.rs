@@ -4,19 +4,24 @@ use std::sync::Arc;
 
 use diesel::QueryResult;
 use diesel::connection::{CacheSize, TransactionDepthChange};
-use diesel::result::{DatabaseErrorKind, Error};
+use diesel::pg::Pg;
+use diesel::query_builder::{QueryFragment, QueryId};
+use diesel::result::Error;
 use diesel_async::pooled_connection::AsyncDieselConnectionManager;
 use diesel_async::{
-    AnsiTransactionManager, AsyncConnection, AsyncPgConnection, SimpleAsyncConnection,
-    TransactionManager,
+    AnsiTransactionManager, AsyncConnection, AsyncConnectionCore, AsyncPgConnection,
+    SimpleAsyncConnection, TransactionManager,
 };
+use futures_util::future::BoxFuture;
 
 use tokio::task::AbortHandle;
 
 use super::cancel::Canceller;
+use super::conflict::classified;
 use super::ledger::Ledger;
+use super::repeated::{Kept, Repeated};
 use super::{forget_transactions, pipelined, raw_depth};
-use crate::driver::{Ahead, Isolation, Reply, as_conflict};
+use crate::driver::{Ahead, Isolation, Reply};
 use crate::error::{StatementError, StatementErrorKind};
 
 type Foreign = bb8::PooledConnection<'static, AsyncDieselConnectionManager<AsyncPgConnection>>;
@@ -51,6 +56,7 @@ pub(super) struct Rest {
     raw: bool,
     condemned: bool,
     ledger: Option<Arc<Ledger>>,
+    repeated: Repeated,
 }
 
 impl PgLink {
@@ -68,6 +74,7 @@ impl PgLink {
                 raw: false,
                 condemned: false,
                 ledger: Some(Arc::clone(&ledger)),
+                repeated: Repeated::default(),
             },
             ledger: Some(ledger),
             driving: Some(driving),
@@ -89,6 +96,7 @@ impl PgLink {
                 raw: false,
                 condemned: false,
                 ledger: None,
+                repeated: Repeated::default(),
             },
         }
     }
@@ -133,15 +141,8 @@ impl PgLink {
         }
     }
 
-    /// What the server said to `SHOW default_transaction_isolation`.
-    pub(super) fn set_default_isolation(&mut self, said: Option<&str>) {
-        self.isolation = match said {
-            Some("read uncommitted") => Some(Isolation::ReadUncommitted),
-            Some("read committed") => Some(Isolation::ReadCommitted),
-            Some("repeatable read") => Some(Isolation::RepeatableRead),
-            Some("serializable") => Some(Isolation::Serializable),
-            _ => None,
-        };
+    pub(super) fn set_default_isolation(&mut self, level: Option<Isolation>) {
+        self.isolation = level;
     }
 
     pub(super) fn default_isolation(&self) -> Option<Isolation> {
@@ -235,6 +236,28 @@ impl Rest {
         self.ledger.clone()
     }
 
+    /// Whether to keep a statement prepared that diesel would not. How many there are on a connection of
+    /// the application's is not known.
+    pub(super) fn keeps(&mut self, query: &dyn QueryFragment<Pg>) -> bool {
+        self.ledger.is_some() && self.repeated.keeps(query)
+    }
+
+    /// A statement that returns a count, not sent yet.
+    pub(super) fn execute<'conn, T>(
+        &mut self,
+        connection: &mut &'conn AsyncPgConnection,
+        query: T,
+    ) -> BoxFuture<'conn, QueryResult<usize>>
+    where
+        T: QueryFragment<Pg> + QueryId,
+    {
+        if self.keeps(&query) {
+            AsyncConnectionCore::execute_returning_count(connection, Kept(&query))
+        } else {
+            AsyncConnectionCore::execute_returning_count(connection, query)
+        }
+    }
+
     /// Runs a statement behind what has to go ahead of it.
     pub(super) async fn send<T>(
         &mut self,
@@ -275,17 +298,4 @@ impl Rest {
         }
         pipelined(connection, &text, statement).await
     }
-}
-
-/// diesel has no kind for a deadlock, and drops its SQLSTATE.
-pub(super) fn classified(error: Error, ledger: Option<&Ledger>) -> Error {
-    let Error::DatabaseError(DatabaseErrorKind::Unknown, information) = &error else {
-        return error;
-    };
-    let deadlock = match ledger.and_then(Ledger::last_error) {
-        Some(said) => said.is_transient() && said.message == information.message(),
-        // Of an application's pool only the text is left.
-        None => ledger.is_none() && information.message() == "deadlock detected",
-    };
-    if deadlock { as_conflict(error) } else { error }
 }

@@ -2,12 +2,14 @@
 
 mod cancel;
 mod commit;
+mod conflict;
 mod connect;
 mod error_response;
 mod ledger;
 mod link;
 mod lookout;
 mod recover;
+mod repeated;
 mod url;
 mod watch;
 
@@ -28,6 +30,7 @@ use futures_util::stream::{BoxStream, StreamExt, TryStreamExt};
 
 use self::ledger::{End, Ledger, Status};
 use self::link::PgLink;
+use self::repeated::Kept;
 use super::isolation::Level;
 use super::{
     Ahead, CommitReply, CommitSent, Driver, ForeignError, Isolation, Last, Reply, Running,
@@ -139,10 +142,15 @@ impl Driver for Postgres {
         // The query is not `Send`: it is taken apart here, and the future holds its SQL and binds.
         let (mut shared, rest) = link.split();
         let ledger = rest.ledger();
-        let statement = AsyncConnectionCore::load(&mut shared, source);
+        let query = source.as_query();
+        let statement = if rest.keeps(&query) {
+            AsyncConnectionCore::load(&mut shared, Kept(&query))
+        } else {
+            AsyncConnectionCore::load(&mut shared, query)
+        };
         rest.send(shared, ahead, async move {
             let rows = statement.await?;
-            let rows = rows.map_err(move |error| link::classified(error, ledger.as_deref()));
+            let rows = rows.map_err(move |error| conflict::classified(error, ledger.as_deref()));
             Ok(rows.boxed())
         })
         .boxed()
@@ -157,7 +165,7 @@ impl Driver for Postgres {
         T: QueryFragment<Pg> + QueryId + 'query,
     {
         let (mut shared, rest) = link.split();
-        let statement = AsyncConnectionCore::execute_returning_count(&mut shared, source);
+        let statement = rest.execute(&mut shared, source);
         rest.send(shared, ahead, statement).boxed()
     }
 
