@@ -2,6 +2,7 @@
 
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::ToTokens;
+use syn::parse::{ParseStream, Parser};
 
 /// The errors of one item so far. They are reported together, and the item is emitted beside them,
 /// so that one mistake does not make its callers fail as well.
@@ -32,6 +33,28 @@ impl ToTokens for Errors {
     fn to_tokens(&self, tokens: &mut TokenStream) {
         tokens.extend(self.0.iter().map(syn::Error::to_compile_error));
     }
+}
+
+/// Parses all of the tokens. What is missing at their end is reported where it is missing: on the last one,
+/// and not on the whole macro, as the end itself has no place.
+pub(crate) fn parse_all<T>(
+    tokens: TokenStream,
+    parser: impl FnOnce(ParseStream<'_>) -> syn::Result<T>,
+) -> syn::Result<T> {
+    let last = tokens.clone().into_iter().last();
+    let parser = |input: ParseStream<'_>| {
+        parser(input).map_err(|error| match &last {
+            Some(last) if input.is_empty() => {
+                let text = error.to_string();
+                let text = text
+                    .strip_prefix("unexpected end of input, ")
+                    .unwrap_or(&text);
+                syn::Error::new(last.span(), format!("after this: {text}"))
+            }
+            _ => error,
+        })
+    };
+    parser.parse2(tokens)
 }
 
 /// The same tokens at another place: the compiler blames a path on where its first token is.

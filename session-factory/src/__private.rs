@@ -2,17 +2,26 @@
 
 mod assert;
 mod backend;
+mod feature;
 mod supports;
 
 use std::time::Duration;
 
 pub use self::assert::*;
 pub use self::backend::*;
+pub use self::feature::*;
 pub use self::supports::*;
-pub use crate::config::{Key, Reader, env_example};
+pub use crate::config::{
+    ByFromStr, Key, OptionByFromStr, Own, Part, Reader, Source, Together, Unreadable, env_example,
+};
 pub use crate::driver::isolation::{self, Isolation};
+#[cfg(feature = "serde")]
+pub use crate::factory::configure::config_from_serde;
+pub use crate::factory::configure::{config_from_env, config_from_vars, describe, describe_vars};
 pub use crate::factory::global::{factory, init, shutdown, status};
 pub use crate::factory::{AnyPool, FactoryConfig, Global, PoolOfOne};
+#[cfg(feature = "dotenv")]
+pub use crate::factory::{configure::config_from_dotenv, global::init_from_dotenv};
 pub use crate::session::{
     AsyncBody, Bounded, CarriesSessionError, Contract, Origin, ReturnsResult, Savepoint, Scope,
     SessionBuilder, SessionOptions as Options, Unit, contract,
@@ -20,6 +29,8 @@ pub use crate::session::{
 pub use crate::{
     ConfigError, Factory, Session, SessionError, SessionFactory, ShutdownReport, Status,
 };
+#[cfg(feature = "serde")]
+pub use ::serde;
 
 use crate::driver::Driver;
 
@@ -66,13 +77,13 @@ impl<F: SessionFactory> SessionParam<F> for Session<F> {
 #[cfg(feature = "postgres")]
 impl<F> SessionParam<F> for diesel_async::AsyncPgConnection
 where
-    F: SessionFactory<Driver = crate::driver::Postgres>,
+    F: SessionFactory<Driver: Lends<Self>>,
 {
     async fn prepare<'s>(session: &'s mut Session<F>) -> Result<&'s mut Self, SessionError>
     where
         Self: 's,
     {
-        session.connection().await
+        session.connection().await.map(F::Driver::lend)
     }
 }
 
@@ -80,13 +91,13 @@ where
 impl<F> SessionParam<F>
     for diesel_async::sync_connection_wrapper::SyncConnectionWrapper<diesel::SqliteConnection>
 where
-    F: SessionFactory<Driver = crate::driver::Sqlite>,
+    F: SessionFactory<Driver: Lends<Self>>,
 {
     async fn prepare<'s>(session: &'s mut Session<F>) -> Result<&'s mut Self, SessionError>
     where
         Self: 's,
     {
-        session.connection().await
+        session.connection().await.map(F::Driver::lend)
     }
 }
 

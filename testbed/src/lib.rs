@@ -3,6 +3,7 @@
 //! * [`postgres`]: private PostgreSQL servers, one shared by the whole run, a fresh database for
 //!   each test, and an administrator's view of what the server is doing;
 //! * [`proxy`]: a TCP proxy that counts, delays, throttles, holds, stalls, cuts and refuses;
+//! * [`certificates`]: an authority of one's own, and what it signs;
 //! * [`sqlite`]: a database file that is removed again;
 //! * [`polls`]: futures dropped, or made to panic, at a chosen poll;
 //! * [`eventually()`]: waiting for what becomes true soon.
@@ -40,6 +41,7 @@ mod ports;
 mod process;
 mod user;
 
+pub mod certificates;
 pub mod polls;
 pub mod postgres;
 pub mod proxy;

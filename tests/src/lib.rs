@@ -6,6 +6,10 @@
 )]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // these are tests
 
+pub mod connect;
+pub mod encrypted;
+pub mod project;
+
 use session_factory::{Factory, session_factory};
 use testbed::proxy::Proxy;
 

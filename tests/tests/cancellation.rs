@@ -197,6 +197,33 @@ async fn a_dropped_statement_inside_a_dropped_savepoint_is_cancelled_and_undone(
 }
 
 #[tokio::test]
+async fn a_statement_dropped_before_it_was_sent_is_waited_for_like_one_that_was() {
+    let bed = PgBed::new().await;
+    let started = Instant::now();
+    for round in 0..20 {
+        let (first, second) = (round * 2, round * 2 + 1);
+        bed.factory
+            .with_session(async |db| {
+                let one = format!("INSERT INTO items VALUES ({first}, 'before')");
+                db.batch_execute(&one).await?;
+                let inner = db.savepoint(async |db| {
+                    Ok::<_, SessionError>(db.batch_execute("SELECT pg_sleep(60)").await?)
+                });
+                // Polled once: it is queued, and perhaps not written yet.
+                let ended = testbed::polls::drop_at(1, inner).await;
+                assert!(ended.is_none());
+                let two = format!("INSERT INTO items VALUES ({second}, 'after')");
+                db.batch_execute(&two).await?;
+                Ok::<_, AppError>(())
+            })
+            .await
+            .unwrap();
+    }
+    assert!(started.elapsed() < Duration::from_secs(30));
+    assert_eq!(bed.count().await, 40);
+}
+
+#[tokio::test]
 async fn a_half_read_stream_is_over_when_its_session_is() {
     use futures_util::StreamExt;
     let bed = PgBed::with(|config| {

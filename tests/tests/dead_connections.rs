@@ -4,9 +4,10 @@
 use std::time::{Duration, Instant};
 
 use diesel_async::SimpleAsyncConnection;
-use session_factory::{Session, SessionError, with_session};
-use session_factory_tests::{AppError, PgBed, PgDb};
-use testbed::proxy::{Action, Cut, Direction};
+use session_factory::{Factory, Session, SessionError, with_session};
+use session_factory_tests::{AppError, PgBed, PgDb, pg_config};
+use testbed::postgres::Activity;
+use testbed::proxy::{Action, Cut, Direction, Scope};
 
 #[with_session]
 async fn insert(db: &mut Session<PgDb>, id: i32) -> Result<(), AppError> {
@@ -52,6 +53,67 @@ async fn a_connection_that_a_firewall_forgot_is_found_by_the_ping() {
     assert!(started.elapsed() < Duration::from_secs(15));
     assert_eq!(bed.proxy().counts().opened, 2);
     assert_eq!(bed.count().await, 2);
+    only_one_is_open(&bed).await;
+}
+
+/// The one that was given up is closed, though its last answer never came.
+async fn only_one_is_open(bed: &PgBed) {
+    testbed::eventually(Duration::from_secs(5), "the other is closed", || async {
+        bed.proxy().counts().open == 1 && bed.database.admin().connections().await == 1
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_attempt_to_connect_that_is_given_up_leaves_no_connection() {
+    let bed = one_connection().await;
+    drop(bed.factory.create_session().await.unwrap());
+    // From the greeting to the last of the settings that are made on a new connection.
+    let all = bed.proxy().counts().bytes_to_client;
+    bed.factory.shutdown(Duration::from_secs(5)).await;
+    for bytes in (0..all).step_by(25) {
+        let url = bed.database.url_via(bed.proxy());
+        let factory = Factory::<PgDb>::new(pg_config(&url, |config| {
+            config.pool_size = 1;
+            config.max_overflow = 0;
+            config.connect_timeout = Duration::from_millis(300);
+        }));
+        bed.proxy().arm(
+            Cut::after(bytes, Direction::ToClient)
+                .action(Action::Stall)
+                .scope(Scope::Next),
+        );
+        factory.create_session().await.unwrap_err();
+        drop(factory.create_session().await.unwrap());
+        only_one_is_open(&bed).await;
+        factory.shutdown(Duration::from_secs(5)).await;
+    }
+}
+
+#[tokio::test]
+async fn what_a_lost_connection_left_running_is_cancelled() {
+    for action in [Action::Reset, Action::Close] {
+        let bed = one_connection().await;
+        let admin = bed.database.admin();
+        let factory = bed.factory.clone();
+        let call = tokio::spawn(async move {
+            let sleep = async |db: &mut Session<PgDb>| {
+                Ok::<_, AppError>(db.batch_execute("SELECT pg_sleep(60)").await?)
+            };
+            factory.with_session(sleep).await
+        });
+        let runs = || async { admin.activity().await.iter().any(Activity::is_active) };
+        testbed::eventually(Duration::from_secs(5), "it runs", runs).await;
+        // The server does not look at its socket before it has an answer.
+        bed.proxy().sever(action).await;
+        call.await.unwrap().unwrap_err();
+        testbed::eventually(Duration::from_secs(5), "it is over", || async {
+            !runs().await
+        })
+        .await;
+        bed.factory.scope(insert(1)).await.unwrap();
+        only_one_is_open(&bed).await;
+    }
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 //! `transactions.rs`, `detach.rs`), and what only the attribute has.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use diesel::prelude::*;
@@ -161,6 +161,23 @@ async fn retry_and_detach_work_on_methods() {
     .await;
 }
 
+#[tokio::test]
+async fn shutdown_waits_for_a_detached_function_whose_caller_is_gone() {
+    let bed = PgBed::new().await;
+    let service = Arc::new(Service { id: 9 });
+    let mut call = Box::pin(bed.factory.scope(Arc::clone(&service).detached()));
+    tokio::select! {
+        ended = &mut call => panic!("{ended:?}"),
+        () = testbed::eventually(Duration::from_secs(5), "it has begun", || async {
+            bed.factory.status().in_use == 1
+        }) => {}
+    }
+    drop(call);
+    let report = bed.factory.shutdown(Duration::from_secs(10)).await;
+    assert!(report.is_clean());
+    assert_eq!(bed.count().await, 1);
+}
+
 #[with_session(timeout = "200ms")]
 async fn slow(db: &mut Session<PgDb>) -> Result<(), AppError> {
     db.batch_execute("SELECT pg_sleep(10)").await?;
@@ -262,6 +279,38 @@ async fn an_err_from_a_savepoint_function_leaves_the_outer_transaction_usable() 
     let bed = PgBed::new().await;
     bed.factory.scope(tries()).await.unwrap();
     assert_eq!(bed.count().await, 3);
+}
+
+type Notes = Arc<Mutex<Vec<&'static str>>>;
+
+fn note(notes: &Notes, what: &'static str) -> impl Future<Output = ()> + Send + 'static + use<> {
+    let notes = Arc::clone(notes);
+    async move { notes.lock().unwrap().push(what) }
+}
+
+#[with_session(savepoint)]
+async fn notes_and_fails(db: &mut Session<PgDb>, notes: &Notes) -> Result<(), AppError> {
+    insert_raw(db, 1).await?;
+    db.after_commit(note(notes, "of what was rolled back"));
+    Err(AppError::Refused("only the savepoint"))
+}
+
+#[with_session]
+async fn goes_on(db: &mut Session<PgDb>, notes: &Notes) -> Result<(), AppError> {
+    db.after_commit(note(notes, "before"));
+    notes_and_fails_in(db, notes).await.unwrap_err();
+    db.after_commit(note(notes, "after"));
+    insert_raw(db, 2).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn hooks_of_a_savepoint_function_that_failed_are_dropped() {
+    let bed = PgBed::new().await;
+    let notes = Notes::default();
+    bed.factory.scope(goes_on(&notes)).await.unwrap();
+    assert_eq!(*notes.lock().unwrap(), ["before", "after"]);
+    assert_eq!(bed.count().await, 1);
 }
 
 fn keep(result: &Result<(), AppError>) -> bool {

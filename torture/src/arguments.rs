@@ -11,11 +11,12 @@ use crate::report::Point;
 #[command(bin_name = "cargo xtask")]
 pub(crate) enum Command {
     Torture(Torture),
+    Ledger(Ledger),
 }
 
 /// Try every point of each fault in each workload, and audit each case.
 ///
-/// Ends with an error when a promise was broken; against `naive`, when none was.
+/// Ends with an error when a promise was broken; against `naive`, when one of its traps was not found.
 #[derive(Debug, Args)]
 pub(crate) struct Torture {
     /// Print a JSON line for each backend and fault on the standard output.
@@ -24,6 +25,9 @@ pub(crate) struct Torture {
     /// A sample, in less than three minutes.
     #[arg(long)]
     pub(crate) quick: bool,
+    /// Cut at every byte. Default: at every other one, which the seed chooses.
+    #[arg(long, conflicts_with = "quick")]
+    pub(crate) every_byte: bool,
     /// Test something else than the library.
     #[arg(long, value_enum)]
     pub(crate) against: Option<Opponent>,
@@ -48,6 +52,35 @@ pub(crate) struct Torture {
     /// How many cases run side by side. Default: as many as suit the fault.
     #[arg(long)]
     pub(crate) lanes: Option<usize>,
+}
+
+/// Transfer money between accounts while callers give up and panic, connections are cut and the server
+/// restarts; then audit the books.
+///
+/// Ends with an error when an acknowledged transfer is lost, one is doubled, a refused one is there, or
+/// the sum is wrong.
+#[derive(Debug, Args)]
+pub(crate) struct Ledger {
+    /// For how long.
+    #[arg(long, default_value_t = 60)]
+    pub(crate) seconds: u64,
+    /// Print a JSON line on the standard output.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// On which database.
+    #[arg(long, value_enum, default_value_t = Backend::Postgres)]
+    pub(crate) backend: Backend,
+    /// Decides who gives up, when, and where it is cut.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+}
+
+impl Torture {
+    /// Only some of it was asked for.
+    pub(crate) fn is_partial(&self) -> bool {
+        !(self.backend.is_empty() && self.fault.is_empty() && self.workload.is_empty())
+            || self.repeat.is_some()
+    }
 }
 
 /// What can be tested in place of the library.

@@ -1,23 +1,24 @@
 //! One lane of the run: a database, a pool on it, and one case after another.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use futures_util::FutureExt as _;
 use testbed::proxy::Proxy;
 use tokio::time::{sleep, timeout};
 
 use crate::audit::{self, Limits, audit};
 use crate::bed::{Against, Bed, PgBed};
 use crate::case::Case;
-use crate::faults::{Fault, Struck};
+use crate::faults::{Fault, Struck, guarded};
 use crate::plan::Series;
 use crate::problem::Problem;
 use crate::report::{Point, Report};
 use crate::subject::Subject;
 use crate::workloads::{Setup, Workload};
 
-/// Nothing here takes so long, unless it never ends.
-const HANG: Duration = Duration::from_secs(90);
+/// For a closed pool's connections to go.
+const GONE: Duration = Duration::from_secs(20);
 
 /// A database and who is tested on it.
 pub(crate) struct Lane {
@@ -73,7 +74,7 @@ impl Lane {
             if workload.setup == Setup::Cold && self.renew(workload.setup).await.is_err() {
                 return;
             }
-            let struck = timeout(HANG, fault.strike(self, workload, variant, at)).await;
+            let struck = timeout(self.limits.call, fault.strike(self, workload, variant, at)).await;
             let (problems, reached, last) = match struck {
                 Err(_) => (vec![Problem::Hung], true, false),
                 Ok(Struck {
@@ -92,6 +93,10 @@ impl Lane {
             }
             if !problems.is_empty() {
                 self.found(series, Some(at), problems, report).await;
+                if self.against == Against::Naive {
+                    // It is found out: more of the same takes long and proves no more.
+                    return;
+                }
                 if let Err(problem) = self.prepare(workload).await {
                     self.found(series, None, vec![problem], report).await;
                     return;
@@ -135,11 +140,15 @@ impl Lane {
             return Ok(());
         }
         let case = self.case(None);
-        let run = timeout(HANG, workload.run(&*self.subject, &case)).await;
-        run.map_err(|_| Problem::Hung)?;
+        let run = guarded(workload.run(&*self.subject, &case).map(Some));
+        let ended = timeout(self.limits.call, run).await;
+        if let Some(problem) = ended.map_err(|_| Problem::Hung)?.problem() {
+            return Err(problem);
+        }
         if self.against == Against::Naive {
-            // Of it nothing is expected but to be found out.
-            return Ok(());
+            // Even without any fault it may be found out.
+            let found = self.audit(&case).await;
+            return found.into_iter().next().map_or(Ok(()), Err);
         }
         for (number, unit) in (0..).zip(workload.units) {
             let told = case.entries().get(&number).and_then(|entry| entry.verdict);
@@ -161,7 +170,8 @@ impl Lane {
     async fn renew(&mut self, setup: Setup) -> Result<(), Problem> {
         self.subject.close().await;
         self.subject = self.bed.subject(self.against, setup).await;
-        for _ in 0..2000 {
+        let started = Instant::now();
+        while started.elapsed() < GONE {
             if self.bed.scene(0).await.connections == 0 {
                 return Ok(());
             }
@@ -186,6 +196,10 @@ impl Fault {
         Limits {
             settle: Duration::from_secs(seconds),
             borrow: Duration::from_secs(seconds.min(10)),
+            call: Duration::from_secs(match against {
+                Against::Ours => 25,
+                Against::Naive => 3,
+            }),
             may_meet_the_dead: matches!(self, Self::Cut | Self::Terminate),
         }
     }

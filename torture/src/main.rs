@@ -1,6 +1,6 @@
 //! Breaks every call at every point, and looks at what is left.
 //!
-//! Run by `cargo xtask torture`; `docs/torture.md` says what is tried and what is audited.
+//! Run by `cargo xtask torture` and `cargo xtask ledger`; `docs/torture.md` says what is tried and what is audited.
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -20,6 +20,7 @@ mod case;
 mod faults;
 mod gate;
 mod lane;
+mod ledger;
 mod naive;
 mod plan;
 mod problem;
@@ -39,5 +40,6 @@ async fn main() -> ExitCode {
     faults::hush_planned_panics();
     match Command::parse() {
         Command::Torture(arguments) => run::run(arguments).await,
+        Command::Ledger(arguments) => ledger::run(arguments).await,
     }
 }

@@ -1,11 +1,14 @@
-//! The workspace's tool: `cargo xtask test`, `cargo xtask bench`. One file or folder per subcommand.
+//! The workspace's tool: `cargo xtask test`, `torture`, `ledger`, `fuzz`, `bench`. One file or folder for each.
 #![allow(
     clippy::print_stdout,
+    clippy::print_stderr,
     reason = "a tool for the console: its output is its interface"
 )]
 
 mod bench;
+mod fuzz;
 mod test;
+mod torture;
 
 use std::process::ExitCode;
 
@@ -17,11 +20,19 @@ use clap::Parser;
 enum Command {
     Test(test::Arguments),
     Bench(bench::Arguments),
+    /// Break every call at every point, and audit what is left (`docs/torture.md`).
+    Torture(torture::Arguments),
+    /// Transfers between accounts while everything breaks; not one may be lost or doubled.
+    Ledger(torture::Arguments),
+    Fuzz(fuzz::Arguments),
 }
 
 fn main() -> ExitCode {
     match Command::parse() {
         Command::Test(arguments) => test::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
+        Command::Torture(arguments) => torture::run("torture", &arguments),
+        Command::Ledger(arguments) => torture::run("ledger", &arguments),
+        Command::Fuzz(arguments) => fuzz::run(&arguments),
     }
 }

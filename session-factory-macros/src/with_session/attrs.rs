@@ -10,12 +10,24 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::{Attribute, Meta};
 
+use super::types::mentions;
+
 /// Those that run the function: they make it synchronous and take no session.
 pub(super) fn is_harness(attr: &Attribute) -> bool {
     matches!(
         last_name(attr).as_str(),
         "test" | "main" | "rstest" | "test_case" | "bench"
     )
+}
+
+/// Those that make it a test, which is there in a test build alone; so is its sibling then.
+fn is_test(attr: &Attribute) -> bool {
+    is_harness(attr) && last_name(attr) != "main"
+}
+
+/// `#[with_session]` itself.
+pub(super) fn is_own(attr: &Attribute) -> bool {
+    last_name(attr) == "with_session"
 }
 
 /// Those that register the function somewhere under its own name, or check that it may be.
@@ -78,11 +90,21 @@ pub(super) fn of_opening(attrs: &[Attribute]) -> TokenStream {
 
 /// The attributes of `f_in`, without the documentation.
 pub(super) fn of_joining(attrs: &[Attribute]) -> TokenStream {
-    attrs
+    let in_tests = attrs.iter().any(is_test).then(|| quote!(#[cfg(test)]));
+    let own = attrs
         .iter()
-        .filter(|attr| !is_doc(attr) && !is_registration(attr))
-        .map(ToTokens::to_token_stream)
-        .collect()
+        .filter(|attr| !is_doc(attr) && !is_registration(attr));
+    quote!(#in_tests #(#own)*)
+}
+
+/// Whether it is deprecated, if only under a condition: then `f` must be allowed to call its sibling.
+pub(super) fn mention_deprecated(attrs: &[Attribute]) -> bool {
+    attrs.iter().any(|attr| match &attr.meta {
+        Meta::List(list) if attr.path().is_ident("cfg_attr") => {
+            mentions(list.tokens.clone(), "deprecated")
+        }
+        _ => attr.path().is_ident("deprecated"),
+    })
 }
 
 pub(super) fn is_doc(attr: &Attribute) -> bool {

@@ -1,10 +1,12 @@
 //! The annotated function. Its body stays what it is: tokens. Unfinished code while somebody types
 //! must not make the function, and with it all its callers, disappear.
 
-use proc_macro2::{TokenStream, TokenTree};
+use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::parse::{Parse, ParseStream, Parser};
-use syn::{Attribute, Signature, Token, Visibility, token};
+use syn::{AttrStyle, Attribute, Signature, Token, Visibility, token};
+
+use crate::diagnostics::parse_all;
 
 /// A function as it was written.
 #[derive(Clone)]
@@ -26,7 +28,7 @@ pub(super) enum Body {
 impl Function {
     /// The function, or what to annotate instead.
     pub(super) fn parse(item: TokenStream) -> syn::Result<Self> {
-        Self::parse_item.parse2(item)
+        parse_all(item, Self::parse_item)
     }
 
     fn parse_item(input: ParseStream<'_>) -> syn::Result<Self> {
@@ -39,7 +41,7 @@ impl Function {
         } else if input.peek(token::Brace) {
             Body::Block(input.parse()?)
         } else {
-            return Err(input.error("expected the body of the function; write `{ … }`"));
+            return Err(input.error("expected the body of the function, `{ … }`"));
         };
         if !input.is_empty() {
             return Err(input.error("unexpected tokens after the function"));
@@ -54,10 +56,39 @@ impl Function {
 
     /// The function's statements.
     pub(super) fn statements(&self) -> TokenStream {
+        self.inside().1
+    }
+
+    /// `#![…]` at the beginning of the body, as attributes of a function that has these statements somewhere
+    /// further in.
+    pub(super) fn inner_attrs(&self) -> TokenStream {
+        let (attrs, _) = self.inside();
+        attrs
+            .into_iter()
+            .map(|mut attr| {
+                attr.style = AttrStyle::Outer;
+                attr.to_token_stream()
+            })
+            .collect()
+    }
+
+    /// Where the body is.
+    pub(super) fn body_span(&self) -> Span {
         match &self.body {
-            Body::Block(TokenTree::Group(block)) => block.stream(),
-            Body::Block(_) | Body::Required(_) => TokenStream::new(),
+            Body::Block(block) => block.span(),
+            Body::Required(semi) => semi.span,
         }
+    }
+
+    fn inside(&self) -> (Vec<Attribute>, TokenStream) {
+        let Body::Block(TokenTree::Group(block)) = &self.body else {
+            return (Vec::new(), TokenStream::new());
+        };
+        let parser =
+            |input: ParseStream<'_>| Ok((input.call(Attribute::parse_inner)?, input.parse()?));
+        parser
+            .parse2(block.stream())
+            .unwrap_or_else(|_| (Vec::new(), block.stream()))
     }
 }
 
@@ -84,6 +115,11 @@ impl ToTokens for Function {
 
 /// An attribute may stand anywhere; say where this one belongs.
 fn reject_other_items(input: ParseStream<'_>) -> syn::Result<()> {
+    if begins_closure(input) {
+        let message = "`#[with_session]` annotates an `async fn`, and this is a closure; \
+                       write `AppDb::with_session(async |db| …).await`";
+        return Err(input.error(message));
+    }
     let ahead = input.lookahead1();
     let what =
         if ahead.peek(Token![struct]) || ahead.peek(Token![enum]) || ahead.peek(Token![union]) {
@@ -110,6 +146,13 @@ fn reject_other_items(input: ParseStream<'_>) -> syn::Result<()> {
          write it above each function that needs a session"
     );
     Err(input.error(message))
+}
+
+fn begins_closure(input: ParseStream<'_>) -> bool {
+    let input = input.fork();
+    let _async = input.parse::<Option<Token![async]>>();
+    let _move = input.parse::<Option<Token![move]>>();
+    input.peek(Token![|]) || input.peek(Token![||])
 }
 
 fn begins_function(input: ParseStream<'_>) -> bool {

@@ -18,6 +18,7 @@ mod input;
 mod model;
 mod place;
 mod session_param;
+mod source;
 mod types;
 mod validate;
 

@@ -5,10 +5,11 @@
 //! source around the attribute is read, by the [`scan`] below. When there is no source to read (an
 //! editor's own expansion, a function made by another macro) it is taken for a free function.
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::TokenStream;
 use quote::ToTokens;
 
 use super::input::Function;
+use super::source;
 use super::types::mentions;
 
 /// Where a function stands.
@@ -25,7 +26,7 @@ pub(super) enum Place {
 impl Place {
     /// The best that can be known about the function that is being expanded.
     pub(super) fn find(function: &Function) -> Self {
-        let seen = in_source(Span::call_site());
+        let seen = source::before_attribute().map(|before| scan(&before));
         let has_self = function.sig.receiver().is_some() || mentions_self(function);
         match seen {
             None | Some(Place::Free) if has_self => Place::Associated,
@@ -42,26 +43,6 @@ fn mentions_self(function: &Function) -> bool {
         .iter()
         .any(|word| mentions(body.clone(), word));
     mentions(function.sig.to_token_stream(), "Self") || (!nested && mentions(body, "Self"))
-}
-
-/// Reads the source around the attribute, when the compiler says where it is.
-fn in_source(span: Span) -> Option<Place> {
-    if !proc_macro::is_available() {
-        return None;
-    }
-    let span = span.unwrap();
-    let text = std::fs::read_to_string(span.local_file()?).ok()?;
-    let line_start = match span.line() {
-        0 | 1 => 0,
-        line => text.match_indices('\n').nth(line - 2)?.0 + 1,
-    };
-    let line = text.get(line_start..)?;
-    let column = line.char_indices().nth(span.column().checked_sub(1)?)?.0;
-    let before = text.get(..line_start + column)?;
-    // Only where the attribute really stands there in the source.
-    text.get(before.len()..)?
-        .starts_with('#')
-        .then(|| scan(before))
 }
 
 /// What kind of braces the end of `source` stands in.

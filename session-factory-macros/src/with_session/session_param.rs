@@ -5,7 +5,7 @@ use syn::{FnArg, GenericParam, PatType, Type};
 
 use super::args::Args;
 use super::input::Function;
-use super::types::{behind_references, is_connection, is_session, last_name, plain};
+use super::types::{behind_references, is_connection, is_session, last_name, mentions, plain};
 use crate::diagnostics::Errors;
 
 /// The parameters after `self`, with their positions.
@@ -56,6 +56,10 @@ pub(super) fn has_one_session<'a>(
                 pretty(&first.ty)
             );
             errors.on(&first.ty, message);
+        } else if mentions(first.ty.to_token_stream(), "Session") {
+            let message =
+                format!("the first parameter has to be the session itself; write {write}");
+            errors.on(first, message);
         } else {
             let message =
                 format!("the first parameter is not a session; write {write} in front of it");

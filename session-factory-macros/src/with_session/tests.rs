@@ -145,6 +145,7 @@ fn each_attribute_goes_where_it_belongs() {
         joining.contains("instrument") && !joining.contains("tokio"),
         "{joining}"
     );
+    assert!(joining.contains("cfg (test)") && !opening.contains("cfg (test)"));
     assert!(
         opening.contains("tokio") && !opening.contains("instrument"),
         "{opening}"

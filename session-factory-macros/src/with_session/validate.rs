@@ -1,5 +1,6 @@
 //! Every rejection: what is wrong, on the token that is wrong; what to write.
 
+use proc_macro2::Span;
 use quote::ToTokens;
 use syn::{Lifetime, ReceiverKind, ReturnType, Safety, Type};
 
@@ -9,7 +10,7 @@ use super::model::Model;
 use super::place::Place;
 use super::session_param::{has_one_session, parameters, pretty};
 use super::types::{Lifetimes, is_surely_no_result, mentions};
-use super::{async_trait, attrs, contradictions};
+use super::{async_trait, attrs, contradictions, source};
 use crate::diagnostics::Errors;
 
 /// The model, when the function is right; else what is wrong goes to `errors`.
@@ -21,13 +22,17 @@ pub(super) fn validate<'a>(
 ) -> Option<Model<'a>> {
     is_async(function, errors);
     has_no_odd_qualifiers(function, errors);
+    stands_above_those_who_look(errors);
+    is_annotated_once(function, errors);
     joins(args, function, place, errors);
     contradictions::options(args, function, errors);
     contradictions::detached(args, function, errors);
     let output = returns_a_result(function, errors);
     let session = has_one_session(args, function, errors);
     let (session_at, reference) = session?;
-    if let Some(output) = output {
+    if let Some(output) = output
+        && is_async_still(function)
+    {
         does_not_borrow(function, session_at, reference, output, errors);
     }
     let model = Model {
@@ -105,6 +110,27 @@ fn has_no_odd_qualifiers(function: &Function, errors: &mut Errors) {
     }
 }
 
+fn is_annotated_once(function: &Function, errors: &mut Errors) {
+    if let Some(second) = function.attrs.iter().find(|attr| attrs::is_own(attr)) {
+        let message =
+            "a second `#[with_session]` on the same function; write all options in the first";
+        errors.on(second, message);
+    }
+}
+
+/// Axum's checks look at the parameters, of which the session is none of its extractors.
+fn stands_above_those_who_look(errors: &mut Errors) {
+    let above = source::before_attribute()
+        .and_then(|before| source::above(&before, &["debug_handler", "debug_middleware"]));
+    if let Some(name) = above {
+        let message = format!(
+            "`#[{name}]` above `#[with_session]` takes the session for an extractor; \
+             write `#[with_session]` first and `#[{name}]` below it"
+        );
+        errors.at(Span::call_site(), message);
+    }
+}
+
 fn joins(args: &Args, function: &Function, place: Place, errors: &mut Errors) {
     let own = &function.sig.ident;
     match &args.joined {
@@ -114,13 +140,12 @@ fn joins(args: &Args, function: &Function, place: Place, errors: &mut Errors) {
             );
             errors.on(name, message);
         }
-        Joined::Default if place == Place::TraitImpl && is_async_still(function) => errors.on(
-            own,
-            format!(
-                "a trait's `impl` has room for the trait's own functions only, and not for \
-                 `{own}_in`; write `#[with_session(joined = false)]`"
-            ),
-        ),
+        Joined::Default if place == Place::TraitImpl && is_async_still(function) => {
+            errors.on(own, no_room_for(&format!("{own}_in")));
+        }
+        Joined::Named(name) if place == Place::TraitImpl && is_async_still(function) => {
+            errors.on(name, no_room_for(&name.to_string()));
+        }
         Joined::Absent if matches!(function.body, Body::Required(_)) => {
             errors.on(
                 own,
@@ -129,6 +154,13 @@ fn joins(args: &Args, function: &Function, place: Place, errors: &mut Errors) {
         }
         _ => {}
     }
+}
+
+fn no_room_for(name: &str) -> String {
+    format!(
+        "a trait's `impl` has room for the trait's own functions only, and not for `{name}`; \
+         write `#[with_session(joined = false)]`"
+    )
 }
 
 /// `async`, or what `#[async_trait]` makes of that.

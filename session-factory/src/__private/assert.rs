@@ -30,12 +30,3 @@ where
 {
     P::prepare(session)
 }
-
-/// Gives an inlined body the return type that its function declares, so that `?` and `return` in it
-/// mean what they mean in the function.
-pub fn returns<R, Body>(body: Body) -> Body
-where
-    Body: Future<Output = R>,
-{
-    body
-}

@@ -2,8 +2,11 @@
 
 use std::marker::PhantomData;
 
+#[cfg(feature = "sqlite")]
+use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
+
 use super::{DriverOf, IsSession};
-use crate::driver::{SupportsDeferrable, SupportsImmediate, SupportsIsolation};
+use crate::driver::{Driver, SupportsDeferrable, SupportsImmediate, SupportsIsolation};
 use crate::factory::{PoolOfOne, SessionFactory};
 
 /// `isolation = "…"`
@@ -28,6 +31,34 @@ where
     P: IsSession,
     DriverOf<P::Factory>: SupportsImmediate,
 {
+}
+
+/// A backend's own connection as the first parameter.
+#[diagnostic::on_unimplemented(
+    message = "`{C}` is the connection of another backend: this factory is one of {Self}",
+    label = "not this factory's connection",
+    note = "write `&mut Session<F>` with the factory, which is right for every backend, or name in `#[with_session(…)]` the \
+            factory that the connection belongs to"
+)]
+pub trait Lends<C>: Driver {
+    /// It is that connection.
+    fn lend(connection: &mut Self::Connection) -> &mut C;
+}
+
+#[cfg(feature = "postgres")]
+impl Lends<diesel_async::AsyncPgConnection> for crate::driver::Postgres {
+    fn lend(connection: &mut Self::Connection) -> &mut diesel_async::AsyncPgConnection {
+        connection
+    }
+}
+
+#[cfg(feature = "sqlite")]
+impl Lends<SyncConnectionWrapper<diesel::SqliteConnection>> for crate::driver::Sqlite {
+    fn lend(
+        connection: &mut Self::Connection,
+    ) -> &mut SyncConnectionWrapper<diesel::SqliteConnection> {
+        connection
+    }
 }
 
 /// `requires_new`: a pool that is written down as one connection has no second one to give. Asked as
@@ -73,11 +104,34 @@ impl<P> RequiresNewElsewhere for &RequiresNew<P> {}
 )]
 pub trait HasSecondConnection {}
 
+/// What a function named by `commit_on` gives.
+#[diagnostic::on_unimplemented(
+    message = "`commit_on` takes a function that returns `bool`, and this one returns `{Self}`",
+    label = "not a `bool`",
+    note = "write `fn decide(result: &Result<T, E>) -> bool`: true commits, false rolls back"
+)]
+pub trait Decision {
+    /// True to commit.
+    fn commits(self) -> bool;
+}
+
+impl Decision for bool {
+    fn commits(self) -> bool {
+        self
+    }
+}
+
+/// Whether to commit.
+pub fn decision<D: Decision>(decision: D) -> bool {
+    decision.commits()
+}
+
 /// An argument of a function with `retry`.
 #[diagnostic::on_unimplemented(
     message = "`retry` runs the function again, and `{Self}` can be given to it only once",
     label = "`{Self}` is not `Clone`",
-    note = "derive `Clone` for it, take it by reference (`&{Self}`) or in an `Arc`, or remove `retry`"
+    note = "derive `Clone` for it, take it by reference (`&{Self}`) or in an `Arc`, or remove `retry`",
+    note = "an extractor of a web framework stays in its handler: call from there a function with `retry` that takes what is in it"
 )]
 pub trait RetryArgument: Sized {
     /// One for the next attempt.

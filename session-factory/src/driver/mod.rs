@@ -26,6 +26,7 @@ mod sqlite;
 pub mod isolation;
 mod messages;
 mod options;
+pub(crate) mod scheme;
 mod support;
 
 pub use isolation::Isolation;
@@ -36,7 +37,7 @@ pub use options::TransactionOptions;
 pub use postgres::Postgres;
 #[cfg(feature = "sqlite")]
 pub use sqlite::Sqlite;
-pub use support::{SupportsDeferrable, SupportsImmediate, SupportsIsolation};
+pub use support::{SupportsCredentials, SupportsDeferrable, SupportsImmediate, SupportsIsolation};
 
 /// A database backend.
 #[doc(hidden)]
@@ -45,6 +46,8 @@ pub trait Driver: Sized + Send + Sync + 'static {
     const NAME: &'static str;
     /// The URL schemes it takes, without the colon.
     const SCHEMES: &'static [&'static str];
+    /// Whether reads may go to another server that follows the first.
+    const HAS_REPLICAS: bool = true;
     /// Checks a URL without connecting. The error says what is wrong, and quotes nothing secret.
     fn check_url(url: &str) -> Result<(), String>;
 
@@ -170,7 +173,8 @@ pub trait Driver: Sized + Send + Sync + 'static {
     fn rollback(link: &mut Self::Link) -> impl Future<Output = Result<(), StatementError>> + Send;
 
     /// Ends what a dropped session left behind: cancels what runs, rolls back, checks. True when the
-    /// connection may be used again.
+    /// connection may be used again. On one that is lost, what the server may still be running for it is
+    /// cancelled all the same.
     fn recover(
         link: &mut Self::Link,
         running: Running,
@@ -181,7 +185,8 @@ pub trait Driver: Sized + Send + Sync + 'static {
     /// borrower. Not called (and costs nothing) when `needs_reset` is false.
     fn needs_reset(link: &Self::Link) -> bool;
 
-    /// Everything that was sent is answered and no transaction is open, as far as the driver can see.
+    /// Everything that was sent is answered and no transaction is open, as far as the driver can see. Of a
+    /// connection that is lost: the server has nothing left to do for it.
     fn at_rest(_link: &Self::Link) -> bool {
         true
     }

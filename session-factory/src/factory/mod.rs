@@ -1,8 +1,10 @@
 //! The factory: configuration, pool and the sessions it has given out.
 
 mod acquire;
+pub(crate) mod configure;
 pub(crate) mod context;
 mod core;
+mod credentials;
 pub(crate) mod global;
 mod health;
 mod idle;
@@ -22,7 +24,7 @@ pub(crate) use self::core::Core;
 pub use self::global::Global;
 pub use self::shutdown::ShutdownReport;
 pub use self::status::Status;
-use crate::config::{ConfigError, Key, Settings};
+use crate::config::{Key, Reader, Settings};
 use crate::driver::Driver;
 use crate::error::{ConnectError, SessionError};
 use crate::session::{AsyncBody, Clock, Origin, Session, SessionBuilder, SessionOptions};
@@ -30,6 +32,11 @@ use crate::session::{AsyncBody, Clock, Origin, Session, SessionBuilder, SessionO
 /// What `session_factory!` implements for the type it generates.
 ///
 /// Implement it through the macro only: items may be added in any release.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a session factory",
+    label = "expected a type that `session_factory!` declares",
+    note = "declare one: `session_factory! {{ pub struct AppDb(Postgres); }}`, and write `Session<AppDb>`"
+)]
 pub trait SessionFactory: Sized + Send + Sync + 'static {
     /// The database backend.
     #[doc(hidden)]
@@ -61,8 +68,10 @@ pub enum AnyPool {}
 /// What `session_factory!` implements for the configuration type it generates.
 #[doc(hidden)]
 pub trait FactoryConfig: Clone + Debug + Send + Sync + 'static {
-    /// Reads the process's environment.
-    fn from_env() -> Result<Self, ConfigError>;
+    /// Whether `.env` is read as well.
+    const DOTENV: bool;
+    /// Reads all keys; `None` after noting what is wrong.
+    fn read(reader: &mut Reader<'_>) -> Option<Self>;
     /// The standard settings.
     fn settings(&self) -> Settings;
 }
@@ -100,7 +109,7 @@ impl<F: SessionFactory> Factory<F> {
     pub fn new(config: F::Config) -> Self {
         let settings = config.settings();
         Self {
-            core: Core::own(F::NAME, url_key::<F>(), settings),
+            core: Core::own(F::NAME, url_key::<F>(), settings, None),
             config: Some(Arc::new(config)),
         }
     }
@@ -115,6 +124,14 @@ impl<F: SessionFactory> Factory<F> {
             core: Core::foreign(F::NAME, url_key::<F>(), pool),
             config: None,
         }
+    }
+
+    /// Makes this factory the global one, which `AppDb::…` and `#[with_session]` use outside of a
+    /// [`scope`](Self::scope). False, without any effect, when there is one already: it was set before, or was used
+    /// and so made from the environment.
+    #[must_use = "false: the global factory is another one"]
+    pub fn set_global(&self) -> bool {
+        F::global().set(self.clone())
     }
 
     /// The configuration, unless the factory was made with [`from_pool`](Self::from_pool).
@@ -188,6 +205,9 @@ impl<F: SessionFactory> Factory<F> {
     /// # Errors
     /// As [`create_session`](Self::create_session), and [`SessionError::Query`] when the server does not
     /// answer.
+    ///
+    /// # Cancellation
+    /// A connection whose answer nobody waits for any more is closed.
     pub async fn health(&self) -> Result<Duration, SessionError> {
         let started = Instant::now();
         self.core.ping().await?;
@@ -197,13 +217,18 @@ impl<F: SessionFactory> Factory<F> {
     /// Connects once, so that a wrong configuration shows at start-up.
     ///
     /// # Errors
-    /// [`SessionError::Acquire`] with the connect error.
+    /// [`SessionError::Acquire`] with the connect error, [`SessionError::Closed`] after
+    /// [`shutdown`](Self::shutdown).
+    ///
+    /// # Cancellation
+    /// A connection that was being opened is kept for the next caller.
     pub async fn init(&self) -> Result<(), SessionError> {
         self.core.ping().await
     }
 
     /// Gives no more sessions, waits at most `limit` for those that are out and for the calls that are
-    /// detached, then rolls back what is left and closes every connection.
+    /// detached, then rolls back what is left and closes every connection. The last takes up to five seconds more:
+    /// a server may need them to give a statement up.
     ///
     /// # Cancellation
     /// Dropping the future stops the waiting; the factory stays shut.

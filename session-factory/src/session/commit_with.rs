@@ -7,7 +7,7 @@ use diesel::{QueryResult, debug_query};
 use super::unit::Left;
 use super::{Session, statement};
 use crate::driver::{CommitReply, CommitSent, Driver};
-use crate::error::{AbortReason, Aborted, SessionError, StatementError};
+use crate::error::{SessionError, StatementError};
 use crate::factory::SessionFactory;
 
 impl<F: SessionFactory> Session<F> {
@@ -38,8 +38,8 @@ impl<F: SessionFactory> Session<F> {
     /// [`SessionError::Query`] when the statement fails: nothing is committed. Its transaction is rolled back,
     /// and as after any failed statement the session fails with [`SessionError::Aborted`] until
     /// [`rollback`](Self::rollback), so that a body that swallows the error cannot return `Ok`.
-    /// [`SessionError::Aborted`], without running the statement, where [`commit`](Self::commit) would give it,
-    /// and inside a savepoint. Otherwise as [`commit`](Self::commit).
+    /// [`SessionError::Aborted`], without running the statement, where [`commit`](Self::commit) would give it.
+    /// [`SessionError::InSavepoint`] inside a savepoint. Otherwise as [`commit`](Self::commit).
     ///
     /// # Cancellation
     /// As for a statement until COMMIT was sent. From then on both are left to finish; the outcome is not known
@@ -49,11 +49,11 @@ impl<F: SessionFactory> Session<F> {
         T: QueryFragment<<F::Driver as Driver>::Backend> + QueryId + Send,
         <<F::Driver as Driver>::Backend as Backend>::QueryBuilder: Default,
     {
-        if self.innermost_savepoint().is_some() {
-            // Committing would end what is around the savepoint too.
-            return Err(Aborted::new(AbortReason::OpenSavepoint).into());
-        }
+        self.outside_of_savepoints("commit_with")?;
         let ended = self.end_with(statement).await;
+        if let Err(error) = &ended {
+            self.work.lose(error);
+        }
         self.hooks.over(Left::of(&ended)).await;
         ended
     }

@@ -41,7 +41,8 @@ impl<T, E> ReturnsResult for Result<T, E> {
     message = "the error type `{Self}` cannot carry the errors of the session itself",
     label = "`{Self}` does not implement `From<SessionError>`",
     note = "a session may fail to open or to commit: write `impl From<session_factory::SessionError> for {Self}`, \
-            or with thiserror a variant `#[error(transparent)] Session(#[from] session_factory::SessionError)`"
+            or with thiserror a variant `#[error(transparent)] Session(#[from] session_factory::SessionError)`",
+    note = "of a type parameter ask it: `{Self}: From<session_factory::SessionError>`"
 )]
 #[doc(hidden)]
 pub trait CarriesSessionError: From<SessionError> {}
@@ -92,15 +93,19 @@ impl<R> Contract<R> {
     }
 
     /// Runs the whole call in a task of its own, which a caller that goes away does not stop.
-    pub async fn detach<F, B>(self, call: B) -> R
+    pub fn detach<F, B>(self, call: B) -> impl Future<Output = R>
     where
         F: SessionFactory,
         B: Future<Output = R> + Send + 'static,
         R: Send + 'static,
     {
-        match global::factory::<F>() {
-            Ok(factory) => self.detach_from(factory, call).await,
-            Err(error) => self.fail(error),
+        // A task is allocated anyway; the caller's future need not carry the call through each of its layers.
+        let call = Box::pin(call);
+        async move {
+            match global::factory::<F>() {
+                Ok(factory) => self.detach_from(factory, call).await,
+                Err(error) => self.fail(error),
+            }
         }
     }
 

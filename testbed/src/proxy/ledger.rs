@@ -62,7 +62,8 @@ impl Ledger {
             self.counts.most_open = self.counts.most_open.max(self.counts.open);
         }
         Entry {
-            number: if is_cancel { 0 } else { self.last },
+            // Whoever ends the connections there are spares the requests to cancel.
+            number: if is_cancel { u64::MAX } else { self.last },
             protocol,
             frames: [Frames::from_client(), Frames::from_server()],
             prepared: HashMap::new(),

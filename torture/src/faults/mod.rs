@@ -136,7 +136,7 @@ pub(crate) enum Ended {
 }
 
 impl Ended {
-    fn problem(self) -> Option<Problem> {
+    pub(crate) fn problem(self) -> Option<Problem> {
         match self {
             Self::PanickedByItself(message) => Some(Problem::Panicked { message }),
             _ => None,
@@ -148,7 +148,7 @@ impl Ended {
 const PLANNED: [&str; 2] = ["torture: panic at", "panic at poll"];
 
 /// Runs a future to its end, whatever that is. `None` of it: it was dropped.
-async fn guarded<T>(future: impl Future<Output = Option<T>>) -> Ended {
+pub(crate) async fn guarded<T>(future: impl Future<Output = Option<T>>) -> Ended {
     match AssertUnwindSafe(future).catch_unwind().await {
         Ok(Some(_)) => Ended::Done,
         Ok(None) => Ended::Dropped,

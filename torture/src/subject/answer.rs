@@ -24,7 +24,8 @@ pub(crate) fn question(backend: Backend, token: i64) -> String {
              current_setting('default_transaction_isolation'), \
              'channels', (SELECT count(*) FROM pg_listening_channels()), \
              'cursors', (SELECT count(*) FROM pg_cursors), \
-             'temporary', (SELECT count(*) FROM pg_class WHERE relpersistence = 't'), \
+             'temporary', (SELECT count(*) FROM pg_class \
+              WHERE relnamespace = pg_my_temp_schema()), \
              'advisory', (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' \
               AND pid = pg_backend_pid()))"
         }

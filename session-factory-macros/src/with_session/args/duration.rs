@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use quote::ToTokens;
 use syn::parse::ParseStream;
 use syn::{LitFloat, LitInt, LitStr};
 
@@ -15,6 +16,13 @@ pub(in crate::with_session) struct Limit(pub(in crate::with_session) Duration);
 pub(super) fn read(name: &str, input: ParseStream<'_>) -> syn::Result<Limit> {
     if input.peek(LitInt) || input.peek(LitFloat) {
         let literal: syn::Lit = input.parse()?;
+        if !literal.suffix().is_empty() {
+            let message = format!(
+                "a duration is written in quotes; write `{name} = \"{}\"`",
+                literal.to_token_stream()
+            );
+            return Err(syn::Error::new(literal.span(), message));
+        }
         let number = match &literal {
             syn::Lit::Int(number) => number.base10_digits().to_owned(),
             syn::Lit::Float(number) => number.base10_digits().to_owned(),

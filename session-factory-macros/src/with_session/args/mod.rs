@@ -164,11 +164,13 @@ impl Args {
 
     fn argument(&mut self, input: ParseStream<'_>, seen: &mut Vec<String>) -> syn::Result<()> {
         if let Ok(literal) = input.fork().parse::<LitStr>() {
-            let message = format!(
-                "the factory is a type, not a string; write `#[with_session({})]`",
-                literal.value()
-            );
-            return Err(input.error(message));
+            let text = literal.value();
+            let what = if OPTIONS.iter().any(|option| text.starts_with(option.name)) {
+                "options are written without quotes"
+            } else {
+                "the factory is a type, not a string"
+            };
+            return Err(input.error(format!("{what}; write `#[with_session({text})]`")));
         }
         match option_name(input) {
             Some(name) => {
@@ -204,6 +206,10 @@ impl Args {
     fn option(&mut self, name: &Ident, input: ParseStream<'_>) -> syn::Result<()> {
         if let Some(row) = row(name) {
             return (row.read)(self, name, input);
+        }
+        if ["factory", "database", "db", "pool"].contains(&name.to_string().as_str()) {
+            let message = "the factory is written without a name; write `#[with_session(AppDb)]`";
+            return Err(syn::Error::new(name.span(), message));
         }
         let names = OPTIONS.iter().map(|option| option.name);
         let guess = did_you_mean(&name.to_string(), names.clone());

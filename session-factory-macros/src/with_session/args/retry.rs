@@ -8,7 +8,7 @@ use syn::parse::ParseStream;
 use syn::{Ident, LitInt, Token, parenthesized, token};
 
 use super::duration::{self, Limit};
-use super::value::{needs_a_value, skip_to_comma};
+use super::value::{expect_equals, skip_to_comma};
 use crate::diagnostics::did_you_mean;
 
 /// How often, and with which pauses, a call is run again.
@@ -28,16 +28,14 @@ const CAP: Limit = Limit(Duration::from_secs(1));
 const FORM: &str = "write `retry = 5` or `retry(max = 5, base = \"10ms\", cap = \"1s\")`";
 
 pub(super) fn read(name: &Ident, input: ParseStream<'_>) -> syn::Result<Retry> {
-    if input.parse::<Option<Token![=]>>()?.is_some() {
+    if !input.peek(token::Paren) {
+        expect_equals(name, input)?;
         return Ok(Retry {
             max: max(input)?,
             base: BASE,
             cap: CAP,
             span: name.span(),
         });
-    }
-    if !input.peek(token::Paren) {
-        return Err(needs_a_value(name));
     }
     let content;
     parenthesized!(content in input);
@@ -137,7 +135,8 @@ fn key(input: ParseStream<'_>) -> syn::Result<Ident> {
         let message = format!("`retry` has no part `{key}`{guess}; write `max`, `base` or `cap`");
         return Err(syn::Error::new(key.span(), message));
     }
-    if input.parse::<Option<Token![=]>>()?.is_none() {
+    let equals = input.parse::<Option<Token![=]>>()?;
+    if equals.is_none() || input.is_empty() || input.peek(Token![,]) {
         let message = format!("`{key}` needs a value; {FORM}");
         return Err(syn::Error::new(key.span(), message));
     }

@@ -5,16 +5,17 @@ use syn::{Ident, Token};
 
 use super::row;
 
-/// Reads the `=` between an option and its value.
+/// Reads the `=` between an option and its value, and makes sure that there is one.
 pub(super) fn expect_equals(name: &Ident, input: ParseStream<'_>) -> syn::Result<()> {
-    if input.peek(Token![=]) {
-        return input.parse::<Token![=]>().map(drop);
+    let equals = input.parse::<Option<Token![=]>>()?;
+    if equals.is_none() || input.is_empty() || input.peek(Token![,]) {
+        return Err(needs_a_value(name));
     }
-    Err(needs_a_value(name))
+    Ok(())
 }
 
 /// The option stands without what it needs.
-pub(super) fn needs_a_value(name: &Ident) -> syn::Error {
+fn needs_a_value(name: &Ident) -> syn::Error {
     let form = row(name).map_or("", |option| option.form);
     syn::Error::new(
         name.span(),

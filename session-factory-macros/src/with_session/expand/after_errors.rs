@@ -29,6 +29,7 @@ pub(in crate::with_session) fn after_errors(
         .filter(|_| place != Place::TraitImpl);
     let joined = name.map(|name| {
         let mut joining = function.clone();
+        joining.attrs.retain(|attr| !attrs::is_own(attr));
         joining.sig.ident = if name == *own_name {
             format_ident!("{own_name}_in")
         } else {

@@ -1,6 +1,6 @@
 //! The parameters of `f`, and how the body gets them: as the arguments of `f_in`, or inlined.
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Delimiter, Group, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{
@@ -82,7 +82,6 @@ pub(super) fn body(model: &Model<'_>, rebound: &TokenStream, moves: bool) -> Tok
     let FnArg::Typed(parameter) = &model.function.sig.inputs[model.session_at] else {
         return TokenStream::new();
     };
-    let private = private(model);
     let (pat, ty) = (&parameter.pat, model.session);
     let statements = model.function.statements();
     let session = quote_spanned!(Span::mixed_site()=> session);
@@ -90,14 +89,30 @@ pub(super) fn body(model: &Model<'_>, rebound: &TokenStream, moves: bool) -> Tok
         // `#[async_trait]` has made an expression of it that is a future already.
         return quote!({ #rebound let #pat: &mut #ty = #session; #statements });
     }
-    let output = without_impl_trait(model.output);
+    let hint = return_hint(model);
     let moves = moves.then(|| quote!(move));
-    quote! {
-        #private::returns::<#output, _>(async #moves {
-            #rebound
-            let #pat: &mut #ty = #session;
-            #statements
-        })
+    // What is wrong with the body as a whole, such as no result at its end, is blamed on the body.
+    let at = model.function.body_span();
+    let code = quote! {
+        #hint
+        #rebound
+        let #pat: &mut #ty = #session;
+        #statements
+    };
+    let mut block = Group::new(Delimiter::Brace, code);
+    block.set_span(Span::mixed_site().located_at(at));
+    quote!(async #moves #block)
+}
+
+/// A `return` that never happens, of the declared type. The compiler takes the type of a block from the first
+/// `return` in it: with this one the user's own, and `?`, and the last expression, are checked and coerced
+/// against the declared type as in the function that was written, and blamed where they stand.
+fn return_hint(model: &Model<'_>) -> TokenStream {
+    let output = without_impl_trait(model.output);
+    quote_spanned! {Span::mixed_site()=>
+        if let ::core::option::Option::Some(result) = ::core::option::Option::None::<#output> {
+            return result;
+        }
     }
 }
 

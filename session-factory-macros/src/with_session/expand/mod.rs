@@ -44,7 +44,8 @@ fn joining(model: &Model<'_>) -> Option<TokenStream> {
     };
     if model.args.savepoint.is_some() {
         let (sig, body) = savepoint::wrapped(model, sig);
-        return Some(quote!(#docs #allowed #attrs #vis #sig { #body }));
+        let inner = model.function.inner_attrs();
+        return Some(quote!(#docs #allowed #attrs #inner #vis #sig { #body }));
     }
     Some(quote!(#docs #allowed #attrs #vis #sig #body))
 }

@@ -17,7 +17,7 @@ use syn::{FnArg, GenericParam, Signature, Type};
 use super::{arguments, calls, contract, options, private};
 use crate::diagnostics::respanned;
 use crate::with_session::model::Model;
-use crate::with_session::types::{plain, without_impl_trait};
+use crate::with_session::types::plain;
 use crate::with_session::{async_trait, attrs, docs};
 
 /// The whole function.
@@ -37,6 +37,7 @@ pub(super) fn opening(model: &Model<'_>) -> TokenStream {
     }
     let docs = docs::of_opening(model);
     let attrs = attrs::of_opening(&function.attrs);
+    let inner = (!calls(model)).then(|| function.inner_attrs());
     let vis = &function.vis;
     // A lifetime that only the session had is one too many now.
     let has_lifetimes = sig
@@ -54,9 +55,14 @@ pub(super) fn opening(model: &Model<'_>) -> TokenStream {
             )]
         }
     });
+    // Who calls `f` is told; that `f` calls its sibling is no news. Code of the user's is not in it then.
+    let deprecated = (calls(model) && attrs::mention_deprecated(&function.attrs))
+        .then(|| quote!(#[allow(deprecated)]));
     quote! {
         #docs
         #attrs
+        #inner
+        #deprecated
         // A function that others only ever join would otherwise be reported as never used, and clippy does
         // not read the section `# Errors` that a macro has added.
         #[allow(dead_code, clippy::missing_errors_doc)]
@@ -95,11 +101,9 @@ fn code(model: &Model<'_>, attempt: &TokenStream) -> TokenStream {
     if let Some(detach) = &model.args.detach {
         let at = Span::mixed_site().located_at(detach.span());
         let factory = factory(model, at);
-        let output = without_impl_trait(model.output);
-        let private = respanned(&private, at);
         code = quote_spanned! {at=>
             contract
-                .detach::<#factory, _>(#private::returns::<#output, _>(async move { #code }))
+                .detach::<#factory, _>(async move { #code })
                 .await
         };
     }
@@ -191,9 +195,10 @@ fn attempt(model: &Model<'_>) -> (Vec<FnArg>, TokenStream) {
 fn attempts(model: &Model<'_>, attempt: &TokenStream) -> TokenStream {
     let commit = model.args.commit_on.as_ref().map(|decide| {
         let at = Span::mixed_site().located_at(decide.span());
-        let call = quote_spanned!(at=> #decide(&result));
+        let private = respanned(private(model), at);
+        let call = quote_spanned!(at=> #private::decision(#decide(&result)));
         quote_spanned! {Span::mixed_site()=>
-            let commit: ::core::primitive::bool = #call;
+            let commit = #call;
         }
     });
     let (mut finish, mut again) = ("finish", "again");

@@ -1,7 +1,7 @@
 //! The options as the runtime takes them, and what they ask of the factory.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{ToTokens, quote, quote_spanned};
+use quote::{quote, quote_spanned};
 
 use super::private;
 use crate::diagnostics::respanned;
@@ -65,7 +65,7 @@ pub(super) fn supported(model: &Model<'_>) -> TokenStream {
         let at = Span::mixed_site().located_at(span);
         let private = respanned(private(model), at);
         let session = model.factory.map_or_else(
-            || model.session.to_token_stream(),
+            || respanned(model.session, at),
             |factory| quote_spanned!(at=> #private::Session<#factory>),
         );
         (at, private, session)

@@ -17,6 +17,7 @@ pub(super) async fn commit(link: &mut PgLink) -> CommitReply {
         return CommitReply::Refused(link.why_closed());
     }
     link.leave_raw();
+    link.set_committing(true);
     let mut connection = link.connection();
     let commit = connection.batch_execute("COMMIT");
     let reply = if link.ledger().is_some() {
@@ -31,7 +32,9 @@ pub(super) async fn commit(link: &mut PgLink) -> CommitReply {
         )
         .await
     };
-    read(link, reply)
+    let reply = read(link, reply);
+    link.set_committing(matches!(reply, CommitReply::Unknown(_)));
+    reply
 }
 
 /// Runs a statement with COMMIT behind it.
@@ -45,29 +48,46 @@ where
     T: QueryFragment<Pg> + QueryId + Send,
 {
     link.leave_raw();
+    link.set_committing(true);
     let sql = repeated::sql(&source);
     let (mut shared, rest) = link.split();
     let ledger = rest.ledger();
     let statement = rest.execute(&mut shared, source);
     let (Some(ledger), Ok(sql)) = (ledger, sql) else {
         // The stream of an application's own connection cannot be seen.
+        let reply = rest.send(shared, ahead, statement).await;
+        link.set_committing(false);
         return Last {
-            reply: rest.send(shared, ahead, statement).await,
+            reply,
             commit: None,
         };
     };
     let expected = ledger.lookout.expect(&sql);
-    let (reply, committed) = {
+    let both = {
         let statement = rest.send(shared, ahead, statement);
         tokio::pin!(statement);
-        tokio::select! {
+        let early = tokio::select! {
             biased;
-            reply = &mut statement => return Last { reply, commit: None },
-            () = expected.sent() => {}
+            reply = &mut statement => Some(reply),
+            () = expected.sent() => None,
+        };
+        if let Some(reply) = early {
+            Err(reply)
+        } else {
+            sent.set();
+            let mut connection = shared;
+            Ok(join(statement, connection.batch_execute("COMMIT")).await)
         }
-        sent.set();
-        let mut connection = shared;
-        join(statement, connection.batch_execute("COMMIT")).await
+    };
+    let (reply, committed) = match both {
+        Ok(both) => both,
+        Err(reply) => {
+            link.set_committing(false);
+            return Last {
+                reply,
+                commit: None,
+            };
+        }
     };
     let failed = match &reply.result {
         Err(error) => !ends_the_connection(&link.explain(error)),
@@ -79,6 +99,7 @@ where
     } else {
         read(link, Reply::of(committed))
     };
+    link.set_committing(matches!(commit, CommitReply::Unknown(_)));
     Last {
         reply,
         commit: Some(commit),

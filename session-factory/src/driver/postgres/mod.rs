@@ -4,14 +4,22 @@ mod cancel;
 mod commit;
 mod conflict;
 mod connect;
+mod connect_error;
 mod error_response;
 mod ledger;
 mod link;
 mod lookout;
+mod reach;
 mod recover;
 mod repeated;
+mod security;
+mod socket;
+mod text;
+#[cfg(feature = "tls")]
+mod tls;
 mod url;
 mod watch;
+mod wire;
 
 use std::time::Instant;
 
@@ -34,7 +42,7 @@ use self::repeated::Kept;
 use super::isolation::Level;
 use super::{
     Ahead, CommitReply, CommitSent, Driver, ForeignError, Isolation, Last, Reply, Running,
-    SupportsDeferrable, SupportsIsolation, TransactionOptions, Watched,
+    SupportsCredentials, SupportsDeferrable, SupportsIsolation, TransactionOptions, Watched,
 };
 use crate::config::Settings;
 use crate::error::{ConnectError, ConnectErrorKind, StatementError};
@@ -45,6 +53,7 @@ use crate::error::{ConnectError, ConnectErrorKind, StatementError};
 pub struct Postgres;
 
 impl<L: Level> SupportsIsolation<L> for Postgres {}
+impl SupportsCredentials for Postgres {}
 impl SupportsDeferrable for Postgres {}
 
 impl Driver for Postgres {
@@ -182,6 +191,7 @@ impl Driver for Postgres {
 
     fn begin_watch(link: &mut PgLink) {
         link.leave_raw();
+        link.set_committing(false);
         if let Some(ledger) = link.ledger() {
             ledger.begin_watch();
         }
@@ -256,8 +266,7 @@ impl Driver for Postgres {
     }
 
     fn at_rest(link: &PgLink) -> bool {
-        link.ledger()
-            .is_none_or(|ledger| ledger.is_quiet() && ledger.status() == Status::Idle)
+        link.is_at_rest()
     }
 
     fn needs_reset(link: &PgLink) -> bool {

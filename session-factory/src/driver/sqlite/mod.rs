@@ -4,6 +4,7 @@ mod begin;
 mod commit;
 mod job;
 mod link;
+mod script;
 mod statement;
 mod url;
 
@@ -40,10 +41,14 @@ pub(crate) type Wrapper = SyncConnectionWrapper<SqliteConnection>;
 pub struct Sqlite;
 
 impl SupportsIsolation<isolation::Serializable> for Sqlite {}
+// With one level alone the compiler would take every other for a misspelt `Serializable`, and say so.
+#[diagnostic::do_not_recommend]
+impl SupportsIsolation<std::convert::Infallible> for Sqlite {}
 impl SupportsImmediate for Sqlite {}
 
 impl Driver for Sqlite {
     const NAME: &'static str = "SQLite";
+    const HAS_REPLICAS: bool = false;
     const SCHEMES: &'static [&'static str] = &["sqlite", "file"];
 
     fn check_url(url: &str) -> Result<(), String> {

@@ -1,5 +1,5 @@
 use diesel::result::QueryResult;
-use session_factory::{Session, session_factory, with_session};
+use session_factory::session_factory;
 
 session_factory! {
     pub struct AppDb(Sqlite);

@@ -1,4 +1,3 @@
-use diesel::result::QueryResult;
 use session_factory::{Session, session_factory, with_session};
 
 session_factory! {

@@ -1,3 +1,6 @@
+#![deny(warnings)]
+//! A test is not there where nothing is tested, and leaves nothing behind.
+
 use diesel::result::QueryResult;
 use session_factory::{Session, session_factory, with_session};
 
@@ -5,7 +8,6 @@ session_factory! {
     pub struct AppDb(Sqlite);
 }
 
-#[cfg(test)]
 #[with_session]
 #[tokio::test]
 async fn in_a_test(_db: &mut Session<AppDb>) -> QueryResult<()> {

@@ -1,0 +1,85 @@
+//! `cargo xtask fuzz`
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a tool for the console: its output is its interface"
+)]
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+use fuzz::{Settings, repeat, run};
+
+/// Run both macros on arbitrary token trees and on real functions that were changed.
+///
+/// Ends with an error when a macro panicked, reported an error without a place, or accepted what it then made
+/// no Rust of.
+#[derive(Debug, Parser)]
+#[command(bin_name = "cargo xtask fuzz")]
+struct Arguments {
+    /// For how long.
+    #[arg(long, default_value_t = 60)]
+    seconds: u64,
+    /// Print one line of JSON on the standard output.
+    #[arg(long)]
+    json: bool,
+    /// Decides what the inputs are.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Only the input of this number, as a finding names it.
+    #[arg(long, value_name = "NUMBER")]
+    repeat: Option<u64>,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    if let Some(index) = arguments.repeat {
+        return again(arguments.seed, index);
+    }
+    let report = run(&Settings {
+        time: Duration::from_secs(arguments.seconds),
+        seed: arguments.seed,
+    });
+    for finding in &report.findings {
+        eprintln!("{}\n{}\n", finding.problem, finding.input);
+        eprintln!(
+            "again: cargo xtask fuzz --seed {} --repeat {}\n",
+            report.seed, finding.index
+        );
+    }
+    if arguments.json {
+        match serde_json::to_string(&report) {
+            Ok(line) => println!("{line}"),
+            Err(error) => eprintln!("{error}"),
+        }
+    } else {
+        println!(
+            "{} inputs in {:.0} s: {} expanded, {} refused, {} panics, {} errors without a place, {} not Rust",
+            report.inputs,
+            report.seconds,
+            report.expanded,
+            report.refused,
+            report.panics,
+            report.unplaced,
+            report.not_rust,
+        );
+    }
+    if report.is_clean() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+fn again(seed: u64, index: u64) -> ExitCode {
+    let (input, problem) = repeat(seed, index);
+    println!("{input}");
+    match problem {
+        Some(problem) => {
+            println!("{problem}");
+            ExitCode::FAILURE
+        }
+        None => ExitCode::SUCCESS,
+    }
+}

@@ -1,0 +1,159 @@
+//! The ledger: money moves between accounts while callers give up and panic, connections are cut and the
+//! server restarts. In the end not one acknowledged transfer may be missing.
+
+mod bank;
+mod postgres;
+mod sqlite;
+mod tally;
+
+use std::panic::AssertUnwindSafe;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use fastrand::Rng;
+use futures_util::FutureExt as _;
+use indicatif::{ProgressBar, ProgressStyle};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+use self::bank::{ACCOUNTS, Bank, Fate, Transfer};
+use self::tally::Tally;
+use crate::arguments::Ledger;
+use crate::subject::{Failure, verdict};
+
+/// Callers at the same time.
+const TASKS: u64 = 50;
+/// The server restarts so often, evenly spread.
+const RESTARTS: u32 = 4;
+/// For sessions to come to rest at the end: a connection that went silent is given up after 30 seconds.
+const REST: Duration = Duration::from_secs(45);
+
+/// Runs transfers for so long, then audits the books.
+pub(crate) async fn run(arguments: Ledger) -> ExitCode {
+    let bank = bank::open(arguments.backend).await;
+    let tally = Arc::new(Tally::default());
+    let mut random = Rng::with_seed(arguments.seed);
+    let length = Duration::from_secs(arguments.seconds);
+    let end = Instant::now() + length;
+    let mut callers = JoinSet::new();
+    for number in 0..TASKS {
+        let (bank, tally, random) = (Arc::clone(&bank), Arc::clone(&tally), random.fork());
+        callers.spawn(async move {
+            let mut caller = Caller {
+                bank,
+                tally,
+                random,
+            };
+            // Numbers of its own.
+            let mut ids = (0..).map(|n| n * TASKS + number);
+            while Instant::now() < end
+                && let Some(id) = ids.next()
+            {
+                caller.transfer(id).await;
+            }
+        });
+    }
+    disturb(&*bank, &tally, &mut random, length).await;
+    while let Some(ended) = callers.join_next().await {
+        if let Err(error) = ended {
+            std::panic::resume_unwind(error.into_panic());
+        }
+    }
+    let rests = timeout(REST, async {
+        while !bank.is_quiet() {
+            sleep(Duration::from_millis(5)).await;
+        }
+    });
+    let at_rest = rests.await.is_ok();
+    let line = tally.line(arguments.backend, arguments.seconds, &bank.books().await);
+    if arguments.json {
+        match serde_json::to_string(&line) {
+            Ok(text) => println!("{text}"),
+            Err(error) => eprintln!("{error}"),
+        }
+    } else {
+        println!("{line}");
+    }
+    if !at_rest {
+        eprintln!("after {REST:?} the pool still has sessions out");
+    }
+    if line.is_right() && at_rest {
+        ExitCode::SUCCESS
+    } else {
+        eprintln!("again: cargo xtask ledger --seed {}", arguments.seed);
+        ExitCode::FAILURE
+    }
+}
+
+/// Cuts connections now and then, and restarts the server, for so long.
+async fn disturb(bank: &dyn Bank, tally: &Tally, random: &mut Rng, length: Duration) {
+    let bar = ProgressBar::new(length.as_secs());
+    let style = "{prefix:20} {bar:30} {pos}/{len} s  {msg}";
+    bar.set_style(
+        ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()),
+    );
+    bar.set_prefix("ledger");
+    let started = Instant::now();
+    let mut restarts = 0;
+    while started.elapsed() < length {
+        if started.elapsed() > length * (restarts + 1) / (RESTARTS + 1) && restarts < RESTARTS {
+            bank.restart(restarts).await;
+            restarts += 1;
+            tally.restarted();
+        } else if bank.cut(random).await {
+            tally.cut();
+        }
+        bar.set_position(started.elapsed().as_secs());
+        bar.set_message(tally.acknowledged());
+        sleep(Duration::from_millis(random.u64(50..500))).await;
+    }
+    bank.calm().await;
+    bar.finish_and_clear();
+}
+
+/// One who transfers.
+struct Caller {
+    bank: Arc<dyn Bank>,
+    tally: Arc<Tally>,
+    random: Rng,
+}
+
+impl Caller {
+    /// One transfer, and what becomes of its caller.
+    async fn transfer(&mut self, id: u64) {
+        let from = self.random.u32(0..ACCOUNTS);
+        let transfer = Transfer {
+            id,
+            from,
+            to: (from + self.random.u32(1..ACCOUNTS)) % ACCOUNTS,
+            amount: self.random.u32(1..100),
+            panic_at: (self.random.u32(0..100) < 5).then(|| self.random.u32(0..4)),
+        };
+        let call = self.bank.transfer(transfer);
+        let dropped = self.random.u32(0..100);
+        let polls = self.random.usize(0..12);
+        let patience = Duration::from_micros(self.random.u64(0..20_000));
+        let call = async {
+            match dropped {
+                0..15 => testbed::polls::drop_at(polls, call).await,
+                15..25 => timeout(patience, call).await.ok(),
+                _ => Some(call.await),
+            }
+        };
+        let mut wait = Duration::ZERO;
+        let fate = match AssertUnwindSafe(call).catch_unwind().await {
+            Err(_panic) => Fate::Panicked,
+            Ok(None) => Fate::Dropped,
+            Ok(Some(told)) => {
+                if let Err(Failure::Session(_)) = &told {
+                    // Mostly that there is no server just now.
+                    wait = Duration::from_millis(self.random.u64(5..50));
+                }
+                Fate::Told(verdict(told))
+            }
+        };
+        self.tally.ended(id, fate);
+        sleep(wait).await;
+    }
+}

@@ -1,9 +1,0 @@
-use session_factory::session_factory;
-
-session_factory! {
-    pub struct AppDb(Postgres) {
-        pool_size = build_env("POOL", default = 5),
-    }
-}
-
-fn main() {}

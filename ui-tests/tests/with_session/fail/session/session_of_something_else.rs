@@ -1,0 +1,18 @@
+use diesel::result::QueryResult;
+use session_factory::{session_factory, with_session};
+
+session_factory! {
+    pub struct AppDb(Sqlite);
+}
+
+#[with_session]
+async fn rename(db: &mut web::Session) -> QueryResult<()> {
+    let _ = db;
+    Ok(())
+}
+
+mod web {
+    pub struct Session;
+}
+
+fn main() {}
