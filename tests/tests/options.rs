@@ -152,7 +152,7 @@ async fn retry_and_detach_work_on_methods() {
     let attempts = bed.factory.scope(service.by_unique_reference()).await;
     assert_eq!((attempts.unwrap(), service.id), (2, 3));
     let service = Arc::new(Service { id: 9 });
-    let call = bed.factory.scope(Arc::clone(&service).detached());
+    let call = Box::pin(bed.factory.scope(Arc::clone(&service).detached()));
     tokio::time::timeout(Duration::from_millis(50), call)
         .await
         .unwrap_err();
@@ -403,7 +403,7 @@ async fn everything(db: &mut Session<PgDb>, id: i32, name: String) -> Result<u32
 #[tokio::test]
 async fn options_compose() {
     let bed = PgBed::new().await;
-    let attempts = bed.factory.scope(everything(1, "x".into())).await;
+    let attempts = Box::pin(bed.factory.scope(everything(1, "x".into()))).await;
     assert_eq!(attempts.unwrap(), 2);
     let modes = bed.factory.scope(modes()).await;
     assert_eq!(modes.unwrap(), 1);

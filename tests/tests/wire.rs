@@ -98,6 +98,57 @@ async fn err_is_returned_before_the_rollback_is_answered() {
     assert_eq!(round_trips(&bed).await, 2, "{:?}", bed.proxy().sql());
 }
 
+#[with_session]
+async fn insert_times(db: &mut Session<PgDb>, first: i32, times: i32) -> Result<(), AppError> {
+    for id in first..first + times - 1 {
+        insert_item(db, id).await?;
+    }
+    let last = (items::id.eq(first + times - 1), items::name.eq("x"));
+    db.commit_with(diesel::insert_into(items::table).values(last))
+        .await?;
+    Ok(())
+}
+
+async fn insert_item(db: &mut Session<PgDb>, id: i32) -> QueryResult<usize> {
+    let item = (items::id.eq(id), items::name.eq("x"));
+    diesel::insert_into(items::table)
+        .values(item)
+        .execute(db)
+        .await
+}
+
+#[tokio::test]
+async fn commit_with_sends_the_last_statement_and_commit_in_one_flight() {
+    let bed = warm().await;
+    bed.factory.scope(insert_times(1, 2)).await.unwrap();
+    for (times, first) in [(1, 100), (2, 200), (5, 300)] {
+        bed.proxy().reset_counts();
+        bed.factory.scope(insert_times(first, times)).await.unwrap();
+        let sql = bed.proxy().sql();
+        assert_eq!(
+            round_trips(&bed).await,
+            u64::try_from(times).unwrap(),
+            "{sql:?}"
+        );
+        assert_eq!(sql.last().unwrap(), "COMMIT");
+    }
+    assert_eq!(bed.count().await, 10);
+}
+
+#[tokio::test]
+async fn commit_with_takes_savepoints_along() {
+    #[with_session]
+    async fn nested(db: &mut Session<PgDb>, id: i32) -> Result<(), AppError> {
+        db.savepoint(async |db| insert_item(db, id).await).await?;
+        insert_times_in(db, id + 1, 1).await
+    }
+    let bed = warm().await;
+    bed.factory.scope(nested(1)).await.unwrap();
+    bed.proxy().reset_counts();
+    bed.factory.scope(nested(3)).await.unwrap();
+    assert_eq!(round_trips(&bed).await, 2, "{:?}", bed.proxy().sql());
+}
+
 #[tokio::test]
 async fn a_savepoint_costs_no_round_trip_of_its_own() {
     #[with_session]
@@ -139,4 +190,113 @@ async fn pre_ping_can_be_switched_off() {
     bed.proxy().reset_counts();
     bed.factory.scope(select_times(1)).await.unwrap();
     assert_eq!(round_trips(&bed).await, 2, "{:?}", bed.proxy().sql());
+}
+
+#[with_session(read_only)]
+async fn only_read(db: &mut Session<PgDb>) -> QueryResult<i64> {
+    items::table.count().get_result(db).await
+}
+
+/// How many connections still wait for an answer when the call has returned.
+async fn left_behind(bed: &PgBed, call: impl Future<Output = QueryResult<i64>>) -> u32 {
+    bed.factory.scope(call).await.unwrap();
+    let status = bed.factory.status();
+    round_trips(bed).await;
+    assert_eq!(bed.proxy().sql().last().unwrap(), "COMMIT");
+    status.recovering
+}
+
+#[tokio::test]
+async fn a_read_only_function_returns_before_its_commit_is_answered() {
+    #[with_session(read_only, timeout = "30s")]
+    async fn in_time(db: &mut Session<PgDb>) -> QueryResult<i64> {
+        only_read_in(db).await
+    }
+    let bed = warm().await;
+    bed.factory.scope(only_read()).await.unwrap();
+    round_trips(&bed).await;
+    bed.proxy().reset_counts();
+    assert_eq!(left_behind(&bed, only_read()).await, 1);
+    assert_eq!(left_behind(&bed, in_time()).await, 1);
+    assert_eq!(round_trips(&bed).await, 4, "{:?}", bed.proxy().sql());
+    assert_eq!(
+        bed.proxy().counts().opened,
+        0,
+        "the slot was held, and the connection goes on"
+    );
+}
+
+#[tokio::test]
+async fn a_read_only_function_waits_where_commit_can_still_fail() {
+    #[with_session(read_only, isolation = "serializable")]
+    async fn serializable(db: &mut Session<PgDb>) -> QueryResult<i64> {
+        only_read_in(db).await
+    }
+    #[with_session(read_only, isolation = "serializable", deferrable)]
+    async fn deferrable(db: &mut Session<PgDb>) -> QueryResult<i64> {
+        only_read_in(db).await
+    }
+    #[with_session(read_only)]
+    async fn notifies(db: &mut Session<PgDb>) -> QueryResult<i64> {
+        diesel::sql_query("NOTIFY something").execute(db).await?;
+        only_read_in(db).await
+    }
+    let bed = warm().await;
+    assert_eq!(left_behind(&bed, serializable()).await, 0);
+    assert_eq!(left_behind(&bed, deferrable()).await, 1);
+    assert_eq!(left_behind(&bed, notifies()).await, 0);
+    assert_eq!(left_behind(&bed, only_read()).await, 1);
+    // What the server's default is decides where the function says nothing.
+    let database = bed.database.name().to_owned();
+    let admin = bed.database.admin();
+    let sql =
+        format!("ALTER DATABASE \"{database}\" SET default_transaction_isolation = 'serializable'");
+    testbed::postgres::Admin::execute(&admin, &sql).await;
+    bed.proxy().sever(testbed::proxy::Action::Close).await;
+    testbed::eventually(Duration::from_secs(5), "a new connection", || async {
+        bed.factory.scope(only_read()).await.is_ok()
+    })
+    .await;
+    assert_eq!(left_behind(&bed, only_read()).await, 0);
+}
+
+#[with_session]
+async fn rename(db: &mut Session<PgDb>, id: i32) -> QueryResult<String> {
+    diesel::update(items::table.find(id))
+        .set(items::name.eq("y"))
+        .returning(items::name)
+        .get_result(db)
+        .await
+}
+
+/// diesel prepares it each time, which is a round trip each time.
+#[tokio::test]
+async fn an_update_that_comes_again_is_kept_prepared() {
+    let bed = warm().await;
+    bed.run("INSERT INTO items VALUES (1, 'x'), (2, 'x')").await;
+    bed.factory.scope(rename(1)).await.unwrap();
+    bed.factory.scope(rename(2)).await.unwrap();
+    for id in [1, 2, 1] {
+        bed.proxy().reset_counts();
+        assert_eq!(bed.factory.scope(rename(id)).await.unwrap(), "y");
+        assert_eq!(round_trips(&bed).await, 2, "{:?}", bed.proxy().sql());
+        assert_eq!(bed.proxy().counts().parses(), 0);
+    }
+}
+
+#[tokio::test]
+async fn texts_that_hold_their_values_are_not_kept_prepared() {
+    let bed = warm().await;
+    for id in 0..20 {
+        bed.factory
+            .with_session(async |db| {
+                diesel::sql_query(format!("INSERT INTO items VALUES ({id}, 'x')"))
+                    .execute(db)
+                    .await
+            })
+            .await
+            .unwrap();
+    }
+    let counts = bed.proxy().counts();
+    assert_eq!((counts.parses(), counts.message('C')), (20, 20));
 }

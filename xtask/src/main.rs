@@ -1,10 +1,11 @@
-//! The workspace's tool: `cargo xtask test`, `torture`, `ledger`, `fuzz`. One file or folder for each.
+//! The workspace's tool: `cargo xtask test`, `torture`, `ledger`, `fuzz`, `bench`. One file or folder for each.
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
     reason = "a tool for the console: its output is its interface"
 )]
 
+mod bench;
 mod fuzz;
 mod test;
 mod torture;
@@ -18,6 +19,7 @@ use clap::Parser;
 #[command(bin_name = "cargo xtask")]
 enum Command {
     Test(test::Arguments),
+    Bench(bench::Arguments),
     /// Break every call at every point, and audit what is left (`docs/torture.md`).
     Torture(torture::Arguments),
     /// Transfers between accounts while everything breaks; not one may be lost or doubled.
@@ -28,6 +30,7 @@ enum Command {
 fn main() -> ExitCode {
     match Command::parse() {
         Command::Test(arguments) => test::run(&arguments),
+        Command::Bench(arguments) => bench::run(&arguments),
         Command::Torture(arguments) => torture::run("torture", &arguments),
         Command::Ledger(arguments) => torture::run("ledger", &arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),

@@ -1,5 +1,8 @@
 //! What a session and its driver tell each other.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use diesel::QueryResult;
 use diesel::result::{DatabaseErrorKind, Error};
 
@@ -127,4 +130,29 @@ pub enum Running {
     Statement,
     /// COMMIT: let it finish.
     End,
+}
+
+/// The outcomes of the last statement and of the COMMIT behind it.
+#[derive(Debug)]
+#[doc(hidden)]
+pub struct Last {
+    /// Of the statement.
+    pub reply: Reply<usize>,
+    /// Of COMMIT, if it was sent.
+    pub commit: Option<CommitReply>,
+}
+
+/// Says whether COMMIT is on its way. Until then nothing can have been committed.
+#[derive(Debug, Clone, Default)]
+#[doc(hidden)]
+pub struct CommitSent(Arc<AtomicBool>);
+
+impl CommitSent {
+    pub(crate) fn set(&self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn get(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
 }

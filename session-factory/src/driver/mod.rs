@@ -31,7 +31,7 @@ mod support;
 
 pub use isolation::Isolation;
 pub(crate) use messages::as_conflict;
-pub use messages::{Ahead, CommitReply, ForeignError, Reply, Running, Watched};
+pub use messages::{Ahead, CommitReply, CommitSent, ForeignError, Last, Reply, Running, Watched};
 pub use options::TransactionOptions;
 #[cfg(feature = "postgres")]
 pub use postgres::Postgres;
@@ -145,12 +145,29 @@ pub trait Driver: Sized + Send + Sync + 'static {
         false
     }
 
+    /// COMMIT of this transaction, which began with `options`, has nothing to say that its caller has to
+    /// hear: all it did was to read, everything is answered, and the end cannot fail.
+    fn commits_silently(_link: &mut Self::Link, _options: &TransactionOptions) -> bool {
+        false
+    }
+
     /// Before the raw connection is handed out: enters the open transaction into its own bookkeeping, so
     /// that a `transaction()` on it is a savepoint.
     fn enter_raw(link: &mut Self::Link) -> impl Future<Output = QueryResult<()>> + Send;
 
     /// COMMIT, and what the server made of it.
     fn commit(link: &mut Self::Link) -> impl Future<Output = CommitReply> + Send;
+
+    /// Runs a statement with COMMIT behind it, in the same round trip where that is safe. `sent` is told
+    /// when COMMIT is on its way. When the statement fails, COMMIT keeps nothing.
+    fn execute_and_commit<T>(
+        link: &mut Self::Link,
+        ahead: Ahead,
+        source: T,
+        sent: CommitSent,
+    ) -> impl Future<Output = Last> + Send
+    where
+        T: QueryFragment<Self::Backend> + QueryId + Send;
 
     /// ROLLBACK of the whole transaction.
     fn rollback(link: &mut Self::Link) -> impl Future<Output = Result<(), StatementError>> + Send;

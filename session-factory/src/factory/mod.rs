@@ -118,7 +118,7 @@ impl<F: SessionFactory> Factory<F> {
     ///
     /// Sessions then take their connections from it, and give them back clean. What only a connection of
     /// our own can do is missing: the protocol is not watched (the check before COMMIT is made with a
-    /// `SAVEPOINT` in the same round trip instead), and settings that a session changed are not put back.
+    /// `SAVEPOINT` in the same round trip instead, and [`commit_with`](crate::Session::commit_with) takes two), and settings that a session changed are not put back.
     pub fn from_pool(pool: <F::Driver as Driver>::ForeignPool) -> Self {
         Self {
             core: Core::foreign(F::NAME, url_key::<F>(), pool),

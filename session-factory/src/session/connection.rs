@@ -23,7 +23,9 @@ type Backend<F> = <<F as SessionFactory>::Driver as Driver>::Backend;
 impl<F: SessionFactory> Session<F> {
     /// The connection and the state of the work, after a look at both.
     #[allow(clippy::type_complexity)]
-    fn parts(&mut self) -> Result<(&mut <F::Driver as Driver>::Link, &mut Work), SessionError> {
+    pub(super) fn parts(
+        &mut self,
+    ) -> Result<(&mut <F::Driver as Driver>::Link, &mut Work), SessionError> {
         let Some(lease) = &mut self.lease else {
             return Err(SessionError::Closed);
         };

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::unit::Left;
 use super::work::Ending;
 use super::{Session, recovery};
 use crate::driver::{CommitReply, Driver, Running};
@@ -27,7 +28,7 @@ impl<F: SessionFactory> Session<F> {
         }
         if self.work.must_flush() {
             // A savepoint that was abandoned has to be rolled back first.
-            if let Err(error) = self.flush().await {
+            if let Err(error) = Box::pin(self.flush()).await {
                 let reason = match error {
                     SessionError::Query(error) => AbortReason::Statement((&error).into()),
                     _ => AbortReason::EndedByBody,
@@ -54,11 +55,22 @@ impl<F: SessionFactory> Session<F> {
                 CommitReply::Unknown(_) => "unknown: the connection was lost",
             });
         }
+        self.committed(reply).await
+    }
+
+    /// Takes in what became of COMMIT.
+    pub(super) async fn committed(&mut self, reply: CommitReply) -> Result<(), SessionError> {
+        if matches!(reply, CommitReply::Committed) {
+            self.work.committed();
+            return Ok(());
+        }
+        // Boxed, as it is the rare case: a caller's future should not carry it around.
+        Box::pin(self.not_committed(reply)).await
+    }
+
+    async fn not_committed(&mut self, reply: CommitReply) -> Result<(), SessionError> {
         match reply {
-            CommitReply::Committed => {
-                self.work.committed();
-                Ok(())
-            }
+            CommitReply::Committed => Ok(()),
             CommitReply::RolledBack(error) => {
                 let reason = self.work.because(error);
                 Err(self.give_up(reason).await)
@@ -69,27 +81,29 @@ impl<F: SessionFactory> Session<F> {
                 Err(CommitError(self.work.counted_statement(error)).into())
             }
             CommitReply::Unknown(error) => {
-                F::Driver::condemn(lease.link());
+                if let Some(lease) = &mut self.lease {
+                    F::Driver::condemn(lease.link());
+                }
                 self.work.ended();
                 Err(SessionError::CommitUnknown(error))
             }
         }
     }
 
-    async fn give_up(&mut self, reason: AbortReason) -> SessionError {
+    pub(super) async fn give_up(&mut self, reason: AbortReason) -> SessionError {
         // If that fails the connection is closed, which rolls back as well.
-        let _closed_instead = self.end_by_rollback().await;
+        let _closed_instead = Box::pin(self.end_by_rollback()).await;
         Aborted::new(reason).into()
     }
 
-    /// Rolls back what was begun.
-    pub(super) async fn end_by_rollback(&mut self) -> Result<(), SessionError> {
+    /// Rolls back what was begun, unless a COMMIT whose future was dropped went through.
+    pub(super) async fn end_by_rollback(&mut self) -> Result<Left, SessionError> {
         let Some(lease) = &mut self.lease else {
             return Err(SessionError::Closed);
         };
         if !self.work.is_begun() {
             self.work.ended();
-            return Ok(());
+            return Ok(Left::RolledBack);
         }
         let line = self
             .work
@@ -97,7 +111,10 @@ impl<F: SessionFactory> Session<F> {
             .as_ref()
             .map(|echo| echo.line(|| "ROLLBACK".into()));
         let running = self.work.running();
-        self.work.set_ending(Some(Ending::Rollback));
+        let committing = self.work.ending() == Some(Ending::Commit);
+        if !committing {
+            self.work.set_ending(Some(Ending::Rollback));
+        }
         let link = lease.link();
         let rolled_back = match running {
             Running::Nothing if !self.work.is_raw() => F::Driver::rollback(link).await,
@@ -112,19 +129,54 @@ impl<F: SessionFactory> Session<F> {
                 }
             }
         };
+        let left = if committing {
+            recovery::outcome::<F::Driver>(link)
+        } else {
+            Left::RolledBack
+        };
         self.work.set_ending(None);
-        self.work.ended();
+        match left {
+            Left::Committed => self.work.committed(),
+            Left::RolledBack | Left::Unknown => self.work.ended(),
+        }
         if let Some(line) = line {
-            line.finish(if rolled_back.is_ok() {
-                "rolled back"
-            } else {
-                "failed"
+            line.finish(match (left, &rolled_back) {
+                (Left::Committed, _) => "committed before",
+                (_, Ok(())) => "rolled back",
+                (_, Err(_)) => "failed",
             });
         }
-        rolled_back.map_err(|error| {
-            F::Driver::condemn(lease.link());
-            SessionError::Rollback(error)
-        })
+        match rolled_back {
+            Ok(()) => Ok(left),
+            Err(error) => {
+                F::Driver::condemn(lease.link());
+                Err(match left {
+                    Left::Unknown => SessionError::CommitUnknown(error),
+                    _ => SessionError::Rollback(error),
+                })
+            }
+        }
+    }
+
+    /// Leaves COMMIT to a task of the background runtime, which holds the pool's slot meanwhile, when its
+    /// answer cannot change what the caller is told: a transaction that only read, and cannot fail any more.
+    pub(super) fn leave_commit(&mut self) -> bool {
+        if self.hooks.has_any() || self.work.must_flush() {
+            return false;
+        }
+        let Some(mut lease) = self.lease.take() else {
+            return false;
+        };
+        let watched = F::Driver::watch(lease.link());
+        if self.work.verdict(watched).is_none()
+            && self.work.is_begun()
+            && F::Driver::commits_silently(lease.link(), &self.transaction)
+        {
+            recovery::commit(lease, &mut self.work);
+            return true;
+        }
+        self.lease = Some(lease);
+        false
     }
 
     /// Gives the connection back.

@@ -5,6 +5,7 @@ mod body;
 mod bounded;
 mod builder;
 mod clock;
+mod commit_with;
 mod connection;
 mod contract;
 mod detach;
@@ -43,7 +44,7 @@ use self::hooks::Hooks;
 use self::transaction::TransactionState;
 use self::unit::Left;
 use self::work::Work;
-use crate::driver::Driver;
+use crate::driver::{Driver, TransactionOptions};
 use crate::error::SessionError;
 use crate::factory::SessionFactory;
 use crate::factory::lease::Lease;
@@ -73,6 +74,7 @@ pub struct Session<F: SessionFactory> {
     lease: Option<Lease<F::Driver>>,
     work: Work,
     hooks: Hooks,
+    transaction: TransactionOptions,
     /// For a session whose caller has to commit: where it was asked for.
     manual: Option<Origin>,
     transaction_state: TransactionState,
@@ -99,6 +101,7 @@ impl<F: SessionFactory> Session<F> {
             lease: Some(lease),
             work: Work::new(begin, options.transaction.read_only, echo),
             hooks: Hooks::default(),
+            transaction: options.transaction,
             manual: None,
             transaction_state: TransactionState::default(),
             no_instrumentation: DynInstrumentation::none(),
@@ -137,6 +140,9 @@ impl<F: SessionFactory> Session<F> {
 
     /// Rolls back what was done since the last commit. The next statement begins another transaction.
     ///
+    /// A COMMIT that is under way because its future was dropped is waited for: if it went through there is
+    /// nothing to roll back, and the hooks of a commit run.
+    ///
     /// # Errors
     /// [`SessionError::Rollback`] when the server does not confirm it: the connection is closed then,
     /// which ends the transaction there. [`SessionError::InSavepoint`] inside a savepoint, which is rolled back by
@@ -153,12 +159,17 @@ impl<F: SessionFactory> Session<F> {
 
     async fn end_by_hand(&mut self) -> Result<(), SessionError> {
         let rolled_back = self.end_by_rollback().await;
-        self.hooks.over(Left::RolledBack).await;
-        rolled_back
+        let left = match &rolled_back {
+            Ok(left) => *left,
+            Err(SessionError::CommitUnknown(_)) => Left::Unknown,
+            Err(_) => Left::RolledBack,
+        };
+        self.hooks.over(left).await;
+        rolled_back.map(drop)
     }
 
     /// What ends the transaction would pull it from under the savepoint's feet.
-    fn outside_of_savepoints(&self, call: &'static str) -> Result<(), SessionError> {
+    pub(super) fn outside_of_savepoints(&self, call: &'static str) -> Result<(), SessionError> {
         match self.innermost_savepoint() {
             Some(_) => Err(SessionError::InSavepoint(call)),
             None => Ok(()),

@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use super::hooks::Hooks;
 use super::unit::Left;
 use super::work::{Ending, Work};
-use crate::driver::{Driver, Running, Watched};
+use crate::driver::{CommitReply, Driver, Running, Watched};
 use crate::factory::lease::Lease;
 use crate::observe;
 
@@ -46,11 +46,7 @@ pub(super) fn hand_over<D: Driver>(lease: Option<Lease<D>>, work: &mut Work, hoo
         if begun || running != Running::Nothing {
             clean = recover::<D>(link, running, Instant::now() + LIMIT).await;
             if committing {
-                left = match D::watch(link) {
-                    Watched::Ended { committed: true } => Left::Committed,
-                    Watched::Ended { committed: false } => Left::RolledBack,
-                    _ => Left::Unknown,
-                };
+                left = outcome::<D>(link);
             }
         }
         if clean && D::needs_reset(link) {
@@ -76,6 +72,46 @@ pub(super) fn hand_over<D: Driver>(lease: Option<Lease<D>>, work: &mut Work, hoo
         observe::report(
             "a session was dropped and there is no thread to recover its connection on",
         );
+    }
+}
+
+/// Commits a transaction whose caller has no need to wait.
+pub(super) fn commit<D: Driver>(mut lease: Lease<D>, work: &mut Work) {
+    let line = work.echo.as_ref().map(|echo| echo.line(|| "COMMIT".into()));
+    work.committed();
+    lease.recovering();
+    let spawned = crate::runtime::spawn(async move {
+        let link = lease.link();
+        let committed = timeout(LIMIT, D::commit(link)).await;
+        let committed = matches!(committed, Ok(CommitReply::Committed));
+        let mut clean = committed && D::at_rest(link);
+        if clean && D::needs_reset(link) {
+            clean = timeout(LIMIT, D::reset(link)).await.unwrap_or(false);
+        }
+        if !clean {
+            D::condemn(link);
+        }
+        if let Some(line) = line {
+            line.finish(if committed {
+                "committed"
+            } else {
+                "ended by closing the connection"
+            });
+        }
+    });
+    if spawned.is_err() {
+        observe::report(
+            "a session has ended and there is no thread to give its connection back on",
+        );
+    }
+}
+
+/// What the server has said about a COMMIT whose caller went away.
+pub(super) fn outcome<D: Driver>(link: &mut D::Link) -> Left {
+    match D::watch(link) {
+        Watched::Ended { committed: true } => Left::Committed,
+        Watched::Ended { committed: false } => Left::RolledBack,
+        _ => Left::Unknown,
     }
 }
 

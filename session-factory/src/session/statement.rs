@@ -8,8 +8,8 @@ use futures_util::Stream;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 
-use super::work::Work;
-use crate::driver::{Driver, Reply};
+use super::work::{Ending, Work};
+use crate::driver::{CommitReply, CommitSent, Driver, Last, Reply};
 use crate::observe::Line;
 
 /// Notes what happens to a statement. Made at its first poll.
@@ -18,6 +18,8 @@ pub(super) struct Tracker<'conn> {
     begins: bool,
     line: Option<Line>,
     resolved: bool,
+    /// COMMIT goes out behind the statement.
+    commit: Option<CommitSent>,
 }
 
 impl<'conn> Tracker<'conn> {
@@ -29,6 +31,7 @@ impl<'conn> Tracker<'conn> {
             begins,
             line,
             resolved: false,
+            commit: None,
         }
     }
 
@@ -65,7 +68,11 @@ impl<'conn> Tracker<'conn> {
 impl Drop for Tracker<'_> {
     fn drop(&mut self) {
         if !self.resolved {
-            self.work.dropped();
+            if self.commit.as_ref().is_some_and(CommitSent::get) {
+                self.work.set_ending(Some(Ending::Commit));
+            } else {
+                self.work.dropped();
+            }
         }
         self.outcome(|| "dropped before it finished".into());
     }
@@ -84,6 +91,23 @@ pub(super) async fn run<T>(
         tracker.outcome(|| outcome(value));
     }
     result
+}
+
+/// Runs a statement with COMMIT behind it. None: COMMIT was not sent.
+pub(super) async fn last(
+    work: &mut Work,
+    line: Option<Line>,
+    statement: impl Future<Output = Last>,
+    sent: CommitSent,
+) -> (QueryResult<usize>, Option<CommitReply>) {
+    let mut tracker = Tracker::sent(work, line);
+    tracker.commit = Some(sent);
+    let Last { reply, commit } = statement.await;
+    let result = tracker.resolve(reply);
+    if let Ok(count) = &result {
+        tracker.outcome(|| rows(*count as u64));
+    }
+    (result, commit)
 }
 
 /// Runs a query whose rows come one by one.

@@ -47,9 +47,9 @@ pub(super) enum Left {
 }
 
 impl Left {
-    pub(super) fn of(committed: &Result<(), SessionError>) -> Self {
+    pub(super) fn of<T>(committed: &Result<T, SessionError>) -> Self {
         match committed {
-            Ok(()) => Self::Committed,
+            Ok(_) => Self::Committed,
             Err(SessionError::CommitUnknown(_)) => Self::Unknown,
             Err(_) => Self::RolledBack,
         }
@@ -129,6 +129,10 @@ impl<F: SessionFactory> Unit<F> {
     /// # Errors
     /// Why it could not be committed. Rolling back always succeeds: if need be by closing the connection.
     pub(crate) async fn finish(&mut self, commit: bool) -> Result<(), SessionError> {
+        if let Some(unknown) = self.cut_short() {
+            // Dropping the session waits for it, and runs the hooks of what became of it.
+            return Err(unknown);
+        }
         if commit {
             let committed = self.commit().await;
             self.leave(Left::of(&committed)).await;
@@ -141,6 +145,9 @@ impl<F: SessionFactory> Unit<F> {
 
     /// The same, and opens the session of another attempt where that is due.
     pub(crate) async fn again(&mut self, commit: bool, failed: bool) -> Next<F> {
+        if let Some(unknown) = self.cut_short() {
+            return Next::Done(Err(unknown));
+        }
         if commit {
             let committed = self.commit().await;
             let due = match &committed {
@@ -202,6 +209,20 @@ impl<F: SessionFactory> Unit<F> {
         }
     }
 
+    /// The deadline passed while the body waited for the answer to a COMMIT of its own.
+    fn cut_short(&self) -> Option<SessionError> {
+        let late = self.scope.clock.as_deref().is_some_and(Clock::has_expired);
+        let committing = self.session.work.ending() == Some(Ending::Commit);
+        (late && committing).then(|| self.unknown())
+    }
+
+    fn unknown(&self) -> SessionError {
+        let function = self.scope.holder.function();
+        SessionError::CommitUnknown(StatementError::connection(format!(
+            "the timeout of {function} passed while it waited for the server's answer"
+        )))
+    }
+
     async fn commit(&mut self) -> Result<(), SessionError> {
         if let Some(loss) = self.loss() {
             // What the body did after it goes the same way. If that fails the connection is closed.
@@ -209,12 +230,19 @@ impl<F: SessionFactory> Unit<F> {
             return Err(loss);
         }
         let Some(clock) = self.scope.clock.as_deref() else {
-            return self.session.end_by_commit().await;
+            return if self.session.leave_commit() {
+                Ok(())
+            } else {
+                self.session.end_by_commit().await
+            };
         };
         let function = self.scope.holder.function();
         if clock.has_expired() && self.session.in_transaction() {
             // Dropping the session rolls back.
             return Err(clock.while_running(function).into());
+        }
+        if self.session.leave_commit() {
+            return Ok(());
         }
         let limit = clock.left();
         // Boxed, as few calls have a deadline.
@@ -223,9 +251,7 @@ impl<F: SessionFactory> Unit<F> {
             return ended;
         }
         match self.session.work.ending() {
-            Some(Ending::Commit) => Err(SessionError::CommitUnknown(StatementError::connection(
-                format!("the timeout of {function} passed while it waited for the server's answer"),
-            ))),
+            Some(Ending::Commit) => Err(self.unknown()),
             _ => Err(clock.while_running(function).into()),
         }
     }

@@ -236,10 +236,16 @@ impl Work {
                 _ => {}
             }
         }
-        match &self.fault {
-            Some(fault) => Err(Aborted::new(fault.reason.clone()).into()),
-            None => Ok(()),
+        if let Some(fault) = &self.fault {
+            return Err(Aborted::new(fault.reason.clone()).into());
         }
+        if self.ending == Some(Ending::Commit) {
+            // A statement behind it would run outside of any transaction.
+            return Err(SessionError::CommitUnknown(StatementError::connection(
+                "its future was dropped; commit() waits for the answer",
+            )));
+        }
+        Ok(())
     }
 
     /// What has to travel ahead of the next statement.
@@ -285,6 +291,14 @@ impl Work {
             let reason = AbortReason::Statement(error.clone());
             self.first_error = Some(Fault::boxed(reason, self.depth()));
         }
+    }
+
+    /// The last statement failed, and its transaction is over: nothing goes on before somebody has said
+    /// that it knows.
+    pub(crate) fn gave_up(&mut self, error: &Error) {
+        let error = StatementError::from(error);
+        self.failed(&error);
+        self.fault = Some(Fault::boxed(AbortReason::Statement(error), 0));
     }
 
     /// The statement's future was dropped before it resolved.

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use super::lookout::Lookout;
 use super::{error_response, text};
 use crate::error::StatementError;
 
@@ -15,6 +16,7 @@ pub(super) struct Ledger {
     /// ReadyForQuery messages seen.
     answered: AtomicU64,
     closed: AtomicBool,
+    pub(super) lookout: Lookout,
     state: Mutex<State>,
 }
 
@@ -43,6 +45,10 @@ struct State {
     sly: bool,
     /// Something was done that no reset undoes.
     unclean: bool,
+    /// The transaction has something to tell others when it commits.
+    announces: bool,
+    /// The connection has prepared statements that do so.
+    announcer: bool,
     /// When the last message went out that the server answers.
     sent: Option<Instant>,
 }
@@ -96,10 +102,13 @@ impl Ledger {
         }
         if matches!(tag, b'Q' | b'P') {
             let (sly, chains) = (text::is_sly(body), text::chains(body));
-            if sly || chains {
+            let announces = text::announces(body);
+            if sly || chains || announces {
                 self.state().asked(tag, sly, chains);
+                self.state().announcer |= announces;
             }
         }
+        self.lookout.outgoing(tag, body);
     }
 
     /// The stream is at its end.
@@ -128,6 +137,7 @@ impl Ledger {
         state.first_error = None;
         state.met_conflict = false;
         state.has_written = false;
+        state.announces = false;
         state.ended = None;
         state.ending = None;
         state.chains = false;
@@ -163,6 +173,18 @@ impl Ledger {
 
     pub(super) fn fatal(&self) -> Option<StatementError> {
         self.state().fatal.clone()
+    }
+
+    /// The open transaction is answered in full, has changed nothing, and has nobody to tell of anything.
+    pub(super) fn has_only_read(&self) -> bool {
+        let state = self.state();
+        let noted = state.changed
+            || state.sly
+            || state.unclean
+            || state.announces
+            || state.announcer
+            || state.has_written;
+        state.status == Status::InTransaction && self.is_quiet() && !noted
     }
 
     /// Session settings may differ from what the next borrower expects.
@@ -245,6 +267,7 @@ impl State {
             | b"CREATE TABLE" | b"CREATE VIEW" | b"CREATE SEQUENCE"
             // What these run has no tag of its own.
             | b"DO" | b"CALL" | b"EXPLAIN" => self.changed = true,
+            b"NOTIFY" => self.announces = true,
             b"PREPARE" | b"DEALLOCATE" | b"DEALLOCATE ALL" | b"LOAD" => self.unclean = true,
             _ if WRITES.iter().any(|write| tag.starts_with(write)) => {
                 self.has_written |= !tag.ends_with(b" 0");

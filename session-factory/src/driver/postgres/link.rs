@@ -5,19 +5,24 @@ use std::time::Instant;
 
 use diesel::QueryResult;
 use diesel::connection::{CacheSize, TransactionDepthChange};
-use diesel::result::{DatabaseErrorKind, Error};
+use diesel::pg::Pg;
+use diesel::query_builder::{QueryFragment, QueryId};
+use diesel::result::Error;
 use diesel_async::pooled_connection::AsyncDieselConnectionManager;
 use diesel_async::{
-    AnsiTransactionManager, AsyncConnection, AsyncPgConnection, SimpleAsyncConnection,
-    TransactionManager,
+    AnsiTransactionManager, AsyncConnection, AsyncConnectionCore, AsyncPgConnection,
+    SimpleAsyncConnection, TransactionManager,
 };
+use futures_util::future::BoxFuture;
 
 use tokio::task::AbortHandle;
 
 use super::cancel::Canceller;
+use super::conflict::classified;
 use super::ledger::{Ledger, Status};
+use super::repeated::{Kept, Repeated};
 use super::{forget_transactions, pipelined, raw_depth};
-use crate::driver::{Ahead, Reply, as_conflict};
+use crate::driver::{Ahead, Isolation, Reply};
 use crate::error::{StatementError, StatementErrorKind};
 
 type Foreign = bb8::PooledConnection<'static, AsyncDieselConnectionManager<AsyncPgConnection>>;
@@ -34,6 +39,8 @@ pub struct PgLink {
     driving: Option<AbortHandle>,
     /// Statements are not kept prepared.
     uncached: bool,
+    /// What BEGIN without a level means.
+    isolation: Option<Isolation>,
 }
 
 enum Held {
@@ -52,6 +59,7 @@ pub(super) struct Rest {
     /// COMMIT was sent, and its answer has not come.
     committing: bool,
     ledger: Option<Arc<Ledger>>,
+    repeated: Repeated,
 }
 
 impl PgLink {
@@ -70,10 +78,12 @@ impl PgLink {
                 condemned: false,
                 committing: false,
                 ledger: Some(Arc::clone(&ledger)),
+                repeated: Repeated::default(),
             },
             ledger: Some(ledger),
             driving: Some(driving),
             uncached: false,
+            isolation: None,
         }
     }
 
@@ -83,6 +93,7 @@ impl PgLink {
             ledger: None,
             driving: None,
             uncached: false,
+            isolation: None,
             rest: Rest {
                 canceller: None,
                 taken: None,
@@ -90,6 +101,7 @@ impl PgLink {
                 condemned: false,
                 committing: false,
                 ledger: None,
+                repeated: Repeated::default(),
             },
         }
     }
@@ -132,6 +144,14 @@ impl PgLink {
         } else {
             CacheSize::Unbounded
         }
+    }
+
+    pub(super) fn set_default_isolation(&mut self, level: Option<Isolation>) {
+        self.isolation = level;
+    }
+
+    pub(super) fn default_isolation(&self) -> Option<Isolation> {
+        self.isolation
     }
 
     pub(super) fn ledger(&self) -> Option<&Ledger> {
@@ -264,6 +284,28 @@ impl Rest {
         self.ledger.clone()
     }
 
+    /// Whether to keep a statement prepared that diesel would not. How many there are on a connection of
+    /// the application's is not known.
+    pub(super) fn keeps(&mut self, query: &dyn QueryFragment<Pg>) -> bool {
+        self.ledger.is_some() && self.repeated.keeps(query)
+    }
+
+    /// A statement that returns a count, not sent yet.
+    pub(super) fn execute<'conn, T>(
+        &mut self,
+        connection: &mut &'conn AsyncPgConnection,
+        query: T,
+    ) -> BoxFuture<'conn, QueryResult<usize>>
+    where
+        T: QueryFragment<Pg> + QueryId,
+    {
+        if self.keeps(&query) {
+            AsyncConnectionCore::execute_returning_count(connection, Kept(&query))
+        } else {
+            AsyncConnectionCore::execute_returning_count(connection, query)
+        }
+    }
+
     /// Runs a statement behind what has to go ahead of it.
     pub(super) async fn send<T>(
         &mut self,
@@ -333,17 +375,4 @@ async fn settle(
     };
     // Without the background runtime there would be no connection either.
     let _no_runtime = crate::runtime::within(ended).await;
-}
-
-/// diesel has no kind for a deadlock, and drops its SQLSTATE.
-pub(super) fn classified(error: Error, ledger: Option<&Ledger>) -> Error {
-    let Error::DatabaseError(DatabaseErrorKind::Unknown, information) = &error else {
-        return error;
-    };
-    let deadlock = match ledger.and_then(Ledger::last_error) {
-        Some(said) => said.is_transient() && said.message == information.message(),
-        // Of an application's pool only the text is left.
-        None => ledger.is_none() && information.message() == "deadlock detected",
-    };
-    if deadlock { as_conflict(error) } else { error }
 }

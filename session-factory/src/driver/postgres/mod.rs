@@ -1,13 +1,17 @@
 //! PostgreSQL, over tokio-postgres and diesel-async.
 
 mod cancel;
+mod commit;
+mod conflict;
 mod connect;
 mod connect_error;
 mod error_response;
 mod ledger;
 mod link;
+mod lookout;
 mod reach;
 mod recover;
+mod repeated;
 mod security;
 mod socket;
 mod text;
@@ -34,13 +38,14 @@ use futures_util::stream::{BoxStream, StreamExt, TryStreamExt};
 
 use self::ledger::{End, Ledger, Status};
 use self::link::PgLink;
+use self::repeated::Kept;
 use super::isolation::Level;
 use super::{
-    Ahead, CommitReply, Driver, ForeignError, Isolation, Reply, Running, SupportsCredentials,
-    SupportsDeferrable, SupportsIsolation, TransactionOptions, Watched,
+    Ahead, CommitReply, CommitSent, Driver, ForeignError, Isolation, Last, Reply, Running,
+    SupportsCredentials, SupportsDeferrable, SupportsIsolation, TransactionOptions, Watched,
 };
 use crate::config::Settings;
-use crate::error::{ConnectError, ConnectErrorKind, StatementError, StatementErrorKind};
+use crate::error::{ConnectError, ConnectErrorKind, StatementError};
 
 /// PostgreSQL: `pub struct AppDb(Postgres);`
 #[derive(Debug)]
@@ -146,10 +151,15 @@ impl Driver for Postgres {
         // The query is not `Send`: it is taken apart here, and the future holds its SQL and binds.
         let (mut shared, rest) = link.split();
         let ledger = rest.ledger();
-        let statement = AsyncConnectionCore::load(&mut shared, source);
+        let query = source.as_query();
+        let statement = if rest.keeps(&query) {
+            AsyncConnectionCore::load(&mut shared, Kept(&query))
+        } else {
+            AsyncConnectionCore::load(&mut shared, query)
+        };
         rest.send(shared, ahead, async move {
             let rows = statement.await?;
-            let rows = rows.map_err(move |error| link::classified(error, ledger.as_deref()));
+            let rows = rows.map_err(move |error| conflict::classified(error, ledger.as_deref()));
             Ok(rows.boxed())
         })
         .boxed()
@@ -164,7 +174,7 @@ impl Driver for Postgres {
         T: QueryFragment<Pg> + QueryId + 'query,
     {
         let (mut shared, rest) = link.split();
-        let statement = AsyncConnectionCore::execute_returning_count(&mut shared, source);
+        let statement = rest.execute(&mut shared, source);
         rest.send(shared, ahead, statement).boxed()
     }
 
@@ -211,58 +221,35 @@ impl Driver for Postgres {
         link.ledger().is_some_and(Ledger::has_written)
     }
 
+    fn commits_silently(link: &mut PgLink, options: &TransactionOptions) -> bool {
+        let level = options.isolation.or(link.default_isolation());
+        let cannot_fail = match level {
+            // Whoever only reads can still be the one that a conflict is resolved against, at COMMIT.
+            Some(Isolation::Serializable) => options.deferrable,
+            Some(_) => true,
+            None => false,
+        };
+        options.read_only && cannot_fail && link.ledger().is_some_and(Ledger::has_only_read)
+    }
+
     async fn enter_raw(link: &mut PgLink) -> QueryResult<()> {
         link.enter_raw()
     }
 
     async fn commit(link: &mut PgLink) -> CommitReply {
-        if link.is_closed() {
-            // COMMIT was never sent, so the server has nothing to keep.
-            return CommitReply::Refused(link.why_closed());
-        }
-        link.leave_raw();
-        link.set_committing(true);
-        let reply = if link.ledger().is_some() {
-            Reply::of(link.connection_mut().batch_execute("COMMIT").await)
-        } else {
-            // Without a view of the protocol, SAVEPOINT tells whether there is a transaction that can
-            // still commit: it fails outside of one and inside a failed one, where COMMIT does not.
-            let mut connection = link.connection();
-            let commit = async { connection.batch_execute("COMMIT").await };
-            pipelined(
-                link.connection(),
-                "SAVEPOINT session_factory_commit",
-                commit,
-            )
-            .await
-        };
-        let ended = link.ledger().map(Ledger::ended);
-        let reply = match (reply.ahead, reply.result, ended) {
-            (Ok(()), Ok(()), None | Some(Some(End::Commit))) => CommitReply::Committed,
-            (Err(_), Ok(()), _) => CommitReply::RolledBack(None),
-            (Ok(()), Ok(()), Some(_)) => {
-                CommitReply::RolledBack(link.ledger().and_then(Ledger::first_error))
-            }
-            (_, Err(error), _) => {
-                let error = Self::explain(link, &error);
-                match error.sqlstate() {
-                    None if error.kind == StatementErrorKind::Connection => {
-                        CommitReply::Unknown(error)
-                    }
-                    // Of an error that ends the connection nobody knows on which side of COMMIT it came.
-                    Some(state)
-                        if state.starts_with("08")
-                            || state.starts_with("57P")
-                            || state == "40003" =>
-                    {
-                        CommitReply::Unknown(error)
-                    }
-                    _ => CommitReply::Refused(error),
-                }
-            }
-        };
-        link.set_committing(matches!(reply, CommitReply::Unknown(_)));
-        reply
+        commit::commit(link).await
+    }
+
+    async fn execute_and_commit<T>(
+        link: &mut PgLink,
+        ahead: Ahead,
+        source: T,
+        sent: CommitSent,
+    ) -> Last
+    where
+        T: QueryFragment<Pg> + QueryId + Send,
+    {
+        commit::behind(link, ahead, source, sent).await
     }
 
     async fn rollback(link: &mut PgLink) -> Result<(), StatementError> {

@@ -21,7 +21,10 @@ use super::watch::Watching;
 #[cfg(feature = "tls")]
 use super::wire::{self, Offer};
 use super::wire::{Address, Done, Route, Wire};
+use crate::driver::Isolation;
 use crate::error::{ConnectError, ConnectErrorKind};
+
+const DEFAULT_ISOLATION: &str = "SHOW default_transaction_isolation";
 
 /// Goes on from a socket, encrypted as the URL asks. A Unix socket never is: nobody is in between.
 pub(super) async fn reach(
@@ -115,6 +118,9 @@ async fn talk(
     if wanted != Wanted::Any {
         check(&client, wanted, place).await?;
     }
+    // A read-only transaction whose level is the default one ends differently if that is serializable.
+    let isolation = client.simple_query(DEFAULT_ISOLATION).await;
+    let isolation = isolation.ok().and_then(|said| level(&said));
     let connection = AsyncPgConnection::try_from(client).await.map_err(|error| {
         let said = ledger.last_error().map(|said| said.to_string());
         ConnectError::new(
@@ -128,7 +134,23 @@ async fn talk(
     // The settings that diesel makes are those every borrower expects.
     ledger.was_reset();
     let driving = driving.detach().abort_handle();
-    Ok(PgLink::own(connection, ledger, canceller, driving))
+    let mut link = PgLink::own(connection, ledger, canceller, driving);
+    link.set_default_isolation(isolation);
+    Ok(link)
+}
+
+fn level(said: &[SimpleQueryMessage]) -> Option<Isolation> {
+    let value = said.iter().find_map(|message| match message {
+        SimpleQueryMessage::Row(row) => row.get(0),
+        _ => None,
+    });
+    match value? {
+        "read uncommitted" => Some(Isolation::ReadUncommitted),
+        "read committed" => Some(Isolation::ReadCommitted),
+        "repeatable read" => Some(Isolation::RepeatableRead),
+        "serializable" => Some(Isolation::Serializable),
+        _ => None,
+    }
 }
 
 /// Asks the server what it is. Every version of PostgreSQL answers this.

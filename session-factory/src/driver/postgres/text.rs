@@ -18,6 +18,11 @@ pub(super) fn is_sly(body: &[u8]) -> bool {
     SLY.iter().any(|needle| find(body, needle).is_some())
 }
 
+/// The statement may tell others something when its transaction commits.
+pub(super) fn announces(body: &[u8]) -> bool {
+    find(body, b"pg_notify").is_some()
+}
+
 /// The statement ends a transaction with `AND CHAIN`.
 pub(super) fn chains(body: &[u8]) -> bool {
     let mut rest = body;

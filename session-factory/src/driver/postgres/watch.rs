@@ -81,7 +81,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watching<S> {
                 let ledger = &this.ledger;
                 this.outgoing.feed(
                     &buf[..*accepted],
-                    |tag| tag == b'Q' || tag == b'P',
+                    |tag| tag == b'Q' || ledger.lookout.wants(tag),
                     |tag, body| ledger.outgoing(tag, body),
                 );
             }

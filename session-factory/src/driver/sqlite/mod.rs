@@ -1,6 +1,7 @@
 //! SQLite, embedded: each connection has a thread of its own, on which statements run in order.
 
 mod begin;
+mod commit;
 mod job;
 mod link;
 mod script;
@@ -12,8 +13,7 @@ use std::time::Instant;
 
 use diesel::QueryResult;
 use diesel::connection::{
-    AnsiTransactionManager, Connection, SimpleConnection, TransactionManager,
-    TransactionManagerStatus,
+    AnsiTransactionManager, Connection, TransactionManager, TransactionManagerStatus,
 };
 use diesel::query_builder::{AsQuery, QueryFragment, QueryId};
 use diesel::sqlite::{Sqlite as Backend, SqliteConnection};
@@ -26,8 +26,8 @@ use futures_util::stream::{self, BoxStream, StreamExt};
 
 use self::link::SqliteLink;
 use super::{
-    Ahead, CommitReply, Driver, ForeignError, Reply, Running, SupportsImmediate, SupportsIsolation,
-    TransactionOptions, Watched, isolation,
+    Ahead, CommitReply, CommitSent, Driver, ForeignError, Last, Reply, Running, SupportsImmediate,
+    SupportsIsolation, TransactionOptions, Watched, isolation,
 };
 use crate::config::Settings;
 use crate::error::{ConnectError, ConnectErrorKind, StatementError, StatementErrorKind};
@@ -178,6 +178,11 @@ impl Driver for Sqlite {
         link.facts().has_written()
     }
 
+    fn commits_silently(link: &mut SqliteLink, options: &TransactionOptions) -> bool {
+        let facts = link.facts();
+        options.read_only && facts.ended().is_none() && !facts.needs_reset()
+    }
+
     async fn enter_raw(link: &mut SqliteLink) -> QueryResult<()> {
         link.facts().set_raw(true);
         link.job(|connection| {
@@ -191,27 +196,21 @@ impl Driver for Sqlite {
     }
 
     async fn commit(link: &mut SqliteLink) -> CommitReply {
-        let facts = Arc::clone(link.facts());
-        let raw = facts.take_raw();
-        let result = link
-            .job(move |connection| {
-                if raw && leave_raw(connection) > 1 {
-                    let _abandoned = connection.batch_execute("ROLLBACK");
-                    return Ok(CommitReply::RolledBack(None));
-                }
-                let reply = begin::commit(connection, &facts);
-                if matches!(reply, CommitReply::Committed) {
-                    // Known even if nobody waits for the answer any more.
-                    facts.set_ended(true);
-                }
-                Ok(reply)
-            })
-            .await;
-        link.release_writer();
-        match result {
-            Ok(reply) => reply,
-            Err(error) => CommitReply::Unknown(Self::explain(link, &error)),
-        }
+        commit::commit(link).await
+    }
+
+    async fn execute_and_commit<T>(
+        link: &mut SqliteLink,
+        ahead: Ahead,
+        source: T,
+        sent: CommitSent,
+    ) -> Last
+    where
+        T: QueryFragment<Backend> + QueryId + Send,
+    {
+        let query = statement::collect(&source);
+        drop(source);
+        commit::behind(link, ahead, query, sent).await
     }
 
     async fn rollback(link: &mut SqliteLink) -> Result<(), StatementError> {

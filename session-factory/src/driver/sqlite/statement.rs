@@ -56,10 +56,8 @@ pub(super) async fn run<R>(
 where
     R: Send + 'static,
 {
-    if ahead.begin.as_deref() == Some(begin::IMMEDIATE)
-        && let Err(error) = queue_for_the_lock(link).await
-    {
-        return Reply::not_sent(error);
+    if let Err(reply) = take_turn(link, &ahead).await {
+        return reply;
     }
     let facts = link.stop();
     let reply = link
@@ -77,8 +75,19 @@ where
     }
 }
 
+/// Waits for this session's turn if it is about to write.
+///
+/// # Errors
+/// What becomes of the statement otherwise.
+pub(super) async fn take_turn<R>(link: &mut SqliteLink, ahead: &Ahead) -> Result<(), Reply<R>> {
+    if ahead.begin.as_deref() == Some(begin::IMMEDIATE) {
+        queue_for_the_lock(link).await.map_err(Reply::not_sent)?;
+    }
+    Ok(())
+}
+
 /// `SQLITE_BUSY` has no kind of its own in diesel.
-fn classified(error: Error) -> Error {
+pub(super) fn classified(error: Error) -> Error {
     if begin::is_busy(&error) {
         as_conflict(error)
     } else {
@@ -120,7 +129,7 @@ async fn queue_for_the_lock(link: &mut SqliteLink) -> QueryResult<()> {
 /// The result of a statement, and what it may have done besides.
 pub(super) type Outcome<R> = (QueryResult<R>, Option<Control>);
 
-fn in_order<R>(
+pub(super) fn in_order<R>(
     connection: &mut SqliteConnection,
     ahead: &Ahead,
     facts: &Facts,

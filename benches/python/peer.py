@@ -1,0 +1,124 @@
+"""SQLAlchemy 2 with psycopg, driven over standard input: one JSON command a line, one JSON answer a line."""
+
+import asyncio
+import json
+import sys
+import time
+
+from sqlalchemy import create_engine, text
+from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
+from sqlalchemy.orm import sessionmaker
+
+PATIENCE = 3600
+UPDATE = text("UPDATE counters SET n = n + 1 WHERE id = :row")
+SELECT = text("SELECT n FROM counters WHERE id = :row")
+PAUSE = text("SELECT pg_sleep(:seconds)")
+
+
+class Refused(Exception):
+    pass
+
+
+def touch(session, unit):
+    if unit["writes"]:
+        session.execute(UPDATE, {"row": unit["row"]})
+    else:
+        session.execute(SELECT, {"row": unit["row"]}).scalar_one()
+
+
+def run(Session, unit):
+    try:
+        with Session.begin() as session:
+            for number in range(unit["statements"]):
+                if number == 0 and unit["savepoint"]:
+                    with session.begin_nested():
+                        touch(session, unit)
+                else:
+                    touch(session, unit)
+            if not unit["commits"]:
+                raise Refused
+    except Refused:
+        pass
+
+
+async def short(Session, row):
+    async with Session.begin() as session:
+        await session.execute(UPDATE, {"row": row})
+
+
+async def slow(Session, row, seconds, started):
+    async with Session.begin() as session:
+        await session.execute(UPDATE, {"row": row})
+        started.set()
+        await session.execute(PAUSE, {"seconds": seconds})
+
+
+async def doomed(Session, row, seconds, after):
+    started = asyncio.Event()
+    call = asyncio.create_task(slow(Session, row, seconds, started))
+    await started.wait()
+    await asyncio.sleep(after)
+    call.cancel()
+    try:
+        await call
+    except asyncio.CancelledError:
+        pass
+
+
+async def storm(Session, calls, seconds, after):
+    began = time.perf_counter()
+    await asyncio.gather(*(doomed(Session, row, seconds, after) for row in range(1, calls + 1)))
+    await asyncio.gather(*(short(Session, row) for row in range(1, calls + 1)))
+    return time.perf_counter() - began
+
+
+async def crowd(Session, tasks, limit):
+    times, counts = [], []
+    end = time.perf_counter() + limit
+
+    async def one(row):
+        count = 0
+        while (began := time.perf_counter()) < end:
+            await short(Session, row)
+            times.append(time.perf_counter() - began)
+            count += 1
+        counts.append(count)
+
+    began = time.perf_counter()
+    await asyncio.gather(*(one(row) for row in range(1, tasks + 1)))
+    return {"seconds": time.perf_counter() - began, "times": times, "counts": counts}
+
+
+def main():
+    url, connections = sys.argv[1].replace("postgres://", "postgresql+psycopg://"), int(sys.argv[2])
+    options = {"pool_size": connections, "max_overflow": 0, "pool_timeout": PATIENCE, "pool_pre_ping": True}
+    Session = sessionmaker(create_engine(url, **options))
+    engine = create_async_engine(url, **options)
+    Async = async_sessionmaker(engine)
+    with asyncio.Runner() as runner:
+        for line in sys.stdin:
+            command = json.loads(line)
+            match command["do"]:
+                case "run":
+                    run(Session, command["unit"])
+                    answer = None
+                case "time":
+                    answer = []
+                    for _ in range(command["times"]):
+                        began = time.perf_counter()
+                        run(Session, command["unit"])
+                        answer.append(time.perf_counter() - began)
+                case "warm":
+                    async def warm():
+                        await asyncio.gather(*(short(Async, row) for row in range(1, 4 * connections)))
+                    runner.run(warm())
+                    answer = None
+                case "storm":
+                    answer = runner.run(storm(Async, command["calls"], command["seconds"], command["after"]))
+                case "crowd":
+                    answer = runner.run(crowd(Async, command["tasks"], command["seconds"]))
+            print(json.dumps(answer), flush=True)
+        runner.run(engine.dispose())
+
+
+main()

@@ -1,0 +1,90 @@
+//! The command line.
+
+use clap::{Parser, ValueEnum};
+
+use crate::systems::Kind;
+
+/// Measures the library side by side with what a user would pick instead.
+///
+/// Results go to the standard output: a table, or one JSON line each. They are kept in `target/bench`, from where
+/// `report` (and `all`) makes `docs/benchmarks`.
+#[derive(Clone, Debug, Parser)]
+#[command(bin_name = "cargo xtask bench")]
+pub(crate) struct Arguments {
+    pub(crate) name: Name,
+    /// Print one JSON line for each result on the standard output.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Measure only this system. May be given more than once.
+    #[arg(long, value_enum)]
+    pub(crate) only: Vec<Peer>,
+    /// Leave this system out. May be given more than once.
+    #[arg(long, value_enum)]
+    pub(crate) without: Vec<Peer>,
+    /// For `storm`: how many calls are cancelled. Default: 200 and then 2000.
+    #[arg(long)]
+    cancels: Vec<u32>,
+}
+
+/// What can be measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Name {
+    /// Round trips of a unit of work.
+    Wire,
+    /// Calls that are cancelled in the middle of a slow query.
+    Storm,
+    /// One transaction over lines of different length.
+    Latency,
+    /// Many tasks on ten connections.
+    Contention,
+    /// Short transactions on SQLite.
+    Sqlite,
+    /// Makes `docs/benchmarks` of what was measured last.
+    Report,
+    /// All of it.
+    All,
+}
+
+/// The systems by their names on the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Peer {
+    SessionFactory,
+    Bb8,
+    Deadpool,
+    Sqlx,
+    SeaOrm,
+    Sqlalchemy,
+}
+
+impl Peer {
+    fn kind(self) -> Kind {
+        match self {
+            Self::SessionFactory => Kind::Ours,
+            Self::Bb8 => Kind::Bb8,
+            Self::Deadpool => Kind::Deadpool,
+            Self::Sqlx => Kind::Sqlx,
+            Self::SeaOrm => Kind::SeaOrm,
+            Self::Sqlalchemy => Kind::SqlAlchemy,
+        }
+    }
+}
+
+impl Arguments {
+    /// The systems to measure.
+    pub(crate) fn systems(&self) -> Vec<Kind> {
+        let named = |peers: &[Peer], kind| peers.iter().any(|peer| peer.kind() == kind);
+        Kind::ALL
+            .into_iter()
+            .filter(|kind| self.only.is_empty() || named(&self.only, *kind))
+            .filter(|kind| !named(&self.without, *kind))
+            .collect()
+    }
+
+    pub(crate) fn cancels(&self) -> Vec<u32> {
+        if self.cancels.is_empty() {
+            vec![200, 2_000]
+        } else {
+            self.cancels.clone()
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Many tasks on ten connections.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use futures_util::future::try_join_all;
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::arguments::Arguments;
+use crate::bed::Bed;
+use crate::results::{Results, quantile, rounded};
+use crate::systems::{Kind, Python, System};
+use crate::unit::Unit;
+
+const CONNECTIONS: u32 = 10;
+const TASKS: [u32; 4] = [10, 100, 1_000, 10_000];
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// The time of each call, and how many calls each task got through.
+#[derive(Debug, Deserialize)]
+struct Crowd {
+    seconds: f64,
+    times: Vec<f64>,
+    counts: Vec<u32>,
+}
+
+pub(crate) async fn run(arguments: &Arguments) -> Result<()> {
+    let mut results = Results::new("contention", arguments.json);
+    for tasks in TASKS {
+        for kind in arguments.systems() {
+            let bed = Bed::new(Duration::ZERO).await?;
+            let mut crowd = crowd(&bed, kind, tasks).await?;
+            crowd.times.sort_by(f64::total_cmp);
+            let milliseconds = |part| rounded(quantile(&crowd.times, part) * 1e3, 2);
+            results.add(json!({
+                "system": kind.name(),
+                "tasks": tasks,
+                "calls_per_second": rounded(crowd.times.len() as f64 / crowd.seconds, 0),
+                "p50_ms": milliseconds(0.5),
+                "p99_ms": milliseconds(0.99),
+                "max_ms": milliseconds(1.0),
+                "fairness": rounded(fairness(&crowd.counts), 3),
+            }));
+        }
+    }
+    results.finish()
+}
+
+async fn crowd(bed: &Bed, kind: Kind, tasks: u32) -> Result<Crowd> {
+    let url = bed.direct();
+    if kind == Kind::SqlAlchemy {
+        let python = Python::start(&url, CONNECTIONS)?;
+        let command = json!({"do": "crowd", "tasks": tasks, "seconds": LIMIT.as_secs_f64()});
+        return tokio::task::spawn_blocking(move || {
+            python.ask::<()>(&json!({"do": "warm"}))?;
+            python.ask(&command)
+        })
+        .await?;
+    }
+    let system = kind.open(&url, CONNECTIONS).await?;
+    together(&system, 4 * CONNECTIONS, Duration::from_millis(200)).await?;
+    together(&system, tasks, LIMIT).await
+}
+
+async fn together(system: &Arc<dyn System>, tasks: u32, limit: Duration) -> Result<Crowd> {
+    let started = Instant::now();
+    let tasks = (1..=tasks).map(|row| {
+        let system = Arc::clone(system);
+        tokio::spawn(async move {
+            let mut times = Vec::new();
+            loop {
+                let began = Instant::now();
+                if began.duration_since(started) >= limit {
+                    return anyhow::Ok(times);
+                }
+                system
+                    .run(Unit::write(1).on_row(i32::try_from(row)?))
+                    .await?;
+                times.push(began.elapsed().as_secs_f64());
+            }
+        })
+    });
+    let mut crowd = Crowd {
+        seconds: 0.0,
+        times: Vec::new(),
+        counts: Vec::new(),
+    };
+    for times in try_join_all(tasks).await? {
+        let times = times?;
+        crowd.counts.push(u32::try_from(times.len())?);
+        crowd.times.extend(times);
+    }
+    crowd.seconds = started.elapsed().as_secs_f64();
+    Ok(crowd)
+}
+
+/// Jain's index: 1 when all got the same, 1/n when one got everything.
+fn fairness(counts: &[u32]) -> f64 {
+    let sum: f64 = counts.iter().copied().map(f64::from).sum();
+    let squares: f64 = counts.iter().map(|count| f64::from(*count).powi(2)).sum();
+    sum * sum / (counts.len() as f64 * squares)
+}

@@ -1,0 +1,316 @@
+//! Short transactions on SQLite.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use diesel::connection::SimpleConnection as _;
+use diesel::prelude::*;
+use diesel_async::pooled_connection::AsyncDieselConnectionManager;
+use diesel_async::pooled_connection::bb8::Pool;
+use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
+use diesel_async::{AsyncConnection as _, SimpleAsyncConnection as _};
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, try_join_all};
+use serde_json::json;
+use session_factory::{Factory, Session, session_factory, with_session};
+use sqlx::Row as _;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+
+use crate::arguments::Arguments;
+use crate::results::{Results, quantile, rounded};
+use crate::systems::PATIENCE;
+
+const CONNECTIONS: u32 = 10;
+const LIMIT: Duration = Duration::from_secs(2);
+/// The same for all.
+const PRAGMAS: &str =
+    "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000";
+const UPDATE: &str = "UPDATE counters SET n = n + 1 WHERE id = $1";
+const SELECT: &str = "SELECT n FROM counters WHERE id = $1";
+
+diesel::table! {
+    counters (id) {
+        id -> Integer,
+        n -> Integer,
+    }
+}
+
+session_factory! {
+    /// The benchmarks' SQLite file.
+    pub struct LiteDb(Sqlite);
+}
+
+/// A pool, and one transaction of one statement.
+trait Lite: Send + Sync {
+    fn write(&self, row: i32) -> BoxFuture<'_, Result<()>>;
+    fn read(&self, row: i32) -> BoxFuture<'_, Result<()>>;
+}
+
+pub(crate) async fn run(arguments: &Arguments) -> Result<()> {
+    let mut results = Results::new("sqlite", arguments.json);
+    for tasks in [1, 10, 100] {
+        for system in [
+            "session-factory",
+            "session-factory, commit_with",
+            "diesel-async's wrapper",
+            "sqlx",
+        ] {
+            for write in [true, false] {
+                if system.ends_with("commit_with") && !write {
+                    continue;
+                }
+                let database = database();
+                let lite = open(system, &database).await?;
+                let (per_second, p99) = together(lite, tasks, write).await?;
+                results.add(record(system, tasks, write, per_second, Some(p99)));
+            }
+        }
+        if tasks == 1 {
+            for write in [true, false] {
+                results.add(record("plain diesel", 1, write, plain(write)?, None));
+            }
+        }
+    }
+    results.finish()
+}
+
+fn record(
+    system: &str,
+    tasks: u32,
+    write: bool,
+    per_second: f64,
+    p99: Option<f64>,
+) -> serde_json::Value {
+    json!({
+        "system": system,
+        "tasks": tasks,
+        "kind": if write { "write" } else { "read" },
+        "per_second": rounded(per_second, 0),
+        "p99_ms": p99.map(|p99| rounded(p99 * 1e3, 3)),
+    })
+}
+
+fn database() -> testbed::sqlite::Database {
+    let database = testbed::sqlite::Database::new();
+    database.execute(
+        "PRAGMA journal_mode = WAL; CREATE TABLE counters (id INTEGER PRIMARY KEY, n INTEGER NOT NULL); \
+         WITH RECURSIVE ids (id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM ids WHERE id < 1000) \
+         INSERT INTO counters SELECT id, 0 FROM ids",
+    );
+    database
+}
+
+async fn open(system: &str, database: &testbed::sqlite::Database) -> Result<Arc<dyn Lite>> {
+    let path = database.path().display().to_string();
+    Ok(match system {
+        "sqlx" => {
+            let options = SqliteConnectOptions::new()
+                .filename(&path)
+                .journal_mode(SqliteJournalMode::Wal)
+                .synchronous(SqliteSynchronous::Full)
+                .busy_timeout(Duration::from_secs(5));
+            let pool = SqlitePoolOptions::new()
+                .max_connections(CONNECTIONS)
+                .acquire_timeout(PATIENCE);
+            Arc::new(Sqlx(pool.connect_with(options).await?))
+        }
+        "diesel-async's wrapper" => {
+            let manager = AsyncDieselConnectionManager::<Wrapper>::new(&path);
+            let pool = Pool::builder()
+                .max_size(CONNECTIONS)
+                .connection_timeout(PATIENCE);
+            let pool = pool.build(manager).await?;
+            // Every connection once: the pool hands out one after the other while they are held.
+            let mut held = Vec::new();
+            for _ in 0..CONNECTIONS {
+                let mut connection = pool.get_owned().await?;
+                connection.batch_execute(PRAGMAS).await?;
+                held.push(connection);
+            }
+            drop(held);
+            Arc::new(ByHand(pool))
+        }
+        ours => {
+            let url = database.url();
+            let mut config =
+                LiteDbConfig::from_vars(|key| (key == "DATABASE_URL").then(|| url.clone()))?;
+            config.pool_size = CONNECTIONS;
+            config.max_overflow = 0;
+            config.pool_timeout = PATIENCE;
+            let factory = Factory::new(config);
+            Arc::new(Ours {
+                factory,
+                commit_with: ours.ends_with("commit_with"),
+            })
+        }
+    })
+}
+
+async fn together(lite: Arc<dyn Lite>, tasks: u32, write: bool) -> Result<(f64, f64)> {
+    let started = Instant::now();
+    let tasks = (1..=tasks).map(|row| {
+        let lite = Arc::clone(&lite);
+        tokio::spawn(async move {
+            let row = i32::try_from(row)?;
+            let mut times = Vec::new();
+            while started.elapsed() < LIMIT {
+                let began = Instant::now();
+                if write {
+                    lite.write(row).await?;
+                } else {
+                    lite.read(row).await?;
+                }
+                times.push(began.elapsed().as_secs_f64());
+            }
+            anyhow::Ok(times)
+        })
+    });
+    let mut times = Vec::new();
+    for taken in try_join_all(tasks).await? {
+        times.extend(taken?);
+    }
+    let per_second = times.len() as f64 / started.elapsed().as_secs_f64();
+    times.sort_by(f64::total_cmp);
+    Ok((per_second, quantile(&times, 0.99)))
+}
+
+/// The floor.
+fn plain(write: bool) -> Result<f64> {
+    let database = database();
+    let mut connection = SqliteConnection::establish(&database.path().display().to_string())?;
+    connection.batch_execute(PRAGMAS)?;
+    let (started, mut times) = (Instant::now(), 0.0);
+    while started.elapsed() < LIMIT {
+        if write {
+            connection.immediate_transaction(|connection| {
+                diesel::update(counters::table.find(1))
+                    .set(counters::n.eq(counters::n + 1))
+                    .execute(connection)
+            })?;
+        } else {
+            connection.transaction(|connection| {
+                counters::table
+                    .find(1)
+                    .select(counters::n)
+                    .get_result::<i32>(connection)
+            })?;
+        }
+        times += 1.0;
+    }
+    Ok(times / started.elapsed().as_secs_f64())
+}
+
+struct Ours {
+    factory: Factory<LiteDb>,
+    commit_with: bool,
+}
+
+#[with_session]
+async fn add(db: &mut Session<LiteDb>, row: i32) -> QueryResult<usize> {
+    let add = diesel::update(counters::table.find(row)).set(counters::n.eq(counters::n + 1));
+    diesel_async::RunQueryDsl::execute(add, db).await
+}
+
+#[with_session]
+async fn add_and_commit(
+    db: &mut Session<LiteDb>,
+    row: i32,
+) -> Result<usize, session_factory::SessionError> {
+    let add = diesel::update(counters::table.find(row)).set(counters::n.eq(counters::n + 1));
+    db.commit_with(add).await
+}
+
+#[with_session(read_only)]
+async fn look(db: &mut Session<LiteDb>, row: i32) -> QueryResult<i32> {
+    let look = counters::table.find(row).select(counters::n);
+    diesel_async::RunQueryDsl::get_result(look, db).await
+}
+
+impl Lite for Ours {
+    fn write(&self, row: i32) -> BoxFuture<'_, Result<()>> {
+        let write = async move {
+            if self.commit_with {
+                add_and_commit(row).await?;
+            } else {
+                add(row).await?;
+            }
+            Ok(())
+        };
+        self.factory.scope(write).boxed()
+    }
+
+    fn read(&self, row: i32) -> BoxFuture<'_, Result<()>> {
+        let read = async move {
+            look(row).await?;
+            Ok(())
+        };
+        self.factory.scope(read).boxed()
+    }
+}
+
+type Wrapper = SyncConnectionWrapper<SqliteConnection>;
+
+struct ByHand(Pool<Wrapper>);
+
+impl Lite for ByHand {
+    fn write(&self, row: i32) -> BoxFuture<'_, Result<()>> {
+        async move {
+            let mut connection = self.0.get().await?;
+            connection
+                .immediate_transaction(async |connection| {
+                    let add = diesel::update(counters::table.find(row))
+                        .set(counters::n.eq(counters::n + 1));
+                    diesel_async::RunQueryDsl::execute(add, connection).await
+                })
+                .await?;
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn read(&self, row: i32) -> BoxFuture<'_, Result<()>> {
+        async move {
+            let mut connection = self.0.get().await?;
+            connection
+                .transaction(async |connection| {
+                    let look = counters::table.find(row).select(counters::n);
+                    diesel_async::RunQueryDsl::get_result::<i32>(look, connection).await
+                })
+                .await?;
+            Ok(())
+        }
+        .boxed()
+    }
+}
+
+struct Sqlx(sqlx::SqlitePool);
+
+impl Lite for Sqlx {
+    fn write(&self, row: i32) -> BoxFuture<'_, Result<()>> {
+        async move {
+            let mut transaction = self.0.begin_with("BEGIN IMMEDIATE").await?;
+            sqlx::query(UPDATE)
+                .bind(row)
+                .execute(&mut *transaction)
+                .await?;
+            transaction.commit().await?;
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn read(&self, row: i32) -> BoxFuture<'_, Result<()>> {
+        async move {
+            let mut transaction = self.0.begin().await?;
+            let row = sqlx::query(SELECT)
+                .bind(row)
+                .fetch_one(&mut *transaction)
+                .await?;
+            let _n: i32 = row.get(0);
+            transaction.commit().await?;
+            Ok(())
+        }
+        .boxed()
+    }
+}

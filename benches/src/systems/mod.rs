@@ -1,0 +1,75 @@
+//! The library and what a user would pick instead, each in its documented way to run a transaction.
+
+mod diesel;
+mod ours;
+mod python;
+mod sea_orm;
+mod sqlx;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Result;
+use futures_util::future::BoxFuture;
+use tokio::sync::Notify;
+
+pub(crate) use self::ours::factory;
+pub(crate) use self::python::{Python, versions as python_versions};
+use crate::unit::Unit;
+
+/// Nobody's own clock ends a wait for a connection: that is measured, not judged.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60 * 60);
+
+/// A pool, and a way to run a transaction.
+pub(crate) trait System: Send + Sync {
+    /// Runs one transaction to its end.
+    fn run(&self, unit: Unit) -> BoxFuture<'_, Result<()>>;
+
+    /// Changes a row, says so, and runs a query that takes so many seconds.
+    fn slow(&self, row: i32, seconds: f64, started: Arc<Notify>) -> BoxFuture<'_, Result<()>>;
+}
+
+/// What is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Ours,
+    Bb8,
+    Deadpool,
+    Sqlx,
+    SeaOrm,
+    SqlAlchemy,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Self; 6] = [
+        Self::Ours,
+        Self::Bb8,
+        Self::Deadpool,
+        Self::Sqlx,
+        Self::SeaOrm,
+        Self::SqlAlchemy,
+    ];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Ours => "session-factory",
+            Self::Bb8 => "diesel-async + bb8",
+            Self::Deadpool => "diesel-async + deadpool",
+            Self::Sqlx => "sqlx",
+            Self::SeaOrm => "SeaORM",
+            Self::SqlAlchemy => "SQLAlchemy + psycopg",
+        }
+    }
+
+    /// Opens a pool of so many connections at most.
+    pub(crate) async fn open(self, url: &str, connections: u32) -> Result<Arc<dyn System>> {
+        Ok(match self {
+            Self::Ours => Arc::new(ours::Ours::new(url, connections)?),
+            Self::Bb8 => Arc::new(diesel::Bb8::new(url, connections).await?),
+            Self::Deadpool => Arc::new(diesel::Deadpool::new(url, connections)?),
+            Self::Sqlx => Arc::new(sqlx::Sqlx::new(url, connections).await?),
+            Self::SeaOrm => Arc::new(sea_orm::SeaOrm::new(url, connections).await?),
+            Self::SqlAlchemy => Arc::new(Python::start(url, connections)?),
+        })
+    }
+}

@@ -1,0 +1,88 @@
+//! Round trips of a unit of work, and those that its caller waits for.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use serde_json::json;
+
+use crate::arguments::Arguments;
+use crate::bed::Bed;
+use crate::results::{Results, rounded};
+use crate::systems::{Kind, System};
+use crate::unit::Unit;
+
+/// Each way: long against all that is not the line.
+const DELAY: Duration = Duration::from_millis(10);
+/// Prepared statements are prepared by then (psycopg waits for the sixth time).
+const WARM: usize = 7;
+const TIMES: u32 = 5;
+
+pub(crate) async fn run(arguments: &Arguments) -> Result<()> {
+    let mut results = Results::new("wire", arguments.json);
+    let bed = Bed::new(DELAY).await?;
+    for kind in arguments.systems() {
+        let system = kind.open(&bed.counted(), 1).await?;
+        for unit in units(kind) {
+            let (round_trips, waits) = measure(&bed, &*system, unit).await?;
+            results.add(json!({
+                "system": kind.name(),
+                "statements": unit.statements,
+                "kind": unit.kind(),
+                "savepoint": unit.savepoint,
+                "round_trips": round_trips,
+                "caller_waits": waits,
+            }));
+        }
+    }
+    results.finish()
+}
+
+fn units(kind: Kind) -> Vec<Unit> {
+    let mut units = Vec::new();
+    for statements in [1, 2, 5, 20] {
+        let write = Unit::write(statements);
+        units.extend([
+            write,
+            write.with_savepoint(),
+            write.rolled_back(),
+            write.rolled_back().with_savepoint(),
+            Unit::read(statements),
+        ]);
+        if kind == Kind::Ours {
+            units.push(write.commit_with());
+        }
+    }
+    units
+}
+
+async fn measure(bed: &Bed, system: &dyn System, unit: Unit) -> Result<(f64, f64)> {
+    for _ in 0..WARM {
+        system.run(unit).await?;
+        settled(bed).await;
+    }
+    let (mut total, mut fastest) = (0, Duration::MAX);
+    for _ in 0..TIMES {
+        bed.proxy.reset_counts();
+        let started = Instant::now();
+        system.run(unit).await?;
+        // The fastest one was held up least by anything but the line.
+        fastest = fastest.min(started.elapsed());
+        settled(bed).await;
+        total += bed.proxy.counts().round_trips;
+    }
+    let waits = fastest.as_secs_f64() / (2 * DELAY).as_secs_f64();
+    Ok((rounded(total as f64 / f64::from(TIMES), 2), waits.floor()))
+}
+
+/// Everything that was asked is answered, and nobody asks more.
+async fn settled(bed: &Bed) {
+    let mut before = (0, 0);
+    let mut calm = 0;
+    while calm < 4 {
+        tokio::time::sleep(DELAY).await;
+        let counts = bed.proxy.counts();
+        let now = (counts.bytes_to_server, counts.bytes_to_client);
+        calm = if now == before { calm + 1 } else { 0 };
+        before = now;
+    }
+}

@@ -1,0 +1,134 @@
+//! COMMIT, alone or behind the last statement, and what the server made of it.
+
+use diesel::pg::Pg;
+use diesel::query_builder::{QueryFragment, QueryId};
+use diesel_async::SimpleAsyncConnection;
+use futures_util::future::join;
+
+use super::ledger::{End, Ledger};
+use super::link::PgLink;
+use super::{pipelined, repeated};
+use crate::driver::{Ahead, CommitReply, CommitSent, Last, Reply};
+use crate::error::{StatementError, StatementErrorKind};
+
+pub(super) async fn commit(link: &mut PgLink) -> CommitReply {
+    if link.is_closed() {
+        // COMMIT was never sent, so the server has nothing to keep.
+        return CommitReply::Refused(link.why_closed());
+    }
+    link.leave_raw();
+    link.set_committing(true);
+    let mut connection = link.connection();
+    let commit = connection.batch_execute("COMMIT");
+    let reply = if link.ledger().is_some() {
+        Reply::of(commit.await)
+    } else {
+        // Without a view of the protocol, SAVEPOINT tells whether there is a transaction that can
+        // still commit: it fails outside of one and inside a failed one, where COMMIT does not.
+        pipelined(
+            link.connection(),
+            "SAVEPOINT session_factory_commit",
+            commit,
+        )
+        .await
+    };
+    let reply = read(link, reply);
+    link.set_committing(matches!(reply, CommitReply::Unknown(_)));
+    reply
+}
+
+/// Runs a statement with COMMIT behind it.
+///
+/// COMMIT is sent when the statement itself has been written to the socket, and not before: a statement
+/// that has to be prepared, or to look its types up, takes round trips of its own first, and a COMMIT that
+/// overtook it would leave it in autocommit. If the statement is answered earlier (a server that is next
+/// door, or an error while it was prepared), COMMIT is not sent: the session sees to the end.
+pub(super) async fn behind<T>(link: &mut PgLink, ahead: Ahead, source: T, sent: CommitSent) -> Last
+where
+    T: QueryFragment<Pg> + QueryId + Send,
+{
+    link.leave_raw();
+    link.set_committing(true);
+    let sql = repeated::sql(&source);
+    let (mut shared, rest) = link.split();
+    let ledger = rest.ledger();
+    let statement = rest.execute(&mut shared, source);
+    let (Some(ledger), Ok(sql)) = (ledger, sql) else {
+        // The stream of an application's own connection cannot be seen.
+        let reply = rest.send(shared, ahead, statement).await;
+        link.set_committing(false);
+        return Last {
+            reply,
+            commit: None,
+        };
+    };
+    let expected = ledger.lookout.expect(&sql);
+    let both = {
+        let statement = rest.send(shared, ahead, statement);
+        tokio::pin!(statement);
+        let early = tokio::select! {
+            biased;
+            reply = &mut statement => Some(reply),
+            () = expected.sent() => None,
+        };
+        if let Some(reply) = early {
+            Err(reply)
+        } else {
+            sent.set();
+            let mut connection = shared;
+            Ok(join(statement, connection.batch_execute("COMMIT")).await)
+        }
+    };
+    let (reply, committed) = match both {
+        Ok(both) => both,
+        Err(reply) => {
+            link.set_committing(false);
+            return Last {
+                reply,
+                commit: None,
+            };
+        }
+    };
+    let failed = match &reply.result {
+        Err(error) => !ends_the_connection(&link.explain(error)),
+        Ok(_) => false,
+    };
+    let commit = if failed && committed.is_err() {
+        // A transaction in which a statement failed cannot be committed, whatever became of COMMIT.
+        CommitReply::RolledBack(None)
+    } else {
+        read(link, Reply::of(committed))
+    };
+    link.set_committing(matches!(commit, CommitReply::Unknown(_)));
+    Last {
+        reply,
+        commit: Some(commit),
+    }
+}
+
+fn read(link: &PgLink, reply: Reply<()>) -> CommitReply {
+    let ended = link.ledger().map(Ledger::ended);
+    match (reply.ahead, reply.result, ended) {
+        (Ok(()), Ok(()), None | Some(Some(End::Commit))) => CommitReply::Committed,
+        (Err(_), Ok(()), _) => CommitReply::RolledBack(None),
+        (Ok(()), Ok(()), Some(_)) => {
+            CommitReply::RolledBack(link.ledger().and_then(Ledger::first_error))
+        }
+        (_, Err(error), _) => {
+            let error = link.explain(&error);
+            if ends_the_connection(&error) {
+                CommitReply::Unknown(error)
+            } else {
+                CommitReply::Refused(error)
+            }
+        }
+    }
+}
+
+/// Of such an error nobody knows on which side of COMMIT it came.
+fn ends_the_connection(error: &StatementError) -> bool {
+    match error.sqlstate() {
+        None => error.kind == StatementErrorKind::Connection,
+        Some(state) => state.starts_with("08") || state.starts_with("57P") || state == "40003",
+    }
+}

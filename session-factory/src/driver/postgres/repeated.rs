@@ -1,0 +1,128 @@
+//! Statements that diesel prepares anew each time they run, which is a round trip each time.
+//!
+//! diesel keeps a statement prepared only when its type alone tells its text: no UPDATE is, no upsert, no INSERT of
+//! an optional value and no `sql_query`. Here the text decides: one that comes again on the same connection is
+//! kept, up to a limit. A text that holds its values comes once, and is not.
+
+use std::collections::HashSet;
+use std::hash::{BuildHasher, RandomState};
+
+use diesel::QueryResult;
+use diesel::pg::{Pg, PgQueryBuilder};
+use diesel::query_builder::{AstPass, Query, QueryBuilder, QueryFragment, QueryId};
+use diesel::sql_types::Untyped;
+
+/// Prepared statements that are kept on a connection besides diesel's own.
+const MOST_KEPT: usize = 256;
+/// Texts that are remembered as seen once, before all of them are forgotten.
+const MOST_SEEN: usize = 1024;
+
+/// The texts of one connection, as hashes.
+#[derive(Debug, Default)]
+pub(super) struct Repeated {
+    hasher: RandomState,
+    seen: HashSet<u64>,
+    kept: HashSet<u64>,
+}
+
+impl Repeated {
+    /// Whether to keep a statement prepared that diesel would not.
+    pub(super) fn keeps(&mut self, query: &dyn QueryFragment<Pg>) -> bool {
+        // What is wrong with a query shows when it runs.
+        if query.is_safe_to_cache_prepared(&Pg).unwrap_or(true) {
+            return false;
+        }
+        sql(query).is_ok_and(|sql| is_plain(&sql) && self.again(&sql))
+    }
+
+    fn again(&mut self, sql: &str) -> bool {
+        let hash = self.hasher.hash_one(sql);
+        if self.kept.contains(&hash) {
+            return true;
+        }
+        if self.seen.remove(&hash) && self.kept.len() < MOST_KEPT {
+            self.kept.insert(hash);
+            return true;
+        }
+        if self.seen.len() >= MOST_SEEN {
+            self.seen.clear();
+        }
+        self.seen.insert(hash);
+        false
+    }
+}
+
+/// The text as diesel-async sends it.
+pub(super) fn sql(query: &dyn QueryFragment<Pg>) -> QueryResult<String> {
+    let mut sql = PgQueryBuilder::default();
+    query.to_sql(&mut sql, &Pg)?;
+    Ok(sql.finish())
+}
+
+/// Reads or changes rows. Of other statements it is not known what a second Execute does.
+fn is_plain(sql: &str) -> bool {
+    let word = sql.split_whitespace().next().unwrap_or_default();
+    ["SELECT", "INSERT", "UPDATE", "DELETE", "WITH"]
+        .iter()
+        .any(|plain| plain.eq_ignore_ascii_case(word))
+}
+
+/// A query that is kept prepared under its text.
+pub(super) struct Kept<'query>(pub(super) &'query dyn QueryFragment<Pg>);
+
+impl QueryFragment<Pg> for Kept<'_> {
+    fn walk_ast<'b>(&'b self, pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        self.0.walk_ast(pass)
+    }
+
+    fn is_safe_to_cache_prepared(&self, _backend: &Pg) -> QueryResult<bool> {
+        Ok(true)
+    }
+}
+
+impl QueryId for Kept<'_> {
+    type QueryId = ();
+    /// Its text is its key.
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl Query for Kept<'_> {
+    type SqlType = Untyped;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_kept_when_it_comes_again() {
+        let mut repeated = Repeated::default();
+        assert!(!repeated.again("UPDATE a"));
+        assert!(!repeated.again("UPDATE b"));
+        assert!(repeated.again("UPDATE a"));
+        assert!(repeated.again("UPDATE a"));
+    }
+
+    #[test]
+    fn no_more_are_kept_and_remembered_than_the_limits() {
+        let mut repeated = Repeated::default();
+        for number in 0..2 * MOST_KEPT {
+            let sql = format!("UPDATE {number}");
+            repeated.again(&sql);
+            assert_eq!(repeated.again(&sql), number < MOST_KEPT);
+        }
+        for number in 0..3 * MOST_SEEN {
+            repeated.again(&format!("UPDATE x{number}"));
+        }
+        assert!(repeated.seen.len() <= MOST_SEEN);
+        assert!(repeated.again("UPDATE 1"));
+    }
+
+    #[test]
+    fn only_statements_on_rows_are_kept() {
+        assert!(is_plain("  update users SET n = 1"));
+        assert!(is_plain("WITH a AS (SELECT 1) SELECT 1"));
+        assert!(!is_plain("SET search_path TO a"));
+        assert!(!is_plain(""));
+    }
+}

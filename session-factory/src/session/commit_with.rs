@@ -1,0 +1,122 @@
+//! The last statement and COMMIT in one flight.
+
+use diesel::backend::Backend;
+use diesel::query_builder::{QueryFragment, QueryId};
+use diesel::{QueryResult, debug_query};
+
+use super::unit::Left;
+use super::{Session, statement};
+use crate::driver::{CommitReply, CommitSent, Driver};
+use crate::error::{SessionError, StatementError};
+use crate::factory::SessionFactory;
+
+impl<F: SessionFactory> Session<F> {
+    /// Runs the last statement of a transaction and commits, in one round trip, and gives the number of rows
+    /// that the statement changed.
+    ///
+    /// COMMIT is sent behind the statement without waiting for its answer. After it the session is as after
+    /// [`commit`](Self::commit): the next statement begins another transaction, and an annotated function
+    /// that ends with it has nothing left to commit.
+    ///
+    /// A statement that the connection runs for the first time takes a round trip to be prepared, and around a
+    /// pool of the application's own ([`from_pool`](crate::Factory::from_pool)) statement and COMMIT take two.
+    /// On SQLite both are one piece of work on the connection's thread.
+    ///
+    /// ```
+    /// # use diesel::prelude::*;
+    /// # use session_factory::{Session, SessionError, session_factory, with_session};
+    /// # diesel::table! { users (id) { id -> Integer, name -> Text, } }
+    /// # session_factory! { pub struct AppDb(Sqlite); }
+    /// #[with_session]
+    /// async fn rename(db: &mut Session<AppDb>, id: i32, name: &str) -> Result<bool, SessionError> {
+    ///     let renamed = diesel::update(users::table.find(id)).set(users::name.eq(name));
+    ///     Ok(db.commit_with(renamed).await? == 1)
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// [`SessionError::Query`] when the statement fails: nothing is committed. Its transaction is rolled back,
+    /// and as after any failed statement the session fails with [`SessionError::Aborted`] until
+    /// [`rollback`](Self::rollback), so that a body that swallows the error cannot return `Ok`.
+    /// [`SessionError::Aborted`], without running the statement, where [`commit`](Self::commit) would give it.
+    /// [`SessionError::InSavepoint`] inside a savepoint. Otherwise as [`commit`](Self::commit).
+    ///
+    /// # Cancellation
+    /// As for a statement until COMMIT was sent. From then on both are left to finish; the outcome is not known
+    /// to the caller, and [`after_commit`](Self::after_commit) hooks run by what the server says.
+    pub async fn commit_with<T>(&mut self, statement: T) -> Result<usize, SessionError>
+    where
+        T: QueryFragment<<F::Driver as Driver>::Backend> + QueryId + Send,
+        <<F::Driver as Driver>::Backend as Backend>::QueryBuilder: Default,
+    {
+        self.outside_of_savepoints("commit_with")?;
+        let ended = self.end_with(statement).await;
+        if let Err(error) = &ended {
+            self.work.lose(error);
+        }
+        self.hooks.over(Left::of(&ended)).await;
+        ended
+    }
+
+    async fn end_with<T>(&mut self, statement: T) -> Result<usize, SessionError>
+    where
+        T: QueryFragment<<F::Driver as Driver>::Backend> + QueryId + Send,
+    {
+        let Some(lease) = &mut self.lease else {
+            return Err(SessionError::Closed);
+        };
+        let watched = F::Driver::watch(lease.link());
+        if let Some(reason) = self.work.verdict(watched) {
+            return Err(self.give_up(reason).await);
+        }
+        let (link, work) = self.parts()?;
+        let line = work.echo.as_ref().map(|echo| {
+            echo.line(|| {
+                let statement = debug_query::<<F::Driver as Driver>::Backend, _>(&statement);
+                format!("{statement}; COMMIT")
+            })
+        });
+        let sent = CommitSent::default();
+        // Boxed, as every statement is: the futures of callers stay small.
+        let last = F::Driver::execute_and_commit(link, work.ahead(), statement, sent.clone());
+        let last = Box::pin(last);
+        let (result, commit) = statement::last(work, line, last, sent).await;
+        match (result, commit) {
+            (Ok(rows), Some(CommitReply::Committed)) => {
+                self.work.committed();
+                Ok(rows)
+            }
+            (result, commit) => Box::pin(self.outcome(result, commit)).await,
+        }
+    }
+
+    async fn outcome(
+        &mut self,
+        result: QueryResult<usize>,
+        commit: Option<CommitReply>,
+    ) -> Result<usize, SessionError> {
+        match (result, commit) {
+            (Ok(rows), Some(commit)) => self.committed(commit).await.map(|()| rows),
+            (Ok(rows), None) => self.end_by_commit().await.map(|()| rows),
+            (Err(error), Some(CommitReply::Committed)) => {
+                // What the client made of the server's answer does not undo it.
+                self.work.committed();
+                Err(SessionError::CommitUnknown(StatementError::from(&error)))
+            }
+            (Err(_), Some(commit @ CommitReply::Unknown(_))) => {
+                self.committed(commit).await.map(|()| 0)
+            }
+            (Err(error), Some(_)) => {
+                self.work.ended();
+                self.work.gave_up(&error);
+                Err(error.into())
+            }
+            (Err(error), None) => {
+                // If that fails the connection is closed, which rolls back as well.
+                let _closed_instead = self.end_by_rollback().await;
+                self.work.gave_up(&error);
+                Err(error.into())
+            }
+        }
+    }
+}
