@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use super::hooks::Hooks;
 use super::unit::Left;
 use super::work::{Ending, Work};
-use crate::driver::{Driver, Running, Watched};
+use crate::driver::{Driver, Recovered, Running, Watched};
 use crate::factory::lease::Lease;
 use crate::observe;
 
@@ -44,11 +44,16 @@ pub(super) fn hand_over<D: Driver>(lease: Option<Lease<D>>, work: &mut Work, hoo
         let mut clean = true;
         let mut left = Left::RolledBack;
         if begun || running != Running::Nothing {
-            clean = recover::<D>(link, running, Instant::now() + LIMIT).await;
+            let recovered = recover::<D>(link, running, Instant::now() + LIMIT).await;
+            clean = recovered == Recovered::Clean;
             if committing {
                 left = match D::watch(link) {
-                    Watched::Ended { committed: true } => Left::Committed,
-                    Watched::Ended { committed: false } => Left::RolledBack,
+                    Watched::Ended {
+                        committed: true, ..
+                    } => Left::Committed,
+                    Watched::Ended {
+                        committed: false, ..
+                    } => Left::RolledBack,
                     _ => Left::Unknown,
                 };
             }
@@ -77,17 +82,17 @@ pub(super) fn hand_over<D: Driver>(lease: Option<Lease<D>>, work: &mut Work, hoo
     }
 }
 
-/// Ends what was left, within a limit. False when the connection must be closed.
+/// Ends what was left, within a limit.
 pub(super) async fn recover<D: Driver>(
     link: &mut D::Link,
     running: Running,
     deadline: Instant,
-) -> bool {
+) -> Recovered {
     if D::is_closed(link) {
-        return false;
+        return Recovered::Failed;
     }
     // Boxed: it is large, and seldom in a caller's own future.
     Box::pin(crate::runtime::within(D::recover(link, running, deadline)))
         .await
-        .unwrap_or(false)
+        .unwrap_or(Recovered::Failed)
 }

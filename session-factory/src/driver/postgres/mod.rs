@@ -28,8 +28,8 @@ use self::ledger::{End, Ledger, Status};
 use self::link::PgLink;
 use super::isolation::Level;
 use super::{
-    Ahead, CommitReply, Driver, ForeignError, Isolation, Reply, Running, SupportsDeferrable,
-    SupportsIsolation, TransactionOptions, Watched,
+    Ahead, CommitReply, Driver, ForeignError, Isolation, Recovered, Reply, Running,
+    SupportsDeferrable, SupportsIsolation, TransactionOptions, Watched,
 };
 use crate::config::Settings;
 use crate::error::{ConnectError, ConnectErrorKind, StatementError, StatementErrorKind};
@@ -187,6 +187,7 @@ impl Driver for Postgres {
         match (ledger.ended(), ledger.status()) {
             (Some(end), _) => Watched::Ended {
                 committed: end == End::Commit,
+                error: None,
             },
             (None, Status::Failed) => Watched::Failed(ledger.first_error()),
             (None, _) => Watched::Open,
@@ -261,7 +262,7 @@ impl Driver for Postgres {
         result.map_err(|error| Self::explain(link, &error))
     }
 
-    async fn recover(link: &mut PgLink, running: Running, deadline: Instant) -> bool {
+    async fn recover(link: &mut PgLink, running: Running, deadline: Instant) -> Recovered {
         recover::recover(link, running, deadline).await
     }
 

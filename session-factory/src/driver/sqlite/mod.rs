@@ -25,8 +25,8 @@ use futures_util::stream::{self, BoxStream, StreamExt};
 
 use self::link::SqliteLink;
 use super::{
-    Ahead, CommitReply, Driver, ForeignError, Reply, Running, SupportsImmediate, SupportsIsolation,
-    TransactionOptions, Watched, isolation,
+    Ahead, CommitReply, Driver, ForeignError, Recovered, Reply, Running, SupportsImmediate,
+    SupportsIsolation, TransactionOptions, Watched, isolation,
 };
 use crate::config::Settings;
 use crate::error::{ConnectError, ConnectErrorKind, StatementError, StatementErrorKind};
@@ -164,7 +164,10 @@ impl Driver for Sqlite {
 
     fn watch(link: &mut SqliteLink) -> Watched {
         match link.facts().ended() {
-            Some(committed) => Watched::Ended { committed },
+            Some(committed) => Watched::Ended {
+                committed,
+                error: None,
+            },
             None => Watched::Open,
         }
     }
@@ -224,13 +227,16 @@ impl Driver for Sqlite {
         result.map_err(|error| Self::explain(link, &error))
     }
 
-    async fn recover(link: &mut SqliteLink, _running: Running, deadline: Instant) -> bool {
+    async fn recover(link: &mut SqliteLink, _running: Running, deadline: Instant) -> Recovered {
         link.facts().stop_running();
         let done = crate::runtime::within(tokio::time::timeout_at(deadline.into(), async {
             Self::rollback(link).await.is_ok()
         }))
         .await;
-        matches!(done, Ok(Ok(true)))
+        match done {
+            Ok(Ok(true)) => Recovered::Clean,
+            _ => Recovered::Failed,
+        }
     }
 
     fn needs_reset(link: &SqliteLink) -> bool {
