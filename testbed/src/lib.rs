@@ -4,6 +4,7 @@
 //!   each test, and an administrator's view of what the server is doing;
 //! * [`mysql`]: the same for MariaDB;
 //! * [`proxy`]: a TCP proxy that counts, delays, throttles, holds, stalls, cuts and refuses;
+//! * [`certificates`]: an authority of one's own, and what it signs;
 //! * [`sqlite`]: a database file that is removed again;
 //! * [`polls`]: futures dropped, or made to panic, at a chosen poll;
 //! * [`eventually()`]: waiting for what becomes true soon.
@@ -42,6 +43,7 @@ mod ports;
 mod process;
 mod user;
 
+pub mod certificates;
 pub mod mysql;
 pub mod polls;
 pub mod postgres;

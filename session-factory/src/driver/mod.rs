@@ -28,6 +28,7 @@ mod sqlite;
 pub mod isolation;
 mod messages;
 mod options;
+pub(crate) mod scheme;
 mod support;
 
 pub use isolation::Isolation;
@@ -40,7 +41,7 @@ pub use options::TransactionOptions;
 pub use postgres::Postgres;
 #[cfg(feature = "sqlite")]
 pub use sqlite::Sqlite;
-pub use support::{SupportsDeferrable, SupportsImmediate, SupportsIsolation};
+pub use support::{SupportsCredentials, SupportsDeferrable, SupportsImmediate, SupportsIsolation};
 
 /// A database backend.
 #[doc(hidden)]
@@ -156,7 +157,8 @@ pub trait Driver: Sized + Send + Sync + 'static {
     /// ROLLBACK of the whole transaction.
     fn rollback(link: &mut Self::Link) -> impl Future<Output = Result<(), StatementError>> + Send;
 
-    /// Ends what a dropped session left behind: cancels what runs, rolls back, checks.
+    /// Ends what a dropped session left behind: cancels what runs, rolls back, checks. On a connection that is
+    /// lost, what the server may still be running for it is cancelled all the same.
     fn recover(
         link: &mut Self::Link,
         running: Running,
@@ -167,7 +169,8 @@ pub trait Driver: Sized + Send + Sync + 'static {
     /// borrower. Not called (and costs nothing) when `needs_reset` is false.
     fn needs_reset(link: &Self::Link) -> bool;
 
-    /// Everything that was sent is answered and no transaction is open, as far as the driver can see.
+    /// Everything that was sent is answered and no transaction is open, as far as the driver can see. Of a
+    /// connection that is lost: the server has nothing left to do for it.
     fn at_rest(_link: &Self::Link) -> bool {
         true
     }

@@ -3,6 +3,7 @@
 mod acquire;
 pub(crate) mod context;
 mod core;
+mod credentials;
 pub(crate) mod global;
 mod health;
 mod idle;
@@ -100,7 +101,7 @@ impl<F: SessionFactory> Factory<F> {
     pub fn new(config: F::Config) -> Self {
         let settings = config.settings();
         Self {
-            core: Core::own(F::NAME, url_key::<F>(), settings),
+            core: Core::own(F::NAME, url_key::<F>(), settings, None),
             config: Some(Arc::new(config)),
         }
     }
@@ -115,6 +116,14 @@ impl<F: SessionFactory> Factory<F> {
             core: Core::foreign(F::NAME, url_key::<F>(), pool),
             config: None,
         }
+    }
+
+    /// Makes this factory the global one, which `AppDb::…` and `#[with_session]` use outside of a
+    /// [`scope`](Self::scope). False, without any effect, when there is one already: it was set before, or was used
+    /// and so made from the environment.
+    #[must_use = "false: the global factory is another one"]
+    pub fn set_global(&self) -> bool {
+        F::global().set(self.clone())
     }
 
     /// The configuration, unless the factory was made with [`from_pool`](Self::from_pool).
@@ -188,6 +197,9 @@ impl<F: SessionFactory> Factory<F> {
     /// # Errors
     /// As [`create_session`](Self::create_session), and [`SessionError::Query`] when the server does not
     /// answer.
+    ///
+    /// # Cancellation
+    /// A connection whose answer nobody waits for any more is closed.
     pub async fn health(&self) -> Result<Duration, SessionError> {
         let started = Instant::now();
         self.core.ping().await?;
@@ -197,13 +209,18 @@ impl<F: SessionFactory> Factory<F> {
     /// Connects once, so that a wrong configuration shows at start-up.
     ///
     /// # Errors
-    /// [`SessionError::Acquire`] with the connect error.
+    /// [`SessionError::Acquire`] with the connect error, [`SessionError::Closed`] after
+    /// [`shutdown`](Self::shutdown).
+    ///
+    /// # Cancellation
+    /// A connection that was being opened is kept for the next caller.
     pub async fn init(&self) -> Result<(), SessionError> {
         self.core.ping().await
     }
 
     /// Gives no more sessions, waits at most `limit` for those that are out and for the calls that are
-    /// detached, then rolls back what is left and closes every connection.
+    /// detached, then rolls back what is left and closes every connection. The last takes up to five seconds more:
+    /// a server may need them to give a statement up.
     ///
     /// # Cancellation
     /// Dropping the future stops the waiting; the factory stays shut.

@@ -3,9 +3,10 @@
 use diesel::result::Error;
 
 use super::attempt::Attempt;
+use super::loss::Loss;
 use super::savepoints::Savepoints;
 use crate::driver::{Ahead, Running, Watched};
-use crate::error::{AbortReason, SessionError, StatementError};
+use crate::error::{AbortReason, Aborted, SessionError, StatementError};
 use crate::observe::Echo;
 
 /// One transaction after another on the same connection.
@@ -23,6 +24,10 @@ pub(crate) struct Work {
     wrote: bool,
     /// A statement failed in a way that running everything again may heal.
     met_conflict: bool,
+    /// BEGIN failed, and no statement has come through since: nothing of what the body asked for was done.
+    refused: bool,
+    /// A `commit()` of the body's own failed.
+    lost: Option<Box<Loss>>,
     attempt: Attempt,
     /// A statement's future was polled and has not resolved.
     in_flight: bool,
@@ -33,13 +38,14 @@ pub(crate) struct Work {
     /// A dropped statement has to be ended before the next one.
     settle: bool,
     savepoints: Savepoints,
-    fault: Option<Fault>,
+    /// Boxed, like the next one: a session is a part of its caller's future, and few have any.
+    fault: Option<Box<Fault>>,
     rollback_only: bool,
     /// The server refused to write, though nobody asked for a read-only transaction.
     met_read_only: bool,
     read_only: bool,
     /// The first error of a statement, as the client saw it.
-    first_error: Option<Fault>,
+    first_error: Option<Box<Fault>>,
     pub(crate) echo: Option<Echo>,
 }
 
@@ -57,6 +63,13 @@ struct Fault {
     depth: u32,
 }
 
+impl Fault {
+    #[allow(clippy::unnecessary_box_returns)] // nobody wants one that is not
+    fn boxed(reason: AbortReason, depth: u32) -> Box<Self> {
+        Box::new(Self { reason, depth })
+    }
+}
+
 impl Work {
     pub(crate) fn new(begin: String, read_only: bool, echo: Option<Echo>) -> Self {
         Self {
@@ -66,6 +79,8 @@ impl Work {
             committed: false,
             wrote: false,
             met_conflict: false,
+            refused: false,
+            lost: None,
             attempt: Attempt::ONLY,
             in_flight: false,
             streaming: false,
@@ -112,6 +127,7 @@ impl Work {
         *self = Self {
             met_read_only: self.met_read_only,
             committed: self.committed,
+            lost: self.lost.take(),
             attempt: self.attempt,
             ..Self::new(begin, self.read_only, self.echo.take())
         };
@@ -121,6 +137,21 @@ impl Work {
     pub(crate) fn committed(&mut self) {
         self.committed |= self.begun;
         self.ended();
+    }
+
+    /// A `commit()` of the body's own failed: an `Ok` that comes after it would not be true.
+    pub(crate) fn lose(&mut self, error: &SessionError) {
+        self.lost = Loss::of(error).map(Box::new);
+    }
+
+    /// The body knows of it: it called `rollback()`.
+    pub(crate) fn forget_loss(&mut self) {
+        self.lost = None;
+    }
+
+    /// What an `Ok` of the body has to become.
+    pub(crate) fn loss(&self) -> Option<SessionError> {
+        self.lost.as_deref().map(Loss::error)
     }
 
     /// Something of this session is committed already.
@@ -202,13 +233,13 @@ impl Work {
                     error,
                 } => {
                     let reason = self.because(error.clone());
-                    self.fault = Some(Fault { reason, depth: 0 });
+                    self.fault = Some(Fault::boxed(reason, 0));
                 }
                 _ => {}
             }
         }
         match &self.fault {
-            Some(fault) => Err(crate::error::Aborted::new(fault.reason.clone()).into()),
+            Some(fault) => Err(Aborted::new(fault.reason.clone()).into()),
             None => Ok(()),
         }
     }
@@ -225,6 +256,7 @@ impl Work {
     /// A statement's future was polled for the first time: it and what goes ahead of it are on their way.
     pub(crate) fn sent(&mut self) {
         self.begun = true;
+        self.refused = false;
         self.in_flight = true;
         self.streaming = false;
         self.settle = false;
@@ -234,6 +266,7 @@ impl Work {
     /// BEGIN itself failed: there is no transaction.
     pub(crate) fn not_begun(&mut self) {
         self.begun = false;
+        self.refused = true;
         self.in_flight = false;
         self.savepoints.forget();
     }
@@ -251,10 +284,8 @@ impl Work {
         self.met_conflict |= error.is_transient();
         self.met_read_only |= error.is_read_only() && !self.read_only;
         if self.first_error.is_none() {
-            self.first_error = Some(Fault {
-                reason: AbortReason::Statement(error.clone()),
-                depth: self.depth(),
-            });
+            let reason = AbortReason::Statement(error.clone());
+            self.first_error = Some(Fault::boxed(reason, self.depth()));
         }
     }
 
@@ -262,10 +293,9 @@ impl Work {
     pub(crate) fn dropped(&mut self) {
         self.in_flight = false;
         self.settle = true;
-        self.fault.get_or_insert(Fault {
-            reason: AbortReason::StatementDropped,
-            depth: self.depth(),
-        });
+        let depth = self.depth();
+        self.fault
+            .get_or_insert_with(|| Fault::boxed(AbortReason::StatementDropped, depth));
     }
 
     /// Opens a savepoint, and gives its level.
@@ -280,7 +310,7 @@ impl Work {
 
     /// Rolls back to the savepoint of this level. True when the server has to be told.
     pub(crate) fn undo(&mut self, level: u32) -> bool {
-        let inside = |fault: &mut Fault| fault.depth >= level;
+        let inside = |fault: &mut Box<Fault>| fault.depth >= level;
         self.fault.take_if(inside);
         self.first_error.take_if(inside);
         self.savepoints.undo(level)
@@ -300,7 +330,7 @@ impl Work {
             return Some(fault.reason.clone());
         }
         if !self.begun {
-            return None;
+            return self.refused.then(|| self.because(None));
         }
         match watched {
             Watched::Failed(error)

@@ -10,7 +10,7 @@
 //! | --- | --- |
 //! | `testbed` | the superuser, for [`Admin`] |
 //! | `app` | an ordinary user, owner of the databases: what [`Database::url`] connects as |
-//! | `guarded` | the same, but with the password [`PASSWORD`] (SCRAM): [`Database::url_with_password`] |
+//! | `guarded` | the same, but with the password [`PASSWORD`] (SCRAM), as its members have theirs: [`Database::url_with_password`] |
 //! | `reader` | may not log in; granted to `app`, for `SET ROLE` |
 
 mod admin;
@@ -20,6 +20,7 @@ mod database;
 mod endpoint;
 mod server;
 mod shared;
+mod tls;
 
 pub use admin::{Activity, Admin};
 pub use binaries::Binaries;
@@ -28,6 +29,7 @@ pub use database::Database;
 pub use endpoint::Endpoint;
 pub use server::Server;
 pub use shared::{VARIABLE, database, endpoint};
+pub use tls::Tls;
 
 /// The password of the role `guarded`.
 pub const PASSWORD: &str = "correct-horse-battery-staple";

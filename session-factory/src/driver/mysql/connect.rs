@@ -21,8 +21,14 @@ use crate::config::Settings;
 use crate::error::{ConnectError, ConnectErrorKind};
 
 pub(super) async fn connect(settings: &Settings) -> Result<MysqlLink, ConnectError> {
-    let target = url::parse(settings.url.expose())
+    let mut target = url::parse(settings.url.expose())
         .map_err(|wrong| ConnectError::new(ConnectErrorKind::Url, wrong))?;
+    if let Some(credentials) = &settings.credentials {
+        if let Some(user) = credentials.user() {
+            target.opts = target.opts.user(Some(user));
+        }
+        target.opts = target.opts.pass(Some(credentials.expose_password()));
+    }
     let mut last = ConnectError::new(ConnectErrorKind::Url, "the URL names no host");
     for place in &target.places {
         match connect_to(&target, place, settings.statement_timeout).await {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, Opts};
+use mysql_async::{Conn, Error, Opts};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
@@ -21,6 +21,15 @@ const PAUSES: [Duration; 6] = [
 /// Connections that carry nothing but a `KILL`, in this process, at one time: they come on top of the pool's.
 static KILLERS: Semaphore = Semaphore::const_new(2);
 
+/// Attempts that do not reach the server, after which it is taken for gone, and the connection with it.
+const UNREACHABLE: u32 = 8;
+const NO_SUCH_CONNECTION: u16 = 1094;
+
+enum NotKilled {
+    NoSuchConnection,
+    Unreachable,
+}
+
 /// Kills the statement of one connection.
 #[derive(Debug, Clone)]
 pub(super) struct Killer {
@@ -36,20 +45,47 @@ impl Killer {
 
     /// One attempt. What it returns from is over: no `KILL` is on its way any more.
     pub(super) async fn fire(&self) {
-        let Ok(_turn) = KILLERS.acquire().await else {
-            return;
-        };
-        let _given_up = timeout(PATIENCE, async {
-            let Ok(mut connection) = Conn::new(self.opts.clone()).await else {
+        let _given_up = self.kill("QUERY").await;
+    }
+
+    /// Ends the connection on the server, after it was lost on the way there, and waits until it is gone.
+    pub(super) async fn end(&self) {
+        let mut failures = 0;
+        for pause in PAUSES.iter().chain(std::iter::repeat(&PAUSES[5])) {
+            match self.kill("CONNECTION").await {
+                // Told; gone a moment later.
+                Ok(()) => failures = 0,
+                Err(NotKilled::NoSuchConnection) => return,
+                Err(NotKilled::Unreachable) => failures += 1,
+            }
+            if failures > UNREACHABLE {
                 return;
-            };
-            // It fails when there is no such connection any more.
-            let _gone = connection
-                .query_drop(format!("KILL QUERY {}", self.id))
+            }
+            sleep(*pause).await;
+        }
+    }
+
+    async fn kill(&self, what: &str) -> Result<(), NotKilled> {
+        let unreachable = |_| NotKilled::Unreachable;
+        let _turn = KILLERS.acquire().await.map_err(unreachable)?;
+        let attempt = async {
+            let connection = Conn::new(self.opts.clone()).await;
+            let mut connection = connection.map_err(|_| NotKilled::Unreachable)?;
+            let killed = connection
+                .query_drop(format!("KILL {what} {}", self.id))
                 .await;
             let _gone = connection.disconnect().await;
-        })
-        .await;
+            match killed {
+                Ok(()) => Ok(()),
+                Err(Error::Server(said)) if said.code == NO_SUCH_CONNECTION => {
+                    Err(NotKilled::NoSuchConnection)
+                }
+                Err(_) => Err(NotKilled::Unreachable),
+            }
+        };
+        timeout(PATIENCE, attempt)
+            .await
+            .unwrap_or(Err(NotKilled::Unreachable))
     }
 
     /// Kills until `done` resolves.

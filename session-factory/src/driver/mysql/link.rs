@@ -48,6 +48,8 @@ pub(super) struct Rest {
     /// Of a connection that is not watched: its transaction was given up by an error.
     pub(super) given_up: Option<StatementError>,
     condemned: bool,
+    /// COMMIT was sent and not answered.
+    pub(super) committing: bool,
 }
 
 /// What a connection has that was opened by us.
@@ -87,6 +89,7 @@ impl MysqlLink {
                 raw: false,
                 given_up: None,
                 condemned: false,
+                committing: false,
             },
             uncached: false,
         }
@@ -209,6 +212,14 @@ impl MysqlLink {
 impl Rest {
     pub(super) fn ledger(&self) -> Option<&Ledger> {
         self.own.as_ref().map(|own| &**own.wire.ledger())
+    }
+
+    /// When the connection is lost: the server may still be at work for it. A COMMIT is left to finish.
+    pub(super) fn may_run_on(&self) -> bool {
+        !self.committing
+            && self
+                .ledger()
+                .is_some_and(|ledger| !ledger.is_quiet() || ledger.in_transaction())
     }
 
     /// The client has read every answer to its end, as far as anybody told.

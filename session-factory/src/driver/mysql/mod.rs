@@ -28,12 +28,12 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 
 use self::ledger::{End, Ledger};
-use self::link::MysqlLink;
+use self::link::{MysqlLink, Rest};
 use self::statement::Flight;
 use super::isolation::Level;
 use super::{
     Ahead, CommitReply, Driver, ForeignError, Isolation, Recovered, Reply, Running,
-    SupportsIsolation, TransactionOptions, Watched,
+    SupportsCredentials, SupportsIsolation, TransactionOptions, Watched,
 };
 use crate::config::Settings;
 use crate::error::{ConnectError, ConnectErrorKind, StatementError, StatementErrorKind};
@@ -44,10 +44,11 @@ use crate::error::{ConnectError, ConnectErrorKind, StatementError, StatementErro
 pub struct Mysql;
 
 impl<L: Level> SupportsIsolation<L> for Mysql {}
+impl SupportsCredentials for Mysql {}
 
 impl Driver for Mysql {
     const NAME: &'static str = "MySQL";
-    const SCHEMES: &'static [&'static str] = &["mysql", "mariadb"];
+    const SCHEMES: &'static [&'static str] = url::SCHEMES;
 
     fn check_url(url: &str) -> Result<(), String> {
         url::parse(url).map(drop)
@@ -214,14 +215,25 @@ impl Driver for Mysql {
                 "a statement was dropped half-way on this connection, or failed behind the rows that were read",
             ));
         }
-        let Some(own) = &link.rest().own else {
+        let (
+            _,
+            Rest {
+                own: Some(own),
+                committing,
+                ..
+            },
+        ) = link.split()
+        else {
             return commit_foreign(link).await;
         };
         if own.wire.ledger().is_closed() {
             // COMMIT was never sent, so the server has nothing to keep.
             return CommitReply::Refused(own.wire.why_closed());
         }
-        match own.wire.run("COMMIT").await {
+        *committing = true;
+        let answer = own.wire.run("COMMIT").await;
+        *committing = answer.is_none();
+        match answer {
             Some(Ok(())) => CommitReply::Committed,
             Some(Err(error)) if error.code.is_some_and(error_code::leaves_commit_unknown) => {
                 CommitReply::Unknown(error)
@@ -258,6 +270,9 @@ impl Driver for Mysql {
 
     fn at_rest(link: &MysqlLink) -> bool {
         let rest = link.rest();
+        if link.is_closed() {
+            return !rest.may_run_on();
+        }
         let is_quiet = |ledger: &Ledger| ledger.is_quiet() && !ledger.in_transaction();
         rest.is_in_step() && !rest.unverified && rest.ledger().is_none_or(is_quiet)
     }

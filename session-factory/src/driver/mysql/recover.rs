@@ -76,11 +76,14 @@ async fn roll_back(link: &mut MysqlLink, running: Running) -> Recovered {
     if !reusable {
         leave_client(own, running != Running::End).await;
     }
+    let ledger = own.wire.ledger();
     // Waits behind a COMMIT that is under way.
     if !matches!(own.wire.run("ROLLBACK").await, Some(Ok(()))) {
+        if ledger.is_closed() && link.rest().may_run_on() {
+            own.killer.end().await;
+        }
         return Recovered::Failed;
     }
-    let ledger = own.wire.ledger();
     if !reusable {
         Recovered::Spent
     } else if ledger.is_closed() || ledger.in_transaction() || !ledger.is_quiet() {

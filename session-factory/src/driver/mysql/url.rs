@@ -5,6 +5,10 @@ use std::path::PathBuf;
 use mysql_async::OptsBuilder;
 use percent_encoding::percent_decode_str;
 
+use crate::driver::scheme;
+
+pub(super) const SCHEMES: &[&str] = &["mysql", "mariadb"];
+
 /// The default port.
 const PORT: u16 = 3306;
 const EXPECTED: &str = "mysql://user:password@host:3306/database";
@@ -31,8 +35,7 @@ pub(super) enum Place {
 pub(super) fn parse(url: &str) -> Result<Target, String> {
     let not_a_url = || format!("it is not a MySQL URL: expected {EXPECTED}");
     let (scheme, rest) = url.split_once("://").ok_or_else(not_a_url)?;
-    let family = scheme.split('+').next().unwrap_or_default();
-    if !["mysql", "mariadb"].contains(&family.to_ascii_lowercase().as_str()) {
+    if !scheme::is_one_of(scheme, SCHEMES) {
         return Err(not_a_url());
     }
     let (rest, options) = rest.split_once('?').unwrap_or((rest, ""));

@@ -1,17 +1,16 @@
 //! Cancelling a running statement on the server.
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
-use tokio::net::TcpStream;
-#[cfg(unix)]
-use tokio::net::UnixStream;
+use tokio::io::AsyncReadExt;
 use tokio::time::{sleep, timeout};
-use tokio_postgres::{CancelToken, NoTls};
+use tokio_postgres::CancelToken;
+#[cfg(not(feature = "tls"))]
+use tokio_postgres::NoTls;
 
-use super::ledger::Ledger;
+#[cfg(feature = "tls")]
+use super::tls;
+use super::wire::{Done, Route, Wire};
 
 /// A cancel request that takes longer is given up; recovery sends another.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -25,73 +24,66 @@ const PAUSES: [Duration; 6] = [
     Duration::from_millis(500),
 ];
 
-/// Where the server of a connection is.
-#[derive(Debug, Clone)]
-pub(super) enum Address {
-    Tcp(SocketAddr),
-    #[cfg_attr(not(unix), allow(dead_code))]
-    Unix(PathBuf),
-}
+/// By then the server has begun with a statement that reached it.
+const BEGUN: Duration = Duration::from_millis(50);
 
 /// Sends cancel requests for one connection.
 #[derive(Clone)]
 pub(super) struct Canceller {
     token: CancelToken,
     /// None: tokio-postgres made the connection and knows the address itself.
-    address: Option<Address>,
+    route: Option<Route>,
 }
 
 impl Canceller {
-    pub(super) fn new(token: CancelToken, address: Address) -> Self {
+    pub(super) fn new(token: CancelToken, route: Route) -> Self {
         Self {
             token,
-            address: Some(address),
+            route: Some(route),
         }
     }
 
     pub(super) fn unaddressed(token: CancelToken) -> Self {
-        Self {
-            token,
-            address: None,
-        }
+        Self { token, route: None }
     }
 
     /// Sends one request and waits until the server has acted on it: it closes the request's connection
     /// after it has sent the signal. A request that is merely written could reach the next borrower.
-    pub(super) async fn fire(&self) {
-        let _given_up = timeout(PATIENCE, async {
-            match &self.address {
-                Some(Address::Tcp(address)) => {
-                    if let Ok(stream) = TcpStream::connect(address).await {
-                        self.over(stream).await;
-                    }
-                }
-                #[cfg(unix)]
-                Some(Address::Unix(path)) => {
-                    if let Ok(stream) = UnixStream::connect(path).await {
-                        self.over(stream).await;
-                    }
-                }
-                #[cfg(not(unix))]
-                Some(Address::Unix(_)) => {}
-                None => {
-                    let _unreachable = self.token.cancel_query(NoTls).await;
-                }
+    ///
+    /// False when the server could not be reached.
+    pub(super) async fn fire(&self) -> bool {
+        let sent = timeout(PATIENCE, async {
+            match &self.route {
+                Some(route) => match route.open().await {
+                    Ok(wire) => self.over(wire).await,
+                    Err(_unreachable) => false,
+                },
+                None => self.on_a_route_of_its_own().await,
             }
-        })
-        .await;
+        });
+        sent.await.unwrap_or(false)
     }
 
-    async fn over<S: AsyncRead + AsyncWrite + Unpin>(&self, mut stream: S) {
-        if self
-            .token
-            .cancel_query_raw(&mut stream, NoTls)
-            .await
-            .is_ok()
-        {
+    /// How the application's pool encrypts is its own affair, and not told. Nothing secret is sent but the key
+    /// for this request.
+    async fn on_a_route_of_its_own(&self) -> bool {
+        #[cfg(feature = "tls")]
+        let sent = match tls::unchecked() {
+            Ok(tls) => self.token.cancel_query(tls).await.is_ok(),
+            Err(_no_provider) => false,
+        };
+        #[cfg(not(feature = "tls"))]
+        let sent = self.token.cancel_query(NoTls).await.is_ok();
+        sent
+    }
+
+    async fn over(&self, mut wire: Wire) -> bool {
+        let sent = self.token.cancel_query_raw(&mut wire, Done).await;
+        if sent.is_ok() {
             let mut end = [0; 1];
-            let _closed = stream.read(&mut end).await;
+            let _closed = wire.read(&mut end).await;
         }
+        sent.is_ok()
     }
 
     /// Sends requests until `done` resolves, each after a longer pause, as long as something runs. True
@@ -120,15 +112,16 @@ impl Canceller {
         }
     }
 
-    /// Ends whatever statement was left running, and waits for the server's last word on it.
-    pub(super) async fn settle(&self, ledger: Option<&Ledger>) {
-        match ledger {
-            Some(ledger) if ledger.is_quiet() => {}
-            Some(ledger) => {
-                let _settled = crate::runtime::within(self.until(ledger.quiet(), || true)).await;
-            }
-            None => {
-                let _fired = crate::runtime::within(self.fire()).await;
+    /// Ends what a lost connection left running. The server does not look at its socket while it works, and
+    /// there is nobody left whom it could tell when it has stopped. It has begun a while after the statement
+    /// was sent, and one more request reaches it then.
+    pub(super) async fn abandon(&self, sent: Option<Instant>) {
+        let begun = sent.unwrap_or_else(Instant::now) + BEGUN;
+        for pause in PAUSES {
+            sleep(pause).await;
+            let is_last = Instant::now() >= begun;
+            if !self.fire().await || is_last {
+                return;
             }
         }
     }

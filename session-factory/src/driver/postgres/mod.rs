@@ -2,12 +2,20 @@
 
 mod cancel;
 mod connect;
+mod connect_error;
 mod error_response;
 mod ledger;
 mod link;
+mod reach;
 mod recover;
+mod security;
+mod socket;
+mod text;
+#[cfg(feature = "tls")]
+mod tls;
 mod url;
 mod watch;
+mod wire;
 
 use std::time::Instant;
 
@@ -29,7 +37,7 @@ use self::link::PgLink;
 use super::isolation::Level;
 use super::{
     Ahead, CommitReply, Driver, ForeignError, Isolation, Recovered, Reply, Running,
-    SupportsDeferrable, SupportsIsolation, TransactionOptions, Watched,
+    SupportsCredentials, SupportsDeferrable, SupportsIsolation, TransactionOptions, Watched,
 };
 use crate::config::Settings;
 use crate::error::{ConnectError, ConnectErrorKind, StatementError, StatementErrorKind};
@@ -40,6 +48,7 @@ use crate::error::{ConnectError, ConnectErrorKind, StatementError, StatementErro
 pub struct Postgres;
 
 impl<L: Level> SupportsIsolation<L> for Postgres {}
+impl SupportsCredentials for Postgres {}
 impl SupportsDeferrable for Postgres {}
 
 impl Driver for Postgres {
@@ -172,6 +181,7 @@ impl Driver for Postgres {
 
     fn begin_watch(link: &mut PgLink) {
         link.leave_raw();
+        link.set_committing(false);
         if let Some(ledger) = link.ledger() {
             ledger.begin_watch();
         }
@@ -212,6 +222,7 @@ impl Driver for Postgres {
             return CommitReply::Refused(link.why_closed());
         }
         link.leave_raw();
+        link.set_committing(true);
         let reply = if link.ledger().is_some() {
             Reply::of(link.connection_mut().batch_execute("COMMIT").await)
         } else {
@@ -227,7 +238,7 @@ impl Driver for Postgres {
             .await
         };
         let ended = link.ledger().map(Ledger::ended);
-        match (reply.ahead, reply.result, ended) {
+        let reply = match (reply.ahead, reply.result, ended) {
             (Ok(()), Ok(()), None | Some(Some(End::Commit))) => CommitReply::Committed,
             (Err(_), Ok(()), _) => CommitReply::RolledBack(None),
             (Ok(()), Ok(()), Some(_)) => {
@@ -250,7 +261,9 @@ impl Driver for Postgres {
                     _ => CommitReply::Refused(error),
                 }
             }
-        }
+        };
+        link.set_committing(matches!(reply, CommitReply::Unknown(_)));
+        reply
     }
 
     async fn rollback(link: &mut PgLink) -> Result<(), StatementError> {
@@ -267,8 +280,7 @@ impl Driver for Postgres {
     }
 
     fn at_rest(link: &PgLink) -> bool {
-        link.ledger()
-            .is_none_or(|ledger| ledger.is_quiet() && ledger.status() == Status::Idle)
+        link.is_at_rest()
     }
 
     fn needs_reset(link: &PgLink) -> bool {

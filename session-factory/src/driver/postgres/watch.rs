@@ -36,6 +36,10 @@ impl<S> Watching<S> {
             outgoing: Frames::untagged_first(),
         }
     }
+
+    pub(super) fn inner(&self) -> &S {
+        &self.inner
+    }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Watching<S> {

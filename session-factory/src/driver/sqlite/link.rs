@@ -90,6 +90,9 @@ impl Facts {
         state.raw = raw;
         state.touched |= raw;
     }
+    pub(super) fn is_raw(&self) -> bool {
+        self.state().raw
+    }
     pub(super) fn take_raw(&self) -> bool {
         std::mem::take(&mut self.state().raw)
     }
@@ -228,7 +231,7 @@ impl Drop for SqliteLink {
 }
 
 pub(super) async fn connect(settings: &Settings) -> Result<SqliteLink, ConnectError> {
-    let path = url::parse(settings.url.expose())
+    let path = url::resolve(settings.url.expose())
         .map_err(|wrong| ConnectError::new(ConnectErrorKind::Url, wrong))?;
     if let Some(folder) = url::file(&path).and_then(|file| Path::new(file).parent())
         && !folder.as_os_str().is_empty()
@@ -295,6 +298,8 @@ async fn prepare(wrapper: &mut Wrapper) -> QueryResult<()> {
             connection.batch_execute("PRAGMA busy_timeout = 5000")?;
             // A read-only file or folder cannot change to WAL; it works without.
             let _read_only = connection.batch_execute(WAL);
+            // Opening reads nothing; this does, and finds out that a file is no database.
+            connection.batch_execute("PRAGMA schema_version")?;
             connection.batch_execute(PRAGMAS)
         })
         .await
