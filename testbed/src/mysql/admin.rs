@@ -38,7 +38,8 @@ pub struct Activity {
     pub state: String,
     /// The statement that is running; empty when none is.
     pub query: String,
-    /// Whether it has a transaction open in which something was done.
+    /// Whether it has a transaction open in which something was done: then it holds locks on the definitions of
+    /// its tables. (`innodb_trx` does not tell: it is never fresh while somebody reads it again and again.)
     pub in_transaction: bool,
 }
 
@@ -121,7 +122,7 @@ impl Admin {
     pub async fn activity(&self) -> Vec<Activity> {
         let sql = format!(
             "SELECT id, user, command, coalesce(state, ''), coalesce(info, ''), \
-             EXISTS (SELECT 1 FROM information_schema.innodb_trx WHERE trx_mysql_thread_id = id) \
+             EXISTS (SELECT 1 FROM information_schema.metadata_lock_info WHERE thread_id = id) \
              FROM information_schema.processlist WHERE {} ORDER BY id",
             self.clients()
         );

@@ -126,6 +126,7 @@ innodb_flush_method=fsync
 innodb_lock_wait_timeout=5
 performance_schema=OFF
 skip-log-bin
+plugin-load-add=metadata_lock_info
 table_open_cache=400
 lc_messages=en_US
 ";

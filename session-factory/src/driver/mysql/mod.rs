@@ -65,13 +65,18 @@ impl Driver for Mysql {
     }
 
     async fn borrow_foreign(pool: &Self::ForeignPool) -> Result<MysqlLink, ForeignError> {
-        match pool.get_owned().await {
-            Ok(connection) => Ok(MysqlLink::foreign(connection)),
-            Err(RunError::TimedOut) => Err(ForeignError::TimedOut),
-            Err(RunError::User(error)) => Err(ForeignError::Connect(ConnectError::new(
-                ConnectErrorKind::Other,
-                error.to_string(),
-            ))),
+        // In a task of its own, that nobody drops half-way: the pool pings, and would keep a connection whose
+        // ping was never answered.
+        let pool = pool.clone();
+        let borrowed = crate::runtime::spawn(async move { pool.get_owned().await });
+        let other = |error: String| {
+            ForeignError::Connect(ConnectError::new(ConnectErrorKind::Other, error))
+        };
+        match borrowed.map_err(ForeignError::Connect)?.await {
+            Ok(Ok(connection)) => Ok(MysqlLink::foreign(connection)),
+            Ok(Err(RunError::TimedOut)) => Err(ForeignError::TimedOut),
+            Ok(Err(RunError::User(error))) => Err(other(error.to_string())),
+            Err(ended) => Err(other(ended.to_string())),
         }
     }
 

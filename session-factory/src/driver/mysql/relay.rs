@@ -107,15 +107,9 @@ impl Relay {
         let _gone_as_well = timeout(PATIENCE, self.say_goodbye()).await;
     }
 
-    /// Moves what is whole.
+    /// Moves what is whole. The answers come first: they may let the next command pass, and nothing else
+    /// might ever wake this task.
     fn pass(&mut self) {
-        while self.talk.lets_client_pass()
-            && let Some(length) = packet::whole_message(&self.from_client)
-        {
-            let message = self.from_client.split_to(length);
-            self.talk.client_sends(&message);
-            self.to_server.extend_from_slice(&message);
-        }
         self.talk.server_sent(
             &mut self.from_server,
             &mut self.to_client,
@@ -128,6 +122,13 @@ impl Relay {
             && let Some((message, told)) = self.waiting.pop_front()
         {
             self.talk.we_send(&message, told);
+            self.to_server.extend_from_slice(&message);
+        }
+        while self.talk.lets_client_pass()
+            && let Some(length) = packet::whole_message(&self.from_client)
+        {
+            let message = self.from_client.split_to(length);
+            self.talk.client_sends(&message);
             self.to_server.extend_from_slice(&message);
         }
     }
