@@ -14,8 +14,8 @@ pub use crate::driver::isolation::{self, Isolation};
 pub use crate::factory::global::{factory, init, shutdown, status};
 pub use crate::factory::{AnyPool, FactoryConfig, Global, PoolOfOne};
 pub use crate::session::{
-    AsyncBody, Bounded, CarriesSessionError, Contract, Origin, ReturnsResult, Savepoint, Scope,
-    SessionBuilder, SessionOptions as Options, Unit, contract,
+    AsyncBody, Bounded, CarriesSessionError, Contract, Origin, Replica, ReturnsResult, Savepoint,
+    Scope, SessionBuilder, SessionOptions as Options, Unit, contract,
 };
 pub use crate::{
     ConfigError, Factory, Session, SessionError, SessionFactory, ShutdownReport, Status,

@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 
 use super::{DriverOf, IsSession};
-use crate::driver::{SupportsDeferrable, SupportsImmediate, SupportsIsolation};
+use crate::driver::{SupportsDeferrable, SupportsImmediate, SupportsIsolation, SupportsReplica};
 use crate::factory::{PoolOfOne, SessionFactory};
 
 /// `isolation = "…"`
@@ -19,6 +19,14 @@ pub const fn supports_deferrable<P>()
 where
     P: IsSession,
     DriverOf<P::Factory>: SupportsDeferrable,
+{
+}
+
+/// `replica = "…"`
+pub const fn supports_replica<P>()
+where
+    P: IsSession,
+    DriverOf<P::Factory>: SupportsReplica,
 {
 }
 

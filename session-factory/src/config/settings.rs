@@ -18,7 +18,8 @@ use super::SecretUrl;
 pub struct Settings {
     /// Where the database is, and who connects.
     pub url: SecretUrl,
-    /// Where reads may go instead. Default: none.
+    /// A PostgreSQL standby, for `read_only` sessions. It gets a pool of its own with the same settings. Default:
+    /// none.
     pub replica_url: Option<SecretUrl>,
     /// Whether each statement is printed. Default: `false`.
     pub echo: bool,

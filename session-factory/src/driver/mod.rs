@@ -4,7 +4,7 @@
 //! grow in any release, and is public so that `SessionFactory::Driver` can be named.
 
 use std::future::Future;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use diesel::QueryResult;
 use diesel::backend::Backend;
@@ -26,17 +26,19 @@ mod sqlite;
 pub mod isolation;
 mod messages;
 mod options;
+mod position;
 mod support;
 
 pub use isolation::Isolation;
 pub(crate) use messages::as_conflict;
 pub use messages::{Ahead, CommitReply, ForeignError, Reply, Running, Watched};
 pub use options::TransactionOptions;
+pub use position::Position;
 #[cfg(feature = "postgres")]
 pub use postgres::Postgres;
 #[cfg(feature = "sqlite")]
 pub use sqlite::Sqlite;
-pub use support::{SupportsDeferrable, SupportsImmediate, SupportsIsolation};
+pub use support::{SupportsDeferrable, SupportsImmediate, SupportsIsolation, SupportsReplica};
 
 /// A database backend.
 #[doc(hidden)]
@@ -63,6 +65,9 @@ pub trait Driver: Sized + Send + Sync + 'static {
     fn connection_limit(_settings: &Settings) -> Option<u32> {
         None
     }
+
+    /// Its servers can have replicas that are read, and that say how far they are.
+    const HAS_REPLICAS: bool = false;
 
     /// Opens a connection and makes it ready.
     fn connect(
@@ -148,6 +153,26 @@ pub trait Driver: Sized + Send + Sync + 'static {
 
     /// COMMIT, and what the server made of it.
     fn commit(link: &mut Self::Link) -> impl Future<Output = CommitReply> + Send;
+
+    /// Where in the log the last [`commit`](Self::commit) is, where the settings name a replica.
+    fn committed_at(_link: &mut Self::Link) -> Option<Position> {
+        None
+    }
+
+    /// The last transaction was committed, and not by [`commit`](Self::commit): the body did it.
+    fn was_committed_by_body(_link: &mut Self::Link) -> bool {
+        false
+    }
+
+    /// Of a connection to a replica: waits until it has replayed the log up to there. False when it has
+    /// not in time. Dropped half-way, it leaves a question under way.
+    fn has_replayed(
+        _link: &mut Self::Link,
+        _position: Position,
+        _patience: Duration,
+    ) -> impl Future<Output = Result<bool, StatementError>> + Send {
+        std::future::ready(Ok(false))
+    }
 
     /// ROLLBACK of the whole transaction.
     fn rollback(link: &mut Self::Link) -> impl Future<Output = Result<(), StatementError>> + Send;

@@ -17,6 +17,7 @@ impl<F: SessionFactory> Session<F> {
         let Some(lease) = &mut self.lease else {
             return Err(SessionError::Closed);
         };
+        lease.note_commit_of_body();
         let watched = F::Driver::watch(lease.link());
         if let Some(reason) = self.work.verdict(watched) {
             return Err(self.give_up(reason).await);
@@ -44,6 +45,7 @@ impl<F: SessionFactory> Session<F> {
             .as_ref()
             .map(|echo| echo.line(|| "COMMIT".into()));
         self.work.set_ending(Some(Ending::Commit));
+        lease.committing();
         let reply = F::Driver::commit(lease.link()).await;
         self.work.set_ending(None);
         if let Some(line) = line {
@@ -56,6 +58,7 @@ impl<F: SessionFactory> Session<F> {
         }
         match reply {
             CommitReply::Committed => {
+                lease.committed(self.work.is_read_only());
                 self.work.committed();
                 Ok(())
             }
@@ -69,6 +72,7 @@ impl<F: SessionFactory> Session<F> {
                 Err(CommitError(self.work.counted_statement(error)).into())
             }
             CommitReply::Unknown(error) => {
+                lease.in_doubt();
                 F::Driver::condemn(lease.link());
                 self.work.ended();
                 Err(SessionError::CommitUnknown(error))
@@ -87,6 +91,7 @@ impl<F: SessionFactory> Session<F> {
         let Some(lease) = &mut self.lease else {
             return Err(SessionError::Closed);
         };
+        lease.note_commit_of_body();
         if !self.work.is_begun() {
             self.work.ended();
             return Ok(());

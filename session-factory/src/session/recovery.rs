@@ -20,6 +20,8 @@ pub(super) fn hand_over<D: Driver>(lease: Option<Lease<D>>, work: &mut Work, hoo
     let Some(mut lease) = lease else { return };
     let running = work.running();
     let committing = work.ending() == Some(Ending::Commit);
+    let read_only = work.is_read_only();
+    lease.note_commit_of_body();
     let link = lease.link();
     if work.met_read_only() {
         // The server was demoted. The next connection may find its successor.
@@ -39,20 +41,19 @@ pub(super) fn hand_over<D: Driver>(lease: Option<Lease<D>>, work: &mut Work, hoo
     });
     work.ended();
     lease.recovering();
+    if committing {
+        lease.unfinished();
+    }
     let spawned = crate::runtime::spawn(async move {
-        let link = lease.link();
         let mut clean = true;
         let mut left = Left::RolledBack;
         if begun || running != Running::Nothing {
-            clean = recover::<D>(link, running, Instant::now() + LIMIT).await;
+            clean = recover::<D>(lease.link(), running, Instant::now() + LIMIT).await;
             if committing {
-                left = match D::watch(link) {
-                    Watched::Ended { committed: true } => Left::Committed,
-                    Watched::Ended { committed: false } => Left::RolledBack,
-                    _ => Left::Unknown,
-                };
+                left = what_became_of_commit(&mut lease, read_only);
             }
         }
+        let link = lease.link();
         if clean && D::needs_reset(link) {
             clean = timeout(LIMIT, D::reset(link)).await.unwrap_or(false);
         }
@@ -75,6 +76,22 @@ pub(super) fn hand_over<D: Driver>(lease: Option<Lease<D>>, work: &mut Work, hoo
             "a session was dropped and there is no thread to recover its connection on",
         );
     }
+}
+
+/// After a COMMIT whose caller is gone.
+fn what_became_of_commit<D: Driver>(lease: &mut Lease<D>, read_only: bool) -> Left {
+    let left = match D::watch(lease.link()) {
+        Watched::Ended { committed: true } => Left::Committed,
+        Watched::Ended { committed: false } => Left::RolledBack,
+        _ => Left::Unknown,
+    };
+    match left {
+        Left::Committed => lease.committed(read_only),
+        Left::RolledBack => {}
+        Left::Unknown => lease.in_doubt(),
+    }
+    lease.finished();
+    left
 }
 
 /// Ends what was left, within a limit. False when the connection must be closed.

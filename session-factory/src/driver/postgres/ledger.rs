@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 use super::error_response;
+use super::positions::Positions;
 use crate::error::StatementError;
 
 /// Written by the stream as frames pass, read by the session.
@@ -18,6 +19,8 @@ pub(super) struct Ledger {
     closed: AtomicBool,
     /// Told at every ReadyForQuery and at the end.
     changed: Notify,
+    /// Answers to questions of our own.
+    pub(super) positions: Positions,
     state: Mutex<State>,
 }
 
@@ -79,7 +82,13 @@ impl Ledger {
                 self.changed.notify_waiters();
             }
             b'E' => self.state().failed(body),
-            b'C' => self.state().completed(body),
+            b'C' => {
+                if body.starts_with(b"COMMIT") {
+                    self.positions.committed();
+                }
+                self.state().completed(body);
+            }
+            b'D' => self.positions.row(body),
             _ => {}
         }
     }

@@ -14,9 +14,9 @@ use diesel_async::{
 use tokio::task::AbortHandle;
 
 use super::cancel::Canceller;
-use super::ledger::Ledger;
-use super::{forget_transactions, pipelined, raw_depth};
-use crate::driver::{Ahead, Reply, as_conflict};
+use super::ledger::{End, Ledger};
+use super::{forget_transactions, pipelined, positions, raw_depth};
+use crate::driver::{Ahead, Position, Reply, as_conflict};
 use crate::error::{StatementError, StatementErrorKind};
 
 type Foreign = bb8::PooledConnection<'static, AsyncDieselConnectionManager<AsyncPgConnection>>;
@@ -33,6 +33,12 @@ pub struct PgLink {
     driving: Option<AbortHandle>,
     /// Statements are not kept prepared.
     uncached: bool,
+    /// COMMIT asks where in the log it is.
+    asks: bool,
+    /// The last transaction was committed by [`Driver::commit`](crate::driver::Driver::commit).
+    committed: bool,
+    /// On a replica: how far it was when it was last asked.
+    replayed: Option<Position>,
 }
 
 enum Held {
@@ -70,6 +76,9 @@ impl PgLink {
             ledger: Some(ledger),
             driving: Some(driving),
             uncached: false,
+            asks: false,
+            committed: false,
+            replayed: None,
         }
     }
 
@@ -79,6 +88,9 @@ impl PgLink {
             ledger: None,
             driving: None,
             uncached: false,
+            asks: false,
+            committed: false,
+            replayed: None,
             rest: Rest {
                 canceller: None,
                 taken: None,
@@ -127,6 +139,52 @@ impl PgLink {
         } else {
             CacheSize::Unbounded
         }
+    }
+
+    /// Has each COMMIT ask where in the log it is: for those who read replicas.
+    pub(super) fn set_asks(&mut self, asks: bool) {
+        self.asks = asks;
+    }
+
+    /// The text that commits.
+    pub(super) fn commit_text(&self) -> &'static str {
+        match self.ledger() {
+            Some(ledger) if self.asks => {
+                ledger.positions.expect();
+                positions::COMMIT
+            }
+            _ => "COMMIT",
+        }
+    }
+
+    /// A transaction begins.
+    pub(super) fn begin_watch(&mut self) {
+        self.committed = false;
+        if let Some(ledger) = self.ledger() {
+            ledger.begin_watch();
+        }
+    }
+
+    /// COMMIT is about to be sent: by us.
+    pub(super) fn set_committed(&mut self) {
+        self.committed = true;
+    }
+
+    pub(super) fn was_committed_by_body(&self) -> bool {
+        let ended = self.ledger().and_then(Ledger::ended);
+        !self.committed && ended == Some(End::Commit)
+    }
+
+    pub(super) fn committed_at(&self) -> Option<Position> {
+        self.ledger().and_then(|ledger| ledger.positions.take())
+    }
+
+    pub(super) fn replayed(&self) -> Option<Position> {
+        self.replayed
+    }
+
+    pub(super) fn set_replayed(&mut self, position: Option<Position>) {
+        self.replayed = position;
     }
 
     pub(super) fn ledger(&self) -> Option<&Ledger> {

@@ -5,11 +5,12 @@ mod connect;
 mod error_response;
 mod ledger;
 mod link;
+mod positions;
 mod recover;
 mod url;
 mod watch;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use diesel::QueryResult;
 use diesel::connection::CacheSize;
@@ -28,8 +29,8 @@ use self::ledger::{End, Ledger, Status};
 use self::link::PgLink;
 use super::isolation::Level;
 use super::{
-    Ahead, CommitReply, Driver, ForeignError, Isolation, Reply, Running, SupportsDeferrable,
-    SupportsIsolation, TransactionOptions, Watched,
+    Ahead, CommitReply, Driver, ForeignError, Isolation, Position, Reply, Running,
+    SupportsDeferrable, SupportsIsolation, SupportsReplica, TransactionOptions, Watched,
 };
 use crate::config::Settings;
 use crate::error::{ConnectError, ConnectErrorKind, StatementError, StatementErrorKind};
@@ -41,6 +42,7 @@ pub struct Postgres;
 
 impl<L: Level> SupportsIsolation<L> for Postgres {}
 impl SupportsDeferrable for Postgres {}
+impl SupportsReplica for Postgres {}
 
 impl Driver for Postgres {
     const NAME: &'static str = "PostgreSQL";
@@ -56,8 +58,12 @@ impl Driver for Postgres {
     type Link = PgLink;
     type ForeignPool = ForeignPool<AsyncPgConnection>;
 
+    const HAS_REPLICAS: bool = true;
+
     async fn connect(settings: &Settings) -> Result<PgLink, ConnectError> {
-        connect::connect(settings).await
+        let mut link = connect::connect(settings).await?;
+        link.set_asks(settings.replica_url.is_some());
+        Ok(link)
     }
 
     async fn borrow_foreign(pool: &Self::ForeignPool) -> Result<PgLink, ForeignError> {
@@ -172,9 +178,7 @@ impl Driver for Postgres {
 
     fn begin_watch(link: &mut PgLink) {
         link.leave_raw();
-        if let Some(ledger) = link.ledger() {
-            ledger.begin_watch();
-        }
+        link.begin_watch();
     }
 
     fn watch(link: &mut PgLink) -> Watched {
@@ -212,7 +216,9 @@ impl Driver for Postgres {
         }
         link.leave_raw();
         let reply = if link.ledger().is_some() {
-            Reply::of(link.connection_mut().batch_execute("COMMIT").await)
+            link.set_committed();
+            let commit = link.commit_text();
+            Reply::of(link.connection_mut().batch_execute(commit).await)
         } else {
             // Without a view of the protocol, SAVEPOINT tells whether there is a transaction that can
             // still commit: it fails outside of one and inside a failed one, where COMMIT does not.
@@ -227,7 +233,8 @@ impl Driver for Postgres {
         };
         let ended = link.ledger().map(Ledger::ended);
         match (reply.ahead, reply.result, ended) {
-            (Ok(()), Ok(()), None | Some(Some(End::Commit))) => CommitReply::Committed,
+            // Whatever became of the question behind COMMIT.
+            (Ok(()), Ok(()), None) | (_, _, Some(Some(End::Commit))) => CommitReply::Committed,
             (Err(_), Ok(()), _) => CommitReply::RolledBack(None),
             (Ok(()), Ok(()), Some(_)) => {
                 CommitReply::RolledBack(link.ledger().and_then(Ledger::first_error))
@@ -250,6 +257,22 @@ impl Driver for Postgres {
                 }
             }
         }
+    }
+
+    fn committed_at(link: &mut PgLink) -> Option<Position> {
+        link.committed_at()
+    }
+
+    fn was_committed_by_body(link: &mut PgLink) -> bool {
+        link.was_committed_by_body()
+    }
+
+    async fn has_replayed(
+        link: &mut PgLink,
+        position: Position,
+        patience: Duration,
+    ) -> Result<bool, StatementError> {
+        positions::has_replayed(link, position, patience).await
     }
 
     async fn rollback(link: &mut PgLink) -> Result<(), StatementError> {
