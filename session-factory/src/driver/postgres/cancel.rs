@@ -12,6 +12,7 @@ use tokio::time::{sleep, timeout};
 use tokio_postgres::{CancelToken, NoTls};
 
 use super::ledger::Ledger;
+use super::stays_open::StaysOpen;
 
 /// A cancel request that takes longer is given up; recovery sends another.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -85,7 +86,7 @@ impl Canceller {
     async fn over<S: AsyncRead + AsyncWrite + Unpin>(&self, mut stream: S) {
         if self
             .token
-            .cancel_query_raw(&mut stream, NoTls)
+            .cancel_query_raw(StaysOpen(&mut stream), NoTls)
             .await
             .is_ok()
         {

@@ -7,6 +7,7 @@ mod ledger;
 mod link;
 mod positions;
 mod recover;
+mod stays_open;
 mod url;
 mod watch;
 
