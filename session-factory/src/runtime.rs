@@ -18,6 +18,8 @@ use crate::error::{ConnectError, ConnectErrorKind};
 const MOST_THREADS: usize = 4;
 
 static BACKGROUND: OnceLock<Result<Runtime, String>> = OnceLock::new();
+/// For code of the application's that has no caller left: what blocks there must not stop connections.
+static ORPHANS: OnceLock<Option<Runtime>> = OnceLock::new();
 
 /// The background runtime's handle.
 ///
@@ -51,6 +53,22 @@ pub(crate) fn enter() -> Option<EnterGuard<'static>> {
 /// tasks it spawns outlive the caller's runtime.
 pub(crate) async fn within<T: Future>(future: T) -> Result<T::Output, ConnectError> {
     Ok(TokioContext::new(future, handle()?.clone()).await)
+}
+
+/// Runs code of the application's that has no caller left, apart from everything else.
+pub(crate) fn spawn_orphan(task: impl Future<Output = ()> + Send + 'static) {
+    let made = ORPHANS.get_or_init(|| {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("session-factory-hooks")
+            .enable_all()
+            .build();
+        runtime.ok()
+    });
+    match made {
+        Some(runtime) => drop(runtime.spawn(task)),
+        None => drop(spawn(task)),
+    }
 }
 
 /// Spawns a task that outlives the caller.

@@ -82,6 +82,30 @@ async fn set_config_is_put_back() {
 }
 
 #[tokio::test]
+async fn what_blocks_procedures_and_pg_settings_change_is_put_back() {
+    for change in [
+        &["DO $$ BEGIN PERFORM set_config('work_mem', '77MB', false); END $$"] as &[_],
+        &[
+            "CREATE PROCEDURE change() LANGUAGE plpgsql AS 'BEGIN SET work_mem = ''77MB''; END'",
+            "CALL change()",
+        ],
+        &["UPDATE pg_settings SET setting = '77000' WHERE name = 'work_mem'"],
+        &["SELECT U&\"set\\005fconfig\"('work_mem', '77MB', false)"],
+    ] {
+        unchanged_after(change, "SELECT current_setting('work_mem') AS value").await;
+    }
+}
+
+#[tokio::test]
+async fn a_temporary_table_made_of_a_query_is_dropped() {
+    unchanged_after(
+        &["CREATE TEMP TABLE secrets AS SELECT 'a' AS secret"],
+        "SELECT count(*)::text AS value FROM pg_class WHERE relname = 'secrets'",
+    )
+    .await;
+}
+
+#[tokio::test]
 async fn advisory_locks_are_released() {
     unchanged_after(
         &["SELECT pg_advisory_lock(7)"],

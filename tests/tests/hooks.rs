@@ -181,3 +181,34 @@ async fn a_caller_dropped_in_its_body_gets_the_rollback_hooks() {
     .await;
     assert_eq!(notes.taken(), ["rollback"]);
 }
+
+#[tokio::test]
+async fn a_hook_that_blocks_its_thread_stops_no_other_session() {
+    let bed = one_connection().await;
+    let (unblock, blocked) = std::sync::mpsc::channel::<()>();
+    let (entered, has_entered) = tokio::sync::oneshot::channel();
+    let (registered, has_registered) = tokio::sync::oneshot::channel();
+    let mut call = Box::pin(bed.factory.with_session(async move |db| {
+        insert_in(db, 1).await?;
+        db.after_rollback(async move {
+            let _gone = entered.send(());
+            let _unblocked = blocked.recv();
+        });
+        registered.send(()).unwrap();
+        std::future::pending::<()>().await;
+        Ok::<_, AppError>(())
+    }));
+    tokio::select! {
+        ended = &mut call => panic!("{ended:?}"),
+        registered = has_registered => registered.unwrap(),
+    }
+    drop(call);
+    has_entered.await.unwrap();
+    // On the same connection, with the hook still on its thread.
+    let another = bed.factory.with_session(async |db| {
+        insert_in(db, 2).await?;
+        Ok::<_, AppError>(())
+    });
+    another.await.unwrap();
+    unblock.send(()).unwrap();
+}

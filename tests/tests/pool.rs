@@ -7,7 +7,9 @@ use diesel::prelude::*;
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use futures_util::future::join_all;
 use session_factory::{ConnectErrorKind, Factory, Session, SessionError, with_session};
-use session_factory_tests::{AppError, LiteBed, PgBed, PgDb, items, pg_config};
+use session_factory_tests::{
+    AppError, LiteBed, LiteDb, LiteDbConfig, PgBed, PgDb, items, pg_config,
+};
 
 #[with_session]
 async fn count(db: &mut Session<PgDb>) -> QueryResult<i64> {
@@ -312,4 +314,20 @@ async fn sqlite_sessions_take_turns_at_writing() {
         result.unwrap();
     }
     assert_eq!(bed.count().await, 40);
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_is_told_by_init() {
+    let bed = LiteBed::with(|config| config.pool_timeout = Duration::from_secs(5)).await;
+    let path = bed.database.path().with_extension("txt");
+    std::fs::write(
+        &path,
+        "this is no database, and longer than its header would be: ".repeat(20),
+    )
+    .unwrap();
+    let url = format!("sqlite://{}", path.display());
+    let config = LiteDbConfig::from_vars(|key| (key == "DATABASE_URL").then(|| url.clone()));
+    let factory = Factory::<LiteDb>::new(config.unwrap());
+    let error = factory.init().await.unwrap_err().to_string();
+    assert!(error.contains("not a database"), "{error}");
 }

@@ -91,13 +91,6 @@ impl Case {
         self.journal().clone()
     }
 
-    /// Whether the step at which to panic was reached.
-    pub(crate) fn has_panicked(&self) -> bool {
-        self.0
-            .panic_at
-            .is_some_and(|at| self.0.steps.load(Ordering::SeqCst) > at)
-    }
-
     fn journal(&self) -> MutexGuard<'_, BTreeMap<i32, Entry>> {
         self.0
             .journal

@@ -1,7 +1,7 @@
 //! One lane of the run: a database, a pool on it, and one case after another.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use testbed::proxy::Proxy;
 use tokio::time::{sleep, timeout};
@@ -16,8 +16,10 @@ use crate::report::{Point, Report};
 use crate::subject::Subject;
 use crate::workloads::{Setup, Workload};
 
-/// Nothing here takes so long, unless it never ends.
-const HANG: Duration = Duration::from_secs(90);
+/// Nothing here takes so long, unless it waits for what nobody ends: the endless statements take a minute.
+const HANG: Duration = Duration::from_secs(25);
+/// For a closed pool's connections to go.
+const GONE: Duration = Duration::from_secs(20);
 
 /// A database and who is tested on it.
 pub(crate) struct Lane {
@@ -161,7 +163,8 @@ impl Lane {
     async fn renew(&mut self, setup: Setup) -> Result<(), Problem> {
         self.subject.close().await;
         self.subject = self.bed.subject(self.against, setup).await;
-        for _ in 0..2000 {
+        let started = Instant::now();
+        while started.elapsed() < GONE {
             if self.bed.scene(0).await.connections == 0 {
                 return Ok(());
             }

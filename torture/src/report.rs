@@ -92,6 +92,7 @@ pub(crate) struct Report {
     backend: Backend,
     fault: Fault,
     seed: u64,
+    against: Option<&'static str>,
     started: Instant,
     bar: ProgressBar,
     state: Mutex<State>,
@@ -106,7 +107,13 @@ struct State {
 }
 
 impl Report {
-    pub(crate) fn new(backend: Backend, fault: Fault, series: usize, seed: u64) -> Self {
+    pub(crate) fn new(
+        backend: Backend,
+        fault: Fault,
+        series: usize,
+        seed: u64,
+        against: Option<&'static str>,
+    ) -> Self {
         // Drawn on the standard error stream, and only where that is a terminal.
         let bar = ProgressBar::new(series as u64);
         let style = "{prefix:20} {bar:30} {pos}/{len} series  {msg}  {elapsed}";
@@ -119,6 +126,7 @@ impl Report {
             backend,
             fault,
             seed,
+            against,
             started: Instant::now(),
             bar,
             state: Mutex::default(),
@@ -150,15 +158,20 @@ impl Report {
         drop(state);
         let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
         let text = format!(
-            "violation: {point}: {}\n    again: --repeat {point} --seed {}",
+            "violation: {point}: {}\n    again: cargo xtask torture --repeat {point} --seed {}{}",
             problems.join("; "),
-            self.seed
+            self.seed,
+            if self.against.is_some() {
+                " --against naive"
+            } else {
+                ""
+            }
         );
         self.bar.suspend(|| eprintln!("{text}"));
     }
 
     /// The end.
-    pub(crate) fn finish(self, against: Option<&'static str>) -> Line {
+    pub(crate) fn finish(self) -> Line {
         self.bar.finish_and_clear();
         let state = self
             .state
@@ -172,8 +185,8 @@ impl Report {
             violations: state.violations,
             workloads: state.workloads.len(),
             seconds: f64::from(u32::try_from(tenths).unwrap_or(u32::MAX)) / 10.0,
-            against,
-            traps: against.map(|_| state.traps),
+            against: self.against,
+            traps: self.against.map(|_| state.traps),
         }
     }
 
@@ -231,13 +244,13 @@ mod tests {
 
     #[test]
     fn violations_are_counted_by_case_and_traps_are_named() {
-        let report = Report::new(Backend::Postgres, Fault::Cut, 1, 7);
+        let report = Report::new(Backend::Postgres, Fault::Cut, 1, 7, Some("naive"));
         let problems = [
             Problem::OkWithoutRows { unit: 0 },
             Problem::NextBorrowerWaits,
         ];
         report.violation(&point(), &problems);
-        let line = report.finish(Some("naive"));
+        let line = report.finish();
         assert_eq!((line.cases, line.violations), (0, 1));
         let json = serde_json::to_value(&line).unwrap();
         assert_eq!(json["traps"], serde_json::json!(["1", "3"]));
@@ -249,7 +262,7 @@ mod tests {
 
     #[test]
     fn a_line_without_an_opponent_names_no_traps() {
-        let line = Report::new(Backend::Sqlite, Fault::Cancel, 1, 7).finish(None);
+        let line = Report::new(Backend::Sqlite, Fault::Cancel, 1, 7, None).finish();
         let json = serde_json::to_string(&line).unwrap();
         assert!(
             json.starts_with(r#"{"backend":"sqlite","fault":"cancel","cases":0,"violations":0"#)

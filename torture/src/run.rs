@@ -94,7 +94,9 @@ async fn one(
     against: Against,
 ) -> Line {
     let mut series = series(arguments, backend, fault);
-    let report = Arc::new(Report::new(backend, fault, series.len(), arguments.seed));
+    let opponent = (against == Against::Naive).then_some("naive");
+    let (count, seed) = (series.len(), arguments.seed);
+    let report = Arc::new(Report::new(backend, fault, count, seed, opponent));
     let lanes = arguments
         .lanes
         .unwrap_or_else(|| fault.lanes(backend))
@@ -121,9 +123,8 @@ async fn one(
             std::panic::resume_unwind(error.into_panic());
         }
     }
-    let against = (against == Against::Naive).then_some("naive");
     match Arc::try_unwrap(report) {
-        Ok(report) => report.finish(against),
+        Ok(report) => report.finish(),
         Err(_) => unreachable!("the lanes have ended"),
     }
 }
@@ -169,6 +170,7 @@ impl Fault {
     fn lanes(self, backend: Backend) -> usize {
         match (self, backend) {
             (Self::Stall, _) => 64,
+            (Self::Cut, _) => 16,
             (_, Backend::Postgres) => 6,
             (_, Backend::Sqlite) => 4,
         }

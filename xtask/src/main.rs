@@ -1,10 +1,12 @@
-//! The workspace's tool: `cargo xtask test`. One file or folder per subcommand.
+//! The workspace's tool: `cargo xtask test`, `torture`, `ledger`. One file or folder for each.
 #![allow(
     clippy::print_stdout,
+    clippy::print_stderr,
     reason = "a tool for the console: its output is its interface"
 )]
 
 mod test;
+mod torture;
 
 use std::process::ExitCode;
 
@@ -15,10 +17,16 @@ use clap::Parser;
 #[command(bin_name = "cargo xtask")]
 enum Command {
     Test(test::Arguments),
+    /// Break every call at every point, and audit what is left (`docs/torture.md`).
+    Torture(torture::Arguments),
+    /// Transfers between accounts while everything breaks; not one may be lost or doubled.
+    Ledger(torture::Arguments),
 }
 
 fn main() -> ExitCode {
     match Command::parse() {
         Command::Test(arguments) => test::run(&arguments),
+        Command::Torture(arguments) => torture::run("torture", &arguments),
+        Command::Ledger(arguments) => torture::run("ledger", &arguments),
     }
 }

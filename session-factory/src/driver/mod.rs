@@ -178,7 +178,8 @@ pub trait Driver: Sized + Send + Sync + 'static {
     fn rollback(link: &mut Self::Link) -> impl Future<Output = Result<(), StatementError>> + Send;
 
     /// Ends what a dropped session left behind: cancels what runs, rolls back, checks. True when the
-    /// connection may be used again.
+    /// connection may be used again. On one that is lost, what the server may still be running for it is
+    /// cancelled all the same.
     fn recover(
         link: &mut Self::Link,
         running: Running,
@@ -189,7 +190,8 @@ pub trait Driver: Sized + Send + Sync + 'static {
     /// borrower. Not called (and costs nothing) when `needs_reset` is false.
     fn needs_reset(link: &Self::Link) -> bool;
 
-    /// Everything that was sent is answered and no transaction is open, as far as the driver can see.
+    /// Everything that was sent is answered and no transaction is open, as far as the driver can see. Of a
+    /// connection that is lost: the server has nothing left to do for it.
     fn at_rest(_link: &Self::Link) -> bool {
         true
     }

@@ -21,6 +21,8 @@ pub enum AbortReason {
     EndedByBody,
     /// A savepoint was begun and neither released nor rolled back.
     OpenSavepoint,
+    /// The body put another session in the place of its own (`std::mem::replace`), whose work is lost.
+    Replaced,
 }
 
 /// The body returned `Ok`, but its transaction could not be committed: it is rolled back.
@@ -61,14 +63,20 @@ impl fmt::Display for Aborted {
                 "the future of a statement was dropped before it finished; put the timeout or select! \
                  around a db.savepoint(…), or around the whole call",
             ),
-            AbortReason::RollbackOnly => f.write_str("set_rollback_only() was called"),
+            AbortReason::RollbackOnly => {
+                f.write_str("set_rollback_only() or begin_test_transaction() was called")
+            }
             AbortReason::EndedByBody => f.write_str(
-                "a statement of the body ended the transaction by itself; use db.rollback() or \
-                 db.commit() instead of raw SQL",
+                "a statement of the body ended the transaction by itself, and what came before it is as that \
+                 statement left it; use db.rollback() or db.commit() instead of raw SQL",
             ),
             AbortReason::OpenSavepoint => {
                 f.write_str("a savepoint was begun and neither released nor rolled back")
             }
+            AbortReason::Replaced => f.write_str(
+                "the body put another session in the place of the one it was given; use \
+                 AppDb::create_session() beside it, not in its place",
+            ),
         }
     }
 }

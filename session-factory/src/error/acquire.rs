@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::ConnectError;
 
-/// One connection that is in use, as [`AcquireError`] and [`Status`](crate::Status) report it.
+/// One connection that is in use, as [`AcquireError`] reports it.
 #[derive(Debug, Clone)]
 pub struct Holder {
     /// The function that holds it, with file and line.
@@ -69,14 +69,24 @@ impl fmt::Display for AcquireError {
         }
         write!(
             f,
-            "{}: no connection became free within {:?}: {} of at most {} are open, {} in use, {} callers wait",
+            "{}: no connection became free within {:?}: {} of at most {} are open, {} in use, {}",
             self.factory,
-            self.waited,
+            in_millis(self.waited),
             self.open,
             self.limit,
             self.holders.len(),
-            self.waiting
+            match self.waiting {
+                1 => "1 caller waits".to_owned(),
+                callers => format!("{callers} callers wait"),
+            }
         )?;
+        if self.holders.is_empty() && self.connect.is_none() {
+            write!(
+                f,
+                "; the database that {} names has not answered the attempt to open one",
+                self.key
+            )?;
+        }
         for holder in self.holders.iter().take(5) {
             write!(
                 f,
@@ -87,7 +97,7 @@ impl fmt::Display for AcquireError {
                 } else {
                     "holds one since"
                 },
-                holder.held_for
+                in_millis(holder.held_for)
             )?;
         }
         if self.holders.len() > 5 {
@@ -102,6 +112,11 @@ impl fmt::Display for AcquireError {
         }
         Ok(())
     }
+}
+
+/// Nobody needs the nanoseconds.
+fn in_millis(duration: Duration) -> Duration {
+    Duration::from_millis(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
 }
 
 impl std::error::Error for AcquireError {

@@ -20,11 +20,12 @@ use crate::config::ConfigError;
 
 /// Everything that can go wrong with a session.
 ///
-/// Each variant says in which state the work is: for every one but [`CommitUnknown`](Self::CommitUnknown)
-/// the work is rolled back (or was never begun).
+/// Each variant says in which state the work is. For every one but [`CommitUnknown`](Self::CommitUnknown) and
+/// [`InSavepoint`](Self::InSavepoint) the work is rolled back, or was never begun.
 ///
 /// It converts from and to [`diesel::result::Error`], so a function that returns `QueryResult<T>` can be
-/// annotated as it is. A `SessionError` that travelled through a diesel error comes back whole.
+/// annotated as it is. A `SessionError` that travelled through a diesel error comes back whole, except for
+/// [`Commit`](Self::Commit): diesel has a kind for what the server said, and it comes back as [`Query`](Self::Query).
 ///
 /// ```
 /// use session_factory::SessionError;
@@ -59,6 +60,14 @@ pub enum SessionError {
     /// ROLLBACK failed. The connection is closed, which ends the transaction on the server.
     #[error("ROLLBACK failed, the connection is closed instead ({0})")]
     Rollback(StatementError),
+    /// `commit()` or `rollback()` was called inside a savepoint, which is a part of the transaction. Nothing was
+    /// done: the transaction and the savepoint are as they were.
+    #[error(
+        "{0}() was called inside a savepoint (a db.savepoint(…), db.transaction(…) or #[with_session(savepoint)] \
+         function) and would end the transaction around it: nothing was done; return Ok or Err to end the savepoint, \
+         and call {0}() outside of it"
+    )]
+    InSavepoint(&'static str),
     /// The deadline of the call passed; the work is rolled back.
     #[error(transparent)]
     Timeout(#[from] TimeoutError),

@@ -9,6 +9,8 @@ use std::fmt;
 #[derive(Debug, Clone)]
 pub struct NestedError {
     pub(crate) function: &'static str,
+    /// It is a closure's session: there is no `_in` form.
+    pub(crate) closure: bool,
     pub(crate) holder: String,
     /// `requires_new` was there, but the task holds every connection the pool may open.
     pub(crate) exhausted: Option<u32>,
@@ -32,6 +34,18 @@ impl fmt::Display for NestedError {
             function, holder, ..
         } = self;
         match self.exhausted {
+            None if self.closure => write!(
+                f,
+                "{function}(…) opens a session of its own inside {holder}, which already has one: use the `db` that \
+                 is there, or write AppDb::session().requires_new().run(async |db| …) for a second, independent \
+                 transaction"
+            ),
+            Some(limit) if self.closure => write!(
+                f,
+                "{function}(…) asks for one more connection (requires_new) inside {holder}, and this task already \
+                 holds all {limit} that the pool may open: it would wait for itself; raise pool_size or \
+                 max_overflow, or use the `db` that is there"
+            ),
             None => write!(
                 f,
                 "{function} opens a session of its own inside {holder}, which already has one: call \

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::AcquireError;
 
-/// The call did not end before its deadline. Its running statement is cancelled on the server.
+/// The call did not end before its deadline. Its work is rolled back, and its running statement cancelled on the
+/// server. (SQLite has none: there a statement ends at its next row.)
 #[derive(Debug, Clone)]
 pub struct TimeoutError {
     pub(crate) function: &'static str,
@@ -60,7 +61,7 @@ impl fmt::Display for TimeoutError {
             Some(acquire) => write!(f, ", and none came ({acquire})"),
             None => write!(
                 f,
-                ", {} to its body; its running statement is cancelled on the server and its work rolled back",
+                ", {} to its body; its running statement is cancelled and its work rolled back",
                 millis(self.running)
             ),
         }

@@ -59,6 +59,11 @@ impl<D: Driver> Lease<D> {
         }
     }
 
+    /// Tells loans apart.
+    pub(crate) fn number(&self) -> u64 {
+        self.ticket.as_ref().map_or(0, Ticket::number)
+    }
+
     #[allow(clippy::expect_used)] // `held` is taken in `drop` alone
     pub(crate) fn link(&mut self) -> &mut D::Link {
         match self.held.as_mut().expect("present until dropped") {

@@ -196,6 +196,9 @@ impl<F: SessionFactory> Factory<F> {
     /// # Errors
     /// As [`create_session`](Self::create_session), and [`SessionError::Query`] when the server does not
     /// answer.
+    ///
+    /// # Cancellation
+    /// A connection whose answer nobody waits for any more is closed.
     pub async fn health(&self) -> Result<Duration, SessionError> {
         let started = Instant::now();
         self.core.ping().await?;
@@ -206,7 +209,11 @@ impl<F: SessionFactory> Factory<F> {
     /// one.
     ///
     /// # Errors
-    /// [`SessionError::Acquire`] with the connect error. A replica that is merely down is reported instead.
+    /// [`SessionError::Acquire`] with the connect error, [`SessionError::Closed`] after
+    /// [`shutdown`](Self::shutdown). A replica that is merely down is reported instead.
+    ///
+    /// # Cancellation
+    /// A connection that was being opened is kept for the next caller.
     pub async fn init(&self) -> Result<(), SessionError> {
         self.core.ping().await?;
         match &self.core.replica {
@@ -239,7 +246,8 @@ impl<F: SessionFactory> Factory<F> {
     }
 
     /// Gives no more sessions, waits at most `limit` for those that are out and for the calls that are
-    /// detached, then rolls back what is left and closes every connection.
+    /// detached, then rolls back what is left and closes every connection. The last takes up to five seconds more:
+    /// a server may need them to give a statement up.
     ///
     /// # Cancellation
     /// Dropping the future stops the waiting; the factory stays shut.

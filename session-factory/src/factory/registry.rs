@@ -127,6 +127,10 @@ pub(super) struct Ticket {
 }
 
 impl Ticket {
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
+
     /// The session is gone.
     pub(super) fn recovering(&self) {
         if let Some(entry) = self.registry.entries().get_mut(&self.number) {

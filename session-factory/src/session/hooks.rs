@@ -113,10 +113,9 @@ impl Drop for Running {
     fn drop(&mut self) {
         if !self.0.is_empty() {
             let mut rest = Running(std::mem::take(&mut self.0));
-            let _no_runtime =
-                crate::runtime::spawn(
-                    async move { std::future::poll_fn(|cx| rest.poll(cx)).await },
-                );
+            crate::runtime::spawn_orphan(async move {
+                std::future::poll_fn(|cx| rest.poll(cx)).await;
+            });
         }
     }
 }

@@ -10,6 +10,7 @@ mod contract;
 mod detach;
 mod end;
 mod hooks;
+mod loss;
 mod options;
 mod origin;
 mod recovery;
@@ -118,12 +119,20 @@ impl<F: SessionFactory> Session<F> {
     /// # Errors
     /// [`SessionError::Aborted`] when the transaction can only be rolled back, [`SessionError::Commit`]
     /// when the server refuses: nothing is kept then. [`SessionError::CommitUnknown`] when the connection
-    /// is lost before the server's answer. [`SessionError::Closed`] after [`close`](Self::close).
+    /// is lost before the server's answer. [`SessionError::InSavepoint`] inside a savepoint: nothing is done
+    /// then.
+    ///
+    /// A body that swallows one of the first three does not end in `Ok`: what it lost is told again, unless
+    /// [`rollback`](Self::rollback) was called after it.
     ///
     /// # Cancellation
     /// A COMMIT that was sent is left to finish; its outcome is not known to the caller.
     pub async fn commit(&mut self) -> Result<(), SessionError> {
+        self.outside_of_savepoints("commit")?;
         let committed = self.end_by_commit().await;
+        if let Err(error) = &committed {
+            self.work.lose(error);
+        }
         self.hooks.over(Left::of(&committed)).await;
         committed
     }
@@ -132,11 +141,30 @@ impl<F: SessionFactory> Session<F> {
     ///
     /// # Errors
     /// [`SessionError::Rollback`] when the server does not confirm it: the connection is closed then,
-    /// which ends the transaction there.
+    /// which ends the transaction there. [`SessionError::InSavepoint`] inside a savepoint, which is rolled back by
+    /// returning `Err` from it: nothing is done then.
+    ///
+    /// # Cancellation
+    /// What the dropped future had not done yet is done ahead of the next statement, or when the session is
+    /// dropped.
     pub async fn rollback(&mut self) -> Result<(), SessionError> {
+        self.outside_of_savepoints("rollback")?;
+        self.work.forget_loss();
+        self.end_by_hand().await
+    }
+
+    async fn end_by_hand(&mut self) -> Result<(), SessionError> {
         let rolled_back = self.end_by_rollback().await;
         self.hooks.over(Left::RolledBack).await;
         rolled_back
+    }
+
+    /// What ends the transaction would pull it from under the savepoint's feet.
+    fn outside_of_savepoints(&self, call: &'static str) -> Result<(), SessionError> {
+        match self.innermost_savepoint() {
+            Some(_) => Err(SessionError::InSavepoint(call)),
+            None => Ok(()),
+        }
     }
 
     /// Rolls back what was not committed, and gives the connection back to the pool.
@@ -144,7 +172,7 @@ impl<F: SessionFactory> Session<F> {
     /// # Errors
     /// As [`rollback`](Self::rollback).
     pub async fn close(mut self) -> Result<(), SessionError> {
-        let rolled_back = self.rollback().await;
+        let rolled_back = self.end_by_hand().await;
         self.release();
         rolled_back
     }
@@ -160,6 +188,11 @@ impl<F: SessionFactory> Session<F> {
     /// The number of this attempt: 1, and more when `retry` runs the function again.
     pub fn attempt(&self) -> u32 {
         self.work.attempt()
+    }
+
+    /// Tells sessions apart.
+    fn number(&self) -> Option<u64> {
+        self.lease.as_ref().map(Lease::number)
     }
 
     /// True from the first statement until commit or rollback.

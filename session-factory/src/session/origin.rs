@@ -41,6 +41,11 @@ impl Origin {
         self.function
     }
 
+    /// Not a function's, but a closure's: it has no joining form.
+    pub(crate) fn is_closure(&self) -> bool {
+        self.module.is_empty()
+    }
+
     /// The module of the function, empty when it is not known.
     pub fn module(&self) -> &'static str {
         self.module

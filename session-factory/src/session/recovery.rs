@@ -28,7 +28,7 @@ pub(super) fn hand_over<D: Driver>(lease: Option<Lease<D>>, work: &mut Work, hoo
         D::condemn(link);
     }
     // The last is a safety net: whatever was overlooked is not for the next borrower.
-    let begun = work.is_begun() || !D::is_closed(link) && !D::at_rest(link);
+    let begun = work.is_begun() || !D::at_rest(link);
     let mut hooks = std::mem::take(hooks);
     let changed = !D::is_closed(link) && D::needs_reset(link);
     if !begun && running == Running::Nothing && !changed && !hooks.has_any() {
@@ -69,7 +69,9 @@ pub(super) fn hand_over<D: Driver>(lease: Option<Lease<D>>, work: &mut Work, hoo
             });
         }
         drop(lease);
-        hooks.over(left).await;
+        if hooks.has_any() {
+            crate::runtime::spawn_orphan(async move { hooks.over(left).await });
+        }
     });
     if spawned.is_err() {
         observe::report(
@@ -100,9 +102,6 @@ pub(super) async fn recover<D: Driver>(
     running: Running,
     deadline: Instant,
 ) -> bool {
-    if D::is_closed(link) {
-        return false;
-    }
     // Boxed: it is large, and seldom in a caller's own future.
     Box::pin(crate::runtime::within(D::recover(link, running, deadline)))
         .await

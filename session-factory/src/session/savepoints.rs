@@ -50,6 +50,10 @@ impl Savepoints {
 
     /// Releases the one of this level and all inside of it.
     pub(super) fn release(&mut self, level: u32) {
+        if level > self.depth {
+            // It went with its transaction.
+            return;
+        }
         self.depth = level - 1;
         if !self.unsend(level) {
             self.waiting.push(Control::Release(level));
@@ -58,6 +62,9 @@ impl Savepoints {
 
     /// Rolls back to the one of this level. True when the server has to be told.
     pub(super) fn undo(&mut self, level: u32) -> bool {
+        if level > self.depth {
+            return false;
+        }
         self.depth = level - 1;
         if self.unsend(level) {
             return false;

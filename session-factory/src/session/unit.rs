@@ -7,7 +7,7 @@ use tokio::time::{sleep, timeout};
 use super::clock::Clock;
 use super::work::Ending;
 use super::{Origin, Replica, Session, SessionOptions};
-use crate::error::{NestedError, SessionError, StatementError};
+use crate::error::{AbortReason, Aborted, NestedError, SessionError, StatementError};
 use crate::factory::{Factory, SessionFactory, context, global};
 
 /// A session for the length of one call, or of one attempt of it.
@@ -15,6 +15,8 @@ use crate::factory::{Factory, SessionFactory, context, global};
 #[derive(Debug)]
 pub struct Unit<F: SessionFactory> {
     session: Session<F>,
+    /// The session's number when it was opened: the body may put another one in its place.
+    number: Option<u64>,
     scope: Scope,
     /// What another attempt needs. Without `retry` there is none.
     repeat: Option<Box<Repeat<F>>>,
@@ -110,6 +112,7 @@ impl<F: SessionFactory> Unit<F> {
             })
         });
         Ok(Self {
+            number: session.number(),
             session,
             scope,
             repeat,
@@ -205,6 +208,11 @@ impl<F: SessionFactory> Unit<F> {
     }
 
     async fn commit(&mut self) -> Result<(), SessionError> {
+        if let Some(loss) = self.loss() {
+            // What the body did after it goes the same way. If that fails the connection is closed.
+            let _closed_instead = self.session.end_by_rollback().await;
+            return Err(loss);
+        }
         let Some(clock) = self.scope.clock.as_deref() else {
             return self.session.end_by_commit().await;
         };
@@ -225,6 +233,14 @@ impl<F: SessionFactory> Unit<F> {
             ))),
             _ => Err(clock.while_running(function).into()),
         }
+    }
+
+    /// Something that the body did is lost, whatever its `Ok` says.
+    fn loss(&self) -> Option<SessionError> {
+        if self.session.number() != self.number {
+            return Some(Aborted::new(AbortReason::Replaced).into());
+        }
+        self.session.work.loss()
     }
 
     async fn roll_back(&mut self) {
@@ -267,6 +283,7 @@ fn check_nesting<F: SessionFactory>(
     }
     Err(NestedError {
         function: origin.function(),
+        closure: origin.is_closure(),
         holder: holder.to_string(),
         exhausted: options.requires_new.then_some(limit),
     }

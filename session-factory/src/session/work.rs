@@ -3,9 +3,10 @@
 use diesel::result::Error;
 
 use super::attempt::Attempt;
+use super::loss::Loss;
 use super::savepoints::Savepoints;
 use crate::driver::{Ahead, Running, Watched};
-use crate::error::{AbortReason, SessionError, StatementError};
+use crate::error::{AbortReason, Aborted, SessionError, StatementError};
 use crate::observe::Echo;
 
 /// One transaction after another on the same connection.
@@ -23,6 +24,10 @@ pub(crate) struct Work {
     wrote: bool,
     /// A statement failed in a way that running everything again may heal.
     met_conflict: bool,
+    /// BEGIN failed, and no statement has come through since: nothing of what the body asked for was done.
+    refused: bool,
+    /// A `commit()` of the body's own failed.
+    lost: Option<Box<Loss>>,
     attempt: Attempt,
     /// A statement's future was polled and has not resolved.
     in_flight: bool,
@@ -66,6 +71,8 @@ impl Work {
             committed: false,
             wrote: false,
             met_conflict: false,
+            refused: false,
+            lost: None,
             attempt: Attempt::ONLY,
             in_flight: false,
             streaming: false,
@@ -116,6 +123,7 @@ impl Work {
         *self = Self {
             met_read_only: self.met_read_only,
             committed: self.committed,
+            lost: self.lost.take(),
             attempt: self.attempt,
             ..Self::new(begin, self.read_only, self.echo.take())
         };
@@ -125,6 +133,21 @@ impl Work {
     pub(crate) fn committed(&mut self) {
         self.committed |= self.begun;
         self.ended();
+    }
+
+    /// A `commit()` of the body's own failed: an `Ok` that comes after it would not be true.
+    pub(crate) fn lose(&mut self, error: &SessionError) {
+        self.lost = Loss::of(error).map(Box::new);
+    }
+
+    /// The body knows of it: it called `rollback()`.
+    pub(crate) fn forget_loss(&mut self) {
+        self.lost = None;
+    }
+
+    /// What an `Ok` of the body has to become.
+    pub(crate) fn loss(&self) -> Option<SessionError> {
+        self.lost.as_deref().map(Loss::error)
     }
 
     /// Something of this session is committed already.
@@ -210,7 +233,7 @@ impl Work {
             }
         }
         match &self.fault {
-            Some(fault) => Err(crate::error::Aborted::new(fault.reason.clone()).into()),
+            Some(fault) => Err(Aborted::new(fault.reason.clone()).into()),
             None => Ok(()),
         }
     }
@@ -227,6 +250,7 @@ impl Work {
     /// A statement's future was polled for the first time: it and what goes ahead of it are on their way.
     pub(crate) fn sent(&mut self) {
         self.begun = true;
+        self.refused = false;
         self.in_flight = true;
         self.streaming = false;
         self.settle = false;
@@ -236,6 +260,7 @@ impl Work {
     /// BEGIN itself failed: there is no transaction.
     pub(crate) fn not_begun(&mut self) {
         self.begun = false;
+        self.refused = true;
         self.in_flight = false;
         self.savepoints.forget();
     }
@@ -302,7 +327,7 @@ impl Work {
             return Some(fault.reason.clone());
         }
         if !self.begun {
-            return None;
+            return self.refused.then(|| self.because(None));
         }
         match watched {
             Watched::Failed(error) => Some(self.because(error)),

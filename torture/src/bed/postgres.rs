@@ -1,7 +1,10 @@
 //! A database on the private PostgreSQL server, and an auditor who is connected past the proxy.
 
+use std::time::Duration;
+
 use testbed::postgres::Database;
 use testbed::proxy::Proxy;
+use tokio::time::sleep;
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 
 use super::scene::{Found, Scene};
@@ -131,15 +134,15 @@ impl PgBed {
         let mut scene = Scene::default();
         for row in rows {
             if row.len() == 4 {
-                scene.connections = number(&row[0]);
+                scene.connections = number(row[0].as_ref());
                 scene.running = row[1].iter().cloned().collect();
-                scene.in_transaction = number(&row[2]);
-                scene.locks = number(&row[3]);
+                scene.in_transaction = number(row[2].as_ref());
+                scene.locks = number(row[3].as_ref());
             } else {
                 scene.rows.push(Found {
-                    unit: number(&row[0]),
-                    item: number(&row[1]),
-                    count: number(&row[2]),
+                    unit: number(row[0].as_ref()),
+                    item: number(row[1].as_ref()),
+                    count: number(row[2].as_ref()),
                 });
             }
         }
@@ -163,10 +166,14 @@ impl PgBed {
 
     /// Ends every connection of the subject, and waits until they have gone.
     pub(crate) async fn terminate_all(&self) {
-        let sql = format!(
-            "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity WHERE {SUBJECT}"
-        );
-        self.rows(&sql).await;
+        // Not with the function's own limit: it looks again only every 100 ms.
+        let sql = format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {SUBJECT}");
+        for _ in 0..5000 {
+            if self.rows(&sql).await.is_empty() {
+                return;
+            }
+            sleep(Duration::from_millis(1)).await;
+        }
     }
 
     /// Waits until a connection of the subject waits for a lock, or none runs anything any more.
@@ -177,14 +184,13 @@ impl PgBed {
             if !self.rows(&sql).await.is_empty() {
                 return;
             }
-            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+            sleep(Duration::from_millis(1)).await;
         }
     }
 }
 
-fn number<T: std::str::FromStr + Default>(value: &Option<String>) -> T {
+fn number<T: std::str::FromStr + Default>(value: Option<&String>) -> T {
     value
-        .as_deref()
         .and_then(|value| value.parse().ok())
         .unwrap_or_default()
 }

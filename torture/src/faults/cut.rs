@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt as _;
 use testbed::proxy::{Action, Cut, Direction};
 use tokio::time::sleep;
 
@@ -43,7 +44,7 @@ pub(super) async fn strike(lane: &mut Lane, workload: &Workload, variant: &str, 
     lane.proxy().arm(cut);
     let ended = {
         let run = workload.run(&*lane.subject, &case);
-        guarded(async { Some(run.await) }).await
+        guarded(run.map(Some)).await
     };
     let started = Instant::now();
     while lane.proxy().is_armed() && !lane.subject.is_quiet() && started.elapsed() < ARMED {

@@ -1,5 +1,6 @@
 //! The caller panics, around the call or inside of its body.
 
+use futures_util::FutureExt as _;
 use tokio::time::timeout;
 
 use super::cancel::QUIET;
@@ -37,7 +38,7 @@ pub(super) async fn strike(lane: &mut Lane, workload: &Workload, variant: &str, 
                 gave_up = polled.is_err();
                 polled.ok()
             } else {
-                Some(run.await)
+                run.map(Some).await
             }
         })
         .await

@@ -78,11 +78,11 @@ pub(crate) fn verdict(result: Done) -> Verdict {
 /// A database handle in the middle of a unit of work.
 pub(crate) trait Db: Queries {
     /// Runs a body inside a savepoint.
-    fn savepoint<'a>(&'a mut self, unit: Unit, body: Body) -> BoxFuture<'a, Done>;
+    fn savepoint(&mut self, unit: Unit, body: Body) -> BoxFuture<'_, Done>;
     /// Runs a body in a transaction of diesel's inside the one there is.
-    fn transaction<'a>(&'a mut self, unit: Unit, body: Body) -> BoxFuture<'a, Done>;
+    fn transaction(&mut self, unit: Unit, body: Body) -> BoxFuture<'_, Done>;
     /// Runs a body on the raw connection.
-    fn raw<'a>(&'a mut self, unit: Unit, body: Body) -> BoxFuture<'a, Done>;
+    fn raw(&mut self, unit: Unit, body: Body) -> BoxFuture<'_, Done>;
     /// Commits; what follows is another transaction.
     fn commit(&mut self) -> BoxFuture<'_, Done>;
     /// Rolls back; what follows is another transaction.
@@ -93,8 +93,6 @@ pub(crate) trait Db: Queries {
     fn after_commit(&mut self, unit: &Unit);
     /// Notes in the journal that it was rolled back.
     fn after_rollback(&mut self, unit: &Unit);
-    /// This handle as the trait: a default method could not make it.
-    fn as_db(&mut self) -> &mut dyn Db;
 }
 
 /// How a unit of work is begun, and by whom it is ended.

@@ -72,11 +72,11 @@ macro_rules! plain {
         queries!(['c] Plain<'c, $connection>, connection);
 
         impl<'c> Db for Plain<'c, $connection> {
-            fn savepoint<'a>(&'a mut self, unit: Unit, body: Body) -> BoxFuture<'a, Done> {
+            fn savepoint(&mut self, unit: Unit, body: Body) -> BoxFuture<'_, Done> {
                 self.transaction(unit, body)
             }
 
-            fn transaction<'a>(&'a mut self, unit: Unit, body: Body) -> BoxFuture<'a, Done> {
+            fn transaction(&mut self, unit: Unit, body: Body) -> BoxFuture<'_, Done> {
                 let extras = Arc::clone(&self.extras);
                 let nested = self.connection.transaction(
                     async move |connection: &mut $connection| {
@@ -86,7 +86,7 @@ macro_rules! plain {
                 Box::pin(nested)
             }
 
-            fn raw<'a>(&'a mut self, unit: Unit, body: Body) -> BoxFuture<'a, Done> {
+            fn raw(&mut self, unit: Unit, body: Body) -> BoxFuture<'_, Done> {
                 body(self, unit)
             }
 
@@ -120,10 +120,6 @@ macro_rules! plain {
             fn after_rollback(&mut self, unit: &Unit) {
                 unit.hooks(|hooks| hooks.wants_rollback = true);
                 push(&self.extras.rolled_back, unit);
-            }
-
-            fn as_db(&mut self) -> &mut dyn Db {
-                self
             }
         }
     };

@@ -12,19 +12,18 @@ macro_rules! session {
         queries!([] Session<$factory>);
 
         impl Db for Session<$factory> {
-            fn savepoint<'a>(&'a mut self, unit: Unit, body: Body) -> BoxFuture<'a, Done> {
+            fn savepoint(&mut self, unit: Unit, body: Body) -> BoxFuture<'_, Done> {
                 Box::pin(Session::savepoint(self, async move |db| body(db, unit).await))
             }
 
-            fn transaction<'a>(&'a mut self, unit: Unit, body: Body) -> BoxFuture<'a, Done> {
-                let nested = diesel_async::AsyncConnection::transaction(
-                    self,
-                    async move |db: &mut Session<$factory>| body(db, unit).await,
-                );
-                Box::pin(nested)
+            fn transaction(&mut self, unit: Unit, body: Body) -> BoxFuture<'_, Done> {
+                Box::pin(async move {
+                    let nested = async move |db: &mut Session<$factory>| body(db, unit).await;
+                    diesel_async::AsyncConnection::transaction(self, nested).await
+                })
             }
 
-            fn raw<'a>(&'a mut self, unit: Unit, body: Body) -> BoxFuture<'a, Done> {
+            fn raw(&mut self, unit: Unit, body: Body) -> BoxFuture<'_, Done> {
                 Box::pin(async move {
                     let connection = self.connection().await?;
                     body(&mut Plain::new(connection), unit).await
@@ -57,10 +56,6 @@ macro_rules! session {
                 Session::after_rollback(self, async move {
                     unit.hooks(|hooks| hooks.saw_rollback = true);
                 });
-            }
-
-            fn as_db(&mut self) -> &mut dyn Db {
-                self
             }
         }
     };

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::TcpStream;
@@ -11,7 +11,6 @@ use tokio::net::UnixStream;
 use tokio::time::{sleep, timeout};
 use tokio_postgres::{CancelToken, NoTls};
 
-use super::ledger::Ledger;
 use super::stays_open::StaysOpen;
 
 /// A cancel request that takes longer is given up; recovery sends another.
@@ -25,6 +24,9 @@ const PAUSES: [Duration; 6] = [
     Duration::from_millis(250),
     Duration::from_millis(500),
 ];
+
+/// By then the server has begun with a statement that reached it.
+const BEGUN: Duration = Duration::from_millis(50);
 
 /// Where the server of a connection is.
 #[derive(Debug, Clone)]
@@ -59,40 +61,36 @@ impl Canceller {
 
     /// Sends one request and waits until the server has acted on it: it closes the request's connection
     /// after it has sent the signal. A request that is merely written could reach the next borrower.
-    pub(super) async fn fire(&self) {
-        let _given_up = timeout(PATIENCE, async {
+    ///
+    /// False when the server could not be reached.
+    pub(super) async fn fire(&self) -> bool {
+        let sent = timeout(PATIENCE, async {
             match &self.address {
-                Some(Address::Tcp(address)) => {
-                    if let Ok(stream) = TcpStream::connect(address).await {
-                        self.over(stream).await;
-                    }
-                }
+                Some(Address::Tcp(address)) => match TcpStream::connect(address).await {
+                    Ok(stream) => self.over(stream).await,
+                    Err(_unreachable) => false,
+                },
                 #[cfg(unix)]
-                Some(Address::Unix(path)) => {
-                    if let Ok(stream) = UnixStream::connect(path).await {
-                        self.over(stream).await;
-                    }
-                }
+                Some(Address::Unix(path)) => match UnixStream::connect(path).await {
+                    Ok(stream) => self.over(stream).await,
+                    Err(_unreachable) => false,
+                },
                 #[cfg(not(unix))]
-                Some(Address::Unix(_)) => {}
-                None => {
-                    let _unreachable = self.token.cancel_query(NoTls).await;
-                }
+                Some(Address::Unix(_)) => false,
+                None => self.token.cancel_query(NoTls).await.is_ok(),
             }
-        })
-        .await;
+        });
+        sent.await.unwrap_or(false)
     }
 
-    async fn over<S: AsyncRead + AsyncWrite + Unpin>(&self, mut stream: S) {
-        if self
-            .token
-            .cancel_query_raw(StaysOpen(&mut stream), NoTls)
-            .await
-            .is_ok()
-        {
+    async fn over<S: AsyncRead + AsyncWrite + Unpin>(&self, mut stream: S) -> bool {
+        let open = StaysOpen(&mut stream);
+        let sent = self.token.cancel_query_raw(open, NoTls).await;
+        if sent.is_ok() {
             let mut end = [0; 1];
             let _closed = stream.read(&mut end).await;
         }
+        sent.is_ok()
     }
 
     /// Sends requests until `done` resolves, each after a longer pause, as long as something runs. True
@@ -121,15 +119,16 @@ impl Canceller {
         }
     }
 
-    /// Ends whatever statement was left running, and waits for the server's last word on it.
-    pub(super) async fn settle(&self, ledger: Option<&Ledger>) {
-        match ledger {
-            Some(ledger) if ledger.is_quiet() => {}
-            Some(ledger) => {
-                let _settled = crate::runtime::within(self.until(ledger.quiet(), || true)).await;
-            }
-            None => {
-                let _fired = crate::runtime::within(self.fire()).await;
+    /// Ends what a lost connection left running. The server does not look at its socket while it works, and
+    /// there is nobody left whom it could tell when it has stopped. It has begun a while after the statement
+    /// was sent, and one more request reaches it then.
+    pub(super) async fn abandon(&self, sent: Option<Instant>) {
+        let begun = sent.unwrap_or_else(Instant::now) + BEGUN;
+        for pause in PAUSES {
+            sleep(pause).await;
+            let is_last = Instant::now() >= begun;
+            if !self.fire().await || is_last {
+                return;
             }
         }
     }

@@ -2,11 +2,10 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
-use tokio::sync::Notify;
-
-use super::error_response;
 use super::positions::Positions;
+use super::{error_response, text};
 use crate::error::StatementError;
 
 /// Written by the stream as frames pass, read by the session.
@@ -17,8 +16,6 @@ pub(super) struct Ledger {
     /// ReadyForQuery messages seen.
     answered: AtomicU64,
     closed: AtomicBool,
-    /// Told at every ReadyForQuery and at the end.
-    changed: Notify,
     /// Answers to questions of our own.
     pub(super) positions: Positions,
     state: Mutex<State>,
@@ -41,12 +38,16 @@ struct State {
     ended: Option<End>,
     /// An end whose ReadyForQuery has not come yet.
     ending: Option<End>,
+    /// A text said `AND CHAIN`: its ROLLBACK is followed by another transaction.
+    chains: bool,
     /// Settings of the server session were changed.
     changed: bool,
     /// The connection has prepared statements that change the session without a telling command tag.
     sly: bool,
     /// Something was done that no reset undoes.
     unclean: bool,
+    /// When the last message went out that the server answers.
+    sent: Option<Instant>,
 }
 
 /// The transaction status of ReadyForQuery.
@@ -79,7 +80,6 @@ impl Ledger {
             b'Z' => {
                 self.state().ready(body.first().copied());
                 self.answered.fetch_add(1, Ordering::SeqCst);
-                self.changed.notify_waiters();
             }
             b'E' => self.state().failed(body),
             b'C' => {
@@ -99,18 +99,21 @@ impl Ledger {
             // Query, Sync, FunctionCall, and the start-up message.
             b'Q' | b'S' | b'F' | 0 => {
                 self.asked.fetch_add(1, Ordering::SeqCst);
+                self.state().sent = Some(Instant::now());
             }
             _ => {}
         }
-        if matches!(tag, b'Q' | b'P') && is_sly(body) {
-            self.state().sly = true;
+        if matches!(tag, b'Q' | b'P') {
+            let (sly, chains) = (text::is_sly(body), text::chains(body));
+            if sly || chains {
+                self.state().asked(tag, sly, chains);
+            }
         }
     }
 
     /// The stream is at its end.
     pub(super) fn closed(&self) {
         self.closed.store(true, Ordering::SeqCst);
-        self.changed.notify_waiters();
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -128,19 +131,6 @@ impl Ledger {
         self.unanswered() == 0
     }
 
-    /// Returns once everything that was sent is answered, or the connection is closed.
-    pub(super) async fn quiet(&self) {
-        loop {
-            let changed = self.changed.notified();
-            tokio::pin!(changed);
-            changed.as_mut().enable();
-            if self.is_quiet() || self.is_closed() {
-                return;
-            }
-            changed.await;
-        }
-    }
-
     /// Forgets earlier transactions.
     pub(super) fn begin_watch(&self) {
         let mut state = self.state();
@@ -149,6 +139,11 @@ impl Ledger {
         state.has_written = false;
         state.ended = None;
         state.ending = None;
+        state.chains = false;
+    }
+
+    pub(super) fn last_sent(&self) -> Option<Instant> {
+        self.state().sent
     }
 
     pub(super) fn status(&self) -> Status {
@@ -196,6 +191,15 @@ impl Ledger {
 }
 
 impl State {
+    fn asked(&mut self, tag: u8, sly: bool, chains: bool) {
+        // What is prepared may be run again, by its name alone.
+        let kept = tag == b'P';
+        self.sly |= sly && kept;
+        self.changed |= sly;
+        self.chains |= chains;
+        self.unclean |= chains && kept;
+    }
+
     fn ready(&mut self, status: Option<u8>) {
         let now = match status {
             Some(b'T') => Status::InTransaction,
@@ -206,6 +210,12 @@ impl State {
         if self.status != Status::Idle && now == Status::Idle {
             // Without a tag of its own the end was an error's doing.
             self.ended = Some(ending.unwrap_or(End::Rollback));
+        } else if self.status != Status::Idle
+            && let Some(end) = ending
+            // The tag ROLLBACK is also that of ROLLBACK TO SAVEPOINT, after which it is the same one.
+            && (end == End::Commit || self.chains)
+        {
+            self.ended = Some(end);
         }
         self.status = now;
     }
@@ -229,9 +239,10 @@ impl State {
     fn completed(&mut self, body: &[u8]) {
         let tag = body.strip_suffix(b"\0").unwrap_or(body);
         match tag {
-            b"COMMIT" | b"PREPARE TRANSACTION" => self.ending = Some(End::Commit),
-            // Also the tag of ROLLBACK TO SAVEPOINT: ReadyForQuery tells which it was.
-            b"ROLLBACK" => self.ending = Some(End::Rollback),
+            b"COMMIT" => self.ending = Some(End::Commit),
+            // Also the tag of ROLLBACK TO SAVEPOINT: ReadyForQuery tells which it was. What was prepared for
+            // a commit in two phases is not committed.
+            b"ROLLBACK" | b"PREPARE TRANSACTION" => self.ending = Some(End::Rollback),
             b"BEGIN" | b"START TRANSACTION" => {
                 if let (Some(end), true) = (self.ending.take(), self.status != Status::Idle) {
                     // `ROLLBACK; BEGIN` in one text: the old transaction is gone all the same.
@@ -239,16 +250,13 @@ impl State {
                 }
             }
             b"SET" | b"RESET" | b"LISTEN" | b"UNLISTEN" | b"DECLARE CURSOR" | b"DISCARD"
-            | b"DISCARD ALL" | b"DISCARD TEMP" | b"DISCARD PLANS" | b"DISCARD SEQUENCES" => {
-                self.changed = true;
-            }
-            b"CREATE TABLE" | b"CREATE VIEW" | b"CREATE SEQUENCE" => self.changed = true,
+            | b"DISCARD ALL" | b"DISCARD TEMP" | b"DISCARD PLANS" | b"DISCARD SEQUENCES"
+            | b"CREATE TABLE" | b"CREATE VIEW" | b"CREATE SEQUENCE"
+            // What these run has no tag of its own.
+            | b"DO" | b"CALL" | b"EXPLAIN" => self.changed = true,
             b"PREPARE" | b"DEALLOCATE" | b"DEALLOCATE ALL" | b"LOAD" => self.unclean = true,
             _ if WRITES.iter().any(|write| tag.starts_with(write)) => {
                 self.has_written |= !tag.ends_with(b" 0");
-            }
-            _ if tag.starts_with(b"SELECT INTO") || tag.starts_with(b"CREATE TABLE AS") => {
-                self.changed = true;
             }
             _ => {}
         }
@@ -257,21 +265,6 @@ impl State {
             self.unclean = true;
         }
     }
-}
-
-/// Functions that change the server session while the command tag says SELECT.
-fn is_sly(body: &[u8]) -> bool {
-    const SLY: [&[u8]; 4] = [
-        b"advisory_lock",
-        b"advisory_xact",
-        b"set_config",
-        b"into temp",
-    ];
-    // Most texts hold none of the first letters' pairs; the scan is over short texts, once per Parse.
-    SLY.iter().any(|needle| {
-        body.windows(needle.len())
-            .any(|window| window.eq_ignore_ascii_case(needle))
-    })
 }
 
 #[cfg(test)]

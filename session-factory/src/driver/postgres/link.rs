@@ -1,6 +1,7 @@
 //! One connection to PostgreSQL and what is known about it.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use diesel::QueryResult;
 use diesel::connection::{CacheSize, TransactionDepthChange};
@@ -14,7 +15,7 @@ use diesel_async::{
 use tokio::task::AbortHandle;
 
 use super::cancel::Canceller;
-use super::ledger::{End, Ledger};
+use super::ledger::{End, Ledger, Status};
 use super::{forget_transactions, pipelined, positions, raw_depth};
 use crate::driver::{Ahead, Position, Reply, as_conflict};
 use crate::error::{StatementError, StatementErrorKind};
@@ -54,6 +55,8 @@ pub(super) struct Rest {
     /// The raw connection was handed out in this transaction.
     raw: bool,
     condemned: bool,
+    /// COMMIT was sent, and its answer has not come.
+    committing: bool,
     ledger: Option<Arc<Ledger>>,
 }
 
@@ -71,6 +74,7 @@ impl PgLink {
                 taken: None,
                 raw: false,
                 condemned: false,
+                committing: false,
                 ledger: Some(Arc::clone(&ledger)),
             },
             ledger: Some(ledger),
@@ -96,6 +100,7 @@ impl PgLink {
                 taken: None,
                 raw: false,
                 condemned: false,
+                committing: false,
                 ledger: None,
             },
         }
@@ -202,6 +207,36 @@ impl PgLink {
         self.rest.condemned || self.ledger().is_some_and(Ledger::is_closed)
     }
 
+    /// COMMIT is sent, or was answered.
+    pub(super) fn set_committing(&mut self, committing: bool) {
+        self.rest.committing = committing;
+    }
+
+    /// The connection is lost, and the server may still be at work for it. A COMMIT is left to it.
+    pub(super) fn may_run_on(&self) -> bool {
+        !self.rest.committing
+            && self
+                .ledger()
+                .is_some_and(|ledger| !ledger.is_quiet() && ledger.fatal().is_none())
+    }
+
+    /// When the last message went out that the server answers.
+    pub(super) fn last_sent(&self) -> Option<Instant> {
+        self.ledger().and_then(Ledger::last_sent)
+    }
+
+    /// Nothing is left to be done for whoever comes next.
+    pub(super) fn is_at_rest(&self) -> bool {
+        let Some(ledger) = self.ledger() else {
+            return true;
+        };
+        if self.is_closed() {
+            !self.may_run_on()
+        } else {
+            ledger.is_quiet() && ledger.status() == Status::Idle
+        }
+    }
+
     pub(super) fn condemn(&mut self) {
         self.rest.condemned = true;
         if let Held::Foreign(connection) = &mut self.held {
@@ -269,6 +304,19 @@ impl PgLink {
     }
 }
 
+impl Drop for PgLink {
+    fn drop(&mut self) {
+        // tokio-postgres says goodbye when the last answer has come. One that never comes would keep the
+        // connection open on both sides, and its slot in the pool is free by now.
+        let waits = self.ledger().is_some_and(|ledger| !ledger.is_quiet());
+        if (waits || self.rest.condemned)
+            && let Some(driving) = &self.driving
+        {
+            driving.abort();
+        }
+    }
+}
+
 impl Rest {
     pub(super) fn ledger(&self) -> Option<Arc<Ledger>> {
         self.ledger.clone()
@@ -286,7 +334,7 @@ impl Rest {
                 Some(canceller) => canceller.clone(),
                 None => Canceller::unaddressed(connection.cancel_token()),
             };
-            canceller.settle(self.ledger.as_deref()).await;
+            settle(connection, &canceller, self.ledger.as_deref()).await;
         }
         let reply = self.deliver(connection, ahead, statement).await;
         let ledger = self.ledger.as_deref();
@@ -300,6 +348,13 @@ impl Rest {
         statement: impl Future<Output = QueryResult<T>>,
     ) -> Reply<T> {
         let mut handle = connection;
+        if self.raw && self.ledger.is_none() && ahead.begin.is_none() {
+            // Nobody saw what ran on the raw connection. Outside of a transaction this fails.
+            let probe = "SAVEPOINT session_factory_probe; RELEASE SAVEPOINT session_factory_probe";
+            if let Err(error) = handle.batch_execute(probe).await {
+                return Reply::not_sent(error);
+            }
+        }
         let Some(text) = ahead.text() else {
             return Reply::of(statement.await);
         };
@@ -314,6 +369,28 @@ impl Rest {
         }
         pipelined(connection, &text, statement).await
     }
+}
+
+/// Ends a statement whose future was dropped. What follows rolls it back, at least to a savepoint.
+async fn settle(
+    mut connection: &AsyncPgConnection,
+    canceller: &Canceller,
+    ledger: Option<&Ledger>,
+) {
+    let mut queued = connection;
+    let ended = async {
+        // Behind the statement, which may not even be written yet: its answer says that the server is
+        // done with that.
+        let behind = queued.batch_execute("");
+        let something_runs = || ledger.is_none_or(|ledger| ledger.unanswered() > 1);
+        let (_answered, cancelled) = canceller.until(behind, something_runs).await;
+        if cancelled {
+            // A request that came late hits this one instead of what follows.
+            let _late = connection.batch_execute("").await;
+        }
+    };
+    // Without the background runtime there would be no connection either.
+    let _no_runtime = crate::runtime::within(ended).await;
 }
 
 /// diesel has no kind for a deadlock, and drops its SQLSTATE.

@@ -8,6 +8,7 @@ mod link;
 mod positions;
 mod recover;
 mod stays_open;
+mod text;
 mod url;
 mod watch;
 
@@ -179,6 +180,7 @@ impl Driver for Postgres {
 
     fn begin_watch(link: &mut PgLink) {
         link.leave_raw();
+        link.set_committing(false);
         link.begin_watch();
     }
 
@@ -216,6 +218,7 @@ impl Driver for Postgres {
             return CommitReply::Refused(link.why_closed());
         }
         link.leave_raw();
+        link.set_committing(true);
         let reply = if link.ledger().is_some() {
             link.set_committed();
             let commit = link.commit_text();
@@ -233,7 +236,7 @@ impl Driver for Postgres {
             .await
         };
         let ended = link.ledger().map(Ledger::ended);
-        match (reply.ahead, reply.result, ended) {
+        let reply = match (reply.ahead, reply.result, ended) {
             // Whatever became of the question behind COMMIT.
             (Ok(()), Ok(()), None) | (_, _, Some(Some(End::Commit))) => CommitReply::Committed,
             (Err(_), Ok(()), _) => CommitReply::RolledBack(None),
@@ -257,7 +260,9 @@ impl Driver for Postgres {
                     _ => CommitReply::Refused(error),
                 }
             }
-        }
+        };
+        link.set_committing(matches!(reply, CommitReply::Unknown(_)));
+        reply
     }
 
     fn committed_at(link: &mut PgLink) -> Option<Position> {
@@ -290,8 +295,7 @@ impl Driver for Postgres {
     }
 
     fn at_rest(link: &PgLink) -> bool {
-        link.ledger()
-            .is_none_or(|ledger| ledger.is_quiet() && ledger.status() == Status::Idle)
+        link.is_at_rest()
     }
 
     fn needs_reset(link: &PgLink) -> bool {

@@ -6,9 +6,10 @@ use diesel::QueryResult;
 use diesel_async::SimpleAsyncConnection;
 use tokio::time::timeout_at;
 
-use super::ledger::{Ledger, Status};
+use super::ledger::Ledger;
 use super::link::PgLink;
 use crate::driver::Running;
+use crate::error::{StatementError, StatementErrorKind};
 
 /// Undoes everything a session may have left on the server side, except prepared statements: those are
 /// the client's cache. `RESET ALL` also forgets the time zone that diesel relies on.
@@ -21,6 +22,12 @@ pub(super) async fn recover(link: &mut PgLink, running: Running, deadline: Insta
     let within_limit = timeout_at(deadline.into(), async {
         link.leave_raw();
         let canceller = link.canceller();
+        if link.is_closed() {
+            if link.may_run_on() {
+                canceller.abandon(link.last_sent()).await;
+            }
+            return false;
+        }
         // ROLLBACK queues behind whatever the dropped session still has under way, so its answer also
         // says that the server is done with that.
         let rolled_back = roll_back(link);
@@ -37,7 +44,11 @@ pub(super) async fn recover(link: &mut PgLink, running: Running, deadline: Insta
                 canceller.until(rolled_back, something_runs).await
             }
         };
-        if link.is_closed() {
+        if link.is_closed() || is_lost(&first) {
+            // Of an application's pool this is how the loss is noticed.
+            if link.may_run_on() || link.ledger().is_none() && running == Running::Statement {
+                canceller.abandon(link.last_sent()).await;
+            }
             return false;
         }
         if cancelled || first.is_err() {
@@ -47,10 +58,7 @@ pub(super) async fn recover(link: &mut PgLink, running: Running, deadline: Insta
                 return false;
             }
         }
-        !link.is_closed()
-            && link
-                .ledger()
-                .is_none_or(|ledger| ledger.status() == Status::Idle && ledger.is_quiet())
+        !link.is_closed() && link.is_at_rest()
     })
     .await;
     within_limit.unwrap_or(false)
@@ -59,6 +67,11 @@ pub(super) async fn recover(link: &mut PgLink, running: Running, deadline: Insta
 async fn roll_back(link: &PgLink) -> QueryResult<()> {
     let mut connection = link.connection();
     connection.batch_execute("ROLLBACK").await
+}
+
+fn is_lost(result: &QueryResult<()>) -> bool {
+    let lost = |error| StatementError::from(error).kind == StatementErrorKind::Connection;
+    result.as_ref().is_err_and(lost)
 }
 
 /// Puts session settings back. What cannot be put back costs the connection.

@@ -90,6 +90,9 @@ impl Facts {
         state.raw = raw;
         state.touched |= raw;
     }
+    pub(super) fn is_raw(&self) -> bool {
+        self.state().raw
+    }
     pub(super) fn take_raw(&self) -> bool {
         std::mem::take(&mut self.state().raw)
     }
@@ -295,6 +298,8 @@ async fn prepare(wrapper: &mut Wrapper) -> QueryResult<()> {
             connection.batch_execute("PRAGMA busy_timeout = 5000")?;
             // A read-only file or folder cannot change to WAL; it works without.
             let _read_only = connection.batch_execute(WAL);
+            // Opening reads nothing; this does, and finds out that a file is no database.
+            connection.batch_execute("PRAGMA schema_version")?;
             connection.batch_execute(PRAGMAS)
         })
         .await

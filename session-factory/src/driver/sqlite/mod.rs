@@ -3,6 +3,7 @@
 mod begin;
 mod job;
 mod link;
+mod script;
 mod statement;
 mod url;
 

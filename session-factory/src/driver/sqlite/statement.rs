@@ -13,6 +13,7 @@ use diesel::sqlite::{Sqlite, SqliteConnection};
 use diesel_async::AsyncConnectionCore;
 
 use super::link::{Facts, SqliteLink};
+use super::script::{Control, control, first_word};
 use super::{Wrapper, begin};
 use crate::driver::{Ahead, Reply, as_conflict};
 
@@ -25,13 +26,6 @@ pub(super) struct Collected {
     query: CollectedQuery<Binds>,
     control: Option<Control>,
     writes: bool,
-}
-
-/// What a statement that is not plain data manipulation may do.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Control {
-    commits: bool,
-    unclean: bool,
 }
 
 pub(super) fn collect<T>(query: &T) -> QueryResult<Collected>
@@ -50,33 +44,6 @@ where
         query: CollectedQuery::new(sql, cacheable, binds.moveable()),
         control,
         writes,
-    })
-}
-
-fn first_word(sql: &str) -> String {
-    sql.trim_start()
-        .chars()
-        .take_while(char::is_ascii_alphabetic)
-        .collect::<String>()
-        .to_ascii_uppercase()
-}
-
-/// The first word tells whether a statement can end the transaction or change the connection.
-fn control(sql: &str) -> Option<Control> {
-    const PLAIN: [&str; 7] = [
-        "SELECT", "INSERT", "UPDATE", "DELETE", "REPLACE", "WITH", "VALUES",
-    ];
-    let word = first_word(sql);
-    let several = sql.trim_end().trim_end_matches(';').contains(';');
-    if PLAIN.contains(&word.as_str()) && !several {
-        return None;
-    }
-    let upper = sql.to_ascii_uppercase();
-    Some(Control {
-        commits: upper.contains("COMMIT") || word == "END",
-        unclean: ["PRAGMA", "ATTACH", "DETACH", "TEMP"]
-            .iter()
-            .any(|word| upper.contains(word)),
     })
 }
 
@@ -159,14 +126,22 @@ fn in_order<R>(
     facts: &Facts,
     work: impl FnOnce(&mut SqliteConnection) -> Outcome<R>,
 ) -> Reply<R> {
-    if let Some(sql) = &ahead.begin
-        && let Err(error) = begin::begin(connection, sql, facts)
-    {
-        return Reply::not_sent(error);
+    if let Some(sql) = &ahead.begin {
+        if let Err(error) = begin::begin(connection, sql, facts) {
+            return Reply::not_sent(error);
+        }
+    } else if facts.is_raw() && !begin::in_transaction(connection) {
+        // A statement on the raw connection has ended the transaction: what comes now would be in none.
+        facts.set_ended(false);
+        return Reply::not_sent(Error::NotInTransaction);
     }
     if let Some(sql) = &ahead.control
         && let Err(error) = connection.batch_execute(sql)
     {
+        if ahead.begin.is_some() {
+            // The session takes it for not begun.
+            let _nothing_to_undo = begin::rollback(connection, facts);
+        }
         return Reply::not_sent(error);
     }
     let (result, control) = work(connection);
@@ -174,8 +149,9 @@ fn in_order<R>(
         facts.set_unclean();
     }
     // Some errors roll the whole transaction back, and a raw COMMIT or ROLLBACK ends it: what came
-    // after would run outside of any.
-    if (result.is_err() || control.is_some()) && !begin::in_transaction(connection) {
+    // after would run outside of any, or in one that is not the session's.
+    let replaced = control.is_some_and(|control| control.restarts);
+    if replaced || (result.is_err() || control.is_some()) && !begin::in_transaction(connection) {
         facts.set_ended(result.is_ok() && control.is_some_and(|control| control.commits));
     }
     Reply::of(result)

@@ -1,0 +1,31 @@
+//! A commit of the body's own that failed: an `Ok` that comes after it would not be true.
+
+use crate::error::{AbortReason, Aborted, CommitError, SessionError, StatementError};
+
+/// What is lost, or may be. It outlives the transaction.
+#[derive(Debug, Clone)]
+pub(super) enum Loss {
+    Aborted(AbortReason),
+    Refused(StatementError),
+    Unknown(StatementError),
+}
+
+impl Loss {
+    pub(super) fn of(error: &SessionError) -> Option<Self> {
+        match error {
+            SessionError::Aborted(aborted) => Some(Self::Aborted(aborted.reason().clone())),
+            SessionError::Commit(refused) => Some(Self::Refused(refused.statement().clone())),
+            SessionError::CommitUnknown(cause) => Some(Self::Unknown(cause.clone())),
+            _ => None,
+        }
+    }
+
+    /// The same error once more.
+    pub(super) fn error(&self) -> SessionError {
+        match self {
+            Self::Aborted(reason) => Aborted::new(reason.clone()).into(),
+            Self::Refused(error) => CommitError(error.clone()).into(),
+            Self::Unknown(error) => SessionError::CommitUnknown(error.clone()),
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! A body that ends its transaction itself, by a call or by raw SQL, gets an `Ok` only where it is true.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::time::Duration;
+
+use diesel::prelude::*;
+use diesel_async::{AsyncConnection, RunQueryDsl, SimpleAsyncConnection};
+use session_factory::{AbortReason, Session, SessionError, with_session};
+use session_factory_tests::{AppError, LiteBed, LiteDb, PgBed, PgDb, items};
+
+fn is_in_savepoint(result: &Result<(), AppError>, call: &str) -> bool {
+    matches!(result, Err(AppError::Session(SessionError::InSavepoint(name))) if *name == call)
+}
+
+fn is_ended_by_body<T>(result: &Result<T, AppError>) -> bool {
+    let Err(AppError::Session(SessionError::Aborted(aborted))) = result else {
+        return false;
+    };
+    matches!(aborted.reason(), AbortReason::EndedByBody)
+}
+
+macro_rules! suite {
+    ($backend:ident, $db:ident, $bed:ident) => {
+        mod $backend {
+            use super::*;
+
+            #[with_session]
+            pub(super) async fn insert(db: &mut Session<$db>, id: i32) -> Result<(), AppError> {
+                diesel::insert_into(items::table)
+                    .values((items::id.eq(id), items::name.eq("name")))
+                    .execute(db)
+                    .await?;
+                Ok(())
+            }
+
+            /// A function of the application's that commits half-way.
+            #[with_session]
+            async fn import(db: &mut Session<$db>, id: i32) -> Result<(), AppError> {
+                insert_in(db, id).await?;
+                db.commit().await?;
+                Ok(())
+            }
+
+            #[with_session(savepoint)]
+            async fn import_in_savepoint(db: &mut Session<$db>, id: i32) -> Result<(), AppError> {
+                import_in(db, id).await
+            }
+
+            /// The connections are back, and the next call finds one that works.
+            async fn assert_goes_on(bed: &$bed, rows: i64) {
+                testbed::eventually(
+                    Duration::from_secs(5),
+                    "the connections are back",
+                    || async {
+                        let status = bed.factory.status();
+                        status.in_use == 0 && status.recovering == 0
+                    },
+                )
+                .await;
+                assert_eq!(bed.count().await, rows);
+                bed.factory.scope(insert(99)).await.unwrap();
+                assert_eq!(bed.count().await, rows + 1);
+            }
+
+            async fn one_connection() -> $bed {
+                $bed::with(|config| {
+                    config.pool_size = 1;
+                    config.max_overflow = 0;
+                })
+                .await
+            }
+
+            #[tokio::test]
+            async fn a_commit_inside_a_savepoint_is_refused_and_loses_nothing() {
+                let bed = one_connection().await;
+                let outer = async |db: &mut Session<$db>| {
+                    insert_in(db, 1).await?;
+                    let inner = db.savepoint(async |db| import_in(db, 2).await).await;
+                    assert!(is_in_savepoint(&inner, "commit"), "{inner:?}");
+                    let inner = import_in_savepoint_in(db, 3).await;
+                    assert!(is_in_savepoint(&inner, "commit"), "{inner:?}");
+                    let inner = db.transaction(async |db| import_in(db, 4).await).await;
+                    assert!(is_in_savepoint(&inner, "commit"), "{inner:?}");
+                    Ok::<_, AppError>(())
+                };
+                bed.factory.with_session(outer).await.unwrap();
+                assert_goes_on(&bed, 1).await;
+            }
+
+            #[tokio::test]
+            async fn a_rollback_inside_a_savepoint_is_refused_and_the_savepoint_goes_on() {
+                let bed = one_connection().await;
+                let outer = async |db: &mut Session<$db>| {
+                    insert_in(db, 1).await?;
+                    db.savepoint(async |db| {
+                        insert_in(db, 2).await?;
+                        let refused = db.rollback().await;
+                        assert!(matches!(
+                            refused,
+                            Err(SessionError::InSavepoint("rollback"))
+                        ));
+                        insert_in(db, 3).await
+                    })
+                    .await?;
+                    insert_in(db, 4).await
+                };
+                bed.factory.with_session(outer).await.unwrap();
+                assert_goes_on(&bed, 4).await;
+            }
+
+            #[tokio::test]
+            async fn a_swallowed_failure_of_commit_is_told_again_by_the_call() {
+                let bed = one_connection().await;
+                let body = async |db: &mut Session<$db>| {
+                    insert_in(db, 1).await?;
+                    db.set_rollback_only();
+                    assert!(matches!(db.commit().await, Err(SessionError::Aborted(_))));
+                    insert_in(db, 2).await
+                };
+                let result = bed.factory.with_session(body).await;
+                let Err(AppError::Session(SessionError::Aborted(aborted))) = result else {
+                    panic!("{result:?}")
+                };
+                assert!(matches!(aborted.reason(), AbortReason::RollbackOnly));
+                assert_goes_on(&bed, 0).await;
+            }
+
+            #[tokio::test]
+            async fn a_failure_of_commit_that_rollback_answered_is_over() {
+                let bed = one_connection().await;
+                let body = async |db: &mut Session<$db>| {
+                    insert_in(db, 1).await?;
+                    db.set_rollback_only();
+                    assert!(db.commit().await.is_err());
+                    db.rollback().await?;
+                    insert_in(db, 2).await
+                };
+                bed.factory.with_session(body).await.unwrap();
+                assert_goes_on(&bed, 1).await;
+            }
+
+            #[tokio::test]
+            async fn a_raw_rollback_that_begins_another_transaction_is_never_an_ok() {
+                for sql in ["ROLLBACK; BEGIN", "ROLLBACK; SAVEPOINT mine"] {
+                    let bed = one_connection().await;
+                    let body = async |db: &mut Session<$db>| {
+                        insert_in(db, 1).await?;
+                        db.batch_execute(sql).await?;
+                        Ok::<_, AppError>(())
+                    };
+                    let result = bed.factory.with_session(body).await;
+                    assert!(result.is_err(), "{sql}");
+                    assert_goes_on(&bed, 0).await;
+                }
+            }
+
+            #[tokio::test]
+            async fn nothing_runs_behind_a_transaction_that_the_raw_connection_ended() {
+                for (sql, kept) in [("COMMIT", 1), ("ROLLBACK", 0)] {
+                    let bed = one_connection().await;
+                    let body = async |db: &mut Session<$db>| {
+                        insert_in(db, 1).await?;
+                        db.connection().await?.batch_execute(sql).await?;
+                        insert_in(db, 2).await
+                    };
+                    let result = bed.factory.with_session(body).await;
+                    if !(sql == "COMMIT" && result.is_ok()) {
+                        assert!(result.is_err(), "{sql}");
+                        assert_goes_on(&bed, kept).await;
+                    } else {
+                        // Seen to be committed: what follows is another transaction, and committed too.
+                        assert_goes_on(&bed, 2).await;
+                    }
+                    // An error keeps none of what came behind.
+                    let bed = one_connection().await;
+                    let body = async |db: &mut Session<$db>| {
+                        insert_in(db, 1).await?;
+                        db.connection().await?.batch_execute(sql).await?;
+                        let _refused = insert_in(db, 2).await;
+                        Err::<(), _>(AppError::Refused("no"))
+                    };
+                    assert!(bed.factory.with_session(body).await.is_err());
+                    assert_goes_on(&bed, kept).await;
+                }
+            }
+
+            #[tokio::test]
+            async fn a_session_put_in_the_place_of_another_is_noticed() {
+                let bed = $bed::new().await;
+                let factory = bed.factory.clone();
+                let body = async move |db: &mut Session<$db>| {
+                    insert_in(db, 1).await?;
+                    let other = factory.create_session().await?;
+                    drop(std::mem::replace(db, other));
+                    Ok::<_, AppError>(())
+                };
+                let result = bed.factory.with_session(body).await;
+                let Err(AppError::Session(SessionError::Aborted(aborted))) = result else {
+                    panic!("{result:?}")
+                };
+                assert!(matches!(aborted.reason(), AbortReason::Replaced));
+                assert_goes_on(&bed, 0).await;
+            }
+        }
+    };
+}
+
+suite!(postgres, PgDb, PgBed);
+suite!(sqlite, LiteDb, LiteBed);
+
+#[tokio::test]
+async fn a_chained_rollback_is_never_an_ok() {
+    for sql in ["ROLLBACK AND CHAIN", "abort work\nand chain"] {
+        for prepared in [false, true] {
+            let bed = PgBed::new().await;
+            let body = async |db: &mut Session<PgDb>| {
+                postgres::insert_in(db, 1).await?;
+                if prepared {
+                    diesel::sql_query(sql).execute(db).await?;
+                } else {
+                    db.connection().await?.batch_execute(sql).await?;
+                }
+                Ok::<_, AppError>(())
+            };
+            let result = bed.factory.with_session(body).await;
+            assert!(is_ended_by_body(&result), "{sql}: {result:?}");
+            assert_eq!(bed.count().await, 0);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_chained_commit_has_committed() {
+    let bed = PgBed::new().await;
+    let body = async |db: &mut Session<PgDb>| {
+        postgres::insert_in(db, 1).await?;
+        db.batch_execute("COMMIT AND CHAIN").await?;
+        Ok::<_, AppError>(())
+    };
+    bed.factory.with_session(body).await.unwrap();
+    assert_eq!(bed.count().await, 1);
+}
+
+#[tokio::test]
+async fn what_is_prepared_for_two_phases_is_not_committed() {
+    // Refused where max_prepared_transactions is 0, which is an error and no Ok either.
+    let bed = PgBed::new().await;
+    let body = async |db: &mut Session<PgDb>| {
+        postgres::insert_in(db, 1).await?;
+        let _prepared = db.batch_execute("PREPARE TRANSACTION 'g1'").await;
+        Ok::<_, AppError>(())
+    };
+    assert!(bed.factory.with_session(body).await.is_err());
+    assert_eq!(bed.count().await, 0);
+}
