@@ -18,7 +18,7 @@ pub mod session;
 #[doc(hidden)]
 pub mod __private;
 
-pub use config::{ConfigError, SecretUrl};
+pub use config::{ConfigError, Credentials, SecretUrl};
 pub use driver::Isolation;
 pub use error::{
     AbortReason, Aborted, AcquireError, CommitError, ConnectError, ConnectErrorKind, NestedError,

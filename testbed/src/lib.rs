@@ -4,6 +4,7 @@
 //!   each test, and an administrator's view of what the server is doing; a primary with standbys;
 //! * [`pgbouncer`]: a pooler in front of one of them;
 //! * [`proxy`]: a TCP proxy that counts, delays, throttles, holds, stalls, cuts and refuses;
+//! * [`certificates`]: an authority of one's own, and what it signs;
 //! * [`sqlite`]: a database file that is removed again;
 //! * [`polls`]: futures dropped, or made to panic, at a chosen poll;
 //! * [`eventually()`]: waiting for what becomes true soon.
@@ -41,6 +42,7 @@ mod ports;
 mod process;
 mod user;
 
+pub mod certificates;
 pub mod pgbouncer;
 pub mod polls;
 pub mod postgres;

@@ -6,6 +6,9 @@
 )]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // these are tests
 
+pub mod connect;
+pub mod encrypted;
+
 use session_factory::{Factory, session_factory};
 use testbed::proxy::Proxy;
 

@@ -11,9 +11,11 @@
 //! | [`Reader`] | reads all keys of a factory and collects everything that is wrong |
 //! | [`ConfigError`] | everything that was wrong, together |
 //! | [`SecretUrl`] | a database URL that nothing prints by accident |
+//! | [`Credentials`] | a user and a password, for `Factory::with_credentials` |
 //! | [`Settings`] | the standard settings, typed |
 //! | [`env_example`] | the text of an `.env.example` |
 
+mod credentials;
 mod duration;
 mod env_example;
 mod error;
@@ -23,6 +25,7 @@ mod secret;
 mod settings;
 mod value;
 
+pub use credentials::Credentials;
 pub use env_example::env_example;
 pub use error::{ConfigError, Problem, ProblemKind};
 pub use key::Key;

@@ -8,6 +8,7 @@ use super::error::quoted;
 use super::secret::scheme;
 use super::{ConfigError, ConfigValue, Key, Problem, SecretUrl, duration};
 use crate::driver::Driver;
+use crate::driver::scheme::is_one_of;
 
 /// Reads the keys of one factory. Each method takes the name of a setting and gives its value, or
 /// `None` after noting what is wrong; [`finish`](Reader::finish) gives all that was noted.
@@ -289,9 +290,7 @@ impl Dialect {
     }
 
     fn knows(&self, scheme: &str) -> bool {
-        self.schemes
-            .iter()
-            .any(|known| known.eq_ignore_ascii_case(scheme))
+        is_one_of(scheme, self.schemes)
     }
 
     fn expected(&self) -> String {

@@ -6,6 +6,8 @@ use std::str::FromStr;
 
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::driver::scheme::is_well_formed;
+
 /// A database URL. It usually holds a password, so neither `Debug` nor `Display` show any of it,
 /// and its memory is cleared when it is dropped.
 ///
@@ -77,11 +79,7 @@ pub(super) fn scheme(url: &str) -> Option<&str> {
         "oracle",
     ];
     let (scheme, rest) = url.split_once(':')?;
-    let well_formed = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
-        && scheme.len() <= 32
-        && scheme
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'));
+    let well_formed = is_well_formed(scheme) && scheme.len() <= 32;
     let known = KNOWN.iter().any(|known| known.eq_ignore_ascii_case(scheme));
     (well_formed && (rest.starts_with("//") || known)).then_some(scheme)
 }

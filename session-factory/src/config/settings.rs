@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::SecretUrl;
+use super::{Credentials, SecretUrl};
 
 /// The settings that every factory has, whatever keys they were read from.
 ///
@@ -48,6 +48,8 @@ pub struct Settings {
     pub slow_acquire: Option<Duration>,
     /// Sessions that are open for longer are reported. Default: none are.
     pub leak_threshold: Option<Duration>,
+    /// Who connects, instead of what the URL says: what `Factory::with_credentials` was told for this connection.
+    pub(crate) credentials: Option<Credentials>,
 }
 
 impl Settings {
@@ -70,6 +72,7 @@ impl Settings {
             slow_statement: Some(Duration::from_secs(1)),
             slow_acquire: Some(Duration::from_secs(2)),
             leak_threshold: None,
+            credentials: None,
         }
     }
 }

@@ -27,6 +27,7 @@ pub mod isolation;
 mod messages;
 mod options;
 mod position;
+pub(crate) mod scheme;
 mod support;
 
 pub use isolation::Isolation;
@@ -38,7 +39,9 @@ pub use position::Position;
 pub use postgres::Postgres;
 #[cfg(feature = "sqlite")]
 pub use sqlite::Sqlite;
-pub use support::{SupportsDeferrable, SupportsImmediate, SupportsIsolation, SupportsReplica};
+pub use support::{
+    SupportsCredentials, SupportsDeferrable, SupportsImmediate, SupportsIsolation, SupportsReplica,
+};
 
 /// A database backend.
 #[doc(hidden)]

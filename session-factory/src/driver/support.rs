@@ -36,3 +36,11 @@ pub trait SupportsReplica {}
     note = "a function that is generic over its factory names the backend: `F: SessionFactory<Driver = Sqlite>`"
 )]
 pub trait SupportsImmediate {}
+
+/// `Factory::with_credentials(…)`.
+#[diagnostic::on_unimplemented(
+    message = "`with_credentials` is for databases that ask who connects, and this factory is one of {Self}",
+    label = "a database without users",
+    note = "remove `with_credentials`: who may open the file is the operating system's business"
+)]
+pub trait SupportsCredentials {}

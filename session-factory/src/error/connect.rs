@@ -1,6 +1,8 @@
 //! No connection to be opened.
 
+use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
 
 /// What kind of failure kept a connection from being opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +24,11 @@ pub enum ConnectErrorKind {
     TooManyConnections,
     /// Encryption was asked for and could not be had.
     Tls,
+    /// No server is what `target_session_attrs` asks for.
+    Role,
+    /// The provider of [`Factory::with_credentials`](crate::Factory::with_credentials) gave none: its own error is the
+    /// [`source`](std::error::Error::source).
+    Credentials,
     /// This machine has no threads, sockets or memory left.
     Resources,
     /// Anything else.
@@ -34,6 +41,7 @@ pub struct ConnectError {
     kind: ConnectErrorKind,
     message: String,
     sqlstate: Option<String>,
+    source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
 impl ConnectError {
@@ -42,7 +50,13 @@ impl ConnectError {
             kind,
             message: message.into(),
             sqlstate: None,
+            source: None,
         }
+    }
+
+    pub(crate) fn with_source(mut self, source: impl Into<Arc<dyn Error + Send + Sync>>) -> Self {
+        self.source = Some(source.into());
+        self
     }
 
     #[cfg(feature = "postgres")]
@@ -71,6 +85,12 @@ impl ConnectError {
                 | ConnectErrorKind::Tls
         )
     }
+
+    /// True when those who wait for a connection are told at once.
+    pub(crate) fn ends_the_wait(&self) -> bool {
+        // A provider decides for itself whether it tries again.
+        self.is_permanent() || self.kind == ConnectErrorKind::Credentials
+    }
 }
 
 impl fmt::Display for ConnectError {
@@ -83,4 +103,8 @@ impl fmt::Display for ConnectError {
     }
 }
 
-impl std::error::Error for ConnectError {}
+impl Error for ConnectError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_ref().map(|source| &**source as _)
+    }
+}

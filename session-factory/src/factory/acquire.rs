@@ -131,6 +131,7 @@ impl<D: Driver> Core<D> {
                 Err(ForeignError::TimedOut) => Err(Failure::TimedOut),
                 Err(ForeignError::Connect(error)) => Err(Failure::Connect(error)),
             },
+            Source::None(error) => Err(Failure::Connect(error)),
             Source::Closed => Err(Failure::Closed),
         }
     }
@@ -162,7 +163,7 @@ impl<D: Driver> Core<D> {
                 _ = failures.changed() => {
                     let Some(error) = self.health.last_error() else { continue };
                     // With nothing connected there is nothing to wait for.
-                    if error.is_permanent() || pool.state().connections == 0 {
+                    if error.ends_the_wait() || pool.state().connections == 0 {
                         return Err(Failure::Connect(error));
                     }
                     sleep(TRY_AGAIN).await;

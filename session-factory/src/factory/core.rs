@@ -6,6 +6,7 @@ use bb8::{Pool, QueueStrategy};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::credentials::Provider;
 use super::health::{Failures, Health};
 use super::manager::Manager;
 use super::marks::Marks;
@@ -14,7 +15,7 @@ use super::replica::Replica;
 use super::{Status, idle};
 use crate::config::Settings;
 use crate::driver::Driver;
-use crate::error::SessionError;
+use crate::error::{ConnectError, SessionError};
 use crate::observe::{self, Echo};
 use crate::session::Origin;
 
@@ -52,6 +53,8 @@ pub(super) struct Keys {
 pub(super) enum Source<D: Driver> {
     Own(Pool<Manager<D>>),
     Foreign(D::ForeignPool),
+    /// Nowhere: the factory was put together in a way that cannot work.
+    None(ConnectError),
     Closed,
 }
 
@@ -60,14 +63,20 @@ impl<D: Driver> Clone for Source<D> {
         match self {
             Self::Own(pool) => Self::Own(pool.clone()),
             Self::Foreign(pool) => Self::Foreign(pool.clone()),
+            Self::None(error) => Self::None(error.clone()),
             Self::Closed => Self::Closed,
         }
     }
 }
 
 impl<D: Driver> Core<D> {
-    pub(super) fn own(name: &'static str, keys: Keys, settings: Settings) -> Arc<Self> {
-        let replica = Self::replica(name, keys, &settings);
+    pub(super) fn own(
+        name: &'static str,
+        keys: Keys,
+        settings: Settings,
+        provider: Option<Provider>,
+    ) -> Arc<Self> {
+        let replica = Self::replica(name, keys, &settings, provider.clone());
         let settings = Arc::new(settings);
         let health = Arc::new(Health::default());
         let (kept, most) = sizes::<D>(&settings);
@@ -85,7 +94,11 @@ impl<D: Driver> Core<D> {
             // The connections used last have the warmest caches, and the others can idle out.
             .queue_strategy(QueueStrategy::Lifo)
             .error_sink(Box::new(Failures(Arc::clone(&health))))
-            .build_unchecked(Manager::new(Arc::clone(&settings), Arc::clone(&health)));
+            .build_unchecked(Manager::new(
+                Arc::clone(&settings),
+                provider,
+                Arc::clone(&health),
+            ));
         let core = Self {
             name,
             url_key: keys.url,
@@ -110,6 +123,7 @@ impl<D: Driver> Core<D> {
         name: &'static str,
         keys: Keys,
         settings: &Settings,
+        provider: Option<Provider>,
     ) -> Option<(Arc<Marks>, Arc<Replica<D>>)> {
         let url = settings.replica_url.clone()?;
         if !D::HAS_REPLICAS {
@@ -130,7 +144,7 @@ impl<D: Driver> Core<D> {
             ..keys
         };
         let marks = Arc::new(Marks::default());
-        let core = Self::own(name, keys, settings);
+        let core = Self::own(name, keys, settings, provider);
         Some((Arc::clone(&marks), Arc::new(Replica::new(core, marks))))
     }
 
@@ -139,6 +153,19 @@ impl<D: Driver> Core<D> {
         url_key: &'static str,
         pool: D::ForeignPool,
     ) -> Arc<Self> {
+        Self::without_settings(name, url_key, Source::Foreign(pool))
+    }
+
+    /// Gives no sessions, and says why.
+    pub(super) fn broken(
+        name: &'static str,
+        url_key: &'static str,
+        error: ConnectError,
+    ) -> Arc<Self> {
+        Self::without_settings(name, url_key, Source::None(error))
+    }
+
+    fn without_settings(name: &'static str, url_key: &'static str, source: Source<D>) -> Arc<Self> {
         Arc::new(Self {
             name,
             url_key,
@@ -147,7 +174,7 @@ impl<D: Driver> Core<D> {
             closed: CancellationToken::new(),
             ended: CancellationToken::new(),
             detached: TaskTracker::new(),
-            source: Mutex::new(Source::Foreign(pool)),
+            source: Mutex::new(source),
             settings: None,
             marks: None,
             replica: None,
@@ -199,7 +226,7 @@ impl<D: Driver> Core<D> {
                 let (open, idle, _) = D::foreign_figures(&pool);
                 (open, idle)
             }
-            Source::Closed => (0, 0),
+            Source::None(_) | Source::Closed => (0, 0),
         };
         let (pool_size, limit) = self.sizes();
         let (in_use, recovering) = self.registry.counts();

@@ -36,6 +36,11 @@ impl<F: SessionFactory> Global<F> {
             proven: AtomicBool::new(false),
         }
     }
+
+    /// Puts a factory in its place, if that is empty.
+    pub(super) fn set(&self, factory: Factory<F>) -> bool {
+        self.factory.set(factory).is_ok()
+    }
 }
 
 /// The factory that applies here: the scope's, or the global one, made on first use.

@@ -31,7 +31,7 @@ async fn run<D: Driver>(core: Weak<Core<D>>, kept: u32, idle_timeout: Duration, 
         match core.source() {
             Source::Own(pool) => sweep(&pool, kept, idle_timeout),
             Source::Foreign(_) => {}
-            Source::Closed => return,
+            Source::None(_) | Source::Closed => return,
         }
     }
 }

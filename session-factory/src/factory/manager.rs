@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use bb8::ManageConnection;
 use tokio::time::timeout;
 
+use super::credentials::Provider;
 use super::health::Health;
 use crate::config::Settings;
 use crate::driver::Driver;
@@ -20,17 +21,46 @@ const PING_LIMIT: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(crate) struct Manager<D: Driver> {
     settings: Arc<Settings>,
+    provider: Option<Provider>,
     health: Arc<Health>,
     driver: std::marker::PhantomData<fn() -> D>,
 }
 
 impl<D: Driver> Manager<D> {
-    pub(super) fn new(settings: Arc<Settings>, health: Arc<Health>) -> Self {
+    pub(super) fn new(
+        settings: Arc<Settings>,
+        provider: Option<Provider>,
+        health: Arc<Health>,
+    ) -> Self {
         Self {
             settings,
+            provider,
             health,
             driver: std::marker::PhantomData,
         }
+    }
+
+    /// One attempt, with credentials that are asked for in its time.
+    async fn attempt(&self) -> Result<D::Link, ConnectError> {
+        let limit = self.settings.connect_timeout;
+        let started = Instant::now();
+        let settings = match &self.provider {
+            None => Arc::clone(&self.settings),
+            Some(provider) => {
+                let mut settings = Settings::clone(&self.settings);
+                settings.credentials = Some(provider.ask(limit).await?);
+                settings.connect_timeout = limit.saturating_sub(started.elapsed());
+                Arc::new(settings)
+            }
+        };
+        timeout(settings.connect_timeout, D::connect(&settings))
+            .await
+            .unwrap_or_else(|_late| {
+                Err(ConnectError::new(
+                    ConnectErrorKind::TimedOut,
+                    format!("{} did not answer within {limit:?}", D::NAME),
+                ))
+            })
     }
 }
 
@@ -100,15 +130,7 @@ impl<D: Driver> ManageConnection for Manager<D> {
     type Error = ConnectError;
 
     async fn connect(&self) -> Result<Slot<D>, ConnectError> {
-        let limit = self.settings.connect_timeout;
-        let link = timeout(limit, D::connect(&self.settings))
-            .await
-            .map_err(|_| {
-                ConnectError::new(
-                    ConnectErrorKind::TimedOut,
-                    format!("{} did not answer within {limit:?}", D::NAME),
-                )
-            })??;
+        let link = self.attempt().await?;
         self.health.succeeded();
         let now = Instant::now();
         let life = match D::connection_limit(&self.settings) {

@@ -3,6 +3,7 @@
 mod acquire;
 pub(crate) mod context;
 mod core;
+mod credentials;
 pub(crate) mod global;
 mod health;
 mod idle;
@@ -108,7 +109,7 @@ impl<F: SessionFactory> Factory<F> {
     pub fn new(config: F::Config) -> Self {
         let settings = config.settings();
         Self {
-            core: Core::own(F::NAME, keys::<F>(), settings),
+            core: Core::own(F::NAME, keys::<F>(), settings, None),
             config: Some(Arc::new(config)),
         }
     }
@@ -123,6 +124,14 @@ impl<F: SessionFactory> Factory<F> {
             core: Core::foreign(F::NAME, keys::<F>().url, pool),
             config: None,
         }
+    }
+
+    /// Makes this factory the global one, which `AppDb::…` and `#[with_session]` use outside of a
+    /// [`scope`](Self::scope). False, without any effect, when there is one already: it was set before, or was used
+    /// and so made from the environment.
+    #[must_use = "false: the global factory is another one"]
+    pub fn set_global(&self) -> bool {
+        F::global().set(self.clone())
     }
 
     /// The configuration, unless the factory was made with [`from_pool`](Self::from_pool).

@@ -12,6 +12,7 @@ use crate::{Error, background, ports, process};
 
 use super::binaries::Binaries;
 use super::server::Server;
+use super::tls;
 
 /// The settings of a private server. From [`Server::builder`].
 #[derive(Clone, Debug)]
@@ -92,6 +93,7 @@ impl Builder {
             if self.fsync { "on" } else { "off" },
         );
         text.push_str(SETTINGS);
+        text.extend(["include_if_exists = '", tls::SETTINGS, "'\n"]);
         for (name, value) in &self.config {
             let value = value.replace('\'', "''");
             text.extend([name, " = '", &value, "'\n"]);
@@ -123,8 +125,9 @@ lc_messages = 'C'
 ";
 
 /// Who is let in, and how. The first line that fits decides.
-const HBA: &str = "\
-host all guarded 127.0.0.1/32 scram-sha-256
+pub(super) const HBA: &str = "\
+local all all trust
+host all +guarded 127.0.0.1/32 scram-sha-256
 host all all 127.0.0.1/32 trust
 host replication all 127.0.0.1/32 trust
 ";

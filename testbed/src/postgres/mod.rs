@@ -10,7 +10,7 @@
 //! | --- | --- |
 //! | `testbed` | the superuser, for [`Admin`] |
 //! | `app` | an ordinary user, owner of the databases: what [`Database::url`] connects as |
-//! | `guarded` | the same, but with the password [`PASSWORD`] (SCRAM): [`Database::url_with_password`] |
+//! | `guarded` | the same, but with the password [`PASSWORD`] (SCRAM), as its members have theirs: [`Database::url_with_password`] |
 //! | `reader` | may not log in; granted to `app`, for `SET ROLE` |
 
 mod admin;
@@ -22,6 +22,7 @@ mod replicated;
 mod server;
 mod shared;
 mod standby;
+mod tls;
 
 pub use admin::{Activity, Admin};
 pub use binaries::Binaries;
@@ -31,6 +32,7 @@ pub use endpoint::Endpoint;
 pub use replicated::Replicated;
 pub use server::Server;
 pub use shared::{VARIABLE, database, endpoint};
+pub use tls::Tls;
 
 /// The password of the role `guarded`.
 pub const PASSWORD: &str = "correct-horse-battery-staple";

@@ -14,6 +14,7 @@ use super::admin::{Admin, describe};
 use super::builder::{Builder, Data};
 use super::database::Database;
 use super::endpoint::Endpoint;
+use super::tls::Tls;
 
 /// A PostgreSQL server of one's own. Dropping it stops the server and removes its folder, also
 /// when a test panics; when the test's process is killed, its supervisor does the same.
@@ -101,6 +102,11 @@ impl Server {
         self.inner.data.log()
     }
 
+    /// Its data folder.
+    pub fn folder(&self) -> PathBuf {
+        self.inner.data.data()
+    }
+
     /// What `postgres --version` says.
     pub fn version(&self) -> String {
         self.inner
@@ -123,6 +129,28 @@ impl Server {
     /// Stops the server, if it runs, and starts it again on the same port and data.
     pub async fn restart(&self) {
         self.stop().await;
+        self.start_again().await;
+    }
+
+    /// Starts the server again, with this to say about TLS.
+    ///
+    /// # Panics
+    /// When it does not come up.
+    pub async fn set_tls(&self, tls: Tls<'_>) {
+        self.stop().await;
+        tls.write(&self.inner.data)
+            .unwrap_or_else(|error| panic!("{}: {error}", self.folder().display()));
+        self.start_again().await;
+    }
+
+    /// Starts the server again as a standby: of no other server, it waits for one for good.
+    ///
+    /// # Panics
+    /// When it does not come up.
+    pub async fn make_standby(&self) {
+        self.stop().await;
+        let signal = self.folder().join("standby.signal");
+        std::fs::write(&signal, "").unwrap_or_else(|error| panic!("{}: {error}", signal.display()));
         self.start_again().await;
     }
 

@@ -1,17 +1,17 @@
 //! Cancelling a running statement on the server.
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
-use tokio::net::TcpStream;
-#[cfg(unix)]
-use tokio::net::UnixStream;
+use tokio::io::AsyncReadExt;
 use tokio::time::{sleep, timeout};
-use tokio_postgres::{CancelToken, NoTls};
+use tokio_postgres::CancelToken;
+#[cfg(not(feature = "tls"))]
+use tokio_postgres::NoTls;
 
 use super::stays_open::StaysOpen;
+#[cfg(feature = "tls")]
+use super::tls;
+use super::wire::{Done, Route, Wire};
 
 /// A cancel request that takes longer is given up; recovery sends another.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -28,35 +28,24 @@ const PAUSES: [Duration; 6] = [
 /// By then the server has begun with a statement that reached it.
 const BEGUN: Duration = Duration::from_millis(50);
 
-/// Where the server of a connection is.
-#[derive(Debug, Clone)]
-pub(super) enum Address {
-    Tcp(SocketAddr),
-    #[cfg_attr(not(unix), allow(dead_code))]
-    Unix(PathBuf),
-}
-
 /// Sends cancel requests for one connection.
 #[derive(Clone)]
 pub(super) struct Canceller {
     token: CancelToken,
     /// None: tokio-postgres made the connection and knows the address itself.
-    address: Option<Address>,
+    route: Option<Route>,
 }
 
 impl Canceller {
-    pub(super) fn new(token: CancelToken, address: Address) -> Self {
+    pub(super) fn new(token: CancelToken, route: Route) -> Self {
         Self {
             token,
-            address: Some(address),
+            route: Some(route),
         }
     }
 
     pub(super) fn unaddressed(token: CancelToken) -> Self {
-        Self {
-            token,
-            address: None,
-        }
+        Self { token, route: None }
     }
 
     /// Sends one request and waits until the server has acted on it: it closes the request's connection
@@ -65,32 +54,37 @@ impl Canceller {
     /// False when the server could not be reached.
     pub(super) async fn fire(&self) -> bool {
         let sent = timeout(PATIENCE, async {
-            match &self.address {
-                Some(Address::Tcp(address)) => match TcpStream::connect(address).await {
-                    Ok(stream) => self.over(stream).await,
+            match &self.route {
+                Some(route) => match route.open().await {
+                    Ok(wire) => self.over(wire).await,
                     Err(_unreachable) => false,
                 },
-                #[cfg(unix)]
-                Some(Address::Unix(path)) => match UnixStream::connect(path).await {
-                    Ok(stream) => self.over(stream).await,
-                    Err(_unreachable) => false,
-                },
-                #[cfg(not(unix))]
-                Some(Address::Unix(_)) => false,
-                None => self.token.cancel_query(NoTls).await.is_ok(),
+                None => self.by_itself().await,
             }
         });
         sent.await.unwrap_or(false)
     }
 
-    async fn over<S: AsyncRead + AsyncWrite + Unpin>(&self, mut stream: S) -> bool {
-        let open = StaysOpen(&mut stream);
-        let sent = self.token.cancel_query_raw(open, NoTls).await;
+    async fn over(&self, mut wire: Wire) -> bool {
+        let open = StaysOpen(&mut wire);
+        let sent = self.token.cancel_query_raw(open, Done).await;
         if sent.is_ok() {
             let mut end = [0; 1];
-            let _closed = stream.read(&mut end).await;
+            let _closed = wire.read(&mut end).await;
         }
         sent.is_ok()
+    }
+
+    /// For a connection of the application's pool, as its token says. How the pool checks certificates is not
+    /// told; nothing secret is sent but the key for this request.
+    async fn by_itself(&self) -> bool {
+        #[cfg(feature = "tls")]
+        return match tls::unchecked() {
+            Ok(tls) => self.token.cancel_query(tls).await.is_ok(),
+            Err(_no_tls) => false,
+        };
+        #[cfg(not(feature = "tls"))]
+        self.token.cancel_query(NoTls).await.is_ok()
     }
 
     /// Sends requests until `done` resolves, each after a longer pause, as long as something runs. True

@@ -1,171 +1,177 @@
-//! Opening a connection whose stream is watched.
+//! Opening a connection: which server, in which order.
 
-use std::io;
-use std::sync::Arc;
+use std::net::IpAddr;
+use std::time::Duration;
 
-use diesel_async::AsyncPgConnection;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpStream, lookup_host};
-use tokio_postgres::config::Host;
-use tokio_postgres::{Config, NoTls};
+use tokio::net::lookup_host;
+use tokio::time::{Instant, timeout};
+use tokio_postgres::config::{SslMode, SslNegotiation};
 
-use super::cancel::{Address, Canceller};
-use super::ledger::Ledger;
+use super::connect_error::{all_failed, io_error, no_tls};
 use super::link::PgLink;
-use super::url;
-use super::watch::Watching;
+use super::reach::reach;
+use super::security::Mode;
+use super::url::{self, Host, Place, Url, Wanted};
+use super::wire::Address;
 use crate::config::Settings;
 use crate::error::{ConnectError, ConnectErrorKind};
 
 pub(super) async fn connect(settings: &Settings) -> Result<PgLink, ConnectError> {
-    let mut config = url::parse(settings.url.expose())
+    let mut url = url::parse(settings.url.expose())
         .map_err(|wrong| ConnectError::new(ConnectErrorKind::Url, wrong))?;
+    if !cfg!(feature = "tls") && url.encryption.mode > Mode::Prefer {
+        let over_network = |host: &&Host| !matches!(host.place, Place::Folder(_));
+        if let Some(host) = url.hosts.iter().find(over_network) {
+            let why = "which this build does not have: enable the feature `tls` of session-factory";
+            return Err(no_tls(&host.shown(), why));
+        }
+    }
+    if let Some(credentials) = &settings.credentials {
+        if let Some(user) = credentials.user() {
+            url.config.user(user);
+        }
+        url.config.password(credentials.expose_password());
+    }
     if let Some(limit) = settings.statement_timeout {
         // As the connection's own default: RESET goes back to it.
-        let asked = config.get_options().unwrap_or_default();
-        config.options(format!(
-            "{asked} -c statement_timeout={}",
-            limit.as_millis().max(1)
-        ));
+        let asked = url.config.get_options().unwrap_or_default();
+        let options = format!("{asked} -c statement_timeout={}", limit.as_millis().max(1));
+        url.config.options(options);
     }
-    if url::wants_tls(&config) {
-        return Err(ConnectError::new(
-            ConnectErrorKind::Tls,
-            "the URL asks for TLS (sslmode), which this build does not have",
-        ));
+    // The stream that tokio-postgres gets is encrypted already, or is not going to be.
+    url.config
+        .ssl_mode(SslMode::Require)
+        .ssl_negotiation(SslNegotiation::Direct);
+    if url.shuffled {
+        fastrand::shuffle(&mut url.hosts);
     }
-    let mut last = ConnectError::new(ConnectErrorKind::Url, "the URL names no host");
-    for (index, host) in hosts(&config).into_iter().enumerate() {
-        let ports = config.get_ports();
-        let port = ports.get(index).or(ports.first()).copied().unwrap_or(5432);
-        match connect_host(&config, &host, port).await {
-            Ok(mut link) => {
-                link.set_cache(settings.statement_cache);
-                return Ok(link);
+    let mut link = first_that_fits(&url, settings.connect_timeout).await?;
+    link.set_cache(settings.statement_cache);
+    Ok(link)
+}
+
+/// Tries the hosts in their order. As with libpq a server that refuses the user ends the search, and one that
+/// cannot be reached, or is not what was asked for, does not.
+async fn first_that_fits(url: &Url, limit: Duration) -> Result<PgLink, ConnectError> {
+    let passes: &[Wanted] = match url.wanted {
+        Wanted::PreferStandby => &[Wanted::Standby, Wanted::Any],
+        _ => std::slice::from_ref(&url.wanted),
+    };
+    let deadline = Instant::now() + limit;
+    let mut errors = Vec::new();
+    let mut left = passes.len() * url.hosts.len();
+    for wanted in passes {
+        errors.clear();
+        for host in &url.hosts {
+            // Without a limit of its own a host that is silent leaves time for those behind it.
+            let fair = deadline.saturating_duration_since(Instant::now())
+                / u32::try_from(left).unwrap_or(1);
+            let limit = url.socket.connect_timeout.or((left > 1).then_some(fair));
+            left -= 1;
+            let attempt = host_within(url, host, *wanted, limit);
+            match Box::pin(attempt).await {
+                Ok(link) => return Ok(link),
+                Err(error) => {
+                    let refused = error.kind() == ConnectErrorKind::Authentication;
+                    errors.push(error);
+                    if refused {
+                        return Err(all_failed(errors));
+                    }
+                }
             }
-            Err(error) => last = error,
+        }
+    }
+    Err(all_failed(errors))
+}
+
+async fn host_within(
+    url: &Url,
+    host: &Host,
+    wanted: Wanted,
+    limit: Option<Duration>,
+) -> Result<PgLink, ConnectError> {
+    let Some(limit) = limit else {
+        return one_host(url, host, wanted).await;
+    };
+    timeout(limit, one_host(url, host, wanted))
+        .await
+        .unwrap_or_else(|_late| {
+            Err(ConnectError::new(
+                ConnectErrorKind::TimedOut,
+                format!(
+                    "PostgreSQL at {} did not answer within {limit:.1?}",
+                    host.shown()
+                ),
+            ))
+        })
+}
+
+async fn one_host(url: &Url, host: &Host, wanted: Wanted) -> Result<PgLink, ConnectError> {
+    let place = host.shown();
+    let mut last = ConnectError::new(
+        ConnectErrorKind::Dns,
+        format!("the host {} has no address", host.name),
+    );
+    for address in addresses(host, url.shuffled).await? {
+        match address.open().await {
+            Ok(wire) => return reach(url, host, wanted, wire, address).await,
+            Err(error) => last = io_error(&error, &place),
         }
     }
     Err(last)
 }
 
-fn hosts(config: &Config) -> Vec<Host> {
-    if config.get_hosts().is_empty() {
-        config
-            .get_hostaddrs()
-            .iter()
-            .map(|address| Host::Tcp(address.to_string()))
-            .collect()
-    } else {
-        config.get_hosts().to_vec()
-    }
-}
-
-async fn connect_host(config: &Config, host: &Host, port: u16) -> Result<PgLink, ConnectError> {
-    match host {
-        Host::Tcp(name) => {
-            let place = format!("{name}:{port}");
-            let addresses = lookup_host((name.as_str(), port)).await.map_err(|error| {
+async fn addresses(host: &Host, shuffled: bool) -> Result<Vec<Address>, ConnectError> {
+    let address = |ip: IpAddr| Address::Tcp((ip, host.port).into());
+    match &host.place {
+        Place::Folder(folder) => Ok(vec![Address::Unix(
+            folder.join(format!(".s.PGSQL.{}", host.port)),
+        )]),
+        Place::Address(ip) => Ok(vec![address(*ip)]),
+        Place::Name => {
+            let found = lookup_host((host.name.as_str(), host.port)).await;
+            let found = found.map_err(|error| {
                 ConnectError::new(
                     ConnectErrorKind::Dns,
-                    format!("the host {name} is not known: {error}"),
+                    format!("the host {} is not known: {error}", host.name),
                 )
             })?;
-            let mut last = ConnectError::new(
-                ConnectErrorKind::Dns,
-                format!("the host {name} has no address"),
-            );
-            for address in addresses {
-                match TcpStream::connect(address).await {
-                    Ok(stream) => {
-                        // Small messages, each waited for: delaying them helps nobody.
-                        let _slower_but_works = stream.set_nodelay(true);
-                        return talk(config, stream, Address::Tcp(address), &place).await;
-                    }
-                    Err(error) => last = io_error(&error, &place),
-                }
+            let mut found: Vec<_> = found.map(Address::Tcp).collect();
+            if shuffled {
+                fastrand::shuffle(&mut found);
             }
-            Err(last)
-        }
-        #[cfg(unix)]
-        Host::Unix(folder) => {
-            let path = folder.join(format!(".s.PGSQL.{port}"));
-            let place = path.display().to_string();
-            match tokio::net::UnixStream::connect(&path).await {
-                Ok(stream) => talk(config, stream, Address::Unix(path), &place).await,
-                Err(error) => Err(io_error(&error, &place)),
-            }
+            Ok(found)
         }
     }
 }
 
-async fn talk<S>(
-    config: &Config,
-    stream: S,
-    address: Address,
-    place: &str,
-) -> Result<PgLink, ConnectError>
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let ledger = Arc::new(Ledger::default());
-    let watching = Watching::new(stream, Arc::clone(&ledger));
-    let (client, connection) = config
-        .connect_raw(watching, NoTls)
-        .await
-        .map_err(|error| postgres_error(&error, place))?;
-    let canceller = Canceller::new(client.cancel_token(), address);
-    // Ends when the client is dropped; its errors reach the client as well.
-    let driving = tokio::spawn(connection).abort_handle();
-    let connection = AsyncPgConnection::try_from(client).await.map_err(|error| {
-        let said = ledger.last_error().map(|said| said.to_string());
-        ConnectError::new(
-            ConnectErrorKind::Other,
-            format!(
-                "the connection to {place} could not be set up: {}",
-                said.unwrap_or_else(|| error.to_string())
-            ),
-        )
-    })?;
-    // The settings that diesel makes are those every borrower expects.
-    ledger.was_reset();
-    Ok(PgLink::own(connection, ledger, canceller, driving))
+impl Host {
+    /// As errors print it.
+    pub(super) fn shown(&self) -> String {
+        match &self.place {
+            Place::Folder(folder) => format!("{}/.s.PGSQL.{}", folder.display(), self.port),
+            _ if self.name.contains(':') => format!("[{}]:{}", self.name, self.port),
+            _ => format!("{}:{}", self.name, self.port),
+        }
+    }
 }
 
-fn io_error(error: &io::Error, place: &str) -> ConnectError {
-    ConnectError::new(
-        ConnectErrorKind::Refused,
-        format!("PostgreSQL at {place} cannot be reached: {error}"),
-    )
-}
+#[cfg(all(test, not(feature = "tls")))]
+mod tests {
+    use super::*;
 
-fn postgres_error(error: &tokio_postgres::Error, place: &str) -> ConnectError {
-    let Some(said) = error.as_db_error() else {
-        let source = std::error::Error::source(error);
-        let cause = source.map_or_else(|| error.to_string(), ToString::to_string);
-        let io = source.and_then(|source| source.downcast_ref::<io::Error>());
-        return match io {
-            Some(io) => io_error(io, place),
-            None if cause.contains("password") => ConnectError::new(
-                ConnectErrorKind::Authentication,
-                format!("PostgreSQL at {place} asks for a password and the URL has none"),
-            ),
-            None => ConnectError::new(
-                ConnectErrorKind::Other,
-                format!("PostgreSQL at {place}: {cause}"),
-            ),
-        };
-    };
-    let sqlstate = said.code().code();
-    let kind = match sqlstate {
-        state if state.starts_with("28") => ConnectErrorKind::Authentication,
-        "3D000" => ConnectErrorKind::Database,
-        "53300" => ConnectErrorKind::TooManyConnections,
-        _ => ConnectErrorKind::Other,
-    };
-    ConnectError::new(
-        kind,
-        format!("PostgreSQL at {place} says: {}", said.message()),
-    )
-    .with_sqlstate(sqlstate)
+    #[tokio::test]
+    async fn without_the_feature_tls_is_refused_and_never_left_out() {
+        // The address is one of documentation's: nothing is sent there, or this would wait.
+        for mode in ["require", "verify-ca", "verify-full"] {
+            let url = format!("postgres://ada:hunter2@192.0.2.1/app?sslmode={mode}");
+            let error = connect(&Settings::new(url.as_str().into())).await.err();
+            let error = error.expect("refused");
+            assert_eq!(error.kind(), ConnectErrorKind::Tls);
+            assert!(error.is_permanent());
+            let text = error.to_string();
+            assert!(text.contains("enable the feature `tls`"), "{text}");
+            assert!(!text.contains("hunter2"), "{text}");
+        }
+    }
 }

@@ -2,15 +2,22 @@
 
 mod cancel;
 mod connect;
+mod connect_error;
 mod error_response;
 mod ledger;
 mod link;
 mod positions;
+mod reach;
 mod recover;
+mod security;
+mod socket;
 mod stays_open;
 mod text;
+#[cfg(feature = "tls")]
+mod tls;
 mod url;
 mod watch;
+mod wire;
 
 use std::time::{Duration, Instant};
 
@@ -32,7 +39,8 @@ use self::link::PgLink;
 use super::isolation::Level;
 use super::{
     Ahead, CommitReply, Driver, ForeignError, Isolation, Position, Reply, Running,
-    SupportsDeferrable, SupportsIsolation, SupportsReplica, TransactionOptions, Watched,
+    SupportsCredentials, SupportsDeferrable, SupportsIsolation, SupportsReplica,
+    TransactionOptions, Watched,
 };
 use crate::config::Settings;
 use crate::error::{ConnectError, ConnectErrorKind, StatementError, StatementErrorKind};
@@ -43,6 +51,7 @@ use crate::error::{ConnectError, ConnectErrorKind, StatementError, StatementErro
 pub struct Postgres;
 
 impl<L: Level> SupportsIsolation<L> for Postgres {}
+impl SupportsCredentials for Postgres {}
 impl SupportsDeferrable for Postgres {}
 impl SupportsReplica for Postgres {}
 

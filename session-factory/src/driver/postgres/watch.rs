@@ -37,6 +37,10 @@ impl<S> Watching<S> {
             outgoing: Frames::untagged_first(),
         }
     }
+
+    pub(super) fn inner(&self) -> &S {
+        &self.inner
+    }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Watching<S> {

@@ -231,7 +231,7 @@ impl Drop for SqliteLink {
 }
 
 pub(super) async fn connect(settings: &Settings) -> Result<SqliteLink, ConnectError> {
-    let path = url::parse(settings.url.expose())
+    let path = url::resolve(settings.url.expose())
         .map_err(|wrong| ConnectError::new(ConnectErrorKind::Url, wrong))?;
     if let Some(folder) = url::file(&path).and_then(|file| Path::new(file).parent())
         && !folder.as_os_str().is_empty()

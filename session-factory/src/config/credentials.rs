@@ -1,0 +1,69 @@
+//! A user and a password that nothing prints by accident.
+
+use std::fmt;
+
+use secrecy::{ExposeSecret, SecretString};
+
+/// Who connects: a password (or a token that serves as one), and a user when it is not the URL's.
+///
+/// Neither `Debug` nor an error shows any of it, and its memory is cleared when it is dropped.
+///
+/// ```
+/// use session_factory::Credentials;
+///
+/// let credentials = Credentials::new("token-of-today").with_user("reports");
+/// assert_eq!(format!("{credentials:?}"), "Credentials([redacted])");
+/// ```
+#[derive(Clone)]
+pub struct Credentials {
+    user: Option<SecretString>,
+    password: SecretString,
+}
+
+impl Credentials {
+    /// A password for the URL's user.
+    #[must_use]
+    pub fn new(password: impl Into<SecretString>) -> Self {
+        Self {
+            user: None,
+            password: password.into(),
+        }
+    }
+
+    /// For this user instead of the URL's.
+    #[must_use]
+    pub fn with_user(mut self, user: impl Into<SecretString>) -> Self {
+        self.user = Some(user.into());
+        self
+    }
+
+    /// The user, when it is not the URL's.
+    #[must_use]
+    pub fn user(&self) -> Option<&str> {
+        self.user.as_ref().map(ExposeSecret::expose_secret)
+    }
+
+    /// The password itself, to connect with. Keep it out of logs and errors.
+    #[must_use]
+    pub fn expose_password(&self) -> &str {
+        self.password.expose_secret()
+    }
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Credentials([redacted])")
+    }
+}
+
+impl From<SecretString> for Credentials {
+    fn from(password: SecretString) -> Self {
+        Self::new(password)
+    }
+}
+
+impl From<String> for Credentials {
+    fn from(password: String) -> Self {
+        Self::new(password)
+    }
+}

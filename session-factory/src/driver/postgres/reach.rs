@@ -1,0 +1,165 @@
+//! From an open socket to a connection: encryption, authentication, and what the server is.
+
+use std::sync::Arc;
+
+use diesel_async::AsyncPgConnection;
+use tokio_postgres::{Client, SimpleQueryMessage};
+
+use super::cancel::Canceller;
+#[cfg(feature = "tls")]
+use super::connect_error::{all_failed, no_tls, tls_error};
+use super::connect_error::{io_error, postgres_error};
+use super::ledger::Ledger;
+use super::link::PgLink;
+#[cfg(feature = "tls")]
+use super::security::Mode;
+#[cfg(feature = "tls")]
+use super::tls::Handshake;
+use super::url::{Host, Url, Wanted};
+use super::watch::Watching;
+#[cfg(feature = "tls")]
+use super::wire::{self, Offer};
+use super::wire::{Address, Done, Route, Wire};
+use crate::error::{ConnectError, ConnectErrorKind};
+
+/// Goes on from a socket, encrypted as the URL asks. A Unix socket never is: nobody is in between.
+pub(super) async fn reach(
+    url: &Url,
+    host: &Host,
+    wanted: Wanted,
+    socket: Wire,
+    address: Address,
+) -> Result<PgLink, ConnectError> {
+    let place = host.shown();
+    let Wire::Tcp(stream) = &socket else {
+        return talk(url, wanted, socket, Route::plain(address), &place).await;
+    };
+    url.socket
+        .apply(stream)
+        .map_err(|error| io_error(&error, &place))?;
+    match url.encryption.mode {
+        #[cfg(feature = "tls")]
+        Mode::Disable => talk(url, wanted, socket, Route::plain(address), &place).await,
+        #[cfg(feature = "tls")]
+        _ => negotiate(url, host, wanted, socket, address).await,
+        // More than `prefer` was refused before anything was opened.
+        #[cfg(not(feature = "tls"))]
+        _ => talk(url, wanted, socket, Route::plain(address), &place).await,
+    }
+}
+
+#[cfg(feature = "tls")]
+async fn negotiate(
+    url: &Url,
+    host: &Host,
+    wanted: Wanted,
+    socket: Wire,
+    address: Address,
+) -> Result<PgLink, ConnectError> {
+    let place = host.shown();
+    let prefers = url.encryption.mode == Mode::Prefer;
+    let handshake = Handshake::prepare(&url.encryption, &host.name).await;
+    let handshake = handshake.map_err(|error| tls_error(&error, &place))?;
+    let encrypted = match wire::encrypt(socket, &handshake).await {
+        Ok(Offer::Taken(wire)) => {
+            let route = Route {
+                address: address.clone(),
+                handshake: Some(handshake),
+            };
+            talk(url, wanted, wire, route, &place).await
+        }
+        Ok(Offer::Declined(socket)) if prefers => {
+            return talk(url, wanted, socket, Route::plain(address), &place).await;
+        }
+        Ok(Offer::Declined(_)) => return Err(no_tls(&place, "which the server does not have")),
+        Err(error) => Err(tls_error(&error, &place)),
+    };
+    match encrypted {
+        Err(error) if prefers && is_about_tls(&error) => {
+            let plain = match address.open().await {
+                Ok(socket) => talk(url, wanted, socket, Route::plain(address), &place).await,
+                Err(error) => Err(io_error(&error, &place)),
+            };
+            plain.map_err(|second| all_failed(vec![error, second]))
+        }
+        ended => ended,
+    }
+}
+
+/// What `prefer` tries again in the clear: no handshake, or a server that lets nobody in this way (28000, which
+/// is not a wrong password).
+#[cfg(feature = "tls")]
+fn is_about_tls(error: &ConnectError) -> bool {
+    error.kind() == ConnectErrorKind::Tls || error.sqlstate() == Some("28000")
+}
+
+async fn talk(
+    url: &Url,
+    wanted: Wanted,
+    wire: Wire,
+    route: Route,
+    place: &str,
+) -> Result<PgLink, ConnectError> {
+    let ledger = Arc::new(Ledger::default());
+    let watching = Watching::new(wire, Arc::clone(&ledger));
+    let (client, connection) = url
+        .config
+        .connect_raw(watching, Done)
+        .await
+        .map_err(|error| postgres_error(&error, place))?;
+    let canceller = Canceller::new(client.cancel_token(), route);
+    // Ends when the client is dropped; its errors reach the client as well.
+    let driving = tokio::spawn(connection).abort_handle();
+    if wanted != Wanted::Any {
+        check(&client, wanted, place).await?;
+    }
+    let connection = AsyncPgConnection::try_from(client).await.map_err(|error| {
+        let said = ledger.last_error().map(|said| said.to_string());
+        ConnectError::new(
+            ConnectErrorKind::Other,
+            format!(
+                "the connection to {place} could not be set up: {}",
+                said.unwrap_or_else(|| error.to_string())
+            ),
+        )
+    })?;
+    // The settings that diesel makes are those every borrower expects.
+    ledger.was_reset();
+    Ok(PgLink::own(connection, ledger, canceller, driving))
+}
+
+/// Asks the server what it is. Every version of PostgreSQL answers this.
+async fn check(client: &Client, wanted: Wanted, place: &str) -> Result<(), ConnectError> {
+    const QUESTION: &str = "SELECT pg_catalog.pg_is_in_recovery(), \
+         pg_catalog.current_setting('transaction_read_only')";
+    let answer = client
+        .simple_query(QUESTION)
+        .await
+        .map_err(|error| postgres_error(&error, place))?;
+    let (standby, read_only) = answer
+        .iter()
+        .find_map(|message| match message {
+            SimpleQueryMessage::Row(row) => {
+                Some((row.get(0) == Some("t"), row.get(1) == Some("on")))
+            }
+            _ => None,
+        })
+        .unwrap_or_default();
+    let (fits, is) = match wanted {
+        Wanted::Any | Wanted::PreferStandby => (true, ""),
+        Wanted::ReadWrite => (!read_only, "takes no writes"),
+        Wanted::ReadOnly => (read_only, "takes writes"),
+        Wanted::Primary => (!standby, "is a standby"),
+        Wanted::Standby => (standby, "is a primary"),
+    };
+    if fits {
+        return Ok(());
+    }
+    Err(ConnectError::new(
+        ConnectErrorKind::Role,
+        format!(
+            "PostgreSQL at {place} {is}, and target_session_attrs in the URL is {}",
+            wanted.name()
+        ),
+    ))
+}

@@ -1,0 +1,58 @@
+//! Why there is no TLS.
+
+use std::io;
+use std::path::Path;
+
+use rustls::CertificateError;
+
+/// Why a stream could not be encrypted.
+#[derive(Debug, thiserror::Error)]
+pub(in crate::driver::postgres) enum TlsError {
+    /// A file of the URL's.
+    #[error("{path}: {problem}")]
+    File { path: String, problem: String },
+    #[error("this platform has no trusted authorities: name a root certificate with sslrootcert")]
+    NoPlatformRoots,
+    #[error("`{0}` is no name that a certificate could be for")]
+    Name(String),
+    #[error("the client's certificate and its key do not fit together: {0}")]
+    Identity(rustls::Error),
+    #[error("{}", explain(.0))]
+    Refused(#[from] rustls::Error),
+    #[error("the server's answer to the request for TLS is not PostgreSQL's")]
+    NotPostgres,
+    #[error("{0}")]
+    Io(io::Error),
+    #[error("the certificates could not be read: the runtime shuts down")]
+    Interrupted,
+}
+
+impl TlsError {
+    pub(super) fn file(path: &Path, problem: impl Into<String>) -> Self {
+        Self::File {
+            path: path.display().to_string(),
+            problem: problem.into(),
+        }
+    }
+}
+
+impl From<io::Error> for TlsError {
+    fn from(error: io::Error) -> Self {
+        let said = error
+            .get_ref()
+            .and_then(|inner| inner.downcast_ref::<rustls::Error>())
+            .cloned();
+        said.map_or(Self::Io(error), Self::Refused)
+    }
+}
+
+/// The library's own words are good, except for the commonest case.
+pub(in crate::driver::postgres) fn explain(error: &rustls::Error) -> String {
+    match error {
+        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
+            "its certificate comes from no authority that is trusted here (sslrootcert names one)"
+                .to_owned()
+        }
+        error => error.to_string(),
+    }
+}

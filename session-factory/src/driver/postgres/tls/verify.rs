@@ -1,0 +1,119 @@
+//! Whom we talk to: what each `sslmode` looks at of a server's certificate.
+
+use std::sync::Arc;
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
+use rustls::{
+    CertificateError, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme,
+};
+
+/// Checks as much of a certificate as the mode asks for. That the server has the certificate's key is checked
+/// in every mode.
+#[derive(Debug)]
+pub(super) struct Verifier {
+    provider: Arc<CryptoProvider>,
+    /// None: any certificate will do.
+    trusted: Option<Trusted>,
+    with_name: bool,
+}
+
+/// Whom to trust.
+#[derive(Debug, Clone)]
+pub(super) struct Trusted {
+    pub(super) roots: Arc<RootCertStore>,
+    /// The certificates themselves, when they come from a file of the URL's.
+    pub(super) given: Vec<CertificateDer<'static>>,
+}
+
+impl Verifier {
+    /// For `require` without a root certificate: encrypted, to whomever.
+    pub(super) fn lax(provider: Arc<CryptoProvider>) -> Self {
+        Self {
+            provider,
+            trusted: None,
+            with_name: false,
+        }
+    }
+
+    /// The certificate comes from one of the authorities, and is for the host's name if that is asked for.
+    pub(super) fn strict(provider: Arc<CryptoProvider>, trusted: Trusted, with_name: bool) -> Self {
+        Self {
+            provider,
+            trusted: Some(trusted),
+            with_name,
+        }
+    }
+}
+
+/// What `openssl req -x509` makes, and PostgreSQL's manual shows: a server's certificate that is its own authority.
+/// The library refuses it once it has found its dates to be in order.
+fn is_its_own_authority(error: &Error) -> bool {
+    let Error::InvalidCertificate(CertificateError::Other(OtherError(cause))) = error else {
+        return false;
+    };
+    matches!(cause.downcast_ref(), Some(webpki::Error::CaUsedAsEndEntity))
+}
+
+impl ServerCertVerifier for Verifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let Some(trusted) = &self.trusted else {
+            return Ok(ServerCertVerified::assertion());
+        };
+        let certificate = ParsedCertificate::try_from(end_entity)?;
+        let signed = verify_server_cert_signed_by_trust_anchor(
+            &certificate,
+            &trusted.roots,
+            intermediates,
+            now,
+            self.provider.signature_verification_algorithms.all,
+        );
+        match signed {
+            Err(error) if is_its_own_authority(&error) => {
+                if !trusted.given.contains(end_entity) {
+                    return Err(CertificateError::UnknownIssuer.into());
+                }
+            }
+            other => other?,
+        }
+        if self.with_name {
+            verify_server_name(&certificate, server_name)?;
+        }
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signature, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signature, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        algorithms.supported_schemes()
+    }
+}

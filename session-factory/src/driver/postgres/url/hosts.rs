@@ -1,0 +1,91 @@
+//! Where the servers are.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+/// One server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::driver::postgres) struct Host {
+    /// The name that its certificate is for, and that errors print.
+    pub(in crate::driver::postgres) name: String,
+    pub(in crate::driver::postgres) place: Place,
+    pub(in crate::driver::postgres) port: u16,
+}
+
+/// How it is found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::driver::postgres) enum Place {
+    /// By its name.
+    Name,
+    /// `hostaddr`: without asking for the name's address.
+    Address(IpAddr),
+    /// The folder of a Unix socket.
+    Folder(PathBuf),
+}
+
+/// Puts the lists together. Each may have one entry for each host; one port may serve for all.
+pub(super) fn hosts(
+    names: Option<&str>,
+    addresses: Option<&str>,
+    ports: Option<&str>,
+) -> Result<Vec<Host>, String> {
+    let list = |text: Option<&str>| -> Vec<String> {
+        text.filter(|text| !text.is_empty())
+            .map(|text| {
+                text.split(',')
+                    .map(|entry| entry.trim().to_owned())
+                    .collect()
+            })
+            .unwrap_or_default()
+    };
+    let (names, addresses, ports) = (list(names), list(addresses), list(ports));
+    let count = names.len().max(addresses.len());
+    if count == 0 {
+        return Err(format!("it names no host: {}", super::EXPECTED));
+    }
+    let fits = |entries: &Vec<String>| entries.is_empty() || entries.len() == count;
+    if !fits(&names) || !fits(&addresses) {
+        return Err("its hostaddr has not as many entries as its host".into());
+    }
+    if !fits(&ports) && ports.len() != 1 {
+        return Err("its port has not as many entries as its host".into());
+    }
+    let host = |index: usize| {
+        let name = names.get(index).map_or("", String::as_str);
+        let address = addresses.get(index).map_or("", String::as_str);
+        let port = ports
+            .get(index)
+            .or(ports.first())
+            .map_or("", String::as_str);
+        one(name, address, port)
+    };
+    (0..count).map(host).collect()
+}
+
+fn one(name: &str, address: &str, port: &str) -> Result<Host, String> {
+    let port = match port {
+        "" => 5432,
+        // Not quoted: without a host, it is the password that stands there.
+        port => port
+            .parse()
+            .ok()
+            .filter(|port| *port > 0)
+            .ok_or("its port is not a number from 1 to 65535")?,
+    };
+    let place = match (name, address) {
+        ("", "") => return Err("its host has an empty entry".into()),
+        (_, "") if name.starts_with('/') && cfg!(unix) => Place::Folder(name.into()),
+        (_, "") => Place::Name,
+        (_, address) => Place::Address(
+            address
+                .parse()
+                .map_err(|_| "its hostaddr is not an IP address")?,
+        ),
+    };
+    let name = if name.is_empty() { address } else { name };
+    Ok(Host {
+        name: name.to_owned(),
+        place,
+        port,
+    })
+}

@@ -1,0 +1,53 @@
+//! What a PostgreSQL URL says: libpq's two forms, and `SQLAlchemy`'s driver names.
+//!
+//! | part | is |
+//! | --- | --- |
+//! | `uri` | `postgres://user:password@host:5432/database?sslmode=require` |
+//! | `pairs` | `host=localhost dbname=app` |
+//! | `parameters` | what each parameter means, however it was written |
+//!
+//! Both forms become pairs of a name and a value. An error names the part that is wrong and quotes nothing that
+//! could be a piece of the password: a URL that is cut in the wrong place has pieces of it everywhere.
+
+mod hosts;
+mod pairs;
+mod parameters;
+mod uri;
+
+use tokio_postgres::Config;
+
+pub(super) use self::hosts::{Host, Place};
+pub(super) use self::parameters::Wanted;
+use super::security::Encryption;
+use super::socket::Socket;
+
+/// A URL, understood.
+pub(super) struct Url {
+    /// What the start-up message and the authentication need.
+    pub(super) config: Config,
+    /// In the order of the URL; never empty.
+    pub(super) hosts: Vec<Host>,
+    pub(super) encryption: Encryption,
+    pub(super) wanted: Wanted,
+    /// The hosts are tried in a random order.
+    pub(super) shuffled: bool,
+    pub(super) socket: Socket,
+}
+
+/// A name and a value.
+type Pair = (String, String);
+
+const EXPECTED: &str = "expected postgres://user:password@host:5432/database";
+
+/// Parses a URL. The error says what is wrong, as "its port is …".
+pub(super) fn parse(url: &str) -> Result<Url, String> {
+    let pairs = match uri::rest(url)? {
+        Some(rest) => uri::pairs(rest)?,
+        None if url.contains('=') => pairs::pairs(url)?,
+        None => return Err(format!("it is not a PostgreSQL URL: {EXPECTED}")),
+    };
+    parameters::understand(&pairs)
+}
+
+#[cfg(test)]
+mod tests;

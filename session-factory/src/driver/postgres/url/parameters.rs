@@ -1,0 +1,249 @@
+//! What each parameter means.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tokio_postgres::Config;
+use tokio_postgres::config::ChannelBinding;
+
+use super::{Pair, Url, hosts};
+use crate::driver::postgres::security::{Encryption, Mode, Roots};
+use crate::driver::postgres::socket::Socket;
+
+/// `target_session_attrs`: what the server has to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::driver::postgres) enum Wanted {
+    Any,
+    ReadWrite,
+    ReadOnly,
+    Primary,
+    Standby,
+    PreferStandby,
+}
+
+/// All that take effect.
+const KNOWN: [&str; 24] = [
+    "user",
+    "password",
+    "dbname",
+    "host",
+    "hostaddr",
+    "port",
+    "options",
+    "application_name",
+    "connect_timeout",
+    "tcp_user_timeout",
+    "keepalives",
+    "keepalives_idle",
+    "keepalives_interval",
+    "keepalives_count",
+    "keepalives_retries",
+    "target_session_attrs",
+    "load_balance_hosts",
+    "channel_binding",
+    "sslmode",
+    "ssl",
+    "sslrootcert",
+    "sslcert",
+    "sslkey",
+    "client_encoding",
+];
+
+/// libpq's others, with the one value that is as good as none.
+const OTHERS: [(&str, &str); 14] = [
+    ("sslnegotiation", "postgres"),
+    ("gssencmode", "disable"),
+    ("sslcompression", "0"),
+    ("sslpassword", ""),
+    ("sslcrl", ""),
+    ("sslcrldir", ""),
+    ("sslsni", "1"),
+    ("requiressl", "0"),
+    ("requirepeer", ""),
+    ("replication", "false"),
+    ("service", ""),
+    ("passfile", ""),
+    ("krbsrvname", "postgres"),
+    ("fallback_application_name", ""),
+];
+
+pub(super) fn is_known(name: &str) -> bool {
+    KNOWN.contains(&name)
+}
+
+/// Values that are looked at together, once all are known.
+#[derive(Default)]
+struct Seen<'a> {
+    host: Option<&'a str>,
+    hostaddr: Option<&'a str>,
+    port: Option<&'a str>,
+    mode: Option<Mode>,
+    root: Option<&'a str>,
+    cert: Option<&'a str>,
+    key: Option<&'a str>,
+}
+
+/// What the pairs say. One that comes again counts as it was said last.
+pub(super) fn understand(pairs: &[Pair]) -> Result<Url, String> {
+    let mut config = Config::new();
+    let mut seen = Seen::default();
+    let mut wanted = Wanted::Any;
+    let mut shuffled = false;
+    let mut socket = Socket::default();
+    for (name, value) in pairs {
+        let value = value.as_str();
+        match name.as_str() {
+            "user" => drop(config.user(value)),
+            "password" => drop(config.password(value)),
+            "dbname" => drop(config.dbname(value)),
+            "options" => drop(config.options(value)),
+            "application_name" => drop(config.application_name(value)),
+            "host" => seen.host = Some(value),
+            "hostaddr" => seen.hostaddr = Some(value),
+            "port" => seen.port = Some(value),
+            "sslmode" => seen.mode = Some(chosen(name, value, &Mode::NAMES)?),
+            // JDBC's and asyncpg's names for it; `true` as libpq has it.
+            "ssl" => {
+                let mode = if value == "true" { "require" } else { value };
+                seen.mode = Some(chosen(name, mode, &Mode::NAMES)?);
+            }
+            "sslrootcert" => seen.root = Some(value),
+            "sslcert" => seen.cert = Some(value),
+            "sslkey" => seen.key = Some(value),
+            "target_session_attrs" => wanted = chosen(name, value, &Wanted::NAMES)?,
+            "load_balance_hosts" => {
+                shuffled = chosen(name, value, &[("disable", false), ("random", true)])?;
+            }
+            "channel_binding" => drop(config.channel_binding(chosen(name, value, &BINDING)?)),
+            "connect_timeout" => socket.connect_timeout = seconds(name, value)?,
+            "tcp_user_timeout" => {
+                let milliseconds = number(name, value)?;
+                socket.user_timeout =
+                    (milliseconds > 0).then(|| Duration::from_millis(milliseconds));
+            }
+            "keepalives" => socket.keepalives = number(name, value)? != 0,
+            "keepalives_idle" => socket.keepalives_idle = seconds(name, value)?,
+            "keepalives_interval" => socket.keepalives_interval = seconds(name, value)?,
+            "keepalives_count" | "keepalives_retries" => {
+                let count = u32::try_from(number(name, value)?).unwrap_or(u32::MAX);
+                socket.keepalives_retries = (count > 0).then_some(count);
+            }
+            "client_encoding" => {
+                let plain = value.to_ascii_lowercase().replace(['-', '_'], "");
+                if !matches!(plain.as_str(), "utf8" | "unicode" | "auto") {
+                    return Err("its client_encoding is not utf8, which diesel needs".into());
+                }
+            }
+            other => unknown(other, value)?,
+        }
+    }
+    Ok(Url {
+        hosts: hosts::hosts(seen.host, seen.hostaddr, seen.port)?,
+        encryption: seen.encryption()?,
+        config,
+        wanted,
+        shuffled,
+        socket,
+    })
+}
+
+impl Seen<'_> {
+    fn encryption(&self) -> Result<Encryption, String> {
+        let set = |value: Option<&str>| value.filter(|value| !value.is_empty()).map(PathBuf::from);
+        let roots = match set(self.root) {
+            Some(name) if name.as_os_str() == "system" => Some(Roots::System),
+            path => path.map(Roots::File),
+        };
+        let system = matches!(roots, Some(Roots::System));
+        let mode = self.mode.unwrap_or(if system {
+            Mode::VerifyFull
+        } else {
+            Mode::Prefer
+        });
+        if system && mode != Mode::VerifyFull {
+            // Anybody can have a certificate from a public authority, for a name of their own.
+            return Err("its sslrootcert=system needs sslmode=verify-full".into());
+        }
+        let identity = match (set(self.cert), set(self.key)) {
+            (Some(certificate), Some(key)) => Some((certificate, key)),
+            (None, None) => None,
+            (Some(_), None) => return Err("its sslcert needs an sslkey".into()),
+            (None, Some(_)) => return Err("its sslkey needs an sslcert".into()),
+        };
+        Ok(Encryption {
+            mode,
+            roots,
+            identity,
+        })
+    }
+}
+
+impl Wanted {
+    const NAMES: [(&'static str, Self); 6] = [
+        ("any", Self::Any),
+        ("read-write", Self::ReadWrite),
+        ("read-only", Self::ReadOnly),
+        ("primary", Self::Primary),
+        ("standby", Self::Standby),
+        ("prefer-standby", Self::PreferStandby),
+    ];
+
+    /// As the URL has it.
+    pub(in crate::driver::postgres) fn name(self) -> &'static str {
+        Self::NAMES
+            .iter()
+            .find_map(|(name, value)| (*value == self).then_some(*name))
+            .unwrap_or_default()
+    }
+}
+
+const BINDING: [(&str, ChannelBinding); 3] = [
+    ("disable", ChannelBinding::Disable),
+    ("prefer", ChannelBinding::Prefer),
+    ("require", ChannelBinding::Require),
+];
+
+fn chosen<T: Copy>(name: &str, value: &str, choices: &[(&str, T)]) -> Result<T, String> {
+    let found = choices.iter().find(|(choice, _)| *choice == value);
+    found.map(|(_, chosen)| *chosen).ok_or_else(|| {
+        let names: Vec<_> = choices.iter().map(|(choice, _)| *choice).collect();
+        let found = match nearest(value, names.iter().copied()) {
+            Some(near) => format!(": did you mean `{near}`? It is"),
+            None => String::from(" is not"),
+        };
+        format!("its {name}{found} one of {}", names.join(", "))
+    })
+}
+
+fn number(name: &str, value: &str) -> Result<u64, String> {
+    value
+        .parse()
+        .map_err(|_| format!("its {name} is not a whole number"))
+}
+
+/// None for zero: no limit, the system's own.
+fn seconds(name: &str, value: &str) -> Result<Option<Duration>, String> {
+    let seconds = number(name, value)?;
+    Ok((seconds > 0).then(|| Duration::from_secs(seconds)))
+}
+
+fn unknown(name: &str, value: &str) -> Result<(), String> {
+    if let Some((name, harmless)) = OTHERS.iter().find(|(other, _)| *other == name) {
+        return if value == *harmless || value.is_empty() {
+            Ok(())
+        } else {
+            Err(format!("its parameter {name} is not supported"))
+        };
+    }
+    // Quoted when it is like a known one: anything else might be a piece of a password.
+    Err(match nearest(name, KNOWN.into_iter()) {
+        Some(near) => format!("it has no parameter `{name}`: did you mean `{near}`?"),
+        None => format!("one of its parameters is none of {}", KNOWN.join(", ")),
+    })
+}
+
+fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let likeness = |known: &str| strsim::jaro_winkler(&name.to_ascii_lowercase(), known);
+    let near = names.max_by(|a, b| likeness(a).total_cmp(&likeness(b)))?;
+    (likeness(near) > 0.85).then_some(near)
+}
