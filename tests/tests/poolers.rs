@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "these are tests")]
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use diesel::prelude::*;
@@ -10,6 +11,7 @@ use session_factory::{Factory, Session, SessionError, with_session};
 use session_factory_tests::{PgDb, PgDbConfig, create_items, items, pg_config};
 use testbed::pgbouncer::{PgBouncer, PoolMode};
 use testbed::postgres::Database;
+use tokio::sync::Barrier;
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -54,15 +56,6 @@ async fn add(db: &mut Session<PgDb>, id: i32, name: &str) -> QueryResult<usize> 
 #[with_session]
 async fn name_of(db: &mut Session<PgDb>, id: i32) -> QueryResult<String> {
     items::table.find(id).select(items::name).first(db).await
-}
-
-#[with_session]
-async fn setting(db: &mut Session<PgDb>, name: &str) -> QueryResult<String> {
-    diesel::select(diesel::dsl::sql::<diesel::sql_types::Text>(&format!(
-        "current_setting('{name}')"
-    )))
-    .get_result(db)
-    .await
 }
 
 /// Many callers over few server connections: each statement is prepared where another caller's was.
@@ -190,30 +183,107 @@ async fn cancelling_one_caller_through_the_pooler_never_hits_another() {
     }
 }
 
+/// What each of the pooler's server sessions answers: as many callers as there are, at the same time.
+async fn everywhere(bed: &Bed, sessions: usize, sql: &'static str) -> Vec<String> {
+    let barrier = Arc::new(Barrier::new(sessions));
+    let tasks: Vec<_> = (0..sessions)
+        .map(|_| {
+            let (factory, barrier) = (bed.factory.clone(), Arc::clone(&barrier));
+            tokio::spawn(async move {
+                factory
+                    .with_session(async |db| {
+                        let answer = diesel::dsl::sql::<diesel::sql_types::Text>(sql);
+                        let answer = diesel::select(answer).get_result(db).await;
+                        // All are in a transaction now, each on a server session of its own.
+                        barrier.wait().await;
+                        answer
+                    })
+                    .await
+            })
+        })
+        .collect();
+    let mut answers = Vec::new();
+    for task in tasks {
+        let answer: QueryResult<String> = task.await.unwrap();
+        answers.push(answer.unwrap());
+    }
+    answers
+}
+
 #[tokio::test]
-async fn what_a_session_set_reaches_nobody_in_either_mode() {
+async fn what_a_session_set_reaches_nobody_whatever_server_session_it_was() {
     for mode in [PoolMode::Session, PoolMode::Transaction] {
-        let bed = Bed::with(mode, 1, |config| {
-            config.pool_size = 1;
-            config.max_overflow = 0;
+        let bed = Bed::with(mode, 4, |config| {
+            config.pool_size = 8;
         })
         .await;
-        let changed = bed.factory.with_session(async |db| {
-            db.batch_execute("SET search_path = elsewhere; SET TIME ZONE 'Asia/Tokyo'")
-                .await
-        });
-        changed.await.unwrap();
-        bed.factory
-            .scope(async {
-                assert_eq!(
-                    setting("search_path").await.unwrap(),
-                    "\"$user\", public",
-                    "{mode:?}"
-                );
-                assert_eq!(setting("TimeZone").await.unwrap(), "UTC", "{mode:?}");
-            })
-            .await;
+        let settings = "concat_ws(' ', current_setting('search_path'), current_setting('TimeZone'), \
+                        current_setting('work_mem'), current_role, \
+                        (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()))";
+        let before = everywhere(&bed, 4, settings).await;
+        assert!(
+            before.iter().all(|one| *one == before[0]),
+            "{mode:?}: {before:?}"
+        );
+        let changes = [
+            "SET search_path = elsewhere; SET TIME ZONE 'Asia/Tokyo'",
+            "SELECT set_config('work_mem', '99kB', false)",
+            "SET ROLE reader",
+            "SELECT pg_advisory_lock(7)",
+        ];
+        for change in changes {
+            for commits in [true, false] {
+                let session = bed.factory.session();
+                let changed: Result<(), SessionError> = session
+                    .run(async |db| {
+                        db.batch_execute(change).await?;
+                        if commits {
+                            Ok(())
+                        } else {
+                            Err(diesel::result::Error::RollbackTransaction.into())
+                        }
+                    })
+                    .await;
+                assert_eq!(changed.is_ok(), commits, "{mode:?}: {change}");
+                let after = everywhere(&bed, 4, settings).await;
+                assert_eq!(after, before, "{mode:?}: {change}, committed: {commits}");
+            }
+        }
     }
+}
+
+#[tokio::test]
+async fn a_call_dropped_at_whatever_poll_leaves_nothing_prepared_on_a_server_session() {
+    let bed = Bed::with(PoolMode::Transaction, 3, |config| {
+        config.pool_size = 6;
+    })
+    .await;
+    let count = "(SELECT count(*)::text FROM pg_prepared_statements)";
+    // The one that asks is prepared itself.
+    let alone = vec!["1".to_owned(); 3];
+    assert_eq!(everywhere(&bed, 3, count).await, alone);
+    bed.factory
+        .scope(async {
+            for polls in 1..40 {
+                let _dropped = testbed::polls::drop_at(polls, name_of(1)).await;
+            }
+        })
+        .await;
+    testbed::eventually(SOON, "every slot is free", async || {
+        let status = bed.factory.status();
+        status.in_use == 0 && status.recovering == 0
+    })
+    .await;
+    assert_eq!(everywhere(&bed, 3, count).await, alone);
+}
+
+#[tokio::test]
+async fn a_statement_cache_is_off_behind_a_pooler_unless_it_is_asked_for() {
+    let bed = Bed::with(PoolMode::Transaction, 3, |config| {
+        config.statement_cache = None
+    })
+    .await;
+    many_callers(&bed, 50).await;
 }
 
 #[tokio::test]
@@ -227,25 +297,8 @@ async fn the_time_zone_is_utc_on_whatever_server_connection_a_transaction_lands(
         bed.database.name()
     );
     bed.database.admin().rows(&sql).await;
-    let barrier = std::sync::Arc::new(tokio::sync::Barrier::new(5));
-    let tasks: Vec<_> = (0..5)
-        .map(|_| {
-            let (factory, barrier) = (bed.factory.clone(), std::sync::Arc::clone(&barrier));
-            tokio::spawn(async move {
-                factory
-                    .with_session(async |db| {
-                        let zone = setting_in(db, "TimeZone").await;
-                        // All five are on server connections of their own.
-                        barrier.wait().await;
-                        zone
-                    })
-                    .await
-            })
-        })
-        .collect();
-    for task in tasks {
-        assert_eq!(task.await.unwrap().unwrap(), "UTC");
-    }
+    let zones = everywhere(&bed, 5, "current_setting('TimeZone')").await;
+    assert_eq!(zones, vec!["UTC"; 5]);
 }
 
 #[tokio::test]

@@ -105,7 +105,8 @@ impl<F: SessionFactory> Session<F> {
         self.work.set_ending(Some(Ending::Rollback));
         let link = lease.link();
         let rolled_back = match running {
-            Running::Nothing if !self.work.is_raw() => F::Driver::rollback(link).await,
+            // Boxed: it is seldom in the caller's path.
+            Running::Nothing if !self.work.is_raw() => Box::pin(F::Driver::rollback(link)).await,
             running => {
                 let deadline = Instant::now() + ROLLBACK_LIMIT;
                 if recovery::recover::<F::Driver>(link, running, deadline).await {

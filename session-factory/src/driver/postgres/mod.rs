@@ -6,6 +6,7 @@ mod connect_error;
 mod error_response;
 mod ledger;
 mod link;
+mod pooler;
 mod positions;
 mod reach;
 mod recover;
@@ -72,7 +73,7 @@ impl Driver for Postgres {
     const HAS_REPLICAS: bool = true;
 
     async fn connect(settings: &Settings) -> Result<PgLink, ConnectError> {
-        let mut link = connect::connect(settings).await?;
+        let mut link = pooler::connect(settings).await?;
         link.set_asks(settings.replica_url.is_some());
         Ok(link)
     }
@@ -231,7 +232,9 @@ impl Driver for Postgres {
         let reply = if link.ledger().is_some() {
             link.set_committed();
             let commit = link.commit_text();
-            Reply::of(link.connection_mut().batch_execute(commit).await)
+            let result = link.connection_mut().batch_execute(&commit).await;
+            link.note_reset(result.is_ok());
+            Reply::of(result)
         } else {
             // Without a view of the protocol, SAVEPOINT tells whether there is a transaction that can
             // still commit: it fails outside of one and inside a failed one, where COMMIT does not.
@@ -295,7 +298,9 @@ impl Driver for Postgres {
             return Ok(());
         }
         link.leave_raw();
-        let result = link.connection_mut().batch_execute("ROLLBACK").await;
+        let rollback = link.ending("ROLLBACK");
+        let result = link.connection_mut().batch_execute(&rollback).await;
+        link.note_reset(result.is_ok());
         result.map_err(|error| Self::explain(link, &error))
     }
 

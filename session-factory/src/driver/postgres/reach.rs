@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use diesel_async::AsyncPgConnection;
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use tokio_postgres::{Client, SimpleQueryMessage};
 
 use super::cancel::Canceller;
@@ -11,6 +11,7 @@ use super::connect_error::{all_failed, no_tls, tls_error};
 use super::connect_error::{io_error, postgres_error};
 use super::ledger::Ledger;
 use super::link::PgLink;
+use super::pooler;
 #[cfg(feature = "tls")]
 use super::security::Mode;
 #[cfg(feature = "tls")]
@@ -113,7 +114,7 @@ async fn talk(
     if wanted != Wanted::Any {
         check(&client, wanted, place).await?;
     }
-    let connection = AsyncPgConnection::try_from(client).await.map_err(|error| {
+    let failed = |error: &dyn std::fmt::Display| {
         let said = ledger.last_error().map(|said| said.to_string());
         ConnectError::new(
             ConnectErrorKind::Other,
@@ -122,10 +123,23 @@ async fn talk(
                 said.unwrap_or_else(|| error.to_string())
             ),
         )
-    })?;
+    };
+    let pooled = pooler::begin(&client, ledger.process(), place).await?;
+    let mut connection = AsyncPgConnection::try_from(client)
+        .await
+        .map_err(|error| failed(&error))?;
+    connection
+        .batch_execute("COMMIT")
+        .await
+        .map_err(|error| failed(&error))?;
     // The settings that diesel makes are those every borrower expects.
     ledger.was_reset();
-    Ok(PgLink::own(connection, ledger, canceller, driving))
+    ledger.begin_watch();
+    let mut link = PgLink::own(connection, ledger, canceller, driving);
+    if pooled {
+        link.set_pooled();
+    }
+    Ok(link)
 }
 
 /// Asks the server what it is. Every version of PostgreSQL answers this.

@@ -3,7 +3,7 @@
 //!
 //! [`Watching`] sits between tokio-postgres and the socket and looks at every frame's header. Of most
 //! frames it needs no more; it reads the bodies of `ReadyForQuery` (the transaction status),
-//! `ErrorResponse` (SQLSTATE and text) and `CommandComplete` (the command tag), and of `DataRow` while a
+//! `ErrorResponse` (SQLSTATE and text) and `CommandComplete` (the command tag), `BackendKeyData`, and of `DataRow` while a
 //! question of our own is under way.
 
 use std::io;
@@ -110,7 +110,7 @@ impl<S> Drop for Watching<S> {
 
 /// Rows are looked at while one of them may answer a question of our own.
 fn wants_incoming(tag: u8, rows: bool) -> bool {
-    matches!(tag, b'Z' | b'E' | b'C') || tag == b'D' && rows
+    matches!(tag, b'Z' | b'E' | b'C' | b'K') || tag == b'D' && rows
 }
 
 /// Cuts a byte stream into the protocol's frames, however the reads fall.
