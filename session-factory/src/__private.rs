@@ -2,17 +2,26 @@
 
 mod assert;
 mod backend;
+mod feature;
 mod supports;
 
 use std::time::Duration;
 
 pub use self::assert::*;
 pub use self::backend::*;
+pub use self::feature::*;
 pub use self::supports::*;
-pub use crate::config::{Key, Reader, env_example};
+pub use crate::config::{
+    ByFromStr, Key, OptionByFromStr, Own, Part, Reader, Source, Together, Unreadable, env_example,
+};
 pub use crate::driver::isolation::{self, Isolation};
+#[cfg(feature = "serde")]
+pub use crate::factory::configure::config_from_serde;
+pub use crate::factory::configure::{config_from_env, config_from_vars, describe, describe_vars};
 pub use crate::factory::global::{factory, init, shutdown, status};
 pub use crate::factory::{AnyPool, FactoryConfig, Global, PoolOfOne};
+#[cfg(feature = "dotenv")]
+pub use crate::factory::{configure::config_from_dotenv, global::init_from_dotenv};
 pub use crate::session::{
     AsyncBody, Bounded, CarriesSessionError, Contract, Origin, Replica, ReturnsResult, Savepoint,
     Scope, SessionBuilder, SessionOptions as Options, Unit, contract,
@@ -20,6 +29,8 @@ pub use crate::session::{
 pub use crate::{
     ConfigError, Factory, Session, SessionError, SessionFactory, ShutdownReport, Status,
 };
+#[cfg(feature = "serde")]
+pub use ::serde;
 
 use crate::driver::Driver;
 

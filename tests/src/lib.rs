@@ -8,6 +8,7 @@
 
 pub mod connect;
 pub mod encrypted;
+pub mod project;
 
 use session_factory::{Factory, session_factory};
 use testbed::proxy::Proxy;

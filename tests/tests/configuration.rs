@@ -1,6 +1,7 @@
 //! Bad input: each a typed error that names the key, says what was expected and hides the secret.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use session_factory::config::Problem;
 use session_factory::{ConfigError, SessionError, session_factory};
 use session_factory_tests::{LiteDbConfig, PgDb, PgDbConfig};
 
@@ -16,6 +17,56 @@ session_factory! {
         batch: u32 = env("REPORTS_BATCH", default = 500),
         /// Where reports go.
         target: String = env("REPORTS_TARGET"),
+    }
+}
+
+session_factory! {
+    /// With everything that can be written.
+    pub struct TunedDb(build_env("TESTS_BACKEND", default = "postgres")) {
+        prefix = "TUNED_",
+        pool_size: 1..=200,
+        max_overflow: ..=50 = build_env("TESTS_OVERFLOW", default = 5),
+        pool_timeout: "1s"..="1m" = env("TUNED_WAIT", default = 30),
+        echo = build_env("TESTS_ECHO", default = true),
+        statement_timeout: 1..60,
+        batch: u32 in 1..=1000 = build_env("TESTS_BATCH", default = 500),
+        pause: Option<std::time::Duration> in "1ms".. = env("TUNED_PAUSE"),
+        address: std::net::Ipv4Addr = env("TUNED_ADDRESS", default = "127.0.0.1"),
+        other: Option<std::net::Ipv6Addr> = env("TUNED_OTHER"),
+    }
+}
+
+#[test]
+fn ranges_and_what_is_built_in_have_their_values() {
+    let config = TunedDbConfig::from_vars(|key| match key {
+        "TUNED_DATABASE_URL" => Some("postgres://app@localhost/app".into()),
+        "TUNED_DB_POOL_SIZE" => Some("200".into()),
+        "TUNED_OTHER" => Some("::1".into()),
+        _ => None,
+    })
+    .unwrap();
+    assert_eq!(
+        (config.pool_size, config.max_overflow, config.batch),
+        (200, 5, 500)
+    );
+    assert!(config.echo && config.address.is_loopback() && config.pause.is_none());
+    assert_eq!(config.other, Some(std::net::Ipv6Addr::LOCALHOST));
+    let text = message(
+        TunedDbConfig::from_vars(|key| match key {
+            "TUNED_DB_POOL_SIZE" => Some("201".into()),
+            "TUNED_PAUSE" => Some("1us".into()),
+            "TUNED_ADDRESS" => Some("here".into()),
+            _ => None,
+        })
+        .unwrap_err(),
+    );
+    for part in [
+        "in 4 places",
+        "TUNED_DB_POOL_SIZE is malformed; expected a value in 1..=200; found `201`",
+        "TUNED_PAUSE is malformed; expected a value in 1ms..; found `1us`",
+        "TUNED_ADDRESS is malformed; expected a value of the type `std::net::Ipv4Addr`; found `here`",
+    ] {
+        assert!(text.contains(part), "{part} in {text}");
     }
 }
 
@@ -166,4 +217,128 @@ fn the_configuration_can_be_printed() {
         text.contains("pool_size: 5") && !text.contains("hidden-word"),
         "{text}"
     );
+}
+
+#[test]
+fn with_seven_keys_wrong_at_once_one_error_lists_all_seven_by_full_name() {
+    let error = ReportsDbConfig::from_vars(|key| match key {
+        "REPORTS_URL" => Some("mysql://ada:hidden-word@host/app".into()),
+        "REPORTS_ECHO" => Some("perhaps".into()),
+        "REPORTS_POOL" => Some("0".into()),
+        "REPORTS_DB_POOL_TIMEOUT" => Some("soon".into()),
+        "REPORTS_DB_POOL_IDLE_TIMEOUT" => Some("2h".into()),
+        "REPORTS_DB_STATEMENT_CACHE" => Some("-1".into()),
+        // REPORTS_TARGET is missing.
+        _ => None,
+    })
+    .unwrap_err();
+    let keys: Vec<_> = error.problems().iter().map(Problem::key).collect();
+    assert_eq!(
+        keys,
+        [
+            "REPORTS_URL",
+            "REPORTS_ECHO",
+            "REPORTS_POOL",
+            "REPORTS_DB_POOL_TIMEOUT",
+            "REPORTS_DB_STATEMENT_CACHE",
+            "REPORTS_TARGET",
+            "REPORTS_DB_POOL_IDLE_TIMEOUT",
+        ]
+    );
+    let text = message(error);
+    assert!(text.contains("is wrong in 7 places"), "{text}");
+    for key in keys_of(&text) {
+        assert!(key.starts_with("REPORTS_"), "{text}");
+    }
+    assert_eq!(keys_of(&text).len(), 7, "{text}");
+    assert!(!text.contains("hidden-word"), "{text}");
+}
+
+/// The first word of each point of the list.
+fn keys_of(text: &str) -> Vec<&str> {
+    text.lines()
+        .filter_map(|line| line.strip_prefix("  - ")?.split(' ').next())
+        .collect()
+}
+
+#[test]
+fn sqlite_has_no_replica_and_no_parts() {
+    let error = LiteDbConfig::from_vars(|key| match key {
+        "DATABASE_URL" => Some("sqlite::memory:".into()),
+        "DATABASE_REPLICA_URL" => Some("sqlite:hidden-word.db".into()),
+        _ => None,
+    });
+    let text = message(error.unwrap_err());
+    assert!(
+        text.contains(
+            "DATABASE_REPLICA_URL is malformed; expected no value: SQLite has no replicas"
+        ),
+        "{text}"
+    );
+    assert!(!text.contains("hidden-word"), "{text}");
+    let parts = |key: &str| (key == "DB_HOST" || key == "DB_NAME").then(|| "app".to_owned());
+    assert!(LiteDbConfig::from_vars(parts).is_err());
+    assert!(PgDbConfig::from_vars(parts).is_ok());
+}
+
+#[test]
+fn the_keys_and_the_example_show_the_parts_and_the_files() {
+    for key in [
+        "DATABASE_URL_FILE",
+        "DATABASE_REPLICA_URL_FILE",
+        "DB_HOST",
+        "DB_PORT",
+        "DB_USER",
+        "DB_PASSWORD",
+        "DB_PASSWORD_FILE",
+        "DB_NAME",
+    ] {
+        assert!(PgDb::KEYS.iter().any(|known| known.name == key), "{key}");
+        assert!(
+            PgDb::env_example().contains(&format!("\n# {key}=\n")),
+            "{key}"
+        );
+    }
+    let example = PgDb::env_example();
+    let groups: Vec<_> = example
+        .lines()
+        .filter(|line| line.starts_with("# ---- "))
+        .collect();
+    assert_eq!(
+        groups,
+        [
+            "# ---- The database ----",
+            "# ---- Reports ----",
+            "# ---- The pool ----",
+            "# ---- Statements ----"
+        ]
+    );
+    // One that is written out is the only one that is read.
+    let names: Vec<_> = ReportsDb::KEYS.iter().map(|key| key.name).collect();
+    assert!(names.contains(&"REPORTS_URL_FILE"), "{names:?}");
+    assert!(!names.contains(&"REPORTS_DB_HOST"), "{names:?}");
+}
+
+#[test]
+fn a_configuration_that_is_wrong_is_described_as_well() {
+    let table = ReportsDbConfig::describe_vars(|key| match key {
+        "REPORTS_URL" => Some("postgres://ada:hidden-word@host/app".into()),
+        "REPORTS_POOL" => Some("many".into()),
+        _ => None,
+    });
+    let rows: Vec<_> = table
+        .lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+        .collect();
+    for row in [
+        "REPORTS_URL given [redacted]",
+        "REPORTS_ECHO default true",
+        "REPORTS_POOL given many WRONG: expected a whole number of at least 1, such as 5; found `many`",
+        "max_overflow constant 0",
+        "REPORTS_TARGET not set WRONG: not set; expected text",
+        "2 things are wrong with it.",
+    ] {
+        assert!(rows.iter().any(|shown| shown == row), "{row} in {table}");
+    }
+    assert!(!table.contains("hidden-word"), "{table}");
 }

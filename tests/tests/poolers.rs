@@ -280,7 +280,7 @@ async fn a_call_dropped_at_whatever_poll_leaves_nothing_prepared_on_a_server_ses
 #[tokio::test]
 async fn a_statement_cache_is_off_behind_a_pooler_unless_it_is_asked_for() {
     let bed = Bed::with(PoolMode::Transaction, 3, |config| {
-        config.statement_cache = None
+        config.statement_cache = None;
     })
     .await;
     many_callers(&bed, 50).await;

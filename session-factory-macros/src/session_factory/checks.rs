@@ -1,10 +1,11 @@
 //! The rejections of single values and keys.
 
-use proc_macro2::Span;
-use quote::ToTokens;
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens, quote};
 use syn::{Attribute, Expr, Ident, Lit, LitStr};
 
-use super::own_keys::OwnType;
+use super::number::Number;
+use super::range::{Bounds, Range};
 use super::settings::Standard;
 use super::validate::Validator;
 use super::values::{Checked, check, literal};
@@ -15,6 +16,7 @@ impl Validator<'_> {
         standard: &Standard,
         value: &Expr,
         key: &str,
+        range: Option<&Range>,
     ) -> Option<Checked> {
         if standard.kind.is_secret() {
             self.secret(value, standard.name, key);
@@ -28,27 +30,45 @@ impl Validator<'_> {
             self.errors.on(value, message);
             return None;
         }
-        check(standard.kind, value)
+        let checked = check(standard.kind, value)
             .map_err(|expected| self.errors.on(value, expected))
-            .ok()
+            .ok()?;
+        self.value_in_range(value, checked.number, range)
+            .then_some(checked)
     }
 
-    /// Whether a constant or a default of an own key may stand.
-    pub(super) fn own_value(&mut self, own: &OwnType<'_>, value: &Expr, key: &str) -> bool {
-        if own.secret {
-            self.secret(value, "this key", key);
-            return false;
-        }
-        let Some(Lit::Str(text)) = literal(value) else {
-            return true;
-        };
-        match own.refuses(&text.value()) {
-            Some(expected) => {
-                self.errors.on(value, expected);
+    /// Whether a value that is known may stand. Of one that is not known nothing is asked.
+    pub(super) fn value_in_range(
+        &mut self,
+        value: &Expr,
+        number: Option<Number>,
+        range: Option<&Range>,
+    ) -> bool {
+        match (number, range) {
+            (Some(number), Some(range)) if !range.contains(number) => {
+                let message = format!(
+                    "expected a value in {}; write one, or another range",
+                    range.words()
+                );
+                self.errors.on(value, message);
                 false
             }
-            None => true,
+            _ => true,
         }
+    }
+
+    /// Whether a range may stand.
+    pub(super) fn range(&mut self, range: &Range, bounds: Option<Bounds>, name: &Ident) -> bool {
+        let problem = match bounds {
+            Some(bounds) => range.refuses(bounds).map(str::to_owned),
+            None => Some(format!(
+                "a range is for numbers and durations; remove that of `{name}`"
+            )),
+        };
+        if let Some(problem) = &problem {
+            self.errors.on(range, problem);
+        }
+        problem.is_none()
     }
 
     pub(super) fn secret(&mut self, tokens: impl ToTokens, name: &str, key: &str) {
@@ -64,18 +84,12 @@ impl Validator<'_> {
         self.errors.on(tokens, message);
     }
 
-    pub(super) fn build_env(&mut self, token: &Ident, name: &Ident, secret: bool, key: &str) {
-        if secret {
-            let message = format!(
-                "`{name}` is a secret, and `build_env` would put its value into the program; \
-                 write `{name} = env(\"{key}\")`, which is read at start-up"
-            );
-            self.errors.on(token, message);
-        } else {
-            let message = "`build_env` is not supported yet by this version of session-factory; \
-                           write `env(\"KEY\", default = …)`";
-            self.errors.on(token, message);
-        }
+    pub(super) fn build_env_on_a_secret(&mut self, function: &Ident, name: &Ident, key: &str) {
+        let message = format!(
+            "`{name}` is a secret, and `build_env` would put its value into the program; \
+             write `{name} = env(\"{key}\")`, which is read at start-up"
+        );
+        self.errors.on(function, message);
     }
 
     pub(super) fn key(&mut self, literal: &LitStr) -> String {
@@ -128,4 +142,25 @@ pub(super) fn as_text(value: &Expr) -> String {
         Some(Lit::Float(number)) => number.base10_digits().to_owned(),
         _ => value.to_token_stream().to_string(),
     }
+}
+
+/// The reading of a setting with the check of its range.
+pub(super) fn with_range(
+    setting: &str,
+    read: &TokenStream,
+    range: Option<TokenStream>,
+    optional: bool,
+) -> TokenStream {
+    let Some(range) = range else {
+        return read.clone();
+    };
+    let within = if optional {
+        quote!(optional_within)
+    } else {
+        quote!(within)
+    };
+    quote! {{
+        let __session_factory_value = #read;
+        __session_factory_reader.#within(#setting, __session_factory_value, #range)
+    }}
 }

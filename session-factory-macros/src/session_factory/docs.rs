@@ -43,21 +43,38 @@ pub(super) fn of_factory(model: &Model<'_>) -> String {
     }
     text.push_str("\n# Configuration\n| variable | type | default |\n| --- | --- | --- |\n");
     for field in &model.fields {
-        if let Source::Key {
-            key,
-            ty,
-            default,
-            required,
-            ..
-        } = &field.source
-        {
-            let ty = ty.replace('|', "\\|");
-            let default = default_words(default.as_deref(), *required);
-            // Writing to a `String` cannot fail.
-            let _ = writeln!(text, "| `{key}` | {ty} | {default} |");
-        }
+        let (key, ty, default) = match &field.source {
+            Source::Constant(_) => continue,
+            Source::Key {
+                key,
+                ty,
+                default,
+                required,
+                ..
+            } => (key, ty, default_words(default.as_deref(), *required)),
+            Source::Build { key, ty, value, .. } => (key, ty, build_words(value)),
+        };
+        let ty = ty.replace('|', "\\|");
+        let range = range_words(field);
+        // Writing to a `String` cannot fail.
+        let _ = writeln!(text, "| `{key}` | {ty}{range} | {default} |");
     }
     text
+}
+
+fn range_words(field: &Field<'_>) -> String {
+    let range = field.range.as_ref();
+    range
+        .map(|range| format!(" in `{range}`"))
+        .unwrap_or_default()
+}
+
+fn build_words(value: &str) -> String {
+    if value.is_empty() {
+        "none in this build".to_owned()
+    } else {
+        format!("`{value}` in this build")
+    }
 }
 
 /// The documentation of a field of the configuration.
@@ -70,7 +87,11 @@ pub(super) fn of_field(field: &Field<'_>) -> String {
             required,
             ..
         } => {
-            format!("`{key}`, {}.", default_words(default.as_deref(), *required))
+            let default = default_words(default.as_deref(), *required);
+            format!("`{key}`{}, {default}.", range_words(field))
+        }
+        Source::Build { key, value, .. } => {
+            format!("`{key}` when the program is built: {}.", build_words(value))
         }
     };
     let doc = if field.user_docs.is_empty() && field.standard {

@@ -8,14 +8,21 @@
 //! }                                    impl AppDb { … }
 //! ```
 
+mod also;
 mod backend;
+mod build;
 mod checks;
 mod docs;
 mod expand;
 mod input;
 mod model;
+mod number;
+mod own;
 mod own_keys;
+mod range;
 mod settings;
+mod standard;
+mod together;
 mod validate;
 mod values;
 
@@ -32,12 +39,11 @@ pub(crate) fn expand(tokens: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
     let factories = input::parse(tokens, &mut errors);
     let factories = validate::distinct(factories, &mut errors);
-    let items: TokenStream = factories
+    let models: Vec<_> = factories
         .iter()
-        .map(|factory| {
-            let model = validate::validate(factory, &mut errors);
-            expand::expand(&model)
-        })
+        .map(|factory| validate::validate(factory, &mut errors))
         .collect();
+    together::factories(&models, &mut errors);
+    let items: TokenStream = models.iter().map(expand::expand).collect();
     quote!(#errors #items)
 }

@@ -1,10 +1,11 @@
 //! A factory as it is going to be: all that the expansion needs to know.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use syn::{Attribute, Ident, Path};
 
 use super::backend::Driver;
 use super::input::Factory;
+use super::number::Number;
 
 /// A factory as it is going to be.
 pub(super) struct Model<'a> {
@@ -12,8 +13,32 @@ pub(super) struct Model<'a> {
     /// `None` when nobody knows the backend.
     pub(super) driver: Option<Driver>,
     pub(super) fields: Vec<Field<'a>>,
+    /// The keys that the compiler's environment is asked for.
+    pub(super) built: Vec<String>,
+    /// Where `dotenv = true` is written.
+    pub(super) dotenv: Option<Span>,
     /// Where the runtime crate is.
     pub(super) krate: Path,
+}
+
+impl Model<'_> {
+    /// What is known of a setting.
+    pub(super) fn known(&self, setting: &str) -> Option<&Known> {
+        let field = self.fields.iter().find(|field| field.name == setting)?;
+        field.known.as_ref()
+    }
+
+    /// The value of a setting, when it is a number that nothing at start-up can change.
+    pub(super) fn fixed(&self, setting: &str) -> Option<u32> {
+        match self.known(setting) {
+            Some(Known {
+                number: Number::Integer(number),
+                fixed: true,
+                ..
+            }) => u32::try_from(*number).ok(),
+            _ => None,
+        }
+    }
 }
 
 /// A field of the configuration.
@@ -28,22 +53,36 @@ pub(super) struct Field<'a> {
     pub(super) read: TokenStream,
     /// Whether it is one of the standard settings.
     pub(super) standard: bool,
+    /// The heading that it belongs under.
+    pub(super) group: &'static str,
+    /// The values that it may have, in words.
+    pub(super) range: Option<String>,
     pub(super) source: Source,
+    /// The value that somebody wrote, as a constant, a default or for the build.
+    pub(super) known: Option<Known>,
+    /// Other keys that may give its value, or a part of it.
+    pub(super) also: Vec<Also>,
 }
 
-impl Field<'_> {
-    /// Its value, when that is a number which is written in the macro.
-    pub(super) fn fixed(&self) -> Option<u32> {
-        match &self.source {
-            Source::Constant(value) => value.parse().ok(),
-            Source::Key { .. } => None,
-        }
-    }
+/// A value that is known while the program is compiled.
+pub(super) struct Known {
+    pub(super) number: Number,
+    /// Nothing at start-up can change it.
+    pub(super) fixed: bool,
+    /// Where it is written.
+    pub(super) span: Span,
 }
 
 /// Where the value of a field comes from, for its documentation and for `KEYS`.
 pub(super) enum Source {
     Constant(String),
+    Build {
+        key: String,
+        ty: String,
+        /// The value that it has for now.
+        value: String,
+        default: Option<String>,
+    },
     Key {
         key: String,
         ty: String,
@@ -51,4 +90,14 @@ pub(super) enum Source {
         required: bool,
         secret: bool,
     },
+}
+
+/// A key that may give the value of another, or a part of it.
+pub(super) struct Also {
+    pub(super) key: String,
+    /// The name of the variant of `config::Part`.
+    pub(super) part: &'static str,
+    pub(super) ty: &'static str,
+    pub(super) secret: bool,
+    pub(super) doc: String,
 }

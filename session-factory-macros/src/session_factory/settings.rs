@@ -1,11 +1,15 @@
 //! The table of the standard settings. A new one is a row here, a field of `Settings` in the runtime,
 //! and nothing else.
 
+use super::range::Bounds;
+
 /// One standard setting.
 pub(super) struct Standard {
     pub(super) name: &'static str,
     /// Its key, when neither another one nor a prefix is written.
     pub(super) key: &'static str,
+    /// Its heading in `.env.example`.
+    pub(super) group: &'static str,
     pub(super) kind: Kind,
     pub(super) default: Option<&'static str>,
     pub(super) doc: &'static str,
@@ -37,6 +41,23 @@ impl Kind {
         }
     }
 
+    /// What the bounds of a range have to be; `None` when a range makes no sense.
+    pub(super) fn bounds(self) -> Option<Bounds> {
+        match self {
+            Kind::Url | Kind::OptionalUrl | Kind::Bool => None,
+            Kind::Size | Kind::Count | Kind::OptionalCount => Some(Bounds::Numbers),
+            Kind::Duration | Kind::OptionalDuration => Some(Bounds::Durations),
+        }
+    }
+
+    /// Whether the field is an `Option`.
+    pub(super) fn is_optional(self) -> bool {
+        matches!(
+            self,
+            Kind::OptionalUrl | Kind::OptionalDuration | Kind::OptionalCount
+        )
+    }
+
     pub(super) fn is_secret(self) -> bool {
         matches!(self, Kind::Url | Kind::OptionalUrl)
     }
@@ -46,6 +67,7 @@ pub(super) const STANDARD: [Standard; 15] = [
     Standard {
         name: "url",
         key: "DATABASE_URL",
+        group: "The database",
         kind: Kind::Url,
         default: None,
         doc: "Where the database is, and who connects.",
@@ -53,6 +75,7 @@ pub(super) const STANDARD: [Standard; 15] = [
     Standard {
         name: "replica_url",
         key: "DATABASE_REPLICA_URL",
+        group: "The database",
         kind: Kind::OptionalUrl,
         default: None,
         doc: "Where reads may go instead. Not set: everything goes to the database itself.",
@@ -60,6 +83,7 @@ pub(super) const STANDARD: [Standard; 15] = [
     Standard {
         name: "echo",
         key: "DB_ECHO",
+        group: "Reports",
         kind: Kind::Bool,
         default: Some("false"),
         doc: "Whether each statement is printed to the console.",
@@ -67,6 +91,7 @@ pub(super) const STANDARD: [Standard; 15] = [
     Standard {
         name: "pool_size",
         key: "DB_POOL_SIZE",
+        group: "The pool",
         kind: Kind::Size,
         default: Some("5"),
         doc: "Connections that are kept, at least 1.",
@@ -74,6 +99,7 @@ pub(super) const STANDARD: [Standard; 15] = [
     Standard {
         name: "max_overflow",
         key: "DB_MAX_OVERFLOW",
+        group: "The pool",
         kind: Kind::Count,
         default: Some("10"),
         doc: "Connections above those that are kept, opened under load.",
@@ -81,6 +107,7 @@ pub(super) const STANDARD: [Standard; 15] = [
     Standard {
         name: "pool_pre_ping",
         key: "DB_POOL_PRE_PING",
+        group: "The pool",
         kind: Kind::Bool,
         default: Some("true"),
         doc: "Whether a connection that idled is asked whether it is alive before it is used.",
@@ -88,6 +115,7 @@ pub(super) const STANDARD: [Standard; 15] = [
     Standard {
         name: "pool_timeout",
         key: "DB_POOL_TIMEOUT",
+        group: "The pool",
         kind: Kind::Duration,
         default: Some("30s"),
         doc: "How long a caller waits for a connection.",
@@ -95,6 +123,7 @@ pub(super) const STANDARD: [Standard; 15] = [
     Standard {
         name: "pool_recycle",
         key: "DB_POOL_RECYCLE",
+        group: "The pool",
         kind: Kind::Duration,
         default: Some("30m"),
         doc: "The longest life of a connection.",
@@ -102,6 +131,7 @@ pub(super) const STANDARD: [Standard; 15] = [
     Standard {
         name: "idle_timeout",
         key: "DB_POOL_IDLE_TIMEOUT",
+        group: "The pool",
         kind: Kind::Duration,
         default: Some("10m"),
         doc: "How long a connection may idle before it is closed.",
@@ -109,6 +139,7 @@ pub(super) const STANDARD: [Standard; 15] = [
     Standard {
         name: "connect_timeout",
         key: "DB_CONNECT_TIMEOUT",
+        group: "The pool",
         kind: Kind::Duration,
         default: Some("10s"),
         doc: "How long one attempt to connect may take.",
@@ -116,6 +147,7 @@ pub(super) const STANDARD: [Standard; 15] = [
     Standard {
         name: "statement_timeout",
         key: "DB_STATEMENT_TIMEOUT",
+        group: "Statements",
         kind: Kind::OptionalDuration,
         default: None,
         doc: "How long the server lets one statement run. Not set: as the server is configured.",
@@ -123,6 +155,7 @@ pub(super) const STANDARD: [Standard; 15] = [
     Standard {
         name: "statement_cache",
         key: "DB_STATEMENT_CACHE",
+        group: "Statements",
         kind: Kind::OptionalCount,
         default: None,
         doc: "Prepared statements kept for each connection; 0 for PgBouncer's transaction mode. Not \
@@ -131,6 +164,7 @@ pub(super) const STANDARD: [Standard; 15] = [
     Standard {
         name: "slow_statement",
         key: "DB_SLOW_STATEMENT",
+        group: "Reports",
         kind: Kind::OptionalDuration,
         default: Some("1s"),
         doc: "Statements that take longer are reported; `off` for none.",
@@ -138,6 +172,7 @@ pub(super) const STANDARD: [Standard; 15] = [
     Standard {
         name: "slow_acquire",
         key: "DB_SLOW_ACQUIRE",
+        group: "Reports",
         kind: Kind::OptionalDuration,
         default: Some("2s"),
         doc: "Waits for a connection that take longer are reported; `off` for none.",
@@ -145,11 +180,15 @@ pub(super) const STANDARD: [Standard; 15] = [
     Standard {
         name: "leak_threshold",
         key: "DB_LEAK_THRESHOLD",
+        group: "Reports",
         kind: Kind::OptionalDuration,
         default: None,
         doc: "Sessions that are open for longer are reported. Not set: none are.",
     },
 ];
+
+/// What is written like a setting, and is about the factory.
+pub(super) const GLOBALS: [&str; 3] = ["prefix", "dotenv", "crate"];
 
 /// The names of all of them.
 pub(super) fn names() -> impl Iterator<Item = &'static str> {

@@ -73,6 +73,41 @@ fn no_secret_gets_into_the_expansion() {
     assert!(!text.contains("hunter2"), "{text}");
 }
 
+/// Cargo sets these while the tests are compiled and run: to `0`, and to a name.
+#[test]
+fn what_is_built_in_is_in_the_expansion_and_is_tracked() {
+    let text = expand(quote!(
+        pub struct AppDb(build_env("NOT_SET_BY_ANYBODY", default = "sqlite")) {
+            max_overflow = build_env("CARGO_PKG_VERSION_MAJOR", default = 7),
+            name: String = build_env("CARGO_PKG_NAME"),
+        }
+    ))
+    .to_string();
+    assert!(!text.contains("compile_error"), "{text}");
+    assert!(text.contains("\"session-factory-macros\""), "{text}");
+    for key in [
+        "NOT_SET_BY_ANYBODY",
+        "CARGO_PKG_VERSION_MAJOR",
+        "CARGO_PKG_NAME",
+    ] {
+        let tracked = format!("option_env ! (\"{key}\")");
+        assert_eq!(text.matches(&tracked).count(), 1, "{key} in {text}");
+    }
+}
+
+#[test]
+fn a_secret_is_neither_built_in_nor_tracked() {
+    let text = expand(quote!(
+        pub struct AppDb(Postgres) {
+            url = build_env("CARGO_PKG_NAME"),
+            token: SecretString = build_env("CARGO_MANIFEST_DIR"),
+        }
+    ))
+    .to_string();
+    assert_eq!(text.matches("compile_error").count(), 2);
+    assert!(!text.contains("option_env"), "{text}");
+}
+
 #[test]
 fn no_input_makes_it_panic() {
     for tokens in [
@@ -87,6 +122,11 @@ fn no_input_makes_it_panic() {
         quote!(pub struct AppDb(::)),
         quote!(pub struct AppDb(Postgres) { url = env("A"),,, } ;;),
         quote!(pub struct r#type(Sqlite) { r#fn: u8 = 5, echo = -true }),
+        quote!(pub struct AppDb(Sqlite) { self: SecretString = build_env("X"), crate: 1..2 = 5 }),
+        quote!(pub struct AppDb(build_env()) { x: u8 in, y: in 1..2, z: 1.. = , w: -..=- = 5 }),
+        quote!(pub struct AppDb(build_env("A=B")) { x: u8 in -1..="a" = -'c', pool_size: -5..=-1 }),
+        quote!(pub struct AppDb(Sqlite) { batch: u8 in 1..=340282366920938463463374607431768211455 = 5 }),
+        quote!(pub struct AppDb(Sqlite) { wait: Duration in -1..=1e300 = -5, pool_timeout: -1.. }),
     ] {
         let _ = expand(tokens);
     }

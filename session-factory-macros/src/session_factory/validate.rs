@@ -2,28 +2,34 @@
 
 use std::collections::HashMap;
 
-use quote::{ToTokens, quote};
+use quote::ToTokens;
 use syn::ext::IdentExt;
-use syn::{Ident, Lit, Path};
+use syn::{Lit, Path};
 
-use super::backend::driver;
-use super::checks::{as_text, is_key, is_text};
-use super::docs::text_of;
-use super::input::{Factory, Setting, Value};
-use super::model::{Field, Model, Source};
-use super::own_keys::OwnType;
-use super::settings::{Kind, STANDARD, Standard, names};
+use super::backend::{Backend, backend, driver};
+use super::checks::is_key;
+use super::input::{Backend as Written, Factory, Setting, Value};
+use super::model::Model;
+use super::settings::{GLOBALS, STANDARD, Standard};
+use super::together;
 use super::values::literal;
-use crate::diagnostics::{Errors, did_you_mean};
+use crate::diagnostics::Errors;
 
 /// The model of one factory. A setting that is wrong is left at its default, and noted.
 pub(super) fn validate<'a>(factory: &'a Factory, errors: &mut Errors) -> Model<'a> {
+    let backend = backend(&factory.backend, errors);
     let mut validator = Validator {
         krate: syn::parse_quote!(::session_factory),
         prefix: String::new(),
+        dotenv: None,
+        backend,
         keys: HashMap::new(),
+        built: Vec::new(),
         errors,
     };
+    if let Written::BuildEnv(variable) = &factory.backend {
+        validator.built.push(variable.key.value());
+    }
     let settings = validator.distinct(factory);
     validator.globals(&settings);
     let written = |standard: &Standard| {
@@ -32,20 +38,32 @@ pub(super) fn validate<'a>(factory: &'a Factory, errors: &mut Errors) -> Model<'
             .copied()
             .find(|setting| setting.name == standard.name)
     };
-    // Keys that are written out are claimed first, so that a clash is blamed on the second of those.
     let mut fields: Vec<_> = STANDARD
         .iter()
         .map(|standard| validator.standard(factory, standard, written(standard)))
         .collect();
     fields.extend(settings.iter().filter_map(|setting| validator.own(setting)));
-    let Validator { krate, errors, .. } = validator;
-    let driver = driver(&factory.backend, &krate, errors);
-    Model {
-        factory,
-        driver,
-        fields,
-        krate,
+    for field in &fields {
+        validator.claim_also(factory, field);
     }
+    let Validator {
+        krate,
+        dotenv,
+        built,
+        errors,
+        ..
+    } = validator;
+    let model = Model {
+        factory,
+        driver: backend.map(|backend| driver(backend, &factory.backend, &krate)),
+        fields,
+        built,
+        dotenv,
+        krate,
+    };
+    together::settings(&model, errors);
+    together::replica(&model, backend, errors);
+    model
 }
 
 /// The factories without those of a name that another one has.
@@ -66,10 +84,14 @@ pub(super) fn distinct(factories: Vec<Factory>, errors: &mut Errors) -> Vec<Fact
 }
 
 pub(super) struct Validator<'e> {
-    krate: Path,
-    prefix: String,
+    pub(super) krate: Path,
+    pub(super) prefix: String,
+    pub(super) dotenv: Option<proc_macro2::Span>,
+    pub(super) backend: Option<Backend>,
     /// Each key with the setting that has it.
     pub(super) keys: HashMap<String, String>,
+    /// The keys that the compiler's environment was asked for.
+    pub(super) built: Vec<String>,
     pub(super) errors: &'e mut Errors,
 }
 
@@ -88,9 +110,15 @@ impl Validator<'_> {
         settings
     }
 
-    /// What is about the factory as a whole: the prefix, and where the runtime is.
+    /// What is about the factory as a whole: the prefix, `.env`, and where the runtime is.
     fn globals(&mut self, settings: &[&Setting]) {
         for setting in settings {
+            if GLOBALS.contains(&setting.name.unraw().to_string().as_str())
+                && let Some(range) = &setting.range
+            {
+                let message = format!("`{}` has no range; remove it", setting.name);
+                self.errors.on(range, message);
+            }
             match &setting.value {
                 Value::Crate(path) => self.krate = path.clone(),
                 value if setting.name == "prefix" => match value {
@@ -102,6 +130,15 @@ impl Validator<'_> {
                     },
                     _ => self.bad_prefix(&setting.name),
                 },
+                value if setting.name == "dotenv" => match value {
+                    Value::Constant(value) => match literal(value) {
+                        Some(Lit::Bool(on)) => {
+                            self.dotenv = on.value.then(|| setting.name.span());
+                        }
+                        _ => self.bad_dotenv(value),
+                    },
+                    _ => self.bad_dotenv(&setting.name),
+                },
                 _ => {}
             }
         }
@@ -112,193 +149,34 @@ impl Validator<'_> {
         self.errors.on(tokens, message);
     }
 
-    /// The field of a standard setting, whether it is written or not.
-    fn standard<'a>(
-        &mut self,
-        factory: &Factory,
-        standard: &Standard,
-        written: Option<&'a Setting>,
-    ) -> Field<'a> {
-        let name = written.map_or_else(
-            || Ident::new(standard.name, factory.name.span()),
-            |setting| setting.name.clone(),
-        );
-        let default_key = format!("{}{}", self.prefix, standard.key);
-        let mut key = default_key.clone();
-        let mut default = standard.default.map(str::to_owned);
-        let mut constant = None;
-        let mut user_docs = Vec::new();
-        if let Some(setting) = written {
-            user_docs.extend(self.only_docs(&setting.attrs));
-            if let Some(ty) = &setting.ty {
-                let message = format!(
-                    "`{name}` is a setting of every factory and has its type already; \
-                     remove the type, or give your own key another name"
-                );
-                self.errors.on(ty, message);
-            }
-            match &setting.value {
-                Value::Env {
-                    key: literal,
-                    default: value,
-                } => {
-                    key = self.key(literal);
-                    if let Some(checked) = value
-                        .as_ref()
-                        .and_then(|value| self.value(standard, value, &key))
-                    {
-                        default = Some(checked.text);
-                    }
-                }
-                Value::BuildEnv(token) => {
-                    self.build_env(token, &name, standard.kind.is_secret(), &key);
-                }
-                Value::Constant(value) => constant = self.value(standard, value, &key),
-                Value::Crate(_) => {}
-            }
-        }
-        let ty = self.type_of(standard.kind);
-        let doc = standard.doc.to_owned();
-        if let Some(constant) = constant {
-            let tokens = constant.tokens;
-            let read = quote!(::core::option::Option::Some(#tokens));
-            let source = Source::Constant(constant.text);
-            return Field {
-                name,
-                ty,
-                user_docs,
-                doc,
-                read,
-                standard: true,
-                source,
+    fn bad_dotenv(&mut self, tokens: impl ToTokens) {
+        let message = "whether `.env` is read is fixed here; write `dotenv = true`";
+        self.errors.on(tokens, message);
+    }
+
+    /// The keys beside those of secrets, after all that are written: whoever wrote one is to blame.
+    fn claim_also(&mut self, factory: &Factory, field: &super::model::Field<'_>) {
+        for also in &field.also {
+            let Some(other) = self.keys.get(&also.key) else {
+                continue;
             };
-        }
-        let span = match written.map(|setting| &setting.value) {
-            Some(Value::Env { key, .. }) => key.span(),
-            _ => name.span(),
-        };
-        self.claim(&key, standard.name, span);
-        let read = read(standard);
-        let kind = standard.kind;
-        let source = Source::Key {
-            key,
-            ty: kind.words().to_owned(),
-            default,
-            required: kind == Kind::Url,
-            secret: kind.is_secret(),
-        };
-        Field {
-            name,
-            ty,
-            user_docs,
-            doc,
-            read,
-            standard: true,
-            source,
-        }
-    }
-
-    /// The field of one of the application's own keys.
-    fn own<'a>(&mut self, setting: &'a Setting) -> Option<Field<'a>> {
-        let name = &setting.name;
-        let text = name.unraw().to_string();
-        if names().any(|standard| standard == text) || text == "prefix" || text == "crate" {
-            return None;
-        }
-        let Some(ty) = &setting.ty else {
-            let guess = did_you_mean(&text, names().chain(["prefix", "crate"]));
+            let span = factory
+                .settings
+                .iter()
+                .find(|setting| setting.name.unraw() == other.as_str())
+                .map_or_else(
+                    || factory.name.span(),
+                    |setting| match &setting.value {
+                        Value::Env(variable) | Value::BuildEnv(variable) => variable.key.span(),
+                        _ => setting.name.span(),
+                    },
+                );
             let message = format!(
-                "unknown setting `{name}`{guess}; if it is a key of your own, write its type: \
-                 `{name}: u32 = …`"
+                "`{}` belongs to `{}` already, which is read from it when its own key is not set; \
+                 write another key for `{other}`",
+                also.key, field.name,
             );
-            self.errors.on(name, message);
-            return None;
-        };
-        let own = OwnType::of(ty);
-        let user_docs: Vec<_> = self.only_docs(&setting.attrs).collect();
-        let doc = text_of(&user_docs);
-        let krate = self.krate.clone();
-        let (read, source) = match &setting.value {
-            Value::Env {
-                key: literal,
-                default,
-            } => {
-                let key = self.key(literal);
-                self.claim(&key, &text, literal.span());
-                let default = default
-                    .as_ref()
-                    .filter(|value| self.own_value(&own, value, &key));
-                let read = match default {
-                    Some(value) if !is_text(value) => {
-                        quote!(__session_factory_reader.read_or::<#ty>(#text, || #value))
-                    }
-                    _ => quote!(__session_factory_reader.read::<#ty>(#text)),
-                };
-                let default = default.map(as_text);
-                let required = default.is_none() && !own.optional;
-                let source = Source::Key {
-                    key,
-                    ty: own.words(),
-                    default,
-                    required,
-                    secret: own.secret,
-                };
-                (read, source)
-            }
-            Value::BuildEnv(token) => {
-                self.build_env(token, name, own.secret, "KEY");
-                return None;
-            }
-            Value::Constant(value) => {
-                if !self.own_value(&own, value, "KEY") {
-                    return None;
-                }
-                (
-                    own.constant(value, &krate),
-                    Source::Constant(as_text(value)),
-                )
-            }
-            Value::Crate(_) => return None,
-        };
-        let ty = ty.to_token_stream();
-        Some(Field {
-            name: name.clone(),
-            ty,
-            user_docs,
-            doc,
-            read,
-            standard: false,
-            source,
-        })
-    }
-
-    fn type_of(&self, kind: Kind) -> proc_macro2::TokenStream {
-        let krate = &self.krate;
-        let option = quote!(::core::option::Option);
-        let duration = quote!(::core::time::Duration);
-        match kind {
-            Kind::Url => quote!(#krate::config::SecretUrl),
-            Kind::OptionalUrl => quote!(#option<#krate::config::SecretUrl>),
-            Kind::Bool => quote!(::core::primitive::bool),
-            Kind::Size | Kind::Count => quote!(::core::primitive::u32),
-            Kind::Duration => duration,
-            Kind::OptionalDuration => quote!(#option<#duration>),
-            Kind::OptionalCount => quote!(#option<::core::primitive::usize>),
+            self.errors.at(span, message);
         }
     }
-}
-
-fn read(standard: &Standard) -> proc_macro2::TokenStream {
-    let name = standard.name;
-    let call = match standard.kind {
-        Kind::Url => quote!(url::<__SessionFactoryDriver>),
-        Kind::OptionalUrl => quote!(optional_url::<__SessionFactoryDriver>),
-        Kind::Bool => quote!(read::<::core::primitive::bool>),
-        Kind::Size => quote!(size),
-        Kind::Count => quote!(read::<::core::primitive::u32>),
-        Kind::Duration => quote!(duration),
-        Kind::OptionalDuration => quote!(optional_duration),
-        Kind::OptionalCount => quote!(read::<::core::option::Option<::core::primitive::usize>>),
-    };
-    quote!(__session_factory_reader.#call(#name))
 }

@@ -6,6 +6,7 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::{Expr, ExprLit, Lit};
 
+use super::number::Number;
 use super::settings::Kind;
 use crate::duration::parse as parse_duration;
 
@@ -15,35 +16,56 @@ pub(super) struct Checked {
     pub(super) text: String,
     /// As an expression of the field's type.
     pub(super) tokens: TokenStream,
+    /// To be compared with.
+    pub(super) number: Option<Number>,
 }
 
-/// The value, or what was expected.
+/// The value of a literal, or what was expected.
 pub(super) fn check(kind: Kind, value: &Expr) -> Result<Checked, &'static str> {
+    let checked = match kind {
+        Kind::Url | Kind::OptionalUrl => None,
+        Kind::Bool => boolean(value),
+        Kind::Size | Kind::Count | Kind::OptionalCount => {
+            number(value).and_then(|number| count(kind, number))
+        }
+        Kind::Duration | Kind::OptionalDuration => {
+            text_of_duration(value).and_then(|text| duration(kind, text))
+        }
+    };
+    checked.ok_or_else(|| expected(kind))
+}
+
+/// The value of a text from the environment, or what was expected.
+pub(super) fn check_text(kind: Kind, text: &str) -> Result<Checked, &'static str> {
+    let checked = match kind {
+        Kind::Url | Kind::OptionalUrl => None,
+        Kind::Bool => parse_boolean(text).map(|value| Checked {
+            text: value.to_string(),
+            tokens: quote!(#value),
+            number: None,
+        }),
+        Kind::Size | Kind::Count | Kind::OptionalCount => {
+            text.parse().ok().and_then(|number| count(kind, number))
+        }
+        Kind::Duration | Kind::OptionalDuration => duration(kind, text.to_owned()),
+    };
+    checked.ok_or_else(|| expected(kind))
+}
+
+/// What a value is to be, and what to write.
+pub(super) fn expected(kind: Kind) -> &'static str {
     match kind {
-        Kind::Url | Kind::OptionalUrl => Err("a secret is read at start-up; write `env(\"KEY\")`"),
-        Kind::Bool => boolean(value).ok_or("expected a boolean; write `true` or `false`"),
-        Kind::Size => number(value)
-            .and_then(|number| u32::try_from(number).ok())
-            .filter(|number| *number > 0)
-            .map(|number| Checked { text: number.to_string(), tokens: quote!(#number) })
-            .ok_or("expected a whole number of at least 1; write `5`"),
-        Kind::Count => number(value)
-            .and_then(|number| u32::try_from(number).ok())
-            .map(|number| Checked { text: number.to_string(), tokens: quote!(#number) })
-            .ok_or("expected a whole number from 0 to 4294967295; write `10`"),
-        Kind::OptionalCount => number(value)
-            .and_then(|number| usize::try_from(number).ok())
-            .map(|number| Checked {
-                text: number.to_string(),
-                tokens: quote!(::core::option::Option::Some(#number)),
-            })
-            .ok_or("expected a whole number; write `0` for none or `100`"),
-        Kind::Duration => duration(value)
-            .map(|(text, duration)| Checked { text, tokens: duration_tokens(duration) })
-            .ok_or("expected a duration longer than zero; write `\"30s\"`, `\"500ms\"` or `\"1m 30s\"`"),
-        Kind::OptionalDuration => optional_duration(value).ok_or(
-            "expected a duration longer than zero; write `\"30s\"`, `\"500ms\"`, or `\"off\"` for none",
-        ),
+        Kind::Url | Kind::OptionalUrl => "a secret is read at start-up; write `env(\"KEY\")`",
+        Kind::Bool => "expected a boolean; write `true` or `false`",
+        Kind::Size => "expected a whole number of at least 1; write `5`",
+        Kind::Count => "expected a whole number from 0 to 4294967295; write `10`",
+        Kind::OptionalCount => "expected a whole number; write `0` for none or `100`",
+        Kind::Duration => {
+            "expected a duration longer than zero; write `\"30s\"`, `\"500ms\"` or `\"1m 30s\"`"
+        }
+        Kind::OptionalDuration => {
+            "expected a duration longer than zero; write `\"30s\"`, `\"500ms\"`, or `\"off\"` for none"
+        }
     }
 }
 
@@ -58,11 +80,21 @@ pub(super) fn literal(value: &Expr) -> Option<&Lit> {
     }
 }
 
+/// As `config/value.rs` of the runtime reads it; a change here belongs there too.
+pub(super) fn parse_boolean(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "1" | "t" | "yes" | "on" => Some(true),
+        "false" | "0" | "f" | "no" | "off" => Some(false),
+        _ => None,
+    }
+}
+
 fn boolean(value: &Expr) -> Option<Checked> {
     match literal(value)? {
         Lit::Bool(literal) => Some(Checked {
             text: literal.value.to_string(),
             tokens: literal.to_token_stream(),
+            number: None,
         }),
         _ => None,
     }
@@ -75,36 +107,55 @@ fn number(value: &Expr) -> Option<u64> {
     }
 }
 
-fn duration(value: &Expr) -> Option<(String, Duration)> {
-    let text = match literal(value)? {
-        Lit::Str(literal) => literal.value(),
-        Lit::Int(literal) => literal.base10_digits().to_owned(),
-        Lit::Float(literal) => literal.base10_digits().to_owned(),
-        _ => return None,
+fn count(kind: Kind, number: u64) -> Option<Checked> {
+    let tokens = if kind == Kind::OptionalCount {
+        let number = usize::try_from(number).ok()?;
+        quote!(::core::option::Option::Some(#number))
+    } else {
+        let number = u32::try_from(number).ok()?;
+        if kind == Kind::Size && number == 0 {
+            return None;
+        }
+        quote!(#number)
     };
-    let duration = parse_duration(&text).filter(|duration| !duration.is_zero())?;
-    Some((text, duration))
-}
-
-fn optional_duration(value: &Expr) -> Option<Checked> {
-    if let Some(Lit::Str(literal)) = literal(value)
-        && matches!(literal.value().as_str(), "off" | "none")
-    {
-        let tokens = quote!(::core::option::Option::None);
-        return Some(Checked {
-            text: literal.value(),
-            tokens,
-        });
-    }
-    let (text, duration) = duration(value)?;
-    let tokens = duration_tokens(duration);
     Some(Checked {
-        text,
-        tokens: quote!(::core::option::Option::Some(#tokens)),
+        text: number.to_string(),
+        tokens,
+        number: Some(Number::Integer(number.into())),
     })
 }
 
-fn duration_tokens(duration: Duration) -> TokenStream {
+fn text_of_duration(value: &Expr) -> Option<String> {
+    match literal(value)? {
+        Lit::Str(literal) => Some(literal.value()),
+        Lit::Int(literal) => Some(literal.base10_digits().to_owned()),
+        Lit::Float(literal) => Some(literal.base10_digits().to_owned()),
+        _ => None,
+    }
+}
+
+fn duration(kind: Kind, text: String) -> Option<Checked> {
+    let optional = kind == Kind::OptionalDuration;
+    if optional && matches!(text.to_ascii_lowercase().as_str(), "off" | "none") {
+        return Some(Checked {
+            text,
+            tokens: quote!(::core::option::Option::None),
+            number: None,
+        });
+    }
+    let duration = parse_duration(&text).filter(|duration| !duration.is_zero())?;
+    let mut tokens = duration_tokens(duration);
+    if optional {
+        tokens = quote!(::core::option::Option::Some(#tokens));
+    }
+    Some(Checked {
+        text,
+        tokens,
+        number: Some(Number::Duration(duration)),
+    })
+}
+
+pub(super) fn duration_tokens(duration: Duration) -> TokenStream {
     let (seconds, nanoseconds) = (duration.as_secs(), duration.subsec_nanos());
     quote!(::core::time::Duration::new(#seconds, #nanoseconds))
 }

@@ -90,6 +90,11 @@ pub enum ProblemKind {
         /// What was found, or what may be said of it.
         found: String,
     },
+    /// Two variables are set that say the same thing in two ways.
+    Conflict {
+        /// The other one.
+        other: String,
+    },
 }
 
 impl Problem {
@@ -130,6 +135,31 @@ impl Problem {
         }
     }
 
+    /// Two variables that are both set, and must not be.
+    #[must_use]
+    pub fn conflict(key: impl Into<String>, other: impl Into<String>) -> Self {
+        Self {
+            key: key.into(),
+            expected: "one of them".to_owned(),
+            kind: ProblemKind::Conflict {
+                other: other.into(),
+            },
+        }
+    }
+
+    /// What is wrong, without the name of the key.
+    pub(super) fn reason(&self) -> String {
+        let expected = &self.expected;
+        match &self.kind {
+            ProblemKind::Missing => format!("not set; expected {expected}"),
+            ProblemKind::Empty => format!("empty; expected {expected}"),
+            ProblemKind::Malformed { found } => format!("expected {expected}; found {found}"),
+            ProblemKind::Conflict { other } => {
+                format!("{other} is set as well; expected {expected}")
+            }
+        }
+    }
+
     /// The variable's full name.
     #[must_use]
     pub fn key(&self) -> &str {
@@ -167,20 +197,38 @@ impl fmt::Display for Problem {
                     "{key} is malformed; expected {expected}; found {found}"
                 )
             }
+            ProblemKind::Conflict { other } => write!(
+                formatter,
+                "{key} and {other} are both set; expected {expected}"
+            ),
         }
     }
 }
 
-/// A value that is not declared a secret, fit for a message: in quotes, cut when long, and not at
-/// all when it looks as if somebody put a connection URL under the wrong name.
+/// A value that is not declared a secret, in quotes, as [`plain`] shows it.
 pub(super) fn quoted(value: &str) -> String {
+    if looks_like_a_url(value) {
+        return format!("a value that {URL}");
+    }
+    format!("`{}`", plain(value))
+}
+
+/// A value that is not declared a secret, fit for a message: cut when long, and not at all when it looks
+/// as if somebody put a connection URL under the wrong name.
+pub(super) fn plain(value: &str) -> String {
     const LIMIT: usize = 60;
-    if value.contains("://") || value.contains('@') {
-        return "a value that looks like a URL (not shown, it may hold a password)".to_owned();
+    if looks_like_a_url(value) {
+        return format!("({URL})");
     }
     let shown: String = value.chars().take(LIMIT).collect();
     let more = if shown.len() < value.len() { "…" } else { "" };
-    format!("`{}{more}`", shown.escape_debug())
+    format!("{}{more}", shown.escape_debug())
+}
+
+const URL: &str = "looks like a URL (not shown, it may hold a password)";
+
+fn looks_like_a_url(value: &str) -> bool {
+    value.contains("://") || value.contains('@')
 }
 
 #[cfg(test)]

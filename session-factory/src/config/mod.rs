@@ -6,7 +6,9 @@
 //!
 //! | part | is |
 //! | --- | --- |
-//! | [`Key`] | one environment variable: its name, type, default and documentation |
+//! | [`Key`] | one environment variable: its name, type, range, default and documentation |
+//! | [`Part`] | what a key is for its setting when it is not the setting's own: a file, a part of a URL |
+//! | [`Source`] | where a value is from |
 //! | [`ConfigValue`] | a type that can be read from the text of a variable |
 //! | [`Reader`] | reads all keys of a factory and collects everything that is wrong |
 //! | [`ConfigError`] | everything that was wrong, together |
@@ -16,21 +18,32 @@
 //! | [`env_example`] | the text of an `.env.example` |
 
 mod credentials;
+mod describe;
+#[cfg(feature = "dotenv")]
+mod dotenv;
 mod duration;
 mod env_example;
 mod error;
 mod key;
 mod reader;
 mod secret;
+#[cfg(feature = "serde")]
+mod serde;
 mod settings;
+mod source;
 mod value;
 
+#[cfg(feature = "serde")]
+pub(crate) use self::serde::reader as deserialize;
 pub use credentials::Credentials;
 pub use env_example::env_example;
 pub use error::{ConfigError, Problem, ProblemKind};
-pub use key::Key;
+pub use key::{Key, Part};
 pub use reader::Reader;
+#[doc(hidden)]
+pub use reader::{ByFromStr, How, OptionByFromStr, Own, Together, Unreadable};
 pub use secrecy::{ExposeSecret, SecretString};
 pub use secret::SecretUrl;
 pub use settings::Settings;
+pub use source::Source;
 pub use value::ConfigValue;

@@ -9,9 +9,11 @@ use super::{SecretString, SecretUrl, duration};
 
 /// A type that can be read from the text of an environment variable.
 ///
-/// The application's own keys in [`session_factory!`](crate::session_factory) have such types. It is
-/// implemented for `bool`, the numbers, `char`, `String`, [`Duration`], `PathBuf`, the addresses of
-/// `std::net`, the secrets of this module, and `Option` of all of these. For a type of your own:
+/// It is implemented for `bool`, the numbers, `char`, `String`, [`Duration`], `PathBuf`, the addresses of
+/// `std::net`, the secrets of this module, and `Option` of all of these. An own key in
+/// [`session_factory!`](crate::session_factory) may have such a type, or any other that has a
+/// [`FromStr`](std::str::FromStr), or an `Option` of one. What this trait adds is that errors say what was
+/// expected:
 ///
 /// ```
 /// use session_factory::config::ConfigValue;
@@ -37,13 +39,18 @@ use super::{SecretString, SecretUrl, duration};
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be read from an environment variable",
-    label = "does not implement `ConfigValue`",
-    note = "write `impl session_factory::config::ConfigValue for {Self}`, or use one of the types that have it: \
-            `bool`, numbers, `String`, `Duration`, `PathBuf`, `SocketAddr`, `SecretString`, `Option` of these"
+    label = "has neither `FromStr` nor `ConfigValue`",
+    note = "write `impl std::str::FromStr for {Self}`, or use one of the types that can be read: `bool`, numbers, \
+            `String`, `Duration`, `PathBuf`, `SocketAddr`, `SecretString`, whatever has a `FromStr`, `Option` of these"
 )]
 pub trait ConfigValue: Sized {
     /// What a well-formed value looks like, with an example, to end "expected …".
     fn expected() -> String;
+
+    /// The same for a value that has to be in a range.
+    fn expected_in(range: &str) -> String {
+        format!("{}, in {range}", Self::expected())
+    }
 
     /// The value, or `None` when the text is malformed. The text is trimmed and not empty.
     fn parse(text: &str) -> Option<Self>;
@@ -75,6 +82,10 @@ macro_rules! integers {
                 format!("a whole number from {} to {}", <$ty>::MIN, <$ty>::MAX)
             }
 
+            fn expected_in(range: &str) -> String {
+                format!("a whole number in {range}")
+            }
+
             fn parse(text: &str) -> Option<Self> {
                 text.parse().ok()
             }
@@ -91,6 +102,10 @@ macro_rules! floats {
         impl ConfigValue for $ty {
             fn expected() -> String {
                 "a number such as 0.5".to_owned()
+            }
+
+            fn expected_in(range: &str) -> String {
+                format!("a number in {range}")
             }
 
             // `inf` and `NaN` parse as floats, but nobody means them in a configuration.
@@ -156,6 +171,10 @@ impl ConfigValue for SecretUrl {
 impl<T: ConfigValue> ConfigValue for Option<T> {
     fn expected() -> String {
         T::expected()
+    }
+
+    fn expected_in(range: &str) -> String {
+        T::expected_in(range)
     }
 
     fn parse(text: &str) -> Option<Self> {

@@ -50,6 +50,8 @@ pub trait Driver: Sized + Send + Sync + 'static {
     const NAME: &'static str;
     /// The URL schemes it takes, without the colon.
     const SCHEMES: &'static [&'static str];
+    /// Whether reads may go to another server that follows the first.
+    const HAS_REPLICAS: bool = true;
     /// Checks a URL without connecting. The error says what is wrong, and quotes nothing secret.
     fn check_url(url: &str) -> Result<(), String>;
 
@@ -68,9 +70,6 @@ pub trait Driver: Sized + Send + Sync + 'static {
     fn connection_limit(_settings: &Settings) -> Option<u32> {
         None
     }
-
-    /// Its servers can have replicas that are read, and that say how far they are.
-    const HAS_REPLICAS: bool = false;
 
     /// Opens a connection and makes it ready.
     fn connect(

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::{Factory, FactoryConfig, SessionFactory, Status, context};
+use super::{Factory, SessionFactory, Status, configure, context};
 use crate::error::SessionError;
 
 /// The place of a type's global factory.
@@ -12,6 +12,8 @@ pub struct Global<F: SessionFactory> {
     factory: OnceLock<Factory<F>>,
     /// `init` has connected once.
     proven: AtomicBool,
+    /// `init_from_dotenv` was called: `.env` is read as well.
+    pub(super) dotenv: AtomicBool,
 }
 
 impl<F: SessionFactory> std::fmt::Debug for Global<F> {
@@ -34,6 +36,7 @@ impl<F: SessionFactory> Global<F> {
         Self {
             factory: OnceLock::new(),
             proven: AtomicBool::new(false),
+            dotenv: AtomicBool::new(false),
         }
     }
 
@@ -58,7 +61,7 @@ fn global<F: SessionFactory>() -> Result<Factory<F>, SessionError> {
     }
     // A mistake is not remembered: the next call reads again. Two callers may both get here; making a
     // factory connects to nothing, so the one that comes second costs nothing.
-    let config = F::Config::from_env()?;
+    let config = configure::config_of_global::<F>()?;
     Ok(place.get_or_init(|| Factory::new(config)).clone())
 }
 
@@ -78,6 +81,13 @@ pub async fn init<F: SessionFactory>() -> Result<(), SessionError> {
         proven.store(true, Ordering::SeqCst);
     }
     Ok(())
+}
+
+/// Reads the environment and `.env`, and connects once.
+#[cfg(feature = "dotenv")]
+pub async fn init_from_dotenv<F: SessionFactory>() -> Result<(), SessionError> {
+    F::global().dotenv.store(true, Ordering::SeqCst);
+    init::<F>().await
 }
 
 /// The figures of the factory that applies here; before its first use, those of an empty pool.

@@ -1,6 +1,7 @@
 //! The factory: configuration, pool and the sessions it has given out.
 
 mod acquire;
+pub(crate) mod configure;
 pub(crate) mod context;
 mod core;
 mod credentials;
@@ -31,7 +32,7 @@ pub use self::replica::ReplicaStatus;
 pub use self::shutdown::ShutdownReport;
 pub use self::status::Status;
 pub use self::token::{CommitToken, CommitTokenError};
-use crate::config::{ConfigError, Key, Settings};
+use crate::config::{Key, Reader, Settings};
 use crate::driver::Driver;
 use crate::error::{ConnectError, SessionError};
 use crate::session::{AsyncBody, Clock, Origin, Session, SessionBuilder, SessionOptions};
@@ -70,8 +71,10 @@ pub enum AnyPool {}
 /// What `session_factory!` implements for the configuration type it generates.
 #[doc(hidden)]
 pub trait FactoryConfig: Clone + Debug + Send + Sync + 'static {
-    /// Reads the process's environment.
-    fn from_env() -> Result<Self, ConfigError>;
+    /// Whether `.env` is read as well.
+    const DOTENV: bool;
+    /// Reads all keys; `None` after noting what is wrong.
+    fn read(reader: &mut Reader<'_>) -> Option<Self>;
     /// The standard settings.
     fn settings(&self) -> Settings;
 }

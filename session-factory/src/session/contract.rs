@@ -92,15 +92,19 @@ impl<R> Contract<R> {
     }
 
     /// Runs the whole call in a task of its own, which a caller that goes away does not stop.
-    pub async fn detach<F, B>(self, call: B) -> R
+    pub fn detach<F, B>(self, call: B) -> impl Future<Output = R>
     where
         F: SessionFactory,
         B: Future<Output = R> + Send + 'static,
         R: Send + 'static,
     {
-        match global::factory::<F>() {
-            Ok(factory) => self.detach_from(factory, call).await,
-            Err(error) => self.fail(error),
+        // A task is allocated anyway; the caller's future need not carry the call through each of its layers.
+        let call = Box::pin(call);
+        async move {
+            match global::factory::<F>() {
+                Ok(factory) => self.detach_from(factory, call).await,
+                Err(error) => self.fail(error),
+            }
         }
     }
 

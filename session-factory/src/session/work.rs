@@ -38,13 +38,14 @@ pub(crate) struct Work {
     /// A dropped statement has to be ended before the next one.
     settle: bool,
     savepoints: Savepoints,
-    fault: Option<Fault>,
+    /// Boxed, like the next one: a session is a part of its caller's future, and few have any.
+    fault: Option<Box<Fault>>,
     rollback_only: bool,
     /// The server refused to write, though nobody asked for a read-only transaction.
     met_read_only: bool,
     read_only: bool,
     /// The first error of a statement, as the client saw it.
-    first_error: Option<Fault>,
+    first_error: Option<Box<Fault>>,
     pub(crate) echo: Option<Echo>,
 }
 
@@ -60,6 +61,13 @@ struct Fault {
     reason: AbortReason,
     /// The savepoints that were open: rolling one of them back removes the fault.
     depth: u32,
+}
+
+impl Fault {
+    #[allow(clippy::unnecessary_box_returns)] // nobody wants one that is not
+    fn boxed(reason: AbortReason, depth: u32) -> Box<Self> {
+        Box::new(Self { reason, depth })
+    }
 }
 
 impl Work {
@@ -227,7 +235,7 @@ impl Work {
                         .first_error
                         .take()
                         .map_or(AbortReason::EndedByBody, |error| error.reason);
-                    self.fault = Some(Fault { reason, depth: 0 });
+                    self.fault = Some(Fault::boxed(reason, 0));
                 }
                 _ => {}
             }
@@ -278,10 +286,8 @@ impl Work {
         self.met_conflict |= error.is_transient();
         self.met_read_only |= error.is_read_only() && !self.read_only;
         if self.first_error.is_none() {
-            self.first_error = Some(Fault {
-                reason: AbortReason::Statement(error.clone()),
-                depth: self.depth(),
-            });
+            let reason = AbortReason::Statement(error.clone());
+            self.first_error = Some(Fault::boxed(reason, self.depth()));
         }
     }
 
@@ -289,10 +295,9 @@ impl Work {
     pub(crate) fn dropped(&mut self) {
         self.in_flight = false;
         self.settle = true;
-        self.fault.get_or_insert(Fault {
-            reason: AbortReason::StatementDropped,
-            depth: self.depth(),
-        });
+        let depth = self.depth();
+        self.fault
+            .get_or_insert_with(|| Fault::boxed(AbortReason::StatementDropped, depth));
     }
 
     /// Opens a savepoint, and gives its level.
@@ -307,7 +312,7 @@ impl Work {
 
     /// Rolls back to the savepoint of this level. True when the server has to be told.
     pub(crate) fn undo(&mut self, level: u32) -> bool {
-        let inside = |fault: &mut Fault| fault.depth >= level;
+        let inside = |fault: &mut Box<Fault>| fault.depth >= level;
         self.fault.take_if(inside);
         self.first_error.take_if(inside);
         self.savepoints.undo(level)

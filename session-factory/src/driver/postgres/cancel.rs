@@ -1,5 +1,6 @@
 //! Cancelling a running statement on the server.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::io::AsyncReadExt;
@@ -33,14 +34,15 @@ const BEGUN: Duration = Duration::from_millis(50);
 pub(super) struct Canceller {
     token: CancelToken,
     /// None: tokio-postgres made the connection and knows the address itself.
-    route: Option<Route>,
+    /// Shared: a session carries this around, and every call its session.
+    route: Option<Arc<Route>>,
 }
 
 impl Canceller {
     pub(super) fn new(token: CancelToken, route: Route) -> Self {
         Self {
             token,
-            route: Some(route),
+            route: Some(Arc::new(route)),
         }
     }
 
@@ -53,7 +55,8 @@ impl Canceller {
     ///
     /// False when the server could not be reached.
     pub(super) async fn fire(&self) -> bool {
-        let sent = timeout(PATIENCE, async {
+        // Boxed: every statement could be one that has to wait for this, and few do.
+        let request = Box::pin(async {
             match &self.route {
                 Some(route) => match route.open().await {
                     Ok(wire) => self.over(wire).await,
@@ -62,7 +65,7 @@ impl Canceller {
                 None => self.by_itself().await,
             }
         });
-        sent.await.unwrap_or(false)
+        timeout(PATIENCE, request).await.unwrap_or(false)
     }
 
     async fn over(&self, mut wire: Wire) -> bool {

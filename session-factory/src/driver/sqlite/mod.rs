@@ -45,6 +45,7 @@ impl SupportsImmediate for Sqlite {}
 
 impl Driver for Sqlite {
     const NAME: &'static str = "SQLite";
+    const HAS_REPLICAS: bool = false;
     const SCHEMES: &'static [&'static str] = &["sqlite", "file"];
 
     fn check_url(url: &str) -> Result<(), String> {

@@ -1,10 +1,14 @@
 //! What is written in the macro, before anybody asks whether it makes sense.
 
+mod value;
+
 use proc_macro2::{Span, TokenStream, TokenTree};
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
-use syn::{Attribute, Expr, Ident, LitStr, Path, Token, Type, Visibility, parenthesized, token};
+use syn::{Attribute, Ident, Path, Token, Type, Visibility, parenthesized, token};
 
+pub(super) use self::value::{Value, Variable};
+use super::range::{self, Range};
 use crate::diagnostics::Errors;
 
 const FORM: &str = "write `pub struct AppDb(Postgres);` or `pub struct AppDb(Postgres) { … }`";
@@ -15,8 +19,15 @@ pub(super) struct Factory {
     pub(super) vis: Visibility,
     pub(super) name: Ident,
     /// `Postgres` in `AppDb(Postgres)`.
-    pub(super) backend: Path,
+    pub(super) backend: Backend,
     pub(super) settings: Vec<Setting>,
+}
+
+/// The database that a factory is for.
+pub(super) enum Backend {
+    Written(Path),
+    /// `build_env("KEY", …)`.
+    BuildEnv(Variable),
 }
 
 /// One line of the block.
@@ -24,19 +35,8 @@ pub(super) struct Setting {
     pub(super) attrs: Vec<Attribute>,
     pub(super) name: Ident,
     pub(super) ty: Option<Type>,
+    pub(super) range: Option<Range>,
     pub(super) value: Value,
-}
-
-/// Where a value comes from.
-pub(super) enum Value {
-    /// `env("KEY")` or `env("KEY", default = …)`.
-    Env { key: LitStr, default: Option<Expr> },
-    /// `build_env("KEY", …)`.
-    BuildEnv(Ident),
-    /// Written here.
-    Constant(Expr),
-    /// `crate = ::path`.
-    Crate(Path),
 }
 
 /// All factories of one invocation. What cannot be read is noted and left out.
@@ -110,19 +110,23 @@ fn factory(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Factory> 
     })
 }
 
-fn backend(input: ParseStream<'_>) -> syn::Result<Path> {
+fn backend(input: ParseStream<'_>) -> syn::Result<Backend> {
     if input.peek(Ident) && input.peek2(token::Paren) {
-        let name: Ident = input.parse()?;
-        let _: TokenTree = input.parse()?;
-        let message = "a backend from the build environment is not supported yet by this version of \
-                       session-factory; write `Postgres`, `Mysql` or `Sqlite`";
-        return Err(syn::Error::new(name.span(), message));
+        let function: Ident = input.fork().parse()?;
+        if function != "build_env" {
+            let message = format!(
+                "a backend is known when the program is compiled; write `build_env(\"KEY\")` instead \
+                 of `{function}(…)`, or `Postgres`, `Mysql` or `Sqlite`"
+            );
+            return Err(syn::Error::new(function.span(), message));
+        }
+        return value::call(input).map(Backend::BuildEnv);
     }
     let path = input.parse().map_err(|error| {
         syn::Error::new(error.span(), "expected `Postgres`, `Mysql` or `Sqlite`")
     })?;
     if input.is_empty() {
-        return Ok(path);
+        return Ok(Backend::Written(path));
     }
     Err(input.error("a factory has one backend; write `Postgres`, `Mysql` or `Sqlite`"))
 }
@@ -162,10 +166,17 @@ fn setting(input: ParseStream<'_>) -> syn::Result<Setting> {
             "expected a setting; write `name = env(\"KEY\")`",
         )
     })?;
-    let ty = match input.parse::<Option<Token![:]>>()? {
-        Some(_) => Some(input.parse()?),
-        None => None,
-    };
+    let (ty, range) = type_and_range(input)?;
+    let rest_is_default = input.is_empty() || input.peek(Token![,]);
+    if rest_is_default && range.is_some() && ty.is_none() {
+        return Ok(Setting {
+            attrs,
+            name,
+            ty,
+            range,
+            value: Value::Standard,
+        });
+    }
     if !input.peek(Token![=]) {
         let message =
             format!("`{name}` needs a value; write `{name} = env(\"KEY\")` or a constant");
@@ -175,82 +186,45 @@ fn setting(input: ParseStream<'_>) -> syn::Result<Setting> {
     let value = if name == "crate" {
         Value::Crate(input.call(Path::parse_mod_style)?)
     } else {
-        value(input)?
+        value::value(input)?
     };
     if input.is_empty() || input.peek(Token![,]) {
         return Ok(Setting {
             attrs,
             name,
             ty,
+            range,
             value,
         });
     }
     Err(input.error("unexpected tokens; write a comma between settings"))
 }
 
-fn value(input: ParseStream<'_>) -> syn::Result<Value> {
-    if !(input.peek(Ident) && input.peek2(token::Paren)) {
-        return input.parse().map(Value::Constant).map_err(|error| {
-            let message =
-                "expected a value; write `env(\"KEY\")`, `env(\"KEY\", default = …)` or a constant";
-            syn::Error::new(error.span(), message)
-        });
+/// What follows the colon: the values that there may be. `u32`, `1..=200` or `u32 in 1..=200`.
+fn type_and_range(input: ParseStream<'_>) -> syn::Result<(Option<Type>, Option<Range>)> {
+    if input.parse::<Option<Token![:]>>()?.is_none() {
+        return Ok((None, None));
     }
-    let function: Ident = input.fork().parse()?;
-    match function.to_string().as_str() {
-        "build_env" => {
-            let name = input.parse()?;
-            let _: TokenTree = input.parse()?;
-            Ok(Value::BuildEnv(name))
-        }
-        "env" => {
-            input.parse::<Ident>()?;
-            let content;
-            let parens = parenthesized!(content in input);
-            let is_empty = content.is_empty();
-            in_parens(&content, env, is_empty.then(|| parens.span.join()))
-        }
-        _ => input.parse().map(Value::Constant),
+    if range::begins(input) {
+        return Ok((None, Some(range::parse(input)?)));
     }
+    let ty = input.parse()?;
+    let range = match input.parse::<Option<Token![in]>>()? {
+        Some(_) => Some(range::parse(input)?),
+        None => None,
+    };
+    Ok((Some(ty), range))
 }
 
 /// Parses what is in parentheses. An error is about all of them when there is nothing in them, and the
 /// only one: what it left unread is no news.
 fn in_parens<T>(
     content: ParseStream<'_>,
-    parse: fn(ParseStream<'_>) -> syn::Result<T>,
+    parse: impl Fn(ParseStream<'_>) -> syn::Result<T>,
     empty: Option<Span>,
 ) -> syn::Result<T> {
     parse(content).map_err(|error| {
         while content.parse::<TokenTree>().is_ok() {}
         empty.map_or_else(|| error.clone(), |parens| syn::Error::new(parens, &error))
     })
-}
-
-fn env(input: ParseStream<'_>) -> syn::Result<Value> {
-    let key: LitStr = input.parse().map_err(|error| {
-        let message = "expected the name of a variable in quotes; write `env(\"KEY\")`";
-        syn::Error::new(error.span(), message)
-    })?;
-    let mut default = None;
-    if input.parse::<Option<Token![,]>>()?.is_some() && !input.is_empty() {
-        let word: Ident = input.call(Ident::parse_any).map_err(|error| {
-            syn::Error::new(
-                error.span(),
-                "expected a default; write `env(\"KEY\", default = …)`",
-            )
-        })?;
-        if word != "default" || !input.peek(Token![=]) {
-            let message =
-                "the only thing that may follow is a default; write `env(\"KEY\", default = …)`";
-            return Err(syn::Error::new(word.span(), message));
-        }
-        input.parse::<Token![=]>()?;
-        default = Some(input.parse()?);
-        input.parse::<Option<Token![,]>>()?;
-    }
-    if input.is_empty() {
-        return Ok(Value::Env { key, default });
-    }
-    Err(input.error("unexpected tokens; write `env(\"KEY\", default = …)`"))
 }

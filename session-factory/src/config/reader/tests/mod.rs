@@ -1,4 +1,11 @@
+mod places;
+mod together;
+
+use std::time::Duration;
+
+use super::url::Dialect;
 use super::*;
+use crate::config::SecretUrl;
 
 const POSTGRES: Dialect = Dialect {
     name: "PostgreSQL",

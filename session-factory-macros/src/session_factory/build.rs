@@ -1,0 +1,94 @@
+//! What is fixed when the program is compiled: `build_env("KEY", default = …)`.
+
+use std::env::{VarError, var};
+
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::{Expr, LitStr};
+
+use super::input::Variable;
+use crate::diagnostics::Errors;
+
+/// What there is for a variable.
+pub(super) enum Built<'a> {
+    /// What the compiler's environment has.
+    Set(String),
+    Default(&'a Expr),
+    Unset,
+}
+
+/// What there is for a variable; `None` after noting that it cannot be used. As at start-up, one that is
+/// set but empty counts as not set.
+pub(super) fn read<'a>(variable: &'a Variable, errors: &mut Errors) -> Option<Built<'a>> {
+    let key = variable.key.value();
+    let value = match var(&key) {
+        Ok(value) => value.trim().to_owned(),
+        Err(VarError::NotPresent) => String::new(),
+        Err(VarError::NotUnicode(_)) => {
+            let message = format!("`{key}` is set to bytes that are not Unicode; set it to text");
+            errors.on(&variable.key, message);
+            return None;
+        }
+    };
+    if has_credentials(&value) {
+        let message = format!(
+            "`{key}` is set to a URL with a user in it, and `build_env` would put that into the \
+             program; write `env(\"{key}\")`, which is read at start-up"
+        );
+        errors.on(&variable.key, message);
+        return None;
+    }
+    Some(match &variable.default {
+        _ if !value.is_empty() => Built::Set(value),
+        Some(default) => Built::Default(default),
+        None => Built::Unset,
+    })
+}
+
+fn has_credentials(value: &str) -> bool {
+    value
+        .split_once("://")
+        .is_some_and(|(_, rest)| rest.contains('@'))
+}
+
+/// Neither set nor given a default.
+pub(super) fn unset(key: &LitStr, expected: &str, errors: &mut Errors) {
+    let message = format!(
+        "`{}` is not set while the program is compiled, and there is no default; {}: \
+         set it, or write `build_env(\"{}\", default = …)`",
+        key.value(),
+        without_advice(expected),
+        key.value()
+    );
+    errors.on(key, message);
+}
+
+/// Not what was expected. A value that may be a secret is not quoted.
+pub(super) fn malformed(key: &LitStr, expected: &str, found: &str, errors: &mut Errors) {
+    let found = if found.contains("://") || found.contains('@') {
+        "a value that looks like a URL".to_owned()
+    } else {
+        format!("`{}`", found.escape_debug())
+    };
+    let message = format!(
+        "`{}`, which is read while the program is compiled, is malformed; {}; found {found}",
+        key.value(),
+        without_advice(expected)
+    );
+    errors.on(key, message);
+}
+
+/// What to write in the macro is of no use to whoever sets a variable.
+fn without_advice(expected: &str) -> &str {
+    expected
+        .split_once("; write")
+        .map_or(expected, |(expected, _)| expected)
+}
+
+/// Makes the compiler note that the program depends on the variable, so that it is built anew when that
+/// changes: a macro cannot say so by itself on stable Rust, `option_env!` can.
+pub(super) fn tracked(key: &str) -> TokenStream {
+    quote! {
+        const _: ::core::option::Option<&'static ::core::primitive::str> = ::core::option_env!(#key);
+    }
+}

@@ -1,0 +1,168 @@
+//! The struct that holds what a factory was configured with.
+
+use proc_macro2::{Span, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
+use syn::Ident;
+use syn::ext::IdentExt;
+
+use crate::session_factory::docs;
+use crate::session_factory::model::{Field, Model, Source};
+
+/// The struct that holds what the factory was configured with.
+pub(super) fn config_type(model: &Model<'_>, config: &Ident) -> TokenStream {
+    let (vis, name) = (&model.factory.vis, &model.factory.name);
+    let doc = format!("What [`{name}`] is configured with. `Debug` shows no secret.");
+    let fields = model.fields.iter().map(|field| {
+        let Field {
+            name,
+            ty,
+            user_docs,
+            ..
+        } = field;
+        let doc = docs::of_field(field);
+        quote!(#(#user_docs)* #[doc = #doc] #vis #name: #ty)
+    });
+    quote! {
+        #[doc = #doc]
+        #[derive(::core::clone::Clone, ::core::fmt::Debug)]
+        #[allow(
+            dead_code,
+            unreachable_pub,
+            clippy::struct_excessive_bools,
+            clippy::struct_field_names
+        )]
+        #vis struct #config { #(#fields),* }
+    }
+}
+
+pub(super) fn config_impl(model: &Model<'_>, config: &Ident) -> TokenStream {
+    let krate = &model.krate;
+    let (vis, name) = (&model.factory.vis, &model.factory.name);
+    let private = quote!(#krate::__private);
+    let result = quote!(::core::result::Result);
+    let error = quote!(#krate::config::ConfigError);
+    let string = quote!(::std::string::String);
+    let function = quote! {
+        impl ::core::ops::FnMut(&::core::primitive::str) -> ::core::option::Option<#string>
+    };
+    let trait_impl = trait_impl(model, config);
+    let settings = model.fields.iter().filter_map(|field| match field.source {
+        Source::Key { .. } => Some(field.name.unraw().to_string()),
+        Source::Constant(_) | Source::Build { .. } => None,
+    });
+    quote! {
+        #[allow(dead_code, unreachable_pub)]
+        impl #config {
+            /// Reads the process's environment.
+            ///
+            /// # Errors
+            /// Everything that is missing or malformed, each by its full name.
+            #vis fn from_env() -> #result<Self, #error> {
+                #private::config_from_env::<#name>()
+            }
+
+            /// Reads a function from the names of variables to their values.
+            ///
+            /// # Errors
+            /// Everything that is missing or malformed, each by its full name.
+            #vis fn from_vars(vars: #function) -> #result<Self, #error> {
+                #private::config_from_vars::<#name>(vars)
+            }
+
+            /// The table of `describe`, for a function from the names of variables to their values.
+            #[must_use]
+            #vis fn describe_vars(vars: #function) -> #string {
+                #private::describe_vars::<#name>(vars)
+            }
+        }
+
+        #trait_impl
+
+        #private::__session_factory_dotenv! {
+            #[allow(dead_code, unreachable_pub)]
+            impl #config {
+                /// Reads the process's environment, and what is not set there from a `.env` file.
+                ///
+                /// # Errors
+                /// Everything that is missing or malformed, each by its full name, and the lines of
+                /// `.env` that cannot be read.
+                #vis fn from_dotenv() -> #result<Self, #error> {
+                    #private::config_from_dotenv::<#name>()
+                }
+            }
+        }
+
+        #private::__session_factory_serde! {
+            impl<'de> #private::serde::Deserialize<'de> for #config {
+                fn deserialize<D: #private::serde::Deserializer<'de>>(
+                    deserializer: D,
+                ) -> #result<Self, D::Error> {
+                    #private::config_from_serde::<#name, D>(deserializer, &[#(#settings),*])
+                }
+            }
+        }
+    }
+}
+
+/// What the runtime asks of the type.
+fn trait_impl(model: &Model<'_>, config: &Ident) -> TokenStream {
+    let krate = &model.krate;
+    let name = &model.factory.name;
+    let dotenv = model.dotenv.is_some();
+    let names: Vec<_> = model.fields.iter().map(|field| &field.name).collect();
+    // Of this macro alone: an own default must not see these names, nor a setting clash with them.
+    let locals: Vec<_> = (0..names.len())
+        .map(|at| format_ident!("__session_factory_field_{at}", span = Span::mixed_site()))
+        .collect();
+    let local = |setting: &str| {
+        let at = names.iter().position(|name| *name == setting)?;
+        locals.get(at)
+    };
+    let together = [
+        "pool_size",
+        "max_overflow",
+        "pool_recycle",
+        "idle_timeout",
+        "replica_url",
+    ]
+    .into_iter()
+    .filter_map(|setting| {
+        let (field, local) = (Ident::new(setting, Span::call_site()), local(setting)?);
+        Some(quote!(#field: &#local))
+    });
+    let reads = model.fields.iter().map(|field| &field.read);
+    let copies = model
+        .fields
+        .iter()
+        .filter(|field| field.standard && field.name != "url")
+        .map(|field| {
+            let name = &field.name;
+            quote!(__session_factory_settings.#name = ::core::clone::Clone::clone(&self.#name);)
+        });
+    let copies = quote!(#(#copies)*);
+    let url = names.iter().find(|name| **name == "url");
+    quote_spanned! {Span::call_site()=>
+        impl #krate::__private::FactoryConfig for #config {
+            const DOTENV: ::core::primitive::bool = #dotenv;
+
+            fn read(
+                __session_factory_reader: &mut #krate::config::Reader<'_>,
+            ) -> ::core::option::Option<Self> {
+                type __SessionFactoryDriver = <#name as #krate::SessionFactory>::Driver;
+                #(let #locals = #reads;)*
+                __session_factory_reader.together::<__SessionFactoryDriver>(
+                    &#krate::__private::Together { #(#together),* },
+                );
+                ::core::option::Option::Some(Self { #(#names: #locals?),* })
+            }
+
+            #[allow(clippy::clone_on_copy)]
+            fn settings(&self) -> #krate::config::Settings {
+                let mut __session_factory_settings =
+                    #krate::config::Settings::new(::core::clone::Clone::clone(&self.#url));
+                #copies
+                __session_factory_settings
+            }
+        }
+    }
+}

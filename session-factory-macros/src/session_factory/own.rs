@@ -1,0 +1,210 @@
+//! The fields of the application's own keys.
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote};
+use syn::ext::IdentExt;
+use syn::{Expr, Ident};
+
+use super::also;
+use super::build::{self, Built};
+use super::checks::{as_text, is_text, with_range};
+use super::docs::text_of;
+use super::input::{Setting, Value, Variable};
+use super::model::{Field, Source};
+use super::number::Number;
+use super::own_keys::OwnType;
+use super::range::Range;
+use super::settings::{GLOBALS, names};
+use super::validate::Validator;
+use crate::diagnostics::did_you_mean;
+
+const GROUP: &str = "The application's own";
+
+impl Validator<'_> {
+    /// The field of one of the application's own keys.
+    pub(super) fn own<'a>(&mut self, setting: &'a Setting) -> Option<Field<'a>> {
+        let name = &setting.name;
+        let text = name.unraw().to_string();
+        if names().chain(GLOBALS).any(|standard| standard == text) {
+            return None;
+        }
+        let Some(ty) = &setting.ty else {
+            let guess = did_you_mean(&text, names().chain(GLOBALS));
+            let message = format!(
+                "unknown setting `{name}`{guess}; if it is a key of your own, write its type: \
+                 `{name}: u32 = …`"
+            );
+            self.errors.on(name, message);
+            return None;
+        };
+        let own = OwnType::of(ty);
+        let user_docs: Vec<_> = self.only_docs(&setting.attrs).collect();
+        let doc = text_of(&user_docs);
+        let range = setting.range.as_ref().filter(|range| {
+            let bounds = (!own.has_no_range()).then(|| own.bounds());
+            self.range(range, bounds, name)
+        });
+        let (read, source) = match &setting.value {
+            Value::Env(variable) => self.own_key(&own, &text, variable, range),
+            Value::BuildEnv(variable) => self.own_built(&own, name, variable, range)?,
+            Value::Constant(value) => {
+                if !self.own_value(&own, value, "KEY", range) {
+                    return None;
+                }
+                let shown = as_text(value);
+                let value = own.constant(value, &self.krate);
+                (
+                    quote!(__session_factory_reader.constant(#text, #shown, #value)),
+                    Source::Constant(shown),
+                )
+            }
+            Value::Crate(_) | Value::Standard => return None,
+        };
+        let read = match range {
+            Some(range) => {
+                let range = range.tokens(own.bounds());
+                with_range(&text, &read, Some(range), own.optional)
+            }
+            None => read,
+        };
+        let also = match &source {
+            Source::Key {
+                key, secret: true, ..
+            } => vec![also::file(key)],
+            _ => Vec::new(),
+        };
+        Some(Field {
+            name: name.clone(),
+            ty: ty.to_token_stream(),
+            user_docs,
+            doc,
+            read,
+            standard: false,
+            group: GROUP,
+            range: range.map(Range::words),
+            source,
+            known: None,
+            also,
+        })
+    }
+
+    /// A key that is read at start-up.
+    fn own_key(
+        &mut self,
+        own: &OwnType<'_>,
+        setting: &str,
+        variable: &Variable,
+        range: Option<&Range>,
+    ) -> (TokenStream, Source) {
+        let key = self.key(&variable.key);
+        self.claim(&key, setting, variable.key.span());
+        let default = variable
+            .default
+            .as_ref()
+            .filter(|value| self.own_value(own, value, &key, range));
+        let ty = own.ty;
+        let how = own.how(&self.krate);
+        let read = match default {
+            Some(value) if !is_text(value) => {
+                quote!(__session_factory_reader.own_or::<#ty>(#setting, &#how, || #value))
+            }
+            _ => quote!(__session_factory_reader.own::<#ty>(#setting, &#how)),
+        };
+        let default = default.map(as_text);
+        let source = Source::Key {
+            key,
+            ty: own.words(),
+            required: default.is_none() && !own.optional,
+            default,
+            secret: own.secret,
+        };
+        (read, source)
+    }
+
+    /// A key that is read now; `None` after noting what is wrong.
+    fn own_built(
+        &mut self,
+        own: &OwnType<'_>,
+        name: &Ident,
+        variable: &Variable,
+        range: Option<&Range>,
+    ) -> Option<(TokenStream, Source)> {
+        let setting = &name.unraw().to_string();
+        let key = self.key(&variable.key);
+        if own.secret {
+            self.build_env_on_a_secret(&variable.function, name, &key);
+            return None;
+        }
+        self.claim(&key, setting, variable.key.span());
+        let found = build::read(variable, self.errors)?;
+        self.built.push(key.clone());
+        let default = variable
+            .default
+            .as_ref()
+            .filter(|value| self.own_value(own, value, &key, range));
+        let (shown, value, from) = match found {
+            Built::Set(text) => {
+                let problem = own.refuses(&text).map(str::to_owned).or_else(|| {
+                    let outside = own.number(&text)?;
+                    let range = range.filter(|range| !range.contains(outside))?;
+                    Some(format!("expected a value in {}", range.words()))
+                });
+                if let Some(expected) = problem {
+                    build::malformed(&variable.key, &expected, &text, self.errors);
+                    return None;
+                }
+                let value = own.of_text(&text, &self.krate);
+                (text, value, quote!(Build))
+            }
+            Built::Default(_) => {
+                let value = default?;
+                (
+                    as_text(value),
+                    own.constant(value, &self.krate),
+                    quote!(Default),
+                )
+            }
+            Built::Unset if own.optional => {
+                let none = quote!(::core::option::Option::None);
+                let value = quote!(::core::option::Option::Some(#none));
+                (String::new(), value, quote!(NotSet))
+            }
+            Built::Unset => {
+                let expected = format!("expected a value of the type `{}`", own.words());
+                build::unset(&variable.key, &expected, self.errors);
+                return None;
+            }
+        };
+        let krate = &self.krate;
+        let from = quote!(#krate::__private::Source::#from);
+        let read = quote!(__session_factory_reader.built(#setting, #shown, #value, #from));
+        let source = Source::Build {
+            key,
+            ty: own.words(),
+            value: shown,
+            default: default.map(as_text),
+        };
+        Some((read, source))
+    }
+
+    /// Whether a constant or a default of an own key may stand.
+    fn own_value(
+        &mut self,
+        own: &OwnType<'_>,
+        value: &Expr,
+        key: &str,
+        range: Option<&Range>,
+    ) -> bool {
+        if own.secret {
+            self.secret(value, "this key", key);
+            return false;
+        }
+        let text = is_text(value).then(|| as_text(value));
+        if let Some(expected) = text.as_ref().and_then(|text| own.refuses(text)) {
+            self.errors.on(value, expected);
+            return false;
+        }
+        let number = text.map_or_else(|| Number::of(value), |text| own.number(&text));
+        self.value_in_range(value, number, range)
+    }
+}

@@ -1,0 +1,137 @@
+//! The values that a key may have: `1..=200` in `pool_size: 1..=200` and in `batch: u32 in 1..=1000`.
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote};
+use syn::parse::ParseStream;
+use syn::{Expr, Lit, RangeLimits, Token, parse_quote};
+
+use super::number::Number;
+use super::values::duration_tokens;
+
+/// A range between literals.
+pub(super) struct Range {
+    lower: Option<Expr>,
+    limits: RangeLimits,
+    upper: Option<Expr>,
+}
+
+/// What the bounds of a range are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Bounds {
+    Numbers,
+    Durations,
+}
+
+/// Whether a range, and not a type, comes next.
+pub(super) fn begins(input: ParseStream<'_>) -> bool {
+    input.peek(Lit) || input.peek(Token![-]) || input.peek(Token![..])
+}
+
+/// A range between literals. An expression would go on after it: `1..=200 = env("KEY")` is an assignment.
+pub(super) fn parse(input: ParseStream<'_>) -> syn::Result<Range> {
+    let form = "write the values that are allowed as a range between literals: `1..=200`";
+    let error = |error: syn::Error| syn::Error::new(error.span(), form);
+    let lower = bound(input)?;
+    let limits: RangeLimits = input.parse().map_err(error)?;
+    let upper = bound(input)?;
+    if upper.is_none() && (lower.is_none() || matches!(limits, RangeLimits::Closed(_))) {
+        return Err(syn::Error::new_spanned(limits, form));
+    }
+    Ok(Range {
+        lower,
+        limits,
+        upper,
+    })
+}
+
+fn bound(input: ParseStream<'_>) -> syn::Result<Option<Expr>> {
+    if input.peek(Token![-]) {
+        let minus: Token![-] = input.parse()?;
+        let literal: Lit = input.parse()?;
+        return Ok(Some(parse_quote!(#minus #literal)));
+    }
+    if input.peek(Lit) {
+        let literal: Lit = input.parse()?;
+        return Ok(Some(parse_quote!(#literal)));
+    }
+    Ok(None)
+}
+
+impl Range {
+    /// What is wrong with it, for bounds of this kind.
+    pub(super) fn refuses(&self, bounds: Bounds) -> Option<&'static str> {
+        let numbers = [&self.lower, &self.upper]
+            .into_iter()
+            .flatten()
+            .map(|bound| match (bounds, Number::of(bound)?) {
+                (Bounds::Numbers, Number::Duration(_)) => None,
+                (Bounds::Numbers, number) => Some(number),
+                (Bounds::Durations, number) => number.as_duration().map(Number::Duration),
+            })
+            .collect::<Option<Vec<_>>>();
+        match (numbers.as_deref(), bounds) {
+            (None, Bounds::Numbers) => Some("expected numbers as bounds; write `1..=200`"),
+            (None, Bounds::Durations) => {
+                Some("expected durations as bounds; write `\"1s\"..=\"5m\"`")
+            }
+            (Some([lower, upper]), _) => {
+                let open = matches!(self.limits, RangeLimits::HalfOpen(_));
+                let empty = lower > upper || open && lower == upper;
+                empty.then_some("no value is in this range; write the smaller bound first")
+            }
+            _ => None,
+        }
+    }
+
+    pub(super) fn contains(&self, number: Number) -> bool {
+        let number_of = |bound: &Expr| Number::of(bound);
+        let above = self
+            .lower
+            .as_ref()
+            .and_then(number_of)
+            .is_none_or(|lower| lower <= number);
+        let below = self
+            .upper
+            .as_ref()
+            .and_then(number_of)
+            .is_none_or(|upper| match self.limits {
+                RangeLimits::HalfOpen(_) => number < upper,
+                RangeLimits::Closed(_) => number <= upper,
+            });
+        above && below
+    }
+
+    /// As people write it.
+    pub(super) fn words(&self) -> String {
+        let words = |bound: &Option<Expr>| {
+            let text = bound.to_token_stream().to_string();
+            text.replace("- ", "-").replace('"', "")
+        };
+        let limits = match self.limits {
+            RangeLimits::HalfOpen(_) => "..",
+            RangeLimits::Closed(_) => "..=",
+        };
+        format!("{}{limits}{}", words(&self.lower), words(&self.upper))
+    }
+
+    /// As an expression.
+    pub(super) fn tokens(&self, bounds: Bounds) -> TokenStream {
+        let tokens = |bound: &Option<Expr>| {
+            let bound = bound.as_ref()?;
+            Some(match bounds {
+                Bounds::Numbers => bound.to_token_stream(),
+                Bounds::Durations => duration_tokens(Number::of(bound)?.as_duration()?),
+            })
+        };
+        let (lower, limits, upper) = (tokens(&self.lower), &self.limits, tokens(&self.upper));
+        quote!(#lower #limits #upper)
+    }
+}
+
+impl ToTokens for Range {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        self.lower.to_tokens(tokens);
+        self.limits.to_tokens(tokens);
+        self.upper.to_tokens(tokens);
+    }
+}

@@ -1,0 +1,89 @@
+//! What only shows when settings, or factories, are seen together.
+
+use super::backend::Backend;
+use super::input::Value;
+use super::model::{Model, Source};
+use super::number::Number;
+use crate::diagnostics::Errors;
+
+/// Of one factory: what somebody wrote cannot be right together, whatever the environment says.
+pub(super) fn settings(model: &Model<'_>, errors: &mut Errors) {
+    let known = |setting| model.known(setting);
+    if let (Some(idle), Some(life)) = (known("idle_timeout"), known("pool_recycle"))
+        && idle.number >= life.number
+    {
+        let message = "`idle_timeout` is not below `pool_recycle`, at which the connection is closed \
+                       anyway; write a shorter one";
+        errors.at(idle.span, message);
+    }
+    if let (Some(size), Some(overflow)) = (known("pool_size"), known("max_overflow"))
+        && let (Number::Integer(size), Number::Integer(more)) = (size.number, overflow.number)
+        && size + more > i128::from(u32::MAX)
+    {
+        let message =
+            "`pool_size` and `max_overflow` are more than 4294967295 together; write smaller ones";
+        errors.at(overflow.span, message);
+    }
+}
+
+/// `replica_url` of a backend that has none.
+pub(super) fn replica(model: &Model<'_>, backend: Option<Backend>, errors: &mut Errors) {
+    let written =
+        model.factory.settings.iter().find(|setting| {
+            setting.name == "replica_url" && !matches!(setting.value, Value::Standard)
+        });
+    if let (Some(setting), Some(backend)) = (written, backend)
+        && !backend.has_replicas()
+    {
+        let message = format!("`{}` has no replicas; remove `replica_url`", backend.name());
+        errors.on(&setting.name, message);
+    }
+}
+
+/// A key that two factories read has one type: the text in the environment is one.
+pub(super) fn factories(models: &[Model<'_>], errors: &mut Errors) {
+    let mut seen: Vec<(&str, String, &Model<'_>, String)> = Vec::new();
+    for model in models {
+        for field in &model.fields {
+            let (Source::Key { key, ty, .. } | Source::Build { key, ty, .. }) = &field.source
+            else {
+                continue;
+            };
+            let bare = bare(ty);
+            match seen.iter().find(|(other, ..)| other == key) {
+                Some((_, other, first, setting)) if *other != bare => {
+                    let message = format!(
+                        "`{key}` is the key of `{setting}` in `{}`, where its type is `{other}`, and \
+                         here it is `{bare}`; write another key or the same type",
+                        first.factory.name
+                    );
+                    errors.at(key_span(model, field), message);
+                }
+                Some(_) => {}
+                None => seen.push((key, bare, model, field.name.to_string())),
+            }
+        }
+    }
+}
+
+/// The name of a type, however it is written: `Option<std::time::Duration>` and `duration` are one.
+fn bare(ty: &str) -> String {
+    let ty = ty
+        .strip_prefix("Option<")
+        .and_then(|ty| ty.strip_suffix('>'))
+        .unwrap_or(ty);
+    let name = ty.rsplit("::").next().unwrap_or(ty);
+    name.replace(' ', "").to_ascii_lowercase()
+}
+
+fn key_span(model: &Model<'_>, field: &super::model::Field<'_>) -> proc_macro2::Span {
+    let setting = model
+        .factory
+        .settings
+        .iter()
+        .find(|setting| setting.name == field.name);
+    match setting.map(|setting| &setting.value) {
+        Some(Value::Env(variable) | Value::BuildEnv(variable)) => variable.key.span(),
+        _ => field.name.span(),
+    }
+}

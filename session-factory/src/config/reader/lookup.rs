@@ -1,0 +1,191 @@
+//! What there is under the names of a key.
+
+use std::fs;
+
+use super::{Reader, Variable};
+use crate::config::describe::Row;
+use crate::config::error::{plain, quoted};
+use crate::config::{Key, Part, Problem, Source};
+
+/// What a key has to offer.
+pub(super) enum Text {
+    Found(Found),
+    /// The key's own default.
+    Default(&'static str),
+    None {
+        empty: bool,
+    },
+}
+
+/// A text, and whom to blame for it.
+pub(super) struct Found {
+    pub(super) name: &'static str,
+    pub(super) secret: bool,
+    pub(super) text: String,
+}
+
+/// What one variable holds.
+pub(super) enum Seen {
+    Unset,
+    Empty,
+    Set(String),
+}
+
+impl Reader<'_> {
+    /// One variable; `None` after noting that it cannot be read at all.
+    pub(super) fn look(&mut self, key: &Key) -> Option<Seen> {
+        let name = self.name(key);
+        let (seen, source) = match (self.vars)(name) {
+            Variable::Set(text, source) if text.trim().is_empty() => (Seen::Empty, source),
+            Variable::Set(text, source) => (Seen::Set(text.trim().to_owned()), source),
+            Variable::Unset => (Seen::Unset, Source::NotSet),
+            Variable::NotUnicode => {
+                self.rows
+                    .push(Row::new(name, Source::Environment, "(not Unicode)"));
+                self.problems.push(Problem::malformed(
+                    name,
+                    "text",
+                    "bytes that are not Unicode",
+                ));
+                return None;
+            }
+        };
+        let shown = match &seen {
+            Seen::Set(_) if key.secret => "[redacted]".to_owned(),
+            // Until it proves to be a path it may be the secret itself, under the wrong name.
+            Seen::Set(_) if key.part.is_some_and(Part::is_file) => "(a path)".to_owned(),
+            Seen::Set(text) => plain(text),
+            Seen::Empty => "(empty)".to_owned(),
+            Seen::Unset => String::new(),
+        };
+        self.rows.push(Row::new(name, source, shown));
+        Some(seen)
+    }
+
+    /// A key, its file and its default; `None` after noting what is wrong.
+    pub(super) fn lookup(&mut self, key: &Key) -> Option<Text> {
+        let direct = self.look(key);
+        let file = self.file_of(key).map(|file| (file, self.look(&file)));
+        let empty = match (direct?, file) {
+            (Seen::Set(_), Some((file, Some(Seen::Set(_))))) => {
+                self.problems.push(Problem::conflict(key.name, file.name));
+                return None;
+            }
+            (Seen::Set(text), _) => {
+                return Some(Text::Found(Found {
+                    name: self.name(key),
+                    secret: key.secret,
+                    text,
+                }));
+            }
+            (_, Some((file, Some(Seen::Set(path))))) => {
+                let found = self.content(&file, &path)?;
+                self.settle(key.name, Source::File, "[redacted]");
+                return Some(Text::Found(found));
+            }
+            (_, Some((_, None))) => return None,
+            (seen, _) => matches!(seen, Seen::Empty),
+        };
+        Some(match key.default {
+            Some(default) => {
+                self.settle(self.name(key), Source::Default, default);
+                Text::Default(default)
+            }
+            None => Text::None { empty },
+        })
+    }
+
+    /// The key of the file that may hold the value instead.
+    fn file_of(&self, key: &Key) -> Option<Key> {
+        let part = match key.part {
+            None => Part::File,
+            Some(Part::Password) => Part::PasswordFile,
+            Some(_) => return None,
+        };
+        self.part(key.setting, part)
+    }
+
+    /// The key of a part. What serde reads has none.
+    pub(super) fn part(&self, setting: &str, part: Part) -> Option<Key> {
+        self.keys
+            .iter()
+            .find(|key| key.setting == setting && key.part == Some(part))
+            .filter(|_| !self.by_setting)
+            .copied()
+    }
+
+    /// What a mounted file holds: one newline at its end is the editor's.
+    pub(super) fn content(&mut self, key: &Key, path: &str) -> Option<Found> {
+        const EXPECTED: &str = "the path of a file that holds the value";
+        let problem = match fs::read_to_string(path) {
+            Ok(mut text) => {
+                if text.ends_with('\n') {
+                    text.pop();
+                    if text.ends_with('\r') {
+                        text.pop();
+                    }
+                }
+                if let Some(row) = self.row(key.name) {
+                    row.value = plain(path);
+                }
+                if !text.is_empty() {
+                    return Some(Found {
+                        name: key.name,
+                        secret: true,
+                        text,
+                    });
+                }
+                Problem::malformed(key.name, EXPECTED, "an empty file")
+            }
+            Err(error) => {
+                let found = format!("a file that cannot be read ({})", error.kind());
+                Problem::malformed(key.name, EXPECTED, found)
+            }
+        };
+        self.problems.push(problem);
+        None
+    }
+
+    /// What came of a variable in the end.
+    pub(super) fn settle(&mut self, name: &str, source: Source, shown: &str) {
+        if let Some(row) = self.row(name) {
+            row.source = source;
+            shown.clone_into(&mut row.value);
+        }
+    }
+
+    pub(super) fn row(&mut self, name: &str) -> Option<&mut Row> {
+        self.rows.iter_mut().rfind(|row| row.name == name)
+    }
+
+    /// Notes that a required variable is not set.
+    pub(super) fn absent<T>(&mut self, key: &Key, empty: bool, expected: &str) -> Option<T> {
+        let problem = if empty {
+            Problem::empty
+        } else {
+            Problem::missing
+        };
+        self.problems.push(problem(self.name(key), expected));
+        None
+    }
+
+    /// Notes that a text cannot be read, and quotes it when it is no secret.
+    pub(super) fn accept<T>(
+        &mut self,
+        found: &Found,
+        expected: &str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Option<T> {
+        let value = parse(&found.text);
+        if value.is_none() {
+            let shown = if found.secret {
+                "a secret (not shown)".to_owned()
+            } else {
+                quoted(&found.text)
+            };
+            self.problems
+                .push(Problem::malformed(found.name, expected, shown));
+        }
+        value
+    }
+}

@@ -1,0 +1,214 @@
+//! A URL in separate parts, as containers are given it: host, port, user, password, database.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::Reader;
+use super::lookup::{Found, Seen};
+use super::url::Dialect;
+use crate::config::error::quoted;
+use crate::config::{Key, Part, Problem, Source};
+
+/// All but what RFC 3986 leaves alone everywhere.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+/// The parts of one URL; `None` for a key that the factory does not have, or that cannot be read.
+pub(super) struct Parts {
+    host: Option<(Key, Seen)>,
+    port: Option<(Key, Seen)>,
+    user: Option<(Key, Seen)>,
+    /// Its file is read when it is needed.
+    password: Option<(Key, Seen)>,
+    password_file: Option<(Key, Seen)>,
+    database: Option<(Key, Seen)>,
+    /// One of them cannot be read at all, which is noted.
+    broken: bool,
+}
+
+impl Parts {
+    fn all(&self) -> impl Iterator<Item = &(Key, Seen)> {
+        [
+            &self.host,
+            &self.port,
+            &self.user,
+            &self.password,
+            &self.password_file,
+            &self.database,
+        ]
+        .into_iter()
+        .flatten()
+    }
+
+    /// Whether somebody means to give the URL in parts.
+    pub(super) fn any(&self) -> bool {
+        self.broken || self.all().any(|(_, seen)| matches!(seen, Seen::Set(_)))
+    }
+}
+
+impl Reader<'_> {
+    pub(super) fn parts(&mut self, setting: &str) -> Parts {
+        let mut broken = false;
+        let mut look = |part| {
+            let key = self.part(setting, part)?;
+            let seen = self.look(&key);
+            broken |= seen.is_none();
+            Some((key, seen?))
+        };
+        let (host, port, user) = (look(Part::Host), look(Part::Port), look(Part::User));
+        let (password, password_file) = (look(Part::Password), look(Part::PasswordFile));
+        let database = look(Part::Database);
+        Parts {
+            host,
+            port,
+            user,
+            password,
+            password_file,
+            database,
+            broken,
+        }
+    }
+
+    /// A URL is complete: beside one the parts do nothing, and the table says so.
+    pub(super) fn not_used(&mut self, parts: &Parts, url: &'static str) {
+        for (key, seen) in parts.all() {
+            if let (Seen::Set(_), Some(row)) = (seen, self.row(key.name)) {
+                row.note = Some(format!("not used: {url} is set"));
+            }
+        }
+    }
+
+    /// The URL of the parts; `None` after noting what is wrong with them.
+    pub(super) fn assemble(
+        &mut self,
+        url: &Key,
+        parts: Parts,
+        dialect: &Dialect,
+        empty: bool,
+    ) -> Option<Found> {
+        let broken = parts.broken;
+        let Parts {
+            host: Some(host),
+            database: Some(database),
+            ..
+        } = parts
+        else {
+            return self.absent(url, empty, &dialect.expected());
+        };
+        let blame = host.0;
+        let required = |of: &str| format!("{of}: other parts are set, and {} is not", url.name);
+        let host = self.required(host, &required("the host of the database"));
+        let database = self.required(database, &required("the name of the database"));
+        let port = self.port(parts.port);
+        let password = self.password(parts.password, parts.password_file);
+        let user = match (parts.user, &password) {
+            (Some((_, Seen::Set(user))), _) => Some(Some(user)),
+            (Some((key, _)), Some(Some(_))) => {
+                self.problems
+                    .push(Problem::missing(key.name, "the user of the password"));
+                None
+            }
+            _ => Some(None),
+        };
+        let hosts = host.and_then(|host| self.hosts(&blame, &host, port.flatten()));
+        let (hosts, database, _) = (hosts?, database?, port?);
+        let credentials = match (user?, password?) {
+            (Some(user), Some(password)) => format!("{}:{}@", encoded(&user), encoded(&password)),
+            (Some(user), None) => format!("{}@", encoded(&user)),
+            (None, _) => String::new(),
+        };
+        let scheme = dialect.schemes.first().unwrap_or(&"scheme");
+        let text = format!("{scheme}://{credentials}{hosts}/{}", encoded(&database));
+        self.settle(url.name, Source::Parts, "[redacted]");
+        (!broken).then_some(Found {
+            name: blame.name,
+            secret: true,
+            text,
+        })
+    }
+
+    fn required(&mut self, (key, seen): (Key, Seen), expected: &str) -> Option<String> {
+        match seen {
+            Seen::Set(text) => Some(text),
+            Seen::Empty => self.absent(&key, true, expected),
+            Seen::Unset => self.absent(&key, false, expected),
+        }
+    }
+
+    // The outer one says whether there was a problem, as everywhere here.
+    #[allow(clippy::option_option)]
+    fn port(&mut self, port: Option<(Key, Seen)>) -> Option<Option<u16>> {
+        let Some((key, Seen::Set(text))) = port else {
+            return Some(None);
+        };
+        match text.parse() {
+            Ok(port) if port > 0 => Some(Some(port)),
+            _ => {
+                let expected = "a port: a whole number from 1 to 65535";
+                self.problems
+                    .push(Problem::malformed(key.name, expected, quoted(&text)));
+                None
+            }
+        }
+    }
+
+    // As above.
+    #[allow(clippy::option_option)]
+    fn password(
+        &mut self,
+        password: Option<(Key, Seen)>,
+        file: Option<(Key, Seen)>,
+    ) -> Option<Option<String>> {
+        match (password, file) {
+            (Some((key, Seen::Set(_))), Some((file, Seen::Set(_)))) => {
+                self.problems.push(Problem::conflict(key.name, file.name));
+                None
+            }
+            (Some((_, Seen::Set(text))), _) => Some(Some(text)),
+            (_, Some((file, Seen::Set(path)))) => {
+                let found = self.content(&file, &path)?;
+                Some(Some(found.text))
+            }
+            _ => Some(None),
+        }
+    }
+
+    /// The hosts as a URL has them. One that begins with `/` is the folder of a socket.
+    fn hosts(&mut self, key: &Key, hosts: &str, port: Option<u16>) -> Option<String> {
+        let mut texts = Vec::new();
+        for host in hosts.split(',').map(str::trim) {
+            let address = host.trim_start_matches('[').trim_end_matches(']');
+            let host = if host.starts_with('/') {
+                encoded(host)
+            } else if address.parse::<std::net::Ipv6Addr>().is_ok() {
+                format!("[{address}]")
+            } else if is_host_name(host) {
+                host.to_owned()
+            } else {
+                let expected =
+                    "a host name or address such as `localhost`, without scheme, user and port";
+                self.problems
+                    .push(Problem::malformed(key.name, expected, quoted(hosts)));
+                return None;
+            };
+            texts.push(match port {
+                Some(port) => format!("{host}:{port}"),
+                None => host,
+            });
+        }
+        Some(texts.join(","))
+    }
+}
+
+fn is_host_name(host: &str) -> bool {
+    !host.is_empty()
+        && host
+            .chars()
+            .all(|c| c.is_alphanumeric() || matches!(c, '-' | '.' | '_'))
+}
+
+fn encoded(text: &str) -> String {
+    utf8_percent_encode(text, RESERVED).to_string()
+}

@@ -1,0 +1,107 @@
+//! What is wrong with values that are right by themselves.
+
+use std::ops::RangeBounds;
+use std::time::Duration;
+
+use super::Reader;
+use crate::config::{Problem, SecretUrl, Source, duration};
+use crate::driver::Driver;
+
+/// The settings that depend on each other; `None` for one that is wrong by itself.
+#[doc(hidden)]
+#[derive(Debug)]
+#[allow(clippy::option_option)] // as the reader gives them
+pub struct Together<'v> {
+    pub pool_size: &'v Option<u32>,
+    pub max_overflow: &'v Option<u32>,
+    pub pool_recycle: &'v Option<Duration>,
+    pub idle_timeout: &'v Option<Duration>,
+    pub replica_url: &'v Option<Option<SecretUrl>>,
+}
+
+impl Reader<'_> {
+    /// A value that was read, if it is in the range of its key.
+    pub fn within<T: PartialOrd>(
+        &mut self,
+        setting: &'static str,
+        value: Option<T>,
+        range: impl RangeBounds<T>,
+    ) -> Option<T> {
+        let value = value?;
+        self.in_range(setting, range.contains(&value))
+            .then_some(value)
+    }
+
+    /// The same for an optional one: of a value that is not there nothing is asked.
+    // The outer one says whether there was a problem, as everywhere here.
+    #[allow(clippy::option_option)]
+    pub fn optional_within<T: PartialOrd>(
+        &mut self,
+        setting: &'static str,
+        value: Option<Option<T>>,
+        range: impl RangeBounds<T>,
+    ) -> Option<Option<T>> {
+        let value = value?;
+        let inside = value.as_ref().is_none_or(|value| range.contains(value));
+        self.in_range(setting, inside).then_some(value)
+    }
+
+    fn in_range(&mut self, setting: &'static str, inside: bool) -> bool {
+        let key = if inside { None } else { self.key(setting) };
+        let Some(key) = key else { return inside };
+        let name = self.name(&key);
+        let row = self.rows.iter().rfind(|row| row.name == name);
+        let found = match row {
+            Some(row) if !key.secret => format!("`{}`", row.value),
+            _ => "a value outside of it".to_owned(),
+        };
+        let expected = format!("a value in {}", key.range.unwrap_or("its range"));
+        self.problems
+            .push(Problem::malformed(name, expected, found));
+        inside
+    }
+
+    /// What only shows when the settings are seen together.
+    #[doc(hidden)]
+    pub fn together<D: Driver>(&mut self, values: &Together<'_>) {
+        self.together_in(values, D::NAME, D::HAS_REPLICAS);
+    }
+
+    pub(super) fn together_in(&mut self, values: &Together<'_>, backend: &str, replicas: bool) {
+        if let (Some(size), Some(overflow)) = (values.pool_size, values.max_overflow)
+            && size.checked_add(*overflow).is_none()
+        {
+            let (size, key) = (self.name_of("pool_size"), self.name_of("max_overflow"));
+            let expected = format!("a number that makes at most {} with {size}", u32::MAX);
+            self.problems
+                .push(Problem::malformed(key, expected, format!("`{overflow}`")));
+        }
+        // Nobody means the default to be below a life that is set to less: then it just does nothing.
+        let chosen = self
+            .source("idle_timeout")
+            .is_some_and(|source| source != Source::Default);
+        if let (Some(idle), Some(life), true) = (values.idle_timeout, values.pool_recycle, chosen)
+            && idle >= life
+        {
+            let (life_key, key) = (self.name_of("pool_recycle"), self.name_of("idle_timeout"));
+            let expected = format!(
+                "a duration below that of {life_key} ({}), at which the connection is closed anyway",
+                duration::text(*life)
+            );
+            let found = format!("`{}`", duration::text(*idle));
+            self.problems.push(Problem::malformed(key, expected, found));
+        }
+        if let (Some(Some(_)), false) = (values.replica_url, replicas) {
+            let key = self.name_of("replica_url");
+            let expected = format!("no value: {backend} has no replicas");
+            self.problems
+                .push(Problem::malformed(key, expected, "a URL (not shown)"));
+        }
+    }
+
+    fn source(&self, setting: &'static str) -> Option<Source> {
+        let name = self.name_of(setting);
+        let row = self.rows.iter().rfind(|row| row.name == name)?;
+        Some(row.source)
+    }
+}

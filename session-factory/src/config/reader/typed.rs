@@ -1,0 +1,157 @@
+//! Values by their type.
+
+use std::time::Duration;
+
+use super::Reader;
+use super::lookup::{Found, Text};
+use super::own::How;
+use crate::config::{ConfigValue, Key, Problem, Source, duration};
+
+impl Reader<'_> {
+    /// A value of any type; the key's default, or the type's own, when it is not set.
+    pub fn read<T: ConfigValue>(&mut self, setting: &str) -> Option<T> {
+        self.own(setting, &How::of_value())
+    }
+
+    /// A value of any type, with a default that is not text.
+    pub fn read_or<T: ConfigValue>(
+        &mut self,
+        setting: &str,
+        default: impl FnOnce() -> T,
+    ) -> Option<T> {
+        self.own_or(setting, &How::of_value(), default)
+    }
+
+    /// A value of a type that says how it is read.
+    #[doc(hidden)]
+    pub fn own<T>(&mut self, setting: &str, how: &How<T>) -> Option<T> {
+        let key = self.key(setting)?;
+        self.parse(&key, &how.expected(&key), how.parse, how.missing)
+    }
+
+    /// The same with a default that is not text.
+    #[doc(hidden)]
+    pub fn own_or<T>(
+        &mut self,
+        setting: &str,
+        how: &How<T>,
+        default: impl FnOnce() -> T,
+    ) -> Option<T> {
+        // The key's own default is for people to read; the value is the closure's.
+        let key = self.key(setting)?;
+        let undefaulted = Key {
+            default: None,
+            ..key
+        };
+        match self.lookup(&undefaulted)? {
+            Text::Found(found) => self.accept(&found, &how.expected(&key), how.parse),
+            Text::Default(_) | Text::None { .. } => {
+                self.settle(
+                    self.name(&key),
+                    Source::Default,
+                    key.default.unwrap_or_default(),
+                );
+                Some(default())
+            }
+        }
+    }
+
+    /// A value that `session_factory!` has for a setting.
+    pub fn constant<T>(
+        &mut self,
+        setting: &'static str,
+        shown: &str,
+        value: Option<T>,
+    ) -> Option<T> {
+        self.settled(setting, shown, value, Source::Constant)
+    }
+
+    /// A value that was fixed when the program was built: by the variable, or by its default.
+    pub fn built<T>(
+        &mut self,
+        setting: &'static str,
+        shown: &str,
+        value: Option<T>,
+        source: Source,
+    ) -> Option<T> {
+        self.settled(setting, shown, value, source)
+    }
+
+    fn settled<T>(
+        &mut self,
+        setting: &'static str,
+        shown: &str,
+        value: Option<T>,
+        source: Source,
+    ) -> Option<T> {
+        let name = self.name_of(setting);
+        self.rows.push(super::Row::new(name, source, shown));
+        if value.is_none() {
+            let expected = "a value that its type can be read from";
+            let found = format!("`{shown}`, which the program was built with");
+            self.problems
+                .push(Problem::malformed(name, expected, found));
+        }
+        value
+    }
+
+    /// A number of at least 1.
+    pub fn size(&mut self, setting: &str) -> Option<u32> {
+        let key = self.key(setting)?;
+        let expected = match key.range {
+            Some(range) => format!("a whole number in {range}"),
+            None => "a whole number of at least 1, such as 5".to_owned(),
+        };
+        let parse = |text: &str| text.parse().ok().filter(|size| *size > 0);
+        self.parse(&key, &expected, parse, || None)
+    }
+
+    /// A duration longer than zero.
+    pub fn duration(&mut self, setting: &str) -> Option<Duration> {
+        let key = self.key(setting)?;
+        let expected = match key.range {
+            Some(range) => format!("{}, in {range}", duration::EXPECTED),
+            None => format!("{}, longer than zero", duration::EXPECTED),
+        };
+        self.parse(&key, &expected, positive, || None)
+    }
+
+    /// A duration longer than zero; `off` or `none`, or no value and no default, turns it off.
+    pub fn optional_duration(&mut self, setting: &str) -> Option<Option<Duration>> {
+        let key = self.key(setting)?;
+        let expected = match key.range {
+            Some(range) => format!("{}, in {range}, or `off`", duration::EXPECTED),
+            None => format!("{}, longer than zero, or `off`", duration::EXPECTED),
+        };
+        let parse = |text: &str| match text.to_ascii_lowercase().as_str() {
+            "off" | "none" => Some(None),
+            _ => positive(text).map(Some),
+        };
+        self.parse(&key, &expected, parse, || Some(None))
+    }
+
+    fn parse<T>(
+        &mut self,
+        key: &Key,
+        expected: &str,
+        parse: impl FnOnce(&str) -> Option<T>,
+        missing: impl FnOnce() -> Option<T>,
+    ) -> Option<T> {
+        match self.lookup(key)? {
+            Text::Found(found) => self.accept(&found, expected, parse),
+            Text::Default(text) => {
+                let found = Found {
+                    name: self.name(key),
+                    secret: key.secret,
+                    text: text.to_owned(),
+                };
+                self.accept(&found, expected, parse)
+            }
+            Text::None { empty } => missing().or_else(|| self.absent(key, empty, expected)),
+        }
+    }
+}
+
+fn positive(text: &str) -> Option<Duration> {
+    duration::parse(text).filter(|duration| !duration.is_zero())
+}

@@ -1,0 +1,125 @@
+//! Database URLs.
+
+use super::Reader;
+use super::lookup::{Found, Text};
+use crate::config::secret::scheme;
+use crate::config::{Key, Part, Problem, SecretUrl};
+use crate::driver::Driver;
+use crate::driver::scheme::is_one_of;
+
+impl Reader<'_> {
+    /// A database URL that the driver understands, from its key, from the file of its key, or from parts.
+    pub fn url<D: Driver>(&mut self, setting: &str) -> Option<SecretUrl> {
+        self.url_in(setting, &Dialect::of::<D>())
+    }
+
+    /// A database URL that the driver understands, or none.
+    pub fn optional_url<D: Driver>(&mut self, setting: &str) -> Option<Option<SecretUrl>> {
+        self.optional_url_in(setting, &Dialect::of::<D>())
+    }
+
+    pub(super) fn url_in(&mut self, setting: &str, dialect: &Dialect) -> Option<SecretUrl> {
+        let key = self.key(setting)?;
+        match self.lookup_url(&key, dialect)? {
+            Text::None { empty } => {
+                let expected = self.expected(&key, dialect);
+                self.absent(&key, empty, &expected)
+            }
+            text => self.accept_url(&key, text, dialect),
+        }
+    }
+
+    // The outer one says whether there was a problem, as everywhere here.
+    #[allow(clippy::option_option)]
+    pub(super) fn optional_url_in(
+        &mut self,
+        setting: &str,
+        dialect: &Dialect,
+    ) -> Option<Option<SecretUrl>> {
+        let key = self.key(setting)?;
+        match self.lookup_url(&key, dialect)? {
+            Text::None { .. } => Some(None),
+            text => self.accept_url(&key, text, dialect).map(Some),
+        }
+    }
+
+    /// What to set when nothing is: the URL, or what may stand for it.
+    fn expected(&self, key: &Key, dialect: &Dialect) -> String {
+        let others =
+            [Part::File, Part::Host, Part::Database].map(|part| self.part(key.setting, part));
+        let expected = dialect.expected();
+        match others {
+            [Some(file), Some(host), Some(database)] => format!(
+                "{expected} (or set {}, or the parts: {}, {} and so on)",
+                file.name, host.name, database.name
+            ),
+            [Some(file), ..] => format!("{expected} (or set {})", file.name),
+            _ => expected,
+        }
+    }
+
+    fn lookup_url(&mut self, key: &Key, dialect: &Dialect) -> Option<Text> {
+        let text = self.lookup(key);
+        // Asked in any case: they are in the table of `describe()`.
+        let parts = self.parts(key.setting);
+        match text? {
+            Text::None { empty } if parts.any() => {
+                self.assemble(key, parts, dialect, empty).map(Text::Found)
+            }
+            text => {
+                self.not_used(&parts, key.name);
+                Some(text)
+            }
+        }
+    }
+
+    fn accept_url(&mut self, key: &Key, text: Text, dialect: &Dialect) -> Option<SecretUrl> {
+        let (name, text) = match text {
+            Text::Found(Found { name, text, .. }) => (name, text),
+            Text::Default(text) => (self.name(key), text.to_owned()),
+            Text::None { .. } => return None,
+        };
+        let Err(reason) = (dialect.check)(&text) else {
+            return Some(SecretUrl::from(text));
+        };
+        let found = match scheme(&text) {
+            Some(found) if !dialect.knows(found) => format!("the scheme `{found}`"),
+            _ => reason,
+        };
+        self.problems
+            .push(Problem::malformed(name, dialect.expected(), found));
+        None
+    }
+}
+
+/// What a driver says about URLs.
+pub(super) struct Dialect {
+    pub(super) name: &'static str,
+    pub(super) schemes: &'static [&'static str],
+    pub(super) check: fn(&str) -> Result<(), String>,
+}
+
+impl Dialect {
+    fn of<D: Driver>() -> Self {
+        Self {
+            name: D::NAME,
+            schemes: D::SCHEMES,
+            check: D::check_url,
+        }
+    }
+
+    fn knows(&self, scheme: &str) -> bool {
+        is_one_of(scheme, self.schemes)
+    }
+
+    pub(super) fn expected(&self) -> String {
+        let example = match self.schemes.first() {
+            Some(&"sqlite") => "sqlite:app.db".to_owned(),
+            scheme => {
+                let scheme = scheme.unwrap_or(&"scheme");
+                format!("{scheme}://user:password@localhost/app")
+            }
+        };
+        format!("a URL for {}, such as `{example}`", self.name)
+    }
+}

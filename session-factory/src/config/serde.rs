@@ -1,0 +1,154 @@
+//! A configuration from anything that serde reads.
+//!
+//! Every value goes the way of a variable's text: durations, booleans, ranges and errors are the same
+//! wherever they are written. Nothing of a value is quoted here: it may be a secret, under any name.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use serde::de::{
+    Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor,
+};
+
+use super::reader::Variable;
+use super::{Key, Problem, Reader, Source};
+
+/// The settings that were given, read by their names.
+pub(crate) fn reader<'de, D: Deserializer<'de>>(
+    factory: &'static str,
+    keys: &'static [Key],
+    settings: &'static [&'static str],
+    deserializer: D,
+) -> Result<Reader<'static>, D::Error> {
+    // Asked for a struct, a format would itself refuse a text that stands in its place, and quote it.
+    let given = deserializer.deserialize_any(Settings { factory, settings })?;
+    let Given { values, problems } = given;
+    let vars = move |name: &str| match values.get(name) {
+        Some(Some(value)) => Variable::Set(value.clone(), Source::Given),
+        _ => Variable::Unset,
+    };
+    let reader = Reader::new(factory, keys, vars).by_setting();
+    Ok(reader.with_problems(problems))
+}
+
+/// What was given.
+#[derive(Default)]
+struct Given {
+    values: HashMap<&'static str, Option<String>>,
+    problems: Vec<Problem>,
+}
+
+struct Settings {
+    factory: &'static str,
+    settings: &'static [&'static str],
+}
+
+impl<'de> Visitor<'de> for Settings {
+    type Value = Given;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "a map of the settings of `{}`", self.factory)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Given, A::Error> {
+        let mut given = Given::default();
+        while let Some(Name(name)) = map.next_key()? {
+            let Some(setting) = self.settings.iter().find(|setting| **setting == name) else {
+                map.next_value::<IgnoredAny>()?;
+                let expected = format!("one of the settings {}", self.settings.join(", "));
+                let name = super::error::plain(&name);
+                given
+                    .problems
+                    .push(Problem::malformed(name, expected, "an unknown setting"));
+                continue;
+            };
+            let value = map.next_value_seed(Text(setting))?;
+            if given.values.insert(setting, value).is_some() {
+                given
+                    .problems
+                    .push(Problem::malformed(*setting, "one value", "two"));
+            }
+        }
+        Ok(given)
+    }
+
+    // serde's own error would quote the text.
+    fn visit_str<E: Error>(self, _: &str) -> Result<Given, E> {
+        Err(E::custom(format_args!(
+            "found a text (not shown), expected a map of the settings of `{}`",
+            self.factory
+        )))
+    }
+}
+
+struct Name(String);
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_identifier(NameVisitor)
+    }
+}
+
+struct NameVisitor;
+
+impl Visitor<'_> for NameVisitor {
+    type Value = Name;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("the name of a setting")
+    }
+
+    fn visit_str<E: Error>(self, name: &str) -> Result<Name, E> {
+        Ok(Name(name.to_owned()))
+    }
+}
+
+/// One value as the text that a variable would have; `None` for null.
+struct Text(&'static str);
+
+impl<'de> DeserializeSeed<'de> for Text {
+    type Value = Option<String>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+macro_rules! as_text {
+    ($($visit:ident: $ty:ty),* $(,)?) => {$(
+        fn $visit<E: Error>(self, value: $ty) -> Result<Self::Value, E> {
+            Ok(Some(value.to_string()))
+        }
+    )*};
+}
+
+impl<'de> Visitor<'de> for Text {
+    type Value = Option<String>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "a text, a number or a boolean for `{}`", self.0)
+    }
+
+    as_text! {
+        visit_bool: bool,
+        visit_i64: i64,
+        visit_u64: u64,
+        visit_i128: i128,
+        visit_u128: u128,
+        visit_f64: f64,
+        visit_char: char,
+        visit_str: &str,
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_none<E: Error>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
