@@ -39,7 +39,7 @@ pub struct Settings {
     pub connect_timeout: Duration,
     /// How long PostgreSQL lets one statement run; SQLite has no such limit. Default: the server's own.
     pub statement_timeout: Option<Duration>,
-    /// Prepared statements kept for each connection: 0 for none, as PgBouncer's transaction mode wants it.
+    /// Prepared statements kept for each connection: 0 for none, which is the default behind a pooler.
     /// Any other number is as the default. Default: all of them.
     pub statement_cache: Option<usize>,
     /// Statements that take longer are reported. Default: 1 second.

@@ -75,6 +75,14 @@ impl<D: Driver> Lease<D> {
         }
     }
 
+    /// The server takes no writes any more: this connection goes, and all that are as old.
+    pub(crate) fn demoted(&mut self) {
+        D::condemn(self.link());
+        if let Some(Held::Pooled(slot)) = &mut self.held {
+            slot.demoted();
+        }
+    }
+
     /// The next borrower gets diesel's default instrumentation again.
     pub(crate) fn instrumented(&mut self) {
         self.instrumented = true;

@@ -22,11 +22,11 @@ pub(super) fn hand_over<D: Driver>(lease: Option<Lease<D>>, work: &mut Work, hoo
     let committing = work.ending() == Some(Ending::Commit);
     let read_only = work.is_read_only();
     lease.note_commit_of_body();
-    let link = lease.link();
     if work.met_read_only() {
         // The server was demoted. The next connection may find its successor.
-        D::condemn(link);
+        lease.demoted();
     }
+    let link = lease.link();
     // The last is a safety net: whatever was overlooked is not for the next borrower.
     let begun = work.is_begun() || !D::at_rest(link);
     let mut hooks = std::mem::take(hooks);

@@ -219,16 +219,25 @@ impl Replicated {
         primary.alter("synchronous_standby_names", &value).await;
     }
 
+    /// Whether a standby replays what its new primary writes. One that had received more than that one
+    /// streams as well, and stays on the old timeline.
     async fn follows(&self, node: usize) -> bool {
         let admin = self.primary().admin();
+        let written = admin
+            .text("SELECT pg_logical_emit_message(false, 'testbed', 'promoted')")
+            .await;
+        let timeline = admin
+            .text("SELECT substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)")
+            .await;
         let sql = format!(
-            "SELECT count(*) FROM pg_stat_replication \
-             WHERE application_name = '{}' AND state = 'streaming'",
-            NAMES[node]
+            "SELECT count(*) FROM pg_stat_wal_receiver WHERE status = 'streaming' \
+             AND lpad(upper(to_hex(received_tli)), 8, '0') = '{timeline}' \
+             AND pg_last_wal_replay_lsn() >= '{written}'::pg_lsn"
         );
+        let standby = self.nodes[node].admin();
         let start = Instant::now();
         while start.elapsed() < FOLLOW {
-            if admin.integer(&sql).await > 0 {
+            if standby.integer(&sql).await > 0 {
                 return true;
             }
             background::sleep(Duration::from_millis(20)).await;
