@@ -16,7 +16,7 @@ use crate::backend::Backend;
 use crate::case::Case;
 use crate::lane::Lane;
 use crate::problem::Problem;
-use crate::workloads::Workload;
+use crate::workloads::{Setup, Workload};
 
 /// What goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -102,7 +102,10 @@ impl Fault {
     pub(crate) fn concerns(self, workload: &Workload) -> bool {
         // A cut is found at once by whoever waits for an answer, but that ends no endless statement of
         // the workload's: its later bytes are never sent.
-        !workload.endless || matches!(self, Self::Cancel | Self::Panic)
+        let endless = workload.endless && !matches!(self, Self::Cancel | Self::Panic);
+        // A connection of the application's pool that goes silent is that pool's to give up: it has no limit.
+        let not_ours = self == Self::Stall && workload.setup == Setup::Foreign;
+        !endless && !not_ours
     }
 
     /// Runs a workload and strikes at one point.

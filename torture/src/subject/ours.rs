@@ -107,9 +107,11 @@ macro_rules! ours {
                                 .timeout(TIMEOUT)
                                 .run(async move |db| body(db, unit).await),
                         ),
+                        // Nobody gives up a detached call but its own deadline.
                         Entry::Detached => Box::pin(
                             factory
                                 .session()
+                                .timeout(TIMEOUT)
                                 .run_detached(async move |db| body(db, unit).await),
                         ),
                     }
