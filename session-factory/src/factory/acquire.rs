@@ -88,7 +88,7 @@ impl<D: Driver> Core<D> {
 
     fn lend(&self, slot: PooledConnection<'static, Manager<D>>, origin: &Origin) -> Lease<D> {
         let kill = D::kill(&slot.link).map(|kill| Kill(Arc::from(kill)));
-        Lease::pooled(slot, self.registry.enter(*origin, kill))
+        Lease::pooled(slot, self.registry.enter(*origin, kill), self.marks.clone())
     }
 
     async fn wait(

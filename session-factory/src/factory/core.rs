@@ -9,12 +9,14 @@ use tokio_util::task::TaskTracker;
 use super::credentials::Provider;
 use super::health::{Failures, Health};
 use super::manager::Manager;
+use super::marks::Marks;
 use super::registry::Registry;
+use super::replica::Replica;
 use super::{Status, idle};
 use crate::config::Settings;
 use crate::driver::Driver;
 use crate::error::{ConnectError, SessionError};
-use crate::observe::Echo;
+use crate::observe::{self, Echo};
 use crate::session::Origin;
 
 /// bb8 must not end a wait by itself: it could not say why. The factory's own clock does.
@@ -33,7 +35,18 @@ pub(crate) struct Core<D: Driver> {
     pub(super) ended: CancellationToken,
     /// Calls that run whether or not their callers wait.
     pub(super) detached: TaskTracker,
+    /// Up to where this factory has committed: kept where a replica has to know.
+    pub(super) marks: Option<Arc<Marks>>,
+    /// For what only reads.
+    pub(super) replica: Option<Arc<Replica<D>>>,
     source: Mutex<Source<D>>,
+}
+
+/// The keys that errors and reports name.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Keys {
+    pub(super) url: &'static str,
+    pub(super) replica_url: &'static str,
 }
 
 /// Where connections come from.
@@ -59,10 +72,11 @@ impl<D: Driver> Clone for Source<D> {
 impl<D: Driver> Core<D> {
     pub(super) fn own(
         name: &'static str,
-        url_key: &'static str,
+        keys: Keys,
         settings: Settings,
         provider: Option<Provider>,
     ) -> Arc<Self> {
+        let replica = Self::replica(name, keys, &settings, provider.clone());
         let settings = Arc::new(settings);
         let health = Arc::new(Health::default());
         let (kept, most) = sizes::<D>(&settings);
@@ -87,7 +101,9 @@ impl<D: Driver> Core<D> {
             ));
         let core = Self {
             name,
-            url_key,
+            url_key: keys.url,
+            marks: replica.as_ref().map(|(marks, _)| Arc::clone(marks)),
+            replica: replica.map(|(_, replica)| replica),
             registry: Arc::new(Registry::default()),
             health,
             closed: CancellationToken::new(),
@@ -99,6 +115,37 @@ impl<D: Driver> Core<D> {
         let core = Arc::new(core);
         idle::watch(&core, kept, &settings);
         core
+    }
+
+    /// A second pool, with the same settings, where they name a replica.
+    #[allow(clippy::type_complexity)]
+    fn replica(
+        name: &'static str,
+        keys: Keys,
+        settings: &Settings,
+        provider: Option<Provider>,
+    ) -> Option<(Arc<Marks>, Arc<Replica<D>>)> {
+        let url = settings.replica_url.clone()?;
+        if !D::HAS_REPLICAS {
+            observe::report(&format!(
+                "{name}: {} has no replicas, so {} is not used",
+                D::NAME,
+                keys.replica_url
+            ));
+            return None;
+        }
+        let settings = Settings {
+            url,
+            replica_url: None,
+            ..settings.clone()
+        };
+        let keys = Keys {
+            url: keys.replica_url,
+            ..keys
+        };
+        let marks = Arc::new(Marks::default());
+        let core = Self::own(name, keys, settings, provider);
+        Some((Arc::clone(&marks), Arc::new(Replica::new(core, marks))))
     }
 
     pub(super) fn foreign(
@@ -129,6 +176,8 @@ impl<D: Driver> Core<D> {
             detached: TaskTracker::new(),
             source: Mutex::new(source),
             settings: None,
+            marks: None,
+            replica: None,
         })
     }
 
@@ -190,6 +239,7 @@ impl<D: Driver> Core<D> {
             pool_size,
             limit,
             closed: self.closed.is_cancelled(),
+            replica: self.replica.as_ref().map(|replica| replica.status()),
         }
     }
 

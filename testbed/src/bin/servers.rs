@@ -31,6 +31,10 @@ fn main() {
             println!("{}=unavailable: {text}", postgres::VARIABLE);
         }
     }
+    match testbed::pgbouncer::version() {
+        Ok(version) => println!("# PgBouncer {version}"),
+        Err(error) => println!("! PgBouncer is missing: {error}"),
+    }
     println!("ready");
     let _ = std::io::stdin().read_to_end(&mut Vec::new());
 }
