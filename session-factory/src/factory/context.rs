@@ -137,7 +137,9 @@ pub(crate) fn followed(identity: usize) -> Option<Position> {
         Entry::Follows(of, position) if *of == identity => Some(*position),
         _ => None,
     };
-    frames().filter_map(position).max()
+    frames()
+        .filter_map(position)
+        .fold(None, |all, one| Position::both(all, Some(one)))
 }
 
 /// Whether this is a task that `shutdown` waits for.

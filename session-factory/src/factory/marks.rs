@@ -52,7 +52,7 @@ impl Marks {
         let mut state = self.state();
         match at {
             Some(_) => {
-                state.newest = state.newest.max(at);
+                state.newest = Position::both(state.newest, at);
                 state.seen(sent);
             }
             None => state.doubt = state.doubt.max(Some(Instant::now())),
@@ -63,7 +63,8 @@ impl Marks {
     pub(super) fn passed(&self, at: Option<Position>, sent: Instant) {
         let mut state = self.state();
         if at.is_some() && state.doubt.is_some_and(|doubt| sent > doubt) {
-            state.newest = state.newest.max(at);
+            // Nothing was written at that time, and what was is older.
+            state.newest = Position::both(state.newest, at.map(Position::undated));
             state.seen(sent);
         }
     }
@@ -97,9 +98,9 @@ impl State {
 mod tests {
     use super::*;
 
-    const TEN: Option<Position> = Position::new(10);
-    const ELEVEN: Option<Position> = Position::new(11);
-    const TWELVE: Option<Position> = Position::new(12);
+    const TEN: Option<Position> = Position::new(10, 0);
+    const ELEVEN: Option<Position> = Position::new(11, 0);
+    const TWELVE: Option<Position> = Position::new(12, 0);
 
     #[test]
     fn the_newest_commit_counts_whatever_the_order_of_the_answers() {

@@ -33,7 +33,7 @@ pub use self::shutdown::ShutdownReport;
 pub use self::status::Status;
 pub use self::token::{CommitToken, CommitTokenError};
 use crate::config::{Key, Reader, Settings};
-use crate::driver::Driver;
+use crate::driver::{Driver, Position};
 use crate::error::{ConnectError, SessionError};
 use crate::session::{AsyncBody, Clock, Origin, Session, SessionBuilder, SessionOptions};
 
@@ -303,7 +303,8 @@ impl<F: SessionFactory> Factory<F> {
         clock: Option<&Clock>,
     ) -> Option<Lease<F::Driver>> {
         let replica = self.core.replica.as_ref()?;
-        let after = options.after.max(context::followed(self.identity()));
+        let followed = context::followed(self.identity());
+        let after = Position::both(options.after, followed);
         let left = clock.map(Clock::left);
         // Boxed: most factories have no replica.
         Box::pin(replica.acquire(origin, options, after, left)).await

@@ -139,14 +139,14 @@ impl<D: Driver> Replica<D> {
                 return None;
             }
         };
-        let Some(position) = own.max(after) else {
+        let Some(position) = Position::both(own, after) else {
             return Some(lease);
         };
         match Asked::ask(&mut lease, position, within(LAG)).await {
             Ok(true) => Some(lease),
             Ok(false) => {
                 // A token may have come from anywhere: only what we know of says that the replica is slow.
-                if own >= Some(position) && left.is_none_or(|left| left > LAG) {
+                if own == Some(position) && left.is_none_or(|left| left > LAG) {
                     let lag = format!("it has not replayed {position} within {LAG:?}");
                     self.report(Trouble::Behind, &lag);
                 }

@@ -16,12 +16,12 @@ use crate::driver::Position;
 /// ```
 /// use session_factory::CommitToken;
 ///
-/// let token: CommitToken = "16/B374D848".parse()?;
-/// assert_eq!(token.to_string(), "16/B374D848");
+/// let token: CommitToken = "16/B374D848@1700000000000000".parse()?;
+/// assert_eq!(token.to_string(), "16/B374D848@1700000000000000");
 /// assert!("soon".parse::<CommitToken>().is_err());
 /// # Ok::<(), session_factory::CommitTokenError>(())
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct CommitToken(Position);
 
 impl CommitToken {
@@ -42,7 +42,7 @@ impl fmt::Display for CommitToken {
 
 /// The text is not that of a [`CommitToken`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("this is no commit token: expected two hexadecimal numbers, as in 16/B374D848")]
+#[error("this is no commit token: expected the text of one, as in 16/B374D848@1700000000000000")]
 #[non_exhaustive]
 pub struct CommitTokenError;
 

@@ -278,7 +278,14 @@ impl PgLink {
     }
 
     pub(super) fn committed_at(&self) -> Option<Position> {
-        self.ledger().and_then(|ledger| ledger.positions.take())
+        let ledger = self.ledger()?;
+        let at = ledger.positions.take()?;
+        // A transaction that wrote nothing is not in the log: no replica will ever be past its time.
+        Some(if ledger.has_written() {
+            at
+        } else {
+            at.undated()
+        })
     }
 
     pub(super) fn replayed(&self) -> Option<Position> {

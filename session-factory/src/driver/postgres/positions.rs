@@ -1,7 +1,8 @@
 //! Where in the write-ahead log a commit is, and how far a standby has replayed: asked in texts that
 //! travel anyway, and read off the stream, because whoever sends a text gets no rows back.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use diesel::QueryResult;
@@ -13,12 +14,17 @@ use crate::driver::Position;
 use crate::error::StatementError;
 
 /// COMMIT, and behind it in the same message the question where that was. The insert position and not
-/// the flushed one: with `synchronous_commit = off` a commit is answered before it is flushed.
-pub(super) const COMMIT: &str = "COMMIT; SELECT pg_current_wal_insert_lsn()";
+/// the flushed one: with `synchronous_commit = off` a commit is answered before it is flushed. The time is that
+/// at which the message came, before the commit: a little earlier still, as commits may be logged out of order.
+pub(super) const COMMIT: &str = "COMMIT; SELECT pg_current_wal_insert_lsn() || '@' \
+     || (extract(epoch FROM statement_timestamp()) * 1000000)::bigint - 20000";
 
-/// How far a server is. One that was promoted meanwhile is at its own end.
+/// How far a server is, and when what it replayed last was committed. One that was promoted meanwhile is at its
+/// own end.
 const REPLAYED: &str = "SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() \
-     ELSE pg_current_wal_insert_lsn() END";
+     ELSE pg_current_wal_insert_lsn() END || '@' || coalesce((extract(epoch FROM CASE \
+     WHEN pg_is_in_recovery() THEN pg_last_xact_replay_timestamp() ELSE statement_timestamp() \
+     END) * 1000000)::bigint, 0)";
 
 /// Between two looks at a standby that is behind.
 const SHORTEST: Duration = Duration::from_millis(1);
@@ -28,22 +34,28 @@ const LONGEST: Duration = Duration::from_millis(20);
 #[derive(Debug, Default)]
 pub(super) struct Positions {
     expecting: AtomicBool,
-    /// Zero is no position: PostgreSQL never writes anything there.
-    answer: AtomicU64,
+    answer: Mutex<Option<Position>>,
 }
 
 impl Positions {
     /// A question goes out.
     pub(super) fn expect(&self) {
-        self.answer.store(0, Ordering::SeqCst);
+        self.set(None);
         self.expecting.store(true, Ordering::SeqCst);
     }
 
     /// The answer, if one came.
     pub(super) fn take(&self) -> Option<Position> {
         self.expecting.store(false, Ordering::SeqCst);
-        let answer = self.answer.swap(0, Ordering::SeqCst);
-        Position::new(answer)
+        self.answer().take()
+    }
+
+    fn answer(&self) -> MutexGuard<'_, Option<Position>> {
+        self.answer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set(&self, answer: Option<Position>) {
+        *self.answer() = answer;
     }
 
     /// Rows are worth a look.
@@ -55,13 +67,15 @@ impl Positions {
     /// comes between them and ours.
     pub(super) fn row(&self, body: &[u8]) {
         if let Some(position) = position(body) {
-            self.answer.store(position.get(), Ordering::SeqCst);
+            self.set(Some(position));
         }
     }
 
     /// What answered before COMMIT did was no answer to what was asked behind it.
     pub(super) fn committed(&self) {
-        self.answer.store(0, Ordering::SeqCst);
+        if self.expecting() {
+            self.set(None);
+        }
     }
 }
 
@@ -83,7 +97,8 @@ pub(super) async fn has_replayed(
     position: Position,
     patience: Duration,
 ) -> Result<bool, StatementError> {
-    if link.replayed() >= Some(position) {
+    let covers = |replayed: Option<Position>| replayed.is_some_and(|at| at.covers(position));
+    if covers(link.replayed()) {
         return Ok(true);
     }
     let deadline = Instant::now() + patience;
@@ -94,7 +109,7 @@ pub(super) async fn has_replayed(
             Err(error) => return Err(link.explain(&error)),
         };
         link.set_replayed(replayed);
-        if replayed >= Some(position) {
+        if covers(replayed) {
             return Ok(true);
         }
         let left = deadline.saturating_duration_since(Instant::now());
@@ -138,8 +153,8 @@ mod tests {
         assert_eq!(positions.take(), None);
         positions.expect();
         positions.committed();
-        positions.row(&row("0/2A"));
-        assert_eq!(positions.take(), Position::new(0x2A));
+        positions.row(&row("0/2A@7"));
+        assert_eq!(positions.take(), Position::new(0x2A, 7));
         assert!(!positions.expecting());
     }
 
@@ -152,6 +167,6 @@ mod tests {
         for body in [&[][..], &[0], &[0, 1], &null, &two_columns, &row("seven")] {
             assert_eq!(position(body), None, "{body:?}");
         }
-        assert_eq!(position(&row("1/0")), Position::new(1 << 32));
+        assert_eq!(position(&row("1/0")), Position::new(1 << 32, 0));
     }
 }
