@@ -30,6 +30,7 @@ pub(super) async fn recover(link: &mut PgLink, running: Running, deadline: Insta
         }
         // ROLLBACK queues behind whatever the dropped session still has under way, so its answer also
         // says that the server is done with that.
+        let since = link.ledger().and_then(Ledger::runs_since);
         let rolled_back = roll_back(link);
         let (first, cancelled) = match running {
             // A COMMIT is not cancelled: with a synchronous standby that would make it local only.
@@ -41,7 +42,7 @@ pub(super) async fn recover(link: &mut PgLink, running: Running, deadline: Insta
                     Some(ledger) => ledger.unanswered() > 1,
                     None => running == Running::Statement,
                 };
-                canceller.until(rolled_back, something_runs).await
+                canceller.until(rolled_back, since, something_runs).await
             }
         };
         if link.is_closed() || is_lost(&first) {
@@ -52,11 +53,16 @@ pub(super) async fn recover(link: &mut PgLink, running: Running, deadline: Insta
             return false;
         }
         if cancelled || first.is_err() {
-            // A request that came late hits this one instead of the next borrower's query.
-            let _late = roll_back(link).await;
-            if roll_back(link).await.is_err() {
+            // A request that came late hits the first of these instead of the next borrower's query.
+            let (_late, second) = tokio::join!(roll_back(link), roll_back(link));
+            if second.is_err() {
                 return false;
             }
+        }
+        if !link.is_closed() && !link.is_at_rest() {
+            // What was dropped with the session may have said its last word (a statement is closed by a
+            // message) behind these.
+            let _behind = roll_back(link).await;
         }
         !link.is_closed() && link.is_at_rest()
     })
