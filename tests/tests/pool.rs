@@ -1,6 +1,7 @@
 //! The pool's promises: sizes, waiting, what an error says, what shutdown does.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use diesel::prelude::*;
@@ -82,6 +83,38 @@ async fn an_acquire_timeout_says_who_holds_the_connections_and_who_waits() {
     );
     assert!(text.contains("PgDb"), "{text}");
     assert!(!text.contains("bb8"), "{text}");
+}
+
+#[tokio::test]
+async fn who_waits_longest_is_served_first_and_a_newcomer_overtakes_nobody() {
+    let bed = PgBed::with(|config| {
+        config.pool_size = 1;
+        config.max_overflow = 0;
+    })
+    .await;
+    let served = Arc::new(Mutex::new(Vec::new()));
+    let mut held = bed.factory.create_session().await.unwrap();
+    let mut queue = Vec::new();
+    for place in 1..=3 {
+        let (factory, served) = (bed.factory.clone(), Arc::clone(&served));
+        queue.push(tokio::spawn(async move {
+            let session = factory.create_session().await.unwrap();
+            served.lock().unwrap().push(place);
+            drop(session);
+        }));
+        testbed::eventually(Duration::from_secs(5), "one more waits", || async {
+            bed.factory.status().waiting == place
+        })
+        .await;
+    }
+    for _ in 0..3 {
+        // Given back and asked for again before any other task runs.
+        drop(held);
+        held = bed.factory.create_session().await.unwrap();
+        served.lock().unwrap().push(0);
+    }
+    join_all(queue).await;
+    assert_eq!(*served.lock().unwrap(), [1, 2, 3, 0, 0, 0]);
 }
 
 #[tokio::test]

@@ -1,10 +1,12 @@
 //! Getting a connection, or saying why there is none.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bb8::{Pool, PooledConnection, RunError};
 use futures_util::FutureExt;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -63,17 +65,15 @@ impl<D: Driver> Core<D> {
         let Source::Own(pool) = self.source() else {
             return None;
         };
-        if self.registry.waiting() > 0 {
-            // Those who wait come first.
-            return None;
-        }
+        // None is free, or those who wait come first.
+        let permit = Arc::clone(&self.permits).try_acquire_owned().ok()?;
         let _context = crate::runtime::enter();
         if pool.state().idle_connections == 0 {
             return None;
         }
         let mut slot = pool.get_owned().now_or_never()?.ok()?;
         match slot.liveness(self.pre_ping()) {
-            Liveness::Alive => return Some(self.lend(slot, origin)),
+            Liveness::Alive => return Some(self.lend(slot, permit, origin)),
             Liveness::Dead => slot.retire(),
             Liveness::Unknown => {}
         }
@@ -86,9 +86,14 @@ impl<D: Driver> Core<D> {
             .is_some_and(|settings| settings.pool_pre_ping)
     }
 
-    fn lend(&self, slot: PooledConnection<'static, Manager<D>>, origin: &Origin) -> Lease<D> {
+    fn lend(
+        &self,
+        slot: PooledConnection<'static, Manager<D>>,
+        permit: OwnedSemaphorePermit,
+        origin: &Origin,
+    ) -> Lease<D> {
         let kill = D::kill(&slot.link).map(|kill| Kill(Arc::from(kill)));
-        Lease::pooled(slot, self.registry.enter(*origin, kill))
+        Lease::pooled(slot, permit, self.registry.enter(*origin, kill))
     }
 
     async fn wait(
@@ -141,6 +146,7 @@ impl<D: Driver> Core<D> {
         pool: &Pool<Manager<D>>,
         origin: &Origin,
     ) -> Result<Lease<D>, Failure> {
+        let permit = self.permit(pool).await?;
         loop {
             let mut failures = self.health.failures();
             tokio::select! {
@@ -153,7 +159,7 @@ impl<D: Driver> Core<D> {
                             Liveness::Unknown => slot.answers().await,
                         };
                         if usable {
-                            return Ok(self.lend(slot, origin));
+                            return Ok(self.lend(slot, permit, origin));
                         }
                         slot.retire();
                     }
@@ -161,15 +167,39 @@ impl<D: Driver> Core<D> {
                     Err(RunError::TimedOut) => return Err(Failure::TimedOut),
                 },
                 _ = failures.changed() => {
-                    let Some(error) = self.health.last_error() else { continue };
-                    // With nothing connected there is nothing to wait for.
-                    if error.ends_the_wait() || pool.state().connections == 0 {
-                        return Err(Failure::Connect(error));
+                    if self.failing(pool)? {
+                        sleep(TRY_AGAIN).await;
                     }
-                    sleep(TRY_AGAIN).await;
                 }
             }
         }
+    }
+
+    /// Waits for a turn, in the order of arrival: bb8 wakes in order, and then whoever asks before the
+    /// woken task runs takes its connection away.
+    async fn permit(&self, pool: &Pool<Manager<D>>) -> Result<OwnedSemaphorePermit, Failure> {
+        let mut permit = pin!(Arc::clone(&self.permits).acquire_owned());
+        loop {
+            let mut failures = self.health.failures();
+            tokio::select! {
+                biased;
+                permit = &mut permit => return permit.map_err(|_closed| Failure::Closed),
+                _ = failures.changed() => {
+                    self.failing(pool)?;
+                }
+            }
+        }
+    }
+
+    /// Whether the last attempt to connect failed; an error where there is nothing left to wait for.
+    fn failing(&self, pool: &Pool<Manager<D>>) -> Result<bool, Failure> {
+        let Some(error) = self.health.last_error() else {
+            return Ok(false);
+        };
+        if error.ends_the_wait() || pool.state().connections == 0 {
+            return Err(Failure::Connect(error));
+        }
+        Ok(true)
     }
 
     pub(crate) fn cannot_connect(&self, error: ConnectError) -> SessionError {

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bb8::{Pool, QueueStrategy};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -20,6 +21,8 @@ use crate::session::Origin;
 /// bb8 must not end a wait by itself: it could not say why. The factory's own clock does.
 const FAR_AWAY: std::time::Duration = std::time::Duration::from_secs(60 * 60 * 24 * 365);
 
+const MANY: usize = Semaphore::MAX_PERMITS;
+
 /// The shared part of a factory.
 pub(crate) struct Core<D: Driver> {
     pub(super) name: &'static str,
@@ -33,6 +36,8 @@ pub(crate) struct Core<D: Driver> {
     pub(super) ended: CancellationToken,
     /// Calls that run whether or not their callers wait.
     pub(super) detached: TaskTracker,
+    /// One for each connection that the own pool may open: who has one finds a connection, or room.
+    pub(super) permits: Arc<Semaphore>,
     source: Mutex<Source<D>>,
 }
 
@@ -93,6 +98,9 @@ impl<D: Driver> Core<D> {
             closed: CancellationToken::new(),
             ended: CancellationToken::new(),
             detached: TaskTracker::new(),
+            permits: Arc::new(Semaphore::new(
+                usize::try_from(most).unwrap_or(MANY).min(MANY),
+            )),
             source: Mutex::new(Source::Own(pool)),
             settings: Some(Arc::clone(&settings)),
         };
@@ -127,6 +135,7 @@ impl<D: Driver> Core<D> {
             closed: CancellationToken::new(),
             ended: CancellationToken::new(),
             detached: TaskTracker::new(),
+            permits: Arc::new(Semaphore::new(0)),
             source: Mutex::new(source),
             settings: None,
         })

@@ -3,6 +3,7 @@
 use bb8::PooledConnection;
 use diesel::connection::get_default_instrumentation;
 use diesel_async::AsyncConnection;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::manager::{Manager, Slot};
 use super::registry::Ticket;
@@ -12,6 +13,8 @@ use crate::driver::Driver;
 pub(crate) struct Lease<D: Driver> {
     held: Option<Held<D>>,
     ticket: Option<Ticket>,
+    /// Its place in the factory's own pool.
+    permit: Option<OwnedSemaphorePermit>,
     /// The borrower set an instrumentation, or the size of the statement cache.
     instrumented: bool,
     recached: bool,
@@ -23,10 +26,15 @@ enum Held<D: Driver> {
 }
 
 impl<D: Driver> Lease<D> {
-    pub(super) fn pooled(slot: PooledConnection<'static, Manager<D>>, ticket: Ticket) -> Self {
+    pub(super) fn pooled(
+        slot: PooledConnection<'static, Manager<D>>,
+        permit: OwnedSemaphorePermit,
+        ticket: Ticket,
+    ) -> Self {
         Self {
             held: Some(Held::Pooled(slot)),
             ticket: Some(ticket),
+            permit: Some(permit),
             instrumented: false,
             recached: false,
         }
@@ -36,6 +44,7 @@ impl<D: Driver> Lease<D> {
         Self {
             held: Some(Held::Foreign(link)),
             ticket: Some(ticket),
+            permit: None,
             instrumented: false,
             recached: false,
         }
@@ -99,8 +108,10 @@ impl<D: Driver> Drop for Lease<D> {
         if let Some(Held::Pooled(slot)) = &mut self.held {
             slot.used();
         }
-        // First the connection, then the entry: whoever sees the entry gone finds the slot free.
+        // First the connection, then the entry: whoever sees the entry gone finds the slot free. The next
+        // in the queue is woken when there is a connection to take.
         drop(self.held.take());
+        drop(self.permit.take());
         drop(self.ticket.take());
     }
 }
