@@ -2,6 +2,7 @@
 //!
 //! * [`postgres`]: private PostgreSQL servers, one shared by the whole run, a fresh database for
 //!   each test, and an administrator's view of what the server is doing;
+//! * [`mysql`]: the same for MariaDB;
 //! * [`proxy`]: a TCP proxy that counts, delays, throttles, holds, stalls, cuts and refuses;
 //! * [`certificates`]: an authority of one's own, and what it signs;
 //! * [`sqlite`]: a database file that is removed again;
@@ -37,11 +38,13 @@ mod background;
 mod error;
 mod eventually;
 mod install;
+mod names;
 mod ports;
 mod process;
 mod user;
 
 pub mod certificates;
+pub mod mysql;
 pub mod polls;
 pub mod postgres;
 pub mod proxy;

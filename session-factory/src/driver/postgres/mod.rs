@@ -41,8 +41,9 @@ use self::link::PgLink;
 use self::repeated::Kept;
 use super::isolation::Level;
 use super::{
-    Ahead, CommitReply, CommitSent, Driver, ForeignError, Isolation, Last, Reply, Running,
-    SupportsCredentials, SupportsDeferrable, SupportsIsolation, TransactionOptions, Watched,
+    Ahead, CommitReply, CommitSent, Driver, ForeignError, Isolation, Last, Recovered, Reply,
+    Running, SupportsCredentials, SupportsDeferrable, SupportsIsolation, TransactionOptions,
+    Watched,
 };
 use crate::config::Settings;
 use crate::error::{ConnectError, ConnectErrorKind, StatementError};
@@ -207,6 +208,7 @@ impl Driver for Postgres {
         match (ledger.ended(), ledger.status()) {
             (Some(end), _) => Watched::Ended {
                 committed: end == End::Commit,
+                error: None,
             },
             (None, Status::Failed) => Watched::Failed(ledger.first_error()),
             (None, _) => Watched::Open,
@@ -261,7 +263,7 @@ impl Driver for Postgres {
         result.map_err(|error| Self::explain(link, &error))
     }
 
-    async fn recover(link: &mut PgLink, running: Running, deadline: Instant) -> bool {
+    async fn recover(link: &mut PgLink, running: Running, deadline: Instant) -> Recovered {
         recover::recover(link, running, deadline).await
     }
 

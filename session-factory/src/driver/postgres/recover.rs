@@ -8,7 +8,7 @@ use tokio::time::timeout_at;
 
 use super::ledger::Ledger;
 use super::link::PgLink;
-use crate::driver::Running;
+use crate::driver::{Recovered, Running};
 use crate::error::{StatementError, StatementErrorKind};
 
 /// Undoes everything a session may have left on the server side, except prepared statements: those are
@@ -18,7 +18,7 @@ const RESET: &str = "RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL; \
      UNLISTEN *; SELECT pg_advisory_unlock_all(); CLOSE ALL; DISCARD TEMP; DISCARD SEQUENCES";
 
 /// Cancels what runs, rolls back, checks. See `docs/recovery.md` for the states.
-pub(super) async fn recover(link: &mut PgLink, running: Running, deadline: Instant) -> bool {
+pub(super) async fn recover(link: &mut PgLink, running: Running, deadline: Instant) -> Recovered {
     let within_limit = timeout_at(deadline.into(), async {
         link.leave_raw();
         let canceller = link.canceller();
@@ -67,7 +67,10 @@ pub(super) async fn recover(link: &mut PgLink, running: Running, deadline: Insta
         !link.is_closed() && link.is_at_rest()
     })
     .await;
-    within_limit.unwrap_or(false)
+    match within_limit {
+        Ok(true) => Recovered::Clean,
+        _ => Recovered::Failed,
+    }
 }
 
 async fn roll_back(link: &PgLink) -> QueryResult<()> {
