@@ -78,8 +78,8 @@ async fn timed(system: &dyn System, unit: Unit, times: u32) -> Result<Vec<f64>> 
     Ok(taken)
 }
 
-/// What the line adds to a round trip, measured: the same ping with and without it.
-async fn added(bed: &Bed, delay: Duration) -> Result<f64> {
+/// What the line adds to a round trip in milliseconds, measured: the same ping with and without it.
+pub(crate) async fn added(bed: &Bed, delay: Duration) -> Result<f64> {
     let (with, without) = (ping(&bed.delayed()).await?, ping(&bed.direct()).await?);
     let (added, claimed) = ((with - without) * 1e3, 2e3 * delay.as_secs_f64());
     ensure!(

@@ -17,8 +17,8 @@ use crate::systems::{Kind, Python, System};
 use crate::unit::Unit;
 
 const CONNECTIONS: u32 = 10;
-/// How long the slow query takes when nobody cancels it on the server.
-const SLOW: f64 = 2.0;
+/// How long the slow query takes when nobody cancels it on the server: in a storm of so many calls, or fewer.
+const SLOW: [(u32, f64); 2] = [(200, 2.0), (u32::MAX, 0.5)];
 /// The caller gives up this long after its slow query was sent.
 const AFTER: Duration = Duration::from_millis(10);
 
@@ -36,6 +36,10 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<()> {
 
 async fn storm(bed: &Bed, kind: Kind, cancels: u32) -> Result<serde_json::Value> {
     let url = bed.counted();
+    let slow = SLOW
+        .iter()
+        .find(|(most, _)| cancels <= *most)
+        .map_or(0.5, |(_, slow)| *slow);
     let mut python = None;
     let mut system = None;
     if kind == Kind::SqlAlchemy {
@@ -52,7 +56,7 @@ async fn storm(bed: &Bed, kind: Kind, cancels: u32) -> Result<serde_json::Value>
     let peak = Peak::watch(&bed.database.admin());
     let seconds = if let Some(python) = python {
         let command =
-            json!({"do": "storm", "calls": cancels, "seconds": SLOW, "after": AFTER.as_secs_f64()});
+            json!({"do": "storm", "calls": cancels, "seconds": slow, "after": AFTER.as_secs_f64()});
         let asked = tokio::task::spawn_blocking(move || {
             python.ask::<f64>(&command).map(|answer| (answer, python))
         });
@@ -61,7 +65,7 @@ async fn storm(bed: &Bed, kind: Kind, cancels: u32) -> Result<serde_json::Value>
     } else {
         let system = system.context("a system")?;
         let started = Instant::now();
-        let calls = (1..=cancels).map(|row| tokio::spawn(doomed(Arc::clone(&system), row)));
+        let calls = (1..=cancels).map(|row| tokio::spawn(doomed(Arc::clone(&system), row, slow)));
         for ended in try_join_all(calls).await? {
             ended?;
         }
@@ -72,6 +76,7 @@ async fn storm(bed: &Bed, kind: Kind, cancels: u32) -> Result<serde_json::Value>
     Ok(json!({
         "system": kind.name(),
         "cancels": cancels,
+        "slow_seconds": slow,
         "seconds": rounded(seconds, 3),
         "connections_opened": bed.proxy.counts().opened,
         "peak_backends": peak.end().await,
@@ -85,9 +90,9 @@ const LOCKS: &str = "SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (
      AND pg_locks.relation = 'counters'::regclass";
 
 /// A call whose caller goes away.
-async fn doomed(system: Arc<dyn System>, row: u32) -> Result<()> {
+async fn doomed(system: Arc<dyn System>, row: u32, slow: f64) -> Result<()> {
     let started = Arc::new(Notify::new());
-    let call = system.slow(i32::try_from(row)?, SLOW, Arc::clone(&started));
+    let call = system.slow(i32::try_from(row)?, slow, Arc::clone(&started));
     tokio::select! {
         ended = call => ensure!(ended.is_err(), "the slow query was too fast"),
         () = async {

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::arguments::Arguments;
 use crate::bed::Bed;
+use crate::latency::added;
 use crate::results::{Results, rounded};
 use crate::systems::{Kind, System};
 use crate::unit::Unit;
@@ -14,16 +15,20 @@ use crate::unit::Unit;
 /// Each way: long against all that is not the line.
 const DELAY: Duration = Duration::from_millis(10);
 /// Prepared statements are prepared by then (psycopg waits for the sixth time).
-const WARM: usize = 7;
+const WARM: u32 = 7;
 const TIMES: u32 = 5;
 
 pub(crate) async fn run(arguments: &Arguments) -> Result<()> {
     let mut results = Results::new("wire", arguments.json);
     let bed = Bed::new(DELAY).await?;
+    let line = added(&bed, DELAY).await? / 1e3;
     for kind in arguments.systems() {
         let system = kind.open(&bed.counted(), 1).await?;
+        let near = kind.open(&bed.direct(), 1).await?;
         for unit in units(kind) {
-            let (round_trips, waits) = measure(&bed, &*system, unit).await?;
+            let (round_trips, fastest) = measure(&bed, &*system, unit).await?;
+            // What the line alone costs: without the work at both of its ends.
+            let waits = ((fastest - quickest(&*near, unit).await?) / line).round();
             results.add(json!({
                 "system": kind.name(),
                 "statements": unit.statements,
@@ -70,8 +75,19 @@ async fn measure(bed: &Bed, system: &dyn System, unit: Unit) -> Result<(f64, f64
         settled(bed).await;
         total += bed.proxy.counts().round_trips;
     }
-    let waits = fastest.as_secs_f64() / (2 * DELAY).as_secs_f64();
-    Ok((rounded(total as f64 / f64::from(TIMES), 2), waits.floor()))
+    let round_trips = rounded(total as f64 / f64::from(TIMES), 2);
+    Ok((round_trips, fastest.as_secs_f64()))
+}
+
+/// The same without a line in between.
+async fn quickest(system: &dyn System, unit: Unit) -> Result<f64> {
+    let mut fastest = Duration::MAX;
+    for _ in 0..WARM + TIMES {
+        let started = Instant::now();
+        system.run(unit).await?;
+        fastest = fastest.min(started.elapsed());
+    }
+    Ok(fastest.as_secs_f64())
 }
 
 /// Everything that was asked is answered, and nobody asks more.

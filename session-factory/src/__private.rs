@@ -54,7 +54,7 @@ impl<F: SessionFactory> IsSession for Session<F> {
 #[diagnostic::on_unimplemented(
     message = "a session of `{F}` cannot be passed as `&mut {Self}`",
     label = "neither `Session<{F}>` nor the connection type of its backend",
-    note = "the first parameter is the session: write `db: &mut Session<{F}>`, or `&mut` the connection type of its backend (`AsyncPgConnection`, `SyncConnectionWrapper<SqliteConnection>`)"
+    note = "the first parameter is the session: write `db: &mut Session<{F}>`, or `&mut` the connection type of its backend (`AsyncPgConnection`, `AsyncMysqlConnection`, `SyncConnectionWrapper<SqliteConnection>`)"
 )]
 pub trait SessionParam<F: SessionFactory>: Sized + Send {
     /// Gives the parameter.
@@ -84,6 +84,19 @@ where
         Self: 's,
     {
         session.connection().await.map(F::Driver::lend)
+    }
+}
+
+#[cfg(feature = "mysql")]
+impl<F> SessionParam<F> for diesel_async::AsyncMysqlConnection
+where
+    F: SessionFactory<Driver = crate::driver::Mysql>,
+{
+    async fn prepare<'s>(session: &'s mut Session<F>) -> Result<&'s mut Self, SessionError>
+    where
+        Self: 's,
+    {
+        session.connection().await
     }
 }
 

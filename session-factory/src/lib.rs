@@ -3,7 +3,7 @@
 // Without a backend there is nobody to call most of it: the crate compiles, and `session_factory!` says
 // which feature is missing.
 #![cfg_attr(
-    not(any(feature = "postgres", feature = "sqlite")),
+    not(any(feature = "postgres", feature = "mysql", feature = "sqlite")),
     allow(dead_code, unused_imports)
 )]
 

@@ -3,6 +3,7 @@
 //! * [`postgres`]: private PostgreSQL servers, one shared by the whole run, a fresh database for
 //!   each test, and an administrator's view of what the server is doing; a primary with standbys;
 //! * [`pgbouncer`]: a pooler in front of one of them;
+//! * [`mysql`]: private MariaDB servers, in the same way;
 //! * [`proxy`]: a TCP proxy that counts, delays, throttles, holds, stalls, cuts and refuses;
 //! * [`certificates`]: an authority of one's own, and what it signs;
 //! * [`sqlite`]: a database file that is removed again;
@@ -38,11 +39,13 @@ mod background;
 mod error;
 mod eventually;
 mod install;
+mod names;
 mod ports;
 mod process;
 mod user;
 
 pub mod certificates;
+pub mod mysql;
 pub mod pgbouncer;
 pub mod polls;
 pub mod postgres;

@@ -1,4 +1,4 @@
-//! What the integration tests share: two factories, one small table, and a bed for each backend.
+//! What the integration tests share: three factories, one small table, and a bed for each backend.
 #![allow(
     missing_docs,
     missing_debug_implementations,
@@ -11,11 +11,16 @@ pub mod encrypted;
 pub mod project;
 
 use session_factory::{Factory, session_factory};
-use testbed::proxy::Proxy;
+use testbed::proxy::{Protocol, Proxy};
 
 session_factory! {
     /// The tests' PostgreSQL database.
     pub struct PgDb(Postgres);
+}
+
+session_factory! {
+    /// The tests' MySQL database, on MariaDB.
+    pub struct MyDb(Mysql);
 }
 
 session_factory! {
@@ -108,6 +113,70 @@ pub async fn create_items(database: &testbed::postgres::Database) {
 pub fn pg_config(url: &str, change: impl FnOnce(&mut PgDbConfig)) -> PgDbConfig {
     let mut config =
         PgDbConfig::from_vars(|key| (key == "DATABASE_URL").then(|| url.to_owned())).unwrap();
+    change(&mut config);
+    config
+}
+
+/// A MariaDB database of the test's own.
+pub struct MyBed {
+    pub factory: Factory<MyDb>,
+    pub database: testbed::mysql::Database,
+    /// Between the factory and the server, when the bed was made with one.
+    pub proxy: Option<Proxy>,
+}
+
+impl MyBed {
+    /// With the default configuration.
+    pub async fn new() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    pub async fn with(change: impl FnOnce(&mut MyDbConfig)) -> Self {
+        let database = testbed::mysql::database().await;
+        let url = database.url();
+        Self::make(database, &url, None, change).await
+    }
+
+    /// With a proxy in between.
+    pub async fn proxied(change: impl FnOnce(&mut MyDbConfig)) -> Self {
+        let database = testbed::mysql::database().await;
+        let proxy = Proxy::with_protocol(database.endpoint().address(), Protocol::Mysql);
+        let url = database.url_via(&proxy);
+        Self::make(database, &url, Some(proxy), change).await
+    }
+
+    pub async fn make(
+        database: testbed::mysql::Database,
+        url: &str,
+        proxy: Option<Proxy>,
+        change: impl FnOnce(&mut MyDbConfig),
+    ) -> Self {
+        database.execute(ITEMS).await;
+        Self {
+            factory: Factory::new(my_config(url, change)),
+            database,
+            proxy,
+        }
+    }
+
+    pub fn proxy(&self) -> &Proxy {
+        self.proxy.as_ref().expect("a bed with a proxy")
+    }
+
+    /// Runs SQL as the administrator.
+    pub async fn run(&self, sql: &str) {
+        self.database.execute(sql).await;
+    }
+
+    /// What another connection sees.
+    pub async fn count(&self) -> i64 {
+        self.database.integer("SELECT count(*) FROM items").await
+    }
+}
+
+pub fn my_config(url: &str, change: impl FnOnce(&mut MyDbConfig)) -> MyDbConfig {
+    let mut config =
+        MyDbConfig::from_vars(|key| (key == "DATABASE_URL").then(|| url.to_owned())).unwrap();
     change(&mut config);
     config
 }

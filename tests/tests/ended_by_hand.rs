@@ -6,7 +6,7 @@ use std::time::Duration;
 use diesel::prelude::*;
 use diesel_async::{AsyncConnection, RunQueryDsl, SimpleAsyncConnection};
 use session_factory::{AbortReason, Session, SessionError, with_session};
-use session_factory_tests::{AppError, LiteBed, LiteDb, PgBed, PgDb, items};
+use session_factory_tests::{AppError, LiteBed, LiteDb, MyBed, MyDb, PgBed, PgDb, items};
 
 fn is_in_savepoint(result: &Result<(), AppError>, call: &str) -> bool {
     matches!(result, Err(AppError::Session(SessionError::InSavepoint(name))) if *name == call)
@@ -206,6 +206,7 @@ macro_rules! suite {
 }
 
 suite!(postgres, PgDb, PgBed);
+suite!(mysql, MyDb, MyBed);
 suite!(sqlite, LiteDb, LiteBed);
 
 #[tokio::test]

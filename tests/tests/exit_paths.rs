@@ -1,4 +1,4 @@
-//! Whatever way a call ends, its work is committed or rolled back, on both backends and over TLS.
+//! Whatever way a call ends, its work is committed or rolled back, on every backend and over TLS.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::time::Duration;
@@ -8,7 +8,7 @@ use diesel_async::{AsyncConnection, RunQueryDsl};
 use futures_util::FutureExt;
 use session_factory::{AbortReason, Session, SessionError, with_session};
 use session_factory_tests::encrypted::TlsBed;
-use session_factory_tests::{AppError, LiteBed, LiteDb, PgBed, PgDb, items};
+use session_factory_tests::{AppError, LiteBed, LiteDb, MyBed, MyDb, PgBed, PgDb, items};
 
 macro_rules! suite {
     ($backend:ident, $db:ident, $bed:ident) => {
@@ -439,4 +439,5 @@ macro_rules! suite {
 
 suite!(postgres, PgDb, PgBed);
 suite!(postgres_over_tls, PgDb, TlsBed);
+suite!(mysql, MyDb, MyBed);
 suite!(sqlite, LiteDb, LiteBed);

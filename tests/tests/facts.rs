@@ -287,6 +287,8 @@ async fn fact_15_the_cancel_request_reaches_the_server_by_the_way_the_connection
         config.max_overflow = 0;
     })
     .await;
+    // Connected before the time runs.
+    bed.factory.health().await.unwrap();
     let call = bed.factory.with_session(async |db| {
         db.batch_execute("SELECT pg_sleep(60)").await?;
         Ok::<_, AppError>(())

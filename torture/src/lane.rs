@@ -8,9 +8,10 @@ use testbed::proxy::Proxy;
 use tokio::time::{sleep, timeout};
 
 use crate::audit::{self, Limits, audit};
-use crate::bed::{Against, Bed, PgBed};
+use crate::bed::{Against, Bed};
 use crate::case::Case;
 use crate::faults::{Fault, Struck, guarded};
+use crate::gate::Gate;
 use crate::plan::Series;
 use crate::problem::Problem;
 use crate::report::{Point, Report};
@@ -47,15 +48,20 @@ impl Lane {
         Case::new(self.bed.backend(), panic_at)
     }
 
-    pub(crate) fn postgres(&self) -> &PgBed {
+    pub(crate) fn gate(&self) -> &Gate {
         match &self.bed {
-            Bed::Postgres(bed) => bed,
-            Bed::Sqlite(_) => panic!("this fault is for PostgreSQL"),
+            Bed::Postgres(bed) => bed.gate(),
+            Bed::Mysql(bed) => bed.gate(),
+            Bed::Sqlite(_) => panic!("this fault is for servers"),
         }
     }
 
     pub(crate) fn proxy(&self) -> &Proxy {
-        self.postgres().proxy()
+        match &self.bed {
+            Bed::Postgres(bed) => bed.proxy(),
+            Bed::Mysql(bed) => bed.proxy(),
+            Bed::Sqlite(_) => panic!("this fault is for servers"),
+        }
     }
 
     /// Strikes at the points of a series until the workload ends before one.

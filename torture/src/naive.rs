@@ -116,5 +116,11 @@ naive!(
     diesel_async::AsyncPgConnection,
     |url| url
 );
+naive!(
+    mysql,
+    Backend::Mysql,
+    diesel_async::AsyncMysqlConnection,
+    |url| url
+);
 naive!(sqlite, Backend::Sqlite, Lite, |url| url
     .trim_start_matches("sqlite://"));

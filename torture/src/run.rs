@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 
 use crate::arguments::Torture;
 use crate::backend::Backend;
-use crate::bed::{Against, Bed, LiteBed, PgBed, Server};
+use crate::bed::{Against, Bed, LiteBed, MyBed, MyServer, PgBed, Server};
 use crate::faults::Fault;
 use crate::lane::Lane;
 use crate::plan::{Extent, Series};
@@ -27,7 +27,7 @@ pub(crate) async fn run(arguments: Torture) -> ExitCode {
     }
     let (mut violations, mut cases) = (0, 0);
     let mut traps = BTreeSet::new();
-    let mut server = None;
+    let mut servers = Servers::default();
     for backend in chosen(
         &Backend::ALL,
         &arguments.backend,
@@ -41,10 +41,8 @@ pub(crate) async fn run(arguments: Torture) -> ExitCode {
             if !fault.applies_to(backend) {
                 continue;
             }
-            if backend == Backend::Postgres && server.is_none() {
-                server = Some(Server::builder().max_connections(400).start().await);
-            }
-            let line = one(&arguments, server.as_ref(), backend, fault, against).await;
+            servers.start(backend).await;
+            let line = one(&arguments, &servers, backend, fault, against).await;
             violations += line.violations;
             cases += line.cases;
             traps.extend(line.traps.iter().flatten().copied());
@@ -105,7 +103,7 @@ fn say(line: &Line, json: bool) {
 /// One backend and one fault.
 async fn one(
     arguments: &Torture,
-    server: Option<&Server>,
+    servers: &Servers,
     backend: Backend,
     fault: Fault,
     against: Against,
@@ -123,7 +121,7 @@ async fn one(
     let queue = Arc::new(Mutex::new(series));
     let mut running = JoinSet::new();
     for _ in 0..lanes {
-        let bed = bed(server, backend, fault).await;
+        let bed = bed(servers, backend, fault).await;
         let (queue, report) = (Arc::clone(&queue), Arc::clone(&report));
         running.spawn(async move {
             let mut lane = Lane::new(bed, against, fault.limits(against)).await;
@@ -173,12 +171,40 @@ fn series(arguments: &Torture, backend: Backend, fault: Fault) -> Vec<Series> {
     vec![only; arguments.times as usize]
 }
 
-async fn bed(server: Option<&Server>, backend: Backend, fault: Fault) -> Bed {
-    match (backend, server) {
-        (Backend::Postgres, Some(server)) if fault == Fault::Terminate => {
+/// The servers of a run, each started when it is first needed.
+#[derive(Clone, Default)]
+struct Servers {
+    postgres: Option<Server>,
+    mysql: Option<MyServer>,
+}
+
+impl Servers {
+    async fn start(&mut self, backend: Backend) {
+        match backend {
+            Backend::Postgres if self.postgres.is_none() => {
+                self.postgres = Some(Server::builder().max_connections(400).start().await);
+            }
+            Backend::Mysql if self.mysql.is_none() => {
+                self.mysql = Some(MyServer::builder().max_connections(400).start().await);
+            }
+            _ => {}
+        }
+    }
+}
+
+async fn bed(servers: &Servers, backend: Backend, fault: Fault) -> Bed {
+    let gated = fault == Fault::Terminate;
+    match (backend, &servers.postgres, &servers.mysql) {
+        (Backend::Postgres, Some(server), _) if gated => {
             Bed::Postgres(Box::new(PgBed::gated(server).await))
         }
-        (Backend::Postgres, Some(server)) => Bed::Postgres(Box::new(PgBed::proxied(server).await)),
+        (Backend::Postgres, Some(server), _) => {
+            Bed::Postgres(Box::new(PgBed::proxied(server).await))
+        }
+        (Backend::Mysql, _, Some(server)) if gated => {
+            Bed::Mysql(Box::new(MyBed::gated(server).await))
+        }
+        (Backend::Mysql, _, Some(server)) => Bed::Mysql(Box::new(MyBed::proxied(server).await)),
         _ => Bed::Sqlite(Box::new(LiteBed::new())),
     }
 }
@@ -189,7 +215,7 @@ impl Fault {
         match (self, backend) {
             (Self::Stall, _) => 64,
             (Self::Cut, _) => 16,
-            (_, Backend::Postgres) => 6,
+            (_, Backend::Postgres | Backend::Mysql) => 6,
             (_, Backend::Sqlite) => 4,
         }
     }

@@ -1,6 +1,7 @@
 //! `docs/benchmarks`, made of what was measured last.
 
 mod plots;
+mod ratios;
 
 use std::fmt::Write as _;
 use std::fs;
@@ -27,7 +28,8 @@ const CHAPTERS: [Chapter; 5] = [
         name: "wire",
         title: "Round trips",
         text: "One unit of work on a warm connection, counted by a proxy in front of a line of 10 ms each way: round trips in \
-               all, and those that the caller waits for (its fastest time over 20 ms). `read` is a `read_only` function \
+               all, and those that the caller waits for (its fastest time, less that of the same without the line, over \
+               what the line adds to a ping). `read` is a `read_only` function \
                here and the same transaction elsewhere; `rolled back` is a body that ends with an error; `savepoint` is \
                one around the first statement. `commit_with` sends the last statement and COMMIT together. A statement \
                is an UPDATE of one row (`read`: a SELECT); diesel-async prepares an UPDATE anew each time.",
@@ -35,8 +37,8 @@ const CHAPTERS: [Chapter; 5] = [
     Chapter {
         name: "storm",
         title: "A storm of cancelled calls",
-        text: "Calls on a pool of 10, each of which changes a row, starts a query of 2 s, and is dropped by its caller 10 ms \
-               later; then as many normal calls that change the same rows. Seconds from the first to the last of them; \
+        text: "Calls on a pool of 10, each of which changes a row, starts a slow query (2 s, and 0.5 s in the storm of \
+               2,000), and is dropped by its caller 10 ms later; then as many normal calls that change the same rows. Seconds from the first to the last of them; \
                connections opened meanwhile; the most backends on the server; row locks left over at the end.",
     },
     Chapter {
@@ -66,6 +68,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     fs::create_dir_all(&folder)?;
     let mut page = String::from(INTRODUCTION);
     page.push_str(&environment(arguments)?);
+    writeln!(page, "\n## The ratios\n\n{}", ratios::table()?)?;
     let mut bars = Vec::new();
     for chapter in &CHAPTERS {
         writeln!(page, "\n## {}\n", chapter.title)?;
@@ -215,9 +218,9 @@ fn picture(name: &str, records: &[Record]) -> Option<Bars> {
             &|record| is(record, "delay_ms", 1.0) && kind(record, &["write", "commit_with"]),
         ),
         "contention" => select(
-            "1,000 tasks on 10 connections: calls per second",
-            "",
-            "calls_per_second",
+            "1,000 tasks on 10 connections: p99 of a call",
+            "ms",
+            "p99_ms",
             &|record| is(record, "tasks", 1000.0),
         ),
         "sqlite" => select(

@@ -43,14 +43,23 @@ macro_rules! __session_factory_sqlite {
     };
 }
 
-/// MySQL, which there is no driver for.
+/// MySQL and MariaDB.
+#[cfg(feature = "mysql")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __session_factory_mysql {
+    ($($items:tt)*) => { $($items)* };
+}
+
+/// MySQL and MariaDB, with the feature off.
+#[cfg(not(feature = "mysql"))]
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __session_factory_mysql {
     ($($items:tt)*) => {
         ::core::compile_error!(
-            "the backend `Mysql` is not supported yet by this version of session-factory; \
-             write `Postgres` or `Sqlite`"
+            "the backend `Mysql` needs the feature `mysql`, which is off; write \
+             `session-factory = { version = \"…\", features = [\"mysql\"] }` in Cargo.toml"
         );
     };
 }

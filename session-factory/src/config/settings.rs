@@ -37,7 +37,8 @@ pub struct Settings {
     pub idle_timeout: Duration,
     /// How long one attempt to connect may take. Default: 10 seconds.
     pub connect_timeout: Duration,
-    /// How long PostgreSQL lets one statement run; SQLite has no such limit. Default: the server's own.
+    /// How long PostgreSQL and MySQL (there: reading statements; MariaDB: all) let one statement run; SQLite has no
+    /// such limit. Default: the server's own.
     pub statement_timeout: Option<Duration>,
     /// Prepared statements kept for each connection: 0 for none, which is the default behind a pooler.
     /// Any other number is as the default. Default: all of them.

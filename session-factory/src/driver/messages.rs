@@ -42,13 +42,20 @@ pub struct Ahead {
 }
 
 impl Ahead {
-    /// All of it as one text.
+    /// All of it as one text. None when nothing has to be sent.
     pub(crate) fn text(&self) -> Option<String> {
-        match (&self.begin, &self.control) {
+        // Where a transaction begins by itself, its text is empty.
+        let begin = self.begin.as_ref().filter(|begin| !begin.is_empty());
+        match (begin, &self.control) {
             (Some(begin), Some(control)) => Some(format!("{begin}; {control}")),
             (Some(one), None) | (None, Some(one)) => Some(one.clone()),
             (None, None) => None,
         }
+    }
+
+    /// Nothing happens ahead.
+    pub(crate) fn is_empty(&self) -> bool {
+        !self.settle && self.begin.is_none() && self.control.is_none()
     }
 }
 
@@ -72,6 +79,7 @@ impl<T> Reply<T> {
     }
 
     /// The same with its errors changed.
+    #[cfg(any(feature = "postgres", feature = "sqlite"))]
     pub(crate) fn map_err(self, change: impl Fn(Error) -> Error) -> Self {
         Self {
             ahead: self.ahead.map_err(&change),
@@ -103,6 +111,8 @@ pub enum Watched {
     Ended {
         /// By COMMIT.
         committed: bool,
+        /// The error after which the server rolled back by itself.
+        error: Option<StatementError>,
     },
 }
 
@@ -118,6 +128,18 @@ pub enum CommitReply {
     Refused(StatementError),
     /// No answer came.
     Unknown(StatementError),
+}
+
+/// What became of a connection whose session is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[doc(hidden)]
+pub enum Recovered {
+    /// Rolled back, and as the next borrower expects it.
+    Clean,
+    /// Rolled back, and not to be used again.
+    Spent,
+    /// Nobody knows: closing the connection rolls back.
+    Failed,
 }
 
 /// What was under way when the session was dropped.

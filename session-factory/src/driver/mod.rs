@@ -18,6 +18,8 @@ use futures_util::stream::BoxStream;
 use crate::config::Settings;
 use crate::error::{ConnectError, StatementError};
 
+#[cfg(feature = "mysql")]
+mod mysql;
 #[cfg(feature = "postgres")]
 mod postgres;
 #[cfg(feature = "sqlite")]
@@ -32,7 +34,11 @@ mod support;
 
 pub use isolation::Isolation;
 pub(crate) use messages::as_conflict;
-pub use messages::{Ahead, CommitReply, CommitSent, ForeignError, Last, Reply, Running, Watched};
+pub use messages::{
+    Ahead, CommitReply, CommitSent, ForeignError, Last, Recovered, Reply, Running, Watched,
+};
+#[cfg(feature = "mysql")]
+pub use mysql::Mysql;
 pub use options::TransactionOptions;
 pub use position::Position;
 #[cfg(feature = "postgres")]
@@ -106,7 +112,7 @@ pub trait Driver: Sized + Send + Sync + 'static {
     /// One round trip that proves the connection alive.
     fn ping(link: &mut Self::Link) -> impl Future<Output = Result<(), StatementError>> + Send;
 
-    /// The text that begins a transaction.
+    /// The text that begins a transaction; empty where the first statement does so by itself.
     fn begin_sql(options: &TransactionOptions) -> String;
 
     /// Runs a query, with `ahead` sent before it in the same round trip where that is safe. Nothing is
@@ -196,14 +202,13 @@ pub trait Driver: Sized + Send + Sync + 'static {
     /// ROLLBACK of the whole transaction.
     fn rollback(link: &mut Self::Link) -> impl Future<Output = Result<(), StatementError>> + Send;
 
-    /// Ends what a dropped session left behind: cancels what runs, rolls back, checks. True when the
-    /// connection may be used again. On one that is lost, what the server may still be running for it is
-    /// cancelled all the same.
+    /// Ends what a dropped session left behind: cancels what runs, rolls back, checks. On a connection that is
+    /// lost, what the server may still be running for it is cancelled all the same.
     fn recover(
         link: &mut Self::Link,
         running: Running,
         deadline: Instant,
-    ) -> impl Future<Output = bool> + Send;
+    ) -> impl Future<Output = Recovered> + Send;
 
     /// The session changed something that outlives its transaction; put it back before the next
     /// borrower. Not called (and costs nothing) when `needs_reset` is false.

@@ -5,7 +5,7 @@
 #[diagnostic::on_unimplemented(
     message = "{Self} has no isolation level `{L}`",
     label = "not a level of this backend",
-    note = "PostgreSQL: \"serializable\", \"repeatable_read\", \"read_committed\", \"read_uncommitted\"; SQLite: \"serializable\" alone, which is what it always does",
+    note = "PostgreSQL and MySQL: \"serializable\", \"repeatable_read\", \"read_committed\", \"read_uncommitted\"; SQLite: \"serializable\" alone, which is what it always does",
     note = "a function that is generic over its factory names the backend: `F: SessionFactory<Driver = Postgres>`"
 )]
 pub trait SupportsIsolation<L> {}
@@ -14,7 +14,7 @@ pub trait SupportsIsolation<L> {}
 #[diagnostic::on_unimplemented(
     message = "`deferrable` is an option of PostgreSQL, and this factory is one of {Self}",
     label = "not an option of this backend",
-    note = "remove `deferrable`: on SQLite a `read_only` transaction never waits for a writer",
+    note = "remove `deferrable`: on MySQL and SQLite a `read_only` transaction never waits for a writer",
     note = "a function that is generic over its factory names the backend: `F: SessionFactory<Driver = Postgres>`"
 )]
 pub trait SupportsDeferrable {}
@@ -32,7 +32,7 @@ pub trait SupportsReplica {}
 #[diagnostic::on_unimplemented(
     message = "`immediate` is an option of SQLite, and this factory is one of {Self}",
     label = "not an option of this backend",
-    note = "remove `immediate`: PostgreSQL locks rows when they are written; to lock earlier, query with `.for_update()`",
+    note = "remove `immediate`: PostgreSQL and MySQL lock rows when they are written; to lock earlier, query with `.for_update()`",
     note = "a function that is generic over its factory names the backend: `F: SessionFactory<Driver = Sqlite>`"
 )]
 pub trait SupportsImmediate {}

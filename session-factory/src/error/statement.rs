@@ -11,6 +11,7 @@ pub struct StatementError {
     pub(crate) kind: StatementErrorKind,
     pub(crate) message: String,
     pub(crate) sqlstate: Option<String>,
+    pub(crate) code: Option<u16>,
     pub(crate) detail: Option<String>,
 }
 
@@ -35,6 +36,7 @@ impl StatementError {
             kind: StatementErrorKind::Connection,
             message: message.into(),
             sqlstate: None,
+            code: None,
             detail: None,
         }
     }
@@ -50,12 +52,22 @@ impl StatementError {
         self.sqlstate.as_deref()
     }
 
+    /// MySQL's and MariaDB's error number, such as 1213 for a deadlock. None on other databases.
+    pub fn code(&self) -> Option<u16> {
+        self.code
+    }
+
+    #[cfg(feature = "mysql")]
+    pub(crate) fn is_connection(&self) -> bool {
+        self.kind == StatementErrorKind::Connection
+    }
+
     pub(crate) fn is_read_only(&self) -> bool {
         self.kind == StatementErrorKind::ReadOnly
     }
 
-    /// True when running the whole unit of work again may succeed: serialization failure, deadlock, a
-    /// busy SQLite database.
+    /// True when running the whole unit of work again may succeed: serialization failure, deadlock, MySQL's
+    /// lock wait timeout, a busy SQLite database.
     pub fn is_transient(&self) -> bool {
         self.kind == StatementErrorKind::Serialization
             || matches!(self.sqlstate(), Some("40001" | "40P01"))
@@ -65,6 +77,9 @@ impl StatementError {
 impl fmt::Display for StatementError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)?;
+        if let Some(code) = self.code {
+            write!(f, " [error {code}]")?;
+        }
         if let Some(sqlstate) = &self.sqlstate {
             write!(f, " [SQLSTATE {sqlstate}]")?;
         }
@@ -101,6 +116,7 @@ impl From<&DieselError> for StatementError {
             kind,
             message,
             sqlstate: None,
+            code: None,
             detail,
         }
     }

@@ -42,13 +42,14 @@ impl<F: SessionFactory> Session<F> {
     pub(super) async fn flush(&mut self) -> Result<(), SessionError> {
         let (link, work) = self.parts()?;
         let ahead = work.ahead();
-        if ahead.text().is_none() && !ahead.settle {
+        if ahead.is_empty() {
             return Ok(());
         }
-        let line = work
-            .echo
-            .as_ref()
-            .map(|echo| echo.line(|| ahead.text().unwrap_or_default()));
+        let text = ahead.text();
+        let line = match (&work.echo, text) {
+            (Some(echo), Some(text)) => Some(echo.line(|| text)),
+            _ => None,
+        };
         let sent = F::Driver::batch(link, ahead, String::new());
         statement::run(work, line, sent, |()| "ok".into()).await?;
         Ok(())

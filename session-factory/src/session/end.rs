@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::unit::Left;
 use super::work::Ending;
 use super::{Session, recovery};
-use crate::driver::{CommitReply, Driver, Running};
+use crate::driver::{CommitReply, Driver, Recovered, Running};
 use crate::error::{AbortReason, Aborted, CommitError, SessionError};
 use crate::factory::SessionFactory;
 
@@ -133,12 +133,16 @@ impl<F: SessionFactory> Session<F> {
             Running::Nothing if !self.work.is_raw() => Box::pin(F::Driver::rollback(link)).await,
             running => {
                 let deadline = Instant::now() + ROLLBACK_LIMIT;
-                if recovery::recover::<F::Driver>(link, running, deadline).await {
-                    Ok(())
-                } else {
+                let recovered = recovery::recover::<F::Driver>(link, running, deadline).await;
+                if recovered == Recovered::Spent {
+                    F::Driver::condemn(link);
+                }
+                if recovered == Recovered::Failed {
                     Err(crate::error::StatementError::connection(
                         "the server did not give up the running statement in time",
                     ))
+                } else {
+                    Ok(())
                 }
             }
         };

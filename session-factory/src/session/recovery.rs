@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use super::hooks::Hooks;
 use super::unit::Left;
 use super::work::{Ending, Work};
-use crate::driver::{CommitReply, Driver, Running, Watched};
+use crate::driver::{CommitReply, Driver, Recovered, Running, Watched};
 use crate::factory::lease::Lease;
 use crate::observe;
 
@@ -48,7 +48,8 @@ pub(super) fn hand_over<D: Driver>(lease: Option<Lease<D>>, work: &mut Work, hoo
         let mut clean = true;
         let mut left = Left::RolledBack;
         if begun || running != Running::Nothing {
-            clean = recover::<D>(lease.link(), running, Instant::now() + LIMIT).await;
+            let recovered = recover::<D>(lease.link(), running, Instant::now() + LIMIT).await;
+            clean = recovered == Recovered::Clean;
             if committing {
                 left = outcome(&mut lease, read_only);
                 lease.finished();
@@ -119,8 +120,12 @@ pub(super) fn commit<D: Driver>(mut lease: Lease<D>, work: &mut Work) {
 /// What the server has said about a COMMIT whose caller went away.
 pub(super) fn outcome<D: Driver>(lease: &mut Lease<D>, read_only: bool) -> Left {
     let left = match D::watch(lease.link()) {
-        Watched::Ended { committed: true } => Left::Committed,
-        Watched::Ended { committed: false } => Left::RolledBack,
+        Watched::Ended {
+            committed: true, ..
+        } => Left::Committed,
+        Watched::Ended {
+            committed: false, ..
+        } => Left::RolledBack,
         _ => Left::Unknown,
     };
     match left {
@@ -131,14 +136,14 @@ pub(super) fn outcome<D: Driver>(lease: &mut Lease<D>, read_only: bool) -> Left 
     left
 }
 
-/// Ends what was left, within a limit. False when the connection must be closed.
+/// Ends what was left, within a limit.
 pub(super) async fn recover<D: Driver>(
     link: &mut D::Link,
     running: Running,
     deadline: Instant,
-) -> bool {
+) -> Recovered {
     // Boxed: it is large, and seldom in a caller's own future.
     Box::pin(crate::runtime::within(D::recover(link, running, deadline)))
         .await
-        .unwrap_or(false)
+        .unwrap_or(Recovered::Failed)
 }

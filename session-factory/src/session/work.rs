@@ -229,12 +229,14 @@ impl Work {
     pub(crate) fn check(&mut self, watched: &Watched) -> Result<(), SessionError> {
         if self.begun {
             match watched {
-                Watched::Ended { committed: true } => self.committed(),
-                Watched::Ended { committed: false } => {
-                    let reason = self
-                        .first_error
-                        .take()
-                        .map_or(AbortReason::EndedByBody, |error| error.reason);
+                Watched::Ended {
+                    committed: true, ..
+                } => self.committed(),
+                Watched::Ended {
+                    committed: false,
+                    error,
+                } => {
+                    let reason = self.because(error.clone());
                     self.fault = Some(Fault::boxed(reason, 0));
                 }
                 _ => {}
@@ -349,10 +351,15 @@ impl Work {
             return self.refused.then(|| self.because(None));
         }
         match watched {
-            Watched::Failed(error) => Some(self.because(error)),
-            Watched::Ended { committed: false } => Some(self.because(None)),
+            Watched::Failed(error)
+            | Watched::Ended {
+                committed: false,
+                error,
+            } => Some(self.because(error)),
             Watched::Unbalanced => Some(AbortReason::OpenSavepoint),
-            Watched::Ended { committed: true } => {
+            Watched::Ended {
+                committed: true, ..
+            } => {
                 self.committed();
                 None
             }

@@ -1,8 +1,8 @@
 //! The address of a server, private or shared, and what can be asked of any of them.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::names;
 
 use super::admin::Admin;
 use super::database::Database;
@@ -47,7 +47,7 @@ impl Endpoint {
     }
 
     async fn create(self, template: &str) -> Database {
-        let name = unused_name();
+        let name = names::unused();
         let admin = self.admin();
         admin
             .execute(&format!(
@@ -56,16 +56,4 @@ impl Endpoint {
             .await;
         Database::new(self, name)
     }
-}
-
-/// Unique on a server that many test processes share.
-fn unused_name() -> String {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    // A process number comes back within a long run; not within the same microsecond.
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_micros();
-    format!("t{}_{number}_{now:x}", std::process::id())
 }

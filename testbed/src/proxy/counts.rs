@@ -24,10 +24,11 @@ pub struct Counts {
     /// A client that pipelines two requests in two packets may be answered between them, and
     /// then seems to have waited. A small delay of the answers (`delay(Direction::ToClient, 3 ms)`)
     /// makes the count exact: what is sent before the answer *arrives* is the same round trip.
-    /// PostgreSQL's goodbye (Terminate) waits for nothing and is not counted.
+    /// A goodbye (Terminate, `COM_QUIT`) waits for nothing and is not counted.
     pub round_trips: u64,
     /// PostgreSQL: messages from clients by their type byte, `Q` (Query), `P` (Parse), `B` (Bind),
-    /// `D` (Describe), `E` (Execute), `S` (Sync), `C` (Close), `X` (Terminate), …
+    /// `D` (Describe), `E` (Execute), `S` (Sync), `C` (Close), `X` (Terminate), … MySQL: commands, by the
+    /// letter of their like, and `p` (ping), `R` (reset).
     pub from_client: BTreeMap<char, u64>,
     /// PostgreSQL: messages from the server by their type byte, `Z` (ReadyForQuery),
     /// `C` (CommandComplete), `E` (ErrorResponse), `D` (`DataRow`), …
@@ -78,7 +79,7 @@ impl Counts {
     }
 }
 
-/// PostgreSQL: one statement that a client sent, in the order in which they passed.
+/// PostgreSQL and MySQL: one statement that a client sent, in the order in which they passed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Statement {

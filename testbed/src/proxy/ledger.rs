@@ -8,6 +8,7 @@ use std::collections::{BTreeSet, HashMap};
 use super::counts::{Counts, Statement, StatementKind};
 use super::fault::{Action, Armed, Cut, Scope};
 use super::frames::{self, Frame, Frames};
+use super::packets::Packets;
 use super::{Direction, Protocol};
 
 /// All connections of one proxy.
@@ -28,6 +29,7 @@ pub(crate) struct Entry {
     pub(crate) number: u64,
     protocol: Protocol,
     frames: [Frames; 2],
+    packets: Packets,
     /// Names of prepared statements.
     prepared: HashMap<String, String>,
     /// A request for TLS that the server has not answered yet.
@@ -66,6 +68,7 @@ impl Ledger {
             number: if is_cancel { u64::MAX } else { self.last },
             protocol,
             frames: [Frames::from_client(), Frames::from_server()],
+            packets: Packets::default(),
             prepared: HashMap::new(),
             asked_for_tls: false,
             last: Direction::ToClient,
@@ -129,8 +132,10 @@ impl Ledger {
                 Direction::ToServer => self.counts.bytes_to_server += length,
                 Direction::ToClient => self.counts.bytes_to_client += length,
             }
-            if entry.protocol == Protocol::Postgres {
-                self.read(entry, to, passed);
+            match entry.protocol {
+                Protocol::Postgres => self.read(entry, to, passed),
+                Protocol::Mysql => self.read_commands(entry, to, passed),
+                Protocol::Raw => {}
             }
         }
         if let Some(action) = verdict.then {
@@ -171,7 +176,12 @@ impl Ledger {
     }
 
     fn take_turn(&mut self, entry: &mut Entry, to: Direction, passed: &[u8]) {
-        if entry.is_cancel || passed == GOODBYE && entry.protocol == Protocol::Postgres {
+        let goodbye = match entry.protocol {
+            Protocol::Postgres => Some(GOODBYE),
+            Protocol::Mysql => Some(QUIT),
+            Protocol::Raw => None,
+        };
+        if entry.is_cancel || goodbye == Some(passed) {
             return;
         }
         if to == Direction::ToServer && entry.last == Direction::ToClient {
@@ -194,6 +204,19 @@ impl Ledger {
         }
         for frame in entry.frames[to.index()].feed(passed) {
             self.note(entry, to, &frame);
+        }
+    }
+
+    fn read_commands(&mut self, entry: &mut Entry, to: Direction, passed: &[u8]) {
+        for command in entry.packets.feed(to, passed) {
+            *self.counts.from_client.entry(command.letter).or_default() += 1;
+            if let Some((kind, sql)) = command.statement {
+                self.statements.push(Statement {
+                    connection: entry.number,
+                    kind,
+                    sql,
+                });
+            }
         }
     }
 
@@ -239,6 +262,9 @@ impl Ledger {
 
 /// PostgreSQL's Terminate, sent alone.
 const GOODBYE: &[u8] = b"X\0\0\0\x04";
+
+/// MySQL's, sent alone.
+const QUIT: &[u8] = b"\x01\0\0\0\x01";
 
 impl Armed {
     fn concerns(&self, entry: &Entry) -> bool {

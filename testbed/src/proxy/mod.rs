@@ -26,6 +26,7 @@ mod frames;
 mod handle;
 mod ledger;
 mod listener;
+mod packets;
 mod settings;
 
 pub use counts::{Counts, Statement, StatementKind};
@@ -56,6 +57,8 @@ pub enum Protocol {
     /// PostgreSQL's, version 3: messages and statements are counted, cancel requests are told
     /// from connections. Of TLS connections only bytes and round trips are seen.
     Postgres,
+    /// MySQL's: commands and statements are counted, without the server's answers.
+    Mysql,
     /// Anything: connections, bytes and round trips are counted.
     Raw,
 }

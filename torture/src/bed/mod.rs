@@ -1,11 +1,13 @@
 //! A database of one lane, and the auditor's own view of it.
 
+mod mysql;
 mod postgres;
 mod scene;
 mod sqlite;
 
 use std::sync::Arc;
 
+pub(crate) use self::mysql::{MyBed, Server as MyServer};
 pub(crate) use self::postgres::{PgBed, Server};
 pub(crate) use self::scene::{Found, Scene};
 pub(crate) use self::sqlite::LiteBed;
@@ -26,6 +28,7 @@ pub(crate) enum Against {
 /// A database with an auditor.
 pub(crate) enum Bed {
     Postgres(Box<PgBed>),
+    Mysql(Box<MyBed>),
     Sqlite(Box<LiteBed>),
 }
 
@@ -33,6 +36,7 @@ impl Bed {
     pub(crate) fn backend(&self) -> Backend {
         match self {
             Self::Postgres(_) => Backend::Postgres,
+            Self::Mysql(_) => Backend::Mysql,
             Self::Sqlite(_) => Backend::Sqlite,
         }
     }
@@ -43,12 +47,19 @@ impl Bed {
             (Self::Postgres(bed), Against::Naive) => {
                 Arc::new(naive::postgres::Naive::new(&bed.url()).await)
             }
+            (Self::Mysql(bed), Against::Naive) => {
+                Arc::new(naive::mysql::Naive::new(&bed.url()).await)
+            }
             (Self::Sqlite(bed), Against::Naive) => {
                 Arc::new(naive::sqlite::Naive::new(&bed.url()).await)
             }
             (Self::Postgres(bed), Against::Ours) => match setup {
                 Setup::Foreign => Arc::new(ours::postgres::Ours::from_pool(&bed.url()).await),
                 _ => Arc::new(ours::postgres::Ours::new(&bed.url())),
+            },
+            (Self::Mysql(bed), Against::Ours) => match setup {
+                Setup::Foreign => Arc::new(ours::mysql::Ours::from_pool(&bed.url()).await),
+                _ => Arc::new(ours::mysql::Ours::new(&bed.url())),
             },
             (Self::Sqlite(bed), Against::Ours) => match setup {
                 Setup::Foreign => Arc::new(ours::sqlite::Ours::from_pool(&bed.url()).await),
@@ -61,14 +72,17 @@ impl Bed {
     pub(crate) async fn scene(&mut self, case: i64) -> Scene {
         match self {
             Self::Postgres(bed) => bed.scene(case).await,
+            Self::Mysql(bed) => bed.scene(case).await,
             Self::Sqlite(bed) => bed.scene(case),
         }
     }
 
     /// Ends whatever is connected, after something was found.
     pub(crate) async fn clear(&mut self) {
-        if let Self::Postgres(bed) = self {
-            bed.terminate_all().await;
+        match self {
+            Self::Postgres(bed) => bed.terminate_all().await,
+            Self::Mysql(bed) => bed.terminate_all().await,
+            Self::Sqlite(_) => {}
         }
     }
 }

@@ -85,7 +85,7 @@ impl Fault {
 
     /// SQLite has no server that could end a connection, and no network.
     pub(crate) fn applies_to(self, backend: Backend) -> bool {
-        backend == Backend::Postgres || matches!(self, Self::Cancel | Self::Panic)
+        backend != Backend::Sqlite || matches!(self, Self::Cancel | Self::Panic)
     }
 
     pub(crate) fn variants(self) -> &'static [Variant] {

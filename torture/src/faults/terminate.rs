@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use testbed::proxy::Direction;
 
 use super::{Struck, Variant, guarded};
-use crate::bed::PgBed;
+use crate::bed::{Bed, MyBed, PgBed};
+use crate::gate::Gate;
 use crate::lane::Lane;
 use crate::workloads::Workload;
 
@@ -33,19 +34,19 @@ pub(super) async fn strike(lane: &mut Lane, workload: &Workload, variant: &str, 
         Direction::ToServer
     };
     let subject = lane.subject.clone();
-    let bed = lane.postgres();
-    bed.gate().stop_at(direction, at);
+    let (bed, gate) = (Hand::of(&lane.bed), lane.gate());
+    gate.stop_at(direction, at);
     let reached = AtomicBool::new(false);
     let ended = {
         let run = workload.run(&*subject, &case);
         let kill = async {
-            bed.gate().reached().await;
+            gate.reached().await;
             reached.store(true, Ordering::SeqCst);
             if variant == "during" {
-                kill_at_work(bed).await;
+                bed.kill_at_work(gate).await;
             } else {
                 bed.terminate_all().await;
-                bed.gate().open();
+                gate.open();
             }
         };
         guarded(async {
@@ -64,15 +65,48 @@ pub(super) async fn strike(lane: &mut Lane, workload: &Workload, variant: &str, 
         })
         .await
     };
-    bed.gate().open();
+    gate.open();
     Struck::new(case, reached.into_inner(), ended)
 }
 
-/// Has the server stop in the middle of the packet: INSERT and COMMIT wait for the auditor's lock.
-async fn kill_at_work(bed: &PgBed) {
-    bed.rows("SELECT pg_advisory_lock(1)").await;
-    bed.gate().open();
-    bed.until_blocked().await;
-    bed.terminate_all().await;
-    bed.rows("SELECT pg_advisory_unlock(1)").await;
+/// The auditor's hand on the server.
+#[derive(Clone, Copy)]
+enum Hand<'a> {
+    Postgres(&'a PgBed),
+    Mysql(&'a MyBed),
+}
+
+impl<'a> Hand<'a> {
+    fn of(bed: &'a Bed) -> Self {
+        match bed {
+            Bed::Postgres(bed) => Self::Postgres(bed),
+            Bed::Mysql(bed) => Self::Mysql(bed),
+            Bed::Sqlite(_) => panic!("this fault is for servers"),
+        }
+    }
+
+    /// Has the server stop in the middle of the packet: on PostgreSQL INSERT and COMMIT wait for the auditor's
+    /// lock, on MySQL it is a race.
+    async fn kill_at_work(self, gate: &Gate) {
+        match self {
+            Self::Postgres(bed) => {
+                bed.rows("SELECT pg_advisory_lock(1)").await;
+                gate.open();
+                bed.until_blocked().await;
+                bed.terminate_all().await;
+                bed.rows("SELECT pg_advisory_unlock(1)").await;
+            }
+            Self::Mysql(bed) => {
+                gate.open();
+                bed.terminate_all().await;
+            }
+        }
+    }
+
+    async fn terminate_all(self) {
+        match self {
+            Self::Postgres(bed) => bed.terminate_all().await,
+            Self::Mysql(bed) => bed.terminate_all().await,
+        }
+    }
 }

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use fastrand::Rng;
 use futures_util::future::BoxFuture;
+use testbed::proxy::{Action, Cut, Direction, Proxy};
 
-use super::{postgres, sqlite};
+use super::{mysql, postgres, sqlite};
 use crate::backend::Backend;
 use crate::case::Verdict;
 use crate::subject::Done;
@@ -41,6 +42,7 @@ pub(super) trait Bank: Send + Sync {
 pub(super) async fn open(backend: Backend) -> Arc<dyn Bank> {
     match backend {
         Backend::Postgres => Arc::new(postgres::PgBank::open().await),
+        Backend::Mysql => Arc::new(mysql::MyBank::open().await),
         Backend::Sqlite => Arc::new(sqlite::LiteBank::open()),
     }
 }
@@ -104,6 +106,26 @@ pub(super) fn unbalanced() -> String {
          + (SELECT coalesce(sum(amount), 0) FROM transfers WHERE payee = a.id) \
          - (SELECT coalesce(sum(amount), 0) FROM transfers WHERE payer = a.id)"
     )
+}
+
+/// Cuts all connections, or one at some byte to come.
+pub(super) async fn cut_somewhere(proxy: &Proxy, random: &mut Rng) {
+    let action = if random.bool() {
+        Action::Reset
+    } else {
+        Action::Close
+    };
+    let direction = if random.bool() {
+        Direction::ToServer
+    } else {
+        Direction::ToClient
+    };
+    if random.u32(0..4) == 0 {
+        proxy.sever(action).await;
+    } else {
+        let bytes = random.u64(0..2000);
+        proxy.arm(Cut::after(bytes, direction).action(action));
+    }
 }
 
 /// What is written.

@@ -2,6 +2,7 @@
 //! server restarts. In the end not one acknowledged transfer may be missing.
 
 mod bank;
+mod mysql;
 mod postgres;
 mod sqlite;
 mod tally;

@@ -7,9 +7,9 @@ use fastrand::Rng;
 use futures_util::future::BoxFuture;
 use session_factory::{Factory, Session, with_session};
 use testbed::postgres::{Database, Server};
-use testbed::proxy::{Action, Cut, Direction, Proxy};
+use testbed::proxy::Proxy;
 
-use super::bank::{Bank, Books, TOTAL, Transfer, schema, unbalanced};
+use super::bank::{Bank, Books, TOTAL, Transfer, cut_somewhere, schema, unbalanced};
 use crate::subject::{Done, PgDb, PgDbConfig};
 
 const CONNECTIONS: u32 = 10;
@@ -73,22 +73,7 @@ impl Bank for PgBank {
 
     fn cut<'a>(&'a self, random: &'a mut Rng) -> BoxFuture<'a, bool> {
         Box::pin(async move {
-            let action = if random.bool() {
-                Action::Reset
-            } else {
-                Action::Close
-            };
-            let direction = if random.bool() {
-                Direction::ToServer
-            } else {
-                Direction::ToClient
-            };
-            if random.u32(0..4) == 0 {
-                self.proxy.sever(action).await;
-            } else {
-                let bytes = random.u64(0..2000);
-                self.proxy.arm(Cut::after(bytes, direction).action(action));
-            }
+            cut_somewhere(&self.proxy, random).await;
             true
         })
     }

@@ -29,6 +29,11 @@ pub(crate) fn question(backend: Backend, token: i64) -> String {
              'advisory', (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' \
               AND pid = pg_backend_pid()))"
         }
+        Backend::Mysql => {
+            "concat_ws(' ', current_user(), database(), @@time_zone, @@sql_mode, @@tx_isolation, \
+             @@max_statement_time, @@character_set_client, 'variable', coalesce(@torture, 'none'), \
+             'lock', coalesce(is_used_lock(concat(database(), '7')) = connection_id(), 0))"
+        }
         Backend::Sqlite => {
             "(SELECT 'foreign_keys ' || foreign_keys FROM pragma_foreign_keys) || \
              (SELECT ' recursive_triggers ' || recursive_triggers FROM pragma_recursive_triggers) \
@@ -37,7 +42,7 @@ pub(crate) fn question(backend: Backend, token: i64) -> String {
     };
     let cast = match backend {
         Backend::Postgres => "::int8",
-        Backend::Sqlite => "",
+        Backend::Mysql | Backend::Sqlite => "",
     };
     format!("SELECT {token}{cast} AS token, {state} AS state")
 }

@@ -23,6 +23,11 @@ session_factory! {
 }
 
 session_factory! {
+    /// The MySQL database under torture.
+    pub struct MyDb(Mysql);
+}
+
+session_factory! {
     /// The SQLite database under torture.
     pub struct LiteDb(Sqlite);
 }

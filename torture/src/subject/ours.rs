@@ -10,7 +10,7 @@ use session_factory::{Factory, Session, with_session};
 use tokio::sync::Barrier;
 
 use super::{
-    Answer, Body, Done, Entry, Failure, LIMIT, Lite, LiteDb, PgDb, Plain, Subject, question,
+    Answer, Body, Done, Entry, Failure, LIMIT, Lite, LiteDb, MyDb, PgDb, Plain, Subject, question,
 };
 use crate::backend::Backend;
 use crate::case::Unit;
@@ -125,7 +125,7 @@ macro_rules! ours {
                         Ok(answer?)
                     };
                     match $backend {
-                        Backend::Postgres => Box::pin(self.0.with_session(ask)),
+                        Backend::Postgres | Backend::Mysql => Box::pin(self.0.with_session(ask)),
                         // Of those that may write there is one at a time.
                         Backend::Sqlite => Box::pin(self.0.session().read_only().run(ask)),
                     }
@@ -152,6 +152,14 @@ ours!(
     PgDb,
     PgDbConfig,
     diesel_async::AsyncPgConnection,
+    |url| url
+);
+ours!(
+    mysql,
+    Backend::Mysql,
+    MyDb,
+    MyDbConfig,
+    diesel_async::AsyncMysqlConnection,
     |url| url
 );
 ours!(sqlite, Backend::Sqlite, LiteDb, LiteDbConfig, Lite, |url| {

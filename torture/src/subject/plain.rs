@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use diesel::SqliteConnection;
 use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
-use diesel_async::{AsyncConnection as _, AsyncPgConnection};
+use diesel_async::{AsyncConnection as _, AsyncMysqlConnection, AsyncPgConnection};
 use futures_util::future::BoxFuture;
 
 use super::queries::queries;
@@ -126,4 +126,5 @@ macro_rules! plain {
 }
 
 plain!(AsyncPgConnection);
+plain!(AsyncMysqlConnection);
 plain!(Lite);

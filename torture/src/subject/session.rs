@@ -4,7 +4,7 @@ use futures_util::future::BoxFuture;
 use session_factory::Session;
 
 use super::queries::queries;
-use super::{Body, Db, Done, LiteDb, PgDb, Plain};
+use super::{Body, Db, Done, LiteDb, MyDb, PgDb, Plain};
 use crate::case::Unit;
 
 macro_rules! session {
@@ -62,4 +62,5 @@ macro_rules! session {
 }
 
 session!(PgDb);
+session!(MyDb);
 session!(LiteDb);

@@ -25,6 +25,11 @@ pub(super) const WORKLOADS: &[Workload] = &[
     )
     .only(Backend::Sqlite),
     Workload::new(
+        "swallowed_error",
+        &[UnitOfWork::new(Entry::Annotated, 1, swallowed)],
+    )
+    .only(Backend::Mysql),
+    Workload::new(
         "commit_then_more",
         &[UnitOfWork::new(Entry::Annotated, 2, commit_then_more)],
     ),

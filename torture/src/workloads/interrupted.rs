@@ -24,7 +24,19 @@ pub(super) const WORKLOADS: &[Workload] = &[
     Workload::new(
         "savepoint_dropped",
         &[UnitOfWork::new(Entry::Annotated, 2, savepoint_dropped)],
-    ),
+    )
+    .only(Backend::Postgres),
+    Workload::new(
+        "savepoint_dropped",
+        &[UnitOfWork::new(Entry::Annotated, 2, savepoint_dropped)],
+    )
+    .only(Backend::Sqlite),
+    // On MySQL a dropped statement costs the connection, and with it the transaction.
+    Workload::new(
+        "savepoint_dropped",
+        &[UnitOfWork::new(Entry::Annotated, 2, savepoint_dropped).in_vain()],
+    )
+    .only(Backend::Mysql),
 ];
 
 /// How long a body waits for a statement that does not end.
@@ -35,6 +47,7 @@ const PATIENCE: Duration = Duration::from_millis(3);
 fn endless(unit: &Unit) -> &'static str {
     match unit.case.backend() {
         Backend::Postgres => "SELECT pg_sleep(60)",
+        Backend::Mysql => "SELECT SLEEP(60)",
         Backend::Sqlite => {
             "WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < 500000) \
              SELECT count(*) FROM s"

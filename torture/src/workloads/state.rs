@@ -24,6 +24,11 @@ pub(super) const WORKLOADS: &[Workload] = &[
     )
     .only(Backend::Postgres),
     Workload::new(
+        "set_and_lock",
+        &[UnitOfWork::new(Entry::Annotated, 1, set_and_lock)],
+    )
+    .only(Backend::Mysql),
+    Workload::new(
         "pragma_in_session",
         &[UnitOfWork::new(Entry::Annotated, 1, pragma)],
     )
@@ -49,6 +54,17 @@ fn listen_and_lock(db: &mut dyn Db, unit: Unit) -> BoxFuture<'_, Done> {
         unit.sql(db, "LISTEN news").await?;
         unit.write(db, 0).await?;
         unit.sql(db, "SELECT pg_advisory_lock(7)").await
+    })
+}
+
+fn set_and_lock(db: &mut dyn Db, unit: Unit) -> BoxFuture<'_, Done> {
+    Box::pin(async move {
+        unit.write(db, 0).await?;
+        unit.sql(db, "SET SESSION sql_mode = '', time_zone = '+05:00'")
+            .await?;
+        unit.sql(db, "SET @torture = 'mine'").await?;
+        unit.sql(db, "DO GET_LOCK(concat(database(), '7'), 0)")
+            .await
     })
 }
 

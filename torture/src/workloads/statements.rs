@@ -3,6 +3,7 @@
 use futures_util::future::BoxFuture;
 
 use super::{Setup, UnitOfWork, Workload};
+use crate::backend::Backend;
 use crate::case::Unit;
 use crate::subject::{Db, Done, Entry, Failure};
 
@@ -106,7 +107,11 @@ fn not_prepared(db: &mut dyn Db, unit: Unit) -> BoxFuture<'_, Done> {
         for item in 0..2 {
             let sql = unit.insert_sql(item);
             // A value, so that it goes the long way: parse, bind, execute.
-            let sql = sql.replace("'kept');", "CAST($1 AS TEXT))");
+            let value = match unit.case.backend() {
+                Backend::Mysql => "CAST(? AS CHAR))",
+                Backend::Postgres | Backend::Sqlite => "CAST($1 AS TEXT))",
+            };
+            let sql = sql.replace("'kept');", value);
             unit.step();
             db.run(&sql, i64::from(item)).await?;
             unit.step();

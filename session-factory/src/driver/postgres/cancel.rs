@@ -90,24 +90,32 @@ impl Canceller {
         self.token.cancel_query(NoTls).await.is_ok()
     }
 
-    /// Sends requests until `done` resolves, each after a longer pause, as long as something runs. True
-    /// when one was sent.
+    /// Sends requests until `done` resolves, each after a longer pause, as long as something runs. What runs
+    /// since a time that is told needs no first pause when that is long enough ago. True when one was sent.
     pub(super) async fn until<T>(
         &self,
         done: impl Future<Output = T>,
+        runs_since: Option<Instant>,
         something_runs: impl Fn() -> bool,
     ) -> (T, bool) {
         tokio::pin!(done);
         let mut sent = false;
+        let mut at_once = runs_since.is_some_and(|since| since.elapsed() >= PAUSES[0]);
         let mut pauses = PAUSES.iter().chain(std::iter::repeat(&PAUSES[5]));
         loop {
             let pause = pauses.next().copied().unwrap_or(PATIENCE);
+            let pause = async {
+                // A timer would take a millisecond at least.
+                if !at_once {
+                    sleep(pause).await;
+                }
+            };
             tokio::select! {
                 biased;
                 output = &mut done => return (output, sent),
-                () = sleep(pause) => {}
+                () = pause => {}
             }
-            if !something_runs() {
+            if !std::mem::take(&mut at_once) && !something_runs() {
                 continue;
             }
             sent = true;

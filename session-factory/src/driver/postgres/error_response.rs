@@ -8,6 +8,7 @@ pub(super) fn parse(body: &[u8]) -> (StatementError, bool) {
         kind: StatementErrorKind::Unknown,
         message: String::new(),
         sqlstate: None,
+        code: None,
         detail: None,
     };
     let mut fatal = false;

@@ -176,6 +176,11 @@ impl Ledger {
         self.state().sent
     }
 
+    /// When the last of the messages that are not answered yet was sent.
+    pub(super) fn runs_since(&self) -> Option<Instant> {
+        self.last_sent().filter(|_| !self.is_quiet())
+    }
+
     pub(super) fn status(&self) -> Status {
         self.state().status
     }

@@ -520,9 +520,10 @@ async fn settle(
     let ended = async {
         // Behind the statement, which may not even be written yet: its answer says that the server is
         // done with that.
+        let since = ledger.and_then(Ledger::runs_since);
         let behind = queued.batch_execute("");
         let something_runs = || ledger.is_none_or(|ledger| ledger.unanswered() > 1);
-        let (_answered, cancelled) = canceller.until(behind, something_runs).await;
+        let (_answered, cancelled) = canceller.until(behind, since, something_runs).await;
         if cancelled {
             // A request that came late hits this one instead of what follows.
             let _late = connection.batch_execute("").await;

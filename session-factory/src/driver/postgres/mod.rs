@@ -45,8 +45,8 @@ use self::link::PgLink;
 use self::repeated::Kept;
 use super::isolation::Level;
 use super::{
-    Ahead, CommitReply, CommitSent, Driver, ForeignError, Isolation, Last, Position, Reply,
-    Running, SupportsCredentials, SupportsDeferrable, SupportsIsolation, SupportsReplica,
+    Ahead, CommitReply, CommitSent, Driver, ForeignError, Isolation, Last, Position, Recovered,
+    Reply, Running, SupportsCredentials, SupportsDeferrable, SupportsIsolation, SupportsReplica,
     TransactionOptions, Watched,
 };
 use crate::config::Settings;
@@ -215,6 +215,7 @@ impl Driver for Postgres {
         match (ledger.ended(), ledger.status()) {
             (Some(end), _) => Watched::Ended {
                 committed: end == End::Commit,
+                error: None,
             },
             (None, Status::Failed) => Watched::Failed(ledger.first_error()),
             (None, _) => Watched::Open,
@@ -287,7 +288,7 @@ impl Driver for Postgres {
         result.map_err(|error| Self::explain(link, &error))
     }
 
-    async fn recover(link: &mut PgLink, running: Running, deadline: Instant) -> bool {
+    async fn recover(link: &mut PgLink, running: Running, deadline: Instant) -> Recovered {
         recover::recover(link, running, deadline).await
     }
 

@@ -8,7 +8,7 @@ use tokio::time::timeout_at;
 
 use super::ledger::Ledger;
 use super::link::PgLink;
-use crate::driver::Running;
+use crate::driver::{Recovered, Running};
 use crate::error::{StatementError, StatementErrorKind};
 
 /// Undoes everything a session may have left on the server side, except prepared statements: those are
@@ -18,7 +18,7 @@ pub(super) const RESET: &str = "RESET SESSION AUTHORIZATION; RESET ROLE; RESET A
      UNLISTEN *; SELECT pg_advisory_unlock_all(); CLOSE ALL; DISCARD TEMP; DISCARD SEQUENCES";
 
 /// Cancels what runs, rolls back, checks. See `docs/recovery.md` for the states.
-pub(super) async fn recover(link: &mut PgLink, running: Running, deadline: Instant) -> bool {
+pub(super) async fn recover(link: &mut PgLink, running: Running, deadline: Instant) -> Recovered {
     let within_limit = timeout_at(deadline.into(), async {
         link.leave_raw();
         let canceller = link.canceller();
@@ -30,6 +30,7 @@ pub(super) async fn recover(link: &mut PgLink, running: Running, deadline: Insta
         }
         // ROLLBACK queues behind whatever the dropped session still has under way, so its answer also
         // says that the server is done with that.
+        let since = link.ledger().and_then(Ledger::runs_since);
         let rolled_back = roll_back(link);
         let (first, cancelled) = match running {
             // A COMMIT is not cancelled: with a synchronous standby that would make it local only.
@@ -41,7 +42,7 @@ pub(super) async fn recover(link: &mut PgLink, running: Running, deadline: Insta
                     Some(ledger) => ledger.unanswered() > 1,
                     None => running == Running::Statement,
                 };
-                canceller.until(rolled_back, something_runs).await
+                canceller.until(rolled_back, since, something_runs).await
             }
         };
         if link.is_closed() || is_lost(&first) {
@@ -52,17 +53,25 @@ pub(super) async fn recover(link: &mut PgLink, running: Running, deadline: Insta
             return false;
         }
         if cancelled || first.is_err() {
-            // A request that came late hits this one instead of the next borrower's query.
-            let _late = roll_back(link).await;
-            if roll_back(link).await.is_err() {
+            // A request that came late hits the first of these instead of the next borrower's query.
+            let (_late, second) = tokio::join!(roll_back(link), roll_back(link));
+            if second.is_err() {
                 return false;
             }
+        }
+        if !link.is_closed() && !link.is_at_rest() {
+            // What was dropped with the session may have said its last word (a statement is closed by a
+            // message) behind these.
+            let _behind = roll_back(link).await;
         }
         link.was_recovered();
         !link.is_closed() && link.is_at_rest()
     })
     .await;
-    within_limit.unwrap_or(false)
+    match within_limit {
+        Ok(true) => Recovered::Clean,
+        _ => Recovered::Failed,
+    }
 }
 
 async fn roll_back(link: &PgLink) -> QueryResult<()> {

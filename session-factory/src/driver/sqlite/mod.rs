@@ -26,8 +26,8 @@ use futures_util::stream::{self, BoxStream, StreamExt};
 
 use self::link::SqliteLink;
 use super::{
-    Ahead, CommitReply, CommitSent, Driver, ForeignError, Last, Reply, Running, SupportsImmediate,
-    SupportsIsolation, TransactionOptions, Watched, isolation,
+    Ahead, CommitReply, CommitSent, Driver, ForeignError, Last, Recovered, Reply, Running,
+    SupportsImmediate, SupportsIsolation, TransactionOptions, Watched, isolation,
 };
 use crate::config::Settings;
 use crate::error::{ConnectError, ConnectErrorKind, StatementError, StatementErrorKind};
@@ -169,7 +169,10 @@ impl Driver for Sqlite {
 
     fn watch(link: &mut SqliteLink) -> Watched {
         match link.facts().ended() {
-            Some(committed) => Watched::Ended { committed },
+            Some(committed) => Watched::Ended {
+                committed,
+                error: None,
+            },
             None => Watched::Open,
         }
     }
@@ -228,13 +231,16 @@ impl Driver for Sqlite {
         result.map_err(|error| Self::explain(link, &error))
     }
 
-    async fn recover(link: &mut SqliteLink, _running: Running, deadline: Instant) -> bool {
+    async fn recover(link: &mut SqliteLink, _running: Running, deadline: Instant) -> Recovered {
         link.facts().stop_running();
         let done = crate::runtime::within(tokio::time::timeout_at(deadline.into(), async {
             Self::rollback(link).await.is_ok()
         }))
         .await;
-        matches!(done, Ok(Ok(true)))
+        match done {
+            Ok(Ok(true)) => Recovered::Clean,
+            _ => Recovered::Failed,
+        }
     }
 
     fn needs_reset(link: &SqliteLink) -> bool {

@@ -1,0 +1,45 @@
+//! What MySQL's and MariaDB's error numbers mean. diesel knows some of them and drops the number.
+
+use crate::error::{ConnectErrorKind, StatementErrorKind};
+
+/// diesel's kind, with the conflicts where they belong (diesel says `Unknown`).
+pub(super) fn kind(code: u16) -> StatementErrorKind {
+    match code {
+        1062 | 1586 | 1859 => StatementErrorKind::Unique,
+        1216 | 1217 | 1451 | 1452 | 1830 | 1834 => StatementErrorKind::ForeignKey,
+        1048 | 1364 => StatementErrorKind::NotNull,
+        3819 | 4025 => StatementErrorKind::Check,
+        // Deadlock (also Galera's conflicts), lock wait timeout, a row changed since the snapshot (MariaDB),
+        // deadlock in XA, Group Replication's conflict.
+        1213 | 1205 | 1020 | 1614 | 3101 => StatementErrorKind::Serialization,
+        1792 | 1290 | 1836 => StatementErrorKind::ReadOnly,
+        1053 | 1927 | 3168 | 3169 | 4031 => StatementErrorKind::Connection,
+        _ => StatementErrorKind::Unknown,
+    }
+}
+
+/// Whether nobody knows on which side of COMMIT an error came: the server or the session was going down, the
+/// statement was interrupted, or the cluster was lost meanwhile.
+pub(super) fn leaves_commit_unknown(code: u16) -> bool {
+    matches!(
+        code,
+        1047 | 1053 | 1180 | 1317 | 1927 | 3024 | 3100 | 3168 | 3169 | 4031
+    )
+}
+
+/// Whether the server gave up the whole transaction for it, always.
+pub(super) fn rolls_back(code: u16) -> bool {
+    matches!(code, 1213 | 1614)
+}
+
+/// What kept a connection from being opened.
+pub(super) fn connect_kind(code: u16) -> ConnectErrorKind {
+    match code {
+        1045 | 1698 | 1130 | 1251 | 1275 | 1524 | 1820 | 1862 | 3118 | 3159 | 4151 => {
+            ConnectErrorKind::Authentication
+        }
+        1044 | 1049 => ConnectErrorKind::Database,
+        1040 | 1203 | 1226 => ConnectErrorKind::TooManyConnections,
+        _ => ConnectErrorKind::Other,
+    }
+}

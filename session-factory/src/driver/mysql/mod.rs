@@ -1,0 +1,331 @@
+//! MySQL and MariaDB, over mysql_async and diesel-async.
+
+mod connect;
+mod conversation;
+mod error_code;
+mod kill;
+mod ledger;
+mod link;
+mod packet;
+mod recover;
+mod relay;
+mod reply;
+mod statement;
+mod text;
+mod url;
+mod wire;
+
+use std::time::Instant;
+
+use diesel::QueryResult;
+use diesel::connection::CacheSize;
+use diesel::mysql::Mysql as Backend;
+use diesel::query_builder::{AsQuery, QueryFragment, QueryId};
+use diesel_async::pooled_connection::bb8::{Pool as ForeignPool, RunError};
+use diesel_async::{AsyncConnectionCore, AsyncMysqlConnection, SimpleAsyncConnection};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::BoxStream;
+
+use self::ledger::{End, Ledger};
+use self::link::{MysqlLink, Rest};
+use self::statement::Flight;
+use super::isolation::Level;
+use super::{
+    Ahead, CommitReply, CommitSent, Driver, ForeignError, Isolation, Last, Recovered, Reply,
+    Running, SupportsCredentials, SupportsIsolation, TransactionOptions, Watched,
+};
+use crate::config::Settings;
+use crate::error::{ConnectError, ConnectErrorKind, StatementError, StatementErrorKind};
+
+/// MySQL and MariaDB: `pub struct AppDb(Mysql);`
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Mysql;
+
+impl<L: Level> SupportsIsolation<L> for Mysql {}
+impl SupportsCredentials for Mysql {}
+
+impl Driver for Mysql {
+    const NAME: &'static str = "MySQL";
+    const SCHEMES: &'static [&'static str] = url::SCHEMES;
+
+    fn check_url(url: &str) -> Result<(), String> {
+        url::parse(url).map(drop)
+    }
+
+    type Backend = Backend;
+    type Connection = AsyncMysqlConnection;
+    type Row = <AsyncMysqlConnection as AsyncConnectionCore>::Row<'static, 'static>;
+    type Link = MysqlLink;
+    type ForeignPool = ForeignPool<AsyncMysqlConnection>;
+
+    async fn connect(settings: &Settings) -> Result<MysqlLink, ConnectError> {
+        connect::connect(settings).await
+    }
+
+    async fn borrow_foreign(pool: &Self::ForeignPool) -> Result<MysqlLink, ForeignError> {
+        // In a task of its own, that nobody drops half-way: the pool pings, and would keep a connection whose
+        // ping was never answered.
+        let pool = pool.clone();
+        let borrowed = crate::runtime::spawn(async move { pool.get_owned().await });
+        let other = |error: String| {
+            ForeignError::Connect(ConnectError::new(ConnectErrorKind::Other, error))
+        };
+        match borrowed.map_err(ForeignError::Connect)?.await {
+            Ok(Ok(connection)) => Ok(MysqlLink::foreign(connection)),
+            Ok(Err(RunError::TimedOut)) => Err(ForeignError::TimedOut),
+            Ok(Err(RunError::User(error))) => Err(other(error.to_string())),
+            Err(ended) => Err(other(ended.to_string())),
+        }
+    }
+
+    fn foreign_figures(pool: &Self::ForeignPool) -> (u32, u32, u32) {
+        let state = pool.state();
+        (
+            state.connections,
+            state.idle_connections,
+            pool.config().max_size,
+        )
+    }
+
+    fn connection(link: &mut MysqlLink) -> &mut AsyncMysqlConnection {
+        link.connection_mut()
+    }
+
+    fn cache(link: &MysqlLink) -> CacheSize {
+        link.cache()
+    }
+
+    fn is_closed(link: &MysqlLink) -> bool {
+        link.is_closed()
+    }
+
+    fn kill(link: &MysqlLink) -> Option<Box<dyn Fn() + Send + Sync>> {
+        link.kill()
+    }
+
+    fn condemn(link: &mut MysqlLink) {
+        link.condemn();
+    }
+
+    async fn ping(link: &mut MysqlLink) -> Result<(), StatementError> {
+        if let Some(own) = &link.rest().own {
+            let answer = own.wire.ask(packet::COM_PING, b"").await;
+            return answer.unwrap_or_else(|| Err(own.wire.why_closed()));
+        }
+        let result = link.connection_mut().batch_execute("DO 1").await;
+        result.map_err(|error| Self::explain(link, &error))
+    }
+
+    fn begin_sql(options: &TransactionOptions) -> String {
+        let isolation = options.isolation.map(|isolation| match isolation {
+            Isolation::ReadUncommitted => "ISOLATION LEVEL READ UNCOMMITTED",
+            Isolation::ReadCommitted => "ISOLATION LEVEL READ COMMITTED",
+            Isolation::RepeatableRead => "ISOLATION LEVEL REPEATABLE READ",
+            Isolation::Serializable => "ISOLATION LEVEL SERIALIZABLE",
+        });
+        let access = options.read_only.then_some("READ ONLY");
+        let modes: Vec<_> = isolation.into_iter().chain(access).collect();
+        if modes.is_empty() {
+            // With autocommit off the first statement begins the transaction.
+            return String::new();
+        }
+        format!("SET TRANSACTION {}", modes.join(", "))
+    }
+
+    fn load<'conn, 'query, T>(
+        link: &'conn mut MysqlLink,
+        ahead: Ahead,
+        source: T,
+    ) -> BoxFuture<'conn, Reply<BoxStream<'conn, QueryResult<Self::Row>>>>
+    where
+        T: AsQuery + 'query,
+        T::Query: QueryFragment<Backend> + QueryId + 'query,
+    {
+        // The query is not `Send`: it is taken apart here, and the future holds its SQL and binds.
+        let query = statement::collect(&source.as_query());
+        statement::load(link, ahead, query).boxed()
+    }
+
+    fn execute<'conn, 'query, T>(
+        link: &'conn mut MysqlLink,
+        ahead: Ahead,
+        source: T,
+    ) -> BoxFuture<'conn, Reply<usize>>
+    where
+        T: QueryFragment<Backend> + QueryId + 'query,
+    {
+        let query = statement::collect(&source);
+        statement::execute(link, ahead, query).boxed()
+    }
+
+    fn batch(link: &mut MysqlLink, ahead: Ahead, sql: String) -> BoxFuture<'_, Reply<()>> {
+        statement::batch(link, ahead, sql).boxed()
+    }
+
+    fn begin_watch(link: &mut MysqlLink) {
+        link.leave_raw();
+        if let Some(ledger) = link.rest().ledger() {
+            ledger.begin_watch();
+        }
+    }
+
+    fn watch(link: &mut MysqlLink) -> Watched {
+        if link.raw_is_unbalanced() {
+            return Watched::Unbalanced;
+        }
+        let rest = link.rest();
+        let Some(ledger) = rest.ledger() else {
+            return match &rest.given_up {
+                Some(error) => Watched::Ended {
+                    committed: false,
+                    error: Some(error.clone()),
+                },
+                None => Watched::Unknown,
+            };
+        };
+        match ledger.ended() {
+            Some(End::Commit) => Watched::Ended {
+                committed: true,
+                error: None,
+            },
+            Some(End::Rollback) => Watched::Ended {
+                committed: false,
+                error: ledger.fatal(),
+            },
+            None => Watched::Open,
+        }
+    }
+
+    fn met_conflict(link: &mut MysqlLink) -> bool {
+        link.rest().ledger().is_some_and(Ledger::met_conflict)
+    }
+
+    fn has_written(link: &mut MysqlLink) -> bool {
+        link.rest().ledger().is_some_and(Ledger::has_written)
+    }
+
+    async fn enter_raw(link: &mut MysqlLink) -> QueryResult<()> {
+        link.enter_raw()
+    }
+
+    async fn commit(link: &mut MysqlLink) -> CommitReply {
+        link.leave_raw();
+        if !Self::is_closed(link) && link.rest().half_read | link.rest().unverified {
+            recover::verify(link).await;
+        }
+        if link.rest().out_of_step {
+            return CommitReply::Refused(StatementError::connection(
+                "a statement was dropped half-way on this connection, or failed behind the rows that were read",
+            ));
+        }
+        let (
+            _,
+            Rest {
+                own: Some(own),
+                committing,
+                ..
+            },
+        ) = link.split()
+        else {
+            return commit_foreign(link).await;
+        };
+        if own.wire.ledger().is_closed() {
+            // COMMIT was never sent, so the server has nothing to keep.
+            return CommitReply::Refused(own.wire.why_closed());
+        }
+        *committing = true;
+        let answer = own.wire.run("COMMIT").await;
+        *committing = answer.is_none();
+        match answer {
+            Some(Ok(())) => CommitReply::Committed,
+            Some(Err(error)) if error.code.is_some_and(error_code::leaves_commit_unknown) => {
+                CommitReply::Unknown(error)
+            }
+            Some(Err(error)) => CommitReply::Refused(error),
+            None => CommitReply::Unknown(own.wire.why_closed()),
+        }
+    }
+
+    /// MySQL commits whatever was done, also behind a statement that failed: COMMIT has to wait for the
+    /// statement's answer, and is left to the session.
+    async fn execute_and_commit<T>(
+        link: &mut MysqlLink,
+        ahead: Ahead,
+        source: T,
+        _sent: CommitSent,
+    ) -> Last
+    where
+        T: QueryFragment<Backend> + QueryId + Send,
+    {
+        let query = statement::collect(&source);
+        drop(source);
+        Last {
+            reply: statement::execute(link, ahead, query).await,
+            commit: None,
+        }
+    }
+
+    async fn rollback(link: &mut MysqlLink) -> Result<(), StatementError> {
+        if link.is_closed() {
+            return Ok(());
+        }
+        link.leave_raw();
+        if link.rest().half_read {
+            recover::verify(link).await;
+        }
+        if link.rest().out_of_step {
+            recover::settle(link).await;
+        }
+        if let Some(own) = &link.rest().own {
+            let answer = own.wire.run("ROLLBACK").await;
+            return answer.unwrap_or_else(|| Err(own.wire.why_closed()));
+        }
+        let (connection, rest) = link.split();
+        let flight = Flight::start(rest);
+        let result = flight.land(connection.batch_execute("ROLLBACK").await);
+        result.map_err(|error| Self::explain(link, &error))
+    }
+
+    async fn recover(link: &mut MysqlLink, running: Running, deadline: Instant) -> Recovered {
+        recover::recover(link, running, deadline).await
+    }
+
+    fn at_rest(link: &MysqlLink) -> bool {
+        let rest = link.rest();
+        if link.is_closed() {
+            return !rest.may_run_on();
+        }
+        let is_quiet = |ledger: &Ledger| ledger.is_quiet() && !ledger.in_transaction();
+        rest.is_in_step() && !rest.unverified && rest.ledger().is_none_or(is_quiet)
+    }
+
+    fn needs_reset(link: &MysqlLink) -> bool {
+        link.rest().ledger().is_some_and(Ledger::is_touched)
+    }
+
+    async fn reset(link: &mut MysqlLink) -> bool {
+        recover::reset(link).await
+    }
+
+    fn explain(link: &MysqlLink, error: &diesel::result::Error) -> StatementError {
+        link.explain(error)
+    }
+}
+
+async fn commit_foreign(link: &mut MysqlLink) -> CommitReply {
+    let (connection, rest) = link.split();
+    let flight = Flight::start(rest);
+    match flight.land(connection.batch_execute("COMMIT").await) {
+        Ok(()) => CommitReply::Committed,
+        Err(error) => {
+            let error = link.explain(&error);
+            if error.kind == StatementErrorKind::Connection {
+                CommitReply::Unknown(error)
+            } else {
+                CommitReply::Refused(error)
+            }
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! Finding MariaDB's programs.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::{Error, install};
+
+/// The server and the program that makes its data folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Binaries {
+    server: PathBuf,
+    install: PathBuf,
+}
+
+impl Binaries {
+    /// Finds the programs, or installs them where that is possible (root on a Debian).
+    ///
+    /// Looked for on `PATH`, then where Debian and Homebrew put them.
+    ///
+    /// # Errors
+    /// A text that says what to install.
+    pub fn find_or_install() -> Result<Self, Error> {
+        if let Some(found) = Self::find() {
+            return Ok(found);
+        }
+        let installed = install::lock().and_then(|lock| {
+            // Another process may have installed them while we waited for the lock.
+            if Self::find().is_none() {
+                install::packages(&["mariadb-server"], &lock)?;
+            }
+            Self::find().ok_or_else(|| Error::new("the package is installed and lacks them"))
+        });
+        installed.map_err(|error| {
+            Error::new(format!(
+                "MariaDB's server programs (mariadbd, mariadb-install-db) were not found on PATH, in \
+                 /usr/sbin or in /usr/local/bin, and {error}. On Debian or Ubuntu: \
+                 apt-get install mariadb-server; elsewhere: the package with MariaDB's server"
+            ))
+        })
+    }
+
+    /// Finds the programs, and installs nothing.
+    pub fn find() -> Option<Self> {
+        Some(Self {
+            server: find("mariadbd")?,
+            install: find("mariadb-install-db")?,
+        })
+    }
+
+    /// The server's program.
+    pub fn server(&self) -> &Path {
+        &self.server
+    }
+
+    /// The program that makes a data folder.
+    pub(crate) fn install(&self) -> &Path {
+        &self.install
+    }
+
+    /// What `mariadbd --version` says, as `10.11.6-MariaDB-0+deb12u1`.
+    ///
+    /// # Errors
+    /// When the program cannot be run.
+    pub fn version(&self) -> Result<String, Error> {
+        let output = Command::new(&self.server).arg("--version").output();
+        let output =
+            output.map_err(|error| Error::new(format!("{}: {error}", self.server.display())))?;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let version = text
+            .split_whitespace()
+            .skip_while(|word| *word != "Ver")
+            .nth(1);
+        Ok(version.unwrap_or(text.trim()).to_owned())
+    }
+}
+
+fn find(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let elsewhere = [
+        "/usr/sbin",
+        "/usr/bin",
+        "/usr/local/bin",
+        "/opt/homebrew/bin",
+    ];
+    std::env::split_paths(&path)
+        .chain(elsewhere.map(PathBuf::from))
+        .map(|folder| folder.join(program))
+        .find(|file| file.is_file())
+}
