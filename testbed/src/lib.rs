@@ -5,6 +5,7 @@
 //! * [`pgbouncer`]: a pooler in front of one of them;
 //! * [`mysql`]: private MariaDB servers, in the same way;
 //! * [`proxy`]: a TCP proxy that counts, delays, throttles, holds, stalls, cuts and refuses;
+//! * [`replay`]: a server that says what another database is known to say;
 //! * [`certificates`]: an authority of one's own, and what it signs;
 //! * [`sqlite`]: a database file that is removed again;
 //! * [`polls`]: futures dropped, or made to panic, at a chosen poll;
@@ -50,6 +51,7 @@ pub mod pgbouncer;
 pub mod polls;
 pub mod postgres;
 pub mod proxy;
+pub mod replay;
 pub mod sqlite;
 
 pub use background::block_on;
