@@ -62,7 +62,7 @@ enum Held {
 
 /// The part of a link that is changed while the connection itself is lent to a statement.
 pub(super) struct Rest {
-    canceller: Option<Canceller>,
+    canceller: Canceller,
     /// The BEGIN that this connection has taken once: from then on it may travel with a statement.
     taken: Option<String>,
     /// The raw connection was handed out in this transaction.
@@ -86,7 +86,7 @@ impl PgLink {
         Self {
             held: Held::Own(Box::new(connection)),
             rest: Rest {
-                canceller: Some(canceller),
+                canceller,
                 taken: None,
                 raw: false,
                 condemned: false,
@@ -108,6 +108,7 @@ impl PgLink {
     }
 
     pub(super) fn foreign(connection: Foreign) -> Self {
+        let token = connection.cancel_token();
         Self {
             held: Held::Foreign(Box::new(connection)),
             ledger: None,
@@ -120,7 +121,7 @@ impl PgLink {
             resets: false,
             replayed: None,
             rest: Rest {
-                canceller: None,
+                canceller: Canceller::unaddressed(token),
                 taken: None,
                 raw: false,
                 condemned: false,
@@ -301,10 +302,7 @@ impl PgLink {
     }
 
     pub(super) fn canceller(&self) -> Canceller {
-        match &self.rest.canceller {
-            Some(canceller) => canceller.clone(),
-            None => Canceller::unaddressed(self.connection().cancel_token()),
-        }
+        self.rest.canceller.clone()
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -456,11 +454,7 @@ impl Rest {
         statement: impl Future<Output = QueryResult<T>>,
     ) -> Reply<T> {
         if ahead.settle {
-            let canceller = match &self.canceller {
-                Some(canceller) => canceller.clone(),
-                None => Canceller::unaddressed(connection.cancel_token()),
-            };
-            settle(connection, &canceller, self.ledger.as_deref()).await;
+            settle(connection, &self.canceller, self.ledger.as_deref()).await;
         }
         let reply = self.deliver(connection, ahead, statement).await;
         let ledger = self.ledger.as_deref();
@@ -518,13 +512,14 @@ async fn settle(
 ) {
     let mut queued = connection;
     let ended = async {
+        let late = canceller.rest().await;
         // Behind the statement, which may not even be written yet: its answer says that the server is
         // done with that.
         let since = ledger.and_then(Ledger::runs_since);
         let behind = queued.batch_execute("");
         let something_runs = || ledger.is_none_or(|ledger| ledger.unanswered() > 1);
         let (_answered, cancelled) = canceller.until(behind, since, something_runs).await;
-        if cancelled {
+        if late || cancelled {
             // A request that came late hits this one instead of what follows.
             let _late = connection.batch_execute("").await;
         }
