@@ -23,8 +23,8 @@ pub use crate::factory::{AnyPool, FactoryConfig, Global, PoolOfOne};
 #[cfg(feature = "dotenv")]
 pub use crate::factory::{configure::config_from_dotenv, global::init_from_dotenv};
 pub use crate::session::{
-    AsyncBody, Bounded, CarriesSessionError, Contract, Origin, ReturnsResult, Savepoint, Scope,
-    SessionBuilder, SessionOptions as Options, Unit, contract,
+    AsyncBody, Bounded, CarriesSessionError, Contract, Origin, Replica, ReturnsResult, Savepoint,
+    Scope, SessionBuilder, SessionOptions as Options, Unit, contract,
 };
 pub use crate::{
     ConfigError, Factory, Session, SessionError, SessionFactory, ShutdownReport, Status,

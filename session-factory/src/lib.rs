@@ -24,6 +24,8 @@ pub use error::{
     AbortReason, Aborted, AcquireError, CommitError, ConnectError, ConnectErrorKind, NestedError,
     SessionError, StatementError, TimeoutError,
 };
-pub use factory::{Factory, SessionFactory, ShutdownReport, Status};
-pub use session::{Session, SessionBuilder};
+pub use factory::{
+    CommitToken, CommitTokenError, Factory, ReplicaStatus, SessionFactory, ShutdownReport, Status,
+};
+pub use session::{Replica, Session, SessionBuilder};
 pub use session_factory_macros::{session_factory, with_session};

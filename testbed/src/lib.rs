@@ -1,8 +1,9 @@
 //! Real servers, and a network that misbehaves on request, for the workspace's tests.
 //!
 //! * [`postgres`]: private PostgreSQL servers, one shared by the whole run, a fresh database for
-//!   each test, and an administrator's view of what the server is doing;
-//! * [`mysql`]: the same for MariaDB;
+//!   each test, and an administrator's view of what the server is doing; a primary with standbys;
+//! * [`pgbouncer`]: a pooler in front of one of them;
+//! * [`mysql`]: a private MariaDB, the same way;
 //! * [`proxy`]: a TCP proxy that counts, delays, throttles, holds, stalls, cuts and refuses;
 //! * [`certificates`]: an authority of one's own, and what it signs;
 //! * [`sqlite`]: a database file that is removed again;
@@ -45,6 +46,7 @@ mod user;
 
 pub mod certificates;
 pub mod mysql;
+pub mod pgbouncer;
 pub mod polls;
 pub mod postgres;
 pub mod proxy;

@@ -5,6 +5,8 @@ use std::process::Command;
 
 use std::os::unix::fs::PermissionsExt;
 
+use tempfile::TempDir;
+
 use crate::Error;
 
 /// A user and its group, by number.
@@ -50,13 +52,27 @@ fn number(which: &str, name: &str) -> Option<u32> {
 /// A folder for temporary data that this user can reach.
 ///
 /// `TMPDIR` may lie in root's home, where an unprivileged server cannot go.
-pub(crate) fn temporary_folder(user: Option<User>) -> PathBuf {
+fn temporary_folder(user: Option<User>) -> PathBuf {
     let folder = std::env::temp_dir();
     if user.is_none() || folder.ancestors().all(is_open_to_all) {
         folder
     } else {
         PathBuf::from("/tmp")
     }
+}
+
+/// A folder of that user's own, removed on drop.
+pub(crate) fn private_folder(prefix: &str, user: Option<User>) -> Result<TempDir, Error> {
+    let parent = temporary_folder(user);
+    let failed = |error: std::io::Error| Error::new(format!("{}: {error}", parent.display()));
+    let folder = tempfile::Builder::new()
+        .prefix(prefix)
+        .tempdir_in(&parent)
+        .map_err(failed)?;
+    if let Some(user) = user {
+        std::os::unix::fs::chown(folder.path(), Some(user.uid), Some(user.gid)).map_err(failed)?;
+    }
+    Ok(folder)
 }
 
 pub(crate) fn is_open_to_all(folder: &Path) -> bool {

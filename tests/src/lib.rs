@@ -82,7 +82,7 @@ impl PgBed {
         proxy: Option<Proxy>,
         change: impl FnOnce(&mut PgDbConfig),
     ) -> Self {
-        database.execute(ITEMS).await;
+        create_items(&database).await;
         Self {
             factory: Factory::new(pg_config(url, change)),
             database,
@@ -103,6 +103,11 @@ impl PgBed {
     pub async fn count(&self) -> i64 {
         self.database.integer("SELECT count(*) FROM items").await
     }
+}
+
+/// Makes the one small table.
+pub async fn create_items(database: &testbed::postgres::Database) {
+    database.execute(ITEMS).await;
 }
 
 pub fn pg_config(url: &str, change: impl FnOnce(&mut PgDbConfig)) -> PgDbConfig {

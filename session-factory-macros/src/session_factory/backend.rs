@@ -83,12 +83,12 @@ impl Backend {
 
     /// Whether it is found by a host and a name, and not by a path.
     pub(super) fn has_server(self) -> bool {
-        self != Self::Sqlite
+        self == Self::Postgres
     }
 
     /// Whether reads may go to another server.
     pub(super) fn has_replicas(self) -> bool {
-        self != Self::Sqlite
+        self == Self::Postgres
     }
 
     pub(super) fn name(self) -> &'static str {

@@ -22,6 +22,21 @@ fn transaction(args: &Args, errors: &mut Errors) {
         .isolation
         .as_ref()
         .is_some_and(Isolation::is_serializable);
+    if let Some(replica) = &args.replica {
+        if args.read_only.is_none() {
+            errors.at(
+                replica.span,
+                "the replica is for functions that only read, and this one may write; \
+                 write `read_only` as well, or remove `replica`",
+            );
+        } else if serializable && !replica.is_never() {
+            errors.at(
+                replica.span,
+                "a standby has no serializable transactions, so this function uses the primary; \
+                 remove `replica`, or write `isolation = \"repeatable_read\"`",
+            );
+        }
+    }
     if let Some(deferrable) = &args.deferrable {
         if let Some(immediate) = &args.immediate {
             errors.on(

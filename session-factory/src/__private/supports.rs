@@ -6,7 +6,9 @@ use std::marker::PhantomData;
 use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
 
 use super::{DriverOf, IsSession};
-use crate::driver::{Driver, SupportsDeferrable, SupportsImmediate, SupportsIsolation};
+use crate::driver::{
+    Driver, SupportsDeferrable, SupportsImmediate, SupportsIsolation, SupportsReplica,
+};
 use crate::factory::{PoolOfOne, SessionFactory};
 
 /// `isolation = "…"`
@@ -22,6 +24,14 @@ pub const fn supports_deferrable<P>()
 where
     P: IsSession,
     DriverOf<P::Factory>: SupportsDeferrable,
+{
+}
+
+/// `replica = "…"`
+pub const fn supports_replica<P>()
+where
+    P: IsSession,
+    DriverOf<P::Factory>: SupportsReplica,
 {
 }
 

@@ -18,7 +18,8 @@ use super::{Credentials, SecretUrl};
 pub struct Settings {
     /// Where the database is, and who connects.
     pub url: SecretUrl,
-    /// Where reads may go instead. Default: none.
+    /// A PostgreSQL standby, for `read_only` sessions. It gets a pool of its own with the same settings. Default:
+    /// none.
     pub replica_url: Option<SecretUrl>,
     /// Whether each statement is printed. Default: `false`.
     pub echo: bool,
@@ -39,7 +40,7 @@ pub struct Settings {
     /// How long PostgreSQL and MySQL (there: reading statements; MariaDB: all) let one statement run; SQLite has no
     /// such limit. Default: the server's own.
     pub statement_timeout: Option<Duration>,
-    /// Prepared statements kept for each connection: 0 for none, as PgBouncer's transaction mode wants it.
+    /// Prepared statements kept for each connection: 0 for none, which is the default behind a pooler.
     /// Any other number is as the default. Default: all of them.
     pub statement_cache: Option<usize>,
     /// Statements that take longer are reported. Default: 1 second.

@@ -4,7 +4,7 @@
 //! grow in any release, and is public so that `SessionFactory::Driver` can be named.
 
 use std::future::Future;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use diesel::QueryResult;
 use diesel::backend::Backend;
@@ -28,6 +28,7 @@ mod sqlite;
 pub mod isolation;
 mod messages;
 mod options;
+mod position;
 pub(crate) mod scheme;
 mod support;
 
@@ -39,11 +40,14 @@ pub use messages::{
 #[cfg(feature = "mysql")]
 pub use mysql::Mysql;
 pub use options::TransactionOptions;
+pub use position::Position;
 #[cfg(feature = "postgres")]
 pub use postgres::Postgres;
 #[cfg(feature = "sqlite")]
 pub use sqlite::Sqlite;
-pub use support::{SupportsCredentials, SupportsDeferrable, SupportsImmediate, SupportsIsolation};
+pub use support::{
+    SupportsCredentials, SupportsDeferrable, SupportsImmediate, SupportsIsolation, SupportsReplica,
+};
 
 /// A database backend.
 #[doc(hidden)]
@@ -53,7 +57,7 @@ pub trait Driver: Sized + Send + Sync + 'static {
     /// The URL schemes it takes, without the colon.
     const SCHEMES: &'static [&'static str];
     /// Whether reads may go to another server that follows the first.
-    const HAS_REPLICAS: bool = true;
+    const HAS_REPLICAS: bool = false;
     /// Checks a URL without connecting. The error says what is wrong, and quotes nothing secret.
     fn check_url(url: &str) -> Result<(), String>;
 
@@ -174,6 +178,26 @@ pub trait Driver: Sized + Send + Sync + 'static {
     ) -> impl Future<Output = Last> + Send
     where
         T: QueryFragment<Self::Backend> + QueryId + Send;
+
+    /// Where in the log the last COMMIT of ours is, where the settings name a replica.
+    fn committed_at(_link: &mut Self::Link) -> Option<Position> {
+        None
+    }
+
+    /// The last transaction was committed, and not by a COMMIT of ours: the body did it.
+    fn was_committed_by_body(_link: &mut Self::Link) -> bool {
+        false
+    }
+
+    /// Of a connection to a replica: waits until it has replayed the log up to there. False when it has
+    /// not in time. Dropped half-way, it leaves a question under way.
+    fn has_replayed(
+        _link: &mut Self::Link,
+        _position: Position,
+        _patience: Duration,
+    ) -> impl Future<Output = Result<bool, StatementError>> + Send {
+        std::future::ready(Ok(false))
+    }
 
     /// ROLLBACK of the whole transaction.
     fn rollback(link: &mut Self::Link) -> impl Future<Output = Result<(), StatementError>> + Send;

@@ -19,6 +19,15 @@ pub trait SupportsIsolation<L> {}
 )]
 pub trait SupportsDeferrable {}
 
+/// `replica = "…"`.
+#[diagnostic::on_unimplemented(
+    message = "`replica` is an option of PostgreSQL, and this factory is one of {Self}",
+    label = "not an option of this backend",
+    note = "remove `replica`: there is one server, and every function uses it",
+    note = "a function that is generic over its factory names the backend: `F: SessionFactory<Driver = Postgres>`"
+)]
+pub trait SupportsReplica {}
+
 /// `immediate`.
 #[diagnostic::on_unimplemented(
     message = "`immediate` is an option of SQLite, and this factory is one of {Self}",

@@ -29,6 +29,8 @@ pub enum ConnectErrorKind {
     /// The provider of [`Factory::with_credentials`](crate::Factory::with_credentials) gave none: its own error is the
     /// [`source`](std::error::Error::source).
     Credentials,
+    /// A pooler in between lets no transactions through.
+    Pooler,
     /// This machine has no threads, sockets or memory left.
     Resources,
     /// Anything else.
@@ -83,6 +85,7 @@ impl ConnectError {
                 | ConnectErrorKind::Authentication
                 | ConnectErrorKind::Database
                 | ConnectErrorKind::Tls
+                | ConnectErrorKind::Pooler
         )
     }
 

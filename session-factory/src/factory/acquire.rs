@@ -93,7 +93,8 @@ impl<D: Driver> Core<D> {
         origin: &Origin,
     ) -> Lease<D> {
         let kill = D::kill(&slot.link).map(|kill| Kill(Arc::from(kill)));
-        Lease::pooled(slot, permit, self.registry.enter(*origin, kill))
+        let ticket = self.registry.enter(*origin, kill);
+        Lease::pooled(slot, permit, ticket, self.marks.clone())
     }
 
     async fn wait(

@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use pin_project_lite::pin_project;
 
 use super::{Factory, SessionFactory};
+use crate::driver::Position;
 use crate::session::Origin;
 
 tokio::task_local! {
@@ -26,6 +27,8 @@ enum Entry {
     Scope(TypeId, Box<dyn Any + Send + Sync>),
     /// A session of this factory is in use, by this function.
     Session(usize, Origin),
+    /// Readers of this factory follow the commit at this position.
+    Follows(usize, Position),
     /// The task runs to its end whether or not its caller waits: `shutdown` of this factory waits for it.
     Detached(usize),
 }
@@ -49,6 +52,11 @@ pub(crate) fn with_factory<F: SessionFactory, T: Future>(
 /// Runs `future`, which uses a session of the factory with this identity.
 pub(crate) fn with_session<T: Future>(identity: usize, holder: Origin, future: T) -> Within<T> {
     Within::new(Entry::Session(identity, holder), future)
+}
+
+/// Runs `future`, whose readers of the factory with this identity follow a commit.
+pub(crate) fn following<T: Future>(identity: usize, position: Position, future: T) -> Within<T> {
+    Within::new(Entry::Follows(identity, position), future)
 }
 
 /// Runs `future` in a task of its own, with all that surrounds the call.
@@ -121,6 +129,17 @@ pub(crate) fn held(identity: usize) -> usize {
     frames()
         .filter(|frame| matches!(&frame.entry, Entry::Session(of, _) if *of == identity))
         .count()
+}
+
+/// The newest commit of the factory that readers here follow.
+pub(crate) fn followed(identity: usize) -> Option<Position> {
+    let position = |frame: Arc<Frame>| match &frame.entry {
+        Entry::Follows(of, position) if *of == identity => Some(*position),
+        _ => None,
+    };
+    frames()
+        .filter_map(position)
+        .fold(None, |all, one| Position::both(all, Some(one)))
 }
 
 /// Whether this is a task that `shutdown` waits for.

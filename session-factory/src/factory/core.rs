@@ -10,12 +10,14 @@ use tokio_util::task::TaskTracker;
 use super::credentials::Provider;
 use super::health::{Failures, Health};
 use super::manager::Manager;
+use super::marks::Marks;
 use super::registry::Registry;
+use super::replica::Replica;
 use super::{Status, idle};
 use crate::config::Settings;
 use crate::driver::Driver;
 use crate::error::{ConnectError, SessionError};
-use crate::observe::Echo;
+use crate::observe::{self, Echo};
 use crate::session::Origin;
 
 /// bb8 must not end a wait by itself: it could not say why. The factory's own clock does.
@@ -36,9 +38,20 @@ pub(crate) struct Core<D: Driver> {
     pub(super) ended: CancellationToken,
     /// Calls that run whether or not their callers wait.
     pub(super) detached: TaskTracker,
+    /// Up to where this factory has committed: kept where a replica has to know.
+    pub(super) marks: Option<Arc<Marks>>,
+    /// For what only reads.
+    pub(super) replica: Option<Arc<Replica<D>>>,
     /// One for each connection that the own pool may open: who has one finds a connection, or room.
     pub(super) permits: Arc<Semaphore>,
     source: Mutex<Source<D>>,
+}
+
+/// The keys that errors and reports name.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Keys {
+    pub(super) url: &'static str,
+    pub(super) replica_url: &'static str,
 }
 
 /// Where connections come from.
@@ -64,10 +77,11 @@ impl<D: Driver> Clone for Source<D> {
 impl<D: Driver> Core<D> {
     pub(super) fn own(
         name: &'static str,
-        url_key: &'static str,
+        keys: Keys,
         settings: Settings,
         provider: Option<Provider>,
     ) -> Arc<Self> {
+        let replica = Self::replica(name, keys, &settings, provider.clone());
         let settings = Arc::new(settings);
         let health = Arc::new(Health::default());
         let (kept, most) = sizes::<D>(&settings);
@@ -92,7 +106,9 @@ impl<D: Driver> Core<D> {
             ));
         let core = Self {
             name,
-            url_key,
+            url_key: keys.url,
+            marks: replica.as_ref().map(|(marks, _)| Arc::clone(marks)),
+            replica: replica.map(|(_, replica)| replica),
             registry: Arc::new(Registry::default()),
             health,
             closed: CancellationToken::new(),
@@ -107,6 +123,37 @@ impl<D: Driver> Core<D> {
         let core = Arc::new(core);
         idle::watch(&core, kept, &settings);
         core
+    }
+
+    /// A second pool, with the same settings, where they name a replica.
+    #[allow(clippy::type_complexity)]
+    fn replica(
+        name: &'static str,
+        keys: Keys,
+        settings: &Settings,
+        provider: Option<Provider>,
+    ) -> Option<(Arc<Marks>, Arc<Replica<D>>)> {
+        let url = settings.replica_url.clone()?;
+        if !D::HAS_REPLICAS {
+            observe::report(&format!(
+                "{name}: {} has no replicas, so {} is not used",
+                D::NAME,
+                keys.replica_url
+            ));
+            return None;
+        }
+        let settings = Settings {
+            url,
+            replica_url: None,
+            ..settings.clone()
+        };
+        let keys = Keys {
+            url: keys.replica_url,
+            ..keys
+        };
+        let marks = Arc::new(Marks::default());
+        let core = Self::own(name, keys, settings, provider);
+        Some((Arc::clone(&marks), Arc::new(Replica::new(core, marks))))
     }
 
     pub(super) fn foreign(
@@ -138,6 +185,8 @@ impl<D: Driver> Core<D> {
             permits: Arc::new(Semaphore::new(0)),
             source: Mutex::new(source),
             settings: None,
+            marks: None,
+            replica: None,
         })
     }
 
@@ -199,6 +248,7 @@ impl<D: Driver> Core<D> {
             pool_size,
             limit,
             closed: self.closed.is_cancelled(),
+            replica: self.replica.as_ref().map(|replica| replica.status()),
         }
     }
 

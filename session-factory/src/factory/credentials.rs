@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use super::{Core, Factory, FactoryConfig, SessionFactory, url_key};
+use super::{Core, Factory, FactoryConfig, SessionFactory};
 use crate::config::Credentials;
 use crate::driver::SupportsCredentials;
 use crate::error::{ConnectError, ConnectErrorKind};
@@ -50,13 +50,13 @@ impl<F: SessionFactory> Factory<F> {
         C: Into<Credentials>,
         E: Into<Box<dyn Error + Send + Sync>>,
     {
-        let key = url_key::<F>();
+        let keys = super::keys::<F>();
         let core = match &self.config {
             Some(config) => {
                 let provider = Provider::new(provider);
-                Core::own(F::NAME, key, config.settings(), Some(provider))
+                Core::own(F::NAME, keys, config.settings(), Some(provider))
             }
-            None => Core::broken(F::NAME, key, not_ours()),
+            None => Core::broken(F::NAME, keys.url, not_ours()),
         };
         Self {
             core,

@@ -104,6 +104,7 @@ pub fn status<F: SessionFactory>() -> Status {
             pool_size: 0,
             limit: 0,
             closed: false,
+            replica: None,
         },
     }
 }

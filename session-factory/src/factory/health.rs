@@ -1,5 +1,6 @@
 //! What the last attempts to connect came to.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bb8::ErrorSink;
@@ -12,6 +13,8 @@ use crate::error::ConnectError;
 pub(super) struct Health {
     last: Mutex<Option<ConnectError>>,
     failures: watch::Sender<u64>,
+    /// Grows when a server is found that takes no writes any more: connections that are older go.
+    generation: AtomicU64,
 }
 
 impl Default for Health {
@@ -19,6 +22,7 @@ impl Default for Health {
         Self {
             last: Mutex::default(),
             failures: watch::Sender::new(0),
+            generation: AtomicU64::new(0),
         }
     }
 }
@@ -31,6 +35,19 @@ impl Health {
     pub(super) fn failed(&self, error: ConnectError) {
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
         self.failures.send_modify(|count| *count += 1);
+    }
+
+    pub(super) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::SeqCst)
+    }
+
+    /// A connection of this generation was to a server that was demoted. Others that find the same add
+    /// nothing.
+    pub(super) fn demoted(&self, generation: u64) {
+        let next = generation + 1;
+        let _already =
+            self.generation
+                .compare_exchange(generation, next, Ordering::SeqCst, Ordering::SeqCst);
     }
 
     /// The error of the last attempt, if it failed.

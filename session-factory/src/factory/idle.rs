@@ -50,7 +50,7 @@ fn sweep<D: Driver>(pool: &Pool<Manager<D>>, kept: u32, idle_timeout: Duration) 
     let mut surplus = state.connections.saturating_sub(kept);
     // Last in, first out: the end of the list idled longest, and goes back first to stay there.
     for mut slot in idle.into_iter().rev() {
-        if slot.is_expired() {
+        if slot.is_expired() || slot.is_of_the_past() {
             slot.retire();
             surplus = surplus.saturating_sub(1);
         } else if surplus > 0 && slot.idle_for() >= idle_timeout {

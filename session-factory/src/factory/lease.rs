@@ -1,11 +1,15 @@
 //! A connection on loan.
 
+use std::sync::Arc;
+use std::time::Instant;
+
 use bb8::PooledConnection;
 use diesel::connection::get_default_instrumentation;
 use diesel_async::AsyncConnection;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::manager::{Manager, Slot};
+use super::marks::Marks;
 use super::registry::Ticket;
 use crate::driver::Driver;
 
@@ -18,6 +22,14 @@ pub(crate) struct Lease<D: Driver> {
     /// The borrower set an instrumentation, or the size of the statement cache.
     instrumented: bool,
     recached: bool,
+    /// Of a connection to a primary that has a replica. Boxed: few have, and callers' futures carry it.
+    following: Option<Box<Following>>,
+}
+
+struct Following {
+    marks: Arc<Marks>,
+    /// When COMMIT was sent.
+    sent: Option<Instant>,
 }
 
 enum Held<D: Driver> {
@@ -30,6 +42,7 @@ impl<D: Driver> Lease<D> {
         slot: PooledConnection<'static, Manager<D>>,
         permit: OwnedSemaphorePermit,
         ticket: Ticket,
+        marks: Option<Arc<Marks>>,
     ) -> Self {
         Self {
             held: Some(Held::Pooled(slot)),
@@ -37,6 +50,7 @@ impl<D: Driver> Lease<D> {
             permit: Some(permit),
             instrumented: false,
             recached: false,
+            following: marks.map(|marks| Box::new(Following { marks, sent: None })),
         }
     }
 
@@ -47,6 +61,7 @@ impl<D: Driver> Lease<D> {
             permit: None,
             instrumented: false,
             recached: false,
+            following: None,
         }
     }
 
@@ -63,6 +78,14 @@ impl<D: Driver> Lease<D> {
                 &mut slot.link
             }
             Held::Foreign(link) => link,
+        }
+    }
+
+    /// The server takes no writes any more: this connection goes, and all that are as old.
+    pub(crate) fn demoted(&mut self) {
+        D::condemn(self.link());
+        if let Some(Held::Pooled(slot)) = &mut self.held {
+            slot.demoted();
         }
     }
 
@@ -87,6 +110,64 @@ impl<D: Driver> Lease<D> {
         if recached {
             let size = D::cache(self.link());
             D::connection(self.link()).set_prepared_statement_cache_size(size);
+        }
+    }
+
+    /// COMMIT is about to be sent.
+    pub(crate) fn committing(&mut self) {
+        if let Some(following) = &mut self.following {
+            following.sent = Some(Instant::now());
+        }
+    }
+
+    /// The server has committed what it was sent to commit.
+    pub(crate) fn committed(&mut self, read_only: bool) {
+        if self.following.is_none() {
+            return;
+        }
+        let at = D::committed_at(self.link());
+        let Some(Following {
+            marks,
+            sent: Some(sent),
+        }) = self.following.as_deref()
+        else {
+            return;
+        };
+        if read_only {
+            marks.passed(at, *sent);
+        } else {
+            marks.committed(at, *sent);
+        }
+    }
+
+    /// Notes a commit that the body made by itself.
+    pub(crate) fn note_commit_of_body(&mut self) {
+        if self.following.is_some()
+            && D::was_committed_by_body(self.link())
+            && let Some(following) = &self.following
+        {
+            following.marks.committed(None, Instant::now());
+        }
+    }
+
+    /// No answer came to COMMIT.
+    pub(crate) fn in_doubt(&self) {
+        if let Some(following) = &self.following {
+            following.marks.in_doubt();
+        }
+    }
+
+    /// COMMIT is under way, and its caller is gone.
+    pub(crate) fn unfinished(&self) {
+        if let Some(following) = &self.following {
+            following.marks.unfinished();
+        }
+    }
+
+    /// What became of it is known, or never will be.
+    pub(crate) fn finished(&self) {
+        if let Some(following) = &self.following {
+            following.marks.finished();
         }
     }
 

@@ -72,6 +72,8 @@ pub(crate) struct Slot<D: Driver> {
     /// A check is under way: dropped now, the answer would meet the next borrower.
     checking: bool,
     retired: bool,
+    generation: u64,
+    health: Arc<Health>,
 }
 
 /// Whether a connection can be handed out.
@@ -104,11 +106,26 @@ impl<D: Driver> Slot<D> {
     }
 
     fn is_broken(&self) -> bool {
-        self.retired || self.checking || D::is_closed(&self.link) || self.is_expired()
+        self.retired
+            || self.checking
+            || self.is_of_the_past()
+            || D::is_closed(&self.link)
+            || self.is_expired()
     }
 
     pub(super) fn is_expired(&self) -> bool {
         Instant::now() >= self.expires
+    }
+
+    /// A server was demoted since this connection was opened: it may be that one.
+    pub(super) fn is_of_the_past(&self) -> bool {
+        self.generation < self.health.generation()
+    }
+
+    /// The server takes no writes any more.
+    pub(super) fn demoted(&mut self) {
+        self.retired = true;
+        self.health.demoted(self.generation);
     }
 
     pub(super) fn idle_for(&self) -> Duration {
@@ -130,6 +147,8 @@ impl<D: Driver> ManageConnection for Manager<D> {
     type Error = ConnectError;
 
     async fn connect(&self) -> Result<Slot<D>, ConnectError> {
+        // Before: the server may be demoted while we connect to it.
+        let generation = self.health.generation();
         let link = self.attempt().await?;
         self.health.succeeded();
         let now = Instant::now();
@@ -144,6 +163,8 @@ impl<D: Driver> ManageConnection for Manager<D> {
             idle_since: now,
             checking: false,
             retired: false,
+            generation,
+            health: Arc::clone(&self.health),
         })
     }
 

@@ -10,9 +10,12 @@ mod health;
 mod idle;
 pub(crate) mod lease;
 mod manager;
+mod marks;
 mod registry;
+mod replica;
 mod shutdown;
 mod status;
+mod token;
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -21,11 +24,16 @@ use std::time::{Duration, Instant};
 use tokio_util::task::task_tracker::TrackedFuture;
 
 pub(crate) use self::core::Core;
+use self::core::Keys;
 pub use self::global::Global;
+use self::lease::Lease;
+use self::marks::Mark;
+pub use self::replica::ReplicaStatus;
 pub use self::shutdown::ShutdownReport;
 pub use self::status::Status;
+pub use self::token::{CommitToken, CommitTokenError};
 use crate::config::{Key, Reader, Settings};
-use crate::driver::Driver;
+use crate::driver::{Driver, Position};
 use crate::error::{ConnectError, SessionError};
 use crate::session::{AsyncBody, Clock, Origin, Session, SessionBuilder, SessionOptions};
 
@@ -109,7 +117,7 @@ impl<F: SessionFactory> Factory<F> {
     pub fn new(config: F::Config) -> Self {
         let settings = config.settings();
         Self {
-            core: Core::own(F::NAME, url_key::<F>(), settings, None),
+            core: Core::own(F::NAME, keys::<F>(), settings, None),
             config: Some(Arc::new(config)),
         }
     }
@@ -121,7 +129,7 @@ impl<F: SessionFactory> Factory<F> {
     /// `SAVEPOINT` in the same round trip instead, and [`commit_with`](crate::Session::commit_with) takes two), and settings that a session changed are not put back.
     pub fn from_pool(pool: <F::Driver as Driver>::ForeignPool) -> Self {
         Self {
-            core: Core::foreign(F::NAME, url_key::<F>(), pool),
+            core: Core::foreign(F::NAME, keys::<F>().url, pool),
             config: None,
         }
     }
@@ -214,16 +222,44 @@ impl<F: SessionFactory> Factory<F> {
         Ok(started.elapsed())
     }
 
-    /// Connects once, so that a wrong configuration shows at start-up.
+    /// Connects once, so that a wrong configuration shows at start-up: to the replica as well, where there is
+    /// one.
     ///
     /// # Errors
     /// [`SessionError::Acquire`] with the connect error, [`SessionError::Closed`] after
-    /// [`shutdown`](Self::shutdown).
+    /// [`shutdown`](Self::shutdown). A replica that is merely down is reported instead.
     ///
     /// # Cancellation
     /// A connection that was being opened is kept for the next caller.
     pub async fn init(&self) -> Result<(), SessionError> {
-        self.core.ping().await
+        self.core.ping().await?;
+        match &self.core.replica {
+            Some(replica) => replica.prove().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Names the newest commit of this factory, for readers elsewhere: see [`CommitToken`].
+    ///
+    /// None without a replica (`replica_url`), before the first commit, and while it is not known where a
+    /// commit is, because its connection was lost or the body sent COMMIT by itself: let the reader use the
+    /// primary then.
+    pub fn commit_token(&self) -> Option<CommitToken> {
+        match self.core.marks.as_ref()?.mark() {
+            Mark::At(position) => Some(CommitToken::new(position)),
+            Mark::Nothing | Mark::Unknown => None,
+        }
+    }
+
+    /// Has every `read_only` session of this factory that is opened inside `future` see the commit that
+    /// `token` names: one with [`Replica::CaughtUp`](crate::Replica::CaughtUp), which is the default. Tasks that it spawns are
+    /// outside.
+    pub fn following<T: Future>(
+        &self,
+        token: CommitToken,
+        future: T,
+    ) -> impl Future<Output = T::Output> + use<T, F> {
+        context::following(self.identity(), token.position(), future)
     }
 
     /// Gives no more sessions, waits at most `limit` for those that are out and for the calls that are
@@ -242,7 +278,11 @@ impl<F: SessionFactory> Factory<F> {
         options: SessionOptions,
         clock: Option<&Clock>,
     ) -> Result<Session<F>, SessionError> {
-        let lease = match self.core.acquire(origin, clock.map(Clock::left)).await {
+        let acquired = match self.open_on_replica(origin, &options, clock).await {
+            Some(lease) => Ok(lease),
+            None => self.core.acquire(origin, clock.map(Clock::left)).await,
+        };
+        let lease = match acquired {
             Ok(lease) => lease,
             Err(SessionError::Acquire(error))
                 if !error.at_once && clock.is_some_and(Clock::has_expired) =>
@@ -254,6 +294,20 @@ impl<F: SessionFactory> Factory<F> {
             Err(error) => return Err(error),
         };
         Ok(Session::new(lease, &options, self.core.echo(origin)))
+    }
+
+    async fn open_on_replica(
+        &self,
+        origin: &Origin,
+        options: &SessionOptions,
+        clock: Option<&Clock>,
+    ) -> Option<Lease<F::Driver>> {
+        let replica = self.core.replica.as_ref()?;
+        let followed = context::followed(self.identity());
+        let after = Position::both(options.after, followed);
+        let left = clock.map(Clock::left);
+        // Boxed: most factories have no replica.
+        Box::pin(replica.acquire(origin, options, after, left)).await
     }
 
     /// Tells factories apart.
@@ -278,9 +332,13 @@ impl<F: SessionFactory> Factory<F> {
     }
 }
 
-fn url_key<F: SessionFactory>() -> &'static str {
-    F::KEYS
-        .iter()
-        .find(|key| key.setting == "url")
-        .map_or("DATABASE_URL", |key| key.name)
+fn keys<F: SessionFactory>() -> Keys {
+    let key = |setting, default| {
+        let key = F::KEYS.iter().find(|key| key.setting == setting);
+        key.map_or(default, |key| key.name)
+    };
+    Keys {
+        url: key("url", "DATABASE_URL"),
+        replica_url: key("replica_url", "DATABASE_REPLICA_URL"),
+    }
 }

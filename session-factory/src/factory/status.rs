@@ -1,5 +1,7 @@
 //! The pool's figures.
 
+use super::ReplicaStatus;
+
 /// What the pool looks like at this moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -20,4 +22,6 @@ pub struct Status {
     pub limit: u32,
     /// The factory was shut down.
     pub closed: bool,
+    /// The replica's own figures, where the settings name one. The others are those of the primary.
+    pub replica: Option<ReplicaStatus>,
 }

@@ -6,12 +6,13 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use super::{
-    AsyncBody, AsyncBodyAgain, Contract, Origin, Retry, Session, SessionOptions, Unit, contract,
+    AsyncBody, AsyncBodyAgain, Contract, Origin, Replica, Retry, Session, SessionOptions, Unit,
+    contract,
 };
 use crate::driver::isolation::Level;
-use crate::driver::{SupportsDeferrable, SupportsImmediate, SupportsIsolation};
+use crate::driver::{SupportsDeferrable, SupportsImmediate, SupportsIsolation, SupportsReplica};
 use crate::error::SessionError;
-use crate::factory::{Factory, SessionFactory, global};
+use crate::factory::{CommitToken, Factory, SessionFactory, global};
 
 /// A session with options, for a body: from `AppDb::session()` or
 /// [`Factory::session`](crate::Factory::session).
@@ -98,7 +99,7 @@ impl<F: SessionFactory, Runs, Commits> SessionBuilder<F, Runs, Commits> {
         self
     }
 
-    /// A transaction that cannot write: the database refuses.
+    /// A transaction that cannot write: the database refuses. It uses the replica when there is one.
     pub fn read_only(mut self) -> Self {
         self.options = self.options.read_only();
         self
@@ -121,6 +122,24 @@ impl<F: SessionFactory, Runs, Commits> SessionBuilder<F, Runs, Commits> {
         F::Driver: SupportsImmediate,
     {
         self.options = self.options.immediate();
+        self
+    }
+
+    /// Whether a [`read_only`](Self::read_only) session may use the replica. Default: [`Replica::CaughtUp`].
+    pub fn replica(mut self, replica: Replica) -> Self
+    where
+        F::Driver: SupportsReplica,
+    {
+        self.options = self.options.replica(replica);
+        self
+    }
+
+    /// The commit that `token` names has to be visible: a replica that has not replayed it is not read.
+    pub fn after(mut self, token: CommitToken) -> Self
+    where
+        F::Driver: SupportsReplica,
+    {
+        self.options = self.options.after(token.position());
         self
     }
 

@@ -65,10 +65,12 @@ impl<F: SessionFactory> Session<F> {
         let Some(lease) = &mut self.lease else {
             return Err(SessionError::Closed);
         };
+        lease.note_commit_of_body();
         let watched = F::Driver::watch(lease.link());
         if let Some(reason) = self.work.verdict(watched) {
             return Err(self.give_up(reason).await);
         }
+        lease.committing();
         let (link, work) = self.parts()?;
         let line = work.echo.as_ref().map(|echo| {
             echo.line(|| {
@@ -83,7 +85,7 @@ impl<F: SessionFactory> Session<F> {
         let (result, commit) = statement::last(work, line, last, sent).await;
         match (result, commit) {
             (Ok(rows), Some(CommitReply::Committed)) => {
-                self.work.committed();
+                self.note_commit();
                 Ok(rows)
             }
             (result, commit) => Box::pin(self.outcome(result, commit)).await,
@@ -100,7 +102,7 @@ impl<F: SessionFactory> Session<F> {
             (Ok(rows), None) => self.end_by_commit().await.map(|()| rows),
             (Err(error), Some(CommitReply::Committed)) => {
                 // What the client made of the server's answer does not undo it.
-                self.work.committed();
+                self.note_commit();
                 Err(SessionError::CommitUnknown(StatementError::from(&error)))
             }
             (Err(_), Some(commit @ CommitReply::Unknown(_))) => {

@@ -29,6 +29,7 @@ impl<F: SessionFactory> Session<F> {
         let Some(lease) = &mut self.lease else {
             return Err(SessionError::Closed);
         };
+        lease.note_commit_of_body();
         let link = lease.link();
         self.work.check(&F::Driver::watch(link))?;
         if !self.work.is_begun() {

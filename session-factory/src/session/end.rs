@@ -18,6 +18,7 @@ impl<F: SessionFactory> Session<F> {
         let Some(lease) = &mut self.lease else {
             return Err(SessionError::Closed);
         };
+        lease.note_commit_of_body();
         let watched = F::Driver::watch(lease.link());
         if let Some(reason) = self.work.verdict(watched) {
             return Err(self.give_up(reason).await);
@@ -45,6 +46,7 @@ impl<F: SessionFactory> Session<F> {
             .as_ref()
             .map(|echo| echo.line(|| "COMMIT".into()));
         self.work.set_ending(Some(Ending::Commit));
+        lease.committing();
         let reply = F::Driver::commit(lease.link()).await;
         self.work.set_ending(None);
         if let Some(line) = line {
@@ -61,11 +63,19 @@ impl<F: SessionFactory> Session<F> {
     /// Takes in what became of COMMIT.
     pub(super) async fn committed(&mut self, reply: CommitReply) -> Result<(), SessionError> {
         if matches!(reply, CommitReply::Committed) {
-            self.work.committed();
+            self.note_commit();
             return Ok(());
         }
         // Boxed, as it is the rare case: a caller's future should not carry it around.
         Box::pin(self.not_committed(reply)).await
+    }
+
+    /// The server has committed: whoever reads a replica from now on has to see it there.
+    pub(super) fn note_commit(&mut self) {
+        if let Some(lease) = &mut self.lease {
+            lease.committed(self.work.is_read_only());
+        }
+        self.work.committed();
     }
 
     async fn not_committed(&mut self, reply: CommitReply) -> Result<(), SessionError> {
@@ -82,6 +92,7 @@ impl<F: SessionFactory> Session<F> {
             }
             CommitReply::Unknown(error) => {
                 if let Some(lease) = &mut self.lease {
+                    lease.in_doubt();
                     F::Driver::condemn(lease.link());
                 }
                 self.work.ended();
@@ -101,6 +112,7 @@ impl<F: SessionFactory> Session<F> {
         let Some(lease) = &mut self.lease else {
             return Err(SessionError::Closed);
         };
+        lease.note_commit_of_body();
         if !self.work.is_begun() {
             self.work.ended();
             return Ok(Left::RolledBack);
@@ -117,7 +129,8 @@ impl<F: SessionFactory> Session<F> {
         }
         let link = lease.link();
         let rolled_back = match running {
-            Running::Nothing if !self.work.is_raw() => F::Driver::rollback(link).await,
+            // Boxed: it is seldom in the caller's path.
+            Running::Nothing if !self.work.is_raw() => Box::pin(F::Driver::rollback(link)).await,
             running => {
                 let deadline = Instant::now() + ROLLBACK_LIMIT;
                 let recovered = recovery::recover::<F::Driver>(link, running, deadline).await;
@@ -134,7 +147,7 @@ impl<F: SessionFactory> Session<F> {
             }
         };
         let left = if committing {
-            recovery::outcome::<F::Driver>(link)
+            recovery::outcome(lease, self.work.is_read_only())
         } else {
             Left::RolledBack
         };

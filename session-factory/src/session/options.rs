@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use super::replica::Replica;
 use super::retry::Retry;
-use crate::driver::{Isolation, TransactionOptions};
+use crate::driver::{Isolation, Position, TransactionOptions};
 
 /// The options of `#[with_session(…)]`, as the runtime takes them.
 #[derive(Debug, Clone, Copy, Default)]
@@ -13,6 +14,9 @@ pub struct SessionOptions {
     pub(crate) requires_new: bool,
     pub(crate) timeout: Option<Duration>,
     pub(crate) retry: Option<Retry>,
+    pub(crate) replica: Replica,
+    /// A commit that has to be visible.
+    pub(crate) after: Option<Position>,
 }
 
 impl SessionOptions {
@@ -23,6 +27,8 @@ impl SessionOptions {
             requires_new: false,
             timeout: None,
             retry: None,
+            replica: Replica::CaughtUp,
+            after: None,
         }
     }
 
@@ -66,6 +72,25 @@ impl SessionOptions {
     pub const fn timeout(mut self, limit: Duration) -> Self {
         self.timeout = Some(limit);
         self
+    }
+
+    /// `replica = "…"`
+    #[must_use]
+    pub const fn replica(mut self, replica: Replica) -> Self {
+        self.replica = replica;
+        self
+    }
+
+    pub(crate) const fn after(mut self, position: Position) -> Self {
+        self.after = Some(position);
+        self
+    }
+
+    /// A replica would do. Standbys have no serializable transactions.
+    pub(crate) fn may_read_replica(&self) -> bool {
+        self.transaction.read_only
+            && self.transaction.isolation != Some(Isolation::Serializable)
+            && self.replica != Replica::Never
     }
 
     /// `retry = …`

@@ -20,11 +20,13 @@ pub(super) fn hand_over<D: Driver>(lease: Option<Lease<D>>, work: &mut Work, hoo
     let Some(mut lease) = lease else { return };
     let running = work.running();
     let committing = work.ending() == Some(Ending::Commit);
-    let link = lease.link();
+    let read_only = work.is_read_only();
+    lease.note_commit_of_body();
     if work.met_read_only() {
         // The server was demoted. The next connection may find its successor.
-        D::condemn(link);
+        lease.demoted();
     }
+    let link = lease.link();
     // The last is a safety net: whatever was overlooked is not for the next borrower.
     let begun = work.is_begun() || !D::at_rest(link);
     let mut hooks = std::mem::take(hooks);
@@ -39,17 +41,21 @@ pub(super) fn hand_over<D: Driver>(lease: Option<Lease<D>>, work: &mut Work, hoo
     });
     work.ended();
     lease.recovering();
+    if committing {
+        lease.unfinished();
+    }
     let spawned = crate::runtime::spawn(async move {
-        let link = lease.link();
         let mut clean = true;
         let mut left = Left::RolledBack;
         if begun || running != Running::Nothing {
-            let recovered = recover::<D>(link, running, Instant::now() + LIMIT).await;
+            let recovered = recover::<D>(lease.link(), running, Instant::now() + LIMIT).await;
             clean = recovered == Recovered::Clean;
             if committing {
-                left = outcome::<D>(link);
+                left = outcome(&mut lease, read_only);
+                lease.finished();
             }
         }
+        let link = lease.link();
         if clean && D::needs_reset(link) {
             clean = timeout(LIMIT, D::reset(link)).await.unwrap_or(false);
         }
@@ -82,9 +88,13 @@ pub(super) fn commit<D: Driver>(mut lease: Lease<D>, work: &mut Work) {
     work.committed();
     lease.recovering();
     let spawned = crate::runtime::spawn(async move {
-        let link = lease.link();
-        let committed = timeout(LIMIT, D::commit(link)).await;
+        lease.committing();
+        let committed = timeout(LIMIT, D::commit(lease.link())).await;
         let committed = matches!(committed, Ok(CommitReply::Committed));
+        if committed {
+            lease.committed(true);
+        }
+        let link = lease.link();
         let mut clean = committed && D::at_rest(link);
         if clean && D::needs_reset(link) {
             clean = timeout(LIMIT, D::reset(link)).await.unwrap_or(false);
@@ -108,8 +118,8 @@ pub(super) fn commit<D: Driver>(mut lease: Lease<D>, work: &mut Work) {
 }
 
 /// What the server has said about a COMMIT whose caller went away.
-pub(super) fn outcome<D: Driver>(link: &mut D::Link) -> Left {
-    match D::watch(link) {
+pub(super) fn outcome<D: Driver>(lease: &mut Lease<D>, read_only: bool) -> Left {
+    let left = match D::watch(lease.link()) {
         Watched::Ended {
             committed: true, ..
         } => Left::Committed,
@@ -117,7 +127,13 @@ pub(super) fn outcome<D: Driver>(link: &mut D::Link) -> Left {
             committed: false, ..
         } => Left::RolledBack,
         _ => Left::Unknown,
+    };
+    match left {
+        Left::Committed => lease.committed(read_only),
+        Left::RolledBack => {}
+        Left::Unknown => lease.in_doubt(),
     }
+    left
 }
 
 /// Ends what was left, within a limit.

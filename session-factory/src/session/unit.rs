@@ -6,7 +6,7 @@ use tokio::time::{sleep, timeout};
 
 use super::clock::Clock;
 use super::work::Ending;
-use super::{Origin, Session, SessionOptions};
+use super::{Origin, Replica, Session, SessionOptions};
 use crate::error::{AbortReason, Aborted, NestedError, SessionError, StatementError};
 use crate::factory::{Factory, SessionFactory, context, global};
 
@@ -94,7 +94,12 @@ impl<F: SessionFactory> Unit<F> {
         attempt: u32,
     ) -> Result<Self, SessionError> {
         let clock = scope.clock.as_deref();
-        let mut session = factory.open(&scope.holder, options, clock).await?;
+        let mut opening = options;
+        if attempt > 1 {
+            // The conflict may have been one with what the replica replays: the primary has none of those.
+            opening = opening.replica(Replica::Never);
+        }
+        let mut session = factory.open(&scope.holder, opening, clock).await?;
         if let Some(clock) = &mut scope.clock {
             clock.opened();
         }

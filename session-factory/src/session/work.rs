@@ -100,6 +100,10 @@ impl Work {
         self.begun
     }
 
+    pub(crate) fn is_read_only(&self) -> bool {
+        self.read_only
+    }
+
     pub(crate) fn met_read_only(&self) -> bool {
         self.met_read_only
     }

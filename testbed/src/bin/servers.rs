@@ -29,6 +29,10 @@ fn main() {
             .as_ref()
             .map(|server| (server.version(), server.address())),
     );
+    match testbed::pgbouncer::version() {
+        Ok(version) => println!("# PgBouncer {version}"),
+        Err(error) => println!("! PgBouncer is missing: {error}"),
+    }
     println!("ready");
     let _ = std::io::stdin().read_to_end(&mut Vec::new());
 }

@@ -69,12 +69,7 @@ impl Builder {
     fn initialise(self) -> Result<Data, Error> {
         let binaries = Binaries::find_or_install()?;
         let user = user::unprivileged(&["mysql"])?;
-        let parent = user::temporary_folder(user);
-        let folder = tempfile::Builder::new()
-            .prefix("session-factory-mysql-")
-            .tempdir_in(&parent);
-        let folder =
-            folder.map_err(|error| Error::new(format!("{}: {error}", parent.display())))?;
+        let folder = user::private_folder("session-factory-mysql-", user)?;
         let data = Data {
             binaries,
             user,

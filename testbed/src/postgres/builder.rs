@@ -79,19 +79,7 @@ impl Builder {
     }
 
     fn initialise(self) -> Result<Data, Error> {
-        let binaries = Binaries::find_or_install()?;
-        let user = user::unprivileged(&["postgres"])?;
-        let parent = user::temporary_folder(user);
-        let folder = tempfile::Builder::new()
-            .prefix("session-factory-postgres-")
-            .tempdir_in(&parent);
-        let folder =
-            folder.map_err(|error| Error::new(format!("{}: {error}", parent.display())))?;
-        let data = Data {
-            binaries,
-            user,
-            folder,
-        };
+        let data = Data::empty()?;
         data.fill(&self)
             .map_err(|error| Error::new(format!("PostgreSQL: {error}")))?;
         Ok(data)
@@ -125,7 +113,8 @@ shared_buffers = 16MB
 max_wal_size = 256MB
 dynamic_shared_memory_type = posix
 max_worker_processes = 2
-max_wal_senders = 4
+max_wal_senders = 8
+wal_keep_size = 256MB
 autovacuum_naptime = 1min
 jit = off
 log_line_prefix = '%m [%p] %u@%d '
@@ -153,38 +142,49 @@ pub(crate) struct Data {
 }
 
 impl Data {
+    /// A folder without data, for a user that may run a server.
+    pub(super) fn empty() -> Result<Self, Error> {
+        let binaries = Binaries::find_or_install()?;
+        let user = user::unprivileged(&["postgres"])?;
+        let folder = user::private_folder("session-factory-postgres-", user)?;
+        Ok(Self {
+            binaries,
+            user,
+            folder,
+        })
+    }
+
     fn fill(&self, builder: &Builder) -> Result<(), Error> {
         let failed = |error: std::io::Error| Error::new(error.to_string());
-        if let Some(user) = self.user {
-            std::os::unix::fs::chown(self.folder.path(), Some(user.uid), Some(user.gid))
-                .map_err(failed)?;
-        }
         let data = self.data();
-        let output = process::as_user(self.binaries.program("initdb"), self.user)
-            .args([
-                "-U",
-                "testbed",
-                "-A",
-                "trust",
-                "--encoding=UTF8",
-                "--locale=C",
-                "--no-sync",
-            ])
+        let initdb = "-U testbed -A trust --encoding=UTF8 --locale=C --no-sync";
+        self.make("initdb", initdb.split(' ').map(str::to_owned))?;
+        append(&data.join("postgresql.conf"), &builder.settings()).map_err(failed)?;
+        fs::write(data.join("pg_hba.conf"), HBA).map_err(failed)
+    }
+
+    /// Runs one of PostgreSQL's programs that make a data folder.
+    pub(super) fn make(
+        &self,
+        program: &str,
+        arguments: impl IntoIterator<Item = String>,
+    ) -> Result<(), Error> {
+        let output = process::as_user(self.binaries.program(program), self.user)
+            .args(arguments)
             .arg("-D")
-            .arg(&data)
+            .arg(self.data())
             .current_dir(self.folder.path())
             .stdin(Stdio::null())
             .output()
-            .map_err(failed)?;
-        if !output.status.success() {
-            let text = String::from_utf8_lossy(&output.stderr);
-            return Err(Error::new(format!(
-                "initdb failed ({}): {text}",
-                output.status
-            )));
+            .map_err(|error| Error::new(format!("{program}: {error}")))?;
+        if output.status.success() {
+            return Ok(());
         }
-        append(&data.join("postgresql.conf"), &builder.settings()).map_err(failed)?;
-        fs::write(data.join("pg_hba.conf"), HBA).map_err(failed)
+        let text = String::from_utf8_lossy(&output.stderr);
+        Err(Error::new(format!(
+            "{program} failed ({}): {text}",
+            output.status
+        )))
     }
 
     /// The folder that `-D` names.

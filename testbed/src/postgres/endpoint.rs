@@ -28,6 +28,11 @@ impl Endpoint {
         Admin::new(self.address, "postgres")
     }
 
+    /// An administrator connected to one of its databases: on a standby, the copy of one.
+    pub fn admin_of(self, database: &str) -> Admin {
+        Admin::new(self.address, database)
+    }
+
     /// A fresh, empty database, removed on drop.
     pub async fn database(self) -> Database {
         self.create("template0").await

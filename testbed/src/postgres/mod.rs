@@ -2,7 +2,7 @@
 //!
 //! Most tests want [`database()`]: a fresh database on a server that the whole run shares. A test
 //! that stops, kills or configures its server starts one of its own with [`Server::start`] or
-//! [`Server::builder`].
+//! [`Server::builder`]; [`Replicated`] is a primary with two standbys.
 //!
 //! Each server has these roles, all let in without a password except one:
 //!
@@ -18,8 +18,10 @@ mod binaries;
 mod builder;
 mod database;
 mod endpoint;
+mod replicated;
 mod server;
 mod shared;
+mod standby;
 mod tls;
 
 pub use admin::{Activity, Admin};
@@ -27,6 +29,7 @@ pub use binaries::Binaries;
 pub use builder::Builder;
 pub use database::Database;
 pub use endpoint::Endpoint;
+pub use replicated::Replicated;
 pub use server::Server;
 pub use shared::{VARIABLE, database, endpoint};
 pub use tls::Tls;

@@ -88,6 +88,15 @@ impl Server {
         self.endpoint().admin()
     }
 
+    /// Whether both are handles of the same server.
+    pub fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
+    }
+
+    pub(super) fn data(&self) -> &Data {
+        &self.inner.data
+    }
+
     /// The server's log file.
     pub fn log(&self) -> PathBuf {
         self.inner.data.log()

@@ -7,6 +7,7 @@ mod duration;
 mod flag;
 mod isolation;
 mod joined;
+mod replica;
 mod retry;
 mod value;
 
@@ -18,6 +19,7 @@ use syn::{ExprPath, Ident, LitStr, Path, Token, Type, token};
 pub(super) use self::duration::Limit;
 pub(super) use self::isolation::Isolation;
 pub(super) use self::joined::Joined;
+pub(super) use self::replica::Replica;
 pub(super) use self::retry::Retry;
 use self::value::{expect_equals, skip_to_comma};
 use crate::diagnostics::{Errors, did_you_mean, same_name};
@@ -29,6 +31,7 @@ pub(super) struct Args {
     pub(super) factory: Option<Type>,
     pub(super) isolation: Option<Isolation>,
     pub(super) read_only: Option<Ident>,
+    pub(super) replica: Option<Replica>,
     pub(super) deferrable: Option<Ident>,
     pub(super) immediate: Option<Ident>,
     pub(super) timeout: Option<Limit>,
@@ -65,6 +68,14 @@ const OPTIONS: &[Row] = &[
         name: "read_only",
         form: "read_only",
         read: |args, name, input| flag::read(name, input, &mut args.read_only),
+    },
+    Row {
+        name: "replica",
+        form: "replica = \"caught_up\"",
+        read: |args, name, input| {
+            expect_equals(name, input)?;
+            replica::read(input).map(|replica| args.replica = Some(replica))
+        },
     },
     Row {
         name: "deferrable",

@@ -16,6 +16,10 @@ pub(super) fn options(model: &Model<'_>) -> Option<TokenStream> {
         let level = Ident::new(isolation.level, Span::mixed_site());
         quote!(.isolation(#private::Isolation::#level))
     });
+    let replica = args.replica.as_ref().map(|replica| {
+        let policy = Ident::new(replica.policy, Span::mixed_site());
+        quote!(.replica(#private::Replica::#policy))
+    });
     let flags = [
         (&args.read_only, quote!(.read_only())),
         (&args.deferrable, quote!(.deferrable())),
@@ -33,7 +37,7 @@ pub(super) fn options(model: &Model<'_>) -> Option<TokenStream> {
         let (max, base, cap) = (retry.max, duration(retry.base), duration(retry.cap));
         quote!(.retry(#max, #base, #cap))
     });
-    let written = quote!(#isolation #(#flags)* #timeout #retry);
+    let written = quote!(#isolation #(#flags)* #replica #timeout #retry);
     let options = || quote_spanned!(Span::mixed_site()=> #private::Options::new() #written);
     (!written.is_empty()).then(options)
 }
@@ -76,6 +80,10 @@ pub(super) fn supported(model: &Model<'_>) -> TokenStream {
         asserts.extend(quote_spanned! {at=>
             #private::supports_isolation::<#session, #private::isolation::#level>();
         });
+    }
+    if let Some(replica) = &args.replica {
+        let (at, private, session) = at(replica.span);
+        asserts.extend(quote_spanned!(at=> #private::supports_replica::<#session>();));
     }
     for (flag, function) in [
         (&args.deferrable, "supports_deferrable"),

@@ -9,6 +9,7 @@ use tokio_postgres::CancelToken;
 #[cfg(not(feature = "tls"))]
 use tokio_postgres::NoTls;
 
+use super::stays_open::StaysOpen;
 #[cfg(feature = "tls")]
 use super::tls;
 use super::wire::{Done, Route, Wire};
@@ -68,7 +69,8 @@ impl Canceller {
     }
 
     async fn over(&self, mut wire: Wire) -> bool {
-        let sent = self.token.cancel_query_raw(&mut wire, Done).await;
+        let open = StaysOpen(&mut wire);
+        let sent = self.token.cancel_query_raw(open, Done).await;
         if sent.is_ok() {
             let mut end = [0; 1];
             let _closed = wire.read(&mut end).await;

@@ -18,8 +18,10 @@ pub(super) async fn commit(link: &mut PgLink) -> CommitReply {
     }
     link.leave_raw();
     link.set_committing(true);
+    link.set_committed(true);
+    let text = link.commit_text();
     let mut connection = link.connection();
-    let commit = connection.batch_execute("COMMIT");
+    let commit = connection.batch_execute(&text);
     let reply = if link.ledger().is_some() {
         Reply::of(commit.await)
     } else {
@@ -32,6 +34,7 @@ pub(super) async fn commit(link: &mut PgLink) -> CommitReply {
         )
         .await
     };
+    link.note_reset(reply.result.is_ok());
     let reply = read(link, reply);
     link.set_committing(matches!(reply, CommitReply::Unknown(_)));
     reply
@@ -50,17 +53,17 @@ where
     link.leave_raw();
     link.set_committing(true);
     let sql = repeated::sql(&source);
+    // Behind a pooler COMMIT puts back what the session changed, and this statement may be what changes it.
+    let alone = link.is_pooled();
+    let text = link.commit_text();
+    link.set_committed(true);
     let (mut shared, rest) = link.split();
-    let ledger = rest.ledger();
+    let ledger = rest.ledger().filter(|_| !alone);
     let statement = rest.execute(&mut shared, source);
     let (Some(ledger), Ok(sql)) = (ledger, sql) else {
         // The stream of an application's own connection cannot be seen.
         let reply = rest.send(shared, ahead, statement).await;
-        link.set_committing(false);
-        return Last {
-            reply,
-            commit: None,
-        };
+        return not_sent(link, reply);
     };
     let expected = ledger.lookout.expect(&sql);
     let both = {
@@ -76,18 +79,12 @@ where
         } else {
             sent.set();
             let mut connection = shared;
-            Ok(join(statement, connection.batch_execute("COMMIT")).await)
+            Ok(join(statement, connection.batch_execute(&text)).await)
         }
     };
     let (reply, committed) = match both {
         Ok(both) => both,
-        Err(reply) => {
-            link.set_committing(false);
-            return Last {
-                reply,
-                commit: None,
-            };
-        }
+        Err(reply) => return not_sent(link, reply),
     };
     let failed = match &reply.result {
         Err(error) => !ends_the_connection(&link.explain(error)),
@@ -106,10 +103,20 @@ where
     }
 }
 
+fn not_sent(link: &mut PgLink, reply: Reply<usize>) -> Last {
+    link.set_committing(false);
+    link.set_committed(false);
+    Last {
+        reply,
+        commit: None,
+    }
+}
+
 fn read(link: &PgLink, reply: Reply<()>) -> CommitReply {
     let ended = link.ledger().map(Ledger::ended);
     match (reply.ahead, reply.result, ended) {
-        (Ok(()), Ok(()), None | Some(Some(End::Commit))) => CommitReply::Committed,
+        // Whatever became of the question behind COMMIT.
+        (Ok(()), Ok(()), None) | (_, _, Some(Some(End::Commit))) => CommitReply::Committed,
         (Err(_), Ok(()), _) => CommitReply::RolledBack(None),
         (Ok(()), Ok(()), Some(_)) => {
             CommitReply::RolledBack(link.ledger().and_then(Ledger::first_error))

@@ -1,10 +1,11 @@
 //! What the server has said so far on one connection.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use super::lookout::Lookout;
+use super::positions::Positions;
 use super::{error_response, text};
 use crate::error::StatementError;
 
@@ -17,6 +18,10 @@ pub(super) struct Ledger {
     answered: AtomicU64,
     closed: AtomicBool,
     pub(super) lookout: Lookout,
+    /// The process that the server named at the start.
+    process: AtomicU32,
+    /// Answers to questions of our own.
+    pub(super) positions: Positions,
     state: Mutex<State>,
 }
 
@@ -49,6 +54,8 @@ struct State {
     announces: bool,
     /// The connection has prepared statements that do so.
     announcer: bool,
+    /// Tags of SET that are ours.
+    own_sets: u32,
     /// When the last message went out that the server answers.
     sent: Option<Instant>,
 }
@@ -85,7 +92,19 @@ impl Ledger {
                 self.answered.fetch_add(1, Ordering::SeqCst);
             }
             b'E' => self.state().failed(body),
-            b'C' => self.state().completed(body),
+            b'C' => {
+                if body.starts_with(b"COMMIT") {
+                    self.positions.committed();
+                }
+                self.state().completed(body);
+            }
+            b'D' => self.positions.row(body),
+            b'K' => {
+                if let Some((process, _key)) = body.split_first_chunk::<4>() {
+                    let process = u32::from_be_bytes(*process);
+                    self.process.store(process, Ordering::SeqCst);
+                }
+            }
             _ => {}
         }
     }
@@ -118,6 +137,16 @@ impl Ledger {
 
     pub(super) fn is_closed(&self) -> bool {
         self.closed.load(Ordering::SeqCst)
+    }
+
+    /// The process that the server named at the start.
+    pub(super) fn process(&self) -> u32 {
+        self.process.load(Ordering::SeqCst)
+    }
+
+    /// A SET of our own goes out, which ends with its transaction.
+    pub(super) fn expect_set(&self) {
+        self.state().own_sets += 1;
     }
 
     /// How many of the messages sent are not answered yet.
@@ -206,6 +235,11 @@ impl Ledger {
     pub(super) fn was_reset(&self) {
         self.state().changed = false;
     }
+
+    /// What no reset undoes was undone, or was there before.
+    pub(super) fn set_unclean(&self, unclean: bool) {
+        self.state().unclean = unclean;
+    }
 }
 
 impl State {
@@ -224,6 +258,8 @@ impl State {
             Some(b'E') => Status::Failed,
             _ => Status::Idle,
         };
+        // Ours comes with BEGIN or not at all.
+        self.own_sets = 0;
         let ending = self.ending.take();
         if self.status != Status::Idle && now == Status::Idle {
             // Without a tag of its own the end was an error's doing.
@@ -267,6 +303,7 @@ impl State {
                     self.ended = Some(end);
                 }
             }
+            b"SET" if self.own_sets > 0 => self.own_sets -= 1,
             b"SET" | b"RESET" | b"LISTEN" | b"UNLISTEN" | b"DECLARE CURSOR" | b"DISCARD"
             | b"DISCARD ALL" | b"DISCARD TEMP" | b"DISCARD PLANS" | b"DISCARD SEQUENCES"
             | b"CREATE TABLE" | b"CREATE VIEW" | b"CREATE SEQUENCE"

@@ -1,7 +1,8 @@
 //! One connection to PostgreSQL and what is known about it.
 
+use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use diesel::QueryResult;
 use diesel::connection::{CacheSize, TransactionDepthChange};
@@ -19,10 +20,10 @@ use tokio::task::AbortHandle;
 
 use super::cancel::Canceller;
 use super::conflict::classified;
-use super::ledger::{Ledger, Status};
+use super::ledger::{End, Ledger, Status};
 use super::repeated::{Kept, Repeated};
-use super::{forget_transactions, pipelined, raw_depth};
-use crate::driver::{Ahead, Isolation, Reply};
+use super::{forget_transactions, pipelined, pooler, positions, raw_depth};
+use crate::driver::{Ahead, Isolation, Position, Reply};
 use crate::error::{StatementError, StatementErrorKind};
 
 type Foreign = bb8::PooledConnection<'static, AsyncDieselConnectionManager<AsyncPgConnection>>;
@@ -30,6 +31,7 @@ type Foreign = bb8::PooledConnection<'static, AsyncDieselConnectionManager<Async
 /// What the pool holds.
 #[allow(missing_debug_implementations)] // the connection has none
 #[doc(hidden)]
+#[allow(clippy::struct_excessive_bools)] // independent facts, each read by name
 pub struct PgLink {
     held: Held,
     /// None for a connection of the application's pool: its stream is not ours to watch.
@@ -41,6 +43,16 @@ pub struct PgLink {
     uncached: bool,
     /// What BEGIN without a level means.
     isolation: Option<Isolation>,
+    /// COMMIT asks where in the log it is.
+    asks: bool,
+    /// The last transaction was committed by a COMMIT of ours.
+    committed: bool,
+    /// A pooler is in between.
+    pooled: bool,
+    /// What ends the transaction puts the server session back as well.
+    resets: bool,
+    /// On a replica: how far it was when it was last asked.
+    replayed: Option<Position>,
 }
 
 enum Held {
@@ -60,6 +72,8 @@ pub(super) struct Rest {
     committing: bool,
     ledger: Option<Arc<Ledger>>,
     repeated: Repeated,
+    /// Behind a pooler: what goes with each BEGIN.
+    limit: Option<Box<str>>,
 }
 
 impl PgLink {
@@ -79,11 +93,17 @@ impl PgLink {
                 committing: false,
                 ledger: Some(Arc::clone(&ledger)),
                 repeated: Repeated::default(),
+                limit: None,
             },
             ledger: Some(ledger),
             driving: Some(driving),
             uncached: false,
             isolation: None,
+            asks: false,
+            committed: false,
+            pooled: false,
+            resets: false,
+            replayed: None,
         }
     }
 
@@ -94,6 +114,11 @@ impl PgLink {
             driving: None,
             uncached: false,
             isolation: None,
+            asks: false,
+            committed: false,
+            pooled: false,
+            resets: false,
+            replayed: None,
             rest: Rest {
                 canceller: None,
                 taken: None,
@@ -102,6 +127,7 @@ impl PgLink {
                 committing: false,
                 ledger: None,
                 repeated: Repeated::default(),
+                limit: None,
             },
         }
     }
@@ -152,6 +178,122 @@ impl PgLink {
 
     pub(super) fn default_isolation(&self) -> Option<Isolation> {
         self.isolation
+    }
+
+    /// Has each COMMIT ask where in the log it is: for those who read replicas.
+    pub(super) fn set_asks(&mut self, asks: bool) {
+        self.asks = asks;
+    }
+
+    /// A pooler is in between: nothing is left to the server session.
+    pub(super) fn set_pooled(&mut self) {
+        self.pooled = true;
+    }
+
+    pub(super) fn is_pooled(&self) -> bool {
+        self.pooled
+    }
+
+    /// How long a statement may take, told anew with each BEGIN.
+    pub(super) fn set_limit(&mut self, limit: Option<Duration>) {
+        self.rest.limit = limit.map(|limit| {
+            let limit = limit.as_millis().max(1);
+            format!("SET LOCAL statement_timeout = {limit}").into()
+        });
+    }
+
+    /// The text that commits.
+    pub(super) fn commit_text(&mut self) -> Cow<'static, str> {
+        match self.ledger() {
+            Some(ledger) if self.asks => {
+                ledger.positions.expect();
+                self.ending(positions::COMMIT)
+            }
+            _ => self.ending("COMMIT"),
+        }
+    }
+
+    /// The text that ends a transaction. Behind a pooler it puts back what the session changed: later the server
+    /// session is somebody else's.
+    pub(super) fn ending(&mut self, text: &'static str) -> Cow<'static, str> {
+        let (changed, unclean) = self.ledger().map_or((false, false), |ledger| {
+            (ledger.needs_reset(), ledger.is_unclean())
+        });
+        self.resets = self.pooled && (changed || unclean);
+        if self.resets {
+            pooler::reset(text, unclean).into()
+        } else {
+            text.into()
+        }
+    }
+
+    /// What [`ending`](Self::ending) gave was answered.
+    pub(super) fn note_reset(&mut self, done: bool) {
+        if let Some(ledger) = self.ledger()
+            && self.resets
+            && done
+        {
+            ledger.was_reset();
+        }
+        self.resets = false;
+    }
+
+    /// The text by which the recovery rolls back. A statement that was dropped while it was prepared is left
+    /// prepared under its name, and nobody knows of it.
+    pub(super) fn recovery_text(&self) -> Cow<'static, str> {
+        if self.pooled {
+            pooler::reset("ROLLBACK", self.uncached).into()
+        } else {
+            "ROLLBACK".into()
+        }
+    }
+
+    /// What [`recovery_text`](Self::recovery_text) gave was done.
+    pub(super) fn was_recovered(&self) {
+        if let Some(ledger) = self.ledger()
+            && self.pooled
+        {
+            ledger.was_reset();
+            ledger.set_unclean(!self.uncached && ledger.is_unclean());
+        }
+    }
+
+    /// A transaction begins.
+    pub(super) fn begin_watch(&mut self) {
+        self.committed = false;
+        if let Some(ledger) = self.ledger() {
+            ledger.begin_watch();
+            let _of_the_last = ledger.positions.take();
+        }
+    }
+
+    /// COMMIT is, or was, sent by us.
+    pub(super) fn set_committed(&mut self, committed: bool) {
+        self.committed = committed;
+    }
+
+    pub(super) fn was_committed_by_body(&self) -> bool {
+        let ended = self.ledger().and_then(Ledger::ended);
+        !self.committed && ended == Some(End::Commit)
+    }
+
+    pub(super) fn committed_at(&self) -> Option<Position> {
+        let ledger = self.ledger()?;
+        let at = ledger.positions.take()?;
+        // A transaction that wrote nothing is not in the log: no replica will ever be past its time.
+        Some(if ledger.has_written() {
+            at
+        } else {
+            at.undated()
+        })
+    }
+
+    pub(super) fn replayed(&self) -> Option<Position> {
+        self.replayed
+    }
+
+    pub(super) fn set_replayed(&mut self, position: Option<Position>) {
+        self.replayed = position;
     }
 
     pub(super) fn ledger(&self) -> Option<&Ledger> {
@@ -325,6 +467,19 @@ impl Rest {
         reply.map_err(|error| classified(error, ledger))
     }
 
+    /// What goes ahead, as one text.
+    fn ahead(&self, ahead: &Ahead) -> Option<String> {
+        let (Some(limit), Some(begin)) = (&self.limit, &ahead.begin) else {
+            return ahead.text();
+        };
+        if let Some(ledger) = &self.ledger {
+            ledger.expect_set();
+        }
+        let control = ahead.control.as_deref();
+        let parts = [Some(begin.as_str()), Some(&**limit), control];
+        Some(parts.into_iter().flatten().collect::<Vec<_>>().join("; "))
+    }
+
     async fn deliver<T>(
         &mut self,
         connection: &AsyncPgConnection,
@@ -339,7 +494,7 @@ impl Rest {
                 return Reply::not_sent(error);
             }
         }
-        let Some(text) = ahead.text() else {
+        let Some(text) = self.ahead(&ahead) else {
             return Reply::of(statement.await);
         };
         // A BEGIN that fails by itself would leave the statement behind it in autocommit. What this

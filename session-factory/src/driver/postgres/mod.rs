@@ -6,14 +6,18 @@ mod conflict;
 mod connect;
 mod connect_error;
 mod error_response;
+mod introduction;
 mod ledger;
 mod link;
 mod lookout;
+mod pooler;
+mod positions;
 mod reach;
 mod recover;
 mod repeated;
 mod security;
 mod socket;
+mod stays_open;
 mod text;
 #[cfg(feature = "tls")]
 mod tls;
@@ -21,7 +25,7 @@ mod url;
 mod watch;
 mod wire;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use diesel::QueryResult;
 use diesel::connection::CacheSize;
@@ -41,9 +45,9 @@ use self::link::PgLink;
 use self::repeated::Kept;
 use super::isolation::Level;
 use super::{
-    Ahead, CommitReply, CommitSent, Driver, ForeignError, Isolation, Last, Recovered, Reply,
-    Running, SupportsCredentials, SupportsDeferrable, SupportsIsolation, TransactionOptions,
-    Watched,
+    Ahead, CommitReply, CommitSent, Driver, ForeignError, Isolation, Last, Position, Recovered,
+    Reply, Running, SupportsCredentials, SupportsDeferrable, SupportsIsolation, SupportsReplica,
+    TransactionOptions, Watched,
 };
 use crate::config::Settings;
 use crate::error::{ConnectError, ConnectErrorKind, StatementError};
@@ -56,6 +60,7 @@ pub struct Postgres;
 impl<L: Level> SupportsIsolation<L> for Postgres {}
 impl SupportsCredentials for Postgres {}
 impl SupportsDeferrable for Postgres {}
+impl SupportsReplica for Postgres {}
 
 impl Driver for Postgres {
     const NAME: &'static str = "PostgreSQL";
@@ -71,8 +76,12 @@ impl Driver for Postgres {
     type Link = PgLink;
     type ForeignPool = ForeignPool<AsyncPgConnection>;
 
+    const HAS_REPLICAS: bool = true;
+
     async fn connect(settings: &Settings) -> Result<PgLink, ConnectError> {
-        connect::connect(settings).await
+        let mut link = pooler::connect(settings).await?;
+        link.set_asks(settings.replica_url.is_some());
+        Ok(link)
     }
 
     async fn borrow_foreign(pool: &Self::ForeignPool) -> Result<PgLink, ForeignError> {
@@ -193,9 +202,7 @@ impl Driver for Postgres {
     fn begin_watch(link: &mut PgLink) {
         link.leave_raw();
         link.set_committing(false);
-        if let Some(ledger) = link.ledger() {
-            ledger.begin_watch();
-        }
+        link.begin_watch();
     }
 
     fn watch(link: &mut PgLink) -> Watched {
@@ -254,12 +261,30 @@ impl Driver for Postgres {
         commit::behind(link, ahead, source, sent).await
     }
 
+    fn committed_at(link: &mut PgLink) -> Option<Position> {
+        link.committed_at()
+    }
+
+    fn was_committed_by_body(link: &mut PgLink) -> bool {
+        link.was_committed_by_body()
+    }
+
+    async fn has_replayed(
+        link: &mut PgLink,
+        position: Position,
+        patience: Duration,
+    ) -> Result<bool, StatementError> {
+        positions::has_replayed(link, position, patience).await
+    }
+
     async fn rollback(link: &mut PgLink) -> Result<(), StatementError> {
         if link.is_closed() {
             return Ok(());
         }
         link.leave_raw();
-        let result = link.connection_mut().batch_execute("ROLLBACK").await;
+        let rollback = link.ending("ROLLBACK");
+        let result = link.connection_mut().batch_execute(&rollback).await;
+        link.note_reset(result.is_ok());
         result.map_err(|error| Self::explain(link, &error))
     }
 

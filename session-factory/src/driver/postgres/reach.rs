@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
-use diesel_async::AsyncPgConnection;
-use tokio_postgres::{Client, SimpleQueryMessage};
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::cancel::Canceller;
 #[cfg(feature = "tls")]
 use super::connect_error::{all_failed, no_tls, tls_error};
 use super::connect_error::{io_error, postgres_error};
+use super::introduction;
 use super::ledger::Ledger;
 use super::link::PgLink;
+use super::pooler;
 #[cfg(feature = "tls")]
 use super::security::Mode;
 #[cfg(feature = "tls")]
@@ -21,10 +22,7 @@ use super::watch::Watching;
 #[cfg(feature = "tls")]
 use super::wire::{self, Offer};
 use super::wire::{Address, Done, Route, Wire};
-use crate::driver::Isolation;
 use crate::error::{ConnectError, ConnectErrorKind};
-
-const DEFAULT_ISOLATION: &str = "SHOW default_transaction_isolation";
 
 /// Goes on from a socket, encrypted as the URL asks. A Unix socket never is: nobody is in between.
 pub(super) async fn reach(
@@ -115,13 +113,8 @@ async fn talk(
     // Ends when the client is dropped; its errors reach the client as well. An attempt that is given up
     // while it waits for an answer would keep it: until the connection is made, that ends it at once.
     let driving = AbortOnDropHandle::new(tokio::spawn(connection));
-    if wanted != Wanted::Any {
-        check(&client, wanted, place).await?;
-    }
-    // A read-only transaction whose level is the default one ends differently if that is serializable.
-    let isolation = client.simple_query(DEFAULT_ISOLATION).await;
-    let isolation = isolation.ok().and_then(|said| level(&said));
-    let connection = AsyncPgConnection::try_from(client).await.map_err(|error| {
+    let introduced = introduction::introduce(&client, ledger.process(), wanted, place).await?;
+    let failed = |error: &dyn std::fmt::Display| {
         let said = ledger.last_error().map(|said| said.to_string());
         ConnectError::new(
             ConnectErrorKind::Other,
@@ -130,61 +123,25 @@ async fn talk(
                 said.unwrap_or_else(|| error.to_string())
             ),
         )
-    })?;
+    };
+    if introduced.pooled {
+        pooler::begin(&client, place).await?;
+    }
+    let mut connection = AsyncPgConnection::try_from(client)
+        .await
+        .map_err(|error| failed(&error))?;
+    if introduced.pooled {
+        let committed = connection.batch_execute("COMMIT").await;
+        committed.map_err(|error| failed(&error))?;
+    }
     // The settings that diesel makes are those every borrower expects.
     ledger.was_reset();
+    ledger.begin_watch();
     let driving = driving.detach().abort_handle();
     let mut link = PgLink::own(connection, ledger, canceller, driving);
-    link.set_default_isolation(isolation);
+    link.set_default_isolation(introduced.isolation);
+    if introduced.pooled {
+        link.set_pooled();
+    }
     Ok(link)
-}
-
-fn level(said: &[SimpleQueryMessage]) -> Option<Isolation> {
-    let value = said.iter().find_map(|message| match message {
-        SimpleQueryMessage::Row(row) => row.get(0),
-        _ => None,
-    });
-    match value? {
-        "read uncommitted" => Some(Isolation::ReadUncommitted),
-        "read committed" => Some(Isolation::ReadCommitted),
-        "repeatable read" => Some(Isolation::RepeatableRead),
-        "serializable" => Some(Isolation::Serializable),
-        _ => None,
-    }
-}
-
-/// Asks the server what it is. Every version of PostgreSQL answers this.
-async fn check(client: &Client, wanted: Wanted, place: &str) -> Result<(), ConnectError> {
-    const QUESTION: &str = "SELECT pg_catalog.pg_is_in_recovery(), \
-         pg_catalog.current_setting('transaction_read_only')";
-    let answer = client
-        .simple_query(QUESTION)
-        .await
-        .map_err(|error| postgres_error(&error, place))?;
-    let (standby, read_only) = answer
-        .iter()
-        .find_map(|message| match message {
-            SimpleQueryMessage::Row(row) => {
-                Some((row.get(0) == Some("t"), row.get(1) == Some("on")))
-            }
-            _ => None,
-        })
-        .unwrap_or_default();
-    let (fits, is) = match wanted {
-        Wanted::Any | Wanted::PreferStandby => (true, ""),
-        Wanted::ReadWrite => (!read_only, "takes no writes"),
-        Wanted::ReadOnly => (read_only, "takes writes"),
-        Wanted::Primary => (!standby, "is a standby"),
-        Wanted::Standby => (standby, "is a primary"),
-    };
-    if fits {
-        return Ok(());
-    }
-    Err(ConnectError::new(
-        ConnectErrorKind::Role,
-        format!(
-            "PostgreSQL at {place} {is}, and target_session_attrs in the URL is {}",
-            wanted.name()
-        ),
-    ))
 }

@@ -13,7 +13,7 @@ use crate::error::{StatementError, StatementErrorKind};
 
 /// Undoes everything a session may have left on the server side, except prepared statements: those are
 /// the client's cache. `RESET ALL` also forgets the time zone that diesel relies on.
-const RESET: &str = "RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL; \
+pub(super) const RESET: &str = "RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL; \
      SET TIME ZONE 'UTC'; SET CLIENT_ENCODING TO 'UTF8'; \
      UNLISTEN *; SELECT pg_advisory_unlock_all(); CLOSE ALL; DISCARD TEMP; DISCARD SEQUENCES";
 
@@ -64,6 +64,7 @@ pub(super) async fn recover(link: &mut PgLink, running: Running, deadline: Insta
             // message) behind these.
             let _behind = roll_back(link).await;
         }
+        link.was_recovered();
         !link.is_closed() && link.is_at_rest()
     })
     .await;
@@ -75,7 +76,7 @@ pub(super) async fn recover(link: &mut PgLink, running: Running, deadline: Insta
 
 async fn roll_back(link: &PgLink) -> QueryResult<()> {
     let mut connection = link.connection();
-    connection.batch_execute("ROLLBACK").await
+    connection.batch_execute(&link.recovery_text()).await
 }
 
 fn is_lost(result: &QueryResult<()>) -> bool {

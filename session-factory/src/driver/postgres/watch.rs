@@ -3,7 +3,8 @@
 //!
 //! [`Watching`] sits between tokio-postgres and the socket and looks at every frame's header. Of most
 //! frames it needs no more; it reads the bodies of `ReadyForQuery` (the transaction status),
-//! `ErrorResponse` (SQLSTATE and text) and `CommandComplete` (the command tag).
+//! `ErrorResponse` (SQLSTATE and text) and `CommandComplete` (the command tag), `BackendKeyData`, and of `DataRow` while a
+//! question of our own is under way.
 
 use std::io;
 use std::pin::Pin;
@@ -57,7 +58,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watching<S> {
                 this.ledger.closed();
             } else {
                 let ledger = &this.ledger;
-                this.incoming.feed(fresh, wants_incoming, |tag, body| {
+                let wants = |tag| wants_incoming(tag, ledger.positions.expecting());
+                this.incoming.feed(fresh, wants, |tag, body| {
                     ledger.incoming(tag, body);
                 });
             }
@@ -106,8 +108,9 @@ impl<S> Drop for Watching<S> {
     }
 }
 
-fn wants_incoming(tag: u8) -> bool {
-    matches!(tag, b'Z' | b'E' | b'C')
+/// Rows are looked at while one of them may answer a question of our own.
+fn wants_incoming(tag: u8, rows: bool) -> bool {
+    matches!(tag, b'Z' | b'E' | b'C' | b'K') || tag == b'D' && rows
 }
 
 /// Cuts a byte stream into the protocol's frames, however the reads fall.

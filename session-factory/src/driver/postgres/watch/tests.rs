@@ -17,9 +17,13 @@ fn finds_the_same_frames_wherever_the_reads_fall() {
         let mut frames = Frames::tagged();
         let mut seen = Vec::new();
         for piece in stream.chunks(size) {
-            frames.feed(piece, wants_incoming, |tag, body| {
-                seen.push((tag, body.to_vec()));
-            });
+            frames.feed(
+                piece,
+                |tag| wants_incoming(tag, false),
+                |tag, body| {
+                    seen.push((tag, body.to_vec()));
+                },
+            );
         }
         assert_eq!(
             seen,

@@ -1,0 +1,60 @@
+//! `replica = "caught_up"`
+
+use proc_macro2::Span;
+use syn::parse::ParseStream;
+use syn::{Ident, LitStr};
+
+use crate::diagnostics::did_you_mean;
+
+/// Whether the replica may be read, and where that is written.
+pub(in crate::with_session) struct Replica {
+    /// The policy's name in the runtime.
+    pub(in crate::with_session) policy: &'static str,
+    pub(in crate::with_session) span: Span,
+}
+
+impl Replica {
+    pub(in crate::with_session) fn is_never(&self) -> bool {
+        self.policy == "Never"
+    }
+}
+
+/// As written, and as the runtime calls it.
+const POLICIES: [(&str, &str); 3] = [
+    ("any", "Any"),
+    ("caught_up", "CaughtUp"),
+    ("never", "Never"),
+];
+const LIST: &str = "`\"any\"`, `\"caught_up\"` or `\"never\"`";
+
+pub(super) fn read(input: ParseStream<'_>) -> syn::Result<Replica> {
+    let literal = match input.parse::<LitStr>() {
+        Ok(literal) => literal,
+        Err(error) => {
+            // `replica = any`: the name is right, and only the quotes are missing.
+            let name = input.fork().parse::<Ident>().map(|name| name.to_string());
+            let message = match name.ok().filter(|name| find(name).is_some()) {
+                Some(name) => format!("this is written in quotes; write `replica = \"{name}\"`"),
+                None => format!("expected which replica may be read; write {LIST}"),
+            };
+            return Err(syn::Error::new(error.span(), message));
+        }
+    };
+    let text = literal.value();
+    if let Some((_, policy)) = find(&text) {
+        return Ok(Replica {
+            policy,
+            span: literal.span(),
+        });
+    }
+    let guess = did_you_mean(
+        &text.replace([' ', '-'], "_"),
+        POLICIES.iter().map(|(policy, _)| *policy),
+    );
+    let message = format!("unknown policy for the replica, \"{text}\"{guess}; write {LIST}");
+    Err(syn::Error::new(literal.span(), message))
+}
+
+fn find(text: &str) -> Option<(&'static str, &'static str)> {
+    POLICIES.into_iter().find(|(policy, _)| *policy == text)
+}

@@ -1,0 +1,144 @@
+//! Up to where in the log this factory has committed: what a replica has to have replayed before it is
+//! read without a doubt.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::driver::Position;
+
+/// For how long a COMMIT without an answer may still take effect: as long as the recovery looks for it.
+const IN_DOUBT: Duration = Duration::from_secs(30);
+
+/// Written by sessions when they have committed, read by those that are about to read a replica.
+#[derive(Debug, Default)]
+pub(crate) struct Marks(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    newest: Option<Position>,
+    /// Something was committed, or may be, of which no position is known. The position of a commit that
+    /// is sent after this moment is behind it.
+    doubt: Option<Instant>,
+    /// Commits under way whose callers are gone.
+    unfinished: u32,
+}
+
+/// What a replica has to have replayed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mark {
+    /// This factory has committed nothing yet.
+    Nothing,
+    /// The log up to there.
+    At(Position),
+    /// It is not known: only the primary has it for certain.
+    Unknown,
+}
+
+impl Marks {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn mark(&self) -> Mark {
+        let state = self.state();
+        if state.doubt.is_some() || state.unfinished > 0 {
+            return Mark::Unknown;
+        }
+        state.newest.map_or(Mark::Nothing, Mark::At)
+    }
+
+    /// A transaction that may have written was committed by a COMMIT that was sent at `sent`.
+    pub(super) fn committed(&self, at: Option<Position>, sent: Instant) {
+        let mut state = self.state();
+        match at {
+            Some(_) => {
+                state.newest = Position::both(state.newest, at);
+                state.seen(sent);
+            }
+            None => state.doubt = state.doubt.max(Some(Instant::now())),
+        }
+    }
+
+    /// A transaction that only read was committed on the primary: worth knowing while there is a doubt.
+    pub(super) fn passed(&self, at: Option<Position>, sent: Instant) {
+        let mut state = self.state();
+        if at.is_some() && state.doubt.is_some_and(|doubt| sent > doubt) {
+            // Nothing was written at that time, and what was is older.
+            state.newest = Position::both(state.newest, at.map(Position::undated));
+            state.seen(sent);
+        }
+    }
+
+    /// No answer came to COMMIT.
+    pub(super) fn in_doubt(&self) {
+        let mut state = self.state();
+        state.doubt = state.doubt.max(Some(Instant::now() + IN_DOUBT));
+    }
+
+    /// The caller is gone while COMMIT is under way. [`finished`](Self::finished) follows.
+    pub(super) fn unfinished(&self) {
+        self.state().unfinished += 1;
+    }
+
+    /// What became of it is known, or never will be.
+    pub(super) fn finished(&self) {
+        let mut state = self.state();
+        state.unfinished = state.unfinished.saturating_sub(1);
+    }
+}
+
+impl State {
+    /// Everything that was committed before this moment is before a position that is known.
+    fn seen(&mut self, sent: Instant) {
+        self.doubt.take_if(|doubt| sent > *doubt);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEN: Option<Position> = Position::new(10, 0);
+    const ELEVEN: Option<Position> = Position::new(11, 0);
+    const TWELVE: Option<Position> = Position::new(12, 0);
+
+    #[test]
+    fn the_newest_commit_counts_whatever_the_order_of_the_answers() {
+        let marks = Marks::default();
+        assert_eq!(marks.mark(), Mark::Nothing);
+        marks.committed(ELEVEN, Instant::now());
+        marks.committed(TEN, Instant::now());
+        assert_eq!(marks.mark(), ELEVEN.map_or(Mark::Nothing, Mark::At));
+        // Reading moves nothing.
+        marks.passed(TWELVE, Instant::now());
+        assert_eq!(marks.mark(), ELEVEN.map_or(Mark::Nothing, Mark::At));
+    }
+
+    #[test]
+    fn a_commit_without_a_position_is_behind_the_next_one_that_is_sent() {
+        let marks = Marks::default();
+        let before = Instant::now();
+        marks.committed(None, before);
+        assert_eq!(marks.mark(), Mark::Unknown);
+        // Sent before the doubt arose: it may be on its other side.
+        marks.committed(TEN, before);
+        assert_eq!(marks.mark(), Mark::Unknown);
+        std::thread::sleep(Duration::from_millis(1));
+        marks.passed(TWELVE, Instant::now());
+        assert_eq!(marks.mark(), TWELVE.map_or(Mark::Nothing, Mark::At));
+    }
+
+    #[test]
+    fn a_commit_that_may_still_come_is_a_doubt_for_as_long() {
+        let marks = Marks::default();
+        marks.in_doubt();
+        marks.committed(TEN, Instant::now());
+        assert_eq!(marks.mark(), Mark::Unknown);
+        marks.committed(ELEVEN, Instant::now() + IN_DOUBT);
+        assert_eq!(marks.mark(), ELEVEN.map_or(Mark::Nothing, Mark::At));
+        marks.unfinished();
+        assert_eq!(marks.mark(), Mark::Unknown);
+        marks.finished();
+        assert_eq!(marks.mark(), ELEVEN.map_or(Mark::Nothing, Mark::At));
+    }
+}

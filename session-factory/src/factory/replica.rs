@@ -1,0 +1,293 @@
+//! The replica: a second pool, for what only reads, and the primary in its place when it will not do.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use super::core::Core;
+use super::lease::Lease;
+use super::marks::{Mark, Marks};
+use crate::driver::{Driver, Position};
+use crate::error::{ConnectError, SessionError, StatementError};
+use crate::observe;
+use crate::session::{Origin, Replica as Policy, SessionOptions};
+
+/// The longest wait for a connection to the replica: the primary is there as well.
+const CONNECTION: Duration = Duration::from_secs(1);
+/// The longest wait for the replica to replay what was committed.
+const LAG: Duration = Duration::from_millis(100);
+/// A replica that could not be used is tried again after this, then after twice that, …
+const FIRST_TRY: Duration = Duration::from_millis(100);
+/// … up to this.
+const LATER_TRIES: Duration = Duration::from_secs(5);
+
+/// A pool of connections to the replica, and what is known of the server.
+pub(super) struct Replica<D: Driver> {
+    pub(super) core: Arc<Core<D>>,
+    marks: Arc<Marks>,
+    trouble: Mutex<Option<Trouble>>,
+    reads: AtomicU64,
+    fallbacks: AtomicU64,
+}
+
+/// Why it is not read at the moment. A task tries it until it is well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trouble {
+    /// No connection, or no answer.
+    Dead,
+    /// It answers, and has not replayed what this factory has committed.
+    Behind,
+}
+
+/// The figures of the replica's pool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ReplicaStatus {
+    /// Connections that are open.
+    pub open: u32,
+    /// Of these, free.
+    pub idle: u32,
+    /// Connections that sessions hold.
+    pub in_use: u32,
+    /// It answers, and is not too far behind. While false, a task tries it again after 100 ms, then ever more
+    /// seldom, up to every 5 s.
+    pub usable: bool,
+    /// Sessions that were opened on it.
+    pub reads: u64,
+    /// Sessions that would have been opened on it, and had to use the primary.
+    pub fallbacks: u64,
+}
+
+impl<D: Driver> Replica<D> {
+    pub(super) fn new(core: Arc<Core<D>>, marks: Arc<Marks>) -> Self {
+        Self {
+            core,
+            marks,
+            trouble: Mutex::default(),
+            reads: AtomicU64::new(0),
+            fallbacks: AtomicU64::new(0),
+        }
+    }
+
+    pub(super) fn status(&self) -> ReplicaStatus {
+        let status = self.core.status();
+        ReplicaStatus {
+            open: status.open,
+            idle: status.idle,
+            in_use: status.in_use,
+            usable: self.trouble().is_none(),
+            reads: self.reads.load(Ordering::Relaxed),
+            fallbacks: self.fallbacks.load(Ordering::Relaxed),
+        }
+    }
+
+    fn trouble(&self) -> MutexGuard<'_, Option<Trouble>> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A connection to the replica for such a session, or none: then it is the primary's.
+    ///
+    /// Dropped half-way, it gives the connection back, or closes it while a question is under way.
+    pub(super) async fn acquire(
+        self: &Arc<Self>,
+        origin: &Origin,
+        options: &SessionOptions,
+        after: Option<Position>,
+        left: Option<Duration>,
+    ) -> Option<Lease<D>> {
+        if !options.may_read_replica() {
+            return None;
+        }
+        let lease = self.try_acquire(origin, options, after, left).await;
+        let count = if lease.is_some() {
+            &self.reads
+        } else {
+            &self.fallbacks
+        };
+        count.fetch_add(1, Ordering::Relaxed);
+        lease
+    }
+
+    async fn try_acquire(
+        self: &Arc<Self>,
+        origin: &Origin,
+        options: &SessionOptions,
+        after: Option<Position>,
+        left: Option<Duration>,
+    ) -> Option<Lease<D>> {
+        let any = options.replica == Policy::Any;
+        let own = match self.marks.mark() {
+            _ if any => None,
+            Mark::Nothing => None,
+            Mark::At(position) => Some(position),
+            Mark::Unknown => return None,
+        };
+        match *self.trouble() {
+            Some(Trouble::Behind) if any => {}
+            Some(_) => return None,
+            None => {}
+        }
+        let within = |limit: Duration| left.map_or(limit, |left| limit.min(left));
+        let mut lease = match self.core.acquire(origin, Some(within(CONNECTION))).await {
+            Ok(lease) => lease,
+            Err(error) => {
+                if let Some(error) = why_dead(&error) {
+                    self.report(Trouble::Dead, &error);
+                }
+                return None;
+            }
+        };
+        let Some(position) = Position::both(own, after) else {
+            return Some(lease);
+        };
+        match Asked::ask(&mut lease, position, within(LAG)).await {
+            Ok(true) => Some(lease),
+            Ok(false) => {
+                // A token may have come from anywhere: only what we know of says that the replica is slow.
+                if own == Some(position) && left.is_none_or(|left| left > LAG) {
+                    let lag = format!("it has not replayed {position} within {LAG:?}");
+                    self.report(Trouble::Behind, &lag);
+                }
+                None
+            }
+            Err(error) => {
+                self.report(Trouble::Dead, &error.to_string());
+                None
+            }
+        }
+    }
+
+    /// Connects once.
+    ///
+    /// # Errors
+    /// What no waiting heals. A server that is merely down is reported, and tried again.
+    pub(super) async fn prove(self: &Arc<Self>) -> Result<(), SessionError> {
+        match self.core.ping().await {
+            Ok(()) | Err(SessionError::Closed) => Ok(()),
+            Err(SessionError::Acquire(error))
+                if error
+                    .connect_error()
+                    .is_some_and(ConnectError::is_permanent) =>
+            {
+                Err(SessionError::Acquire(error))
+            }
+            Err(error) => {
+                self.report(Trouble::Dead, &error.to_string());
+                Ok(())
+            }
+        }
+    }
+
+    /// Notes the trouble, says so once, and has it tried until it is over.
+    fn report(self: &Arc<Self>, trouble: Trouble, why: &str) {
+        if self.trouble().replace(trouble).is_some() {
+            return;
+        }
+        observe::report(&format!(
+            "{}: the replica that {} names is not read until it is well again, the primary is: {why}",
+            self.core.name, self.core.url_key
+        ));
+        if crate::runtime::spawn(heal(Arc::downgrade(self))).is_err() {
+            // Without a background runtime there are no connections either.
+            *self.trouble() = None;
+        }
+    }
+
+    /// One look: what is wrong with it now.
+    async fn look(&self) -> Option<Trouble> {
+        let origin = Origin::internal("replica");
+        let Ok(mut lease) = self.core.acquire(&origin, Some(CONNECTION)).await else {
+            return Some(Trouble::Dead);
+        };
+        let Mark::At(position) = self.marks.mark() else {
+            // Then it only has to answer.
+            return match D::ping(lease.link()).await {
+                Ok(()) => None,
+                Err(_) => Some(Trouble::Dead),
+            };
+        };
+        match Asked::ask(&mut lease, position, Duration::ZERO).await {
+            Ok(true) => None,
+            Ok(false) => Some(Trouble::Behind),
+            Err(_) => Some(Trouble::Dead),
+        }
+    }
+}
+
+/// Tries a replica until it is well.
+async fn heal<D: Driver>(replica: Weak<Replica<D>>) {
+    let mut pause = FIRST_TRY;
+    loop {
+        sleep(pause).await;
+        pause = (pause * 2).min(LATER_TRIES);
+        let Some(replica) = replica.upgrade() else {
+            return;
+        };
+        if replica.core.closed.is_cancelled() {
+            return;
+        }
+        let trouble = replica.look().await;
+        *replica.trouble() = trouble;
+        if trouble.is_none() {
+            observe::report(&format!(
+                "{}: the replica that {} names is read again",
+                replica.core.name, replica.core.url_key
+            ));
+            return;
+        }
+    }
+}
+
+/// Why no connection means that the server is dead: a pool whose connections are all in use is not.
+fn why_dead(error: &SessionError) -> Option<String> {
+    match error {
+        SessionError::Acquire(error) => {
+            let busy = u32::try_from(error.holders().len()).is_ok_and(|held| held >= error.limit());
+            let silent = !busy && error.waited() >= CONNECTION;
+            (error.connect_error().is_some() || silent).then(|| error.to_string())
+        }
+        _ => None,
+    }
+}
+
+/// A question that is under way: dropped, its answer must not meet the next borrower.
+struct Asked<'a, D: Driver> {
+    lease: &'a mut Lease<D>,
+    answered: bool,
+}
+
+impl<'a, D: Driver> Asked<'a, D> {
+    async fn ask(
+        lease: &'a mut Lease<D>,
+        position: Position,
+        patience: Duration,
+    ) -> Result<bool, StatementError> {
+        let mut asked = Self {
+            lease,
+            answered: false,
+        };
+        let limit = patience + CONNECTION;
+        let question = D::has_replayed(asked.lease.link(), position, patience);
+        let answer = crate::runtime::within(tokio::time::timeout(limit, question)).await;
+        match answer {
+            Ok(Ok(answer)) => {
+                asked.answered = answer.is_ok();
+                answer
+            }
+            Ok(Err(_)) => Err(StatementError::connection(format!(
+                "it did not answer within {limit:?}"
+            ))),
+            Err(error) => Err(StatementError::connection(error.to_string())),
+        }
+    }
+}
+
+impl<D: Driver> Drop for Asked<'_, D> {
+    fn drop(&mut self) {
+        if !self.answered {
+            D::condemn(self.lease.link());
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! A commit, for those who want to read it elsewhere.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::driver::Position;
+
+/// Names the newest commit of a factory, for a reader elsewhere: another process that has the same database
+/// and a replica, or a later request of the same client.
+///
+/// From [`Factory::commit_token`](crate::Factory::commit_token). It travels as text (`to_string()`, `parse()`):
+/// in a header, a cookie, a job. A reader gives it to [`Factory::following`](crate::Factory::following) or
+/// [`SessionBuilder::after`](crate::SessionBuilder::after), and a replica that has not replayed that commit is not
+/// read. It holds nothing secret. One that somebody made up costs its own reader the replica, and nobody else.
+///
+/// ```
+/// use session_factory::CommitToken;
+///
+/// let token: CommitToken = "16/B374D848@1700000000000000".parse()?;
+/// assert_eq!(token.to_string(), "16/B374D848@1700000000000000");
+/// assert!("soon".parse::<CommitToken>().is_err());
+/// # Ok::<(), session_factory::CommitTokenError>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct CommitToken(Position);
+
+impl CommitToken {
+    pub(crate) const fn new(position: Position) -> Self {
+        Self(position)
+    }
+
+    pub(crate) const fn position(self) -> Position {
+        self.0
+    }
+}
+
+impl fmt::Display for CommitToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The text is not that of a [`CommitToken`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("this is no commit token: expected the text of one, as in 16/B374D848@1700000000000000")]
+#[non_exhaustive]
+pub struct CommitTokenError;
+
+impl FromStr for CommitToken {
+    type Err = CommitTokenError;
+
+    fn from_str(text: &str) -> Result<Self, CommitTokenError> {
+        Position::parse(text).map(Self).ok_or(CommitTokenError)
+    }
+}

@@ -1,0 +1,121 @@
+//! A server's life as a standby: copied from its primary, following it, promoted.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::{Error, background, eventually};
+
+use super::builder::Data;
+use super::server::Server;
+
+/// For what a standby does in its own time.
+const LIMIT: Duration = Duration::from_secs(60);
+
+impl Data {
+    /// Fills the folder with a copy of a running server's data, as its standby of this name.
+    fn copy(&self, primary: SocketAddr, name: &str) -> Result<(), Error> {
+        if self.data().exists() {
+            fs::remove_dir_all(self.data())
+                .map_err(|error| Error::new(format!("{}: {error}", self.data().display())))?;
+        }
+        let conninfo = conninfo(primary, name);
+        let arguments = [
+            "--write-recovery-conf",
+            "--wal-method=stream",
+            "--checkpoint=fast",
+            "--no-sync",
+            "-d",
+            &conninfo,
+        ];
+        self.make("pg_basebackup", arguments.map(str::to_owned))
+    }
+}
+
+fn conninfo(primary: SocketAddr, name: &str) -> String {
+    format!(
+        "host={} port={} user=testbed application_name={name} connect_timeout=5",
+        primary.ip(),
+        primary.port()
+    )
+}
+
+impl Server {
+    /// Starts another server as a standby of a running one.
+    pub(super) async fn standby_of(primary: &Self, name: &'static str) -> Result<Self, Error> {
+        let data = background::run_blocking(Data::empty).await?;
+        let server = Self::new(data);
+        server.copy_from(primary, name).await?;
+        Ok(server)
+    }
+
+    /// Replaces all the server has with a copy of `primary`, and starts it as a standby of that.
+    pub(super) async fn copy_from(&self, primary: &Self, name: &'static str) -> Result<(), Error> {
+        self.stop().await;
+        let (server, primary) = (self.clone(), primary.address());
+        background::run_blocking(move || server.data().copy(primary, name)).await?;
+        self.try_start().await
+    }
+
+    /// Has a running standby follow another primary from now on.
+    pub(super) async fn follow(&self, primary: &Self, name: &str) {
+        let conninfo = conninfo(primary.address(), name);
+        self.alter("primary_conninfo", &conninfo).await;
+    }
+
+    /// Changes a setting of the running server.
+    pub async fn alter(&self, setting: &str, value: &str) {
+        let admin = self.admin();
+        // Not in one text: ALTER SYSTEM does not run inside of a transaction.
+        admin
+            .execute(&format!("ALTER SYSTEM SET {setting} = '{value}'"))
+            .await;
+        admin.execute("SELECT pg_reload_conf()").await;
+        let sql = format!(
+            "SELECT count(*) FROM pg_settings WHERE name = '{setting}' AND setting = '{value}'"
+        );
+        let what = format!("{setting} is {value}");
+        eventually(LIMIT, &what, async || admin.integer(&sql).await == 1).await;
+    }
+
+    /// Whether it is a standby: in recovery, and read-only.
+    pub async fn is_standby(&self) -> bool {
+        self.admin().text("SELECT pg_is_in_recovery()").await == "t"
+    }
+
+    /// Makes a standby a primary, and waits until it takes writes.
+    pub(super) async fn promote(&self) {
+        self.admin().execute("SELECT pg_promote(true, 60)").await;
+        eventually(LIMIT, "the standby is a primary", async || {
+            !self.is_standby().await
+        })
+        .await;
+    }
+
+    /// A standby: receives, but replays nothing until [`resume_replay`](Self::resume_replay).
+    /// What was committed in between cannot be seen on it.
+    pub async fn pause_replay(&self) {
+        let admin = self.admin();
+        admin.execute("SELECT pg_wal_replay_pause()").await;
+        eventually(LIMIT, "replay is paused", async || {
+            admin.text("SELECT pg_get_wal_replay_pause_state()").await == "paused"
+        })
+        .await;
+    }
+
+    /// Ends [`pause_replay`](Self::pause_replay).
+    pub async fn resume_replay(&self) {
+        self.admin().execute("SELECT pg_wal_replay_resume()").await;
+    }
+
+    /// A standby: waits until it has replayed all that `primary` has written so far.
+    pub async fn caught_up_with(&self, primary: &Self) {
+        let written = primary.admin().text("SELECT pg_current_wal_lsn()").await;
+        let sql = format!("SELECT pg_last_wal_replay_lsn() >= '{written}'::pg_lsn");
+        let admin = self.admin();
+        eventually(LIMIT, "the standby has caught up", async || {
+            admin.text(&sql).await == "t"
+        })
+        .await;
+    }
+}
