@@ -6,10 +6,10 @@ use std::time::Instant;
 use bb8::PooledConnection;
 use diesel::connection::get_default_instrumentation;
 use diesel_async::AsyncConnection;
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::manager::{Manager, Slot};
 use super::marks::Marks;
+use super::places::Place;
 use super::registry::Ticket;
 use crate::driver::Driver;
 
@@ -18,7 +18,7 @@ pub(crate) struct Lease<D: Driver> {
     held: Option<Held<D>>,
     ticket: Option<Ticket>,
     /// Its place in the factory's own pool.
-    permit: Option<OwnedSemaphorePermit>,
+    place: Option<Place>,
     /// The borrower set an instrumentation, or the size of the statement cache.
     instrumented: bool,
     recached: bool,
@@ -40,14 +40,14 @@ enum Held<D: Driver> {
 impl<D: Driver> Lease<D> {
     pub(super) fn pooled(
         slot: PooledConnection<'static, Manager<D>>,
-        permit: OwnedSemaphorePermit,
+        place: Place,
         ticket: Ticket,
         marks: Option<Arc<Marks>>,
     ) -> Self {
         Self {
             held: Some(Held::Pooled(slot)),
             ticket: Some(ticket),
-            permit: Some(permit),
+            place: Some(place),
             instrumented: false,
             recached: false,
             following: marks.map(|marks| Box::new(Following { marks, sent: None })),
@@ -58,7 +58,7 @@ impl<D: Driver> Lease<D> {
         Self {
             held: Some(Held::Foreign(link)),
             ticket: Some(ticket),
-            permit: None,
+            place: None,
             instrumented: false,
             recached: false,
             following: None,
@@ -192,7 +192,7 @@ impl<D: Driver> Drop for Lease<D> {
         // First the connection, then the entry: whoever sees the entry gone finds the slot free. The next
         // in the queue is woken when there is a connection to take.
         drop(self.held.take());
-        drop(self.permit.take());
+        drop(self.place.take());
         drop(self.ticket.take());
     }
 }

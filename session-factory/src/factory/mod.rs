@@ -11,6 +11,7 @@ mod idle;
 pub(crate) mod lease;
 mod manager;
 mod marks;
+mod places;
 mod registry;
 mod replica;
 mod shutdown;
