@@ -195,7 +195,8 @@ async fn a_transaction_that_ends_by_itself_ends_its_turn() {
     }
 }
 
-#[tokio::test]
+// A statement of diesel-async's own that is dropped blocks its thread, and cannot on a runtime of one (fact 11).
+#[tokio::test(flavor = "multi_thread")]
 async fn a_lent_connection_comes_back_wherever_its_session_is_dropped() {
     let bed = LiteBed::with(|config| {
         config.pool_size = 1;

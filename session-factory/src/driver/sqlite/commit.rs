@@ -1,4 +1,4 @@
-//! COMMIT, alone or behind the last statement, on the connection's thread.
+//! COMMIT, alone or behind the last statement, and ROLLBACK.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -11,8 +11,9 @@ use super::facts::Facts;
 use super::job::Lost;
 use super::link::SqliteLink;
 use super::statement::{self, Collected};
-use super::{Sqlite, begin, leave_raw};
+use super::{Sqlite, begin, lent};
 use crate::driver::{Ahead, CommitReply, CommitSent, Driver, Last, Owner, Reply};
+use crate::error::StatementError;
 
 pub(super) async fn commit(link: &mut SqliteLink) -> CommitReply {
     let facts = Arc::clone(link.facts());
@@ -78,7 +79,7 @@ pub(super) async fn behind(
             end(connection, raw, &facts)
         } else {
             if raw {
-                leave_raw(connection);
+                lent::leave(connection);
             }
             let _nothing_open = begin::rollback(connection, &facts);
             facts.set_ended(false);
@@ -108,6 +109,23 @@ pub(super) async fn behind(
     }
 }
 
+pub(super) async fn rollback(link: &mut SqliteLink) -> Result<(), StatementError> {
+    let facts = Arc::clone(link.facts());
+    let raw = facts.take_raw();
+    let turn = link.turn().map(Arc::clone);
+    let rollback = link.job(move |connection| {
+        if raw {
+            lent::leave(connection);
+        }
+        let rolled_back = begin::rollback(connection, &facts);
+        turn.inspect(|turn| turn.over());
+        rolled_back
+    });
+    let result = rollback.await.unwrap_or_else(|lost| Err(lost.into()));
+    link.end_turn();
+    result.map_err(|error| Sqlite::explain(link, &error))
+}
+
 fn end(connection: &mut SqliteConnection, raw: bool, facts: &Facts) -> CommitReply {
     match facts.ended() {
         // By a COMMIT whose caller went away, say.
@@ -115,7 +133,7 @@ fn end(connection: &mut SqliteConnection, raw: bool, facts: &Facts) -> CommitRep
         Some(false) => return CommitReply::RolledBack(None),
         None => {}
     }
-    if raw && leave_raw(connection) > 1 {
+    if raw && lent::leave(connection) > 1 {
         let _abandoned = connection.batch_execute("ROLLBACK");
         return CommitReply::RolledBack(None);
     }

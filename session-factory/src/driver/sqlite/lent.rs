@@ -2,7 +2,11 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use diesel::connection::Connection as _;
+use diesel::QueryResult;
+use diesel::connection::{
+    AnsiTransactionManager, Connection as _, TransactionDepthChange, TransactionManager,
+    TransactionManagerStatus,
+};
 use diesel::result::ConnectionError;
 use diesel::sqlite::SqliteConnection;
 use diesel_async::pooled_connection::AsyncDieselConnectionManager;
@@ -96,4 +100,25 @@ impl Drop for OneThread {
             runtime.shutdown_background();
         }
     }
+}
+
+/// Enters the open transaction into diesel's own bookkeeping.
+pub(super) fn enter(connection: &mut SqliteConnection) -> QueryResult<()> {
+    let status = AnsiTransactionManager::transaction_manager_status_mut(connection);
+    *status = TransactionManagerStatus::default();
+    status
+        .transaction_state()?
+        .change_transaction_depth(TransactionDepthChange::IncreaseDepth)
+}
+
+/// Takes it back to "no transaction", and says how deep it was.
+pub(super) fn leave(connection: &mut SqliteConnection) -> u32 {
+    let status = AnsiTransactionManager::transaction_manager_status_mut(connection);
+    let depth = status
+        .transaction_depth()
+        .ok()
+        .flatten()
+        .map_or(0, std::num::NonZeroU32::get);
+    *connection.transaction_state() = AnsiTransactionManager::default();
+    depth
 }

@@ -14,14 +14,10 @@ mod thread;
 mod url;
 mod writers;
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use diesel::QueryResult;
-use diesel::connection::{
-    AnsiTransactionManager, CacheSize, Connection, Instrumentation, TransactionManager,
-    TransactionManagerStatus,
-};
+use diesel::connection::{CacheSize, Connection as _, Instrumentation};
 use diesel::query_builder::{AsQuery, QueryFragment, QueryId};
 use diesel::sqlite::{Sqlite as Backend, SqliteConnection};
 use diesel_async::pooled_connection::bb8::{Pool as ForeignPool, RunError};
@@ -231,14 +227,7 @@ impl Driver for Sqlite {
         link.settle().await?;
         link.facts().set_raw(true);
         link.lend()?;
-        let enter = link.job(|connection| {
-            let status = AnsiTransactionManager::transaction_manager_status_mut(connection);
-            *status = TransactionManagerStatus::default();
-            status
-                .transaction_state()?
-                .change_transaction_depth(diesel::connection::TransactionDepthChange::IncreaseDepth)
-        });
-        enter.await?
+        link.job(lent::enter).await?
     }
 
     async fn commit(link: &mut SqliteLink) -> CommitReply {
@@ -268,20 +257,7 @@ impl Driver for Sqlite {
     }
 
     async fn rollback(link: &mut SqliteLink) -> Result<(), StatementError> {
-        let facts = Arc::clone(link.facts());
-        let raw = facts.take_raw();
-        let turn = link.turn().map(Arc::clone);
-        let rollback = link.job(move |connection| {
-            if raw {
-                leave_raw(connection);
-            }
-            let rolled_back = begin::rollback(connection, &facts);
-            turn.inspect(|turn| turn.over());
-            rolled_back
-        });
-        let result = rollback.await.unwrap_or_else(|lost| Err(lost.into()));
-        link.end_turn();
-        result.map_err(|error| Self::explain(link, &error))
+        commit::rollback(link).await
     }
 
     async fn recover(link: &mut SqliteLink, _running: Running, deadline: Instant) -> bool {
@@ -314,16 +290,4 @@ impl Driver for Sqlite {
         }
         error
     }
-}
-
-/// Takes diesel's own bookkeeping back to "no transaction", and says how deep it was.
-fn leave_raw(connection: &mut SqliteConnection) -> u32 {
-    let status = AnsiTransactionManager::transaction_manager_status_mut(connection);
-    let depth = status
-        .transaction_depth()
-        .ok()
-        .flatten()
-        .map_or(0, std::num::NonZeroU32::get);
-    *connection.transaction_state() = AnsiTransactionManager::default();
-    depth
 }

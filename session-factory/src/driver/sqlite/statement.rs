@@ -17,7 +17,7 @@ use diesel_async::AsyncConnectionCore;
 use super::facts::Facts;
 use super::job::Lost;
 use super::link::SqliteLink;
-use super::script::{Control, control, first_word};
+use super::script::{Control, begins_with, control};
 use super::writers::Turn;
 use super::{Wrapper, begin};
 use crate::driver::{Ahead, Reply, as_conflict};
@@ -43,7 +43,7 @@ where
     query.to_sql(&mut sql, &Sqlite)?;
     let sql = sql.finish();
     let control = control(&sql);
-    let writes = ["INSERT", "UPDATE", "DELETE", "REPLACE"].contains(&first_word(&sql).as_str());
+    let writes = begins_with(&sql, &["INSERT", "UPDATE", "DELETE", "REPLACE"]);
     let cacheable = query.is_safe_to_cache_prepared(&Sqlite)?;
     Ok(Collected {
         query: CollectedQuery::new(sql, cacheable, binds.moveable()),

@@ -1,6 +1,7 @@
 //! A thread that does one piece of work after another.
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{self, Sender};
 
 /// A piece of work. It has its connection with it.
@@ -23,7 +24,7 @@ pub(super) struct Thread {
 impl Thread {
     pub(super) fn start() -> io::Result<Self> {
         let (tasks, queue) = mpsc::channel::<Task>();
-        spawn(move || queue.iter().for_each(|task| task(Call::Run)))?;
+        spawn(move || queue.iter().for_each(run))?;
         Ok(Self { tasks })
     }
 
@@ -31,6 +32,11 @@ impl Thread {
     pub(super) fn run(&self, task: Task) {
         let _thread_is_gone = self.tasks.send(task);
     }
+}
+
+/// Does a task. One that panics does not end its thread, which is for others as well.
+pub(super) fn run(task: Task) {
+    let _told_to_whoever_waits = catch_unwind(AssertUnwindSafe(|| task(Call::Run)));
 }
 
 pub(super) fn spawn(work: impl FnOnce() + Send + 'static) -> io::Result<()> {

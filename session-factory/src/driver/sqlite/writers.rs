@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
-use super::thread::{self, Call, Task};
+use super::thread::{self, Task};
 use crate::driver::CommitSent;
 
 /// The writers of one file. The thread ends with the last of them.
@@ -62,7 +62,7 @@ fn take_turns(messages: &Receiver<Message>) {
         }
         match messages.recv() {
             Ok(Message::Ask(turn)) => waiting.push_back(turn),
-            Ok(Message::Run(task)) => task(Call::Run),
+            Ok(Message::Run(task)) => thread::run(task),
             Ok(Message::Over) => taken = false,
             Err(_) => return,
         }
@@ -138,7 +138,7 @@ impl Turn {
                     sent.set();
                 }
                 drop(state);
-                task(Call::Run);
+                thread::run(task);
                 true
             }
             other => {
@@ -171,7 +171,7 @@ impl Drop for Turn {
 }
 
 impl Writers {
-    /// The thread ends after the last handle, and a task cannot end it.
+    /// The thread ends after the last handle.
     fn send(&self, message: Message) {
         let _thread_is_gone = self.messages.send(message);
     }
