@@ -8,11 +8,16 @@ use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::mpsc::{self, Receiver, Sender, TryRecvError};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::time::{Duration, Instant};
 
 use super::thread::{self, Task};
 use crate::driver::CommitSent;
+
+/// How long the thread looks out before it sleeps, while somebody has the turn: the next statement or COMMIT follows
+/// within microseconds, mostly, and everybody who waits for a turn would wait for the waking as well.
+const LINGER: Duration = Duration::from_micros(50);
 
 /// The writers of one file. The thread ends with the last of them.
 #[derive(Debug)]
@@ -60,13 +65,27 @@ fn take_turns(messages: &Receiver<Message>) {
             taken = Turn::begin(&next);
             continue;
         }
-        match messages.recv() {
-            Ok(Message::Ask(turn)) => waiting.push_back(turn),
-            Ok(Message::Run(task)) => thread::run(task),
-            Ok(Message::Over) => taken = false,
-            Err(_) => return,
+        match next(messages, taken) {
+            Some(Message::Ask(turn)) => waiting.push_back(turn),
+            Some(Message::Run(task)) => thread::run(task),
+            Some(Message::Over) => taken = false,
+            None => return,
         }
     }
+}
+
+/// The next message. None when there is nobody left to send one.
+fn next(messages: &Receiver<Message>, taken: bool) -> Option<Message> {
+    let until = taken.then(|| Instant::now() + LINGER);
+    while until.is_some_and(|until| Instant::now() < until) {
+        match messages.try_recv() {
+            Ok(message) => return Some(message),
+            // Whoever else could run here does.
+            Err(TryRecvError::Empty) => std::thread::yield_now(),
+            Err(TryRecvError::Disconnected) => return None,
+        }
+    }
+    messages.recv().ok()
 }
 
 /// One session's turn to write.
