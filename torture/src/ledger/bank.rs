@@ -8,8 +8,8 @@ use fastrand::Rng;
 use futures_util::future::BoxFuture;
 use testbed::proxy::{Action, Cut, Direction, Proxy};
 
-use super::{mysql, postgres, sqlite};
-use crate::backend::Backend;
+use super::{galera, mysql, postgres, sqlite};
+use crate::arguments::Place;
 use crate::case::Verdict;
 use crate::subject::Done;
 
@@ -36,14 +36,20 @@ pub(super) trait Bank: Send + Sync {
 
     /// What is written, as somebody sees it who has no part in it.
     fn books(&self) -> BoxFuture<'_, Books>;
+
+    /// Transactions that gave way to another node's. None where there is one server.
+    fn conflicts(&self) -> BoxFuture<'_, Option<i64>> {
+        Box::pin(std::future::ready(None))
+    }
 }
 
 /// Opens a bank, with a server of its own where there is one.
-pub(super) async fn open(backend: Backend) -> Arc<dyn Bank> {
-    match backend {
-        Backend::Postgres => Arc::new(postgres::PgBank::open().await),
-        Backend::Mysql => Arc::new(mysql::MyBank::open().await),
-        Backend::Sqlite => Arc::new(sqlite::LiteBank::open()),
+pub(super) async fn open(place: Place) -> Arc<dyn Bank> {
+    match place {
+        Place::Postgres => Arc::new(postgres::PgBank::open().await),
+        Place::Mysql => Arc::new(mysql::MyBank::open().await),
+        Place::Galera => Arc::new(galera::GaleraBank::open().await),
+        Place::Sqlite => Arc::new(sqlite::LiteBank::open()),
     }
 }
 
@@ -129,13 +135,15 @@ pub(super) async fn cut_somewhere(proxy: &Proxy, random: &mut Rng) {
 }
 
 /// What is written.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Books {
     /// How often each transfer is there.
     pub(super) transfers: BTreeMap<u64, u64>,
     pub(super) total: i64,
     /// Accounts that do not have what the transfers say.
     pub(super) unbalanced: i64,
+    /// Other servers of a cluster that have something else written.
+    pub(super) differing: usize,
 }
 
 impl Books {
@@ -149,6 +157,7 @@ impl Books {
             transfers,
             total,
             unbalanced,
+            differing: 0,
         }
     }
 }

@@ -2,6 +2,7 @@
 //! server restarts. In the end not one acknowledged transfer may be missing.
 
 mod bank;
+mod galera;
 mod mysql;
 mod postgres;
 mod sqlite;
@@ -67,7 +68,12 @@ pub(crate) async fn run(arguments: Ledger) -> ExitCode {
         }
     });
     let at_rest = rests.await.is_ok();
-    let line = tally.line(arguments.backend, arguments.seconds, &bank.books().await);
+    let line = tally.line(
+        arguments.backend,
+        arguments.seconds,
+        &bank.books().await,
+        bank.conflicts().await,
+    );
     if arguments.json {
         match serde_json::to_string(&line) {
             Ok(text) => println!("{text}"),

@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use serde::Serialize;
 
 use super::bank::{ACCOUNTS, BALANCE, Books, Fate};
-use crate::backend::Backend;
+use crate::arguments::Place;
 use crate::case::Verdict;
 
 /// Kept while transfers run.
@@ -43,8 +43,11 @@ pub(super) struct Line {
     doubled: usize,
     /// Refused, and there.
     kept: usize,
-    /// The money is all there, and each account has what the transfers say.
+    /// The money is all there, each account has what the transfers say, and all nodes of a cluster agree.
     sum_ok: bool,
+    /// Of a cluster: transactions that gave way to another node's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    conflicts: Option<i64>,
 }
 
 impl Tally {
@@ -73,7 +76,13 @@ impl Tally {
     }
 
     /// Compares what was told with what is there.
-    pub(super) fn line(&self, backend: Backend, seconds: u64, books: &Books) -> Line {
+    pub(super) fn line(
+        &self,
+        place: Place,
+        seconds: u64,
+        books: &Books,
+        conflicts: Option<i64>,
+    ) -> Line {
         let state = self.state();
         let count = |wanted: fn(&Fate) -> bool| state.fates.values().filter(|f| wanted(f)).count();
         let told = |verdict, there| {
@@ -85,7 +94,7 @@ impl Tally {
                 .count()
         };
         Line {
-            backend: backend.name(),
+            backend: place.name(),
             seconds,
             transfers: state.fates.len(),
             acknowledged: state.acknowledged,
@@ -98,7 +107,10 @@ impl Tally {
             lost: told(Verdict::Committed, false),
             doubled: books.transfers.values().filter(|times| **times > 1).count(),
             kept: told(Verdict::RolledBack, true),
-            sum_ok: books.total == i64::from(ACCOUNTS) * BALANCE && books.unbalanced == 0,
+            sum_ok: books.total == i64::from(ACCOUNTS) * BALANCE
+                && books.unbalanced == 0
+                && books.differing == 0,
+            conflicts,
         }
     }
 
@@ -152,7 +164,7 @@ mod tests {
         for (id, fate) in (0..).zip(fates) {
             tally.ended(id, *fate);
         }
-        tally.line(Backend::Postgres, 1, books)
+        tally.line(Place::Postgres, 1, books, None)
     }
 
     #[test]
