@@ -103,8 +103,9 @@ where
 
 /// One session of the factory that applies here.
 pub async fn create_session<F: SessionFactory>(origin: Origin) -> Result<Session<F>, SessionError> {
-    let session = factory::<F>()?.open(&origin, Options::new(), None).await?;
-    Ok(session.manual(origin))
+    let factory = factory::<F>()?;
+    let lease = factory.lease(&origin, None).await?;
+    Ok(factory.on(lease, &origin, &Options::new()).manual(origin))
 }
 
 /// Runs a body in a session of the factory that applies here.

@@ -6,7 +6,9 @@
 //! somewhere to roll back. See `docs/decisions/0001-background-runtime.md`.
 
 use std::future::Future;
+use std::io;
 use std::sync::OnceLock;
+use std::thread;
 
 use tokio::runtime::{Builder, EnterGuard, Handle, Runtime};
 use tokio::task::JoinHandle;
@@ -16,8 +18,10 @@ use crate::error::{ConnectError, ConnectErrorKind};
 
 /// More threads than this gain nothing: they move bytes, the work is done on the caller's threads.
 const MOST_THREADS: usize = 4;
+/// One thread for so many cores: one more that is woken and finds nothing to do costs as much as one that does.
+const CORES_OF_A_THREAD: usize = 2;
 
-static BACKGROUND: OnceLock<Result<Runtime, String>> = OnceLock::new();
+static BACKGROUND: OnceLock<Result<Background, String>> = OnceLock::new();
 /// For code of the application's that has no caller left: what blocks there must not stop connections.
 static ORPHANS: OnceLock<Option<Runtime>> = OnceLock::new();
 
@@ -27,20 +31,52 @@ static ORPHANS: OnceLock<Option<Runtime>> = OnceLock::new();
 /// When the operating system gives no threads. It is remembered: a process in that state does not heal.
 pub(crate) fn handle() -> Result<&'static Handle, ConnectError> {
     let made = BACKGROUND.get_or_init(|| {
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        Builder::new_multi_thread()
-            .worker_threads(threads.min(MOST_THREADS))
-            .thread_name("session-factory")
-            .enable_all()
-            .build()
-            .map_err(|error| error.to_string())
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let made = Background::start((cores / CORES_OF_A_THREAD).clamp(1, MOST_THREADS));
+        made.map_err(|error| error.to_string())
     });
     match made {
-        Ok(runtime) => Ok(runtime.handle()),
+        Ok(background) => Ok(background.handle()),
         Err(error) => Err(ConnectError::new(
             ConnectErrorKind::Resources,
             format!("the background runtime could not be started: {error}"),
         )),
+    }
+}
+
+/// The background runtime, whose threads run as long as the process does.
+enum Background {
+    /// One thread alone has nobody to share its tasks with, and can do without what that costs.
+    One(Handle),
+    Many(Runtime),
+}
+
+impl Background {
+    fn start(threads: usize) -> io::Result<Self> {
+        const NAME: &str = "session-factory";
+        if threads > 1 {
+            return Builder::new_multi_thread()
+                .worker_threads(threads)
+                .thread_name(NAME)
+                .enable_all()
+                .build()
+                .map(Self::Many);
+        }
+        let runtime = Builder::new_current_thread()
+            .thread_name(NAME)
+            .enable_all()
+            .build()?;
+        let handle = runtime.handle().clone();
+        let forever = move || runtime.block_on(std::future::pending::<()>());
+        thread::Builder::new().name(NAME.into()).spawn(forever)?;
+        Ok(Self::One(handle))
+    }
+
+    fn handle(&self) -> &Handle {
+        match self {
+            Self::One(handle) => handle,
+            Self::Many(runtime) => runtime.handle(),
+        }
     }
 }
 

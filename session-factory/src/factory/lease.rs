@@ -22,7 +22,7 @@ pub(crate) struct Lease<D: Driver> {
 
 enum Held<D: Driver> {
     Pooled(PooledConnection<'static, Manager<D>>),
-    Foreign(D::Link),
+    Foreign(Box<D::Link>),
 }
 
 impl<D: Driver> Lease<D> {
@@ -42,7 +42,7 @@ impl<D: Driver> Lease<D> {
 
     pub(super) fn foreign(link: D::Link, ticket: Ticket) -> Self {
         Self {
-            held: Some(Held::Foreign(link)),
+            held: Some(Held::Foreign(Box::new(link))),
             ticket: Some(ticket),
             permit: None,
             instrumented: false,

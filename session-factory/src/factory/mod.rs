@@ -22,6 +22,7 @@ use tokio_util::task::task_tracker::TrackedFuture;
 
 pub(crate) use self::core::Core;
 pub use self::global::Global;
+use self::lease::Lease;
 pub use self::shutdown::ShutdownReport;
 pub use self::status::Status;
 use crate::config::{Key, Reader, Settings};
@@ -152,7 +153,8 @@ impl<F: SessionFactory> Factory<F> {
         let origin = Origin::of_caller("create_session", std::panic::Location::caller());
         let factory = self.clone();
         async move {
-            let session = factory.open(&origin, SessionOptions::new(), None).await?;
+            let lease = factory.lease(&origin, None).await?;
+            let session = factory.on(lease, &origin, &SessionOptions::new());
             Ok(session.manual(origin))
         }
     }
@@ -236,24 +238,33 @@ impl<F: SessionFactory> Factory<F> {
         self.core.shutdown(limit).await
     }
 
-    pub(crate) async fn open(
+    /// A connection for a session.
+    pub(crate) async fn lease(
         &self,
         origin: &Origin,
-        options: SessionOptions,
         clock: Option<&Clock>,
-    ) -> Result<Session<F>, SessionError> {
-        let lease = match self.core.acquire(origin, clock.map(Clock::left)).await {
-            Ok(lease) => lease,
+    ) -> Result<Lease<F::Driver>, SessionError> {
+        match self.core.acquire(origin, clock.map(Clock::left)).await {
             Err(SessionError::Acquire(error))
                 if !error.at_once && clock.is_some_and(Clock::has_expired) =>
             {
                 let late =
                     clock.map(|clock| clock.while_acquiring(origin.function(), error.clone()));
-                return Err(late.map_or(SessionError::Acquire(error), SessionError::Timeout));
+                Err(late.map_or(SessionError::Acquire(error), SessionError::Timeout))
             }
-            Err(error) => return Err(error),
-        };
-        Ok(Session::new(lease, &options, self.core.echo(origin)))
+            taken => taken,
+        }
+    }
+
+    /// The session on it. Not made where the connection is waited for: it is large, and would be moved through
+    /// every future on the way.
+    pub(crate) fn on(
+        &self,
+        lease: Lease<F::Driver>,
+        origin: &Origin,
+        options: &SessionOptions,
+    ) -> Session<F> {
+        Session::new(lease, options, self.core.echo(origin))
     }
 
     /// Tells factories apart.

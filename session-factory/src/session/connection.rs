@@ -47,7 +47,7 @@ impl<F: SessionFactory> Session<F> {
         let line = work
             .echo
             .as_ref()
-            .map(|echo| echo.line(|| ahead.text().unwrap_or_default()));
+            .map(|echo| echo.line(|| ahead.text().unwrap_or_default().into_owned()));
         let sent = F::Driver::batch(link, ahead, String::new());
         statement::run(work, line, sent, |()| "ok".into()).await?;
         Ok(())
@@ -87,10 +87,7 @@ impl<F: SessionFactory> AsyncConnectionCore for Session<F> {
             Err(error) => return ready(Err(error.into())).boxed(),
         };
         let query = source.as_query();
-        let line = work
-            .echo
-            .as_ref()
-            .map(|echo| echo.line(|| diesel::debug_query::<Backend<F>, _>(&query).to_string()));
+        let line = statement::line::<F::Driver>(work, &query);
         let sent = F::Driver::load(link, work.ahead(), query);
         statement::stream::<F::Driver>(work, line, sent).boxed()
     }
@@ -106,22 +103,9 @@ impl<F: SessionFactory> AsyncConnectionCore for Session<F> {
             Ok(parts) => parts,
             Err(error) => return ready(Err(error.into())).boxed(),
         };
-        let line = work
-            .echo
-            .as_ref()
-            .map(|echo| echo.line(|| diesel::debug_query::<Backend<F>, _>(&source).to_string()));
+        let line = statement::line::<F::Driver>(work, &source);
         let sent = F::Driver::execute(link, work.ahead(), source);
-        let done = async move {
-            let count = statement::run(&mut *work, line, sent, |count| {
-                statement::rows(*count as u64)
-            })
-            .await?;
-            if count > 0 {
-                work.set_wrote();
-            }
-            Ok(count)
-        };
-        done.boxed()
+        statement::count(work, line, sent).boxed()
     }
 }
 
