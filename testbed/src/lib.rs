@@ -9,6 +9,7 @@
 //! * [`certificates`]: an authority of one's own, and what it signs;
 //! * [`sqlite`]: a database file that is removed again;
 //! * [`polls`]: futures dropped, or made to panic, at a chosen poll;
+//! * [`programs`]: what a measurement needs besides a server, found or installed;
 //! * [`eventually()`]: waiting for what becomes true soon.
 //!
 //! Everything asynchronous runs on a runtime of the testbed's own (or, for a proxy, on a thread
@@ -51,6 +52,7 @@ pub mod mysql;
 pub mod pgbouncer;
 pub mod polls;
 pub mod postgres;
+pub mod programs;
 pub mod proxy;
 pub mod sqlite;
 

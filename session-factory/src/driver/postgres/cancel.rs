@@ -32,7 +32,7 @@ const BEGUN: Duration = Duration::from_millis(50);
 /// Sends cancel requests for one connection.
 #[derive(Clone)]
 pub(super) struct Canceller {
-    token: CancelToken,
+    token: Arc<CancelToken>,
     /// None: tokio-postgres made the connection and knows the address itself.
     /// Shared: a session carries this around, and every call its session.
     route: Option<Arc<Route>>,
@@ -41,13 +41,16 @@ pub(super) struct Canceller {
 impl Canceller {
     pub(super) fn new(token: CancelToken, route: Route) -> Self {
         Self {
-            token,
+            token: Arc::new(token),
             route: Some(Arc::new(route)),
         }
     }
 
     pub(super) fn unaddressed(token: CancelToken) -> Self {
-        Self { token, route: None }
+        Self {
+            token: Arc::new(token),
+            route: None,
+        }
     }
 
     /// Sends one request and waits until the server has acted on it: it closes the request's connection

@@ -119,7 +119,7 @@ impl Ledger {
             }
             _ => {}
         }
-        if matches!(tag, b'Q' | b'P') {
+        if matches!(tag, b'Q' | b'P') && !matches!(body, b"BEGIN\0" | b"COMMIT\0") {
             let (sly, chains) = (text::is_sly(body), text::chains(body));
             let announces = text::announces(body);
             if sly || chains || announces {
@@ -183,6 +183,12 @@ impl Ledger {
 
     pub(super) fn status(&self) -> Status {
         self.state().status
+    }
+
+    /// Both at once.
+    pub(super) fn ended_and_status(&self) -> (Option<End>, Status) {
+        let state = self.state();
+        (state.ended, state.status)
     }
 
     pub(super) fn ended(&self) -> Option<End> {

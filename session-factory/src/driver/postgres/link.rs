@@ -1,6 +1,7 @@
 //! One connection to PostgreSQL and what is known about it.
 
 use std::borrow::Cow;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -460,15 +461,18 @@ impl Rest {
                 Some(canceller) => canceller.clone(),
                 None => Canceller::unaddressed(connection.cancel_token()),
             };
-            settle(connection, &canceller, self.ledger.as_deref()).await;
+            // Boxed, like the other rare ones: they would be a part of every statement's future.
+            Box::pin(settle(connection, &canceller, self.ledger.as_deref())).await;
         }
+        // Passed on by reference: each future on the way would hold it twice.
+        let statement = pin!(statement);
         let reply = self.deliver(connection, ahead, statement).await;
         let ledger = self.ledger.as_deref();
         reply.map_err(|error| classified(error, ledger))
     }
 
     /// What goes ahead, as one text.
-    fn ahead(&self, ahead: &Ahead) -> Option<String> {
+    fn ahead<'a>(&self, ahead: &'a Ahead) -> Option<Cow<'a, str>> {
         let (Some(limit), Some(begin)) = (&self.limit, &ahead.begin) else {
             return ahead.text();
         };
@@ -477,20 +481,27 @@ impl Rest {
         }
         let control = ahead.control.as_deref();
         let parts = [Some(begin.as_str()), Some(&**limit), control];
-        Some(parts.into_iter().flatten().collect::<Vec<_>>().join("; "))
+        Some(
+            parts
+                .into_iter()
+                .flatten()
+                .collect::<Vec<_>>()
+                .join("; ")
+                .into(),
+        )
     }
 
     async fn deliver<T>(
         &mut self,
         connection: &AsyncPgConnection,
         ahead: Ahead,
-        statement: impl Future<Output = QueryResult<T>>,
+        statement: Pin<&mut impl Future<Output = QueryResult<T>>>,
     ) -> Reply<T> {
         let mut handle = connection;
         if self.raw && self.ledger.is_none() && ahead.begin.is_none() {
             // Nobody saw what ran on the raw connection. Outside of a transaction this fails.
             let probe = "SAVEPOINT session_factory_probe; RELEASE SAVEPOINT session_factory_probe";
-            if let Err(error) = handle.batch_execute(probe).await {
+            if let Err(error) = Box::pin(handle.batch_execute(probe)).await {
                 return Reply::not_sent(error);
             }
         }
@@ -500,7 +511,7 @@ impl Rest {
         // A BEGIN that fails by itself would leave the statement behind it in autocommit. What this
         // connection has taken before it takes again; the first time is awaited.
         if ahead.begin.is_some() && ahead.begin != self.taken {
-            if let Err(error) = handle.batch_execute(&text).await {
+            if let Err(error) = Box::pin(handle.batch_execute(&text)).await {
                 return Reply::not_sent(error);
             }
             self.taken = ahead.begin;
