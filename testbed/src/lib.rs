@@ -6,6 +6,7 @@
 //! * [`mysql`]: the same for MariaDB;
 //! * [`galera`]: a cluster of MariaDB servers, whose nodes are killed and come back;
 //! * [`proxy`]: a TCP proxy that counts, delays, throttles, holds, stalls, cuts and refuses;
+//! * [`replay`]: a server that says what another database is known to say;
 //! * [`certificates`]: an authority of one's own, and what it signs;
 //! * [`sqlite`]: a database file that is removed again;
 //! * [`polls`]: futures dropped, or made to panic, at a chosen poll;
@@ -54,6 +55,7 @@ pub mod polls;
 pub mod postgres;
 pub mod programs;
 pub mod proxy;
+pub mod replay;
 pub mod sqlite;
 
 pub use background::block_on;

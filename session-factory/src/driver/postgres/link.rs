@@ -63,7 +63,7 @@ enum Held {
 
 /// The part of a link that is changed while the connection itself is lent to a statement.
 pub(super) struct Rest {
-    canceller: Option<Canceller>,
+    canceller: Canceller,
     /// The BEGIN that this connection has taken once: from then on it may travel with a statement.
     taken: Option<String>,
     /// The raw connection was handed out in this transaction.
@@ -87,7 +87,7 @@ impl PgLink {
         Self {
             held: Held::Own(Box::new(connection)),
             rest: Rest {
-                canceller: Some(canceller),
+                canceller,
                 taken: None,
                 raw: false,
                 condemned: false,
@@ -109,6 +109,7 @@ impl PgLink {
     }
 
     pub(super) fn foreign(connection: Foreign) -> Self {
+        let token = connection.cancel_token();
         Self {
             held: Held::Foreign(Box::new(connection)),
             ledger: None,
@@ -121,7 +122,7 @@ impl PgLink {
             resets: false,
             replayed: None,
             rest: Rest {
-                canceller: None,
+                canceller: Canceller::unaddressed(token),
                 taken: None,
                 raw: false,
                 condemned: false,
@@ -302,10 +303,7 @@ impl PgLink {
     }
 
     pub(super) fn canceller(&self) -> Canceller {
-        match &self.rest.canceller {
-            Some(canceller) => canceller.clone(),
-            None => Canceller::unaddressed(self.connection().cancel_token()),
-        }
+        self.rest.canceller.clone()
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -457,12 +455,8 @@ impl Rest {
         statement: impl Future<Output = QueryResult<T>>,
     ) -> Reply<T> {
         if ahead.settle {
-            let canceller = match &self.canceller {
-                Some(canceller) => canceller.clone(),
-                None => Canceller::unaddressed(connection.cancel_token()),
-            };
             // Boxed, like the other rare ones: they would be a part of every statement's future.
-            Box::pin(settle(connection, &canceller, self.ledger.as_deref())).await;
+            Box::pin(settle(connection, &self.canceller, self.ledger.as_deref())).await;
         }
         // Passed on by reference: each future on the way would hold it twice.
         let statement = pin!(statement);
@@ -529,13 +523,14 @@ async fn settle(
 ) {
     let mut queued = connection;
     let ended = async {
+        let late = canceller.rest().await;
         // Behind the statement, which may not even be written yet: its answer says that the server is
         // done with that.
         let since = ledger.and_then(Ledger::runs_since);
         let behind = queued.batch_execute("");
         let something_runs = || ledger.is_none_or(|ledger| ledger.unanswered() > 1);
         let (_answered, cancelled) = canceller.until(behind, since, something_runs).await;
-        if cancelled {
+        if late || cancelled {
             // A request that came late hits this one instead of what follows.
             let _late = connection.batch_execute("").await;
         }
