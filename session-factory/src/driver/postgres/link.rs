@@ -20,9 +20,10 @@ use tokio::task::AbortHandle;
 
 use super::cancel::Canceller;
 use super::conflict::classified;
-use super::ledger::{End, Ledger, Status};
+use super::ends::End;
+use super::ledger::{Ledger, Status};
 use super::repeated::{Kept, Repeated};
-use super::{forget_transactions, pipelined, pooler, positions, raw_depth};
+use super::{beginning, forget_transactions, pipelined, pooler, positions, raw_depth};
 use crate::driver::{Ahead, Isolation, Position, Reply};
 use crate::error::{StatementError, StatementErrorKind};
 
@@ -272,6 +273,11 @@ impl PgLink {
         self.committed = committed;
     }
 
+    /// What runs behind the end is ours as well.
+    pub(super) fn is_committed_by_us(&self) -> bool {
+        self.committed
+    }
+
     pub(super) fn was_committed_by_body(&self) -> bool {
         let ended = self.ledger().and_then(Ledger::ended);
         !self.committed && ended == Some(End::Commit)
@@ -354,10 +360,14 @@ impl PgLink {
     pub(super) fn kill(&self) -> Option<Box<dyn Fn() + Send + Sync>> {
         let canceller = self.canceller();
         let driving = self.driving.clone()?;
+        let ledger = self.ledger.clone();
         Some(Box::new(move || {
             let (canceller, driving) = (canceller.clone(), driving.clone());
+            let is_beginning = ledger.as_ref().is_some_and(|ledger| ledger.is_beginning());
             let _no_runtime = crate::runtime::spawn(async move {
-                canceller.fire().await;
+                if !is_beginning {
+                    canceller.fire().await;
+                }
                 driving.abort();
             });
         }))
@@ -497,8 +507,8 @@ impl Rest {
         let Some(text) = self.ahead(&ahead) else {
             return Reply::of(statement.await);
         };
-        // A BEGIN that fails by itself would leave the statement behind it in autocommit. What this
-        // connection has taken before it takes again; the first time is awaited.
+        // A BEGIN that fails by itself leaves the statement behind it in autocommit. What this connection has
+        // taken before it takes again, but for a server that stalls; the first time is awaited.
         if ahead.begin.is_some() && ahead.begin != self.taken {
             if let Err(error) = handle.batch_execute(&text).await {
                 return Reply::not_sent(error);
@@ -506,7 +516,12 @@ impl Rest {
             self.taken = ahead.begin;
             return Reply::of(statement.await);
         }
-        pipelined(connection, &text, statement).await
+        let reply = pipelined(connection, &text, statement).await;
+        if ahead.begin.is_some() {
+            beginning::told(reply, self.ledger.as_deref())
+        } else {
+            reply
+        }
     }
 }
 
@@ -522,7 +537,8 @@ async fn settle(
         // done with that.
         let since = ledger.and_then(Ledger::runs_since);
         let behind = queued.batch_execute("");
-        let something_runs = || ledger.is_none_or(|ledger| ledger.unanswered() > 1);
+        let something_runs =
+            || ledger.is_none_or(|ledger| ledger.unanswered() > 1 && !ledger.is_beginning());
         let (_answered, cancelled) = canceller.until(behind, since, something_runs).await;
         if cancelled {
             // A request that came late hits this one instead of what follows.

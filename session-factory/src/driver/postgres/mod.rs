@@ -1,13 +1,18 @@
 //! PostgreSQL, over tokio-postgres and diesel-async.
 
+mod asked;
+mod beginning;
 mod cancel;
 mod commit;
 mod conflict;
 mod connect;
 mod connect_error;
+mod control;
+mod ends;
 mod error_response;
 mod introduction;
 mod ledger;
+mod lexer;
 mod link;
 mod lookout;
 mod pooler;
@@ -40,7 +45,8 @@ use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join};
 use futures_util::stream::{BoxStream, StreamExt, TryStreamExt};
 
-use self::ledger::{End, Ledger, Status};
+use self::ends::End;
+use self::ledger::{Ledger, Status};
 use self::link::PgLink;
 use self::repeated::Kept;
 use super::isolation::Level;
@@ -50,7 +56,7 @@ use super::{
     TransactionOptions, Watched,
 };
 use crate::config::Settings;
-use crate::error::{ConnectError, ConnectErrorKind, StatementError};
+use crate::error::{ConnectError, ConnectErrorKind, PartlyCommitted, StatementError};
 
 /// PostgreSQL: `pub struct AppDb(Postgres);`
 #[derive(Debug)]
@@ -212,7 +218,19 @@ impl Driver for Postgres {
         let Some(ledger) = link.ledger() else {
             return Watched::Unknown;
         };
+        let behind = if link.is_committed_by_us() {
+            None
+        } else {
+            ledger.behind()
+        };
         match (ledger.ended(), ledger.status()) {
+            (Some(end), _) if let Some(behind) = behind => {
+                Watched::Parted(PartlyCommitted::EndedByBody {
+                    before: end == End::Commit,
+                    committed: behind.committed,
+                    rolled_back: behind.rolled_back,
+                })
+            }
             (Some(end), _) => Watched::Ended {
                 committed: end == End::Commit,
                 error: None,
