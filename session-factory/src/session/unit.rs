@@ -226,7 +226,7 @@ impl<F: SessionFactory> Unit<F> {
     }
 
     fn unknown(&self) -> SessionError {
-        let function = self.scope.holder.function();
+        let function = self.scope.holder.in_full();
         SessionError::CommitUnknown(StatementError::connection(format!(
             "the timeout of {function} passed while it waited for the server's answer"
         )))
@@ -245,10 +245,9 @@ impl<F: SessionFactory> Unit<F> {
                 self.session.end_by_commit().await
             };
         };
-        let function = self.scope.holder.function();
         if clock.has_expired() && self.session.in_transaction() {
             // Dropping the session rolls back.
-            return Err(clock.while_running(function).into());
+            return Err(clock.while_running(&self.scope.holder).into());
         }
         if self.session.leave_commit() {
             return Ok(());
@@ -262,7 +261,7 @@ impl<F: SessionFactory> Unit<F> {
         }
         match self.session.work.ending() {
             Some(Ending::Commit) => Err(self.unknown()),
-            _ => Err(clock.while_running(function).into()),
+            _ => Err(clock.while_running(&self.scope.holder).into()),
         }
     }
 

@@ -286,6 +286,8 @@ impl State {
         }
         self.ends.failed();
         self.met_conflict |= error.is_transient();
+        // The client goes on to run them by their names: no statement of theirs would ever succeed.
+        self.unclean |= error_response::is_of_prepared_statements(&error);
         if self.first_error.is_none() {
             self.first_error = Some(error.clone());
         }

@@ -20,6 +20,7 @@ use tokio::task::AbortHandle;
 
 use super::cancel::Canceller;
 use super::conflict::classified;
+use super::control::{self, Control};
 use super::ends::End;
 use super::ledger::{Ledger, Status};
 use super::repeated::{Kept, Repeated};
@@ -71,6 +72,8 @@ pub(super) struct Rest {
     condemned: bool,
     /// COMMIT was sent, and its answer has not come.
     committing: bool,
+    /// Without a view of the protocol: a text of the body's ended the transaction.
+    ended_by_text: bool,
     ledger: Option<Arc<Ledger>>,
     repeated: Repeated,
     /// Behind a pooler: what goes with each BEGIN.
@@ -92,6 +95,7 @@ impl PgLink {
                 raw: false,
                 condemned: false,
                 committing: false,
+                ended_by_text: false,
                 ledger: Some(Arc::clone(&ledger)),
                 repeated: Repeated::default(),
                 limit: None,
@@ -126,6 +130,7 @@ impl PgLink {
                 raw: false,
                 condemned: false,
                 committing: false,
+                ended_by_text: false,
                 ledger: None,
                 repeated: Repeated::default(),
                 limit: None,
@@ -259,8 +264,14 @@ impl PgLink {
         }
     }
 
+    /// A text of the body's ended the transaction, and nobody saw how.
+    pub(super) fn is_ended_by_text(&self) -> bool {
+        self.rest.ended_by_text
+    }
+
     /// A transaction begins.
     pub(super) fn begin_watch(&mut self) {
+        self.rest.ended_by_text = false;
         self.committed = false;
         if let Some(ledger) = self.ledger() {
             ledger.begin_watch();
@@ -442,6 +453,23 @@ impl Rest {
         self.ledger.is_some() && self.repeated.keeps(query)
     }
 
+    /// Looks at a text of the body's where the server's answers are not seen.
+    pub(super) fn look_at(&mut self, sql: &str) {
+        let ends = |control: &Control| matches!(control, Control::End { .. });
+        if self.ledger.is_none() && control::read(sql.as_bytes()).iter().any(ends) {
+            self.ended_by_text = true;
+        }
+    }
+
+    /// The same for a query.
+    pub(super) fn look_at_query(&mut self, query: &dyn QueryFragment<Pg>) {
+        if self.ledger.is_none()
+            && let Ok(sql) = super::repeated::sql(query)
+        {
+            self.look_at(&sql);
+        }
+    }
+
     /// A statement that returns a count, not sent yet.
     pub(super) fn execute<'conn, T>(
         &mut self,
@@ -451,6 +479,7 @@ impl Rest {
     where
         T: QueryFragment<Pg> + QueryId,
     {
+        self.look_at_query(&query);
         if self.keeps(&query) {
             AsyncConnectionCore::execute_returning_count(connection, Kept(&query))
         } else {

@@ -168,6 +168,7 @@ impl Driver for Postgres {
         let (mut shared, rest) = link.split();
         let ledger = rest.ledger();
         let query = source.as_query();
+        rest.look_at_query(&query);
         let statement = if rest.keeps(&query) {
             AsyncConnectionCore::load(&mut shared, Kept(&query))
         } else {
@@ -196,6 +197,7 @@ impl Driver for Postgres {
 
     fn batch(link: &mut PgLink, ahead: Ahead, sql: String) -> BoxFuture<'_, Reply<()>> {
         let (shared, rest) = link.split();
+        rest.look_at(&sql);
         let mut handle = shared;
         rest.send(
             shared,
@@ -216,7 +218,14 @@ impl Driver for Postgres {
             return Watched::Unbalanced;
         }
         let Some(ledger) = link.ledger() else {
-            return Watched::Unknown;
+            return if link.is_ended_by_text() {
+                Watched::Ended {
+                    committed: false,
+                    error: None,
+                }
+            } else {
+                Watched::Unknown
+            };
         };
         let behind = if link.is_committed_by_us() {
             None
@@ -246,6 +255,10 @@ impl Driver for Postgres {
 
     fn has_written(link: &mut PgLink) -> bool {
         link.ledger().is_some_and(Ledger::has_written)
+    }
+
+    fn sees_writes(link: &PgLink) -> bool {
+        link.ledger().is_some()
     }
 
     fn commits_silently(link: &mut PgLink, options: &TransactionOptions) -> bool {
