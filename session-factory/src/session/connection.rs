@@ -105,8 +105,10 @@ impl<F: SessionFactory> AsyncConnectionCore for Session<F> {
             Err(error) => return ready(Err(error.into())).boxed(),
         };
         let line = statement::line::<F::Driver>(work, &source);
+        // `SELECT 1` has a count as well.
+        let sees_writes = F::Driver::sees_writes(link);
         let sent = F::Driver::execute(link, work.ahead(), source);
-        statement::count(work, line, sent).boxed()
+        statement::count(work, line, sees_writes, sent).boxed()
     }
 }
 

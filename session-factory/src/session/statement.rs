@@ -11,6 +11,7 @@ use futures_util::stream::BoxStream;
 
 use super::work::{Ending, Work};
 use crate::driver::{CommitReply, CommitSent, Driver, Last, Reply};
+use crate::error::SessionError;
 use crate::observe::Line;
 
 /// Notes what happens to a statement. Made at its first poll.
@@ -45,6 +46,11 @@ impl<'conn> Tracker<'conn> {
                 self.work.not_begun();
             }
             self.failed(&error);
+            // It may be more than the database said.
+            let error = match SessionError::from(error) {
+                SessionError::PartlyCommitted(parts) => self.work.part(&parts).into(),
+                other => other.into(),
+            };
             Err(self.work.counted(error))
         } else {
             reply.result.map_err(|error| {
@@ -99,10 +105,11 @@ pub(super) async fn run<T>(
 pub(super) async fn count(
     work: &mut Work,
     line: Option<Line>,
+    sees_writes: bool,
     statement: BoxFuture<'_, Reply<usize>>,
 ) -> QueryResult<usize> {
     let count = run(&mut *work, line, statement, |count| rows(*count as u64)).await?;
-    if count > 0 {
+    if count > 0 && !sees_writes {
         work.set_wrote();
     }
     Ok(count)
