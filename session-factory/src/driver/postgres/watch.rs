@@ -163,7 +163,7 @@ impl Frames {
             {
                 // Most frames come in one piece, and need not be kept.
                 let wanted = if wants(tag) { body } else { &[] };
-                frame(tag, &wanted[..wanted.len().min(LONGEST_BODY)]);
+                frame(tag, &wanted[..wanted.len().min(self.longest)]);
                 bytes = rest;
                 continue;
             }
