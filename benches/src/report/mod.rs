@@ -58,8 +58,8 @@ const CHAPTERS: [Chapter; 5] = [
         name: "sqlite",
         title: "SQLite",
         text: "Short transactions on a file in WAL mode with `synchronous = FULL` for all, in a file system in memory where \
-               there is one: what is measured is the way to the database, not the disk. One task, or many at once; \
-               plain diesel, synchronous on one thread, is the floor.",
+               there is one: what is measured is the way to the database, not the disk. One task, or many at once, by \
+               turns in short rounds of which the middle one counts; plain diesel, synchronous on one thread, is the floor.",
     },
 ];
 

@@ -142,6 +142,13 @@ pub enum Recovered {
     Failed,
 }
 
+/// Whoever holds a link, and its slot in the pool.
+#[doc(hidden)]
+pub trait Owner<L> {
+    /// The link.
+    fn link(&mut self) -> &mut L;
+}
+
 /// What was under way when the session was dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[doc(hidden)]

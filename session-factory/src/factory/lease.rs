@@ -5,13 +5,12 @@ use std::time::Instant;
 
 use bb8::PooledConnection;
 use diesel::connection::get_default_instrumentation;
-use diesel_async::AsyncConnection;
 
 use super::manager::{Manager, Slot};
 use super::marks::Marks;
 use super::places::Place;
 use super::registry::Ticket;
-use crate::driver::Driver;
+use crate::driver::{Driver, Owner};
 
 /// A connection that is out, with its slot in the pool and its entry in the registry.
 pub(crate) struct Lease<D: Driver> {
@@ -105,11 +104,11 @@ impl<D: Driver> Lease<D> {
             return;
         }
         if instrumented {
-            D::connection(self.link()).set_instrumentation(get_default_instrumentation());
+            D::set_instrumentation(self.link(), get_default_instrumentation());
         }
         if recached {
             let size = D::cache(self.link());
-            D::connection(self.link()).set_prepared_statement_cache_size(size);
+            D::set_cache(self.link(), size);
         }
     }
 
@@ -176,6 +175,12 @@ impl<D: Driver> Lease<D> {
         if let Some(ticket) = &self.ticket {
             ticket.recovering();
         }
+    }
+}
+
+impl<D: Driver> Owner<D::Link> for Lease<D> {
+    fn link(&mut self) -> &mut D::Link {
+        Lease::link(self)
     }
 }
 

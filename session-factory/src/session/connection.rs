@@ -151,21 +151,23 @@ impl<F: SessionFactory> AsyncConnection for Session<F> {
 
     fn instrumentation(&mut self) -> &mut dyn Instrumentation {
         match &mut self.lease {
-            Some(lease) => F::Driver::connection(lease.link()).instrumentation(),
+            Some(lease) => {
+                F::Driver::instrumentation(lease.link()).unwrap_or(&mut *self.no_instrumentation)
+            }
             None => &mut *self.no_instrumentation,
         }
     }
 
     fn set_instrumentation(&mut self, instrumentation: impl Instrumentation) {
         if let Some(lease) = &mut self.lease {
-            F::Driver::connection(lease.link()).set_instrumentation(instrumentation);
+            F::Driver::set_instrumentation(lease.link(), instrumentation);
             lease.instrumented();
         }
     }
 
     fn set_prepared_statement_cache_size(&mut self, size: CacheSize) {
         if let Some(lease) = &mut self.lease {
-            F::Driver::connection(lease.link()).set_prepared_statement_cache_size(size);
+            F::Driver::set_cache(lease.link(), size);
             lease.recached();
         }
     }

@@ -251,7 +251,7 @@ impl<F: SessionFactory> Session<F> {
         };
         self.work.set_raw();
         F::Driver::enter_raw(link).await?;
-        Ok(F::Driver::connection(link))
+        F::Driver::connection(link).ok_or(SessionError::Closed)
     }
 }
 

@@ -89,8 +89,8 @@ impl Driver for Mysql {
         )
     }
 
-    fn connection(link: &mut MysqlLink) -> &mut AsyncMysqlConnection {
-        link.connection_mut()
+    fn connection(link: &mut MysqlLink) -> Option<&mut AsyncMysqlConnection> {
+        Some(link.connection_mut())
     }
 
     fn cache(link: &MysqlLink) -> CacheSize {

@@ -104,8 +104,8 @@ impl Driver for Postgres {
         )
     }
 
-    fn connection(link: &mut PgLink) -> &mut AsyncPgConnection {
-        link.connection_mut()
+    fn connection(link: &mut PgLink) -> Option<&mut AsyncPgConnection> {
+        Some(link.connection_mut())
     }
 
     fn cache(link: &PgLink) -> CacheSize {

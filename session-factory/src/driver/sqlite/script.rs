@@ -22,7 +22,7 @@ const PLAIN: [&str; 7] = [
 /// None for one plain statement: there is nothing to look after.
 pub(super) fn control(sql: &str) -> Option<Control> {
     let several = sql.trim_end().trim_end_matches(';').contains(';');
-    if !several && PLAIN.contains(&first_word(sql).as_str()) {
+    if !several && begins_with(sql, &PLAIN) {
         return None;
     }
     let mut control = Control::default();
@@ -49,10 +49,17 @@ pub(super) fn control(sql: &str) -> Option<Control> {
     Some(control)
 }
 
-pub(super) fn first_word(sql: &str) -> String {
-    statements(sql).next().map_or_else(String::new, |words| {
-        words.into_iter().next().unwrap_or_default()
-    })
+/// Whether the text begins with one of these words.
+pub(super) fn begins_with(sql: &str, words: &[&str]) -> bool {
+    let mut rest = sql;
+    while !rest.is_empty() {
+        let (token, behind) = token(rest);
+        rest = behind;
+        if let Token::Word(first) = token {
+            return words.iter().any(|word| word.eq_ignore_ascii_case(first));
+        }
+    }
+    false
 }
 
 /// The words of each statement, in capitals: without texts, quoted names, numbers and comments.
@@ -184,7 +191,7 @@ mod tests {
     fn any_text_is_read_to_its_end() {
         for sql in ["'", "\"a", "/*", "--", "[", "é;ü'", "a'b''c;d", ";;;", ""] {
             control(sql);
-            first_word(sql);
+            begins_with(sql, &PLAIN);
         }
     }
 }

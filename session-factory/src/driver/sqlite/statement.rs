@@ -1,5 +1,7 @@
 //! Statements: taken apart on the caller's thread, run on the connection's.
 
+use std::sync::Arc;
+
 use diesel::QueryResult;
 use diesel::backend::Backend;
 use diesel::connection::{Connection, LoadConnection, SimpleConnection};
@@ -12,8 +14,11 @@ use diesel::sqlite::query_builder::SqliteQueryBuilder;
 use diesel::sqlite::{Sqlite, SqliteConnection};
 use diesel_async::AsyncConnectionCore;
 
-use super::link::{Facts, SqliteLink};
-use super::script::{Control, control, first_word};
+use super::facts::Facts;
+use super::job::Lost;
+use super::link::SqliteLink;
+use super::script::{Control, begins_with, control};
+use super::writers::Turn;
 use super::{Wrapper, begin};
 use crate::driver::{Ahead, Reply, as_conflict};
 
@@ -38,7 +43,7 @@ where
     query.to_sql(&mut sql, &Sqlite)?;
     let sql = sql.finish();
     let control = control(&sql);
-    let writes = ["INSERT", "UPDATE", "DELETE", "REPLACE"].contains(&first_word(&sql).as_str());
+    let writes = begins_with(&sql, &["INSERT", "UPDATE", "DELETE", "REPLACE"]);
     let cacheable = query.is_safe_to_cache_prepared(&Sqlite)?;
     Ok(Collected {
         query: CollectedQuery::new(sql, cacheable, binds.moveable()),
@@ -47,7 +52,7 @@ where
     })
 }
 
-/// Runs `work` behind what has to go ahead of it, in one piece on the connection's thread.
+/// Runs `work` behind what has to go ahead of it, in one piece.
 pub(super) async fn run<R>(
     link: &mut SqliteLink,
     ahead: Ahead,
@@ -56,38 +61,41 @@ pub(super) async fn run<R>(
 where
     R: Send + 'static,
 {
-    if let Err(reply) = take_turn(link, &ahead).await {
+    if let Err(reply) = make_ready(link, &ahead).await {
         return reply;
     }
     let facts = link.stop();
+    let turn = link.turn().map(Arc::clone);
     let reply = link
-        .job(move |connection| Ok(in_order(connection, &ahead, &facts, work)))
+        .job(move |connection| in_order(connection, &ahead, &facts, turn.as_deref(), work))
         .await;
-    match reply {
-        Ok(reply) => {
-            let reply = reply.map_err(classified);
-            if reply.ahead.is_err() && link.facts().ended().is_none() {
-                link.release_writer();
-            }
-            reply
-        }
-        Err(error) => Reply::of(Err(error)),
-    }
+    answer(reply)
 }
 
-/// Waits for this session's turn if it is about to write.
+/// Before a transaction begins: the connection has to be here, and one that may write waits for its turn.
 ///
 /// # Errors
 /// What becomes of the statement otherwise.
-pub(super) async fn take_turn<R>(link: &mut SqliteLink, ahead: &Ahead) -> Result<(), Reply<R>> {
-    if ahead.begin.as_deref() == Some(begin::IMMEDIATE) {
-        queue_for_the_lock(link).await.map_err(Reply::not_sent)?;
+pub(super) async fn make_ready<R>(link: &mut SqliteLink, ahead: &Ahead) -> Result<(), Reply<R>> {
+    if let Some(begin) = &ahead.begin {
+        link.reclaim().await.map_err(Reply::not_sent)?;
+        if begin == begin::IMMEDIATE {
+            link.take_turn();
+        }
     }
     Ok(())
 }
 
+pub(super) fn answer<R>(reply: Result<Reply<R>, Lost>) -> Reply<R> {
+    match reply {
+        Ok(reply) => reply.map_err(classified),
+        Err(Lost::Before(error)) => Reply::not_sent(error),
+        Err(Lost::During(error)) => Reply::of(Err(error)),
+    }
+}
+
 /// `SQLITE_BUSY` has no kind of its own in diesel.
-pub(super) fn classified(error: Error) -> Error {
+fn classified(error: Error) -> Error {
     if begin::is_busy(&error) {
         as_conflict(error)
     } else {
@@ -95,41 +103,27 @@ pub(super) fn classified(error: Error) -> Error {
     }
 }
 
-/// Sessions of one process take turns here, first come first served, instead of polling for SQLite's lock.
-async fn queue_for_the_lock(link: &mut SqliteLink) -> QueryResult<()> {
-    let Some(writers) = link.writers() else {
-        return Ok(());
-    };
-    let turn = if let Ok(turn) = std::sync::Arc::clone(&writers).try_acquire_owned() {
-        Some(turn)
-    } else {
-        let waited = crate::runtime::within(tokio::time::timeout(
-            begin::BUSY_LIMIT,
-            writers.acquire_owned(),
-        ))
-        .await;
-        match waited {
-            Ok(Ok(Ok(turn))) => Some(turn),
-            _ => None,
-        }
-    };
-    let Some(turn) = turn else {
-        return Err(Error::DatabaseError(
-            DatabaseErrorKind::SerializationFailure,
-            Box::new(format!(
-                "database is locked: other sessions of this process held the write lock for {:?}",
-                begin::BUSY_LIMIT
-            )),
-        ));
-    };
-    link.hold_writer(turn);
-    Ok(())
-}
-
 /// The result of a statement, and what it may have done besides.
 pub(super) type Outcome<R> = (QueryResult<R>, Option<Control>);
 
 pub(super) fn in_order<R>(
+    connection: &mut SqliteConnection,
+    ahead: &Ahead,
+    facts: &Facts,
+    turn: Option<&Turn>,
+    work: impl FnOnce(&mut SqliteConnection) -> Outcome<R>,
+) -> Reply<R> {
+    let reply = behind(connection, ahead, facts, work);
+    let not_begun = ahead.begin.is_some() && reply.ahead.is_err();
+    if let Some(turn) = turn
+        && (not_begun || facts.ended().is_some() && !begin::in_transaction(connection))
+    {
+        turn.over();
+    }
+    reply
+}
+
+fn behind<R>(
     connection: &mut SqliteConnection,
     ahead: &Ahead,
     facts: &Facts,
