@@ -80,8 +80,8 @@ fn next(messages: &Receiver<Message>, taken: bool) -> Option<Message> {
     while until.is_some_and(|until| Instant::now() < until) {
         match messages.try_recv() {
             Ok(message) => return Some(message),
-            // Whoever else could run here does.
-            Err(TryRecvError::Empty) => std::thread::yield_now(),
+            // Not a yield: on a busy machine that is a whole time slice.
+            Err(TryRecvError::Empty) => std::hint::spin_loop(),
             Err(TryRecvError::Disconnected) => return None,
         }
     }
