@@ -3,14 +3,17 @@
 
 mod begin;
 mod commit;
+mod ends;
 mod facts;
 mod job;
 mod lent;
 mod link;
 mod open;
+mod raw;
 mod script;
 mod statement;
 mod thread;
+mod tidy;
 mod url;
 mod writers;
 
@@ -116,6 +119,7 @@ impl Driver for Sqlite {
         if link.has_leftover() {
             return;
         }
+        link.facts().set_instrumented();
         match link.held() {
             Held::Home(connection) => connection.set_instrumentation(instrumentation),
             Held::Lent(lent) => lent.wrapper().set_instrumentation(instrumentation),
@@ -190,15 +194,17 @@ impl Driver for Sqlite {
         T: QueryFragment<Backend> + QueryId + 'query,
     {
         let query = statement::collect(&source);
+        let facts = link.stop();
         statement::run(link, ahead, move |connection| {
-            statement::execute(connection, query)
+            statement::execute(connection, query, &facts)
         })
         .boxed()
     }
 
     fn batch(link: &mut SqliteLink, ahead: Ahead, sql: String) -> BoxFuture<'_, Reply<()>> {
+        let facts = link.stop();
         statement::run(link, ahead, move |connection| {
-            statement::batch(connection, &sql)
+            statement::batch(connection, &sql, &facts)
         })
         .boxed()
     }
@@ -208,12 +214,15 @@ impl Driver for Sqlite {
     }
 
     fn watch(link: &mut SqliteLink) -> Watched {
-        match link.facts().ended() {
-            Some(committed) => Watched::Ended {
+        let facts = link.facts();
+        match (facts.parted(), facts.ended()) {
+            (Some(parted), _) => Watched::Parted(parted),
+            (None, Some(committed)) => Watched::Ended {
                 committed,
                 error: None,
             },
-            None => Watched::Open,
+            (None, None) if facts.is_unbalanced() => Watched::Unbalanced,
+            (None, None) => Watched::Open,
         }
     }
 
@@ -228,9 +237,11 @@ impl Driver for Sqlite {
 
     async fn enter_raw(link: &mut SqliteLink) -> QueryResult<()> {
         link.settle().await?;
-        link.facts().set_raw(true);
+        link.facts().set_touched();
         link.lend()?;
-        link.job(lent::enter).await?
+        let facts = link.stop();
+        link.job(move |connection| raw::enter(connection, &facts))
+            .await?
     }
 
     async fn commit(link: &mut SqliteLink) -> CommitReply {
@@ -288,10 +299,9 @@ impl Driver for Sqlite {
         link.reset().await
     }
 
-    fn explain(_link: &SqliteLink, error: &diesel::result::Error) -> StatementError {
-        let mut error = StatementError::from(error);
-        if error.message.contains("is locked") {
-            // SQLITE_BUSY, which diesel has no kind for.
+    fn explain(_link: &SqliteLink, reported: &diesel::result::Error) -> StatementError {
+        let mut error = StatementError::from(reported);
+        if begin::is_busy(reported) {
             error.kind = StatementErrorKind::Serialization;
         }
         error
