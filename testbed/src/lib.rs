@@ -3,7 +3,8 @@
 //! * [`postgres`]: private PostgreSQL servers, one shared by the whole run, a fresh database for
 //!   each test, and an administrator's view of what the server is doing; a primary with standbys;
 //! * [`pgbouncer`]: a pooler in front of one of them;
-//! * [`mysql`]: a private MariaDB, the same way;
+//! * [`mysql`]: the same for MariaDB;
+//! * [`galera`]: a cluster of MariaDB servers, whose nodes are killed and come back;
 //! * [`proxy`]: a TCP proxy that counts, delays, throttles, holds, stalls, cuts and refuses;
 //! * [`certificates`]: an authority of one's own, and what it signs;
 //! * [`sqlite`]: a database file that is removed again;
@@ -45,6 +46,7 @@ mod process;
 mod user;
 
 pub mod certificates;
+pub mod galera;
 pub mod mysql;
 pub mod pgbouncer;
 pub mod polls;

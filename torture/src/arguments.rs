@@ -4,6 +4,7 @@ use clap::{Args, Parser, ValueEnum};
 
 use crate::backend::Backend;
 use crate::faults::Fault;
+use crate::ledger::Ground;
 use crate::report::Point;
 
 /// Breaks every call at every point, and looks at what is left.
@@ -68,8 +69,8 @@ pub(crate) struct Ledger {
     #[arg(long)]
     pub(crate) json: bool,
     /// On which database.
-    #[arg(long, value_enum, default_value_t = Backend::Postgres)]
-    pub(crate) backend: Backend,
+    #[arg(long, value_enum, default_value_t = Ground::Postgres)]
+    pub(crate) backend: Ground,
     /// Decides who gives up, when, and where it is cut.
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,

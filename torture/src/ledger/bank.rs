@@ -4,12 +4,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use diesel::QueryableByName;
+use diesel::sql_types::BigInt;
 use fastrand::Rng;
 use futures_util::future::BoxFuture;
 use testbed::proxy::{Action, Cut, Direction, Proxy};
 
-use super::{mysql, postgres, sqlite};
-use crate::backend::Backend;
+use super::ground::Ground;
+use super::{galera, mysql, postgres, replicated, sqlite};
 use crate::case::Verdict;
 use crate::subject::Done;
 
@@ -22,8 +24,11 @@ pub(super) trait Bank: Send + Sync {
     /// An annotated function: `Ok` acknowledges the transfer.
     fn transfer(&self, transfer: Transfer) -> BoxFuture<'_, Done>;
 
+    /// An annotated function that only reads: whether a transfer is there.
+    fn sees(&self, id: u64) -> BoxFuture<'_, Done<bool>>;
+
     /// Restarts what is below, by turns in order and in a crash.
-    fn restart(&self, number: u32) -> BoxFuture<'_, ()>;
+    fn restart(&self, number: u32) -> BoxFuture<'_, Happened>;
 
     /// Cuts connections, some way or other. False when there are none.
     fn cut<'a>(&'a self, random: &'a mut Rng) -> BoxFuture<'a, bool>;
@@ -34,17 +39,41 @@ pub(super) trait Bank: Send + Sync {
     /// No session is out.
     fn is_quiet(&self) -> bool;
 
+    /// How often a replica was read, and how often the primary in its place.
+    fn replica_reads(&self) -> (u64, u64) {
+        (0, 0)
+    }
+
     /// What is written, as somebody sees it who has no part in it.
     fn books(&self) -> BoxFuture<'_, Books>;
+
+    /// Transactions that gave way to another node's. None where there is one server.
+    fn conflicts(&self) -> BoxFuture<'_, Option<i64>> {
+        Box::pin(std::future::ready(None))
+    }
 }
 
 /// Opens a bank, with a server of its own where there is one.
-pub(super) async fn open(backend: Backend) -> Arc<dyn Bank> {
-    match backend {
-        Backend::Postgres => Arc::new(postgres::PgBank::open().await),
-        Backend::Mysql => Arc::new(mysql::MyBank::open().await),
-        Backend::Sqlite => Arc::new(sqlite::LiteBank::open()),
+pub(super) async fn open(ground: Ground) -> Arc<dyn Bank> {
+    match ground {
+        Ground::Postgres => Arc::new(postgres::PgBank::open().await),
+        Ground::Replicated => Arc::new(replicated::ReplicatedBank::open().await),
+        Ground::Pgbouncer => Arc::new(postgres::PgBank::behind_pgbouncer().await),
+        Ground::Mysql => Arc::new(mysql::MyBank::open().await),
+        Ground::Galera => Arc::new(galera::GaleraBank::open().await),
+        Ground::Sqlite => Arc::new(sqlite::LiteBank::open()),
     }
+}
+
+/// What a restart came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Happened {
+    /// The same server is back.
+    Restarted,
+    /// A standby is the primary now.
+    Promoted,
+    /// A standby was gone for a while.
+    StandbyLost,
 }
 
 /// Money that goes from one account to another.
@@ -91,6 +120,7 @@ pub(super) fn schema() -> String {
         "CREATE TABLE accounts (id int PRIMARY KEY, balance bigint NOT NULL); \
          CREATE TABLE transfers (id bigint NOT NULL, payer int NOT NULL, payee int NOT NULL, \
                                  amount bigint NOT NULL); \
+         CREATE INDEX transfers_id ON transfers (id); \
          INSERT INTO accounts VALUES {}",
         accounts.join(", ")
     )
@@ -98,6 +128,11 @@ pub(super) fn schema() -> String {
 
 /// The money there is.
 pub(super) const TOTAL: &str = "SELECT CAST(sum(balance) AS bigint) FROM accounts";
+
+/// Whether a transfer is there.
+pub(super) fn is_there(id: u64) -> String {
+    format!("SELECT count(*) AS count FROM transfers WHERE id = {id}")
+}
 
 /// Accounts that do not have what the transfers say.
 pub(super) fn unbalanced() -> String {
@@ -129,13 +164,15 @@ pub(super) async fn cut_somewhere(proxy: &Proxy, random: &mut Rng) {
 }
 
 /// What is written.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Books {
     /// How often each transfer is there.
     pub(super) transfers: BTreeMap<u64, u64>,
     pub(super) total: i64,
     /// Accounts that do not have what the transfers say.
     pub(super) unbalanced: i64,
+    /// Other servers of a cluster that have something else written.
+    pub(super) differing: usize,
 }
 
 impl Books {
@@ -149,8 +186,16 @@ impl Books {
             transfers,
             total,
             unbalanced,
+            differing: 0,
         }
     }
+}
+
+/// The answer to [`is_there`].
+#[derive(Debug, QueryableByName)]
+pub(super) struct There {
+    #[diesel(sql_type = BigInt)]
+    pub(super) count: i64,
 }
 
 /// What became of the caller of a transfer.

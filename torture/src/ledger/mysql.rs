@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use diesel::sql_query;
 use diesel_async::SimpleAsyncConnection as _;
 use fastrand::Rng;
 use futures_util::future::BoxFuture;
@@ -9,19 +10,36 @@ use session_factory::{Factory, Session, with_session};
 use testbed::mysql::{Admin, Database, Server};
 use testbed::proxy::{Protocol, Proxy};
 
-use super::bank::{Bank, Books, Transfer, cut_somewhere, schema, unbalanced};
+use super::bank::{
+    Bank, Books, Happened, There, Transfer, cut_somewhere, is_there, schema, unbalanced,
+};
 use crate::subject::{Done, MyDb, MyDbConfig};
 
 const CONNECTIONS: u32 = 10;
 
 #[with_session(retry = 3)]
-async fn transfer(db: &mut Session<MyDb>, transfer: Transfer) -> Done {
+pub(super) async fn transfer(db: &mut Session<MyDb>, transfer: Transfer) -> Done {
     for (number, sql) in transfer.statements().iter().enumerate() {
         transfer.step(number);
         db.batch_execute(sql).await?;
     }
     transfer.step(3);
     Ok(())
+}
+
+#[with_session(read_only)]
+pub(super) async fn sees(
+    db: &mut Session<MyDb>,
+    id: u64,
+    before: Option<&'static str>,
+) -> Done<bool> {
+    use diesel_async::RunQueryDsl as _; // its `execute` would hide the testbed's
+
+    if let Some(before) = before {
+        db.batch_execute(before).await?;
+    }
+    let there: There = sql_query(is_there(id)).get_result(db).await?;
+    Ok(there.count > 0)
 }
 
 pub(super) struct MyBank {
@@ -47,13 +65,13 @@ impl MyBank {
 }
 
 /// The tables, made one after another: a text holds one statement here.
-async fn found(admin: &Admin) {
+pub(super) async fn found(admin: &Admin) {
     for statement in schema().split(';') {
         admin.execute(statement).await;
     }
 }
 
-fn factory(url: &str) -> Factory<MyDb> {
+pub(super) fn factory(url: &str) -> Factory<MyDb> {
     let url = |key: &str| (key == "DATABASE_URL").then(|| url.to_owned());
     let mut config = MyDbConfig::from_vars(url).expect("the testbed's URL is valid");
     config.pool_size = CONNECTIONS;
@@ -63,7 +81,7 @@ fn factory(url: &str) -> Factory<MyDb> {
     Factory::new(config)
 }
 
-async fn books(admin: &Admin) -> Books {
+pub(super) async fn books(admin: &Admin) -> Books {
     let rows = admin.rows("SELECT id FROM transfers").await;
     let ids: Vec<_> = rows.into_iter().flatten().flatten().collect();
     let total = admin.integer("SELECT sum(balance) FROM accounts").await;
@@ -75,7 +93,11 @@ impl Bank for MyBank {
         Box::pin(self.factory.scope(transfer(order)))
     }
 
-    fn restart(&self, number: u32) -> BoxFuture<'_, ()> {
+    fn sees(&self, id: u64) -> BoxFuture<'_, Done<bool>> {
+        Box::pin(self.factory.scope(sees(id, None)))
+    }
+
+    fn restart(&self, number: u32) -> BoxFuture<'_, Happened> {
         Box::pin(async move {
             if number.is_multiple_of(2) {
                 self.server.kill().await;
@@ -83,6 +105,7 @@ impl Bank for MyBank {
                 self.server.stop().await;
             }
             self.server.start_again().await;
+            Happened::Restarted
         })
     }
 
