@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use diesel::QueryResult;
 use diesel::result::{DatabaseErrorKind, Error};
 
-use crate::error::{ConnectError, StatementError};
+use crate::error::{ConnectError, PartlyCommitted, StatementError};
 
 /// Why the application's own pool gave no connection.
 #[derive(Debug)]
@@ -107,6 +107,8 @@ pub enum Watched {
     Failed(Option<StatementError>),
     /// A transaction that was begun on the raw connection was left open there.
     Unbalanced,
+    /// It is over, the session did not end it, and something ran behind its end.
+    Parted(PartlyCommitted),
     /// It is over, and the session did not end it.
     Ended {
         /// By COMMIT.

@@ -288,8 +288,7 @@ impl<F: SessionFactory> Factory<F> {
             Err(SessionError::Acquire(error))
                 if !error.at_once && clock.is_some_and(Clock::has_expired) =>
             {
-                let late =
-                    clock.map(|clock| clock.while_acquiring(origin.function(), error.clone()));
+                let late = clock.map(|clock| clock.while_acquiring(origin, error.clone()));
                 return Err(late.map_or(SessionError::Acquire(error), SessionError::Timeout));
             }
             Err(error) => return Err(error),

@@ -76,9 +76,9 @@ impl Deadline {
             let _context = crate::runtime::enter();
             Box::pin(sleep(clock.left()))
         });
-        timer.as_mut().poll(cx).map(|()| {
-            let function = self.scope.holder.function();
-            clock.while_running(function).into()
-        })
+        timer
+            .as_mut()
+            .poll(cx)
+            .map(|()| clock.while_running(&self.scope.holder).into())
     }
 }

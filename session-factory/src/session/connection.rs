@@ -112,13 +112,15 @@ impl<F: SessionFactory> AsyncConnectionCore for Session<F> {
             .echo
             .as_ref()
             .map(|echo| echo.line(|| diesel::debug_query::<Backend<F>, _>(&source).to_string()));
+        // `SELECT 1` has a count as well.
+        let sees_writes = F::Driver::sees_writes(link);
         let sent = F::Driver::execute(link, work.ahead(), source);
         let done = async move {
             let count = statement::run(&mut *work, line, sent, |count| {
                 statement::rows(*count as u64)
             })
             .await?;
-            if count > 0 {
+            if count > 0 && !sees_writes {
                 work.set_wrote();
             }
             Ok(count)

@@ -10,6 +10,7 @@ use futures_util::stream::BoxStream;
 
 use super::work::{Ending, Work};
 use crate::driver::{CommitReply, CommitSent, Driver, Last, Reply};
+use crate::error::SessionError;
 use crate::observe::Line;
 
 /// Notes what happens to a statement. Made at its first poll.
@@ -44,6 +45,11 @@ impl<'conn> Tracker<'conn> {
                 self.work.not_begun();
             }
             self.failed(&error);
+            // It may be more than the database said.
+            let error = match SessionError::from(error) {
+                SessionError::PartlyCommitted(parts) => self.work.part(&parts).into(),
+                other => other.into(),
+            };
             Err(self.work.counted(error))
         } else {
             reply.result.map_err(|error| {

@@ -50,7 +50,8 @@ impl Left {
     pub(super) fn of<T>(committed: &Result<T, SessionError>) -> Self {
         match committed {
             Ok(_) => Self::Committed,
-            Err(SessionError::CommitUnknown(_)) => Self::Unknown,
+            // What was committed has no hooks of its own.
+            Err(SessionError::CommitUnknown(_) | SessionError::PartlyCommitted(_)) => Self::Unknown,
             Err(_) => Self::RolledBack,
         }
     }
@@ -165,6 +166,9 @@ impl<F: SessionFactory> Unit<F> {
             self.leave(Left::of(&committed)).await;
             return Next::Done(committed);
         }
+        if failed {
+            self.session.note_end();
+        }
         let due = (failed && self.session.met_conflict()).then(|| self.due());
         if let Some(Some(pause)) = due {
             // If it fails the connection is closed, which rolls back as well.
@@ -204,7 +208,7 @@ impl<F: SessionFactory> Unit<F> {
             attempt,
         } = *repeat;
         // Without the background runtime there would be no connection either: opening says so.
-        let _no_runtime = crate::runtime::within(sleep(pause)).await;
+        let _no_runtime = crate::runtime::within(async { sleep(pause).await }).await;
         if let Some(clock) = &mut scope.clock {
             clock.again();
         }
@@ -222,7 +226,7 @@ impl<F: SessionFactory> Unit<F> {
     }
 
     fn unknown(&self) -> SessionError {
-        let function = self.scope.holder.function();
+        let function = self.scope.holder.in_full();
         SessionError::CommitUnknown(StatementError::connection(format!(
             "the timeout of {function} passed while it waited for the server's answer"
         )))
@@ -241,23 +245,23 @@ impl<F: SessionFactory> Unit<F> {
                 self.session.end_by_commit().await
             };
         };
-        let function = self.scope.holder.function();
         if clock.has_expired() && self.session.in_transaction() {
             // Dropping the session rolls back.
-            return Err(clock.while_running(function).into());
+            return Err(clock.while_running(&self.scope.holder).into());
         }
         if self.session.leave_commit() {
             return Ok(());
         }
         let limit = clock.left();
         // Boxed, as few calls have a deadline.
-        let ending = Box::pin(timeout(limit, self.session.end_by_commit()));
+        let session = &mut self.session;
+        let ending = Box::pin(async { timeout(limit, session.end_by_commit()).await });
         if let Ok(Ok(ended)) = crate::runtime::within(ending).await {
             return ended;
         }
         match self.session.work.ending() {
             Some(Ending::Commit) => Err(self.unknown()),
-            _ => Err(clock.while_running(function).into()),
+            _ => Err(clock.while_running(&self.scope.holder).into()),
         }
     }
 

@@ -6,7 +6,7 @@ use super::attempt::Attempt;
 use super::loss::Loss;
 use super::savepoints::Savepoints;
 use crate::driver::{Ahead, Running, Watched};
-use crate::error::{AbortReason, Aborted, SessionError, StatementError};
+use crate::error::{AbortReason, Aborted, PartlyCommitted, SessionError, StatementError};
 use crate::observe::Echo;
 
 /// One transaction after another on the same connection.
@@ -229,6 +229,7 @@ impl Work {
     pub(crate) fn check(&mut self, watched: &Watched) -> Result<(), SessionError> {
         if self.begun {
             match watched {
+                Watched::Parted(parts) => return Err(self.part(parts)),
                 Watched::Ended {
                     committed: true, ..
                 } => self.committed(),
@@ -252,6 +253,14 @@ impl Work {
             )));
         }
         Ok(())
+    }
+
+    /// A part of the work is committed: an `Ok` would not be true, and running it all again would do that twice.
+    pub(crate) fn part(&mut self, parts: &PartlyCommitted) -> SessionError {
+        self.committed = true;
+        let error = SessionError::from(parts.clone());
+        self.lose(&error);
+        error
     }
 
     /// What has to travel ahead of the next statement.
@@ -339,8 +348,16 @@ impl Work {
         self.settle || self.savepoints.must_undo()
     }
 
-    /// Why the transaction can only be rolled back, if so.
-    pub(crate) fn verdict(&mut self, watched: Watched) -> Option<AbortReason> {
+    /// Why the transaction cannot be committed, if so.
+    pub(crate) fn verdict(&mut self, watched: Watched) -> Option<SessionError> {
+        if let (true, Watched::Parted(parts)) = (self.begun, &watched) {
+            return Some(self.part(parts));
+        }
+        self.reason(watched)
+            .map(|reason| Aborted::new(reason).into())
+    }
+
+    fn reason(&mut self, watched: Watched) -> Option<AbortReason> {
         if self.rollback_only {
             return Some(AbortReason::RollbackOnly);
         }

@@ -1,13 +1,18 @@
 //! PostgreSQL, over tokio-postgres and diesel-async.
 
+mod asked;
+mod beginning;
 mod cancel;
 mod commit;
 mod conflict;
 mod connect;
 mod connect_error;
+mod control;
+mod ends;
 mod error_response;
 mod introduction;
 mod ledger;
+mod lexer;
 mod link;
 mod lookout;
 mod pooler;
@@ -40,7 +45,8 @@ use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join};
 use futures_util::stream::{BoxStream, StreamExt, TryStreamExt};
 
-use self::ledger::{End, Ledger, Status};
+use self::ends::End;
+use self::ledger::{Ledger, Status};
 use self::link::PgLink;
 use self::repeated::Kept;
 use super::isolation::Level;
@@ -50,7 +56,7 @@ use super::{
     TransactionOptions, Watched,
 };
 use crate::config::Settings;
-use crate::error::{ConnectError, ConnectErrorKind, StatementError};
+use crate::error::{ConnectError, ConnectErrorKind, PartlyCommitted, StatementError};
 
 /// PostgreSQL: `pub struct AppDb(Postgres);`
 #[derive(Debug)]
@@ -162,6 +168,7 @@ impl Driver for Postgres {
         let (mut shared, rest) = link.split();
         let ledger = rest.ledger();
         let query = source.as_query();
+        rest.look_at_query(&query);
         let statement = if rest.keeps(&query) {
             AsyncConnectionCore::load(&mut shared, Kept(&query))
         } else {
@@ -190,6 +197,7 @@ impl Driver for Postgres {
 
     fn batch(link: &mut PgLink, ahead: Ahead, sql: String) -> BoxFuture<'_, Reply<()>> {
         let (shared, rest) = link.split();
+        rest.look_at(&sql);
         let mut handle = shared;
         rest.send(
             shared,
@@ -210,9 +218,28 @@ impl Driver for Postgres {
             return Watched::Unbalanced;
         }
         let Some(ledger) = link.ledger() else {
-            return Watched::Unknown;
+            return if link.is_ended_by_text() {
+                Watched::Ended {
+                    committed: false,
+                    error: None,
+                }
+            } else {
+                Watched::Unknown
+            };
+        };
+        let behind = if link.is_committed_by_us() {
+            None
+        } else {
+            ledger.behind()
         };
         match (ledger.ended(), ledger.status()) {
+            (Some(end), _) if let Some(behind) = behind => {
+                Watched::Parted(PartlyCommitted::EndedByBody {
+                    before: end == End::Commit,
+                    committed: behind.committed,
+                    rolled_back: behind.rolled_back,
+                })
+            }
             (Some(end), _) => Watched::Ended {
                 committed: end == End::Commit,
                 error: None,
@@ -228,6 +255,10 @@ impl Driver for Postgres {
 
     fn has_written(link: &mut PgLink) -> bool {
         link.ledger().is_some_and(Ledger::has_written)
+    }
+
+    fn sees_writes(link: &PgLink) -> bool {
+        link.ledger().is_some()
     }
 
     fn commits_silently(link: &mut PgLink, options: &TransactionOptions) -> bool {

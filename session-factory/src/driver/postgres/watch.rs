@@ -13,6 +13,7 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::asked::LONGEST_TEXT;
 use super::ledger::Ledger;
 
 /// Longer error texts are cut: only the fields at the front matter.
@@ -125,6 +126,8 @@ struct Frames {
     body: Vec<u8>,
     wanted: bool,
     in_body: bool,
+    /// Of a body.
+    longest: usize,
 }
 
 impl Frames {
@@ -136,12 +139,14 @@ impl Frames {
             body: Vec::new(),
             wanted: false,
             in_body: false,
+            longest: LONGEST_BODY,
         }
     }
 
     fn untagged_first() -> Self {
         Self {
             have: 1,
+            longest: LONGEST_TEXT,
             ..Self::tagged()
         }
     }
@@ -165,11 +170,13 @@ impl Frames {
                 self.left = (u32::from_be_bytes(length) as usize).saturating_sub(4);
                 self.wanted = wants(tag);
                 self.body.clear();
+                // One long text is no reason to keep its room.
+                self.body.shrink_to(LONGEST_BODY);
                 self.in_body = true;
             }
             let take = bytes.len().min(self.left);
             if self.wanted {
-                let room = LONGEST_BODY.saturating_sub(self.body.len());
+                let room = self.longest.saturating_sub(self.body.len());
                 self.body.extend_from_slice(&bytes[..take.min(room)]);
             }
             self.left -= take;
