@@ -90,7 +90,8 @@ async fn assert_nothing_leaks(factory: &Factory<LiteDb>) {
                 }
                 Ok::<_, AppError>(())
             };
-            factory.with_session(body).await.unwrap();
+            let done = factory.with_session(body).await;
+            assert!(done.is_ok(), "raw: {raw}, {change}: {done:?}");
             assert_eq!(ask(factory, seen_by).await, before, "raw: {raw}, {change}");
         }
     }

@@ -142,3 +142,22 @@ pub(super) fn rollback(connection: &mut SqliteConnection, facts: &Facts) -> Quer
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use diesel::Connection;
+
+    use super::*;
+
+    #[test]
+    fn a_transaction_that_was_left_open_costs_nobody_the_connection() {
+        let mut connection = SqliteConnection::establish(":memory:").unwrap();
+        connection
+            .batch_execute("BEGIN; CREATE TABLE a (b)")
+            .unwrap();
+        begin(&mut connection, IMMEDIATE, &Facts::default()).unwrap();
+        assert!(in_transaction(&mut connection));
+        // The table is gone with the transaction that nobody knew.
+        connection.batch_execute("CREATE TABLE a (b)").unwrap();
+    }
+}

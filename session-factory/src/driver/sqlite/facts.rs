@@ -82,8 +82,8 @@ impl Facts {
     pub(super) fn is_unbalanced(&self) -> bool {
         self.state().unbalanced
     }
-    pub(super) fn set_instrumented(&self) {
-        self.state().instrumented = true;
+    pub(super) fn set_instrumented(&self, instrumented: bool) {
+        self.state().instrumented = instrumented;
     }
     pub(super) fn is_instrumented(&self) -> bool {
         self.state().instrumented

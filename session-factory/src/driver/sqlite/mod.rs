@@ -20,7 +20,9 @@ mod writers;
 use std::time::Instant;
 
 use diesel::QueryResult;
-use diesel::connection::{CacheSize, Connection as _, Instrumentation};
+use diesel::connection::{
+    CacheSize, Connection as _, Instrumentation, get_default_instrumentation,
+};
 use diesel::query_builder::{AsQuery, QueryFragment, QueryId};
 use diesel::sqlite::{Sqlite as Backend, SqliteConnection};
 use diesel_async::pooled_connection::bb8::{Pool as ForeignPool, RunError};
@@ -119,12 +121,17 @@ impl Driver for Sqlite {
         if link.has_leftover() {
             return;
         }
-        link.facts().set_instrumented();
+        link.facts().set_instrumented(true);
         match link.held() {
             Held::Home(connection) => connection.set_instrumentation(instrumentation),
             Held::Lent(lent) => lent.wrapper().set_instrumentation(instrumentation),
             Held::Away => {}
         }
+    }
+
+    fn restore_instrumentation(link: &mut SqliteLink) {
+        Self::set_instrumentation(link, get_default_instrumentation());
+        link.facts().set_instrumented(false);
     }
 
     fn set_cache(link: &mut SqliteLink, size: CacheSize) {
