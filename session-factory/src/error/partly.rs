@@ -8,10 +8,10 @@ use super::StatementError;
 #[non_exhaustive]
 pub enum PartlyCommitted {
     /// BEGIN failed by itself (a `statement_timeout` on a server that stalled), and the statement that travelled
-    /// behind it ran without a transaction: what it changed is committed.
+    /// behind it ran without a transaction: what it changed is committed, unless its answer was lost and it failed too.
     #[error(
-        "BEGIN failed ({0}), and the statement behind it ran without a transaction: what it changed is committed; \
-         look for its effect before doing it again"
+        "BEGIN failed ({0}), and the statement behind it ran without a transaction: what it changed is committed, \
+         unless it failed too; look for its effect before doing it again"
     )]
     NotBegun(#[source] StatementError),
     /// A statement of the body ended the transaction (a raw `COMMIT` or `ROLLBACK`), and others ran behind that end

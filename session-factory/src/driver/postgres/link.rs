@@ -63,6 +63,7 @@ enum Held {
 }
 
 /// The part of a link that is changed while the connection itself is lent to a statement.
+#[allow(clippy::struct_excessive_bools)] // independent facts, each read by name
 pub(super) struct Rest {
     canceller: Option<Canceller>,
     /// The BEGIN that this connection has taken once: from then on it may travel with a statement.
