@@ -3,12 +3,14 @@
 //! * [`postgres`]: private PostgreSQL servers, one shared by the whole run, a fresh database for
 //!   each test, and an administrator's view of what the server is doing; a primary with standbys;
 //! * [`pgbouncer`]: a pooler in front of one of them;
-//! * [`mysql`]: private MariaDB servers, in the same way;
+//! * [`mysql`]: the same for MariaDB;
+//! * [`galera`]: a cluster of MariaDB servers, whose nodes are killed and come back;
 //! * [`proxy`]: a TCP proxy that counts, delays, throttles, holds, stalls, cuts and refuses;
 //! * [`replay`]: a server that says what another database is known to say;
 //! * [`certificates`]: an authority of one's own, and what it signs;
 //! * [`sqlite`]: a database file that is removed again;
 //! * [`polls`]: futures dropped, or made to panic, at a chosen poll;
+//! * [`programs`]: what a measurement needs besides a server, found or installed;
 //! * [`eventually()`]: waiting for what becomes true soon.
 //!
 //! Everything asynchronous runs on a runtime of the testbed's own (or, for a proxy, on a thread
@@ -46,10 +48,12 @@ mod process;
 mod user;
 
 pub mod certificates;
+pub mod galera;
 pub mod mysql;
 pub mod pgbouncer;
 pub mod polls;
 pub mod postgres;
+pub mod programs;
 pub mod proxy;
 pub mod replay;
 pub mod sqlite;

@@ -4,15 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bb8::Pool;
+use diesel_async::AsyncConnection as _;
 use diesel_async::pooled_connection::AsyncDieselConnectionManager;
-use diesel_async::{AsyncConnection as _, RunQueryDsl as _};
 use futures_util::future::BoxFuture;
 use tokio::sync::Barrier;
 
 use crate::backend::Backend;
 use crate::case::Unit;
 use crate::subject::{
-    Answer, Body, Done, Entry, Extras, Failure, LIMIT, Lite, Plain, Subject, question,
+    Answer, Body, Done, Entry, Extras, Failure, LIMIT, Lite, Plain, Queries as _, Subject,
 };
 
 const ROLLBACK_ONLY: &str = "rollback only";
@@ -90,8 +90,8 @@ macro_rules! naive {
                 fn ask(&self, token: i64, all: Arc<Barrier>) -> BoxFuture<'_, Done<Answer>> {
                     Box::pin(async move {
                         let mut connection = self.connection().await?;
-                        let query = diesel::sql_query(question($backend, token));
-                        let answer = query.get_result(&mut *connection).await;
+                        let mut db = Plain::new(&mut *connection);
+                        let answer = db.ask($backend, token).await;
                         all.wait().await;
                         Ok(answer?)
                     })

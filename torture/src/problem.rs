@@ -67,9 +67,15 @@ impl Problem {
             Self::OkWithoutRows { .. } => Some("1"),
             Self::TooManyConnections { .. } => Some("2"),
             Self::NextBorrowerWaits => Some("3"),
+            Self::WrongAnswer { .. } => Some("4"),
             Self::StateLeaked { .. } => Some("8"),
             _ => None,
         }
+    }
+
+    /// Rows were read that belong to another question.
+    pub(crate) fn is_wrong_rows(&self) -> bool {
+        matches!(self, Self::WrongAnswer { .. })
     }
 }
 
@@ -111,7 +117,9 @@ impl fmt::Display for Problem {
                 f.write_str("not all connections of the pool can be borrowed at once")
             }
             Self::NextBorrowerFails { error } => write!(f, "the next borrower fails: {error}"),
-            Self::WrongAnswer { detail } => write!(f, "the next borrower is answered {detail}"),
+            Self::WrongAnswer { detail } => {
+                write!(f, "wrong rows: the next borrower is answered {detail}")
+            }
             Self::StateLeaked { found } => {
                 write!(f, "the next borrower finds a changed connection: {found}")
             }

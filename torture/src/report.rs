@@ -84,6 +84,9 @@ pub(crate) struct Line {
     pub(crate) against: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) traps: Option<BTreeSet<&'static str>>,
+    /// Violations in which a query was answered with the rows of another one, silently.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) wrong_rows: Option<u64>,
 }
 
 /// Takes in what the lanes find for one backend and fault.
@@ -104,6 +107,7 @@ struct State {
     violations: u64,
     workloads: BTreeSet<&'static str>,
     traps: BTreeSet<&'static str>,
+    wrong_rows: u64,
 }
 
 impl Report {
@@ -152,6 +156,7 @@ impl Report {
     pub(crate) fn violation(&self, point: &Point, problems: &[Problem]) {
         let mut state = self.state();
         state.violations += 1;
+        state.wrong_rows += u64::from(problems.iter().any(Problem::is_wrong_rows));
         state
             .traps
             .extend(problems.iter().filter_map(Problem::trap));
@@ -187,6 +192,7 @@ impl Report {
             seconds: f64::from(u32::try_from(tenths).unwrap_or(u32::MAX)) / 10.0,
             against: self.against,
             traps: self.against.map(|_| state.traps),
+            wrong_rows: self.against.map(|_| state.wrong_rows),
         }
     }
 
@@ -205,8 +211,12 @@ impl fmt::Display for Line {
         match &self.traps {
             Some(traps) if !traps.is_empty() => {
                 let traps: Vec<_> = traps.iter().copied().collect();
-                write!(f, ", traps {}", traps.join(", "))
+                write!(f, ", traps {}", traps.join(", "))?;
             }
+            _ => {}
+        }
+        match self.wrong_rows {
+            Some(cases @ 1..) => write!(f, ", {cases} with wrong rows"),
             _ => Ok(()),
         }
     }
@@ -248,12 +258,16 @@ mod tests {
         let problems = [
             Problem::OkWithoutRows { unit: 0 },
             Problem::NextBorrowerWaits,
+            Problem::WrongAnswer {
+                detail: "1 instead of 70".to_owned(),
+            },
         ];
         report.violation(&point(), &problems);
         let line = report.finish();
         assert_eq!((line.cases, line.violations), (0, 1));
         let json = serde_json::to_value(&line).unwrap();
-        assert_eq!(json["traps"], serde_json::json!(["1", "3"]));
+        assert_eq!(json["traps"], serde_json::json!(["1", "3", "4"]));
+        assert_eq!(json["wrong_rows"], 1);
         assert_eq!(
             (&json["backend"], &json["fault"]),
             (&"postgres".into(), &"cut".into())
@@ -267,6 +281,9 @@ mod tests {
         assert!(
             json.starts_with(r#"{"backend":"sqlite","fault":"cancel","cases":0,"violations":0"#)
         );
-        assert!(!json.contains("traps"), "{json}");
+        assert!(
+            !json.contains("traps") && !json.contains("wrong_rows"),
+            "{json}"
+        );
     }
 }

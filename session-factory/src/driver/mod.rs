@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use diesel::QueryResult;
 use diesel::backend::Backend;
-use diesel::connection::CacheSize;
+use diesel::connection::{CacheSize, Instrumentation, get_default_instrumentation};
 use diesel::query_builder::{AsQuery, QueryFragment, QueryId};
 use diesel::result::Error;
 use diesel_async::AsyncConnection;
@@ -35,7 +35,7 @@ mod support;
 pub use isolation::Isolation;
 pub(crate) use messages::as_conflict;
 pub use messages::{
-    Ahead, CommitReply, CommitSent, ForeignError, Last, Recovered, Reply, Running, Watched,
+    Ahead, CommitReply, CommitSent, ForeignError, Last, Owner, Recovered, Reply, Running, Watched,
 };
 #[cfg(feature = "mysql")]
 pub use mysql::Mysql;
@@ -90,8 +90,33 @@ pub trait Driver: Sized + Send + Sync + 'static {
     /// Figures of the application's pool: open, idle, limit.
     fn foreign_figures(pool: &Self::ForeignPool) -> (u32, u32, u32);
 
-    /// The connection itself.
-    fn connection(link: &mut Self::Link) -> &mut Self::Connection;
+    /// The connection in the form that the application's code knows. None where
+    /// [`enter_raw`](Self::enter_raw) has to make it that first.
+    fn connection(link: &mut Self::Link) -> Option<&mut Self::Connection>;
+
+    /// The connection's instrumentation. None while a dropped statement still has the connection.
+    fn instrumentation(link: &mut Self::Link) -> Option<&mut dyn Instrumentation> {
+        Self::connection(link).map(AsyncConnection::instrumentation)
+    }
+
+    /// Sets it.
+    fn set_instrumentation(link: &mut Self::Link, instrumentation: impl Instrumentation) {
+        if let Some(connection) = Self::connection(link) {
+            connection.set_instrumentation(instrumentation);
+        }
+    }
+
+    /// Sets the one that every connection begins with.
+    fn restore_instrumentation(link: &mut Self::Link) {
+        Self::set_instrumentation(link, get_default_instrumentation());
+    }
+
+    /// Sets the size of the cache of prepared statements.
+    fn set_cache(link: &mut Self::Link, size: CacheSize) {
+        if let Some(connection) = Self::connection(link) {
+            connection.set_prepared_statement_cache_size(size);
+        }
+    }
 
     /// The cache of prepared statements that a borrower finds.
     fn cache(_link: &Self::Link) -> CacheSize {
@@ -155,6 +180,11 @@ pub trait Driver: Sized + Send + Sync + 'static {
         false
     }
 
+    /// The driver sees which statements change rows: the count that a statement gives is not all that is known.
+    fn sees_writes(_link: &Self::Link) -> bool {
+        false
+    }
+
     /// COMMIT of this transaction, which began with `options`, has nothing to say that its caller has to
     /// hear: all it did was to read, everything is answered, and the end cannot fail.
     fn commits_silently(_link: &mut Self::Link, _options: &TransactionOptions) -> bool {
@@ -167,6 +197,19 @@ pub trait Driver: Sized + Send + Sync + 'static {
 
     /// COMMIT, and what the server made of it.
     fn commit(link: &mut Self::Link) -> impl Future<Output = CommitReply> + Send;
+
+    /// Commits what [commits silently](Self::commits_silently) with nobody waiting, and gives the link's owner to
+    /// `over` with what came of it. Both come back where somebody has to await [`commit`](Self::commit).
+    ///
+    /// # Errors
+    /// The two of them.
+    fn commit_unattended<O, E>(owner: O, over: E) -> Result<(), (O, E)>
+    where
+        O: Owner<Self::Link> + Send + 'static,
+        E: FnOnce(O, bool) + Send + 'static,
+    {
+        Err((owner, over))
+    }
 
     /// Runs a statement with COMMIT behind it, in the same round trip where that is safe. `sent` is told
     /// when COMMIT is on its way. When the statement fails, COMMIT keeps nothing.

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use bb8::{Pool, PooledConnection, RunError};
 use futures_util::FutureExt;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -14,6 +13,7 @@ use super::context;
 use super::core::{Core, Source};
 use super::lease::Lease;
 use super::manager::{Liveness, Manager};
+use super::places::Place;
 use super::registry::Kill;
 use crate::driver::{Driver, ForeignError};
 use crate::error::{AcquireError, ConnectError, SessionError};
@@ -66,14 +66,14 @@ impl<D: Driver> Core<D> {
             return None;
         };
         // None is free, or those who wait come first.
-        let permit = Arc::clone(&self.permits).try_acquire_owned().ok()?;
+        let place = self.places.try_take()?;
         let _context = crate::runtime::enter();
         if pool.state().idle_connections == 0 {
             return None;
         }
         let mut slot = pool.get_owned().now_or_never()?.ok()?;
         match slot.liveness(self.pre_ping()) {
-            Liveness::Alive => return Some(self.lend(slot, permit, origin)),
+            Liveness::Alive => return Some(self.lend(slot, place, origin)),
             Liveness::Dead => slot.retire(),
             Liveness::Unknown => {}
         }
@@ -89,12 +89,12 @@ impl<D: Driver> Core<D> {
     fn lend(
         &self,
         slot: PooledConnection<'static, Manager<D>>,
-        permit: OwnedSemaphorePermit,
+        place: Place,
         origin: &Origin,
     ) -> Lease<D> {
         let kill = D::kill(&slot.link).map(|kill| Kill(Arc::from(kill)));
         let ticket = self.registry.enter(*origin, kill);
-        Lease::pooled(slot, permit, ticket, self.marks.clone())
+        Lease::pooled(slot, place, ticket, self.marks.clone())
     }
 
     async fn wait(
@@ -147,7 +147,7 @@ impl<D: Driver> Core<D> {
         pool: &Pool<Manager<D>>,
         origin: &Origin,
     ) -> Result<Lease<D>, Failure> {
-        let permit = self.permit(pool).await?;
+        let place = self.place(pool).await?;
         loop {
             let mut failures = self.health.failures();
             tokio::select! {
@@ -160,7 +160,7 @@ impl<D: Driver> Core<D> {
                             Liveness::Unknown => slot.answers().await,
                         };
                         if usable {
-                            return Ok(self.lend(slot, permit, origin));
+                            return Ok(self.lend(slot, place, origin));
                         }
                         slot.retire();
                     }
@@ -176,15 +176,14 @@ impl<D: Driver> Core<D> {
         }
     }
 
-    /// Waits for a turn, in the order of arrival: bb8 wakes in order, and then whoever asks before the
-    /// woken task runs takes its connection away.
-    async fn permit(&self, pool: &Pool<Manager<D>>) -> Result<OwnedSemaphorePermit, Failure> {
-        let mut permit = pin!(Arc::clone(&self.permits).acquire_owned());
+    /// Waits for a turn, in the order of arrival.
+    async fn place(&self, pool: &Pool<Manager<D>>) -> Result<Place, Failure> {
+        let mut place = pin!(self.places.take());
         loop {
             let mut failures = self.health.failures();
             tokio::select! {
                 biased;
-                permit = &mut permit => return permit.map_err(|_closed| Failure::Closed),
+                place = &mut place => return place.ok_or(Failure::Closed),
                 _ = failures.changed() => {
                     self.failing(pool)?;
                 }

@@ -3,7 +3,6 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bb8::{Pool, QueueStrategy};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -11,6 +10,7 @@ use super::credentials::Provider;
 use super::health::{Failures, Health};
 use super::manager::Manager;
 use super::marks::Marks;
+use super::places::Places;
 use super::registry::Registry;
 use super::replica::Replica;
 use super::{Status, idle};
@@ -22,8 +22,6 @@ use crate::session::Origin;
 
 /// bb8 must not end a wait by itself: it could not say why. The factory's own clock does.
 const FAR_AWAY: std::time::Duration = std::time::Duration::from_secs(60 * 60 * 24 * 365);
-
-const MANY: usize = Semaphore::MAX_PERMITS;
 
 /// The shared part of a factory.
 pub(crate) struct Core<D: Driver> {
@@ -42,8 +40,8 @@ pub(crate) struct Core<D: Driver> {
     pub(super) marks: Option<Arc<Marks>>,
     /// For what only reads.
     pub(super) replica: Option<Arc<Replica<D>>>,
-    /// One for each connection that the own pool may open: who has one finds a connection, or room.
-    pub(super) permits: Arc<Semaphore>,
+    /// Of the own pool.
+    pub(super) places: Places,
     source: Mutex<Source<D>>,
 }
 
@@ -114,9 +112,7 @@ impl<D: Driver> Core<D> {
             closed: CancellationToken::new(),
             ended: CancellationToken::new(),
             detached: TaskTracker::new(),
-            permits: Arc::new(Semaphore::new(
-                usize::try_from(most).unwrap_or(MANY).min(MANY),
-            )),
+            places: Places::new(most),
             source: Mutex::new(Source::Own(pool)),
             settings: Some(Arc::clone(&settings)),
         };
@@ -182,7 +178,7 @@ impl<D: Driver> Core<D> {
             closed: CancellationToken::new(),
             ended: CancellationToken::new(),
             detached: TaskTracker::new(),
-            permits: Arc::new(Semaphore::new(0)),
+            places: Places::new(0),
             source: Mutex::new(source),
             settings: None,
             marks: None,

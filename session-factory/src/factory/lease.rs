@@ -4,21 +4,19 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bb8::PooledConnection;
-use diesel::connection::get_default_instrumentation;
-use diesel_async::AsyncConnection;
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::manager::{Manager, Slot};
 use super::marks::Marks;
+use super::places::Place;
 use super::registry::Ticket;
-use crate::driver::Driver;
+use crate::driver::{Driver, Owner};
 
 /// A connection that is out, with its slot in the pool and its entry in the registry.
 pub(crate) struct Lease<D: Driver> {
     held: Option<Held<D>>,
     ticket: Option<Ticket>,
     /// Its place in the factory's own pool.
-    permit: Option<OwnedSemaphorePermit>,
+    place: Option<Place>,
     /// The borrower set an instrumentation, or the size of the statement cache.
     instrumented: bool,
     recached: bool,
@@ -34,20 +32,20 @@ struct Following {
 
 enum Held<D: Driver> {
     Pooled(PooledConnection<'static, Manager<D>>),
-    Foreign(D::Link),
+    Foreign(Box<D::Link>),
 }
 
 impl<D: Driver> Lease<D> {
     pub(super) fn pooled(
         slot: PooledConnection<'static, Manager<D>>,
-        permit: OwnedSemaphorePermit,
+        place: Place,
         ticket: Ticket,
         marks: Option<Arc<Marks>>,
     ) -> Self {
         Self {
             held: Some(Held::Pooled(slot)),
             ticket: Some(ticket),
-            permit: Some(permit),
+            place: Some(place),
             instrumented: false,
             recached: false,
             following: marks.map(|marks| Box::new(Following { marks, sent: None })),
@@ -56,9 +54,9 @@ impl<D: Driver> Lease<D> {
 
     pub(super) fn foreign(link: D::Link, ticket: Ticket) -> Self {
         Self {
-            held: Some(Held::Foreign(link)),
+            held: Some(Held::Foreign(Box::new(link))),
             ticket: Some(ticket),
-            permit: None,
+            place: None,
             instrumented: false,
             recached: false,
             following: None,
@@ -105,11 +103,11 @@ impl<D: Driver> Lease<D> {
             return;
         }
         if instrumented {
-            D::connection(self.link()).set_instrumentation(get_default_instrumentation());
+            D::restore_instrumentation(self.link());
         }
         if recached {
             let size = D::cache(self.link());
-            D::connection(self.link()).set_prepared_statement_cache_size(size);
+            D::set_cache(self.link(), size);
         }
     }
 
@@ -179,6 +177,12 @@ impl<D: Driver> Lease<D> {
     }
 }
 
+impl<D: Driver> Owner<D::Link> for Lease<D> {
+    fn link(&mut self) -> &mut D::Link {
+        Lease::link(self)
+    }
+}
+
 impl<D: Driver> Drop for Lease<D> {
     fn drop(&mut self) {
         // bb8 may spawn when a connection comes back, wherever that happens.
@@ -192,7 +196,7 @@ impl<D: Driver> Drop for Lease<D> {
         // First the connection, then the entry: whoever sees the entry gone finds the slot free. The next
         // in the queue is woken when there is a connection to take.
         drop(self.held.take());
-        drop(self.permit.take());
+        drop(self.place.take());
         drop(self.ticket.take());
     }
 }

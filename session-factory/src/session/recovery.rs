@@ -83,24 +83,19 @@ pub(super) fn hand_over<D: Driver>(lease: Option<Lease<D>>, work: &mut Work, hoo
 }
 
 /// Commits a transaction whose caller has no need to wait.
-pub(super) fn commit<D: Driver>(mut lease: Lease<D>, work: &mut Work) {
+pub(super) fn commit<D: Driver>(lease: Lease<D>, work: &mut Work) {
     let line = work.echo.as_ref().map(|echo| echo.line(|| "COMMIT".into()));
     work.committed();
     lease.recovering();
-    let spawned = crate::runtime::spawn(async move {
-        lease.committing();
-        let committed = timeout(LIMIT, D::commit(lease.link())).await;
-        let committed = matches!(committed, Ok(CommitReply::Committed));
+    let over = |mut lease: Lease<D>, committed: bool| {
         if committed {
             lease.committed(true);
         }
-        let link = lease.link();
-        let mut clean = committed && D::at_rest(link);
-        if clean && D::needs_reset(link) {
-            clean = timeout(LIMIT, D::reset(link)).await.unwrap_or(false);
-        }
-        if !clean {
-            D::condemn(link);
+        let clean = committed && D::at_rest(lease.link());
+        if clean && D::needs_reset(lease.link()) {
+            spawn(reset(lease));
+        } else if !clean {
+            D::condemn(lease.link());
         }
         if let Some(line) = line {
             line.finish(if committed {
@@ -109,8 +104,25 @@ pub(super) fn commit<D: Driver>(mut lease: Lease<D>, work: &mut Work) {
                 "ended by closing the connection"
             });
         }
-    });
-    if spawned.is_err() {
+    };
+    if let Err((mut lease, over)) = D::commit_unattended(lease, over) {
+        spawn(async move {
+            lease.committing();
+            let committed = timeout(LIMIT, D::commit(lease.link())).await;
+            over(lease, matches!(committed, Ok(CommitReply::Committed)));
+        });
+    }
+}
+
+async fn reset<D: Driver>(mut lease: Lease<D>) {
+    let reset = timeout(LIMIT, D::reset(lease.link())).await;
+    if !reset.unwrap_or(false) {
+        D::condemn(lease.link());
+    }
+}
+
+fn spawn(task: impl Future<Output = ()> + Send + 'static) {
+    if crate::runtime::spawn(task).is_err() {
         observe::report(
             "a session has ended and there is no thread to give its connection back on",
         );

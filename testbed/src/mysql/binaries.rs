@@ -42,8 +42,8 @@ impl Binaries {
     /// Finds the programs, and installs nothing.
     pub fn find() -> Option<Self> {
         Some(Self {
-            server: find("mariadbd")?,
-            install: find("mariadb-install-db")?,
+            server: program("mariadbd")?,
+            install: program("mariadb-install-db")?,
         })
     }
 
@@ -74,7 +74,8 @@ impl Binaries {
     }
 }
 
-fn find(program: &str) -> Option<PathBuf> {
+/// Looks for a program on `PATH`, and where it would be if `PATH` had it.
+pub(crate) fn program(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let elsewhere = [
         "/usr/sbin",

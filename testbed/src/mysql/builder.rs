@@ -19,6 +19,8 @@ use super::server::Server;
 pub struct Builder {
     max_connections: u32,
     config: Vec<(String, String)>,
+    /// It is a node of a cluster.
+    clustered: bool,
 }
 
 impl Default for Builder {
@@ -26,11 +28,20 @@ impl Default for Builder {
         Self {
             max_connections: 100,
             config: Vec::new(),
+            clustered: false,
         }
     }
 }
 
 impl Builder {
+    /// A node of a Galera cluster.
+    pub(crate) fn of_a_cluster() -> Self {
+        Self {
+            clustered: true,
+            ..Self::default()
+        }
+    }
+
     /// How many connections each of the users `app` and `guarded` may have. Default: 100.
     ///
     /// One more is refused with error 1226; the administrator has places of its own.
@@ -58,23 +69,23 @@ impl Builder {
     /// Starts the server, or says why that is not possible.
     pub async fn try_start(self) -> Result<Server, Error> {
         background::run(async move {
-            let data = background::run_blocking(move || self.initialise()).await?;
-            let server = Server::new(data);
-            server.try_start().await?;
+            let server = self.prepare().await?;
+            server.try_start_with(&[]).await?;
             Ok(server)
         })
         .await
     }
 
+    /// Makes the data folder of a server that is not started yet.
+    pub(crate) async fn prepare(self) -> Result<Server, Error> {
+        let data = background::run_blocking(move || self.initialise()).await?;
+        Ok(Server::new(data))
+    }
+
     fn initialise(self) -> Result<Data, Error> {
         let binaries = Binaries::find_or_install()?;
         let user = user::unprivileged(&["mysql"])?;
-        let parent = user::temporary_folder(user);
-        let folder = tempfile::Builder::new()
-            .prefix("session-factory-mysql-")
-            .tempdir_in(&parent);
-        let folder =
-            folder.map_err(|error| Error::new(format!("{}: {error}", parent.display())))?;
+        let folder = user::private_folder("session-factory-mysql-", user)?;
         let data = Data {
             binaries,
             user,
@@ -99,9 +110,15 @@ impl Builder {
 
     /// The users of the module's table, run by the server before it lets anybody in.
     fn users(&self) -> String {
+        // Each node of a cluster makes its own, and tells the others nothing of it.
+        let alone = if self.clustered {
+            "SET SESSION wsrep_on = OFF;\n"
+        } else {
+            ""
+        };
         let limit = format!("WITH MAX_USER_CONNECTIONS {}", self.max_connections);
         format!(
-            "CREATE OR REPLACE USER testbed@'127.0.0.1';\n\
+            "{alone}CREATE OR REPLACE USER testbed@'127.0.0.1';\n\
              GRANT ALL ON *.* TO testbed@'127.0.0.1' WITH GRANT OPTION;\n\
              CREATE OR REPLACE USER app@'127.0.0.1' {limit};\n\
              GRANT ALL ON `t%`.* TO app@'127.0.0.1';\n\
@@ -162,6 +179,7 @@ impl Data {
                 "--skip-test-db",
                 "--skip-name-resolve",
             ])
+            .args(builder.clustered.then_some("--wsrep-on=OFF"))
             .current_dir(folder)
             .stdin(Stdio::null())
             .output()

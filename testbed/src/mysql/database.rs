@@ -48,7 +48,13 @@ impl Database {
 
     /// The same at any other address.
     pub fn url_at(&self, address: SocketAddr) -> String {
-        format!("mysql://app@{address}/{}", self.name)
+        self.url_of(&[address])
+    }
+
+    /// The same with several addresses, tried in this order.
+    pub fn url_of(&self, addresses: &[SocketAddr]) -> String {
+        let hosts: Vec<_> = addresses.iter().map(ToString::to_string).collect();
+        format!("mysql://app@{}/{}", hosts.join(","), self.name)
     }
 
     /// For the user `guarded`, with a password: right if it is [`PASSWORD`](super::PASSWORD).
@@ -64,6 +70,11 @@ impl Database {
     /// its handles share one connection.
     pub fn admin(&self) -> Admin {
         self.admin.clone()
+    }
+
+    /// The same on another node of a cluster.
+    pub fn admin_at(&self, address: SocketAddr) -> Admin {
+        Admin::new(address, Some(&self.name))
     }
 
     /// Runs statements as the administrator.

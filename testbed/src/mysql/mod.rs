@@ -22,6 +22,7 @@ mod shared;
 
 pub use admin::{Activity, Admin};
 pub use binaries::Binaries;
+pub(crate) use binaries::program;
 pub use builder::Builder;
 pub use database::Database;
 pub use endpoint::Endpoint;

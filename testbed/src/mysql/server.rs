@@ -122,18 +122,21 @@ impl Server {
     /// # Panics
     /// When it does not come up.
     pub async fn start_again(&self) {
-        self.try_start()
+        self.try_start_with(&[])
             .await
             .unwrap_or_else(|error| panic!("{error}"));
     }
 
-    pub(crate) async fn try_start(&self) -> Result<(), Error> {
+    /// Starts it with more arguments than the configuration has.
+    pub(crate) async fn try_start_with(&self, arguments: &[&'static str]) -> Result<(), Error> {
         let server = self.clone();
+        let arguments = arguments.to_vec();
         background::run(async move {
             let start = Instant::now();
             loop {
                 let inner = Arc::clone(&server.inner);
-                background::run_blocking(move || inner.spawn()).await?;
+                let arguments = arguments.clone();
+                background::run_blocking(move || inner.spawn(&arguments)).await?;
                 match server.ready(start).await {
                     Ok(()) => return Ok(()),
                     Err(Retry::Yes) => {}
@@ -208,18 +211,19 @@ impl Inner {
         )))
     }
 
-    fn spawn(&self) -> Result<(), Error> {
+    fn spawn(&self, arguments: &[&'static str]) -> Result<(), Error> {
         let mut running = self.running();
         if running.process.as_mut().is_some_and(Process::is_running) {
             return Ok(());
         }
         let argument = |name: &str, value: &dyn std::fmt::Display| format!("--{name}={value}");
-        let command = vec![
+        let mut command = vec![
             self.data.binaries.server().display().to_string(),
             argument("defaults-file", &self.data.config().display()),
             argument("init-file", &self.data.users().display()),
             argument("port", &running.address.port()),
         ];
+        command.extend(arguments.iter().map(ToString::to_string));
         running.process = Some(Process::start(&Spec {
             folder: self.data.folder.path(),
             log: &self.data.log(),

@@ -3,6 +3,7 @@
 use diesel::sql_types::Text;
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use session_factory_tests::{AppError, MyBed};
+use testbed::proxy::StatementKind;
 
 use super::{insert, one_connection, quiet};
 
@@ -174,6 +175,5 @@ async fn a_statement_cache_of_none_prepares_each_time() {
             .filter(|one| one.kind == kind && one.sql.starts_with("INSERT"))
             .count()
     };
-    use testbed::proxy::StatementKind;
     assert_eq!(inserts(StatementKind::Parse), 3, "{sql:?}");
 }

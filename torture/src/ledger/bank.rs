@@ -11,7 +11,7 @@ use futures_util::future::BoxFuture;
 use testbed::proxy::{Action, Cut, Direction, Proxy};
 
 use super::ground::Ground;
-use super::{mysql, postgres, replicated, sqlite};
+use super::{galera, mysql, postgres, replicated, sqlite};
 use crate::case::Verdict;
 use crate::subject::Done;
 
@@ -46,6 +46,11 @@ pub(super) trait Bank: Send + Sync {
 
     /// What is written, as somebody sees it who has no part in it.
     fn books(&self) -> BoxFuture<'_, Books>;
+
+    /// Transactions that gave way to another node's. None where there is one server.
+    fn conflicts(&self) -> BoxFuture<'_, Option<i64>> {
+        Box::pin(std::future::ready(None))
+    }
 }
 
 /// Opens a bank, with a server of its own where there is one.
@@ -55,6 +60,7 @@ pub(super) async fn open(ground: Ground) -> Arc<dyn Bank> {
         Ground::Replicated => Arc::new(replicated::ReplicatedBank::open().await),
         Ground::Pgbouncer => Arc::new(postgres::PgBank::behind_pgbouncer().await),
         Ground::Mysql => Arc::new(mysql::MyBank::open().await),
+        Ground::Galera => Arc::new(galera::GaleraBank::open().await),
         Ground::Sqlite => Arc::new(sqlite::LiteBank::open()),
     }
 }
@@ -158,13 +164,15 @@ pub(super) async fn cut_somewhere(proxy: &Proxy, random: &mut Rng) {
 }
 
 /// What is written.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Books {
     /// How often each transfer is there.
     pub(super) transfers: BTreeMap<u64, u64>,
     pub(super) total: i64,
     /// Accounts that do not have what the transfers say.
     pub(super) unbalanced: i64,
+    /// Other servers of a cluster that have something else written.
+    pub(super) differing: usize,
 }
 
 impl Books {
@@ -178,6 +186,7 @@ impl Books {
             transfers,
             total,
             unbalanced,
+            differing: 0,
         }
     }
 }

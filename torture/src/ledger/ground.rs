@@ -13,6 +13,8 @@ pub(crate) enum Ground {
     Pgbouncer,
     /// A private MariaDB server.
     Mysql,
+    /// A private cluster of three MariaDB servers.
+    Galera,
     /// SQLite in a temporary file.
     Sqlite,
 }
@@ -24,6 +26,7 @@ impl Ground {
             Self::Replicated => "replicated",
             Self::Pgbouncer => "pgbouncer",
             Self::Mysql => "mysql",
+            Self::Galera => "galera",
             Self::Sqlite => "sqlite",
         }
     }

@@ -2,6 +2,7 @@
 //! server restarts. In the end not one acknowledged transfer may be missing.
 
 mod bank;
+mod galera;
 mod ground;
 mod mysql;
 mod postgres;
@@ -71,8 +72,8 @@ pub(crate) async fn run(arguments: Ledger) -> ExitCode {
         }
     });
     let at_rest = rests.await.is_ok();
-    let books = bank.books().await;
-    let line = tally.line(arguments.backend, arguments.seconds, &books);
+    let (books, conflicts) = (bank.books().await, bank.conflicts().await);
+    let line = tally.line(arguments.backend, arguments.seconds, &books, conflicts);
     let line = line.with_reads_of_replicas(bank.replica_reads());
     if arguments.json {
         match serde_json::to_string(&line) {

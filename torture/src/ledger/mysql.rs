@@ -18,7 +18,7 @@ use crate::subject::{Done, MyDb, MyDbConfig};
 const CONNECTIONS: u32 = 10;
 
 #[with_session(retry = 3)]
-async fn transfer(db: &mut Session<MyDb>, transfer: Transfer) -> Done {
+pub(super) async fn transfer(db: &mut Session<MyDb>, transfer: Transfer) -> Done {
     for (number, sql) in transfer.statements().iter().enumerate() {
         transfer.step(number);
         db.batch_execute(sql).await?;
@@ -28,9 +28,16 @@ async fn transfer(db: &mut Session<MyDb>, transfer: Transfer) -> Done {
 }
 
 #[with_session(read_only)]
-async fn sees(db: &mut Session<MyDb>, id: u64) -> Done<bool> {
+pub(super) async fn sees(
+    db: &mut Session<MyDb>,
+    id: u64,
+    before: Option<&'static str>,
+) -> Done<bool> {
     use diesel_async::RunQueryDsl as _; // its `execute` would hide the testbed's
 
+    if let Some(before) = before {
+        db.batch_execute(before).await?;
+    }
     let there: There = sql_query(is_there(id)).get_result(db).await?;
     Ok(there.count > 0)
 }
@@ -58,13 +65,13 @@ impl MyBank {
 }
 
 /// The tables, made one after another: a text holds one statement here.
-async fn found(admin: &Admin) {
+pub(super) async fn found(admin: &Admin) {
     for statement in schema().split(';') {
         admin.execute(statement).await;
     }
 }
 
-fn factory(url: &str) -> Factory<MyDb> {
+pub(super) fn factory(url: &str) -> Factory<MyDb> {
     let url = |key: &str| (key == "DATABASE_URL").then(|| url.to_owned());
     let mut config = MyDbConfig::from_vars(url).expect("the testbed's URL is valid");
     config.pool_size = CONNECTIONS;
@@ -74,7 +81,7 @@ fn factory(url: &str) -> Factory<MyDb> {
     Factory::new(config)
 }
 
-async fn books(admin: &Admin) -> Books {
+pub(super) async fn books(admin: &Admin) -> Books {
     let rows = admin.rows("SELECT id FROM transfers").await;
     let ids: Vec<_> = rows.into_iter().flatten().flatten().collect();
     let total = admin.integer("SELECT sum(balance) FROM accounts").await;
@@ -87,7 +94,7 @@ impl Bank for MyBank {
     }
 
     fn sees(&self, id: u64) -> BoxFuture<'_, Done<bool>> {
-        Box::pin(self.factory.scope(sees(id)))
+        Box::pin(self.factory.scope(sees(id, None)))
     }
 
     fn restart(&self, number: u32) -> BoxFuture<'_, Happened> {

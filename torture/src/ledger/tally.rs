@@ -59,8 +59,11 @@ pub(super) struct Line {
     doubled: usize,
     /// Refused, and there.
     kept: usize,
-    /// The money is all there, and each account has what the transfers say.
+    /// The money is all there, each account has what the transfers say, and all nodes of a cluster agree.
     sum_ok: bool,
+    /// Of a cluster: transactions that gave way to another node's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    conflicts: Option<i64>,
 }
 
 impl Tally {
@@ -109,7 +112,13 @@ impl Tally {
     }
 
     /// Compares what was told with what is there.
-    pub(super) fn line(&self, ground: Ground, seconds: u64, books: &Books) -> Line {
+    pub(super) fn line(
+        &self,
+        ground: Ground,
+        seconds: u64,
+        books: &Books,
+        conflicts: Option<i64>,
+    ) -> Line {
         let state = self.state();
         let count = |wanted: fn(&Fate) -> bool| state.fates.values().filter(|f| wanted(f)).count();
         let told = |verdict, there| {
@@ -140,7 +149,10 @@ impl Tally {
             lost: told(Verdict::Committed, false),
             doubled: books.transfers.values().filter(|times| **times > 1).count(),
             kept: told(Verdict::RolledBack, true),
-            sum_ok: books.total == i64::from(ACCOUNTS) * BALANCE && books.unbalanced == 0,
+            sum_ok: books.total == i64::from(ACCOUNTS) * BALANCE
+                && books.unbalanced == 0
+                && books.differing == 0,
+            conflicts,
         }
     }
 
@@ -214,7 +226,7 @@ mod tests {
         for (id, fate) in (0..).zip(fates) {
             tally.ended(id, *fate);
         }
-        tally.line(Ground::Postgres, 1, books)
+        tally.line(Ground::Postgres, 1, books, None)
     }
 
     #[test]

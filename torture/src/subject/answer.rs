@@ -14,6 +14,16 @@ pub(crate) struct Answer {
     pub(crate) state: String,
 }
 
+impl Answer {
+    /// The answer to another question, which says nothing of the state.
+    pub(crate) fn wrong(token: i64) -> Self {
+        Self {
+            token,
+            state: String::new(),
+        }
+    }
+}
+
 /// The question in SQL.
 pub(crate) fn question(backend: Backend, token: i64) -> String {
     let state = match backend {

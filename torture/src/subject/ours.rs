@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use diesel_async::RunQueryDsl as _;
 use diesel_async::pooled_connection::AsyncDieselConnectionManager;
 use futures_util::future::BoxFuture;
 use session_factory::{Factory, Session, with_session};
 use tokio::sync::Barrier;
 
 use super::{
-    Answer, Body, Done, Entry, Failure, LIMIT, Lite, LiteDb, MyDb, PgDb, Plain, Subject, question,
+    Answer, Body, Done, Entry, Failure, LIMIT, Lite, LiteDb, MyDb, PgDb, Plain, Queries as _,
+    Subject,
 };
 use crate::backend::Backend;
 use crate::case::Unit;
@@ -118,9 +118,8 @@ macro_rules! ours {
                 }
 
                 fn ask(&self, token: i64, all: Arc<Barrier>) -> BoxFuture<'_, Done<Answer>> {
-                    let question = question($backend, token);
                     let ask = async move |db: &mut Session<$factory>| {
-                        let answer = diesel::sql_query(question).get_result(db).await;
+                        let answer = db.ask($backend, token).await;
                         all.wait().await;
                         Ok(answer?)
                     };

@@ -4,6 +4,9 @@ use diesel::sql_types::BigInt;
 use diesel::{QueryResult, QueryableByName};
 use futures_util::future::BoxFuture;
 
+use super::Answer;
+use crate::backend::Backend;
+
 diesel::table! {
     /// Has no key: a row that is written twice is there twice.
     torture_rows (case_id, unit, item) {
@@ -38,6 +41,9 @@ pub(crate) trait Queries: Send {
     fn insert(&mut self, row: Row) -> BoxFuture<'_, QueryResult<usize>>;
     /// SQL with values, prepared for this one time.
     fn run<'a>(&'a mut self, sql: &'a str, value: i64) -> BoxFuture<'a, QueryResult<usize>>;
+    /// The question that every borrower asks, see [`question`](super::question). First comes a typed query for
+    /// the token alone: it is prepared once, so that what a connection answers out of turn looks like an answer.
+    fn ask(&mut self, backend: Backend, token: i64) -> BoxFuture<'_, QueryResult<Answer>>;
     /// A typed SELECT of how many rows a case has.
     fn count(&mut self, case: i64) -> BoxFuture<'_, QueryResult<i64>>;
     /// Streams the column `n`, reads at most so many rows, and gives their sum.
@@ -77,6 +83,27 @@ macro_rules! queries {
                 Box::pin(async move {
                     let query = diesel::sql_query(sql).bind::<diesel::sql_types::BigInt, _>(value);
                     diesel_async::RunQueryDsl::execute(query, &mut *self$(.$field)?).await
+                })
+            }
+
+            fn ask(
+                &mut self,
+                backend: crate::backend::Backend,
+                token: i64,
+            ) -> futures_util::future::BoxFuture<
+                '_,
+                diesel::QueryResult<crate::subject::Answer>,
+            > {
+                use diesel::IntoSql as _;
+                use diesel_async::RunQueryDsl;
+                Box::pin(async move {
+                    let query = diesel::select(token.into_sql::<diesel::sql_types::BigInt>());
+                    let told = RunQueryDsl::get_result(query, &mut *self$(.$field)?).await?;
+                    if told != token {
+                        return Ok(crate::subject::Answer::wrong(told));
+                    }
+                    let query = diesel::sql_query(crate::subject::question(backend, token));
+                    RunQueryDsl::get_result(query, &mut *self$(.$field)?).await
                 })
             }
 

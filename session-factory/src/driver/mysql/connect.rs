@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use diesel_async::AsyncMysqlConnection;
+use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Opts, OptsBuilder};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::sync::mpsc;
@@ -68,9 +69,15 @@ async fn connect_to(
         .clone()
         .ip_or_hostname(here.ip().to_string())
         .tcp_port(here.port());
-    let client = Conn::new(opts)
+    let mut client = Conn::new(opts)
         .await
         .map_err(|error| refused(&ledger, &name, &error))?;
+    if target.places.len() > 1 && !takes_part(&mut client).await {
+        return Err(ConnectError::new(
+            ConnectErrorKind::Refused,
+            format!("MySQL at {name} takes no part in its cluster at present"),
+        ));
+    }
     let killer = Killer::new(direct, client.id());
     let connection = AsyncMysqlConnection::try_from(client)
         .await
@@ -87,6 +94,21 @@ async fn connect_to(
     }
     ledger.is_ready();
     Ok(MysqlLink::own(connection, wire, killer, setup))
+}
+
+/// Whether a server answers for its Galera cluster. One that has lost the others, or not yet caught up with
+/// them, lets everybody in and refuses their queries. Outside of a cluster a server has no provider, or no such
+/// variables.
+async fn takes_part(client: &mut Conn) -> bool {
+    let asked = "SHOW STATUS WHERE variable_name IN ('wsrep_provider_name', 'wsrep_ready')";
+    // What keeps it from an answer, the setup that follows is told as well, and names.
+    let told: Vec<(String, String)> = client.query(asked).await.unwrap_or_default();
+    let is = |name: &str, wanted: fn(&str) -> bool| {
+        told.iter()
+            .any(|(told, value)| told == name && wanted(value))
+    };
+    let clustered = is("wsrep_provider_name", |name| !name.is_empty());
+    !clustered || is("wsrep_ready", |ready| ready == "ON")
 }
 
 /// The stream, and how another connection gets to the same server.

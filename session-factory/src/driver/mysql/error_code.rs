@@ -27,6 +27,11 @@ pub(super) fn leaves_commit_unknown(code: u16) -> bool {
     )
 }
 
+/// Whether the server takes no part in its cluster: it has lost the others, or not yet caught up with them.
+pub(super) fn is_alone(code: u16) -> bool {
+    code == 1047
+}
+
 /// Whether the server gave up the whole transaction for it, always.
 pub(super) fn rolls_back(code: u16) -> bool {
     matches!(code, 1213 | 1614)

@@ -47,6 +47,8 @@ struct State {
     ended: Option<End>,
     /// The session may have changed what the next borrower would find.
     touched: bool,
+    /// The server has said that it takes no part in its cluster.
+    alone: bool,
 }
 
 /// How a transaction ended.
@@ -175,6 +177,11 @@ impl Ledger {
         self.state().has_written
     }
 
+    /// The server takes no part in its cluster: another one may, so that the connection is not worth keeping.
+    pub(super) fn is_alone(&self) -> bool {
+        self.state().alone
+    }
+
     pub(super) fn is_touched(&self) -> bool {
         self.state().touched
     }
@@ -208,6 +215,7 @@ impl State {
 
     fn failed(&mut self, error: StatementError) {
         self.met_conflict |= error.is_transient();
+        self.alone |= error.code.is_some_and(error_code::is_alone);
         if self.ready && error.code.is_some_and(error_code::rolls_back) {
             // Of a transaction's first statement too: then there is nothing to be probed.
             self.ended = Some(End::Rollback);

@@ -89,8 +89,8 @@ impl Driver for Mysql {
         )
     }
 
-    fn connection(link: &mut MysqlLink) -> &mut AsyncMysqlConnection {
-        link.connection_mut()
+    fn connection(link: &mut MysqlLink) -> Option<&mut AsyncMysqlConnection> {
+        Some(link.connection_mut())
     }
 
     fn cache(link: &MysqlLink) -> CacheSize {
@@ -279,7 +279,7 @@ impl Driver for Mysql {
             recover::settle(link).await;
         }
         if let Some(own) = &link.rest().own {
-            let answer = own.wire.run("ROLLBACK").await;
+            let answer = own.wire.roll_back().await;
             return answer.unwrap_or_else(|| Err(own.wire.why_closed()));
         }
         let (connection, rest) = link.split();
@@ -297,7 +297,8 @@ impl Driver for Mysql {
         if link.is_closed() {
             return !rest.may_run_on();
         }
-        let is_quiet = |ledger: &Ledger| ledger.is_quiet() && !ledger.in_transaction();
+        let is_quiet =
+            |ledger: &Ledger| ledger.is_quiet() && !ledger.in_transaction() && !ledger.is_alone();
         rest.is_in_step() && !rest.unverified && rest.ledger().is_none_or(is_quiet)
     }
 

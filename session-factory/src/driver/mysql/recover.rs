@@ -78,13 +78,13 @@ async fn roll_back(link: &mut MysqlLink, running: Running) -> Recovered {
     }
     let ledger = own.wire.ledger();
     // Waits behind a COMMIT that is under way.
-    if !matches!(own.wire.run("ROLLBACK").await, Some(Ok(()))) {
+    if !matches!(own.wire.roll_back().await, Some(Ok(()))) {
         if ledger.is_closed() && link.rest().may_run_on() {
             own.killer.end().await;
         }
         return Recovered::Failed;
     }
-    if !reusable {
+    if !reusable || ledger.is_alone() {
         Recovered::Spent
     } else if ledger.is_closed() || ledger.in_transaction() || !ledger.is_quiet() {
         Recovered::Failed

@@ -6,6 +6,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 
 use super::conversation::Answer;
+use super::error_code;
 use super::ledger::Ledger;
 use super::packet;
 use super::relay::Order;
@@ -59,6 +60,17 @@ impl Wire {
             Ok(Answer::Done) => Some(Ok(())),
             Ok(Answer::Failed(error)) => Some(Err(error)),
             Err(_) => None,
+        }
+    }
+
+    /// ROLLBACK. On a cluster its answer may be that the transaction has lost a conflict and is gone: that is as
+    /// good, and another one tells.
+    pub(super) async fn roll_back(&self) -> Option<Result<(), StatementError>> {
+        match self.run("ROLLBACK").await? {
+            Err(error) if error.code.is_some_and(error_code::rolls_back) => {
+                self.run("ROLLBACK").await
+            }
+            answer => Some(answer),
         }
     }
 

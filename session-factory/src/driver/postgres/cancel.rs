@@ -35,7 +35,7 @@ const BEGUN: Duration = Duration::from_millis(50);
 /// Sends cancel requests for one connection.
 #[derive(Clone)]
 pub(super) struct Canceller {
-    token: CancelToken,
+    token: Arc<CancelToken>,
     /// None: tokio-postgres made the connection and knows the address itself.
     /// Shared: a session carries this around, and every call its session.
     route: Option<Arc<Route>>,
@@ -46,7 +46,7 @@ pub(super) struct Canceller {
 impl Canceller {
     pub(super) fn new(token: CancelToken, route: Route) -> Self {
         Self {
-            token,
+            token: Arc::new(token),
             route: Some(Arc::new(route)),
             under_way: Arc::default(),
         }
@@ -54,7 +54,7 @@ impl Canceller {
 
     pub(super) fn unaddressed(token: CancelToken) -> Self {
         Self {
-            token,
+            token: Arc::new(token),
             route: None,
             under_way: Arc::default(),
         }

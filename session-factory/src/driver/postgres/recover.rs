@@ -41,7 +41,7 @@ pub(super) async fn recover(link: &mut PgLink, running: Running, deadline: Insta
             // though nobody may have told the session of it (the raw connection was used).
             Running::Nothing | Running::Statement => {
                 let something_runs = || match link.ledger() {
-                    Some(ledger) => ledger.unanswered() > 1,
+                    Some(ledger) => ledger.unanswered() > 1 && !ledger.is_beginning(),
                     None => running == Running::Statement,
                 };
                 canceller.until(rolled_back, since, something_runs).await

@@ -1,27 +1,55 @@
-//! COMMIT, alone or behind the last statement, on the connection's thread.
+//! COMMIT, alone or behind the last statement, and ROLLBACK.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use diesel::QueryResult;
 use diesel::connection::SimpleConnection;
 use diesel::sqlite::SqliteConnection;
 
-use super::link::{Facts, SqliteLink};
+use super::facts::Facts;
+use super::job::Lost;
+use super::link::SqliteLink;
 use super::statement::{self, Collected};
-use super::{Sqlite, begin, leave_raw};
-use crate::driver::{Ahead, CommitReply, CommitSent, Driver, Last};
+use super::{Sqlite, begin, raw};
+use crate::driver::{Ahead, CommitReply, CommitSent, Driver, Last, Owner, Reply};
+use crate::error::StatementError;
 
 pub(super) async fn commit(link: &mut SqliteLink) -> CommitReply {
     let facts = Arc::clone(link.facts());
-    let raw = facts.take_raw();
+    let turn = link.turn().map(Arc::clone);
     let result = link
-        .job(move |connection| Ok(end(connection, raw, &facts)))
+        .job(move |connection| {
+            let reply = end(connection, &facts);
+            // Here, and not when somebody hears of it: the next writer's statement follows at once.
+            turn.inspect(|turn| turn.over());
+            reply
+        })
         .await;
-    link.release_writer();
+    link.end_turn();
     match result {
         Ok(reply) => reply,
-        Err(error) => CommitReply::Unknown(Sqlite::explain(link, &error)),
+        Err(error) => CommitReply::Unknown(Sqlite::explain(link, &error.into())),
     }
+}
+
+/// Commits a transaction that has only read, with nobody waiting for it. The owner of the link goes with it.
+pub(super) fn unattended<O, E>(mut owner: O, over: E) -> Result<(), (O, E)>
+where
+    O: Owner<SqliteLink> + Send + 'static,
+    E: FnOnce(O, bool) + Send + 'static,
+{
+    let link = owner.link();
+    let facts = Arc::clone(link.facts());
+    let Some((mut connection, thread)) = link.send_away() else {
+        return Err((owner, over));
+    };
+    thread.run(Box::new(move |_| {
+        let ended = catch_unwind(AssertUnwindSafe(|| end(&mut connection, &facts)));
+        owner.link().came_back(Some(connection));
+        over(owner, matches!(ended, Ok(CommitReply::Committed)));
+    }));
+    Ok(())
 }
 
 /// Runs a statement and commits, in one piece.
@@ -31,62 +59,77 @@ pub(super) async fn behind(
     query: QueryResult<Collected>,
     sent: CommitSent,
 ) -> Last {
-    if let Err(reply) = statement::take_turn(link, &ahead).await {
+    if let Err(reply) = statement::make_ready(link, &ahead).await {
         return Last {
             reply,
             commit: None,
         };
     }
     let facts = Arc::clone(link.facts());
-    let raw = facts.take_raw();
-    // A job starts at its first poll, which follows at once.
-    sent.set();
-    let ended = link
-        .job(move |connection| {
-            let reply = statement::in_order(connection, &ahead, &facts, |connection| {
-                statement::execute(connection, query)
-            });
-            let succeeded = reply.ahead.is_ok() && reply.result.is_ok();
-            // Nobody waits any more: what can still be rolled back is.
-            let commit = if succeeded && !facts.is_stopped() {
-                end(connection, raw, &facts)
-            } else {
-                if raw {
-                    leave_raw(connection);
-                }
-                let _nothing_open = begin::rollback(connection, &facts);
-                facts.set_ended(false);
-                CommitReply::RolledBack(None)
-            };
-            Ok((reply, commit))
-        })
-        .await;
-    link.release_writer();
+    let turn = link.turn().map(Arc::clone);
+    let work = move |connection: &mut SqliteConnection| {
+        let reply = statement::in_order(connection, &ahead, &facts, None, |connection| {
+            statement::execute(connection, query, &facts)
+        });
+        let succeeded = reply.ahead.is_ok() && reply.result.is_ok();
+        // Nobody waits any more: what can still be rolled back is.
+        let commit = if succeeded && !facts.is_stopped() {
+            end(connection, &facts)
+        } else {
+            let _nothing_open = begin::rollback(connection, &facts);
+            facts.set_ended(false);
+            CommitReply::RolledBack(None)
+        };
+        turn.inspect(|turn| turn.over());
+        (reply, commit)
+    };
+    let ended = link.job_that_commits(work, sent).await;
+    link.end_turn();
     match ended {
         Ok((reply, commit)) => Last {
-            reply: reply.map_err(statement::classified),
+            reply: statement::answer(Ok(reply)),
             commit: Some(commit),
         },
-        Err(error) => {
+        Err(Lost::Before(error)) => Last {
+            reply: Reply::not_sent(error),
+            commit: None,
+        },
+        Err(Lost::During(error)) => {
             let lost = Sqlite::explain(link, &error);
             Last {
-                reply: crate::driver::Reply::of(Err(error)),
+                reply: Reply::of(Err(error)),
                 commit: Some(CommitReply::Unknown(lost)),
             }
         }
     }
 }
 
-fn end(connection: &mut SqliteConnection, raw: bool, facts: &Facts) -> CommitReply {
+pub(super) async fn rollback(link: &mut SqliteLink) -> Result<(), StatementError> {
+    let facts = Arc::clone(link.facts());
+    let turn = link.turn().map(Arc::clone);
+    let rollback = link.job(move |connection| {
+        raw::leave(connection, &facts);
+        let rolled_back = begin::rollback(connection, &facts);
+        turn.inspect(|turn| turn.over());
+        rolled_back
+    });
+    let result = rollback.await.unwrap_or_else(|lost| Err(lost.into()));
+    link.end_turn();
+    result.map_err(|error| Sqlite::explain(link, &error))
+}
+
+fn end(connection: &mut SqliteConnection, facts: &Facts) -> CommitReply {
+    raw::leave(connection, facts);
+    if facts.ended().is_some() || facts.is_unbalanced() {
+        // What is open now is not what is to be committed.
+        let _nothing_open = connection.batch_execute("ROLLBACK");
+    }
     match facts.ended() {
         // By a COMMIT whose caller went away, say.
         Some(true) => return CommitReply::Committed,
         Some(false) => return CommitReply::RolledBack(None),
+        None if facts.is_unbalanced() => return CommitReply::RolledBack(None),
         None => {}
-    }
-    if raw && leave_raw(connection) > 1 {
-        let _abandoned = connection.batch_execute("ROLLBACK");
-        return CommitReply::RolledBack(None);
     }
     let reply = begin::commit(connection, facts);
     if matches!(reply, CommitReply::Committed) {

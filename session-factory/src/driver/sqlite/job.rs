@@ -1,58 +1,145 @@
-//! Work on a connection's thread, as a future that may be dropped.
+//! Work on a connection, as a future that may be dropped.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use diesel::QueryResult;
+use diesel::result::{DatabaseErrorKind, Error};
 use diesel::sqlite::SqliteConnection;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use tokio::sync::oneshot;
+use tokio::time::{Sleep, sleep};
 
-use super::link::{Facts, SqliteLink};
+use super::begin;
+use super::facts::Facts;
+use super::link::{Connection, Held, SqliteLink};
+use super::thread::{Call, Task};
+use crate::driver::CommitSent;
 
-/// What a dropped job leaves: it goes on by itself, and somebody must see its end.
-pub(super) type Leftover = BoxFuture<'static, ()>;
+/// What a dropped job leaves: it goes on by itself, and somebody must see its end and take the connection.
+pub(super) type Leftover = BoxFuture<'static, Option<Connection>>;
 
-/// One piece of work. It starts at the first poll.
-///
-/// diesel-async's own future blocks its thread when it is dropped in mid-flight, and panics on a
-/// current-thread runtime. This one moves what is under way into the link instead, for the next job or the
-/// recovery to wait for.
-pub(super) struct Job<'link, W, R: 'static> {
-    link: &'link mut SqliteLink,
-    state: State<W, R>,
+/// Why a job has no result.
+#[derive(Debug)]
+pub(super) enum Lost {
+    /// It was not begun.
+    Before(Error),
+    /// It was cut short: by a panic, say.
+    During(Error),
 }
 
-enum State<W, R: 'static> {
-    /// Not started.
-    Waiting(Option<W>),
-    /// An earlier job has to end first.
-    Behind(Leftover, Option<W>),
-    Running(BoxFuture<'static, QueryResult<R>>),
-    Done,
-}
-
-impl<'link, W, R> Job<'link, W, R>
-where
-    W: FnOnce(&mut SqliteConnection) -> QueryResult<R> + Send + 'static,
-    R: Send + 'static,
-{
-    pub(super) fn new(link: &'link mut SqliteLink, work: W) -> Self {
-        Self {
-            link,
-            state: State::Waiting(Some(work)),
+impl From<Lost> for Error {
+    fn from(lost: Lost) -> Self {
+        match lost {
+            Lost::Before(error) | Lost::During(error) => error,
         }
     }
 }
 
-impl<W, R: 'static> Unpin for Job<'_, W, R> {}
+/// One piece of work. It starts at the first poll, on the writers' thread in a session's turn to write, else on
+/// the connection's. The connection goes there with it and comes back with its result.
+///
+/// diesel-async's own future blocks its thread when it is dropped in mid-flight, and panics on a
+/// current-thread runtime. This one moves what is under way into the link instead, for the next job or the
+/// recovery to wait for.
+pub(super) struct Job<'link, W, R: Send + 'static> {
+    link: &'link mut SqliteLink,
+    /// Told when the turn to write comes.
+    sent: Option<CommitSent>,
+    state: State<W, R>,
+}
+
+enum State<W, R: Send + 'static> {
+    /// Not started.
+    Waiting(Option<W>),
+    /// An earlier job has to end first.
+    Behind(Leftover, Option<W>),
+    Running(Running<R>),
+    Done,
+}
+
+enum Running<R: Send + 'static> {
+    Away {
+        back: oneshot::Receiver<(Connection, Result<R, Lost>)>,
+        /// How long it may still wait for its turn.
+        limit: Option<Pin<Box<Sleep>>>,
+    },
+    /// On a connection that diesel-async holds.
+    Lent(BoxFuture<'static, QueryResult<R>>),
+}
+
+impl<'link, W, R> Job<'link, W, R>
+where
+    W: FnOnce(&mut SqliteConnection) -> R + Send + 'static,
+    R: Send + 'static,
+{
+    pub(super) fn new(link: &'link mut SqliteLink, work: W, sent: Option<CommitSent>) -> Self {
+        Self {
+            link,
+            sent,
+            state: State::Waiting(Some(work)),
+        }
+    }
+
+    fn start(&mut self, work: W) -> Result<Running<R>, Lost> {
+        let mut connection = match self.link.held() {
+            Held::Lent(lent) => {
+                if let Some(sent) = self.sent.take() {
+                    sent.set();
+                }
+                let running = lent
+                    .wrapper()
+                    .spawn_blocking(|connection| Ok(work(connection)));
+                return Ok(Running::Lent(running));
+            }
+            held => match std::mem::replace(held, Held::Away) {
+                Held::Home(connection) => connection,
+                _ => return Err(Lost::Before(broken("the connection is closed"))),
+            },
+        };
+        let (answer, back) = oneshot::channel();
+        let task: Task = Box::new(move |call| {
+            let result = match call {
+                Call::Run => catch_unwind(AssertUnwindSafe(|| work(&mut connection)))
+                    .map_err(|_| Lost::During(broken("the work on the connection panicked"))),
+                Call::GiveBack => Err(Lost::Before(begin::turn_did_not_come())),
+            };
+            // Where nobody takes it the connection is closed here.
+            let _closed = answer.send((connection, result));
+        });
+        let mut limit = None;
+        match self.link.turn() {
+            Some(turn) if turn.is_new() => {
+                if !turn.ask(task, self.sent.take())
+                    && let Some(_timers) = crate::runtime::enter()
+                {
+                    limit = Some(Box::pin(sleep(begin::BUSY_LIMIT)));
+                }
+            }
+            turn => {
+                if let Some(sent) = self.sent.take() {
+                    sent.set();
+                }
+                match turn.filter(|turn| turn.is_taken()) {
+                    Some(turn) => turn.run(task),
+                    None => self.link.run_on_thread(task),
+                }
+            }
+        }
+        Ok(Running::Away { back, limit })
+    }
+}
+
+impl<W, R: Send + 'static> Unpin for Job<'_, W, R> {}
 
 impl<W, R> Future for Job<'_, W, R>
 where
-    W: FnOnce(&mut SqliteConnection) -> QueryResult<R> + Send + 'static,
+    W: FnOnce(&mut SqliteConnection) -> R + Send + 'static,
     R: Send + 'static,
 {
-    type Output = QueryResult<R>;
+    type Output = Result<R, Lost>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
@@ -67,14 +154,21 @@ where
                     let Some(work) = work else {
                         return Poll::Pending;
                     };
-                    this.state = State::Running(this.link.wrapper().spawn_blocking(work));
+                    match this.start(work) {
+                        Ok(running) => this.state = State::Running(running),
+                        Err(lost) => {
+                            this.state = State::Done;
+                            return Poll::Ready(Err(lost));
+                        }
+                    }
                 }
                 State::Behind(leftover, work) => {
-                    std::task::ready!(leftover.poll_unpin(cx));
+                    let back = ready!(leftover.poll_unpin(cx));
+                    this.link.came_back(back);
                     this.state = State::Waiting(work.take());
                 }
                 State::Running(running) => {
-                    let result = std::task::ready!(running.poll_unpin(cx));
+                    let result = ready!(running.poll(this.link, cx));
                     this.state = State::Done;
                     return Poll::Ready(result);
                 }
@@ -84,23 +178,61 @@ where
     }
 }
 
-impl<W, R: 'static> Drop for Job<'_, W, R> {
+impl<R: Send> Running<R> {
+    fn poll(&mut self, link: &mut SqliteLink, cx: &mut Context<'_>) -> Poll<Result<R, Lost>> {
+        let (back, limit) = match self {
+            Self::Lent(running) => return running.poll_unpin(cx).map_err(Lost::During),
+            Self::Away { back, limit } => (back, limit),
+        };
+        loop {
+            if let Poll::Ready(came) = back.poll_unpin(cx) {
+                let Ok((connection, result)) = came else {
+                    return Poll::Ready(Err(Lost::During(broken("its thread has ended"))));
+                };
+                link.came_back(Some(connection));
+                return Poll::Ready(result);
+            }
+            let Some(timer) = limit else {
+                return Poll::Pending;
+            };
+            ready!(timer.poll_unpin(cx));
+            *limit = None;
+            link.withdraw();
+        }
+    }
+}
+
+impl<W, R: Send + 'static> Drop for Job<'_, W, R> {
     fn drop(&mut self) {
         match std::mem::replace(&mut self.state, State::Done) {
-            State::Running(running) => {
+            State::Running(Running::Lent(running)) => {
+                Facts::stop_running(self.link.facts());
+                self.link.keep_leftover(running.map(|_| None).boxed());
+            }
+            State::Running(Running::Away { mut back, .. }) => {
+                if self.link.withdraw()
+                    && let Ok((connection, _)) = back.try_recv()
+                {
+                    self.link.came_back(Some(connection));
+                    return;
+                }
                 Facts::stop_running(self.link.facts());
                 // The type of the result is of no interest any more.
-                self.link.keep_leftover(forget_result(running));
+                let leftover = back.map(|back| back.ok().map(|(connection, _)| connection));
+                self.link.keep_leftover(leftover.boxed());
             }
-            State::Behind(leftover, _) => self.link.keep_leftover(leftover),
+            State::Behind(leftover, _) => {
+                self.link.keep_leftover(leftover);
+                self.link.withdraw();
+            }
             State::Waiting(_) | State::Done => {}
         }
     }
 }
 
-fn forget_result<R>(running: BoxFuture<'static, QueryResult<R>>) -> Leftover
-where
-    R: 'static,
-{
-    running.map(drop).boxed()
+fn broken(why: &str) -> Error {
+    Error::DatabaseError(
+        DatabaseErrorKind::UnableToSendCommand,
+        Box::new(why.to_owned()),
+    )
 }

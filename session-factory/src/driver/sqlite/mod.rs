@@ -1,32 +1,40 @@
-//! SQLite, embedded: each connection has a thread of its own, on which statements run in order.
+//! SQLite, embedded: a connection's statements run in order on a thread of its own, and those of a transaction
+//! that may write on the one of the file's writers.
 
 mod begin;
 mod commit;
+mod ends;
+mod facts;
 mod job;
+mod lent;
 mod link;
+mod open;
+mod raw;
 mod script;
 mod statement;
+mod thread;
+mod tidy;
 mod url;
+mod writers;
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use diesel::QueryResult;
 use diesel::connection::{
-    AnsiTransactionManager, Connection, TransactionManager, TransactionManagerStatus,
+    CacheSize, Connection as _, Instrumentation, get_default_instrumentation,
 };
 use diesel::query_builder::{AsQuery, QueryFragment, QueryId};
 use diesel::sqlite::{Sqlite as Backend, SqliteConnection};
-use diesel_async::AsyncConnectionCore;
 use diesel_async::pooled_connection::bb8::{Pool as ForeignPool, RunError};
 use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
+use diesel_async::{AsyncConnection as _, AsyncConnectionCore};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{self, BoxStream, StreamExt};
 
-use self::link::SqliteLink;
+use self::link::{Held, SqliteLink};
 use super::{
-    Ahead, CommitReply, CommitSent, Driver, ForeignError, Last, Recovered, Reply, Running,
+    Ahead, CommitReply, CommitSent, Driver, ForeignError, Last, Owner, Recovered, Reply, Running,
     SupportsImmediate, SupportsIsolation, TransactionOptions, Watched, isolation,
 };
 use crate::config::Settings;
@@ -67,7 +75,7 @@ impl Driver for Sqlite {
     }
 
     async fn connect(settings: &Settings) -> Result<SqliteLink, ConnectError> {
-        link::connect(settings).await
+        open::connect(settings).await
     }
 
     async fn borrow_foreign(pool: &Self::ForeignPool) -> Result<SqliteLink, ForeignError> {
@@ -90,8 +98,51 @@ impl Driver for Sqlite {
         )
     }
 
-    fn connection(link: &mut SqliteLink) -> &mut Wrapper {
-        link.wrapper()
+    fn connection(link: &mut SqliteLink) -> Option<&mut Wrapper> {
+        match link.held() {
+            Held::Lent(lent) => Some(lent.wrapper()),
+            _ => None,
+        }
+    }
+
+    fn instrumentation(link: &mut SqliteLink) -> Option<&mut dyn Instrumentation> {
+        if link.has_leftover() {
+            // A dropped statement still has the connection.
+            return None;
+        }
+        match link.held() {
+            Held::Home(connection) => Some(connection.instrumentation()),
+            Held::Lent(lent) => Some(lent.wrapper().instrumentation()),
+            Held::Away => None,
+        }
+    }
+
+    fn set_instrumentation(link: &mut SqliteLink, instrumentation: impl Instrumentation) {
+        if link.has_leftover() {
+            return;
+        }
+        link.facts().set_instrumented(true);
+        match link.held() {
+            Held::Home(connection) => connection.set_instrumentation(instrumentation),
+            Held::Lent(lent) => lent.wrapper().set_instrumentation(instrumentation),
+            Held::Away => {}
+        }
+    }
+
+    fn restore_instrumentation(link: &mut SqliteLink) {
+        Self::set_instrumentation(link, get_default_instrumentation());
+        link.facts().set_instrumented(false);
+    }
+
+    fn set_cache(link: &mut SqliteLink, size: CacheSize) {
+        if link.has_leftover() {
+            return;
+        }
+        match link.held() {
+            Held::Home(connection) => connection.set_prepared_statement_cache_size(size),
+            Held::Lent(lent) => lent.wrapper().set_prepared_statement_cache_size(size),
+            Held::Away => {}
+        }
     }
 
     fn is_closed(link: &SqliteLink) -> bool {
@@ -150,15 +201,17 @@ impl Driver for Sqlite {
         T: QueryFragment<Backend> + QueryId + 'query,
     {
         let query = statement::collect(&source);
+        let facts = link.stop();
         statement::run(link, ahead, move |connection| {
-            statement::execute(connection, query)
+            statement::execute(connection, query, &facts)
         })
         .boxed()
     }
 
     fn batch(link: &mut SqliteLink, ahead: Ahead, sql: String) -> BoxFuture<'_, Reply<()>> {
+        let facts = link.stop();
         statement::run(link, ahead, move |connection| {
-            statement::batch(connection, &sql)
+            statement::batch(connection, &sql, &facts)
         })
         .boxed()
     }
@@ -168,12 +221,15 @@ impl Driver for Sqlite {
     }
 
     fn watch(link: &mut SqliteLink) -> Watched {
-        match link.facts().ended() {
-            Some(committed) => Watched::Ended {
+        let facts = link.facts();
+        match (facts.parted(), facts.ended()) {
+            (Some(parted), _) => Watched::Parted(parted),
+            (None, Some(committed)) => Watched::Ended {
                 committed,
                 error: None,
             },
-            None => Watched::Open,
+            (None, None) if facts.is_unbalanced() => Watched::Unbalanced,
+            (None, None) => Watched::Open,
         }
     }
 
@@ -187,15 +243,12 @@ impl Driver for Sqlite {
     }
 
     async fn enter_raw(link: &mut SqliteLink) -> QueryResult<()> {
-        link.facts().set_raw(true);
-        link.job(|connection| {
-            let status = AnsiTransactionManager::transaction_manager_status_mut(connection);
-            *status = TransactionManagerStatus::default();
-            status
-                .transaction_state()?
-                .change_transaction_depth(diesel::connection::TransactionDepthChange::IncreaseDepth)
-        })
-        .await
+        link.settle().await?;
+        link.facts().set_touched();
+        link.lend()?;
+        let facts = link.stop();
+        link.job(move |connection| raw::enter(connection, &facts))
+            .await?
     }
 
     async fn commit(link: &mut SqliteLink) -> CommitReply {
@@ -216,19 +269,16 @@ impl Driver for Sqlite {
         commit::behind(link, ahead, query, sent).await
     }
 
+    fn commit_unattended<O, E>(owner: O, over: E) -> Result<(), (O, E)>
+    where
+        O: Owner<SqliteLink> + Send + 'static,
+        E: FnOnce(O, bool) + Send + 'static,
+    {
+        commit::unattended(owner, over)
+    }
+
     async fn rollback(link: &mut SqliteLink) -> Result<(), StatementError> {
-        let facts = Arc::clone(link.facts());
-        let raw = facts.take_raw();
-        let result = link
-            .job(move |connection| {
-                if raw {
-                    leave_raw(connection);
-                }
-                begin::rollback(connection, &facts)
-            })
-            .await;
-        link.release_writer();
-        result.map_err(|error| Self::explain(link, &error))
+        commit::rollback(link).await
     }
 
     async fn recover(link: &mut SqliteLink, _running: Running, deadline: Instant) -> Recovered {
@@ -243,6 +293,11 @@ impl Driver for Sqlite {
         }
     }
 
+    /// Whoever has the turn to write has a transaction open.
+    fn at_rest(link: &SqliteLink) -> bool {
+        !link.has_turn()
+    }
+
     fn needs_reset(link: &SqliteLink) -> bool {
         link.facts().needs_reset()
     }
@@ -251,24 +306,11 @@ impl Driver for Sqlite {
         link.reset().await
     }
 
-    fn explain(_link: &SqliteLink, error: &diesel::result::Error) -> StatementError {
-        let mut error = StatementError::from(error);
-        if error.message.contains("is locked") {
-            // SQLITE_BUSY, which diesel has no kind for.
+    fn explain(_link: &SqliteLink, reported: &diesel::result::Error) -> StatementError {
+        let mut error = StatementError::from(reported);
+        if begin::is_busy(reported) {
             error.kind = StatementErrorKind::Serialization;
         }
         error
     }
-}
-
-/// Takes diesel's own bookkeeping back to "no transaction", and says how deep it was.
-fn leave_raw(connection: &mut SqliteConnection) -> u32 {
-    let status = AnsiTransactionManager::transaction_manager_status_mut(connection);
-    let depth = status
-        .transaction_depth()
-        .ok()
-        .flatten()
-        .map_or(0, std::num::NonZeroU32::get);
-    *connection.transaction_state() = AnsiTransactionManager::default();
-    depth
 }

@@ -1,5 +1,7 @@
 //! Statements: taken apart on the caller's thread, run on the connection's.
 
+use std::sync::Arc;
+
 use diesel::QueryResult;
 use diesel::backend::Backend;
 use diesel::connection::{Connection, LoadConnection, SimpleConnection};
@@ -12,9 +14,12 @@ use diesel::sqlite::query_builder::SqliteQueryBuilder;
 use diesel::sqlite::{Sqlite, SqliteConnection};
 use diesel_async::AsyncConnectionCore;
 
-use super::link::{Facts, SqliteLink};
-use super::script::{Control, control, first_word};
-use super::{Wrapper, begin};
+use super::facts::Facts;
+use super::job::Lost;
+use super::link::SqliteLink;
+use super::script::{self, Control, begins_with};
+use super::writers::Turn;
+use super::{Wrapper, begin, lent, raw};
 use crate::driver::{Ahead, Reply, as_conflict};
 
 type Collector<'a> = <Sqlite as Backend>::BindCollector<'a>;
@@ -37,8 +42,8 @@ where
     let mut sql = SqliteQueryBuilder::default();
     query.to_sql(&mut sql, &Sqlite)?;
     let sql = sql.finish();
-    let control = control(&sql);
-    let writes = ["INSERT", "UPDATE", "DELETE", "REPLACE"].contains(&first_word(&sql).as_str());
+    let control = script::first(&sql);
+    let writes = begins_with(&sql, &["INSERT", "UPDATE", "DELETE", "REPLACE"]);
     let cacheable = query.is_safe_to_cache_prepared(&Sqlite)?;
     Ok(Collected {
         query: CollectedQuery::new(sql, cacheable, binds.moveable()),
@@ -47,7 +52,7 @@ where
     })
 }
 
-/// Runs `work` behind what has to go ahead of it, in one piece on the connection's thread.
+/// Runs `work` behind what has to go ahead of it, in one piece.
 pub(super) async fn run<R>(
     link: &mut SqliteLink,
     ahead: Ahead,
@@ -56,38 +61,41 @@ pub(super) async fn run<R>(
 where
     R: Send + 'static,
 {
-    if let Err(reply) = take_turn(link, &ahead).await {
+    if let Err(reply) = make_ready(link, &ahead).await {
         return reply;
     }
     let facts = link.stop();
+    let turn = link.turn().map(Arc::clone);
     let reply = link
-        .job(move |connection| Ok(in_order(connection, &ahead, &facts, work)))
+        .job(move |connection| in_order(connection, &ahead, &facts, turn.as_deref(), work))
         .await;
-    match reply {
-        Ok(reply) => {
-            let reply = reply.map_err(classified);
-            if reply.ahead.is_err() && link.facts().ended().is_none() {
-                link.release_writer();
-            }
-            reply
-        }
-        Err(error) => Reply::of(Err(error)),
-    }
+    answer(reply)
 }
 
-/// Waits for this session's turn if it is about to write.
+/// Before a transaction begins: the connection has to be here, and one that may write waits for its turn.
 ///
 /// # Errors
 /// What becomes of the statement otherwise.
-pub(super) async fn take_turn<R>(link: &mut SqliteLink, ahead: &Ahead) -> Result<(), Reply<R>> {
-    if ahead.begin.as_deref() == Some(begin::IMMEDIATE) {
-        queue_for_the_lock(link).await.map_err(Reply::not_sent)?;
+pub(super) async fn make_ready<R>(link: &mut SqliteLink, ahead: &Ahead) -> Result<(), Reply<R>> {
+    if let Some(begin) = &ahead.begin {
+        link.reclaim().await.map_err(Reply::not_sent)?;
+        if begin == begin::IMMEDIATE {
+            link.take_turn();
+        }
     }
     Ok(())
 }
 
+pub(super) fn answer<R>(reply: Result<Reply<R>, Lost>) -> Reply<R> {
+    match reply {
+        Ok(reply) => reply.map_err(classified),
+        Err(Lost::Before(error)) => Reply::not_sent(error),
+        Err(Lost::During(error)) => Reply::of(Err(error)),
+    }
+}
+
 /// `SQLITE_BUSY` has no kind of its own in diesel.
-pub(super) fn classified(error: Error) -> Error {
+fn classified(error: Error) -> Error {
     if begin::is_busy(&error) {
         as_conflict(error)
     } else {
@@ -95,54 +103,45 @@ pub(super) fn classified(error: Error) -> Error {
     }
 }
 
-/// Sessions of one process take turns here, first come first served, instead of polling for SQLite's lock.
-async fn queue_for_the_lock(link: &mut SqliteLink) -> QueryResult<()> {
-    let Some(writers) = link.writers() else {
-        return Ok(());
-    };
-    let turn = if let Ok(turn) = std::sync::Arc::clone(&writers).try_acquire_owned() {
-        Some(turn)
-    } else {
-        let waited = crate::runtime::within(tokio::time::timeout(
-            begin::BUSY_LIMIT,
-            writers.acquire_owned(),
-        ))
-        .await;
-        match waited {
-            Ok(Ok(Ok(turn))) => Some(turn),
-            _ => None,
-        }
-    };
-    let Some(turn) = turn else {
-        return Err(Error::DatabaseError(
-            DatabaseErrorKind::SerializationFailure,
-            Box::new(format!(
-                "database is locked: other sessions of this process held the write lock for {:?}",
-                begin::BUSY_LIMIT
-            )),
-        ));
-    };
-    link.hold_writer(turn);
-    Ok(())
-}
-
-/// The result of a statement, and what it may have done besides.
-pub(super) type Outcome<R> = (QueryResult<R>, Option<Control>);
+/// The result of a statement, and whether the transaction has to be looked after.
+pub(super) type Outcome<R> = (QueryResult<R>, bool);
 
 pub(super) fn in_order<R>(
+    connection: &mut SqliteConnection,
+    ahead: &Ahead,
+    facts: &Facts,
+    turn: Option<&Turn>,
+    work: impl FnOnce(&mut SqliteConnection) -> Outcome<R>,
+) -> Reply<R> {
+    let reply = behind(connection, ahead, facts, work);
+    let not_begun = ahead.begin.is_some() && reply.ahead.is_err();
+    if let Some(turn) = turn
+        && (not_begun || facts.ended().is_some() && !begin::in_transaction(connection))
+    {
+        turn.over();
+    }
+    reply
+}
+
+fn behind<R>(
     connection: &mut SqliteConnection,
     ahead: &Ahead,
     facts: &Facts,
     work: impl FnOnce(&mut SqliteConnection) -> Outcome<R>,
 ) -> Reply<R> {
     if let Some(sql) = &ahead.begin {
+        // What the body did on the raw connection was another transaction.
+        let _over = facts.take_raw().map(|_| lent::leave(connection));
         if let Err(error) = begin::begin(connection, sql, facts) {
             return Reply::not_sent(error);
         }
-    } else if facts.is_raw() && !begin::in_transaction(connection) {
-        // A statement on the raw connection has ended the transaction: what comes now would be in none.
-        facts.set_ended(false);
-        return Reply::not_sent(Error::NotInTransaction);
+    } else {
+        raw::leave(connection, facts);
+        if facts.ended().is_some() {
+            // A statement on the raw connection has ended the transaction: what comes now would be in none.
+            look_after(connection, facts);
+            return Reply::not_sent(Error::NotInTransaction);
+        }
     }
     if let Some(sql) = &ahead.control
         && let Err(error) = connection.batch_execute(sql)
@@ -153,17 +152,22 @@ pub(super) fn in_order<R>(
         }
         return Reply::not_sent(error);
     }
-    let (result, control) = work(connection);
-    if control.is_some_and(|control| control.unclean) {
-        facts.set_unclean();
-    }
-    // Some errors roll the whole transaction back, and a raw COMMIT or ROLLBACK ends it: what came
-    // after would run outside of any, or in one that is not the session's.
-    let replaced = control.is_some_and(|control| control.restarts);
-    if replaced || (result.is_err() || control.is_some()) && !begin::in_transaction(connection) {
-        facts.set_ended(result.is_ok() && control.is_some_and(|control| control.commits));
+    let (result, may_have_ended) = work(connection);
+    // Some errors roll the whole transaction back, and a raw COMMIT or ROLLBACK ends it: what came after would run
+    // outside of any, or in one that is not the session's.
+    if result.is_err() || may_have_ended {
+        look_after(connection, facts);
     }
     Reply::of(result)
+}
+
+/// Finds out whether the session's transaction is still there. One that was begun behind its end is nobody's.
+pub(super) fn look_after(connection: &mut SqliteConnection, facts: &Facts) {
+    let open = begin::in_transaction(connection);
+    facts.with_ends(|ends| ends.found(open));
+    if open && facts.ended().is_some() && connection.batch_execute("ROLLBACK").is_ok() {
+        facts.with_ends(|ends| ends.found(false));
+    }
 }
 
 pub(super) fn load(
@@ -181,9 +185,10 @@ pub(super) fn load(
             if writes && rows.as_ref().is_ok_and(|rows| !rows.is_empty()) {
                 stop.set_written();
             }
-            (rows, control)
+            let noted = note(control, rows.is_ok(), stop);
+            (rows, noted)
         }
-        Err(error) => (Err(error), None),
+        Err(error) => (Err(error), false),
     }
 }
 
@@ -212,18 +217,53 @@ fn rows(
 pub(super) fn execute(
     connection: &mut SqliteConnection,
     collected: QueryResult<Collected>,
+    facts: &Facts,
 ) -> Outcome<usize> {
     match collected {
         Ok(Collected { query, control, .. }) => {
-            (connection.execute_returning_count(&query), control)
+            let count = connection.execute_returning_count(&query);
+            let noted = note(control, count.is_ok(), facts);
+            (count, noted)
         }
-        Err(error) => (Err(error), None),
+        Err(error) => (Err(error), false),
     }
 }
 
-pub(super) fn batch(connection: &mut SqliteConnection, sql: &str) -> Outcome<()> {
-    if sql.is_empty() {
-        return (Ok(()), None);
+/// Notes what a statement has done besides. True when the transaction has to be looked after.
+fn note(control: Option<Control>, succeeded: bool, facts: &Facts) -> bool {
+    let Some(control) = control else { return false };
+    if control.unclean {
+        facts.set_unclean();
     }
-    (connection.batch_execute(sql), control(sql))
+    if succeeded {
+        facts.with_ends(|ends| ends.ran(&control.kind));
+    }
+    control.kind.is_control()
+}
+
+pub(super) fn batch(connection: &mut SqliteConnection, sql: &str, facts: &Facts) -> Outcome<()> {
+    if sql.is_empty() {
+        return (Ok(()), false);
+    }
+    if script::is_plain(sql) {
+        return (connection.batch_execute(sql), false);
+    }
+    let statements: Vec<_> = script::statements(sql).collect();
+    if statements.iter().any(|statement| statement.unclean) {
+        facts.set_unclean();
+    }
+    if !statements
+        .iter()
+        .any(|statement| statement.kind.is_control())
+    {
+        return (connection.batch_execute(sql), false);
+    }
+    // One by one: of a text that fails half-way nobody would know how far it came.
+    for statement in statements {
+        if let Err(error) = connection.batch_execute(statement.text) {
+            return (Err(error), true);
+        }
+        facts.with_ends(|ends| ends.ran(&statement.kind));
+    }
+    (Ok(()), true)
 }

@@ -1,0 +1,92 @@
+//! Opening a file, and making the connection ready.
+
+use std::io;
+use std::path::Path;
+
+use diesel::QueryResult;
+use diesel::connection::{Connection as _, SimpleConnection};
+use diesel::sqlite::SqliteConnection;
+use tokio::sync::oneshot;
+
+use super::link::SqliteLink;
+use super::thread::Thread;
+use super::{url, writers};
+use crate::config::Settings;
+use crate::error::{ConnectError, ConnectErrorKind};
+
+/// Readers do not wait for the writer; foreign keys are checked; a commit survives a crash of the process
+/// (with WAL, `NORMAL` may lose the last commits when the machine loses power, never corrupt the file, so
+/// `FULL`, SQLite's own default, stays). The busy timeout is short because waiting is done in steps that
+/// can be stopped.
+pub(super) const PRAGMAS: &str = "PRAGMA busy_timeout = 20; PRAGMA foreign_keys = ON; \
+     PRAGMA read_uncommitted = OFF; PRAGMA recursive_triggers = OFF; PRAGMA query_only = OFF";
+const WAL: &str = "PRAGMA journal_mode = WAL";
+
+pub(super) async fn connect(settings: &Settings) -> Result<SqliteLink, ConnectError> {
+    let path = url::resolve(settings.url.expose())
+        .map_err(|wrong| ConnectError::new(ConnectErrorKind::Url, wrong))?;
+    if let Some(folder) = url::file(&path).and_then(|file| Path::new(file).parent())
+        && !folder.as_os_str().is_empty()
+        && !folder.is_dir()
+    {
+        let missing = match url::other_reading(settings.url.expose(), folder) {
+            Some(other) => format!(
+                "neither the folder {} nor {} exists: create it first",
+                folder.display(),
+                other.display()
+            ),
+            None => format!(
+                "the folder {} does not exist: create it first",
+                folder.display()
+            ),
+        };
+        return Err(ConnectError::new(ConnectErrorKind::Database, missing));
+    }
+    let thread = Thread::start().map_err(|error| no_thread(&error))?;
+    let (answer, opened) = oneshot::channel();
+    let file = path.clone();
+    thread.run(Box::new(move |_| {
+        // Where nobody waits any more it is closed here.
+        let _closed = answer.send(open(&file));
+    }));
+    let opened = opened
+        .await
+        .unwrap_or_else(|_| Err("its thread has ended".to_owned()));
+    let connection = opened.map_err(|wrong| {
+        ConnectError::new(ConnectErrorKind::Database, format!("SQLite cannot {wrong}"))
+    })?;
+    let writers = match url::file(&path) {
+        Some(file) => Some(writers::of(file).map_err(|error| no_thread(&error))?),
+        None => None,
+    };
+    let private_memory = url::is_private_memory(settings.url.expose());
+    Ok(SqliteLink::own(
+        Box::new(connection),
+        thread,
+        writers,
+        private_memory,
+    ))
+}
+
+fn no_thread(error: &io::Error) -> ConnectError {
+    ConnectError::new(
+        ConnectErrorKind::Resources,
+        format!("the connection's thread could not be started: {error}"),
+    )
+}
+
+fn open(path: &str) -> Result<SqliteConnection, String> {
+    let mut connection =
+        SqliteConnection::establish(path).map_err(|error| format!("open {path}: {error}"))?;
+    prepare(&mut connection).map_err(|error| format!("use {path}: {error}"))?;
+    Ok(connection)
+}
+
+fn prepare(connection: &mut SqliteConnection) -> QueryResult<()> {
+    connection.batch_execute("PRAGMA busy_timeout = 5000")?;
+    // A read-only file or folder cannot change to WAL; it works without.
+    let _read_only = connection.batch_execute(WAL);
+    // Opening reads nothing; this does, and finds out that a file is no database.
+    connection.batch_execute("PRAGMA schema_version")?;
+    connection.batch_execute(PRAGMAS)
+}

@@ -1,0 +1,212 @@
+//! The write lock of one file within this process: who has it, who is next, and the thread they share.
+//!
+//! SQLite has one writer at a time, and a thread that is woken costs more than a short transaction. So all that
+//! the writers of a file do is done on one thread, and the first statement of the next one follows there at once
+//! behind the COMMIT of the one before. They come in the order in which they asked.
+
+use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender, TryRecvError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use super::thread::{self, Task};
+use crate::driver::CommitSent;
+
+/// How long the thread looks out before it sleeps, while somebody has the turn: the next statement or COMMIT follows
+/// within microseconds, mostly, and everybody who waits for a turn would wait for the waking as well.
+const LINGER: Duration = Duration::from_micros(50);
+
+/// The writers of one file. The thread ends with the last of them.
+#[derive(Debug)]
+pub(super) struct Writers {
+    messages: Sender<Message>,
+    /// Turns that are waited for or taken.
+    asked: AtomicUsize,
+}
+
+enum Message {
+    Ask(Arc<Turn>),
+    /// Work of whoever has the turn.
+    Run(Task),
+    Over,
+}
+
+/// The writers of a file: one queue, whatever the number of factories.
+pub(super) fn of(file: &str) -> io::Result<Arc<Writers>> {
+    static FILES: OnceLock<Mutex<HashMap<PathBuf, Weak<Writers>>>> = OnceLock::new();
+    let path = std::fs::canonicalize(file).unwrap_or_else(|_| PathBuf::from(file));
+    let mut files = FILES
+        .get_or_init(Mutex::default)
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner);
+    if let Some(writers) = files.get(&path).and_then(Weak::upgrade) {
+        return Ok(writers);
+    }
+    files.retain(|_, writers| writers.strong_count() > 0);
+    let (messages, queue) = mpsc::channel();
+    thread::spawn(move || take_turns(&queue))?;
+    let writers = Arc::new(Writers {
+        messages,
+        asked: AtomicUsize::new(0),
+    });
+    files.insert(path, Arc::downgrade(&writers));
+    Ok(writers)
+}
+
+/// What the thread does.
+fn take_turns(messages: &Receiver<Message>) {
+    let mut waiting = VecDeque::new();
+    let mut taken = false;
+    loop {
+        if !taken && let Some(next) = waiting.pop_front() {
+            taken = Turn::begin(&next);
+            continue;
+        }
+        match next(messages, taken) {
+            Some(Message::Ask(turn)) => waiting.push_back(turn),
+            Some(Message::Run(task)) => thread::run(task),
+            Some(Message::Over) => taken = false,
+            None => return,
+        }
+    }
+}
+
+/// The next message. None when there is nobody left to send one.
+fn next(messages: &Receiver<Message>, taken: bool) -> Option<Message> {
+    let until = taken.then(|| Instant::now() + LINGER);
+    while until.is_some_and(|until| Instant::now() < until) {
+        match messages.try_recv() {
+            Ok(message) => return Some(message),
+            // Not a yield: on a busy machine that is a whole time slice.
+            Err(TryRecvError::Empty) => std::hint::spin_loop(),
+            Err(TryRecvError::Disconnected) => return None,
+        }
+    }
+    messages.recv().ok()
+}
+
+/// One session's turn to write.
+#[derive(Debug)]
+pub(super) struct Turn {
+    writers: Arc<Writers>,
+    state: Mutex<State>,
+}
+
+enum State {
+    /// Not asked for.
+    New,
+    /// With what is done when it comes.
+    Waiting(Task, Option<CommitSent>),
+    Taken,
+    Over,
+}
+
+impl Turn {
+    pub(super) fn new(writers: &Arc<Writers>) -> Arc<Self> {
+        Arc::new(Self {
+            writers: Arc::clone(writers),
+            state: Mutex::new(State::New),
+        })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn is_new(&self) -> bool {
+        matches!(*self.state(), State::New)
+    }
+
+    pub(super) fn is_taken(&self) -> bool {
+        matches!(*self.state(), State::Taken)
+    }
+
+    /// Asks for the turn: `task` is done when it comes, and `sent` told. True when nobody is ahead.
+    pub(super) fn ask(self: &Arc<Self>, task: Task, sent: Option<CommitSent>) -> bool {
+        *self.state() = State::Waiting(task, sent);
+        let ahead = self.writers.asked.fetch_add(1, Ordering::SeqCst);
+        self.writers.send(Message::Ask(Arc::clone(self)));
+        ahead == 0
+    }
+
+    /// Takes back what waits for the turn. None when it has come.
+    pub(super) fn withdraw(&self) -> Option<Task> {
+        let mut state = self.state();
+        match std::mem::replace(&mut *state, State::Over) {
+            State::Waiting(task, _) => {
+                self.writers.leave();
+                Some(task)
+            }
+            other => {
+                *state = other;
+                None
+            }
+        }
+    }
+
+    /// On the writers' thread: the turn has come. False when it was withdrawn.
+    fn begin(turn: &Arc<Self>) -> bool {
+        let mut state = turn.state();
+        match std::mem::replace(&mut *state, State::Taken) {
+            State::Waiting(task, sent) => {
+                // Under the lock: whoever withdraws knows afterwards whether it was sent.
+                if let Some(sent) = sent {
+                    sent.set();
+                }
+                drop(state);
+                thread::run(task);
+                true
+            }
+            other => {
+                *state = other;
+                false
+            }
+        }
+    }
+
+    /// Does `task` on the writers' thread. The turn has to be taken.
+    pub(super) fn run(&self, task: Task) {
+        self.writers.send(Message::Run(task));
+    }
+
+    /// The lock is free: it is the next one's turn, behind what still runs.
+    pub(super) fn over(&self) {
+        let mut state = self.state();
+        if let State::Taken = *state {
+            *state = State::Over;
+            self.writers.leave();
+            self.writers.send(Message::Over);
+        }
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.over();
+    }
+}
+
+impl Writers {
+    /// The thread ends after the last handle.
+    fn send(&self, message: Message) {
+        let _thread_is_gone = self.messages.send(message);
+    }
+
+    fn leave(&self) {
+        self.asked.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+impl std::fmt::Debug for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::New => "New",
+            Self::Waiting(..) => "Waiting",
+            Self::Taken => "Taken",
+            Self::Over => "Over",
+        })
+    }
+}

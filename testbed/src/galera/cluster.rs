@@ -1,0 +1,128 @@
+//! The cluster: formed, a node killed, a node back.
+
+use std::time::{Duration, Instant};
+
+use crate::mysql::{Database, Server};
+use crate::{Error, background};
+
+use super::packages;
+use super::settings::{self, Ports};
+
+const NODES: usize = 3;
+/// How long a node may take until it has what the others have. Ample: a slow machine is no failed test.
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// Three nodes. Dropping it stops them and removes their folders.
+#[derive(Clone, Debug)]
+pub struct Cluster {
+    nodes: Vec<Server>,
+}
+
+impl Cluster {
+    /// Forms a cluster.
+    ///
+    /// # Panics
+    /// When its programs cannot be found or installed, or it does not form, with a text that says why.
+    pub async fn start() -> Self {
+        Self::try_start()
+            .await
+            .unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// Forms a cluster, or says why that is not possible.
+    pub async fn try_start() -> Result<Self, Error> {
+        let provider = background::run_blocking(packages::find_or_install).await?;
+        let ports: [Ports; NODES] = std::array::from_fn(|_| Ports::free());
+        let mut nodes = Vec::new();
+        for number in 0..NODES {
+            let node = settings::node(&provider, &ports, number).prepare().await?;
+            // One after another: each gets its data from those that are there.
+            node.try_start_with(if number == 0 {
+                &["--wsrep-new-cluster"]
+            } else {
+                &[]
+            })
+            .await?;
+            synced(&node).await?;
+            nodes.push(node);
+        }
+        Ok(Self { nodes })
+    }
+
+    /// Its nodes.
+    pub fn nodes(&self) -> &[Server] {
+        &self.nodes
+    }
+
+    /// A fresh, empty database, made on the first node.
+    pub async fn database(&self) -> Database {
+        self.nodes[0].database().await
+    }
+
+    /// The URL of a database with all nodes, in the order of their numbers from `first` on.
+    pub fn url(&self, database: &Database, first: usize) -> String {
+        let addresses: Vec<_> = self.nodes.iter().map(Server::address).collect();
+        database.url_of(&rotated(&addresses, first))
+    }
+
+    /// Kills a node with SIGKILL, as a crash of the machine would.
+    pub async fn kill(&self, node: usize) {
+        self.nodes[node].kill().await;
+    }
+
+    /// Starts a node that was killed and waits until it has what the others have.
+    ///
+    /// # Panics
+    /// When it does not come back.
+    pub async fn rejoin(&self, node: usize) {
+        self.nodes[node].start_again().await;
+        let back = synced(&self.nodes[node]).await;
+        back.unwrap_or_else(|error| panic!("{error}"));
+    }
+
+    /// Transactions that a node gave up since it was started because of another node's.
+    pub async fn conflicts(&self, node: usize) -> i64 {
+        let admin = self.nodes[node].admin();
+        let mut sum = 0;
+        for counter in ["wsrep_local_cert_failures", "wsrep_local_bf_aborts"] {
+            let sql = format!(
+                "SELECT variable_value FROM information_schema.global_status \
+                 WHERE variable_name = '{counter}'"
+            );
+            sum += admin.integer(&sql).await;
+        }
+        sum
+    }
+}
+
+/// The addresses from number `first` on, and then those before it.
+fn rotated<T: Copy>(addresses: &[T], first: usize) -> Vec<T> {
+    let mut addresses = addresses.to_vec();
+    addresses.rotate_left(first % NODES);
+    addresses
+}
+
+async fn synced(node: &Server) -> Result<(), Error> {
+    let sql = "SELECT variable_value FROM information_schema.global_status \
+               WHERE variable_name = 'wsrep_local_state_comment'";
+    let admin = node.admin();
+    let start = Instant::now();
+    loop {
+        let state = admin.try_rows(sql).await;
+        let state = match state {
+            Ok(rows) => rows.into_iter().flatten().flatten().next(),
+            Err(error) => Some(error.to_string()),
+        };
+        let state = state.unwrap_or_default();
+        if state == "Synced" {
+            return Ok(());
+        }
+        if start.elapsed() > LIMIT {
+            return Err(Error::new(format!(
+                "a Galera node is not synced with its cluster but `{state}`; its log ends:\n{}",
+                crate::process::tail(&node.log())
+            )));
+        }
+        background::sleep(Duration::from_millis(20)).await;
+    }
+}

@@ -1,0 +1,243 @@
+//! SQLite's threads: how often a caller waits for one, and whose turn it is to write.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use diesel::prelude::*;
+use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
+use session_factory::{Session, SessionError, with_session};
+use session_factory_tests::{AppError, LiteBed, LiteDb, items};
+use testbed::polls;
+use testbed::sqlite::Database;
+
+const SOON: Duration = Duration::from_secs(5);
+
+#[with_session]
+async fn put(db: &mut Session<LiteDb>, ids: std::ops::Range<i32>) -> QueryResult<()> {
+    for id in ids {
+        diesel::insert_into(items::table)
+            .values((items::id.eq(id), items::name.eq("x")))
+            .execute(db)
+            .await?;
+    }
+    Ok(())
+}
+
+#[with_session]
+async fn put_last(db: &mut Session<LiteDb>, id: i32) -> Result<usize, SessionError> {
+    let put = diesel::insert_into(items::table).values((items::id.eq(id), items::name.eq("x")));
+    db.commit_with(put).await
+}
+
+#[with_session(read_only)]
+async fn look(db: &mut Session<LiteDb>) -> QueryResult<i64> {
+    items::table.count().get_result(db).await
+}
+
+/// A bed with two connections that are open.
+async fn warm() -> LiteBed {
+    let bed = LiteBed::with(|config| {
+        config.pool_size = 2;
+        config.max_overflow = 0;
+    })
+    .await;
+    let first = bed.factory.create_session().await.unwrap();
+    let second = bed.factory.create_session().await.unwrap();
+    drop((first, second));
+    bed
+}
+
+/// How often a call waits for another thread, at the most. It is polled once to begin with, and once for
+/// each thread that it waited for.
+async fn most_hops<T>(bed: &LiteBed, call: impl AsyncFn(i32) -> Result<T, SessionError>) -> usize {
+    let mut most = 0;
+    for attempt in 0..50 {
+        testbed::eventually(SOON, "both connections are back", || async {
+            bed.factory.status().idle == 2
+        })
+        .await;
+        let (result, polls) = polls::count(bed.factory.scope(call(attempt))).await;
+        result.unwrap();
+        most = most.max(polls - 1);
+    }
+    most
+}
+
+#[tokio::test]
+async fn a_transaction_of_one_statement_takes_two_thread_hops_and_a_read_only_one_takes_one() {
+    let bed = warm().await;
+    assert_eq!(
+        most_hops(&bed, async |id| Ok(put(id..id + 1).await?)).await,
+        2
+    );
+    assert_eq!(most_hops(&bed, async |_| Ok(look().await?)).await, 1);
+    assert_eq!(
+        most_hops(&bed, async |id| put_last(100 + id).await).await,
+        1
+    );
+    assert_eq!(bed.count().await, 100);
+}
+
+#[tokio::test]
+async fn more_statements_take_one_thread_hop_each_and_one_for_the_commit() {
+    let bed = warm().await;
+    let put_five = async |id: i32| Ok(put(5 * id..5 * id + 5).await?);
+    assert_eq!(most_hops(&bed, put_five).await, 6);
+    assert_eq!(bed.count().await, 250);
+}
+
+#[tokio::test]
+async fn waiting_for_the_turn_to_write_takes_no_thread_hop_more() {
+    let bed = warm().await;
+    let mut first = bed.factory.create_session().await.unwrap();
+    put_in(&mut first, 0..1).await.unwrap();
+    let waiting = tokio::spawn(polls::count(bed.factory.scope(put(1..2))));
+    second_is_asked_for(&bed).await;
+    first.commit().await.unwrap();
+    let (result, polls) = waiting.await.unwrap();
+    result.unwrap();
+    assert!(polls <= 3, "{polls} polls");
+}
+
+/// The caller's connection is out, and so is the one of whoever waits behind it.
+async fn second_is_asked_for(bed: &LiteBed) {
+    testbed::eventually(SOON, "the second connection is out", || async {
+        bed.factory.status().in_use == 2
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn writers_come_in_the_order_in_which_they_asked() {
+    let bed = LiteBed::with(|config| config.pool_size = 12).await;
+    let mut first = bed.factory.create_session().await.unwrap();
+    put_in(&mut first, 0..1).await.unwrap();
+    let order = Arc::new(Mutex::new(Vec::new()));
+    let mut waiting = Vec::new();
+    for id in 1..10 {
+        let (factory, order) = (bed.factory.clone(), Arc::clone(&order));
+        waiting.push(tokio::spawn(async move {
+            let mut db = factory.create_session().await?;
+            put_in(&mut db, id..id + 1).await?;
+            order.lock().unwrap().push(id);
+            db.commit().await
+        }));
+        // It asks in the poll in which it gets its connection.
+        let out = u32::try_from(id + 1).unwrap();
+        testbed::eventually(SOON, "it waits for its turn", || async {
+            bed.factory.status().in_use == out
+        })
+        .await;
+    }
+    first.commit().await.unwrap();
+    for call in waiting {
+        call.await.unwrap().unwrap();
+    }
+    assert_eq!(*order.lock().unwrap(), (1..10).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_writer_that_gives_up_waiting_gives_its_connection_back_at_once() {
+    let bed = warm().await;
+    let mut first = bed.factory.create_session().await.unwrap();
+    put_in(&mut first, 0..1).await.unwrap();
+    for way in 0..3 {
+        let factory = bed.factory.clone();
+        let waiting = tokio::spawn(async move {
+            match way {
+                0 => drop(factory.scope(put(1..2)).await),
+                1 => drop(factory.scope(put_last(1)).await),
+                _ => {
+                    let mut db = factory.create_session().await.unwrap();
+                    drop(db.connection().await);
+                }
+            }
+        });
+        second_is_asked_for(&bed).await;
+        waiting.abort();
+        testbed::eventually(SOON, "its connection is back", || async {
+            bed.factory.status().idle == 1
+        })
+        .await;
+        assert_eq!(
+            bed.factory.scope(look()).await.unwrap(),
+            0,
+            "nobody has committed"
+        );
+        testbed::eventually(SOON, "the reader's too", || async {
+            bed.factory.status().idle == 1
+        })
+        .await;
+    }
+    first.commit().await.unwrap();
+    bed.factory.scope(put(1..2)).await.unwrap();
+    assert_eq!(bed.count().await, 2);
+}
+
+#[tokio::test]
+async fn a_transaction_that_ends_by_itself_ends_its_turn() {
+    let bed = warm().await;
+    for (id, text) in [
+        (0, "COMMIT"),
+        (1, "ROLLBACK"),
+        (2, "COMMIT; BEGIN IMMEDIATE"),
+    ] {
+        let ended = bed.factory.with_session(async |db| {
+            put_in(db, id..id + 1).await?;
+            db.batch_execute(text).await?;
+            Ok::<_, AppError>(())
+        });
+        let _its_outcome_is_told_elsewhere = ended.await;
+        // Whoever holds on to its turn is waited for as long as `BUSY_LIMIT`.
+        let next = tokio::time::timeout(SOON, bed.factory.scope(put(10 + id..11 + id)));
+        next.await.expect("its turn comes").unwrap();
+    }
+}
+
+// A statement of diesel-async's own that is dropped blocks its thread, and cannot on a runtime of one (fact 11).
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lent_connection_comes_back_wherever_its_session_is_dropped() {
+    let bed = LiteBed::with(|config| {
+        config.pool_size = 1;
+        config.max_overflow = 0;
+    })
+    .await;
+    let mut done = false;
+    for polls in 0.. {
+        if done {
+            break;
+        }
+        Database::execute(&bed.database, "DELETE FROM items");
+        let call = async {
+            let mut db = bed.factory.create_session().await?;
+            let raw = db.connection().await?;
+            raw.batch_execute("INSERT INTO items VALUES (1, 'raw')")
+                .await?;
+            db.commit().await?;
+            put_in(&mut db, 2..3).await?;
+            let raw = db.connection().await?;
+            raw.batch_execute("INSERT INTO items VALUES (3, 'raw')")
+                .await?;
+            put_in(&mut db, 4..5).await?;
+            db.commit().await
+        };
+        if let Some(result) = polls::drop_at(polls, call).await {
+            result.unwrap();
+            done = true;
+        }
+        // Each of the two was committed or not, and nothing else is in the way.
+        bed.factory.scope(put(5..6)).await.unwrap();
+        let count = bed.count().await;
+        assert!(
+            [1, 2, 5].contains(&count),
+            "{count} rows after poll {polls}"
+        );
+        testbed::eventually(SOON, "one connection, and it is back", || async {
+            let status = bed.factory.status();
+            (status.open, status.idle) == (1, 1)
+        })
+        .await;
+    }
+    assert_eq!(bed.count().await, 5);
+}
