@@ -133,8 +133,8 @@ fn read(link: &PgLink, reply: Reply<()>) -> CommitReply {
     }
 }
 
-/// What says in so many words that the outcome is not known: transaction_resolution_unknown and
-/// statement_completion_unknown, which `CockroachDB` sends on a connection that goes on.
+/// What says in so many words that the outcome is not known: `transaction_resolution_unknown` and
+/// `statement_completion_unknown`, which `CockroachDB` sends on a connection that goes on.
 const SAYS_SO: [&str; 2] = ["08007", "40003"];
 
 /// Of such an error nobody knows on which side of COMMIT it came. A function of the application's can raise any
