@@ -84,7 +84,9 @@ async fn conflicts_are_true_and_retried_and_a_killed_node_is_left_for_the_next()
         panic!("{lost:?}")
     };
     assert_eq!(
-        aborted.statement().and_then(|error| error.code()),
+        aborted
+            .statement()
+            .and_then(session_factory::StatementError::code),
         Some(1213)
     );
     assert!(matches!(aborted.reason(), AbortReason::Statement(_)));
