@@ -209,6 +209,15 @@ impl PgBouncer {
     }
 }
 
+impl Drop for PgBouncer {
+    fn drop(&mut self) {
+        // Otherwise it waits for its clients to go, and whoever drops it for that.
+        if let Some(process) = &mut *self.lock() {
+            process.signal(Signal::TERM);
+        }
+    }
+}
+
 /// What `pgbouncer --version` says, as `1.18.0`.
 ///
 /// # Errors
