@@ -22,7 +22,7 @@ pub use config::{ConfigError, Credentials, SecretUrl};
 pub use driver::Isolation;
 pub use error::{
     AbortReason, Aborted, AcquireError, CommitError, ConnectError, ConnectErrorKind, NestedError,
-    SessionError, StatementError, TimeoutError,
+    PartlyCommitted, SessionError, StatementError, TimeoutError,
 };
 pub use factory::{
     CommitToken, CommitTokenError, Factory, ReplicaStatus, SessionFactory, ShutdownReport, Status,

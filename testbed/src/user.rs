@@ -52,7 +52,7 @@ fn number(which: &str, name: &str) -> Option<u32> {
 /// A folder for temporary data that this user can reach.
 ///
 /// `TMPDIR` may lie in root's home, where an unprivileged server cannot go.
-fn temporary_folder(user: Option<User>) -> PathBuf {
+pub(crate) fn temporary_folder(user: Option<User>) -> PathBuf {
     let folder = std::env::temp_dir();
     if user.is_none() || folder.ancestors().all(is_open_to_all) {
         folder

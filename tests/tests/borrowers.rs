@@ -290,3 +290,123 @@ async fn a_sqlite_pragma_is_put_back() {
         .unwrap();
     assert_eq!(keys, 1);
 }
+
+#[tokio::test]
+async fn temporary_objects_are_dropped_however_they_are_made() {
+    let question = "SELECT (SELECT count(*) FROM pg_class WHERE relnamespace = pg_my_temp_schema()) \
+         + (SELECT count(*) FROM pg_proc WHERE pronamespace = pg_my_temp_schema()) \
+         + (SELECT count(*) FROM pg_type WHERE typnamespace = pg_my_temp_schema()) || '' AS value";
+    for change in [
+        &["SELECT 'a' AS secret INTO\n  TEMP TABLE secrets"],
+        &["CREATE\n TEMP TABLE secrets AS SELECT 'a' AS secret"],
+        &["CREATE LOCAL TEMP TABLE secrets AS SELECT 'a' AS secret"],
+        &["CREATE TABLE pg_temp.secrets AS SELECT 'a' AS secret"],
+        &["CREATE FUNCTION pg_temp.f() RETURNS int LANGUAGE sql AS 'SELECT 1'"],
+        &["CREATE TYPE pg_temp.mood AS ENUM ('a')"],
+    ] {
+        unchanged_after(change, question).await;
+    }
+}
+
+#[tokio::test]
+async fn what_a_long_text_changes_is_put_back() {
+    for length in [20_000, 400_000] {
+        let padding = "x".repeat(length);
+        for (sql, question) in [
+            (
+                "SELECT pg_advisory_lock(7)",
+                "SELECT count(*)::text AS value FROM pg_locks WHERE locktype = 'advisory'",
+            ),
+            (
+                "SELECT set_config('work_mem', '77MB', false)",
+                "SELECT current_setting('work_mem') AS value",
+            ),
+        ] {
+            let bed = bed().await;
+            let before = ask(&bed, question).await;
+            for prepared in [false, true] {
+                let text = format!("/*{padding}*/ {sql}");
+                bed.factory
+                    .with_session(async move |db| {
+                        if prepared {
+                            diesel::sql_query(text).execute(db).await?;
+                        } else {
+                            db.batch_execute(&text).await?;
+                        }
+                        Ok::<_, AppError>(())
+                    })
+                    .await
+                    .unwrap();
+                assert_eq!(
+                    ask(&bed, question).await,
+                    before,
+                    "{sql} {length} {prepared}"
+                );
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn instrumentation_of_the_raw_connection_ends_with_the_session() {
+    use diesel::connection::InstrumentationEvent;
+    static SEEN: Mutex<u32> = Mutex::new(0);
+    let seen = || *SEEN.lock().unwrap();
+    let bed = bed().await;
+    bed.factory
+        .with_session(async |db| {
+            let raw = db.connection().await?;
+            raw.set_instrumentation(|_: InstrumentationEvent<'_>| {
+                *SEEN.lock().unwrap() += 1;
+            });
+            raw.batch_execute("SELECT 1").await?;
+            Ok::<_, AppError>(())
+        })
+        .await
+        .unwrap();
+    let before = seen();
+    assert!(before > 0);
+    ask(&bed, "SELECT 'x'::text AS value").await;
+    assert_eq!(seen(), before);
+}
+
+/// Reads all columns of a table, which are not the same after it was altered.
+async fn read_all(
+    db: &mut session_factory::Session<session_factory_tests::PgDb>,
+) -> Result<usize, AppError> {
+    Ok(diesel::sql_query("SELECT * FROM items").execute(db).await?)
+}
+
+#[tokio::test]
+async fn a_table_that_was_altered_costs_a_connection_one_error_and_a_retry_none() {
+    for retries in [0, 1] {
+        let bed = bed().await;
+        let call = || {
+            bed.factory
+                .session()
+                .retry(retries)
+                .run(async |db| read_all(db).await)
+        };
+        // From the second time on it is kept prepared.
+        for _ in 0..3 {
+            call().await.unwrap();
+        }
+        bed.run("ALTER TABLE items ADD COLUMN more int").await;
+        let result = call().await;
+        if retries == 0 {
+            let Err(AppError::Query(diesel::result::Error::DatabaseError(kind, said))) = result
+            else {
+                panic!("{result:?}")
+            };
+            assert!(said.message().contains("cached plan"), "{}", said.message());
+            assert!(matches!(
+                kind,
+                diesel::result::DatabaseErrorKind::SerializationFailure
+            ));
+        } else {
+            result.unwrap();
+        }
+        call().await.unwrap();
+        assert_eq!(bed.proxy().counts().opened, 2);
+    }
+}

@@ -276,7 +276,7 @@ fn sqlite_has_no_replica_and_no_parts() {
     let text = message(error.unwrap_err());
     assert!(
         text.contains(
-            "DATABASE_REPLICA_URL is malformed; expected no value: SQLite has no replicas"
+            "DATABASE_REPLICA_URL is malformed; expected no value: replicas are read on PostgreSQL alone, and this is SQLite"
         ),
         "{text}"
     );

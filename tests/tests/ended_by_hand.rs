@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use diesel::prelude::*;
 use diesel_async::{AsyncConnection, RunQueryDsl, SimpleAsyncConnection};
-use session_factory::{AbortReason, Session, SessionError, with_session};
+use session_factory::{AbortReason, PartlyCommitted, Session, SessionError, with_session};
 use session_factory_tests::{AppError, LiteBed, LiteDb, MyBed, MyDb, PgBed, PgDb, items};
 
 fn is_in_savepoint(result: &Result<(), AppError>, call: &str) -> bool {
@@ -253,4 +253,182 @@ async fn what_is_prepared_for_two_phases_is_not_committed() {
     };
     assert!(bed.factory.with_session(body).await.is_err());
     assert_eq!(bed.count().await, 0);
+}
+
+/// Inserts the row 1 and runs the texts, by the session or on one loan of the raw connection.
+async fn run_by_hand(bed: &PgBed, texts: &[String], raw: bool) -> Result<(), AppError> {
+    let body = async |db: &mut Session<PgDb>| {
+        postgres::insert_in(db, 1).await?;
+        if raw {
+            let connection = db.connection().await?;
+            for text in texts {
+                connection.batch_execute(text).await?;
+            }
+        } else {
+            for text in texts {
+                db.batch_execute(text).await?;
+            }
+        }
+        Ok::<_, AppError>(())
+    };
+    bed.factory.with_session(body).await
+}
+
+#[tokio::test]
+async fn the_first_end_in_a_text_decides_and_an_end_of_any_spelling_is_one() {
+    let long = format!("/*{}*/ ROLLBACK AND CHAIN", "x".repeat(20_000));
+    let longer = format!("/*{}*/ ROLLBACK AND CHAIN", "x".repeat(400_000));
+    let texts: [&[&str]; 8] = [
+        &["ROLLBACK AND/**/CHAIN"],
+        &["ROLLBACK AND -- c\n CHAIN"],
+        &[&long],
+        &[&longer],
+        &["ROLLBACK; COMMIT"],
+        &["ROLLBACK", "BEGIN", "COMMIT"],
+        &["ROLLBACK; BEGIN; SAVEPOINT a; ROLLBACK TO a; COMMIT"],
+        &["SAVEPOINT a; ROLLBACK TO a; ROLLBACK AND CHAIN"],
+    ];
+    for texts in texts {
+        for raw in [false, true] {
+            let bed = PgBed::new().await;
+            let texts: Vec<String> = texts.iter().map(|text| (*text).to_owned()).collect();
+            let result = run_by_hand(&bed, &texts, raw).await;
+            let said: String = texts.concat().chars().rev().take(60).collect();
+            assert!(result.is_err(), "{raw} {said}: {result:?}");
+            assert_eq!(bed.count().await, 0, "{raw} {said}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_commit_with_nothing_lost_behind_it_is_an_ok() {
+    let texts: [&[&str]; 4] = [
+        &["COMMIT; ROLLBACK"],
+        &["COMMIT; BEGIN"],
+        &["END AND CHAIN"],
+        &["COMMIT AND CHAIN; COMMIT"],
+    ];
+    for texts in texts {
+        for raw in [false, true] {
+            let bed = PgBed::new().await;
+            let texts: Vec<String> = texts.iter().map(|text| (*text).to_owned()).collect();
+            run_by_hand(&bed, &texts, raw).await.unwrap();
+            assert_eq!(bed.count().await, 1, "{raw} {texts:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_runs_behind_the_end_is_told_as_what_became_of_it() {
+    let insert = "INSERT INTO items VALUES (2, 'b')";
+    let cases: [(&[&str], [bool; 3], i64); 6] = [
+        (&["COMMIT; BEGIN; ", insert], [true, false, true], 1),
+        (&["COMMIT AND CHAIN; ", insert], [true, false, true], 1),
+        (
+            &["COMMIT; BEGIN; ", insert, "; ROLLBACK"],
+            [true, false, true],
+            1,
+        ),
+        (
+            &["ROLLBACK; BEGIN; SELECT 1; COMMIT"],
+            [false, true, false],
+            0,
+        ),
+        (
+            &["ROLLBACK; BEGIN; ", insert, "; COMMIT"],
+            [false, true, false],
+            1,
+        ),
+        (&["COMMIT; ", insert], [true, true, false], 2),
+    ];
+    for (text, expected, rows) in cases {
+        for raw in [false, true] {
+            let bed = PgBed::new().await;
+            let text = text.concat();
+            let result = run_by_hand(&bed, std::slice::from_ref(&text), raw).await;
+            let Err(AppError::Session(SessionError::PartlyCommitted(
+                PartlyCommitted::EndedByBody {
+                    before,
+                    committed,
+                    rolled_back,
+                    ..
+                },
+            ))) = result
+            else {
+                panic!("{raw} {text}: {result:?}")
+            };
+            assert_eq!([before, committed, rolled_back], expected, "{raw} {text}");
+            assert_eq!(bed.count().await, rows, "{raw} {text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_commit_behind_a_raw_end_is_no_ok() {
+    for sql in ["ROLLBACK AND/**/CHAIN", "ROLLBACK"] {
+        let bed = PgBed::new().await;
+        let body = async |db: &mut Session<PgDb>| {
+            postgres::insert_in(db, 1).await?;
+            db.commit_with(diesel::sql_query(sql)).await?;
+            Ok::<_, AppError>(())
+        };
+        let result = bed.factory.with_session(body).await;
+        assert!(is_ended_by_body(&result), "{sql}: {result:?}");
+        assert_eq!(bed.count().await, 0);
+    }
+}
+
+#[tokio::test]
+async fn what_a_raw_commit_kept_is_not_done_again_by_retry() {
+    let bed = PgBed::new().await;
+    let attempts = std::sync::atomic::AtomicU32::new(0);
+    let body = async |db: &mut Session<PgDb>| {
+        attempts.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        diesel::sql_query("INSERT INTO items SELECT coalesce(max(id), 0) + 1, 'a' FROM items")
+            .execute(db)
+            .await?;
+        db.connection().await?.batch_execute("COMMIT").await?;
+        let raised = db
+            .connection()
+            .await?
+            .batch_execute("DO $$ BEGIN RAISE SQLSTATE '40001'; END $$")
+            .await;
+        raised.map_err(AppError::from)
+    };
+    let result: Result<(), AppError> = bed.factory.session().retry(3).run(body).await;
+    assert!(result.is_err());
+    assert_eq!(bed.count().await, 1);
+    assert_eq!(attempts.into_inner(), 1);
+}
+
+#[tokio::test]
+async fn a_column_or_a_literal_named_chain_costs_nothing() {
+    let bed = PgBed::proxied(|config| {
+        config.pool_size = 1;
+        config.max_overflow = 0;
+    })
+    .await;
+    for id in 1..4 {
+        let body = async |db: &mut Session<PgDb>| {
+            postgres::insert_in(db, id).await?;
+            for sql in [
+                "SELECT 1 WHERE 1 = 1 AND 'lock and chain' <> ''",
+                "SELECT 1 FROM (SELECT 1 AS chain) a WHERE true AND chain = 1",
+            ] {
+                diesel::sql_query(sql).execute(db).await?;
+                db.batch_execute(sql).await?;
+            }
+            let undone = db
+                .savepoint(async |db| {
+                    postgres::insert_in(db, 100).await?;
+                    Err::<(), _>(AppError::Refused("no"))
+                })
+                .await;
+            assert!(matches!(undone, Err(AppError::Refused(_))), "{undone:?}");
+            Ok::<_, AppError>(())
+        };
+        bed.factory.with_session(body).await.unwrap();
+    }
+    assert_eq!(bed.count().await, 3);
+    assert_eq!(bed.proxy().counts().opened, 1);
 }

@@ -164,3 +164,27 @@ async fn sqlite_pools_work_too() {
     .await;
     assert_eq!(bed.count().await, 1);
 }
+
+#[tokio::test]
+async fn a_text_that_ends_the_transaction_is_never_an_ok() {
+    for text in [
+        "ROLLBACK AND CHAIN",
+        "ROLLBACK; BEGIN",
+        "ABORT /* work */; SELECT 1; BEGIN",
+        "COMMIT; BEGIN; INSERT INTO items VALUES (2, 'b')",
+    ] {
+        let (_bed, _pool, factory) = bed().await;
+        let error = factory
+            .with_session(async |db| {
+                insert(db, 1).await?;
+                db.batch_execute(text).await?;
+                Ok::<_, AppError>(())
+            })
+            .await
+            .unwrap_err();
+        let AppError::Session(SessionError::Aborted(aborted)) = error else {
+            panic!("{text}: {error:?}")
+        };
+        assert!(matches!(aborted.reason(), AbortReason::EndedByBody));
+    }
+}

@@ -212,3 +212,48 @@ async fn a_hook_that_blocks_its_thread_stops_no_other_session() {
     another.await.unwrap();
     unblock.send(()).unwrap();
 }
+
+/// A hook that is well until it is dropped.
+struct PanicsWhenDropped;
+
+impl Future for PanicsWhenDropped {
+    type Output = ();
+
+    fn poll(
+        self: std::pin::Pin<&mut Self>,
+        _cx: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<()> {
+        std::task::Poll::Ready(())
+    }
+}
+
+impl Drop for PanicsWhenDropped {
+    fn drop(&mut self) {
+        panic!("a hook's last word");
+    }
+}
+
+#[tokio::test]
+async fn a_hook_that_panics_when_it_is_dropped_undoes_nothing_and_stops_no_other() {
+    let bed = one_connection().await;
+    let notes = Notes::default();
+    bed.factory
+        .with_session(async |db| {
+            insert_in(db, 1).await?;
+            db.after_commit(PanicsWhenDropped);
+            db.after_rollback(PanicsWhenDropped);
+            db.after_commit(notes.note("the other"));
+            let failed = db
+                .savepoint(async |db| {
+                    db.after_commit(PanicsWhenDropped);
+                    insert_in(db, 1).await
+                })
+                .await;
+            assert!(failed.is_err());
+            Ok::<_, AppError>(())
+        })
+        .await
+        .unwrap();
+    assert_eq!(notes.taken(), ["the other"]);
+    assert_eq!(bed.count().await, 1);
+}

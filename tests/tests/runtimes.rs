@@ -135,3 +135,36 @@ fn sqlite_statements_may_be_dropped_on_a_current_thread_runtime() {
         assert_eq!(bed.count().await, 0);
     });
 }
+
+#[test]
+fn shutdown_and_the_pause_of_a_retry_need_no_timers_of_the_callers_runtime() {
+    testbed::block_on(async {
+        let bed = PgBed::new().await;
+        std::thread::scope(|threads| {
+            let calls = threads.spawn(|| {
+                // This runtime has none.
+                let runtime = tokio::runtime::Builder::new_current_thread()
+                    .build()
+                    .unwrap();
+                runtime.block_on(async {
+                    let raised = bed
+                        .factory
+                        .session()
+                        .retry(1)
+                        .run(async |db| {
+                            let raise = "DO $$ BEGIN RAISE SQLSTATE '40001'; END $$";
+                            diesel::sql_query(raise).execute(db).await?;
+                            Ok::<_, AppError>(())
+                        })
+                        .await;
+                    assert!(raised.is_err());
+                    let open = bed.factory.create_session().await.unwrap();
+                    let report = bed.factory.shutdown(Duration::from_millis(50)).await;
+                    drop(open);
+                    report
+                })
+            });
+            assert_eq!(calls.join().unwrap().rolled_back, 1);
+        });
+    });
+}

@@ -44,6 +44,7 @@ async fn a_query_past_the_deadline_is_cancelled_on_the_server() {
     assert_eq!(error.limit(), SOON);
     assert!(error.running() >= SOON / 2, "{error}");
     assert!(error.to_string().contains("to its body"), "{error}");
+    assert!(error.to_string().contains("timeout.rs:"), "{error}");
     testbed::eventually(Duration::from_secs(1), "no query runs", || async {
         bed.database
             .integer(

@@ -395,3 +395,29 @@ async fn sqlite_notices_a_raw_rollback_and_an_error_that_rolls_back() {
         assert_eq!(bed.count().await, 0, "{sql}");
     }
 }
+
+#[tokio::test]
+async fn a_sqlstate_of_a_lost_connection_that_a_trigger_raises_is_a_refusal() {
+    for sqlstate in ["08006", "57P01", "40003"] {
+        let bed = PgBed::new().await;
+        bed.run(&format!(
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS \
+             $$ BEGIN RAISE SQLSTATE '{sqlstate}'; END $$; \
+             CREATE CONSTRAINT TRIGGER refused AFTER INSERT ON items DEFERRABLE INITIALLY DEFERRED \
+             FOR EACH ROW EXECUTE FUNCTION refuse()"
+        ))
+        .await;
+        let result = bed
+            .factory
+            .with_session(async |db| {
+                insert(db, 1).await?;
+                Ok::<_, AppError>(())
+            })
+            .await;
+        let Err(AppError::Session(SessionError::Commit(error))) = result else {
+            panic!("{result:?}")
+        };
+        assert_eq!(error.statement().sqlstate(), Some(sqlstate));
+        assert_eq!(bed.count().await, 0);
+    }
+}

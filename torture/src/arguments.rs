@@ -4,6 +4,7 @@ use clap::{Args, Parser, ValueEnum};
 
 use crate::backend::Backend;
 use crate::faults::Fault;
+use crate::ledger::Ground;
 use crate::report::Point;
 
 /// Breaks every call at every point, and looks at what is left.
@@ -68,35 +69,11 @@ pub(crate) struct Ledger {
     #[arg(long)]
     pub(crate) json: bool,
     /// On which database.
-    #[arg(long, value_enum, default_value_t = Place::Postgres)]
-    pub(crate) backend: Place,
+    #[arg(long, value_enum, default_value_t = Ground::Postgres)]
+    pub(crate) backend: Ground,
     /// Decides who gives up, when, and where it is cut.
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
-}
-
-/// What a ledger is kept on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Place {
-    /// A private PostgreSQL server.
-    Postgres,
-    /// A private MariaDB server.
-    Mysql,
-    /// A private cluster of three MariaDB servers.
-    Galera,
-    /// SQLite in a temporary file.
-    Sqlite,
-}
-
-impl Place {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Postgres => "postgres",
-            Self::Mysql => "mysql",
-            Self::Galera => "galera",
-            Self::Sqlite => "sqlite",
-        }
-    }
 }
 
 impl Torture {

@@ -230,7 +230,10 @@ impl Validator<'_> {
     fn doc(&self, standard: &Standard) -> String {
         match self.backend {
             Some(backend) if standard.kind == Kind::OptionalUrl && !backend.has_replicas() => {
-                format!("{} has no replicas: leave it unset.", backend.name())
+                format!(
+                    "Replicas are read on PostgreSQL alone, and this is {}: leave it unset.",
+                    backend.name()
+                )
             }
             _ => standard.doc.to_owned(),
         }

@@ -35,7 +35,10 @@ pub(super) fn replica(model: &Model<'_>, backend: Option<Backend>, errors: &mut 
     if let (Some(setting), Some(backend)) = (written, backend)
         && !backend.has_replicas()
     {
-        let message = format!("`{}` has no replicas; remove `replica_url`", backend.name());
+        let message = format!(
+            "replicas are read on PostgreSQL alone, and this is `{}`; remove `replica_url`",
+            backend.name()
+        );
         errors.on(&setting.name, message);
     }
 }

@@ -1,12 +1,13 @@
 //! What a session and its driver tell each other.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use diesel::QueryResult;
 use diesel::result::{DatabaseErrorKind, Error};
 
-use crate::error::{ConnectError, StatementError};
+use crate::error::{ConnectError, PartlyCommitted, StatementError};
 
 /// Why the application's own pool gave no connection.
 #[derive(Debug)]
@@ -43,12 +44,12 @@ pub struct Ahead {
 
 impl Ahead {
     /// All of it as one text. None when nothing has to be sent.
-    pub(crate) fn text(&self) -> Option<String> {
+    pub(crate) fn text(&self) -> Option<Cow<'_, str>> {
         // Where a transaction begins by itself, its text is empty.
         let begin = self.begin.as_ref().filter(|begin| !begin.is_empty());
         match (begin, &self.control) {
-            (Some(begin), Some(control)) => Some(format!("{begin}; {control}")),
-            (Some(one), None) | (None, Some(one)) => Some(one.clone()),
+            (Some(begin), Some(control)) => Some(format!("{begin}; {control}").into()),
+            (Some(one), None) | (None, Some(one)) => Some(one.into()),
             (None, None) => None,
         }
     }
@@ -107,6 +108,8 @@ pub enum Watched {
     Failed(Option<StatementError>),
     /// A transaction that was begun on the raw connection was left open there.
     Unbalanced,
+    /// It is over, the session did not end it, and something ran behind its end.
+    Parted(PartlyCommitted),
     /// It is over, and the session did not end it.
     Ended {
         /// By COMMIT.

@@ -175,6 +175,11 @@ pub trait Driver: Sized + Send + Sync + 'static {
         false
     }
 
+    /// The driver sees which statements change rows: the count that a statement gives is not all that is known.
+    fn sees_writes(_link: &Self::Link) -> bool {
+        false
+    }
+
     /// COMMIT of this transaction, which began with `options`, has nothing to say that its caller has to
     /// hear: all it did was to read, everything is answered, and the end cannot fail.
     fn commits_silently(_link: &mut Self::Link, _options: &TransactionOptions) -> bool {

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use super::StatementError;
+use super::{StatementError, StatementErrorKind};
 
-/// Why a transaction whose body returned `Ok` was rolled back.
+/// Why a transaction whose body returned `Ok` was not committed.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum AbortReason {
@@ -25,7 +25,8 @@ pub enum AbortReason {
     Replaced,
 }
 
-/// The body returned `Ok`, but its transaction could not be committed: it is rolled back.
+/// The body returned `Ok`, but its transaction could not be committed: it is rolled back, or was ended by a statement
+/// of the body.
 #[derive(Debug, Clone)]
 pub struct Aborted {
     pub(crate) reason: AbortReason,
@@ -52,8 +53,15 @@ impl Aborted {
 
 impl fmt::Display for Aborted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the transaction is rolled back although its body returned Ok: ")?;
+        if !matches!(self.reason, AbortReason::EndedByBody) {
+            f.write_str("the transaction is rolled back although its body returned Ok: ")?;
+        }
         match &self.reason {
+            AbortReason::Statement(error) if error.kind == StatementErrorKind::Connection => write!(
+                f,
+                "a statement met a lost connection and its error was not returned ({error}); return the error: the \
+                 next call gets another connection"
+            ),
             AbortReason::Statement(error) => write!(
                 f,
                 "a statement failed and its error was not returned ({error}); return the error, or run \
@@ -67,8 +75,9 @@ impl fmt::Display for Aborted {
                 f.write_str("set_rollback_only() or begin_test_transaction() was called")
             }
             AbortReason::EndedByBody => f.write_str(
-                "a statement of the body ended the transaction by itself, and what came before it is as that \
-                 statement left it; use db.rollback() or db.commit() instead of raw SQL",
+                "the body returned Ok, but one of its statements ended the transaction by itself: what came before it \
+                 is as that statement left it, and nothing behind it was committed; use db.rollback() or db.commit() \
+                 instead of raw SQL",
             ),
             AbortReason::OpenSavepoint => {
                 f.write_str("a savepoint was begun and neither released nor rolled back")

@@ -4,6 +4,7 @@ mod aborted;
 mod acquire;
 mod connect;
 mod nested;
+mod partly;
 mod statement;
 mod timeout;
 
@@ -13,6 +14,7 @@ pub use self::aborted::{AbortReason, Aborted, CommitError};
 pub use self::acquire::{AcquireError, Holder};
 pub use self::connect::{ConnectError, ConnectErrorKind};
 pub use self::nested::NestedError;
+pub use self::partly::PartlyCommitted;
 pub use self::statement::StatementError;
 pub(crate) use self::statement::StatementErrorKind;
 pub use self::timeout::TimeoutError;
@@ -20,8 +22,9 @@ use crate::config::ConfigError;
 
 /// Everything that can go wrong with a session.
 ///
-/// Each variant says in which state the work is. For every one but [`CommitUnknown`](Self::CommitUnknown) and
-/// [`InSavepoint`](Self::InSavepoint) the work is rolled back, or was never begun.
+/// Each variant says in which state the work is. For every one but [`CommitUnknown`](Self::CommitUnknown),
+/// [`PartlyCommitted`](Self::PartlyCommitted) and [`InSavepoint`](Self::InSavepoint) the work is rolled back, or was
+/// never begun. (What a body commits half-way, by `commit()` or a raw `COMMIT`, stays committed.)
 ///
 /// It converts from and to [`diesel::result::Error`], so a function that returns `QueryResult<T>` can be
 /// annotated as it is. A `SessionError` that travelled through a diesel error comes back whole, except for
@@ -44,7 +47,8 @@ pub enum SessionError {
     /// The task already holds a session of this factory.
     #[error(transparent)]
     Nested(#[from] NestedError),
-    /// The body returned `Ok`, but its transaction could not be committed any more. Nothing was kept.
+    /// The body returned `Ok`, but its transaction could not be committed any more: it is rolled back, or was ended
+    /// by a statement of the body ([`AbortReason::EndedByBody`]).
     #[error(transparent)]
     Aborted(#[from] Aborted),
     /// The server refused the COMMIT. Nothing was kept.
@@ -57,6 +61,9 @@ pub enum SessionError {
          look for its effect before doing it again ({0})"
     )]
     CommitUnknown(StatementError),
+    /// A part of the work was committed, and not all of it.
+    #[error(transparent)]
+    PartlyCommitted(#[from] PartlyCommitted),
     /// ROLLBACK failed. The connection is closed, which ends the transaction on the server.
     #[error("ROLLBACK failed, the connection is closed instead ({0})")]
     Rollback(StatementError),
@@ -82,7 +89,8 @@ pub enum SessionError {
 impl SessionError {
     /// True when running the whole unit of work again may succeed: a serialization failure, a deadlock, a
     /// busy SQLite database. `retry` judges by this, and by what the session saw of statements whose
-    /// errors the application has wrapped. Never true for [`CommitUnknown`](Self::CommitUnknown).
+    /// errors the application has wrapped. Never true for [`CommitUnknown`](Self::CommitUnknown) and
+    /// [`PartlyCommitted`](Self::PartlyCommitted).
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Commit(error) => error.statement().is_transient(),

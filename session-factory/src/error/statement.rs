@@ -67,7 +67,8 @@ impl StatementError {
     }
 
     /// True when running the whole unit of work again may succeed: serialization failure, deadlock, MySQL's
-    /// lock wait timeout, a busy SQLite database.
+    /// lock wait timeout, a busy SQLite database, a statement that PostgreSQL had prepared before its table was
+    /// altered.
     pub fn is_transient(&self) -> bool {
         self.kind == StatementErrorKind::Serialization
             || matches!(self.sqlstate(), Some("40001" | "40P01"))

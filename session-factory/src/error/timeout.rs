@@ -6,10 +6,11 @@ use std::time::Duration;
 use super::AcquireError;
 
 /// The call did not end before its deadline. Its work is rolled back, and its running statement cancelled on the
-/// server. (SQLite has none: there a statement ends at its next row.)
+/// server. (SQLite has no server: there a statement ends at its next row, or when it stops waiting for a lock.)
 #[derive(Debug, Clone)]
 pub struct TimeoutError {
-    pub(crate) function: &'static str,
+    /// With file and line where it is a closure.
+    pub(crate) function: Box<str>,
     pub(crate) limit: Duration,
     pub(crate) acquiring: Duration,
     pub(crate) running: Duration,
@@ -61,7 +62,7 @@ impl fmt::Display for TimeoutError {
             Some(acquire) => write!(f, ", and none came ({acquire})"),
             None => write!(
                 f,
-                ", {} to its body; its running statement is cancelled and its work rolled back",
+                ", {} to its body; what it was doing is ended and its work rolled back",
                 millis(self.running)
             ),
         }

@@ -47,10 +47,14 @@ impl<D: Driver> Core<D> {
     async fn shut_down(&self, limit: Duration) -> ShutdownReport {
         self.closed.cancel();
         self.detached.close();
-        let drained = crate::runtime::within(timeout(limit, async {
-            self.detached.wait().await;
-            self.registry.empty().await;
-        }))
+        // Made inside: the caller's runtime may have no timers.
+        let drained = crate::runtime::within(async {
+            let empty = async {
+                self.detached.wait().await;
+                self.registry.empty().await;
+            };
+            timeout(limit, empty).await
+        })
         .await;
         let mut report = ShutdownReport {
             rolled_back: 0,
@@ -59,7 +63,8 @@ impl<D: Driver> Core<D> {
         self.ended.cancel();
         if !matches!(drained, Ok(Ok(()))) {
             report.rolled_back = self.registry.kill_all();
-            let _late = crate::runtime::within(timeout(LAST_CALL, self.registry.empty())).await;
+            let last_call = async { timeout(LAST_CALL, self.registry.empty()).await };
+            let _late = crate::runtime::within(last_call).await;
             report.remaining = self.registry.holders().len();
         }
         self.close_source();

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::Origin;
 use crate::error::{AcquireError, TimeoutError};
 
 /// When a call with a `timeout` began, and when it has to be over.
@@ -48,29 +49,29 @@ impl Clock {
     /// The time passed before a connection was there.
     pub(crate) fn while_acquiring(
         &self,
-        function: &'static str,
+        origin: &Origin,
         acquire: Box<AcquireError>,
     ) -> TimeoutError {
         let acquiring = self.started.elapsed().saturating_sub(self.earlier);
         TimeoutError {
             acquiring,
             acquire: Some(acquire),
-            ..self.error(function)
+            ..self.error(origin)
         }
     }
 
     /// The time passed in the body, or on its way to COMMIT.
-    pub(crate) fn while_running(&self, function: &'static str) -> TimeoutError {
-        self.error(function)
+    pub(crate) fn while_running(&self, origin: &Origin) -> TimeoutError {
+        self.error(origin)
     }
 
-    fn error(&self, function: &'static str) -> TimeoutError {
+    fn error(&self, origin: &Origin) -> TimeoutError {
         let running = self
             .opened
             .map_or(Duration::ZERO, |opened| opened.elapsed());
         let taken = self.started.elapsed();
         TimeoutError {
-            function,
+            function: origin.in_full().into(),
             limit: self.limit,
             acquiring: taken.saturating_sub(self.earlier).saturating_sub(running),
             running,

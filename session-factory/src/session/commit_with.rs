@@ -68,8 +68,8 @@ impl<F: SessionFactory> Session<F> {
         };
         lease.note_commit_of_body();
         let watched = F::Driver::watch(lease.link());
-        if let Some(reason) = self.work.verdict(watched) {
-            return Err(self.give_up(reason).await);
+        if let Some(error) = self.work.verdict(watched) {
+            return Err(self.give_up(error).await);
         }
         lease.committing();
         let (link, work) = self.parts()?;

@@ -20,8 +20,8 @@ impl<F: SessionFactory> Session<F> {
         };
         lease.note_commit_of_body();
         let watched = F::Driver::watch(lease.link());
-        if let Some(reason) = self.work.verdict(watched) {
-            return Err(self.give_up(reason).await);
+        if let Some(error) = self.work.verdict(watched) {
+            return Err(self.give_up(error).await);
         }
         if !self.work.is_begun() {
             self.work.ended();
@@ -34,7 +34,7 @@ impl<F: SessionFactory> Session<F> {
                     SessionError::Query(error) => AbortReason::Statement((&error).into()),
                     _ => AbortReason::EndedByBody,
                 };
-                return Err(self.give_up(reason).await);
+                return Err(self.give_up(Aborted::new(reason).into()).await);
             }
         }
         let Some(lease) = &mut self.lease else {
@@ -60,6 +60,14 @@ impl<F: SessionFactory> Session<F> {
         self.committed(reply).await
     }
 
+    /// Takes in that the body ended the transaction by itself: what it committed so is not to be done again.
+    pub(super) fn note_end(&mut self) {
+        if let Some(lease) = &mut self.lease {
+            let watched = F::Driver::watch(lease.link());
+            let _known_by_its_error = self.work.check(&watched);
+        }
+    }
+
     /// Takes in what became of COMMIT.
     pub(super) async fn committed(&mut self, reply: CommitReply) -> Result<(), SessionError> {
         if matches!(reply, CommitReply::Committed) {
@@ -83,7 +91,7 @@ impl<F: SessionFactory> Session<F> {
             CommitReply::Committed => Ok(()),
             CommitReply::RolledBack(error) => {
                 let reason = self.work.because(error);
-                Err(self.give_up(reason).await)
+                Err(self.give_up(Aborted::new(reason).into()).await)
             }
             CommitReply::Refused(error) => {
                 // Some servers leave the transaction open after that.
@@ -101,10 +109,10 @@ impl<F: SessionFactory> Session<F> {
         }
     }
 
-    pub(super) async fn give_up(&mut self, reason: AbortReason) -> SessionError {
+    pub(super) async fn give_up(&mut self, error: SessionError) -> SessionError {
         // If that fails the connection is closed, which rolls back as well.
         let _closed_instead = Box::pin(self.end_by_rollback()).await;
-        Aborted::new(reason).into()
+        error
     }
 
     /// Rolls back what was begun, unless a COMMIT whose future was dropped went through.

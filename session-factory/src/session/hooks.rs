@@ -1,5 +1,6 @@
 //! What runs after the end of a transaction.
 
+use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::task::{Context, Poll};
 
@@ -9,7 +10,31 @@ use futures_util::future::BoxFuture;
 use super::unit::Left;
 use crate::observe;
 
-type Hook = BoxFuture<'static, ()>;
+/// A hook. No panic of its leaves it, in its last moment either: what it holds may panic when it is dropped.
+struct Hook(Option<BoxFuture<'static, ()>>);
+
+impl Hook {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(future) = &mut self.0 else {
+            return Poll::Ready(());
+        };
+        std::panic::catch_unwind(AssertUnwindSafe(|| future.poll_unpin(cx))).unwrap_or_else(
+            |panic| {
+                panicked(panic);
+                Poll::Ready(())
+            },
+        )
+    }
+}
+
+impl Drop for Hook {
+    fn drop(&mut self) {
+        let future = self.0.take();
+        if let Err(panic) = std::panic::catch_unwind(AssertUnwindSafe(|| drop(future))) {
+            panicked(panic);
+        }
+    }
+}
 
 /// The registered hooks, and where each open savepoint began.
 #[derive(Default)]
@@ -22,12 +47,12 @@ pub(crate) struct Hooks {
 }
 
 impl Hooks {
-    pub(super) fn after_commit(&mut self, hook: Hook) {
-        self.commit.push(hook);
+    pub(super) fn after_commit(&mut self, hook: BoxFuture<'static, ()>) {
+        self.commit.push(Hook(Some(hook)));
     }
 
-    pub(super) fn after_rollback(&mut self, hook: Hook) {
-        self.rollback.push(hook);
+    pub(super) fn after_rollback(&mut self, hook: BoxFuture<'static, ()>) {
+        self.rollback.push(Hook(Some(hook)));
     }
 
     pub(super) fn has_rollback_hooks(&self) -> bool {
@@ -66,6 +91,9 @@ impl Hooks {
     /// The transaction is over.
     pub(super) async fn over(&mut self, left: Left) {
         self.marks.clear();
+        if !self.has_any() {
+            return;
+        }
         let mut due = std::mem::take(&mut self.undone);
         let (commit, rollback) = (
             std::mem::take(&mut self.commit),
@@ -96,12 +124,8 @@ struct Running(Vec<Hook>);
 impl Running {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         while let Some(hook) = self.0.last_mut() {
-            match std::panic::catch_unwind(AssertUnwindSafe(|| hook.poll_unpin(cx))) {
-                Ok(Poll::Pending) => return Poll::Pending,
-                Ok(Poll::Ready(())) => {}
-                Err(_panic) => observe::report(
-                    "a hook of after_commit or after_rollback panicked; the transaction's outcome stands",
-                ),
+            if hook.poll(cx).is_pending() {
+                return Poll::Pending;
             }
             self.0.pop();
         }
@@ -118,4 +142,12 @@ impl Drop for Running {
             });
         }
     }
+}
+
+fn panicked(panic: Box<dyn Any + Send>) {
+    // The panic's own value may do so too, when it is dropped.
+    std::mem::forget(panic);
+    observe::report(
+        "a hook of after_commit or after_rollback panicked; the transaction's outcome stands",
+    );
 }

@@ -1,6 +1,8 @@
 //! A commit of the body's own that failed: an `Ok` that comes after it would not be true.
 
-use crate::error::{AbortReason, Aborted, CommitError, SessionError, StatementError};
+use crate::error::{
+    AbortReason, Aborted, CommitError, PartlyCommitted, SessionError, StatementError,
+};
 
 /// What is lost, or may be. It outlives the transaction.
 #[derive(Debug, Clone)]
@@ -8,6 +10,7 @@ pub(super) enum Loss {
     Aborted(AbortReason),
     Refused(StatementError),
     Unknown(StatementError),
+    Partly(PartlyCommitted),
 }
 
 impl Loss {
@@ -16,6 +19,7 @@ impl Loss {
             SessionError::Aborted(aborted) => Some(Self::Aborted(aborted.reason().clone())),
             SessionError::Commit(refused) => Some(Self::Refused(refused.statement().clone())),
             SessionError::CommitUnknown(cause) => Some(Self::Unknown(cause.clone())),
+            SessionError::PartlyCommitted(parts) => Some(Self::Partly(parts.clone())),
             _ => None,
         }
     }
@@ -26,6 +30,7 @@ impl Loss {
             Self::Aborted(reason) => Aborted::new(reason.clone()).into(),
             Self::Refused(error) => CommitError(error.clone()).into(),
             Self::Unknown(error) => SessionError::CommitUnknown(error.clone()),
+            Self::Partly(parts) => parts.clone().into(),
         }
     }
 }

@@ -45,7 +45,7 @@ pub use self::unit::{Scope, Unit};
 use self::hooks::Hooks;
 use self::transaction::TransactionState;
 use self::unit::Left;
-use self::work::Work;
+use self::work::{Begin, Work};
 use crate::driver::{Driver, TransactionOptions};
 use crate::error::SessionError;
 use crate::factory::SessionFactory;
@@ -98,10 +98,13 @@ impl<F: SessionFactory> Session<F> {
         options: &SessionOptions,
         echo: Option<Echo>,
     ) -> Self {
-        let begin = F::Driver::begin_sql(&options.transaction);
+        let begin = Begin {
+            sql: F::Driver::begin_sql,
+            options: options.transaction,
+        };
         Self {
             lease: Some(lease),
-            work: Work::new(begin, options.transaction.read_only, echo),
+            work: Work::new(begin, echo),
             hooks: Hooks::default(),
             transaction: options.transaction,
             manual: None,
@@ -117,15 +120,17 @@ impl<F: SessionFactory> Session<F> {
     }
 
     /// Commits what was done. The next statement begins another transaction. Hooks run at once, while the
-    /// session still holds its connection.
+    /// session still holds its connection: one that opens a session of its own needs another connection, and on a
+    /// pool of one it waits for `pool_timeout` in vain. At the end of an annotated function the connection is back.
     ///
     /// # Errors
     /// [`SessionError::Aborted`] when the transaction can only be rolled back, [`SessionError::Commit`]
     /// when the server refuses: nothing is kept then. [`SessionError::CommitUnknown`] when the connection
-    /// is lost before the server's answer. [`SessionError::InSavepoint`] inside a savepoint: nothing is done
+    /// is lost before the server's answer. [`SessionError::PartlyCommitted`] when a statement of the body ended the
+    /// transaction and others ran behind that end. [`SessionError::InSavepoint`] inside a savepoint: nothing is done
     /// then.
     ///
-    /// A body that swallows one of the first three does not end in `Ok`: what it lost is told again, unless
+    /// A body that swallows one of the first four does not end in `Ok`: what it lost is told again, unless
     /// [`rollback`](Self::rollback) was called after it.
     ///
     /// # Cancellation
@@ -213,11 +218,12 @@ impl<F: SessionFactory> Session<F> {
 
     /// Runs `hook` after the transaction was committed, and before the annotated function returns.
     ///
-    /// Hooks run one after another in the order in which they were registered, after the outermost commit
-    /// and once the connection has gone back: a hook may open a session of its own. One is dropped when
+    /// Hooks run one after another in the order in which they were registered, after the outermost commit. At the
+    /// end of an annotated function the connection has gone back by then, and a hook may open a session of its own;
+    /// after [`commit`](Self::commit) the session still holds it. A hook is dropped when
     /// the transaction, or the savepoint inside which it was registered, is rolled back, and when the
-    /// outcome is unknown ([`SessionError::CommitUnknown`]). A hook that panics is reported and keeps
-    /// neither the others from running nor the work from being committed.
+    /// outcome is unknown ([`SessionError::CommitUnknown`], [`SessionError::PartlyCommitted`]). A hook that panics
+    /// is reported and keeps neither the others from running nor the work from being committed.
     ///
     /// # Cancellation
     /// When the caller is dropped while hooks run, the rest of them runs in the background. When it is
@@ -245,10 +251,13 @@ impl<F: SessionFactory> Session<F> {
         &mut self,
     ) -> Result<&mut <F::Driver as Driver>::Connection, SessionError> {
         self.flush().await?;
-        let link = match &mut self.lease {
-            Some(lease) => lease.link(),
-            None => return Err(SessionError::Closed),
+        let Some(lease) = &mut self.lease else {
+            return Err(SessionError::Closed);
         };
+        // Nobody sees whether they are set on it.
+        lease.instrumented();
+        lease.recached();
+        let link = lease.link();
         self.work.set_raw();
         F::Driver::enter_raw(link).await?;
         F::Driver::connection(link).ok_or(SessionError::Closed)

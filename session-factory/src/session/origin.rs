@@ -41,6 +41,15 @@ impl Origin {
         self.function
     }
 
+    /// The function; of a closure also where it is, as that has no name of its own.
+    pub(crate) fn in_full(&self) -> String {
+        if self.is_closure() {
+            self.to_string()
+        } else {
+            self.function.to_owned()
+        }
+    }
+
     /// Not a function's, but a closure's: it has no joining form.
     pub(crate) fn is_closure(&self) -> bool {
         self.module.is_empty()

@@ -8,7 +8,8 @@ use super::clock::Clock;
 use super::work::Ending;
 use super::{Origin, Replica, Session, SessionOptions};
 use crate::error::{AbortReason, Aborted, NestedError, SessionError, StatementError};
-use crate::factory::{Factory, SessionFactory, context, global};
+use crate::factory::lease::Lease;
+use crate::factory::{Factory, SessionFactory, context};
 
 /// A session for the length of one call, or of one attempt of it.
 #[doc(hidden)]
@@ -50,7 +51,8 @@ impl Left {
     pub(super) fn of<T>(committed: &Result<T, SessionError>) -> Self {
         match committed {
             Ok(_) => Self::Committed,
-            Err(SessionError::CommitUnknown(_)) => Self::Unknown,
+            // What was committed has no hooks of its own.
+            Err(SessionError::CommitUnknown(_) | SessionError::PartlyCommitted(_)) => Self::Unknown,
             Err(_) => Self::RolledBack,
         }
     }
@@ -69,37 +71,32 @@ impl<F: SessionFactory> Unit<F> {
     ///
     /// # Errors
     /// Whatever keeps a session from being opened.
-    pub async fn open(origin: &Origin, options: SessionOptions) -> Result<Self, SessionError> {
-        Self::open_in(global::factory::<F>()?, origin, options).await
-    }
-
-    pub(crate) async fn open_in(
-        factory: Factory<F>,
+    pub(crate) async fn open(
+        factory: impl FnOnce() -> Result<Factory<F>, SessionError> + Send,
         origin: &Origin,
         options: SessionOptions,
     ) -> Result<Self, SessionError> {
+        let factory = factory()?;
         let scope = Scope {
             identity: factory.identity(),
             holder: *origin,
             clock: options.timeout.map(|limit| Box::new(Clock::start(limit))),
         };
         check_nesting(&factory, origin, &options)?;
-        Self::attempt(factory, scope, options, 1).await
+        let lease = factory
+            .lease(origin, scope.clock.as_deref(), &options)
+            .await?;
+        Ok(Self::attempt(factory, lease, scope, options, 1))
     }
 
-    async fn attempt(
+    fn attempt(
         factory: Factory<F>,
+        lease: Lease<F::Driver>,
         mut scope: Scope,
         options: SessionOptions,
         attempt: u32,
-    ) -> Result<Self, SessionError> {
-        let clock = scope.clock.as_deref();
-        let mut opening = options;
-        if attempt > 1 {
-            // The conflict may have been one with what the replica replays: the primary has none of those.
-            opening = opening.replica(Replica::Never);
-        }
-        let mut session = factory.open(&scope.holder, opening, clock).await?;
+    ) -> Self {
+        let mut session = factory.on(lease, &scope.holder, &options);
         if let Some(clock) = &mut scope.clock {
             clock.opened();
         }
@@ -111,12 +108,12 @@ impl<F: SessionFactory> Unit<F> {
                 attempt,
             })
         });
-        Ok(Self {
+        Self {
             number: session.number(),
             session,
             scope,
             repeat,
-        })
+        }
     }
 
     /// What the body runs in.
@@ -165,6 +162,9 @@ impl<F: SessionFactory> Unit<F> {
             self.leave(Left::of(&committed)).await;
             return Next::Done(committed);
         }
+        if failed {
+            self.session.note_end();
+        }
         let due = (failed && self.session.met_conflict()).then(|| self.due());
         if let Some(Some(pause)) = due {
             // If it fails the connection is closed, which rolls back as well.
@@ -204,12 +204,18 @@ impl<F: SessionFactory> Unit<F> {
             attempt,
         } = *repeat;
         // Without the background runtime there would be no connection either: opening says so.
-        let _no_runtime = crate::runtime::within(sleep(pause)).await;
+        let _no_runtime = crate::runtime::within(async { sleep(pause).await }).await;
         if let Some(clock) = &mut scope.clock {
             clock.again();
         }
-        match Box::pin(Self::attempt(factory, scope, options, attempt + 1)).await {
-            Ok(next) => Next::Again(Box::new(next)),
+        let clock = scope.clock.as_deref();
+        // The conflict may have been one with what the replica replays: the primary has none of those.
+        let opening = options.replica(Replica::Never);
+        match Box::pin(factory.lease(&scope.holder, clock, &opening)).await {
+            Ok(lease) => {
+                let next = Self::attempt(factory, lease, scope, options, attempt + 1);
+                Next::Again(Box::new(next))
+            }
             Err(error) => Next::Done(Err(error)),
         }
     }
@@ -222,7 +228,7 @@ impl<F: SessionFactory> Unit<F> {
     }
 
     fn unknown(&self) -> SessionError {
-        let function = self.scope.holder.function();
+        let function = self.scope.holder.in_full();
         SessionError::CommitUnknown(StatementError::connection(format!(
             "the timeout of {function} passed while it waited for the server's answer"
         )))
@@ -241,23 +247,23 @@ impl<F: SessionFactory> Unit<F> {
                 self.session.end_by_commit().await
             };
         };
-        let function = self.scope.holder.function();
         if clock.has_expired() && self.session.in_transaction() {
             // Dropping the session rolls back.
-            return Err(clock.while_running(function).into());
+            return Err(clock.while_running(&self.scope.holder).into());
         }
         if self.session.leave_commit() {
             return Ok(());
         }
         let limit = clock.left();
         // Boxed, as few calls have a deadline.
-        let ending = Box::pin(timeout(limit, self.session.end_by_commit()));
+        let session = &mut self.session;
+        let ending = Box::pin(async { timeout(limit, session.end_by_commit()).await });
         if let Ok(Ok(ended)) = crate::runtime::within(ending).await {
             return ended;
         }
         match self.session.work.ending() {
             Some(Ending::Commit) => Err(self.unknown()),
-            _ => Err(clock.while_running(function).into()),
+            _ => Err(clock.while_running(&self.scope.holder).into()),
         }
     }
 
@@ -284,6 +290,10 @@ impl<F: SessionFactory> Unit<F> {
     async fn leave(&mut self, left: Left) {
         if self.session.work.ending().is_some() {
             // Cut short by the deadline: the recovery runs the hooks once the outcome is there.
+            return;
+        }
+        if !self.session.hooks.has_any() {
+            self.session.release();
             return;
         }
         let mut hooks = std::mem::take(&mut self.session.hooks);

@@ -5,15 +5,15 @@ use diesel::result::Error;
 use super::attempt::Attempt;
 use super::loss::Loss;
 use super::savepoints::Savepoints;
-use crate::driver::{Ahead, Running, Watched};
-use crate::error::{AbortReason, Aborted, SessionError, StatementError};
+use crate::driver::{Ahead, Running, TransactionOptions, Watched};
+use crate::error::{AbortReason, Aborted, PartlyCommitted, SessionError, StatementError};
 use crate::observe::Echo;
 
 /// One transaction after another on the same connection.
 #[derive(Debug)]
 #[allow(clippy::struct_excessive_bools)] // independent facts, each read by name
 pub(crate) struct Work {
-    begin: String,
+    begin: Begin,
     /// BEGIN was sent.
     begun: bool,
     /// COMMIT or ROLLBACK is under way.
@@ -43,10 +43,16 @@ pub(crate) struct Work {
     rollback_only: bool,
     /// The server refused to write, though nobody asked for a read-only transaction.
     met_read_only: bool,
-    read_only: bool,
     /// The first error of a statement, as the client saw it.
     first_error: Option<Box<Fault>>,
     pub(crate) echo: Option<Echo>,
+}
+
+/// How the transaction begins, in the backend's words: asked for when it does.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Begin {
+    pub(crate) sql: fn(&TransactionOptions) -> String,
+    pub(crate) options: TransactionOptions,
 }
 
 /// What is under way when it is the end.
@@ -71,7 +77,7 @@ impl Fault {
 }
 
 impl Work {
-    pub(crate) fn new(begin: String, read_only: bool, echo: Option<Echo>) -> Self {
+    pub(crate) fn new(begin: Begin, echo: Option<Echo>) -> Self {
         Self {
             begin,
             begun: false,
@@ -90,7 +96,6 @@ impl Work {
             fault: None,
             rollback_only: false,
             met_read_only: false,
-            read_only,
             first_error: None,
             echo,
         }
@@ -101,7 +106,7 @@ impl Work {
     }
 
     pub(crate) fn is_read_only(&self) -> bool {
-        self.read_only
+        self.begin.options.read_only
     }
 
     pub(crate) fn met_read_only(&self) -> bool {
@@ -127,13 +132,12 @@ impl Work {
 
     /// The transaction is over; the next statement begins another.
     pub(crate) fn ended(&mut self) {
-        let begin = std::mem::take(&mut self.begin);
         *self = Self {
             met_read_only: self.met_read_only,
             committed: self.committed,
             lost: self.lost.take(),
             attempt: self.attempt,
-            ..Self::new(begin, self.read_only, self.echo.take())
+            ..Self::new(self.begin, self.echo.take())
         };
     }
 
@@ -229,6 +233,7 @@ impl Work {
     pub(crate) fn check(&mut self, watched: &Watched) -> Result<(), SessionError> {
         if self.begun {
             match watched {
+                Watched::Parted(parts) => return Err(self.part(parts)),
                 Watched::Ended {
                     committed: true, ..
                 } => self.committed(),
@@ -254,11 +259,19 @@ impl Work {
         Ok(())
     }
 
+    /// A part of the work is committed: an `Ok` would not be true, and running it all again would do that twice.
+    pub(crate) fn part(&mut self, parts: &PartlyCommitted) -> SessionError {
+        self.committed = true;
+        let error = SessionError::from(parts.clone());
+        self.lose(&error);
+        error
+    }
+
     /// What has to travel ahead of the next statement.
     pub(crate) fn ahead(&self) -> Ahead {
         Ahead {
             settle: self.settle,
-            begin: (!self.begun).then(|| self.begin.clone()),
+            begin: (!self.begun).then(|| (self.begin.sql)(&self.begin.options)),
             control: self.savepoints.text(),
         }
     }
@@ -292,7 +305,7 @@ impl Work {
 
     pub(crate) fn failed(&mut self, error: &StatementError) {
         self.met_conflict |= error.is_transient();
-        self.met_read_only |= error.is_read_only() && !self.read_only;
+        self.met_read_only |= error.is_read_only() && !self.begin.options.read_only;
         if self.first_error.is_none() {
             let reason = AbortReason::Statement(error.clone());
             self.first_error = Some(Fault::boxed(reason, self.depth()));
@@ -339,8 +352,16 @@ impl Work {
         self.settle || self.savepoints.must_undo()
     }
 
-    /// Why the transaction can only be rolled back, if so.
-    pub(crate) fn verdict(&mut self, watched: Watched) -> Option<AbortReason> {
+    /// Why the transaction cannot be committed, if so.
+    pub(crate) fn verdict(&mut self, watched: Watched) -> Option<SessionError> {
+        if let (true, Watched::Parted(parts)) = (self.begun, &watched) {
+            return Some(self.part(parts));
+        }
+        self.reason(watched)
+            .map(|reason| Aborted::new(reason).into())
+    }
+
+    fn reason(&mut self, watched: Watched) -> Option<AbortReason> {
         if self.rollback_only {
             return Some(AbortReason::RollbackOnly);
         }

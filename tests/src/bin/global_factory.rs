@@ -37,6 +37,11 @@ async fn forget() {
     drop(committed);
     let mut read = PgDb::create_session().await.unwrap();
     count_in(&mut read).await.unwrap();
+    // Its count of one is that of a row that was read.
+    diesel::sql_query("SELECT 1")
+        .execute(&mut read)
+        .await
+        .unwrap();
     drop(read);
     let mut failed = PgDb::create_session().await.unwrap();
     insert_in(&mut failed, 2).await.unwrap();

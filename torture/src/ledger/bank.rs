@@ -4,12 +4,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use diesel::QueryableByName;
+use diesel::sql_types::BigInt;
 use fastrand::Rng;
 use futures_util::future::BoxFuture;
 use testbed::proxy::{Action, Cut, Direction, Proxy};
 
-use super::{galera, mysql, postgres, sqlite};
-use crate::arguments::Place;
+use super::ground::Ground;
+use super::{galera, mysql, postgres, replicated, sqlite};
 use crate::case::Verdict;
 use crate::subject::Done;
 
@@ -22,8 +24,11 @@ pub(super) trait Bank: Send + Sync {
     /// An annotated function: `Ok` acknowledges the transfer.
     fn transfer(&self, transfer: Transfer) -> BoxFuture<'_, Done>;
 
+    /// An annotated function that only reads: whether a transfer is there.
+    fn sees(&self, id: u64) -> BoxFuture<'_, Done<bool>>;
+
     /// Restarts what is below, by turns in order and in a crash.
-    fn restart(&self, number: u32) -> BoxFuture<'_, ()>;
+    fn restart(&self, number: u32) -> BoxFuture<'_, Happened>;
 
     /// Cuts connections, some way or other. False when there are none.
     fn cut<'a>(&'a self, random: &'a mut Rng) -> BoxFuture<'a, bool>;
@@ -33,6 +38,11 @@ pub(super) trait Bank: Send + Sync {
 
     /// No session is out.
     fn is_quiet(&self) -> bool;
+
+    /// How often a replica was read, and how often the primary in its place.
+    fn replica_reads(&self) -> (u64, u64) {
+        (0, 0)
+    }
 
     /// What is written, as somebody sees it who has no part in it.
     fn books(&self) -> BoxFuture<'_, Books>;
@@ -44,13 +54,26 @@ pub(super) trait Bank: Send + Sync {
 }
 
 /// Opens a bank, with a server of its own where there is one.
-pub(super) async fn open(place: Place) -> Arc<dyn Bank> {
-    match place {
-        Place::Postgres => Arc::new(postgres::PgBank::open().await),
-        Place::Mysql => Arc::new(mysql::MyBank::open().await),
-        Place::Galera => Arc::new(galera::GaleraBank::open().await),
-        Place::Sqlite => Arc::new(sqlite::LiteBank::open()),
+pub(super) async fn open(ground: Ground) -> Arc<dyn Bank> {
+    match ground {
+        Ground::Postgres => Arc::new(postgres::PgBank::open().await),
+        Ground::Replicated => Arc::new(replicated::ReplicatedBank::open().await),
+        Ground::Pgbouncer => Arc::new(postgres::PgBank::behind_pgbouncer().await),
+        Ground::Mysql => Arc::new(mysql::MyBank::open().await),
+        Ground::Galera => Arc::new(galera::GaleraBank::open().await),
+        Ground::Sqlite => Arc::new(sqlite::LiteBank::open()),
     }
+}
+
+/// What a restart came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Happened {
+    /// The same server is back.
+    Restarted,
+    /// A standby is the primary now.
+    Promoted,
+    /// A standby was gone for a while.
+    StandbyLost,
 }
 
 /// Money that goes from one account to another.
@@ -97,6 +120,7 @@ pub(super) fn schema() -> String {
         "CREATE TABLE accounts (id int PRIMARY KEY, balance bigint NOT NULL); \
          CREATE TABLE transfers (id bigint NOT NULL, payer int NOT NULL, payee int NOT NULL, \
                                  amount bigint NOT NULL); \
+         CREATE INDEX transfers_id ON transfers (id); \
          INSERT INTO accounts VALUES {}",
         accounts.join(", ")
     )
@@ -104,6 +128,11 @@ pub(super) fn schema() -> String {
 
 /// The money there is.
 pub(super) const TOTAL: &str = "SELECT CAST(sum(balance) AS bigint) FROM accounts";
+
+/// Whether a transfer is there.
+pub(super) fn is_there(id: u64) -> String {
+    format!("SELECT count(*) AS count FROM transfers WHERE id = {id}")
+}
 
 /// Accounts that do not have what the transfers say.
 pub(super) fn unbalanced() -> String {
@@ -160,6 +189,13 @@ impl Books {
             differing: 0,
         }
     }
+}
+
+/// The answer to [`is_there`].
+#[derive(Debug, QueryableByName)]
+pub(super) struct There {
+    #[diesel(sql_type = BigInt)]
+    pub(super) count: i64,
 }
 
 /// What became of the caller of a transfer.

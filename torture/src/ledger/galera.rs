@@ -10,7 +10,7 @@ use testbed::galera::Cluster;
 use testbed::mysql::Database;
 use testbed::proxy::{Protocol, Proxy};
 
-use super::bank::{Bank, Books, Transfer, cut_somewhere};
+use super::bank::{Bank, Books, Happened, Transfer, cut_somewhere};
 use super::mysql;
 use crate::subject::{Done, MyDb};
 
@@ -56,13 +56,21 @@ impl Bank for GaleraBank {
         Box::pin(self.factories[factory].scope(mysql::transfer(order)))
     }
 
-    fn restart(&self, number: u32) -> BoxFuture<'_, ()> {
+    fn sees(&self, id: u64) -> BoxFuture<'_, Done<bool>> {
+        let factory = usize::try_from(id).unwrap_or_default() % self.factories.len();
+        // By now it may be another node's that has yet to apply it.
+        let caught_up = Some("SET SESSION wsrep_sync_wait = 1");
+        Box::pin(self.factories[factory].scope(mysql::sees(id, caught_up)))
+    }
+
+    fn restart(&self, number: u32) -> BoxFuture<'_, Happened> {
         Box::pin(async move {
             let node = number as usize % self.cluster.nodes().len();
             let conflicts = self.cluster.conflicts(node).await;
             self.conflicts.fetch_add(conflicts, Ordering::SeqCst);
             self.cluster.kill(node).await;
             self.cluster.rejoin(node).await;
+            Happened::Restarted
         })
     }
 

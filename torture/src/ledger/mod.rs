@@ -3,8 +3,10 @@
 
 mod bank;
 mod galera;
+mod ground;
 mod mysql;
 mod postgres;
+mod replicated;
 mod sqlite;
 mod tally;
 
@@ -20,8 +22,10 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use self::bank::{ACCOUNTS, Bank, Fate, Transfer};
+pub(crate) use self::ground::Ground;
 use self::tally::Tally;
 use crate::arguments::Ledger;
+use crate::case::Verdict;
 use crate::subject::{Failure, verdict};
 
 /// Callers at the same time.
@@ -68,12 +72,9 @@ pub(crate) async fn run(arguments: Ledger) -> ExitCode {
         }
     });
     let at_rest = rests.await.is_ok();
-    let line = tally.line(
-        arguments.backend,
-        arguments.seconds,
-        &bank.books().await,
-        bank.conflicts().await,
-    );
+    let (books, conflicts) = (bank.books().await, bank.conflicts().await);
+    let line = tally.line(arguments.backend, arguments.seconds, &books, conflicts);
+    let line = line.with_reads_of_replicas(bank.replica_reads());
     if arguments.json {
         match serde_json::to_string(&line) {
             Ok(text) => println!("{text}"),
@@ -105,9 +106,8 @@ async fn disturb(bank: &dyn Bank, tally: &Tally, random: &mut Rng, length: Durat
     let mut restarts = 0;
     while started.elapsed() < length {
         if started.elapsed() > length * (restarts + 1) / (RESTARTS + 1) && restarts < RESTARTS {
-            bank.restart(restarts).await;
+            tally.happened(bank.restart(restarts).await);
             restarts += 1;
-            tally.restarted();
         } else if bank.cut(random).await {
             tally.cut();
         }
@@ -161,6 +161,20 @@ impl Caller {
             }
         };
         self.tally.ended(id, fate);
+        if fate == Fate::Told(Verdict::Committed) {
+            self.look(id).await;
+        }
         sleep(wait).await;
+    }
+
+    /// Reads what was acknowledged just now, and what anybody was told before.
+    async fn look(&mut self, id: u64) {
+        let earlier = self.tally.an_acknowledged(&mut self.random);
+        for id in [Some(id), earlier].into_iter().flatten() {
+            // Mostly that there is no server just now.
+            if let Ok(seen) = self.bank.sees(id).await {
+                self.tally.read(seen);
+            }
+        }
     }
 }

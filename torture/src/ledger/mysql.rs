@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use diesel::sql_query;
 use diesel_async::SimpleAsyncConnection as _;
 use fastrand::Rng;
 use futures_util::future::BoxFuture;
@@ -9,7 +10,9 @@ use session_factory::{Factory, Session, with_session};
 use testbed::mysql::{Admin, Database, Server};
 use testbed::proxy::{Protocol, Proxy};
 
-use super::bank::{Bank, Books, Transfer, cut_somewhere, schema, unbalanced};
+use super::bank::{
+    Bank, Books, Happened, There, Transfer, cut_somewhere, is_there, schema, unbalanced,
+};
 use crate::subject::{Done, MyDb, MyDbConfig};
 
 const CONNECTIONS: u32 = 10;
@@ -22,6 +25,21 @@ pub(super) async fn transfer(db: &mut Session<MyDb>, transfer: Transfer) -> Done
     }
     transfer.step(3);
     Ok(())
+}
+
+#[with_session(read_only)]
+pub(super) async fn sees(
+    db: &mut Session<MyDb>,
+    id: u64,
+    before: Option<&'static str>,
+) -> Done<bool> {
+    use diesel_async::RunQueryDsl as _; // its `execute` would hide the testbed's
+
+    if let Some(before) = before {
+        db.batch_execute(before).await?;
+    }
+    let there: There = sql_query(is_there(id)).get_result(db).await?;
+    Ok(there.count > 0)
 }
 
 pub(super) struct MyBank {
@@ -75,7 +93,11 @@ impl Bank for MyBank {
         Box::pin(self.factory.scope(transfer(order)))
     }
 
-    fn restart(&self, number: u32) -> BoxFuture<'_, ()> {
+    fn sees(&self, id: u64) -> BoxFuture<'_, Done<bool>> {
+        Box::pin(self.factory.scope(sees(id, None)))
+    }
+
+    fn restart(&self, number: u32) -> BoxFuture<'_, Happened> {
         Box::pin(async move {
             if number.is_multiple_of(2) {
                 self.server.kill().await;
@@ -83,6 +105,7 @@ impl Bank for MyBank {
                 self.server.stop().await;
             }
             self.server.start_again().await;
+            Happened::Restarted
         })
     }
 

@@ -1,21 +1,27 @@
-//! A bank on a private PostgreSQL server, with a proxy before it.
+//! A bank on a private PostgreSQL server, with a proxy before it, and perhaps PgBouncer in between.
 
 use std::time::Duration;
 
+use diesel::sql_query;
 use diesel_async::SimpleAsyncConnection as _;
 use fastrand::Rng;
 use futures_util::future::BoxFuture;
 use session_factory::{Factory, Session, with_session};
-use testbed::postgres::{Database, Server};
+use testbed::pgbouncer::{PgBouncer, PoolMode};
+use testbed::postgres::{Admin, Builder, Database, Server};
 use testbed::proxy::Proxy;
 
-use super::bank::{Bank, Books, TOTAL, Transfer, cut_somewhere, schema, unbalanced};
+use super::bank::{
+    Bank, Books, Happened, TOTAL, There, Transfer, cut_somewhere, is_there, schema, unbalanced,
+};
 use crate::subject::{Done, PgDb, PgDbConfig};
 
 const CONNECTIONS: u32 = 10;
+/// Of the pooler to the server: fewer, so that transactions of one connection meet several.
+const POOLED: u32 = 5;
 
 #[with_session(retry = 3)]
-async fn transfer(db: &mut Session<PgDb>, transfer: Transfer) -> Done {
+pub(super) async fn transfer(db: &mut Session<PgDb>, transfer: Transfer) -> Done {
     for (number, sql) in transfer.statements().iter().enumerate() {
         transfer.step(number);
         db.batch_execute(sql).await?;
@@ -24,31 +30,69 @@ async fn transfer(db: &mut Session<PgDb>, transfer: Transfer) -> Done {
     Ok(())
 }
 
+#[with_session(read_only)]
+pub(super) async fn sees(db: &mut Session<PgDb>, id: u64) -> Done<bool> {
+    use diesel_async::RunQueryDsl as _; // its `execute` would hide the testbed's
+
+    let there: There = sql_query(is_there(id)).get_result(db).await?;
+    Ok(there.count > 0)
+}
+
+/// Of deadlocks there are many, and each costs its wait.
+pub(super) fn server() -> Builder {
+    Server::builder().config("deadlock_timeout", "30ms")
+}
+
+pub(super) fn factory(url: &str, replica_url: Option<&str>) -> Factory<PgDb> {
+    let value = |key: &str| match key {
+        "DATABASE_URL" => Some(url.to_owned()),
+        "DATABASE_REPLICA_URL" => replica_url.map(str::to_owned),
+        _ => None,
+    };
+    let mut config = PgDbConfig::from_vars(value).expect("the testbed's URL is valid");
+    config.pool_size = CONNECTIONS;
+    config.max_overflow = 0;
+    config.pool_timeout = Duration::from_secs(5);
+    config.connect_timeout = Duration::from_secs(3);
+    Factory::new(config)
+}
+
+pub(super) async fn books(admin: &Admin) -> Books {
+    let ids = "SELECT coalesce(string_agg(id::text, ','), '') FROM transfers";
+    let ids = admin.text(ids).await;
+    let total = admin.integer(TOTAL).await;
+    Books::with_transfers(&ids, total, admin.integer(&unbalanced()).await)
+}
+
 pub(super) struct PgBank {
     factory: Factory<PgDb>,
     proxy: Proxy,
+    pooler: Option<PgBouncer>,
     database: Database,
     server: Server,
 }
 
 impl PgBank {
     pub(super) async fn open() -> Self {
-        // Of deadlocks there are many, and each costs its wait.
-        let server = Server::builder().config("deadlock_timeout", "30ms");
-        let server = server.start().await;
+        Self::with(server().start().await, None).await
+    }
+
+    pub(super) async fn behind_pgbouncer() -> Self {
+        let server = server().start().await;
+        let pooler =
+            PgBouncer::with_pool_size(server.address(), PoolMode::Transaction, POOLED).await;
+        Self::with(server, Some(pooler)).await
+    }
+
+    async fn with(server: Server, pooler: Option<PgBouncer>) -> Self {
         let database = server.database().await;
         database.execute(&schema()).await;
-        let proxy = Proxy::start(server.address());
-        let url = database.url_via(&proxy);
-        let url = |key: &str| (key == "DATABASE_URL").then(|| url.clone());
-        let mut config = PgDbConfig::from_vars(url).expect("the testbed's URL is valid");
-        config.pool_size = CONNECTIONS;
-        config.max_overflow = 0;
-        config.pool_timeout = Duration::from_secs(5);
-        config.connect_timeout = Duration::from_secs(3);
+        let behind = pooler.as_ref().map_or(server.address(), PgBouncer::address);
+        let proxy = Proxy::start(behind);
         Self {
-            factory: Factory::new(config),
+            factory: factory(&database.url_via(&proxy), None),
             proxy,
+            pooler,
             database,
             server,
         }
@@ -60,14 +104,24 @@ impl Bank for PgBank {
         Box::pin(self.factory.scope(transfer(order)))
     }
 
-    fn restart(&self, number: u32) -> BoxFuture<'_, ()> {
+    fn sees(&self, id: u64) -> BoxFuture<'_, Done<bool>> {
+        Box::pin(self.factory.scope(sees(id)))
+    }
+
+    fn restart(&self, number: u32) -> BoxFuture<'_, Happened> {
         Box::pin(async move {
-            if number.is_multiple_of(2) {
-                self.server.kill().await;
-            } else {
-                self.server.stop().await;
+            match &self.pooler {
+                // The pooler's turn comes after each kind of the server's.
+                Some(pooler) if number % 3 == 2 => {
+                    pooler.stop().await;
+                    pooler.start_again().await;
+                    return Happened::Restarted;
+                }
+                _ if number.is_multiple_of(2) => self.server.kill().await,
+                _ => self.server.stop().await,
             }
             self.server.start_again().await;
+            Happened::Restarted
         })
     }
 
@@ -88,12 +142,6 @@ impl Bank for PgBank {
     }
 
     fn books(&self) -> BoxFuture<'_, Books> {
-        Box::pin(async move {
-            let admin = self.database.admin();
-            let ids = "SELECT coalesce(string_agg(id::text, ','), '') FROM transfers";
-            let ids = admin.text(ids).await;
-            let total = admin.integer(TOTAL).await;
-            Books::with_transfers(&ids, total, admin.integer(&unbalanced()).await)
-        })
+        Box::pin(async move { books(&self.database.admin()).await })
     }
 }

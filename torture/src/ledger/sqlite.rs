@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use diesel::connection::SimpleConnection as _;
+use diesel::sql_query;
 use diesel_async::SimpleAsyncConnection as _;
 use fastrand::Rng;
 use futures_util::future::BoxFuture;
@@ -12,7 +13,7 @@ use session_factory::{Factory, Session, with_session};
 use testbed::sqlite::Database;
 use tokio::time::sleep;
 
-use super::bank::{Bank, Books, TOTAL, Transfer, schema, unbalanced};
+use super::bank::{Bank, Books, Happened, TOTAL, There, Transfer, is_there, schema, unbalanced};
 use crate::subject::{Done, LiteDb, LiteDbConfig};
 
 #[with_session(retry = 3)]
@@ -23,6 +24,14 @@ async fn transfer(db: &mut Session<LiteDb>, transfer: Transfer) -> Done {
     }
     transfer.step(3);
     Ok(())
+}
+
+#[with_session(read_only)]
+async fn sees(db: &mut Session<LiteDb>, id: u64) -> Done<bool> {
+    use diesel_async::RunQueryDsl as _; // its `execute` would hide the testbed's
+
+    let there: There = sql_query(is_there(id)).get_result(db).await?;
+    Ok(there.count > 0)
 }
 
 pub(super) struct LiteBank {
@@ -57,13 +66,19 @@ impl Bank for LiteBank {
         Box::pin(async move { factory.scope(transfer(order)).await })
     }
 
-    fn restart(&self, number: u32) -> BoxFuture<'_, ()> {
+    fn sees(&self, id: u64) -> BoxFuture<'_, Done<bool>> {
+        let factory = self.factory().clone();
+        Box::pin(async move { factory.scope(sees(id)).await })
+    }
+
+    fn restart(&self, number: u32) -> BoxFuture<'_, Happened> {
         Box::pin(async move {
             let old = self.factory().clone();
             // By turns with patience and without.
             let limit = Duration::from_millis(if number.is_multiple_of(2) { 0 } else { 200 });
             old.shutdown(limit).await;
             *self.factory() = new_factory(&self.database);
+            Happened::Restarted
         })
     }
 

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use fastrand::Rng;
 use serde::Serialize;
 
-use super::bank::{ACCOUNTS, BALANCE, Books, Fate};
-use crate::arguments::Place;
+use super::bank::{ACCOUNTS, BALANCE, Books, Fate, Happened};
+use super::ground::Ground;
 use crate::case::Verdict;
 
 /// Kept while transfers run.
@@ -18,7 +19,13 @@ pub(super) struct Tally(Mutex<State>);
 struct State {
     fates: BTreeMap<u64, Fate>,
     acknowledged: u64,
+    /// Their numbers.
+    known: Vec<u64>,
+    reads: u64,
+    stale_reads: u64,
     restarts: u32,
+    promotions: u32,
+    standby_losses: u32,
     cuts: u64,
 }
 
@@ -36,7 +43,16 @@ pub(super) struct Line {
     dropped: usize,
     panicked: usize,
     restarts: u32,
+    promotions: u32,
+    standby_losses: u32,
     cuts: u64,
+    /// Of transfers that had been acknowledged.
+    reads: u64,
+    /// Of these, those that did not find them.
+    stale_reads: u64,
+    replica_reads: u64,
+    /// Reads on the primary, in the replica's place.
+    fallbacks: u64,
     /// Acknowledged, and not there.
     lost: usize,
     /// There more than once, whatever the caller was told.
@@ -54,12 +70,32 @@ impl Tally {
     /// A transfer is over for its caller.
     pub(super) fn ended(&self, id: u64, fate: Fate) {
         let mut state = self.state();
-        state.acknowledged += u64::from(fate == Fate::Told(Verdict::Committed));
+        if fate == Fate::Told(Verdict::Committed) {
+            state.acknowledged += 1;
+            state.known.push(id);
+        }
         state.fates.insert(id, fate);
     }
 
-    pub(super) fn restarted(&self) {
-        self.state().restarts += 1;
+    pub(super) fn happened(&self, what: Happened) {
+        let mut state = self.state();
+        match what {
+            Happened::Restarted => state.restarts += 1,
+            Happened::Promoted => state.promotions += 1,
+            Happened::StandbyLost => state.standby_losses += 1,
+        }
+    }
+
+    /// One that somebody was told of.
+    pub(super) fn an_acknowledged(&self, random: &mut Rng) -> Option<u64> {
+        random.choice(self.state().known.iter().copied())
+    }
+
+    /// A read of an acknowledged transfer, and whether it was found.
+    pub(super) fn read(&self, seen: bool) {
+        let mut state = self.state();
+        state.reads += 1;
+        state.stale_reads += u64::from(!seen);
     }
 
     pub(super) fn cut(&self) {
@@ -70,15 +106,15 @@ impl Tally {
     pub(super) fn acknowledged(&self) -> String {
         let state = self.state();
         format!(
-            "{} acknowledged, {} restarts, {} cuts",
-            state.acknowledged, state.restarts, state.cuts
+            "{} acknowledged, {} restarts, {} promotions, {} standbys lost, {} cuts",
+            state.acknowledged, state.restarts, state.promotions, state.standby_losses, state.cuts
         )
     }
 
     /// Compares what was told with what is there.
     pub(super) fn line(
         &self,
-        place: Place,
+        ground: Ground,
         seconds: u64,
         books: &Books,
         conflicts: Option<i64>,
@@ -94,7 +130,7 @@ impl Tally {
                 .count()
         };
         Line {
-            backend: place.name(),
+            backend: ground.name(),
             seconds,
             transfers: state.fates.len(),
             acknowledged: state.acknowledged,
@@ -103,7 +139,13 @@ impl Tally {
             dropped: count(|fate| *fate == Fate::Dropped),
             panicked: count(|fate| *fate == Fate::Panicked),
             restarts: state.restarts,
+            promotions: state.promotions,
+            standby_losses: state.standby_losses,
             cuts: state.cuts,
+            reads: state.reads,
+            stale_reads: state.stale_reads,
+            replica_reads: 0,
+            fallbacks: 0,
             lost: told(Verdict::Committed, false),
             doubled: books.transfers.values().filter(|times| **times > 1).count(),
             kept: told(Verdict::RolledBack, true),
@@ -120,12 +162,21 @@ impl Tally {
 }
 
 impl Line {
+    pub(super) fn with_reads_of_replicas(self, (replica_reads, fallbacks): (u64, u64)) -> Self {
+        Self {
+            replica_reads,
+            fallbacks,
+            ..self
+        }
+    }
+
     /// Something was transferred, and the books are right.
     pub(super) fn is_right(&self) -> bool {
         self.acknowledged > 0
             && self.lost == 0
             && self.doubled == 0
             && self.kept == 0
+            && self.stale_reads == 0
             && self.sum_ok
     }
 }
@@ -134,8 +185,19 @@ impl fmt::Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{}: {} transfers in {} s with {} restarts and {} cuts",
-            self.backend, self.transfers, self.seconds, self.restarts, self.cuts
+            "{}: {} transfers in {} s with {} restarts, {} promotions, {} lost standbys and {} cuts",
+            self.backend,
+            self.transfers,
+            self.seconds,
+            self.restarts,
+            self.promotions,
+            self.standby_losses,
+            self.cuts
+        )?;
+        writeln!(
+            f,
+            "reads of acknowledged transfers: {}, {} stale; sessions on a replica: {}, on the primary in its place: {}",
+            self.reads, self.stale_reads, self.replica_reads, self.fallbacks
         )?;
         writeln!(
             f,
@@ -164,7 +226,7 @@ mod tests {
         for (id, fate) in (0..).zip(fates) {
             tally.ended(id, *fate);
         }
-        tally.line(Place::Postgres, 1, books, None)
+        tally.line(Ground::Postgres, 1, books, None)
     }
 
     #[test]

@@ -58,10 +58,8 @@ impl Failure {
     pub(crate) fn verdict(self) -> Verdict {
         let unknown = match self {
             // A session's error may have travelled through diesel's.
-            Self::Query(error) => {
-                matches!(SessionError::from(error), SessionError::CommitUnknown(_))
-            }
-            Self::Session(error) => matches!(error, SessionError::CommitUnknown(_)),
+            Self::Query(error) => is_unknown(&SessionError::from(error)),
+            Self::Session(error) => is_unknown(&error),
             Self::Refused(_) => false,
         };
         if unknown {
@@ -70,6 +68,14 @@ impl Failure {
             Verdict::RolledBack
         }
     }
+}
+
+/// The caller is told to look for the effect.
+fn is_unknown(error: &SessionError) -> bool {
+    matches!(
+        error,
+        SessionError::CommitUnknown(_) | SessionError::PartlyCommitted(_)
+    )
 }
 
 /// What a result tells its caller.

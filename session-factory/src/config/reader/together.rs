@@ -93,7 +93,8 @@ impl Reader<'_> {
         }
         if let (Some(Some(_)), false) = (values.replica_url, replicas) {
             let key = self.name_of("replica_url");
-            let expected = format!("no value: {backend} has no replicas");
+            let expected =
+                format!("no value: replicas are read on PostgreSQL alone, and this is {backend}");
             self.problems
                 .push(Problem::malformed(key, expected, "a URL (not shown)"));
         }

@@ -5,7 +5,8 @@ use diesel::query_builder::{QueryFragment, QueryId};
 use diesel_async::SimpleAsyncConnection;
 use futures_util::future::join;
 
-use super::ledger::{End, Ledger};
+use super::ends::End;
+use super::ledger::Ledger;
 use super::link::PgLink;
 use super::{pipelined, repeated};
 use crate::driver::{Ahead, CommitReply, CommitSent, Last, Reply};
@@ -87,7 +88,7 @@ where
         Err(reply) => return not_sent(link, reply),
     };
     let failed = match &reply.result {
-        Err(error) => !ends_the_connection(&link.explain(error)),
+        Err(error) => !ends_the_connection(link, &link.explain(error)),
         Ok(_) => false,
     };
     let commit = if failed && committed.is_err() {
@@ -123,7 +124,7 @@ fn read(link: &PgLink, reply: Reply<()>) -> CommitReply {
         }
         (_, Err(error), _) => {
             let error = link.explain(&error);
-            if ends_the_connection(&error) {
+            if ends_the_connection(link, &error) {
                 CommitReply::Unknown(error)
             } else {
                 CommitReply::Refused(error)
@@ -132,10 +133,13 @@ fn read(link: &PgLink, reply: Reply<()>) -> CommitReply {
     }
 }
 
-/// Of such an error nobody knows on which side of COMMIT it came.
-fn ends_the_connection(error: &StatementError) -> bool {
-    match error.sqlstate() {
+/// Of such an error nobody knows on which side of COMMIT it came. A function of the application's can raise any
+/// SQLSTATE: one that the connection survives is a refusal.
+fn ends_the_connection(link: &PgLink, error: &StatementError) -> bool {
+    let ends = match error.sqlstate() {
         None => error.kind == StatementErrorKind::Connection,
         Some(state) => state.starts_with("08") || state.starts_with("57P") || state == "40003",
-    }
+    };
+    let survives = |ledger: &Ledger| error.sqlstate().is_some() && ledger.fatal().is_none();
+    ends && !link.ledger().is_some_and(survives)
 }

@@ -12,6 +12,7 @@ pub(super) fn parse(body: &[u8]) -> (StatementError, bool) {
         detail: None,
     };
     let mut fatal = false;
+    let mut outdated = false;
     for field in body.split(|byte| *byte == 0) {
         let Some((tag, text)) = field.split_first() else {
             continue;
@@ -22,11 +23,28 @@ pub(super) fn parse(body: &[u8]) -> (StatementError, bool) {
             b'C' => error.sqlstate = Some(text()),
             b'M' => error.message = text(),
             b'D' => error.detail = Some(text()),
+            b'R' => outdated = text() == "RevalidateCachedQuery",
             _ => {}
         }
     }
-    error.kind = kind_of(error.sqlstate.as_deref().unwrap_or_default());
+    let sqlstate = error.sqlstate.as_deref().unwrap_or_default();
+    error.kind = if outdated && sqlstate == "0A000" {
+        // A table was altered since the statement was prepared. On another connection it is prepared anew.
+        StatementErrorKind::Serialization
+    } else {
+        kind_of(sqlstate)
+    };
     (error, fatal)
+}
+
+/// The connection's prepared statements are of no use any more: a table was altered, or they are gone.
+pub(super) fn is_of_prepared_statements(error: &StatementError) -> bool {
+    let outdated = error.kind == StatementErrorKind::Serialization;
+    match error.sqlstate() {
+        Some("0A000") => outdated,
+        Some("26000") => true,
+        _ => false,
+    }
 }
 
 /// diesel's kind for a SQLSTATE, with the deadlock where it belongs (diesel says `Unknown`).

@@ -4,9 +4,11 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use super::asked::Asked;
+use super::ends::{Behind, End, Ends, Flight};
+use super::error_response;
 use super::lookout::Lookout;
 use super::positions::Positions;
-use super::{error_response, text};
 use crate::error::StatementError;
 
 /// Written by the stream as frames pass, read by the session.
@@ -38,12 +40,8 @@ struct State {
     has_written: bool,
     /// The error after which the server closed the connection.
     fatal: Option<StatementError>,
-    /// The end of a transaction that was seen since [`Ledger::begin_watch`].
-    ended: Option<End>,
-    /// An end whose ReadyForQuery has not come yet.
-    ending: Option<End>,
-    /// A text said `AND CHAIN`: its ROLLBACK is followed by another transaction.
-    chains: bool,
+    /// How the transaction ended that was begun since [`Ledger::begin_watch`].
+    ends: Ends,
     /// Settings of the server session were changed.
     changed: bool,
     /// The connection has prepared statements that change the session without a telling command tag.
@@ -67,13 +65,6 @@ pub(super) enum Status {
     Idle,
     InTransaction,
     Failed,
-}
-
-/// How a transaction ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum End {
-    Commit,
-    Rollback,
 }
 
 /// The command tags of statements that change rows; a count follows.
@@ -112,20 +103,27 @@ impl Ledger {
     /// A frame to the server.
     pub(super) fn outgoing(&self, tag: u8, body: &[u8]) {
         match tag {
-            // Query, Sync, FunctionCall, and the start-up message.
-            b'Q' | b'S' | b'F' | 0 => {
+            b'Q' => {
                 self.asked.fetch_add(1, Ordering::SeqCst);
-                self.state().sent = Some(Instant::now());
+                let asked = Asked::query(body);
+                let mut state = self.state();
+                state.sent = Some(Instant::now());
+                state.asked(asked);
+            }
+            b'P' => {
+                let prepared = Asked::prepared(body);
+                if prepared.changes || prepared.announces || prepared.chains {
+                    self.state().prepared(&prepared);
+                }
+            }
+            // Sync, FunctionCall, and the start-up message.
+            b'S' | b'F' | 0 => {
+                self.asked.fetch_add(1, Ordering::SeqCst);
+                let mut state = self.state();
+                state.sent = Some(Instant::now());
+                state.ends.sent(Flight::default());
             }
             _ => {}
-        }
-        if matches!(tag, b'Q' | b'P') {
-            let (sly, chains) = (text::is_sly(body), text::chains(body));
-            let announces = text::announces(body);
-            if sly || chains || announces {
-                self.state().asked(tag, sly, chains);
-                self.state().announcer |= announces;
-            }
         }
         self.lookout.outgoing(tag, body);
     }
@@ -167,9 +165,7 @@ impl Ledger {
         state.met_conflict = false;
         state.has_written = false;
         state.announces = false;
-        state.ended = None;
-        state.ending = None;
-        state.chains = false;
+        state.ends.begin_watch();
     }
 
     pub(super) fn last_sent(&self) -> Option<Instant> {
@@ -178,15 +174,32 @@ impl Ledger {
 
     /// When the last of the messages that are not answered yet was sent.
     pub(super) fn runs_since(&self) -> Option<Instant> {
-        self.last_sent().filter(|_| !self.is_quiet())
+        self.last_sent()
+            .filter(|_| !self.is_quiet() && !self.is_beginning())
     }
 
     pub(super) fn status(&self) -> Status {
         self.state().status
     }
 
+    /// Both at once.
+    pub(super) fn ended_and_status(&self) -> (Option<End>, Status) {
+        let state = self.state();
+        (state.ends.first(), state.status)
+    }
+
     pub(super) fn ended(&self) -> Option<End> {
-        self.state().ended
+        self.state().ends.first()
+    }
+
+    /// What became of statements that ran behind the end.
+    pub(super) fn behind(&self) -> Option<Behind> {
+        self.state().ends.behind()
+    }
+
+    /// BEGIN is sent, and not answered: a cancel request could hit it instead of the statement behind it.
+    pub(super) fn is_beginning(&self) -> bool {
+        self.state().ends.is_beginning()
     }
 
     pub(super) fn first_error(&self) -> Option<StatementError> {
@@ -243,13 +256,20 @@ impl Ledger {
 }
 
 impl State {
-    fn asked(&mut self, tag: u8, sly: bool, chains: bool) {
-        // What is prepared may be run again, by its name alone.
-        let kept = tag == b'P';
-        self.sly |= sly && kept;
-        self.changed |= sly;
-        self.chains |= chains;
-        self.unclean |= chains && kept;
+    fn asked(&mut self, asked: Asked) {
+        self.changed |= asked.changes;
+        self.announcer |= asked.announces;
+        self.ends.may_chain |= asked.chains;
+        self.ends.sent(asked.flight);
+    }
+
+    /// What is prepared may be run again, by its name alone.
+    fn prepared(&mut self, asked: &Asked) {
+        self.changed |= asked.changes;
+        self.sly |= asked.changes;
+        self.announcer |= asked.announces;
+        self.ends.may_chain |= asked.chains;
+        self.unclean |= asked.chains;
     }
 
     fn ready(&mut self, status: Option<u8>) {
@@ -260,17 +280,7 @@ impl State {
         };
         // Ours comes with BEGIN or not at all.
         self.own_sets = 0;
-        let ending = self.ending.take();
-        if self.status != Status::Idle && now == Status::Idle {
-            // Without a tag of its own the end was an error's doing.
-            self.ended = Some(ending.unwrap_or(End::Rollback));
-        } else if self.status != Status::Idle
-            && let Some(end) = ending
-            // The tag ROLLBACK is also that of ROLLBACK TO SAVEPOINT, after which it is the same one.
-            && (end == End::Commit || self.chains)
-        {
-            self.ended = Some(end);
-        }
+        self.ends.ready(now != Status::Idle);
         self.status = now;
     }
 
@@ -280,7 +290,10 @@ impl State {
             // The client may hear of the error before the ReadyForQuery behind it.
             self.status = Status::Failed;
         }
+        self.ends.failed();
         self.met_conflict |= error.is_transient();
+        // The client goes on to run them by their names: no statement of theirs would ever succeed.
+        self.unclean |= error_response::is_of_prepared_statements(&error);
         if self.first_error.is_none() {
             self.first_error = Some(error.clone());
         }
@@ -292,17 +305,8 @@ impl State {
 
     fn completed(&mut self, body: &[u8]) {
         let tag = body.strip_suffix(b"\0").unwrap_or(body);
+        self.ends.completed(tag);
         match tag {
-            b"COMMIT" => self.ending = Some(End::Commit),
-            // Also the tag of ROLLBACK TO SAVEPOINT: ReadyForQuery tells which it was. What was prepared for
-            // a commit in two phases is not committed.
-            b"ROLLBACK" | b"PREPARE TRANSACTION" => self.ending = Some(End::Rollback),
-            b"BEGIN" | b"START TRANSACTION" => {
-                if let (Some(end), true) = (self.ending.take(), self.status != Status::Idle) {
-                    // `ROLLBACK; BEGIN` in one text: the old transaction is gone all the same.
-                    self.ended = Some(end);
-                }
-            }
             b"SET" if self.own_sets > 0 => self.own_sets -= 1,
             b"SET" | b"RESET" | b"LISTEN" | b"UNLISTEN" | b"DECLARE CURSOR" | b"DISCARD"
             | b"DISCARD ALL" | b"DISCARD TEMP" | b"DISCARD PLANS" | b"DISCARD SEQUENCES"

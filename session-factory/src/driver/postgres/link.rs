@@ -1,6 +1,7 @@
 //! One connection to PostgreSQL and what is known about it.
 
 use std::borrow::Cow;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -20,9 +21,11 @@ use tokio::task::AbortHandle;
 
 use super::cancel::Canceller;
 use super::conflict::classified;
-use super::ledger::{End, Ledger, Status};
+use super::control::{self, Control};
+use super::ends::End;
+use super::ledger::{Ledger, Status};
 use super::repeated::{Kept, Repeated};
-use super::{forget_transactions, pipelined, pooler, positions, raw_depth};
+use super::{beginning, forget_transactions, pipelined, pooler, positions, raw_depth};
 use crate::driver::{Ahead, Isolation, Position, Reply};
 use crate::error::{StatementError, StatementErrorKind};
 
@@ -61,8 +64,9 @@ enum Held {
 }
 
 /// The part of a link that is changed while the connection itself is lent to a statement.
+#[allow(clippy::struct_excessive_bools)] // independent facts, each read by name
 pub(super) struct Rest {
-    canceller: Option<Canceller>,
+    canceller: Canceller,
     /// The BEGIN that this connection has taken once: from then on it may travel with a statement.
     taken: Option<String>,
     /// The raw connection was handed out in this transaction.
@@ -70,6 +74,8 @@ pub(super) struct Rest {
     condemned: bool,
     /// COMMIT was sent, and its answer has not come.
     committing: bool,
+    /// Without a view of the protocol: a text of the body's ended the transaction.
+    ended_by_text: bool,
     ledger: Option<Arc<Ledger>>,
     repeated: Repeated,
     /// Behind a pooler: what goes with each BEGIN.
@@ -86,11 +92,12 @@ impl PgLink {
         Self {
             held: Held::Own(Box::new(connection)),
             rest: Rest {
-                canceller: Some(canceller),
+                canceller,
                 taken: None,
                 raw: false,
                 condemned: false,
                 committing: false,
+                ended_by_text: false,
                 ledger: Some(Arc::clone(&ledger)),
                 repeated: Repeated::default(),
                 limit: None,
@@ -108,6 +115,7 @@ impl PgLink {
     }
 
     pub(super) fn foreign(connection: Foreign) -> Self {
+        let token = connection.cancel_token();
         Self {
             held: Held::Foreign(Box::new(connection)),
             ledger: None,
@@ -120,11 +128,12 @@ impl PgLink {
             resets: false,
             replayed: None,
             rest: Rest {
-                canceller: None,
+                canceller: Canceller::unaddressed(token),
                 taken: None,
                 raw: false,
                 condemned: false,
                 committing: false,
+                ended_by_text: false,
                 ledger: None,
                 repeated: Repeated::default(),
                 limit: None,
@@ -258,8 +267,14 @@ impl PgLink {
         }
     }
 
+    /// A text of the body's ended the transaction, and nobody saw how.
+    pub(super) fn is_ended_by_text(&self) -> bool {
+        self.rest.ended_by_text
+    }
+
     /// A transaction begins.
     pub(super) fn begin_watch(&mut self) {
+        self.rest.ended_by_text = false;
         self.committed = false;
         if let Some(ledger) = self.ledger() {
             ledger.begin_watch();
@@ -270,6 +285,11 @@ impl PgLink {
     /// COMMIT is, or was, sent by us.
     pub(super) fn set_committed(&mut self, committed: bool) {
         self.committed = committed;
+    }
+
+    /// What runs behind the end is ours as well.
+    pub(super) fn is_committed_by_us(&self) -> bool {
+        self.committed
     }
 
     pub(super) fn was_committed_by_body(&self) -> bool {
@@ -301,10 +321,7 @@ impl PgLink {
     }
 
     pub(super) fn canceller(&self) -> Canceller {
-        match &self.rest.canceller {
-            Some(canceller) => canceller.clone(),
-            None => Canceller::unaddressed(self.connection().cancel_token()),
-        }
+        self.rest.canceller.clone()
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -354,10 +371,14 @@ impl PgLink {
     pub(super) fn kill(&self) -> Option<Box<dyn Fn() + Send + Sync>> {
         let canceller = self.canceller();
         let driving = self.driving.clone()?;
+        let ledger = self.ledger.clone();
         Some(Box::new(move || {
             let (canceller, driving) = (canceller.clone(), driving.clone());
+            let is_beginning = ledger.as_ref().is_some_and(|ledger| ledger.is_beginning());
             let _no_runtime = crate::runtime::spawn(async move {
-                canceller.fire().await;
+                if !is_beginning {
+                    canceller.fire().await;
+                }
                 driving.abort();
             });
         }))
@@ -432,6 +453,23 @@ impl Rest {
         self.ledger.is_some() && self.repeated.keeps(query)
     }
 
+    /// Looks at a text of the body's where the server's answers are not seen.
+    pub(super) fn look_at(&mut self, sql: &str) {
+        let ends = |control: &Control| matches!(control, Control::End { .. });
+        if self.ledger.is_none() && control::read(sql.as_bytes()).iter().any(ends) {
+            self.ended_by_text = true;
+        }
+    }
+
+    /// The same for a query.
+    pub(super) fn look_at_query(&mut self, query: &dyn QueryFragment<Pg>) {
+        if self.ledger.is_none()
+            && let Ok(sql) = super::repeated::sql(query)
+        {
+            self.look_at(&sql);
+        }
+    }
+
     /// A statement that returns a count, not sent yet.
     pub(super) fn execute<'conn, T>(
         &mut self,
@@ -441,6 +479,7 @@ impl Rest {
     where
         T: QueryFragment<Pg> + QueryId,
     {
+        self.look_at_query(&query);
         if self.keeps(&query) {
             AsyncConnectionCore::execute_returning_count(connection, Kept(&query))
         } else {
@@ -456,19 +495,18 @@ impl Rest {
         statement: impl Future<Output = QueryResult<T>>,
     ) -> Reply<T> {
         if ahead.settle {
-            let canceller = match &self.canceller {
-                Some(canceller) => canceller.clone(),
-                None => Canceller::unaddressed(connection.cancel_token()),
-            };
-            settle(connection, &canceller, self.ledger.as_deref()).await;
+            // Boxed, like the other rare ones: they would be a part of every statement's future.
+            Box::pin(settle(connection, &self.canceller, self.ledger.as_deref())).await;
         }
+        // Passed on by reference: each future on the way would hold it twice.
+        let statement = pin!(statement);
         let reply = self.deliver(connection, ahead, statement).await;
         let ledger = self.ledger.as_deref();
         reply.map_err(|error| classified(error, ledger))
     }
 
     /// What goes ahead, as one text.
-    fn ahead(&self, ahead: &Ahead) -> Option<String> {
+    fn ahead<'a>(&self, ahead: &'a Ahead) -> Option<Cow<'a, str>> {
         let (Some(limit), Some(begin)) = (&self.limit, &ahead.begin) else {
             return ahead.text();
         };
@@ -477,36 +515,48 @@ impl Rest {
         }
         let control = ahead.control.as_deref();
         let parts = [Some(begin.as_str()), Some(&**limit), control];
-        Some(parts.into_iter().flatten().collect::<Vec<_>>().join("; "))
+        Some(
+            parts
+                .into_iter()
+                .flatten()
+                .collect::<Vec<_>>()
+                .join("; ")
+                .into(),
+        )
     }
 
     async fn deliver<T>(
         &mut self,
         connection: &AsyncPgConnection,
         ahead: Ahead,
-        statement: impl Future<Output = QueryResult<T>>,
+        statement: Pin<&mut impl Future<Output = QueryResult<T>>>,
     ) -> Reply<T> {
         let mut handle = connection;
         if self.raw && self.ledger.is_none() && ahead.begin.is_none() {
             // Nobody saw what ran on the raw connection. Outside of a transaction this fails.
             let probe = "SAVEPOINT session_factory_probe; RELEASE SAVEPOINT session_factory_probe";
-            if let Err(error) = handle.batch_execute(probe).await {
+            if let Err(error) = Box::pin(handle.batch_execute(probe)).await {
                 return Reply::not_sent(error);
             }
         }
         let Some(text) = self.ahead(&ahead) else {
             return Reply::of(statement.await);
         };
-        // A BEGIN that fails by itself would leave the statement behind it in autocommit. What this
-        // connection has taken before it takes again; the first time is awaited.
+        // A BEGIN that fails by itself leaves the statement behind it in autocommit. What this connection has
+        // taken before it takes again, but for a server that stalls; the first time is awaited.
         if ahead.begin.is_some() && ahead.begin != self.taken {
-            if let Err(error) = handle.batch_execute(&text).await {
+            if let Err(error) = Box::pin(handle.batch_execute(&text)).await {
                 return Reply::not_sent(error);
             }
             self.taken = ahead.begin;
             return Reply::of(statement.await);
         }
-        pipelined(connection, &text, statement).await
+        let reply = pipelined(connection, &text, statement).await;
+        if ahead.begin.is_some() {
+            beginning::told(reply, self.ledger.as_deref())
+        } else {
+            reply
+        }
     }
 }
 
@@ -518,13 +568,15 @@ async fn settle(
 ) {
     let mut queued = connection;
     let ended = async {
+        let late = canceller.rest().await;
         // Behind the statement, which may not even be written yet: its answer says that the server is
         // done with that.
         let since = ledger.and_then(Ledger::runs_since);
         let behind = queued.batch_execute("");
-        let something_runs = || ledger.is_none_or(|ledger| ledger.unanswered() > 1);
+        let something_runs =
+            || ledger.is_none_or(|ledger| ledger.unanswered() > 1 && !ledger.is_beginning());
         let (_answered, cancelled) = canceller.until(behind, since, something_runs).await;
-        if cancelled {
+        if late || cancelled {
             // A request that came late hits this one instead of what follows.
             let _late = connection.batch_execute("").await;
         }

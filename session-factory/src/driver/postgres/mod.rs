@@ -1,13 +1,18 @@
 //! PostgreSQL, over tokio-postgres and diesel-async.
 
+mod asked;
+mod beginning;
 mod cancel;
 mod commit;
 mod conflict;
 mod connect;
 mod connect_error;
+mod control;
+mod ends;
 mod error_response;
 mod introduction;
 mod ledger;
+mod lexer;
 mod link;
 mod lookout;
 mod pooler;
@@ -25,6 +30,7 @@ mod url;
 mod watch;
 mod wire;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use diesel::QueryResult;
@@ -40,7 +46,8 @@ use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join};
 use futures_util::stream::{BoxStream, StreamExt, TryStreamExt};
 
-use self::ledger::{End, Ledger, Status};
+use self::ends::End;
+use self::ledger::{Ledger, Status};
 use self::link::PgLink;
 use self::repeated::Kept;
 use super::isolation::Level;
@@ -50,7 +57,7 @@ use super::{
     TransactionOptions, Watched,
 };
 use crate::config::Settings;
-use crate::error::{ConnectError, ConnectErrorKind, StatementError};
+use crate::error::{ConnectError, ConnectErrorKind, PartlyCommitted, StatementError};
 
 /// PostgreSQL: `pub struct AppDb(Postgres);`
 #[derive(Debug)]
@@ -162,17 +169,15 @@ impl Driver for Postgres {
         let (mut shared, rest) = link.split();
         let ledger = rest.ledger();
         let query = source.as_query();
+        rest.look_at_query(&query);
         let statement = if rest.keeps(&query) {
             AsyncConnectionCore::load(&mut shared, Kept(&query))
         } else {
             AsyncConnectionCore::load(&mut shared, query)
         };
-        rest.send(shared, ahead, async move {
-            let rows = statement.await?;
-            let rows = rows.map_err(move |error| conflict::classified(error, ledger.as_deref()));
-            Ok(rows.boxed())
-        })
-        .boxed()
+        // From here on nothing knows the query's type, and nothing is compiled for each query anew.
+        rest.send(shared, ahead, classified(statement, ledger))
+            .boxed()
     }
 
     fn execute<'conn, 'query, T>(
@@ -190,6 +195,7 @@ impl Driver for Postgres {
 
     fn batch(link: &mut PgLink, ahead: Ahead, sql: String) -> BoxFuture<'_, Reply<()>> {
         let (shared, rest) = link.split();
+        rest.look_at(&sql);
         let mut handle = shared;
         rest.send(
             shared,
@@ -210,9 +216,28 @@ impl Driver for Postgres {
             return Watched::Unbalanced;
         }
         let Some(ledger) = link.ledger() else {
-            return Watched::Unknown;
+            return if link.is_ended_by_text() {
+                Watched::Ended {
+                    committed: false,
+                    error: None,
+                }
+            } else {
+                Watched::Unknown
+            };
         };
-        match (ledger.ended(), ledger.status()) {
+        let behind = if link.is_committed_by_us() {
+            None
+        } else {
+            ledger.behind()
+        };
+        match ledger.ended_and_status() {
+            (Some(end), _) if let Some(behind) = behind => {
+                Watched::Parted(PartlyCommitted::EndedByBody {
+                    before: end == End::Commit,
+                    committed: behind.committed,
+                    rolled_back: behind.rolled_back,
+                })
+            }
             (Some(end), _) => Watched::Ended {
                 committed: end == End::Commit,
                 error: None,
@@ -228,6 +253,10 @@ impl Driver for Postgres {
 
     fn has_written(link: &mut PgLink) -> bool {
         link.ledger().is_some_and(Ledger::has_written)
+    }
+
+    fn sees_writes(link: &PgLink) -> bool {
+        link.ledger().is_some()
     }
 
     fn commits_silently(link: &mut PgLink, options: &TransactionOptions) -> bool {
@@ -310,6 +339,16 @@ impl Driver for Postgres {
     }
 }
 
+/// A query's rows, with errors among them as [`conflict`] has them.
+async fn classified<'conn>(
+    statement: <&'conn AsyncPgConnection as AsyncConnectionCore>::LoadFuture<'conn, 'conn>,
+    ledger: Option<Arc<Ledger>>,
+) -> QueryResult<BoxStream<'conn, QueryResult<<Postgres as Driver>::Row>>> {
+    let rows = statement.await?;
+    let rows = rows.map_err(move |error| conflict::classified(error, ledger.as_deref()));
+    Ok(rows.boxed())
+}
+
 /// Takes the diesel transaction manager of a raw connection back to "no transaction".
 fn forget_transactions(connection: &mut AsyncPgConnection) {
     *connection.transaction_state() = AnsiTransactionManager::default();
@@ -331,7 +370,10 @@ async fn pipelined<T>(
     ahead: &str,
     statement: impl Future<Output = QueryResult<T>>,
 ) -> Reply<T> {
+    // Boxed: with it the statement's own future, which is boxed as well, would be larger than what allocators
+    // give quickly.
+    let ahead = Box::pin(connection.batch_execute(ahead));
     // `join` polls in order, so what goes ahead is queued first.
-    let (ahead, result) = join(connection.batch_execute(ahead), statement).await;
+    let (ahead, result) = join(ahead, statement).await;
     Reply { ahead, result }
 }

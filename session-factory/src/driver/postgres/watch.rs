@@ -13,6 +13,7 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::asked::LONGEST_TEXT;
 use super::ledger::Ledger;
 
 /// Longer error texts are cut: only the fields at the front matter.
@@ -125,6 +126,8 @@ struct Frames {
     body: Vec<u8>,
     wanted: bool,
     in_body: bool,
+    /// Of a body.
+    longest: usize,
 }
 
 impl Frames {
@@ -136,12 +139,14 @@ impl Frames {
             body: Vec::new(),
             wanted: false,
             in_body: false,
+            longest: LONGEST_BODY,
         }
     }
 
     fn untagged_first() -> Self {
         Self {
             have: 1,
+            longest: LONGEST_TEXT,
             ..Self::tagged()
         }
     }
@@ -153,6 +158,15 @@ impl Frames {
         mut frame: impl FnMut(u8, &[u8]),
     ) {
         loop {
+            if self.have == 0
+                && let Some((tag, body, rest)) = whole(bytes)
+            {
+                // Most frames come in one piece, and need not be kept.
+                let wanted = if wants(tag) { body } else { &[] };
+                frame(tag, &wanted[..wanted.len().min(self.longest)]);
+                bytes = rest;
+                continue;
+            }
             if !self.in_body {
                 let take = bytes.len().min(self.header.len() - self.have);
                 self.header[self.have..self.have + take].copy_from_slice(&bytes[..take]);
@@ -165,11 +179,13 @@ impl Frames {
                 self.left = (u32::from_be_bytes(length) as usize).saturating_sub(4);
                 self.wanted = wants(tag);
                 self.body.clear();
+                // One long text is no reason to keep its room.
+                self.body.shrink_to(LONGEST_BODY);
                 self.in_body = true;
             }
             let take = bytes.len().min(self.left);
             if self.wanted {
-                let room = LONGEST_BODY.saturating_sub(self.body.len());
+                let room = self.longest.saturating_sub(self.body.len());
                 self.body.extend_from_slice(&bytes[..take.min(room)]);
             }
             self.left -= take;
@@ -182,6 +198,14 @@ impl Frames {
             self.have = 0;
         }
     }
+}
+
+/// The first frame and what is behind it, if all of the frame is there.
+fn whole(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+    let (&[tag, a, b, c, d], rest) = bytes.split_first_chunk()?;
+    let length = (u32::from_be_bytes([a, b, c, d]) as usize).saturating_sub(4);
+    let (body, rest) = rest.split_at_checked(length)?;
+    Some((tag, body, rest))
 }
 
 #[cfg(test)]

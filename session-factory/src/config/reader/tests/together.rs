@@ -87,7 +87,7 @@ fn settings_that_cannot_be_right_together_are_told() {
     for part in [
         "DB_MAX_OVERFLOW is malformed; expected a number that makes at most 4294967295 with DB_POOL_SIZE",
         "DB_POOL_IDLE_TIMEOUT is malformed; expected a duration below that of DB_POOL_RECYCLE (30m)",
-        "replica_url is malformed; expected no value: SQLite has no replicas",
+        "replica_url is malformed; expected no value: replicas are read on PostgreSQL alone, and this is SQLite",
     ] {
         assert!(message.contains(part), "{part} in {message}");
     }

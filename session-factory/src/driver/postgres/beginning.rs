@@ -1,0 +1,43 @@
+//! A BEGIN that fails by itself, with a statement behind it in the same flight.
+//!
+//! The statement then runs without a transaction, and what it changed is committed. That happens when a
+//! `statement_timeout` or a cancel request hits BEGIN on a server that stalls. No cancel request of ours is sent
+//! before BEGIN is answered; what is left is told to the caller as it is.
+
+use super::ledger::Ledger;
+use crate::driver::Reply;
+use crate::error::{PartlyCommitted, SessionError, StatementError, StatementErrorKind};
+
+/// What the caller is told of a statement with a BEGIN ahead.
+pub(super) fn told<T>(reply: Reply<T>, ledger: Option<&Ledger>) -> Reply<T> {
+    let Reply {
+        ahead: Err(begin),
+        result,
+    } = reply
+    else {
+        return reply;
+    };
+    let error = StatementError::from(&begin);
+    let ran = match &result {
+        Ok(_) => true,
+        // BEGIN was answered, and the statement not: nobody knows.
+        Err(unanswered) => {
+            is_lost(unanswered)
+                && ledger
+                    .is_some_and(|ledger| ledger.fatal().is_none() && ledger.last_error().is_some())
+        }
+    };
+    let ahead = if ran && !is_lost(&begin) {
+        SessionError::from(PartlyCommitted::NotBegun(error)).into()
+    } else {
+        begin
+    };
+    Reply {
+        ahead: Err(ahead),
+        result,
+    }
+}
+
+fn is_lost(error: &diesel::result::Error) -> bool {
+    StatementError::from(error).kind == StatementErrorKind::Connection
+}
