@@ -2,6 +2,7 @@
 
 use clap::{Parser, ValueEnum};
 
+use crate::overhead::counted::Counted;
 use crate::systems::Kind;
 
 /// Measures the library side by side with what a user would pick instead.
@@ -24,6 +25,11 @@ pub(crate) struct Arguments {
     /// For `storm`: how many calls are cancelled. Default: 200 and then 2000.
     #[arg(long)]
     cancels: Vec<u32>,
+    /// For `compile`: how often each is measured.
+    #[arg(long, default_value_t = 3)]
+    pub(crate) runs: u32,
+    #[command(flatten)]
+    pub(crate) counted: Counted,
 }
 
 /// What can be measured.
@@ -39,6 +45,13 @@ pub(crate) enum Name {
     Contention,
     /// Short transactions on SQLite.
     Sqlite,
+    /// Instructions of a session, counted by callgrind.
+    Overhead,
+    /// 500 functions: time of the compiler, size of the program.
+    Compile,
+    /// What `overhead` lets callgrind count: a process of its own.
+    #[value(hide = true)]
+    Counted,
     /// Makes `docs/benchmarks` of what was measured last.
     Report,
     /// All of it.

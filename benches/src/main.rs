@@ -4,8 +4,10 @@
 
 mod arguments;
 mod bed;
+mod compile;
 mod contention;
 mod latency;
+mod overhead;
 mod report;
 mod results;
 mod sqlite;
@@ -17,20 +19,31 @@ mod wire;
 
 use anyhow::Result;
 use clap::Parser as _;
+use tokio::runtime::Runtime;
 
 use crate::arguments::{Arguments, Name};
 
-#[tokio::main]
-async fn main() -> Result<()> {
+fn main() -> Result<()> {
     let arguments = Arguments::parse();
     match arguments.name {
-        Name::Wire => wire::run(&arguments).await,
-        Name::Storm => storm::run(&arguments).await,
-        Name::Latency => latency::run(&arguments).await,
-        Name::Contention => contention::run(&arguments).await,
-        Name::Sqlite => sqlite::run(&arguments).await,
-        Name::Report => report::run(&arguments),
-        Name::All => all(&arguments).await,
+        // What callgrind counts has a runtime of its own.
+        Name::Counted => overhead::counted::run(&arguments.counted),
+        _ => Runtime::new()?.block_on(run(&arguments)),
+    }
+}
+
+async fn run(arguments: &Arguments) -> Result<()> {
+    match arguments.name {
+        Name::Wire => wire::run(arguments).await,
+        Name::Storm => storm::run(arguments).await,
+        Name::Latency => latency::run(arguments).await,
+        Name::Contention => contention::run(arguments).await,
+        Name::Sqlite => sqlite::run(arguments).await,
+        Name::Compile => compile::run(arguments),
+        Name::Overhead => overhead::run(arguments).await,
+        Name::Report => report::run(arguments),
+        Name::All => all(arguments).await,
+        Name::Counted => Ok(()),
     }
 }
 
@@ -41,5 +54,7 @@ async fn all(arguments: &Arguments) -> Result<()> {
     latency::run(arguments).await?;
     contention::run(arguments).await?;
     sqlite::run(arguments).await?;
+    overhead::run(arguments).await?;
+    compile::run(arguments)?;
     report::run(arguments)
 }

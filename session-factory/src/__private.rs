@@ -116,8 +116,10 @@ where
 
 /// One session of the factory that applies here.
 pub async fn create_session<F: SessionFactory>(origin: Origin) -> Result<Session<F>, SessionError> {
-    let session = factory::<F>()?.open(&origin, Options::new(), None).await?;
-    Ok(session.manual(origin))
+    let factory = factory::<F>()?;
+    let options = Options::new();
+    let lease = factory.lease(&origin, None, &options).await?;
+    Ok(factory.on(lease, &origin, &options).manual(origin))
 }
 
 /// Runs a body in a session of the factory that applies here.

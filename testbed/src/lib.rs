@@ -6,9 +6,11 @@
 //! * [`mysql`]: the same for MariaDB;
 //! * [`galera`]: a cluster of MariaDB servers, whose nodes are killed and come back;
 //! * [`proxy`]: a TCP proxy that counts, delays, throttles, holds, stalls, cuts and refuses;
+//! * [`replay`]: a server that says what another database is known to say;
 //! * [`certificates`]: an authority of one's own, and what it signs;
 //! * [`sqlite`]: a database file that is removed again;
 //! * [`polls`]: futures dropped, or made to panic, at a chosen poll;
+//! * [`programs`]: what a measurement needs besides a server, found or installed;
 //! * [`eventually()`]: waiting for what becomes true soon.
 //!
 //! Everything asynchronous runs on a runtime of the testbed's own (or, for a proxy, on a thread
@@ -51,7 +53,9 @@ pub mod mysql;
 pub mod pgbouncer;
 pub mod polls;
 pub mod postgres;
+pub mod programs;
 pub mod proxy;
+pub mod replay;
 pub mod sqlite;
 
 pub use background::block_on;

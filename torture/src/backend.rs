@@ -7,6 +7,8 @@ use clap::ValueEnum;
 pub(crate) enum Backend {
     /// A private PostgreSQL server.
     Postgres,
+    /// The same behind PgBouncer in transaction mode. Only when it is asked for.
+    Pgbouncer,
     /// A private MariaDB server.
     Mysql,
     /// SQLite in a temporary file.
@@ -14,11 +16,22 @@ pub(crate) enum Backend {
 }
 
 impl Backend {
-    pub(crate) const ALL: [Self; 3] = [Self::Postgres, Self::Mysql, Self::Sqlite];
+    pub(crate) const ALL: [Self; 4] = [Self::Postgres, Self::Pgbouncer, Self::Mysql, Self::Sqlite];
+    /// What is tried when nothing is asked for.
+    pub(crate) const USUAL: [Self; 3] = [Self::Postgres, Self::Mysql, Self::Sqlite];
+
+    /// The database behind it.
+    pub(crate) fn engine(self) -> Self {
+        match self {
+            Self::Pgbouncer => Self::Postgres,
+            itself => itself,
+        }
+    }
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Postgres => "postgres",
+            Self::Pgbouncer => "pgbouncer",
             Self::Mysql => "mysql",
             Self::Sqlite => "sqlite",
         }

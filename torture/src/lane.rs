@@ -175,6 +175,7 @@ impl Lane {
     /// Another pool in place of the one there was, which is closed first.
     async fn renew(&mut self, setup: Setup) -> Result<(), Problem> {
         self.subject.close().await;
+        self.bed.pool_closed().await;
         self.subject = self.bed.subject(self.against, setup).await;
         let started = Instant::now();
         while started.elapsed() < GONE {

@@ -28,11 +28,14 @@ pub(crate) async fn run(arguments: Torture) -> ExitCode {
     let (mut violations, mut cases) = (0, 0);
     let mut traps = BTreeSet::new();
     let mut servers = Servers::default();
-    for backend in chosen(
-        &Backend::ALL,
-        &arguments.backend,
-        arguments.repeat.as_ref().map(|point| point.backend),
-    ) {
+    let repeated = arguments.repeat.as_ref().map(|point| point.backend);
+    let usual = arguments.backend.is_empty() && repeated.is_none();
+    let backends: &[_] = if usual {
+        &Backend::USUAL
+    } else {
+        &Backend::ALL
+    };
+    for backend in chosen(backends, &arguments.backend, repeated) {
         for fault in chosen(
             &Fault::ALL,
             &arguments.fault,
@@ -181,7 +184,7 @@ struct Servers {
 impl Servers {
     async fn start(&mut self, backend: Backend) {
         match backend {
-            Backend::Postgres if self.postgres.is_none() => {
+            Backend::Postgres | Backend::Pgbouncer if self.postgres.is_none() => {
                 self.postgres = Some(Server::builder().max_connections(400).start().await);
             }
             Backend::Mysql if self.mysql.is_none() => {
@@ -201,6 +204,9 @@ async fn bed(servers: &Servers, backend: Backend, fault: Fault) -> Bed {
         (Backend::Postgres, Some(server), _) => {
             Bed::Postgres(Box::new(PgBed::proxied(server).await))
         }
+        (Backend::Pgbouncer, Some(server), _) => {
+            Bed::Postgres(Box::new(PgBed::pooled(server).await))
+        }
         (Backend::Mysql, _, Some(server)) if gated => {
             Bed::Mysql(Box::new(MyBed::gated(server).await))
         }
@@ -215,7 +221,7 @@ impl Fault {
         match (self, backend) {
             (Self::Stall, _) => 64,
             (Self::Cut, _) => 16,
-            (_, Backend::Postgres | Backend::Mysql) => 6,
+            (_, Backend::Postgres | Backend::Pgbouncer | Backend::Mysql) => 6,
             (_, Backend::Sqlite) => 4,
         }
     }

@@ -10,9 +10,9 @@ const MEMORY: &str = "/dev/shm";
 
 /// Measure the library side by side with what a user would pick instead.
 ///
-/// NAME is one of wire, storm, latency, contention, sqlite, report and all; `cargo xtask bench
-/// help` lists what each measures and the options. Builds the workspace in `benches`, which is not built otherwise:
-/// its peers are a hundred crates.
+/// NAME is one of wire, storm, latency, contention, sqlite, overhead, compile, report and all; `cargo xtask bench
+/// help` lists what each measures and the options. Builds the workspace in `benches`, which is not built
+/// otherwise: its peers are a hundred crates.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// What to measure, and options.

@@ -13,7 +13,7 @@ use anyhow::Result;
 use futures_util::future::BoxFuture;
 use tokio::sync::Notify;
 
-pub(crate) use self::ours::factory;
+pub(crate) use self::ours::{BenchDb, factory};
 pub(crate) use self::python::{Python, versions as python_versions};
 use crate::unit::Unit;
 

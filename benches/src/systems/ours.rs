@@ -14,7 +14,7 @@ use crate::unit::Unit;
 
 session_factory! {
     /// The benchmarks' database.
-    pub struct BenchDb(Postgres);
+    pub(crate) struct BenchDb(Postgres);
 }
 
 pub(crate) struct Ours {

@@ -2,22 +2,23 @@
 //! the author of that function understands.
 
 use super::{IsSession, Options, Origin, SessionParam, Unit};
+use crate::factory::global;
 use crate::{Session, SessionError, SessionFactory};
 
 /// Opens the session of a function that takes a `P` behind `&mut`.
-pub async fn open<P: IsSession>(
+pub fn open<P: IsSession>(
     origin: &'static Origin,
     options: Options,
-) -> Result<Unit<P::Factory>, SessionError> {
-    Unit::open(origin, options).await
+) -> impl Future<Output = Result<Unit<P::Factory>, SessionError>> + Send {
+    Unit::open(global::factory::<P::Factory>, origin, options)
 }
 
 /// Opens a session of the factory that the attribute names.
-pub async fn open_of<F: SessionFactory>(
+pub fn open_of<F: SessionFactory>(
     origin: &'static Origin,
     options: Options,
-) -> Result<Unit<F>, SessionError> {
-    Unit::open(origin, options).await
+) -> impl Future<Output = Result<Unit<F>, SessionError>> + Send {
+    Unit::open(global::factory::<F>, origin, options)
 }
 
 /// Makes the session what the function takes.

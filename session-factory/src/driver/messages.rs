@@ -1,5 +1,6 @@
 //! What a session and its driver tell each other.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -43,12 +44,12 @@ pub struct Ahead {
 
 impl Ahead {
     /// All of it as one text. None when nothing has to be sent.
-    pub(crate) fn text(&self) -> Option<String> {
+    pub(crate) fn text(&self) -> Option<Cow<'_, str>> {
         // Where a transaction begins by itself, its text is empty.
         let begin = self.begin.as_ref().filter(|begin| !begin.is_empty());
         match (begin, &self.control) {
-            (Some(begin), Some(control)) => Some(format!("{begin}; {control}")),
-            (Some(one), None) | (None, Some(one)) => Some(one.clone()),
+            (Some(begin), Some(control)) => Some(format!("{begin}; {control}").into()),
+            (Some(one), None) | (None, Some(one)) => Some(one.into()),
             (None, None) => None,
         }
     }

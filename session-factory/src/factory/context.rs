@@ -100,17 +100,26 @@ impl<T: Future> Future for Within<T> {
     type Output = T::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T::Output> {
-        let this = self.project();
-        if let Some(entry) = this.entry.take() {
-            *this.frame = Some(Arc::new(Frame {
-                entry,
-                outer: current(),
-            }));
-        }
-        match this.frame {
-            Some(frame) => CONTEXT.sync_scope(Arc::clone(frame), || this.inner.poll(cx)),
-            None => this.inner.poll(cx),
-        }
+        let mut this = self.project();
+        let mut output = Poll::Pending;
+        within(this.entry, this.frame, &mut || {
+            output = this.inner.as_mut().poll(cx);
+        });
+        output
+    }
+}
+
+/// Runs `poll` with one entry more. It knows no types, so that it is compiled once and not for each body.
+fn within(entry: &mut Option<Entry>, frame: &mut Option<Arc<Frame>>, poll: &mut dyn FnMut()) {
+    if let Some(entry) = entry.take() {
+        *frame = Some(Arc::new(Frame {
+            entry,
+            outer: current(),
+        }));
+    }
+    match frame {
+        Some(frame) => CONTEXT.sync_scope(Arc::clone(frame), poll),
+        None => poll(),
     }
 }
 

@@ -32,7 +32,7 @@ struct Following {
 
 enum Held<D: Driver> {
     Pooled(PooledConnection<'static, Manager<D>>),
-    Foreign(D::Link),
+    Foreign(Box<D::Link>),
 }
 
 impl<D: Driver> Lease<D> {
@@ -54,7 +54,7 @@ impl<D: Driver> Lease<D> {
 
     pub(super) fn foreign(link: D::Link, ticket: Ticket) -> Self {
         Self {
-            held: Some(Held::Foreign(link)),
+            held: Some(Held::Foreign(Box::new(link))),
             ticket: Some(ticket),
             place: None,
             instrumented: false,

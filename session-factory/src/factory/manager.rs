@@ -66,7 +66,8 @@ impl<D: Driver> Manager<D> {
 
 /// A pooled connection and its age.
 pub(crate) struct Slot<D: Driver> {
-    pub(crate) link: D::Link,
+    /// Boxed: a slot is moved many times on its way to a session and back.
+    pub(crate) link: Box<D::Link>,
     expires: Instant,
     idle_since: Instant,
     /// A check is under way: dropped now, the answer would meet the next borrower.
@@ -88,9 +89,10 @@ pub(super) enum Liveness {
 impl<D: Driver> Slot<D> {
     /// What is known without asking the server.
     pub(super) fn liveness(&self, pre_ping: bool) -> Liveness {
-        if self.is_broken() {
+        let now = Instant::now();
+        if self.is_broken_at(now) {
             Liveness::Dead
-        } else if pre_ping && self.idle_since.elapsed() >= TRUSTED_FOR {
+        } else if pre_ping && now.saturating_duration_since(self.idle_since) >= TRUSTED_FOR {
             Liveness::Unknown
         } else {
             Liveness::Alive
@@ -105,12 +107,12 @@ impl<D: Driver> Slot<D> {
         matches!(alive, Ok(Ok(())))
     }
 
-    fn is_broken(&self) -> bool {
+    fn is_broken_at(&self, now: Instant) -> bool {
         self.retired
             || self.checking
             || self.is_of_the_past()
             || D::is_closed(&self.link)
-            || self.is_expired()
+            || now >= self.expires
     }
 
     pub(super) fn is_expired(&self) -> bool {
@@ -158,7 +160,7 @@ impl<D: Driver> ManageConnection for Manager<D> {
             None => self.settings.pool_recycle,
         };
         Ok(Slot {
-            link,
+            link: Box::new(link),
             expires: now + life,
             idle_since: now,
             checking: false,
@@ -174,6 +176,6 @@ impl<D: Driver> ManageConnection for Manager<D> {
     }
 
     fn has_broken(&self, slot: &mut Slot<D>) -> bool {
-        slot.is_broken()
+        slot.is_broken_at(Instant::now())
     }
 }

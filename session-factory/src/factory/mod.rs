@@ -161,7 +161,9 @@ impl<F: SessionFactory> Factory<F> {
         let origin = Origin::of_caller("create_session", std::panic::Location::caller());
         let factory = self.clone();
         async move {
-            let session = factory.open(&origin, SessionOptions::new(), None).await?;
+            let options = SessionOptions::new();
+            let lease = factory.lease(&origin, None, &options).await?;
+            let session = factory.on(lease, &origin, &options);
             Ok(session.manual(origin))
         }
     }
@@ -273,27 +275,37 @@ impl<F: SessionFactory> Factory<F> {
         self.core.shutdown(limit).await
     }
 
-    pub(crate) async fn open(
+    /// A connection for a session.
+    pub(crate) async fn lease(
         &self,
         origin: &Origin,
-        options: SessionOptions,
         clock: Option<&Clock>,
-    ) -> Result<Session<F>, SessionError> {
-        let acquired = match self.open_on_replica(origin, &options, clock).await {
+        options: &SessionOptions,
+    ) -> Result<Lease<F::Driver>, SessionError> {
+        let acquired = match self.open_on_replica(origin, options, clock).await {
             Some(lease) => Ok(lease),
             None => self.core.acquire(origin, clock.map(Clock::left)).await,
         };
-        let lease = match acquired {
-            Ok(lease) => lease,
+        match acquired {
             Err(SessionError::Acquire(error))
                 if !error.at_once && clock.is_some_and(Clock::has_expired) =>
             {
                 let late = clock.map(|clock| clock.while_acquiring(origin, error.clone()));
-                return Err(late.map_or(SessionError::Acquire(error), SessionError::Timeout));
+                Err(late.map_or(SessionError::Acquire(error), SessionError::Timeout))
             }
-            Err(error) => return Err(error),
-        };
-        Ok(Session::new(lease, &options, self.core.echo(origin)))
+            taken => taken,
+        }
+    }
+
+    /// The session on it. Not made where the connection is waited for: it is large, and would be moved through
+    /// every future on the way.
+    pub(crate) fn on(
+        &self,
+        lease: Lease<F::Driver>,
+        origin: &Origin,
+        options: &SessionOptions,
+    ) -> Session<F> {
+        Session::new(lease, options, self.core.echo(origin))
     }
 
     async fn open_on_replica(

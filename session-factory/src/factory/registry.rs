@@ -1,6 +1,6 @@
 //! Who holds the connections, and since when.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -13,7 +13,7 @@ use crate::session::Origin;
 /// The connections that are out.
 #[derive(Debug, Default)]
 pub(super) struct Registry {
-    entries: Mutex<HashMap<u64, Entry>>,
+    entries: Mutex<BTreeMap<u64, Entry>>,
     next: AtomicU64,
     waiting: AtomicU32,
     returned: Notify,
@@ -38,7 +38,7 @@ impl std::fmt::Debug for Kill {
 }
 
 impl Registry {
-    fn entries(&self) -> MutexGuard<'_, HashMap<u64, Entry>> {
+    fn entries(&self) -> MutexGuard<'_, BTreeMap<u64, Entry>> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -208,7 +208,7 @@ impl<D: Driver> Replica<D> {
                 Err(_) => Some(Trouble::Dead),
             };
         };
-        match Asked::ask(&mut lease, position, Duration::ZERO).await {
+        match Asked::ask(&mut lease, position, LAG).await {
             Ok(true) => None,
             Ok(false) => Some(Trouble::Behind),
             Err(_) => Some(Trouble::Dead),

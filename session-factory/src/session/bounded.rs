@@ -38,14 +38,9 @@ impl<B: Future> std::fmt::Debug for Bounded<B> {
 
 impl<B: Future> Bounded<B> {
     pub(super) fn new(scope: Scope, body: B, fail: fn(SessionError) -> B::Output) -> Self {
-        let body = context::with_session(scope.identity, scope.holder, body);
-        let deadline = scope
-            .clock
-            .is_some()
-            .then(|| Box::new(Deadline { scope, timer: None }));
         Self {
-            body,
-            deadline,
+            body: context::with_session(scope.identity, scope.holder, body),
+            deadline: Deadline::of(scope),
             fail,
         }
     }
@@ -67,6 +62,11 @@ impl<B: Future> Future for Bounded<B> {
 }
 
 impl Deadline {
+    fn of(scope: Scope) -> Option<Box<Self>> {
+        scope.clock.as_ref()?;
+        Some(Box::new(Self { scope, timer: None }))
+    }
+
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<SessionError> {
         let Some(clock) = self.scope.clock.as_deref() else {
             return Poll::Pending;

@@ -203,7 +203,8 @@ impl<F: SessionFactory, Runs, Commits> SessionBuilder<F, Runs, Commits> {
     }
 
     async fn open(&self) -> Result<Unit<F>, SessionError> {
-        Unit::open_in(self.factory()?, &self.origin, self.options).await
+        let factory = self.factory();
+        Unit::open(|| factory, &self.origin, self.options).await
     }
 }
 
@@ -246,7 +247,7 @@ impl<F: SessionFactory, Commits> SessionBuilder<F, Once, Commits> {
         let scope = unit.scope();
         let result = contract.run(scope, body(unit.session())).await;
         let commit = self.commits.commits(&result);
-        contract.finish_by(unit, result, commit).await
+        contract.finish_by(&mut unit, result, commit).await
     }
 
     /// Runs `body` in a task of its own, to its end, whether or not the returned future is awaited to its
@@ -317,9 +318,9 @@ impl<F: SessionFactory, Commits> SessionBuilder<F, Retrying, Commits> {
             let scope = unit.scope();
             let result = contract.run(scope, body(unit.session())).await;
             let commit = self.commits.commits(&result);
-            match contract.again_by(unit, result, commit).await {
-                ControlFlow::Break(result) => return result,
-                ControlFlow::Continue(next) => unit = next,
+            let next = contract.again_by(&mut unit, result, commit).await;
+            if let ControlFlow::Break(result) = next {
+                return result;
             }
         }
     }

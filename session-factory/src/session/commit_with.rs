@@ -18,8 +18,9 @@ impl<F: SessionFactory> Session<F> {
     /// [`commit`](Self::commit): the next statement begins another transaction, and an annotated function
     /// that ends with it has nothing left to commit.
     ///
-    /// A statement that the connection runs for the first time takes a round trip to be prepared, and around a
-    /// pool of the application's own ([`from_pool`](crate::Factory::from_pool)) statement and COMMIT take two.
+    /// A statement that the connection runs for the first time takes a round trip to be prepared. Around a pool
+    /// of the application's own ([`from_pool`](crate::Factory::from_pool)), and on MySQL, which commits behind a failed
+    /// statement too, COMMIT waits for the statement's answer: two round trips.
     /// On SQLite both are one piece of work on the connection's thread.
     ///
     /// ```

@@ -45,9 +45,8 @@ impl<F: SessionFactory> Session<F> {
         if ahead.is_empty() {
             return Ok(());
         }
-        let text = ahead.text();
-        let line = match (&work.echo, text) {
-            (Some(echo), Some(text)) => Some(echo.line(|| text)),
+        let line = match (&work.echo, ahead.text()) {
+            (Some(echo), Some(text)) => Some(echo.line(|| text.into_owned())),
             _ => None,
         };
         let sent = F::Driver::batch(link, ahead, String::new());
@@ -89,10 +88,7 @@ impl<F: SessionFactory> AsyncConnectionCore for Session<F> {
             Err(error) => return ready(Err(error.into())).boxed(),
         };
         let query = source.as_query();
-        let line = work
-            .echo
-            .as_ref()
-            .map(|echo| echo.line(|| diesel::debug_query::<Backend<F>, _>(&query).to_string()));
+        let line = statement::line::<F::Driver>(work, &query);
         let sent = F::Driver::load(link, work.ahead(), query);
         statement::stream::<F::Driver>(work, line, sent).boxed()
     }
@@ -108,24 +104,11 @@ impl<F: SessionFactory> AsyncConnectionCore for Session<F> {
             Ok(parts) => parts,
             Err(error) => return ready(Err(error.into())).boxed(),
         };
-        let line = work
-            .echo
-            .as_ref()
-            .map(|echo| echo.line(|| diesel::debug_query::<Backend<F>, _>(&source).to_string()));
+        let line = statement::line::<F::Driver>(work, &source);
         // `SELECT 1` has a count as well.
         let sees_writes = F::Driver::sees_writes(link);
         let sent = F::Driver::execute(link, work.ahead(), source);
-        let done = async move {
-            let count = statement::run(&mut *work, line, sent, |count| {
-                statement::rows(*count as u64)
-            })
-            .await?;
-            if count > 0 && !sees_writes {
-                work.set_wrote();
-            }
-            Ok(count)
-        };
-        done.boxed()
+        statement::count(work, line, sees_writes, sent).boxed()
     }
 }
 

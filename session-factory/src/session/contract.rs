@@ -123,7 +123,11 @@ impl<R> Contract<R> {
     }
 
     /// Ends the session by what the function returned: commits on `Ok`, rolls back on `Err`.
-    pub fn finish<F: SessionFactory>(self, unit: Unit<F>, result: R) -> impl Future<Output = R> {
+    pub fn finish<F: SessionFactory>(
+        self,
+        unit: &mut Unit<F>,
+        result: R,
+    ) -> impl Future<Output = R> {
         let commit = (self.is_ok)(&result);
         self.finish_by(unit, result, commit)
     }
@@ -131,7 +135,7 @@ impl<R> Contract<R> {
     /// Ends the session as `commit_on` decided.
     pub async fn finish_by<F: SessionFactory>(
         self,
-        mut unit: Unit<F>,
+        unit: &mut Unit<F>,
         result: R,
         commit: bool,
     ) -> R {
@@ -139,12 +143,13 @@ impl<R> Contract<R> {
         self.verdict(result, ended)
     }
 
-    /// Ends the session by what the function returned, and opens another when the whole is to run again.
+    /// Ends the session by what the function returned, and opens another in its place when the whole is to run
+    /// again.
     pub fn again<F: SessionFactory>(
         self,
-        unit: Unit<F>,
+        unit: &mut Unit<F>,
         result: R,
-    ) -> impl Future<Output = ControlFlow<R, Unit<F>>> {
+    ) -> impl Future<Output = ControlFlow<R>> {
         let commit = (self.is_ok)(&result);
         self.again_by(unit, result, commit)
     }
@@ -152,14 +157,17 @@ impl<R> Contract<R> {
     /// The same as `commit_on` decided.
     pub async fn again_by<F: SessionFactory>(
         self,
-        mut unit: Unit<F>,
+        unit: &mut Unit<F>,
         result: R,
         commit: bool,
-    ) -> ControlFlow<R, Unit<F>> {
+    ) -> ControlFlow<R> {
         let failed = !(self.is_ok)(&result);
         match unit.again(commit, failed).await {
             Next::Done(ended) => ControlFlow::Break(self.verdict(result, ended)),
-            Next::Again(next) => ControlFlow::Continue(*next),
+            Next::Again(next) => {
+                *unit = *next;
+                ControlFlow::Continue(())
+            }
         }
     }
 

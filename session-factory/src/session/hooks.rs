@@ -91,6 +91,9 @@ impl Hooks {
     /// The transaction is over.
     pub(super) async fn over(&mut self, left: Left) {
         self.marks.clear();
+        if !self.has_any() {
+            return;
+        }
         let mut due = std::mem::take(&mut self.undone);
         let (commit, rollback) = (
             std::mem::take(&mut self.commit),

@@ -45,7 +45,7 @@ pub use self::unit::{Scope, Unit};
 use self::hooks::Hooks;
 use self::transaction::TransactionState;
 use self::unit::Left;
-use self::work::Work;
+use self::work::{Begin, Work};
 use crate::driver::{Driver, TransactionOptions};
 use crate::error::SessionError;
 use crate::factory::SessionFactory;
@@ -98,10 +98,13 @@ impl<F: SessionFactory> Session<F> {
         options: &SessionOptions,
         echo: Option<Echo>,
     ) -> Self {
-        let begin = F::Driver::begin_sql(&options.transaction);
+        let begin = Begin {
+            sql: F::Driver::begin_sql,
+            options: options.transaction,
+        };
         Self {
             lease: Some(lease),
-            work: Work::new(begin, options.transaction.read_only, echo),
+            work: Work::new(begin, echo),
             hooks: Hooks::default(),
             transaction: options.transaction,
             manual: None,

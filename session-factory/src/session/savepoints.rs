@@ -80,13 +80,16 @@ impl Savepoints {
 
     /// What has to travel ahead of the next statement.
     pub(super) fn text(&self) -> Option<String> {
+        if self.undo.is_none() && self.waiting.is_empty() {
+            return None;
+        }
         let undo = self.undo.map(|level| {
             let name = name(level);
             format!("ROLLBACK TO SAVEPOINT {name}; RELEASE SAVEPOINT {name}")
         });
         let waiting = self.waiting.iter().copied().map(Control::text);
         let all: Vec<_> = undo.into_iter().chain(waiting).collect();
-        (!all.is_empty()).then(|| all.join("; "))
+        Some(all.join("; "))
     }
 
     /// All that waited is on its way.

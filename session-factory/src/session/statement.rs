@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use diesel::QueryResult;
+use diesel::query_builder::QueryFragment;
 use futures_util::Stream;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
@@ -97,6 +98,27 @@ pub(super) async fn run<T>(
         tracker.outcome(|| outcome(value));
     }
     result
+}
+
+/// Runs a statement that gives the number of rows that it changed. Here, as is all that need not know the query's
+/// type: what does is compiled for each query anew.
+pub(super) async fn count(
+    work: &mut Work,
+    line: Option<Line>,
+    sees_writes: bool,
+    statement: BoxFuture<'_, Reply<usize>>,
+) -> QueryResult<usize> {
+    let count = run(&mut *work, line, statement, |count| rows(*count as u64)).await?;
+    if count > 0 && !sees_writes {
+        work.set_wrote();
+    }
+    Ok(count)
+}
+
+/// What the echo prints of a query: its text and its binds.
+pub(super) fn line<D: Driver>(work: &Work, query: &dyn QueryFragment<D::Backend>) -> Option<Line> {
+    let echo = work.echo.as_ref()?;
+    Some(echo.line(|| diesel::debug_query::<D::Backend, _>(&query).to_string()))
 }
 
 /// Runs a statement with COMMIT behind it. None: COMMIT was not sent.

@@ -8,7 +8,8 @@ use super::clock::Clock;
 use super::work::Ending;
 use super::{Origin, Replica, Session, SessionOptions};
 use crate::error::{AbortReason, Aborted, NestedError, SessionError, StatementError};
-use crate::factory::{Factory, SessionFactory, context, global};
+use crate::factory::lease::Lease;
+use crate::factory::{Factory, SessionFactory, context};
 
 /// A session for the length of one call, or of one attempt of it.
 #[doc(hidden)]
@@ -70,37 +71,32 @@ impl<F: SessionFactory> Unit<F> {
     ///
     /// # Errors
     /// Whatever keeps a session from being opened.
-    pub async fn open(origin: &Origin, options: SessionOptions) -> Result<Self, SessionError> {
-        Self::open_in(global::factory::<F>()?, origin, options).await
-    }
-
-    pub(crate) async fn open_in(
-        factory: Factory<F>,
+    pub(crate) async fn open(
+        factory: impl FnOnce() -> Result<Factory<F>, SessionError> + Send,
         origin: &Origin,
         options: SessionOptions,
     ) -> Result<Self, SessionError> {
+        let factory = factory()?;
         let scope = Scope {
             identity: factory.identity(),
             holder: *origin,
             clock: options.timeout.map(|limit| Box::new(Clock::start(limit))),
         };
         check_nesting(&factory, origin, &options)?;
-        Self::attempt(factory, scope, options, 1).await
+        let lease = factory
+            .lease(origin, scope.clock.as_deref(), &options)
+            .await?;
+        Ok(Self::attempt(factory, lease, scope, options, 1))
     }
 
-    async fn attempt(
+    fn attempt(
         factory: Factory<F>,
+        lease: Lease<F::Driver>,
         mut scope: Scope,
         options: SessionOptions,
         attempt: u32,
-    ) -> Result<Self, SessionError> {
-        let clock = scope.clock.as_deref();
-        let mut opening = options;
-        if attempt > 1 {
-            // The conflict may have been one with what the replica replays: the primary has none of those.
-            opening = opening.replica(Replica::Never);
-        }
-        let mut session = factory.open(&scope.holder, opening, clock).await?;
+    ) -> Self {
+        let mut session = factory.on(lease, &scope.holder, &options);
         if let Some(clock) = &mut scope.clock {
             clock.opened();
         }
@@ -112,12 +108,12 @@ impl<F: SessionFactory> Unit<F> {
                 attempt,
             })
         });
-        Ok(Self {
+        Self {
             number: session.number(),
             session,
             scope,
             repeat,
-        })
+        }
     }
 
     /// What the body runs in.
@@ -212,8 +208,14 @@ impl<F: SessionFactory> Unit<F> {
         if let Some(clock) = &mut scope.clock {
             clock.again();
         }
-        match Box::pin(Self::attempt(factory, scope, options, attempt + 1)).await {
-            Ok(next) => Next::Again(Box::new(next)),
+        let clock = scope.clock.as_deref();
+        // The conflict may have been one with what the replica replays: the primary has none of those.
+        let opening = options.replica(Replica::Never);
+        match Box::pin(factory.lease(&scope.holder, clock, &opening)).await {
+            Ok(lease) => {
+                let next = Self::attempt(factory, lease, scope, options, attempt + 1);
+                Next::Again(Box::new(next))
+            }
             Err(error) => Next::Done(Err(error)),
         }
     }
@@ -288,6 +290,10 @@ impl<F: SessionFactory> Unit<F> {
     async fn leave(&mut self, left: Left) {
         if self.session.work.ending().is_some() {
             // Cut short by the deadline: the recovery runs the hooks once the outcome is there.
+            return;
+        }
+        if !self.session.hooks.has_any() {
+            self.session.release();
             return;
         }
         let mut hooks = std::mem::take(&mut self.session.hooks);

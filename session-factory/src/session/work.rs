@@ -5,7 +5,7 @@ use diesel::result::Error;
 use super::attempt::Attempt;
 use super::loss::Loss;
 use super::savepoints::Savepoints;
-use crate::driver::{Ahead, Running, Watched};
+use crate::driver::{Ahead, Running, TransactionOptions, Watched};
 use crate::error::{AbortReason, Aborted, PartlyCommitted, SessionError, StatementError};
 use crate::observe::Echo;
 
@@ -13,7 +13,7 @@ use crate::observe::Echo;
 #[derive(Debug)]
 #[allow(clippy::struct_excessive_bools)] // independent facts, each read by name
 pub(crate) struct Work {
-    begin: String,
+    begin: Begin,
     /// BEGIN was sent.
     begun: bool,
     /// COMMIT or ROLLBACK is under way.
@@ -43,10 +43,16 @@ pub(crate) struct Work {
     rollback_only: bool,
     /// The server refused to write, though nobody asked for a read-only transaction.
     met_read_only: bool,
-    read_only: bool,
     /// The first error of a statement, as the client saw it.
     first_error: Option<Box<Fault>>,
     pub(crate) echo: Option<Echo>,
+}
+
+/// How the transaction begins, in the backend's words: asked for when it does.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Begin {
+    pub(crate) sql: fn(&TransactionOptions) -> String,
+    pub(crate) options: TransactionOptions,
 }
 
 /// What is under way when it is the end.
@@ -71,7 +77,7 @@ impl Fault {
 }
 
 impl Work {
-    pub(crate) fn new(begin: String, read_only: bool, echo: Option<Echo>) -> Self {
+    pub(crate) fn new(begin: Begin, echo: Option<Echo>) -> Self {
         Self {
             begin,
             begun: false,
@@ -90,7 +96,6 @@ impl Work {
             fault: None,
             rollback_only: false,
             met_read_only: false,
-            read_only,
             first_error: None,
             echo,
         }
@@ -101,7 +106,7 @@ impl Work {
     }
 
     pub(crate) fn is_read_only(&self) -> bool {
-        self.read_only
+        self.begin.options.read_only
     }
 
     pub(crate) fn met_read_only(&self) -> bool {
@@ -127,13 +132,12 @@ impl Work {
 
     /// The transaction is over; the next statement begins another.
     pub(crate) fn ended(&mut self) {
-        let begin = std::mem::take(&mut self.begin);
         *self = Self {
             met_read_only: self.met_read_only,
             committed: self.committed,
             lost: self.lost.take(),
             attempt: self.attempt,
-            ..Self::new(begin, self.read_only, self.echo.take())
+            ..Self::new(self.begin, self.echo.take())
         };
     }
 
@@ -267,7 +271,7 @@ impl Work {
     pub(crate) fn ahead(&self) -> Ahead {
         Ahead {
             settle: self.settle,
-            begin: (!self.begun).then(|| self.begin.clone()),
+            begin: (!self.begun).then(|| (self.begin.sql)(&self.begin.options)),
             control: self.savepoints.text(),
         }
     }
@@ -301,7 +305,7 @@ impl Work {
 
     pub(crate) fn failed(&mut self, error: &StatementError) {
         self.met_conflict |= error.is_transient();
-        self.met_read_only |= error.is_read_only() && !self.read_only;
+        self.met_read_only |= error.is_read_only() && !self.begin.options.read_only;
         if self.first_error.is_none() {
             let reason = AbortReason::Statement(error.clone());
             self.first_error = Some(Fault::boxed(reason, self.depth()));

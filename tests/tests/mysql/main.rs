@@ -3,6 +3,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod borrowers;
+mod cluster;
 mod connect;
 mod facts;
 mod from_pool;

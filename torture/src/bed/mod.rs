@@ -35,6 +35,7 @@ pub(crate) enum Bed {
 impl Bed {
     pub(crate) fn backend(&self) -> Backend {
         match self {
+            Self::Postgres(bed) if bed.is_pooled() => Backend::Pgbouncer,
             Self::Postgres(_) => Backend::Postgres,
             Self::Mysql(_) => Backend::Mysql,
             Self::Sqlite(_) => Backend::Sqlite,
@@ -74,6 +75,13 @@ impl Bed {
             Self::Postgres(bed) => bed.scene(case).await,
             Self::Mysql(bed) => bed.scene(case).await,
             Self::Sqlite(bed) => bed.scene(case),
+        }
+    }
+
+    /// Connections go when their pool is closed. Those of a pooler in between stay.
+    pub(crate) async fn pool_closed(&mut self) {
+        if self.backend() == Backend::Pgbouncer {
+            self.clear().await;
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use testbed::pgbouncer::{PgBouncer, PoolMode};
 use testbed::postgres::Database;
 use testbed::proxy::Proxy;
 use tokio::time::sleep;
@@ -9,6 +10,7 @@ use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 
 use super::scene::{Found, Scene};
 use crate::gate::Gate;
+use crate::subject::LIMIT;
 
 /// The server of a run.
 pub(crate) type Server = testbed::postgres::Server;
@@ -18,6 +20,7 @@ pub(crate) struct PgBed {
     database: Database,
     /// Between the subject and the server.
     between: Between,
+    pooler: Option<PgBouncer>,
     auditor: Client,
     /// The audit's text, up to the case.
     look: String,
@@ -56,16 +59,33 @@ impl PgBed {
     /// A database with a proxy before it.
     pub(crate) async fn proxied(server: &Server) -> Self {
         let between = Between::Proxy(Proxy::start(server.address()));
-        Self::new(server, between, SCHEMA.to_owned()).await
+        Self::new(server, between, None, SCHEMA.to_owned()).await
+    }
+
+    /// A database with a pooler before it, which keeps as many connections as the subject may have.
+    pub(crate) async fn pooled(server: &Server) -> Self {
+        let pooler =
+            PgBouncer::with_pool_size(server.address(), PoolMode::Transaction, LIMIT).await;
+        let between = Between::Proxy(Proxy::start(pooler.address()));
+        Self::new(server, between, Some(pooler), SCHEMA.to_owned()).await
+    }
+
+    pub(crate) fn is_pooled(&self) -> bool {
+        self.pooler.is_some()
     }
 
     /// A database with a gate before it, and a brake on COMMIT.
     pub(crate) async fn gated(server: &Server) -> Self {
         let between = Between::Gate(Gate::start(server.address()).await);
-        Self::new(server, between, format!("{SCHEMA}; {BRAKE}")).await
+        Self::new(server, between, None, format!("{SCHEMA}; {BRAKE}")).await
     }
 
-    async fn new(server: &Server, between: Between, schema: String) -> Self {
+    async fn new(
+        server: &Server,
+        between: Between,
+        pooler: Option<PgBouncer>,
+        schema: String,
+    ) -> Self {
         let database = server.database().await;
         database.execute(&schema).await;
         let auditor = Self::connect(server, &database).await;
@@ -81,6 +101,7 @@ impl PgBed {
         Self {
             database,
             between,
+            pooler,
             auditor,
             look,
         }

@@ -83,9 +83,13 @@ impl Fault {
         }
     }
 
-    /// SQLite has no server that could end a connection, and no network.
+    /// SQLite has no server that could end a connection, and no network. A pooler's connections to the server are
+    /// its own, and nobody's in particular.
     pub(crate) fn applies_to(self, backend: Backend) -> bool {
-        backend != Backend::Sqlite || matches!(self, Self::Cancel | Self::Panic)
+        match backend {
+            Backend::Sqlite | Backend::Pgbouncer => matches!(self, Self::Cancel | Self::Panic),
+            _ => true,
+        }
     }
 
     pub(crate) fn variants(self) -> &'static [Variant] {

@@ -1,7 +1,8 @@
 //! A bank on a primary with two standbys, each behind a proxy of its own. What only reads reads a standby; when the
 //! primary dies the synchronous one takes over, and the dead one comes back as a standby.
 
-use std::time::Duration;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 use futures_util::future::BoxFuture;
@@ -14,12 +15,15 @@ use super::bank::{Bank, Books, Happened, Transfer, cut_somewhere, schema};
 use super::postgres::{books, factory, sees, server, transfer};
 use crate::subject::{Done, PgDb};
 
+/// From a promotion on, for less than a doubt about a COMMIT lasts.
+const DOUBT: Duration = Duration::from_secs(5);
 /// A standby is gone for so long.
 const GONE: Duration = Duration::from_secs(2);
 
 pub(super) struct ReplicatedBank {
     factory: Factory<PgDb>,
     proxies: Vec<Proxy>,
+    promoted: Mutex<Option<Instant>>,
     database: Database,
     set: Replicated,
 }
@@ -43,9 +47,22 @@ impl ReplicatedBank {
         Self {
             factory: factory(&url("read-write"), Some(&url("standby"))),
             proxies,
+            promoted: Mutex::default(),
             database,
             set,
         }
+    }
+}
+
+impl ReplicatedBank {
+    fn promoted(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.promoted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// While the outcome of a COMMIT is not known, reads go to the primary. For standbys to be read at all, the
+    /// primary's connections are cut only when it has just been promoted: then there is a doubt anyway.
+    fn is_in_doubt(&self) -> bool {
+        self.promoted().is_some_and(|at| at.elapsed() < DOUBT)
     }
 }
 
@@ -68,6 +85,7 @@ impl Bank for ReplicatedBank {
                 return Happened::StandbyLost;
             }
             let old = self.set.primary();
+            *self.promoted() = Some(Instant::now());
             old.kill().await;
             self.set.promote().await;
             self.set.rejoin(&old).await;
@@ -77,8 +95,11 @@ impl Bank for ReplicatedBank {
 
     fn cut<'a>(&'a self, random: &'a mut Rng) -> BoxFuture<'a, bool> {
         Box::pin(async move {
-            let proxy = &self.proxies[random.usize(0..self.proxies.len())];
-            cut_somewhere(proxy, random).await;
+            let node = random.usize(0..self.proxies.len());
+            if self.set.nodes()[node].is(&self.set.primary()) && !self.is_in_doubt() {
+                return false;
+            }
+            cut_somewhere(&self.proxies[node], random).await;
             true
         })
     }

@@ -27,7 +27,7 @@ impl Answer {
 /// The question in SQL.
 pub(crate) fn question(backend: Backend, token: i64) -> String {
     let state = match backend {
-        Backend::Postgres => {
+        Backend::Postgres | Backend::Pgbouncer => {
             "concat_ws(' ', current_user, current_setting('search_path'), \
              current_setting('timezone'), current_setting('work_mem'), \
              current_setting('statement_timeout'), \
@@ -51,7 +51,7 @@ pub(crate) fn question(backend: Backend, token: i64) -> String {
         }
     };
     let cast = match backend {
-        Backend::Postgres => "::int8",
+        Backend::Postgres | Backend::Pgbouncer => "::int8",
         Backend::Mysql | Backend::Sqlite => "",
     };
     format!("SELECT {token}{cast} AS token, {state} AS state")

@@ -124,7 +124,9 @@ macro_rules! ours {
                         Ok(answer?)
                     };
                     match $backend {
-                        Backend::Postgres | Backend::Mysql => Box::pin(self.0.with_session(ask)),
+                        Backend::Postgres | Backend::Pgbouncer | Backend::Mysql => {
+                            Box::pin(self.0.with_session(ask))
+                        }
                         // Of those that may write there is one at a time.
                         Backend::Sqlite => Box::pin(self.0.session().read_only().run(ask)),
                     }

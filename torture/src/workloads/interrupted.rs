@@ -46,7 +46,7 @@ const PATIENCE: Duration = Duration::from_millis(3);
 /// it ends by itself, in a good tenth of a second.
 fn endless(unit: &Unit) -> &'static str {
     match unit.case.backend() {
-        Backend::Postgres => "SELECT pg_sleep(60)",
+        Backend::Postgres | Backend::Pgbouncer => "SELECT pg_sleep(60)",
         Backend::Mysql => "SELECT SLEEP(60)",
         Backend::Sqlite => {
             "WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < 500000) \

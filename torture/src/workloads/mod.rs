@@ -130,7 +130,9 @@ pub(crate) fn all(backend: Backend) -> impl Iterator<Item = &'static Workload> {
     ]
     .into_iter()
     .flatten()
-    .filter(move |workload| workload.only.is_none_or(|only| only == backend))
+    .filter(move |workload| workload.only.is_none_or(|only| only == backend.engine()))
+    // A pool of the application's own leaves statements prepared on whatever server connection it met.
+    .filter(move |workload| backend != Backend::Pgbouncer || workload.setup != Setup::Foreign)
 }
 
 /// What the bodies are made of. Before and after each statement is a step at which they may panic.

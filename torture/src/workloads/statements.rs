@@ -109,7 +109,7 @@ fn not_prepared(db: &mut dyn Db, unit: Unit) -> BoxFuture<'_, Done> {
             // A value, so that it goes the long way: parse, bind, execute.
             let value = match unit.case.backend() {
                 Backend::Mysql => "CAST(? AS CHAR))",
-                Backend::Postgres | Backend::Sqlite => "CAST($1 AS TEXT))",
+                Backend::Postgres | Backend::Pgbouncer | Backend::Sqlite => "CAST($1 AS TEXT))",
             };
             let sql = sql.replace("'kept');", value);
             unit.step();

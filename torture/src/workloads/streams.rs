@@ -81,7 +81,7 @@ fn error_midway(db: &mut dyn Db, unit: Unit) -> BoxFuture<'_, Done> {
     Box::pin(async move {
         unit.write(db, 0).await?;
         let failing = match unit.case.backend() {
-            Backend::Postgres => "1 / (30 - n)",
+            Backend::Postgres | Backend::Pgbouncer => "1 / (30 - n)",
             // A subquery that gives two rows from there on.
             Backend::Mysql => "(SELECT 1 FROM seq_1_to_2 WHERE seq <= 1 + (n >= 30))",
             Backend::Sqlite => "abs(CASE n WHEN 30 THEN -9223372036854775808 ELSE n END)",

@@ -214,7 +214,7 @@ fn attempts(model: &Model<'_>, attempt: &TokenStream) -> TokenStream {
             let result = #attempt;
             #commit
             contract
-                .#finish(unit, result #argument)
+                .#finish(&mut unit, result #argument)
                 .await
         };
     }
@@ -222,16 +222,11 @@ fn attempts(model: &Model<'_>, attempt: &TokenStream) -> TokenStream {
         loop {
             let result = #attempt;
             #commit
-            match contract
-                .#again(unit, result #argument)
+            if let ::core::ops::ControlFlow::Break(result) = contract
+                .#again(&mut unit, result #argument)
                 .await
             {
-                ::core::ops::ControlFlow::Break(result) => {
-                    break result;
-                }
-                ::core::ops::ControlFlow::Continue(next) => {
-                    unit = next;
-                }
+                break result;
             }
         }
     }

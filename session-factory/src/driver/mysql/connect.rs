@@ -97,11 +97,18 @@ async fn connect_to(
 }
 
 /// Whether a server answers for its Galera cluster. One that has lost the others, or not yet caught up with
-/// them, lets everybody in and refuses their queries. A server outside of a cluster has no such variable.
+/// them, lets everybody in and refuses their queries. Outside of a cluster a server has no provider, or no such
+/// variables.
 async fn takes_part(client: &mut Conn) -> bool {
-    let ready = client.query_first::<(String, String), _>("SHOW STATUS LIKE 'wsrep_ready'");
-    // What else there is to say, the setup that follows is told as well, and names.
-    !matches!(ready.await, Ok(Some((_, ready))) if ready != "ON")
+    let asked = "SHOW STATUS WHERE variable_name IN ('wsrep_provider_name', 'wsrep_ready')";
+    // What keeps it from an answer, the setup that follows is told as well, and names.
+    let told: Vec<(String, String)> = client.query(asked).await.unwrap_or_default();
+    let is = |name: &str, wanted: fn(&str) -> bool| {
+        told.iter()
+            .any(|(told, value)| told == name && wanted(value))
+    };
+    let clustered = is("wsrep_provider_name", |name| !name.is_empty());
+    !clustered || is("wsrep_ready", |ready| ready == "ON")
 }
 
 /// The stream, and how another connection gets to the same server.

@@ -1,5 +1,7 @@
 //! Statements on their way, and whether the client has read their answers to the end.
 
+use std::borrow::Cow;
+
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -101,7 +103,7 @@ async fn start(
             )),
         ));
     }
-    let mut text = ahead.text();
+    let mut text = ahead.text().map(Cow::into_owned);
     let (connection, rest) = link.split();
     if rest.own.is_none() && ahead.begin.is_some() {
         rest.given_up = None;

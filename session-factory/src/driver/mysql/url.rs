@@ -76,7 +76,8 @@ pub(super) fn parse(url: &str) -> Result<Target, String> {
                     return Err(no_tls(name));
                 }
             }
-            "require_ssl" | "ssl" | "ssl_ca" | "ssl-ca" => return Err(no_tls(name)),
+            // Whatever of the many names: never without TLS where it is asked for.
+            _ if asks_for_tls(name) => return Err(no_tls(name)),
             _ if name
                 .chars()
                 .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-')) =>
@@ -108,8 +109,21 @@ pub(super) fn parse(url: &str) -> Result<Target, String> {
     })
 }
 
+/// `ssl`, `ssl_ca`, `useSSL`, `require_ssl`, `tls`, `verify_identity`, …
+fn asks_for_tls(option: &str) -> bool {
+    let option = option.to_ascii_lowercase();
+    ["ssl", "tls", "verify"]
+        .iter()
+        .any(|word| option.contains(word))
+        && option
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))
+}
+
 fn no_tls(option: &str) -> String {
-    format!("it asks for TLS ({option}), which this build does not have")
+    format!(
+        "it asks for TLS ({option}), which there is not for MySQL yet: nothing is sent in clear text instead"
+    )
 }
 
 fn place(host: &str) -> Result<Place, String> {
@@ -196,6 +210,34 @@ mod tests {
             places("mysql://a@localhost/db?socket=/run/mysqld.sock"),
             [Place::Socket("/run/mysqld.sock".into())]
         );
+    }
+
+    #[test]
+    fn a_url_that_asks_for_tls_is_refused_and_never_connects_without() {
+        for option in [
+            "ssl-mode=REQUIRED",
+            "ssl_mode=VERIFY_CA",
+            "sslmode=require",
+            "sslMode=VERIFY_IDENTITY",
+            "ssl=true",
+            "ssl",
+            "useSSL=true",
+            "require_ssl=true",
+            "requireSSL=1",
+            "ssl_ca=/ca.pem",
+            "ssl-cert=/c.pem",
+            "tls=true",
+            "verify_identity=true",
+            "ssl[ca]=/ca.pem",
+        ] {
+            let wrong = parse(&format!("mysql://ada:hunter2@host/db?{option}")).map(drop);
+            let wrong = wrong.expect_err(option);
+            assert!(
+                wrong.contains("TLS") || wrong.contains("not valid"),
+                "{option}: {wrong}"
+            );
+            assert!(!wrong.contains("hunter2"), "{wrong}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::io::AsyncReadExt;
+use tokio::sync::Mutex;
 use tokio::time::{sleep, timeout};
 use tokio_postgres::CancelToken;
 #[cfg(not(feature = "tls"))]
@@ -16,6 +17,8 @@ use super::wire::{Done, Route, Wire};
 
 /// A cancel request that takes longer is given up; recovery sends another.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// Nor is its connection kept open for longer.
+const LEFT_OPEN: Duration = Duration::from_secs(30);
 /// Between two requests: the first may have arrived before the statement did.
 const PAUSES: [Duration; 6] = [
     Duration::from_millis(1),
@@ -32,40 +35,73 @@ const BEGUN: Duration = Duration::from_millis(50);
 /// Sends cancel requests for one connection.
 #[derive(Clone)]
 pub(super) struct Canceller {
-    token: CancelToken,
+    token: Arc<CancelToken>,
     /// None: tokio-postgres made the connection and knows the address itself.
     /// Shared: a session carries this around, and every call its session.
     route: Option<Arc<Route>>,
+    /// Held by a request that is under way, which may outlive whoever sent it.
+    under_way: Arc<Mutex<()>>,
 }
 
 impl Canceller {
     pub(super) fn new(token: CancelToken, route: Route) -> Self {
         Self {
-            token,
+            token: Arc::new(token),
             route: Some(Arc::new(route)),
+            under_way: Arc::default(),
         }
     }
 
     pub(super) fn unaddressed(token: CancelToken) -> Self {
-        Self { token, route: None }
+        Self {
+            token: Arc::new(token),
+            route: None,
+            under_way: Arc::default(),
+        }
     }
 
     /// Sends one request and waits until the server has acted on it: it closes the request's connection
     /// after it has sent the signal. A request that is merely written could reach the next borrower.
     ///
-    /// False when the server could not be reached.
+    /// False when the server could not be reached, or was not done in time.
+    ///
+    /// Dropped, it leaves the request to a task: `PgBouncer` 1.18 does not survive that a request's connection ends
+    /// before its time (see [`StaysOpen`]). [`rest`](Self::rest) waits for that.
     pub(super) async fn fire(&self) -> bool {
-        // Boxed: every statement could be one that has to wait for this, and few do.
-        let request = Box::pin(async {
-            match &self.route {
-                Some(route) => match route.open().await {
-                    Ok(wire) => self.over(wire).await,
-                    Err(_unreachable) => false,
-                },
-                None => self.by_itself().await,
-            }
+        let under_way = Arc::clone(&self.under_way);
+        let Ok(under_way) = timeout(PATIENCE, under_way.lock_owned()).await else {
+            return false;
+        };
+        let canceller = self.clone();
+        let request = crate::runtime::spawn(async move {
+            let done = timeout(LEFT_OPEN, canceller.request()).await;
+            drop(under_way);
+            done.unwrap_or(false)
         });
-        timeout(PATIENCE, request).await.unwrap_or(false)
+        match request {
+            Ok(request) => matches!(timeout(PATIENCE, request).await, Ok(Ok(true))),
+            // There would be no connection either.
+            Err(_no_runtime) => false,
+        }
+    }
+
+    /// Waits until no request is under way. True when one was: it may be about to hit what runs.
+    pub(super) async fn rest(&self) -> bool {
+        if self.under_way.try_lock().is_ok() {
+            return false;
+        }
+        let _given_up = timeout(PATIENCE, self.under_way.lock()).await;
+        true
+    }
+
+    async fn request(&self) -> bool {
+        match &self.route {
+            Some(route) => match route.open().await {
+                Ok(wire) => self.over(wire).await,
+                Err(_unreachable) => false,
+            },
+            None => self.by_itself().await,
+        }
     }
 
     async fn over(&self, mut wire: Wire) -> bool {

@@ -36,8 +36,20 @@ pub(super) async fn introduce(
         Wanted::Any => QUESTION,
         _ => QUESTION_AND_ROLE,
     };
-    let answer = client.simple_query(question).await;
-    let answer = answer.map_err(|error| postgres_error(&error, place))?;
+    let answer = match client.simple_query(question).await {
+        Ok(answer) => answer,
+        Err(error) => {
+            let error = postgres_error(&error, place);
+            return match wanted {
+                // Not PostgreSQL, then: as little is taken for granted as behind a pooler.
+                Wanted::Any if is_not_understood(&error) => Ok(Introduced {
+                    pooled: true,
+                    isolation: None,
+                }),
+                _ => Err(error),
+            };
+        }
+    };
     let row = answer.iter().find_map(|message| match message {
         SimpleQueryMessage::Row(row) => Some(row),
         _ => None,
@@ -58,6 +70,12 @@ pub(super) async fn introduce(
         pooled: works != Some(named),
         isolation: column(1).and_then(level),
     })
+}
+
+/// The function or the setting is not known there (class 42), or not supported (0A).
+fn is_not_understood(error: &ConnectError) -> bool {
+    let state = error.sqlstate().unwrap_or_default();
+    state.starts_with("42") || state.starts_with("0A")
 }
 
 fn fits(wanted: Wanted, standby: bool, read_only: bool) -> Result<(), &'static str> {

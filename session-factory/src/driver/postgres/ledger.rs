@@ -182,6 +182,12 @@ impl Ledger {
         self.state().status
     }
 
+    /// Both at once.
+    pub(super) fn ended_and_status(&self) -> (Option<End>, Status) {
+        let state = self.state();
+        (state.ends.first(), state.status)
+    }
+
     pub(super) fn ended(&self) -> Option<End> {
         self.state().ends.first()
     }

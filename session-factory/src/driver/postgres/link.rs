@@ -1,6 +1,7 @@
 //! One connection to PostgreSQL and what is known about it.
 
 use std::borrow::Cow;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -65,7 +66,7 @@ enum Held {
 /// The part of a link that is changed while the connection itself is lent to a statement.
 #[allow(clippy::struct_excessive_bools)] // independent facts, each read by name
 pub(super) struct Rest {
-    canceller: Option<Canceller>,
+    canceller: Canceller,
     /// The BEGIN that this connection has taken once: from then on it may travel with a statement.
     taken: Option<String>,
     /// The raw connection was handed out in this transaction.
@@ -91,7 +92,7 @@ impl PgLink {
         Self {
             held: Held::Own(Box::new(connection)),
             rest: Rest {
-                canceller: Some(canceller),
+                canceller,
                 taken: None,
                 raw: false,
                 condemned: false,
@@ -114,6 +115,7 @@ impl PgLink {
     }
 
     pub(super) fn foreign(connection: Foreign) -> Self {
+        let token = connection.cancel_token();
         Self {
             held: Held::Foreign(Box::new(connection)),
             ledger: None,
@@ -126,7 +128,7 @@ impl PgLink {
             resets: false,
             replayed: None,
             rest: Rest {
-                canceller: None,
+                canceller: Canceller::unaddressed(token),
                 taken: None,
                 raw: false,
                 condemned: false,
@@ -319,10 +321,7 @@ impl PgLink {
     }
 
     pub(super) fn canceller(&self) -> Canceller {
-        match &self.rest.canceller {
-            Some(canceller) => canceller.clone(),
-            None => Canceller::unaddressed(self.connection().cancel_token()),
-        }
+        self.rest.canceller.clone()
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -496,19 +495,18 @@ impl Rest {
         statement: impl Future<Output = QueryResult<T>>,
     ) -> Reply<T> {
         if ahead.settle {
-            let canceller = match &self.canceller {
-                Some(canceller) => canceller.clone(),
-                None => Canceller::unaddressed(connection.cancel_token()),
-            };
-            settle(connection, &canceller, self.ledger.as_deref()).await;
+            // Boxed, like the other rare ones: they would be a part of every statement's future.
+            Box::pin(settle(connection, &self.canceller, self.ledger.as_deref())).await;
         }
+        // Passed on by reference: each future on the way would hold it twice.
+        let statement = pin!(statement);
         let reply = self.deliver(connection, ahead, statement).await;
         let ledger = self.ledger.as_deref();
         reply.map_err(|error| classified(error, ledger))
     }
 
     /// What goes ahead, as one text.
-    fn ahead(&self, ahead: &Ahead) -> Option<String> {
+    fn ahead<'a>(&self, ahead: &'a Ahead) -> Option<Cow<'a, str>> {
         let (Some(limit), Some(begin)) = (&self.limit, &ahead.begin) else {
             return ahead.text();
         };
@@ -517,20 +515,27 @@ impl Rest {
         }
         let control = ahead.control.as_deref();
         let parts = [Some(begin.as_str()), Some(&**limit), control];
-        Some(parts.into_iter().flatten().collect::<Vec<_>>().join("; "))
+        Some(
+            parts
+                .into_iter()
+                .flatten()
+                .collect::<Vec<_>>()
+                .join("; ")
+                .into(),
+        )
     }
 
     async fn deliver<T>(
         &mut self,
         connection: &AsyncPgConnection,
         ahead: Ahead,
-        statement: impl Future<Output = QueryResult<T>>,
+        statement: Pin<&mut impl Future<Output = QueryResult<T>>>,
     ) -> Reply<T> {
         let mut handle = connection;
         if self.raw && self.ledger.is_none() && ahead.begin.is_none() {
             // Nobody saw what ran on the raw connection. Outside of a transaction this fails.
             let probe = "SAVEPOINT session_factory_probe; RELEASE SAVEPOINT session_factory_probe";
-            if let Err(error) = handle.batch_execute(probe).await {
+            if let Err(error) = Box::pin(handle.batch_execute(probe)).await {
                 return Reply::not_sent(error);
             }
         }
@@ -540,7 +545,7 @@ impl Rest {
         // A BEGIN that fails by itself leaves the statement behind it in autocommit. What this connection has
         // taken before it takes again, but for a server that stalls; the first time is awaited.
         if ahead.begin.is_some() && ahead.begin != self.taken {
-            if let Err(error) = handle.batch_execute(&text).await {
+            if let Err(error) = Box::pin(handle.batch_execute(&text)).await {
                 return Reply::not_sent(error);
             }
             self.taken = ahead.begin;
@@ -563,6 +568,7 @@ async fn settle(
 ) {
     let mut queued = connection;
     let ended = async {
+        let late = canceller.rest().await;
         // Behind the statement, which may not even be written yet: its answer says that the server is
         // done with that.
         let since = ledger.and_then(Ledger::runs_since);
@@ -570,7 +576,7 @@ async fn settle(
         let something_runs =
             || ledger.is_none_or(|ledger| ledger.unanswered() > 1 && !ledger.is_beginning());
         let (_answered, cancelled) = canceller.until(behind, since, something_runs).await;
-        if cancelled {
+        if late || cancelled {
             // A request that came late hits this one instead of what follows.
             let _late = connection.batch_execute("").await;
         }

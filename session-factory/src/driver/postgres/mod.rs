@@ -30,6 +30,7 @@ mod url;
 mod watch;
 mod wire;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use diesel::QueryResult;
@@ -174,12 +175,9 @@ impl Driver for Postgres {
         } else {
             AsyncConnectionCore::load(&mut shared, query)
         };
-        rest.send(shared, ahead, async move {
-            let rows = statement.await?;
-            let rows = rows.map_err(move |error| conflict::classified(error, ledger.as_deref()));
-            Ok(rows.boxed())
-        })
-        .boxed()
+        // From here on nothing knows the query's type, and nothing is compiled for each query anew.
+        rest.send(shared, ahead, classified(statement, ledger))
+            .boxed()
     }
 
     fn execute<'conn, 'query, T>(
@@ -232,7 +230,7 @@ impl Driver for Postgres {
         } else {
             ledger.behind()
         };
-        match (ledger.ended(), ledger.status()) {
+        match ledger.ended_and_status() {
             (Some(end), _) if let Some(behind) = behind => {
                 Watched::Parted(PartlyCommitted::EndedByBody {
                     before: end == End::Commit,
@@ -341,6 +339,16 @@ impl Driver for Postgres {
     }
 }
 
+/// A query's rows, with errors among them as [`conflict`] has them.
+async fn classified<'conn>(
+    statement: <&'conn AsyncPgConnection as AsyncConnectionCore>::LoadFuture<'conn, 'conn>,
+    ledger: Option<Arc<Ledger>>,
+) -> QueryResult<BoxStream<'conn, QueryResult<<Postgres as Driver>::Row>>> {
+    let rows = statement.await?;
+    let rows = rows.map_err(move |error| conflict::classified(error, ledger.as_deref()));
+    Ok(rows.boxed())
+}
+
 /// Takes the diesel transaction manager of a raw connection back to "no transaction".
 fn forget_transactions(connection: &mut AsyncPgConnection) {
     *connection.transaction_state() = AnsiTransactionManager::default();
@@ -362,7 +370,10 @@ async fn pipelined<T>(
     ahead: &str,
     statement: impl Future<Output = QueryResult<T>>,
 ) -> Reply<T> {
+    // Boxed: with it the statement's own future, which is boxed as well, would be larger than what allocators
+    // give quickly.
+    let ahead = Box::pin(connection.batch_execute(ahead));
     // `join` polls in order, so what goes ahead is queued first.
-    let (ahead, result) = join(connection.batch_execute(ahead), statement).await;
+    let (ahead, result) = join(ahead, statement).await;
     Reply { ahead, result }
 }

@@ -28,6 +28,8 @@ pub(super) async fn recover(link: &mut PgLink, running: Running, deadline: Insta
             }
             return false;
         }
+        // One that was sent by a caller who is gone.
+        let late = canceller.rest().await;
         // ROLLBACK queues behind whatever the dropped session still has under way, so its answer also
         // says that the server is done with that.
         let since = link.ledger().and_then(Ledger::runs_since);
@@ -52,7 +54,7 @@ pub(super) async fn recover(link: &mut PgLink, running: Running, deadline: Insta
             }
             return false;
         }
-        if cancelled || first.is_err() {
+        if late || cancelled || first.is_err() {
             // A request that came late hits the first of these instead of the next borrower's query.
             let (_late, second) = tokio::join!(roll_back(link), roll_back(link));
             if second.is_err() {

@@ -158,6 +158,15 @@ impl Frames {
         mut frame: impl FnMut(u8, &[u8]),
     ) {
         loop {
+            if self.have == 0
+                && let Some((tag, body, rest)) = whole(bytes)
+            {
+                // Most frames come in one piece, and need not be kept.
+                let wanted = if wants(tag) { body } else { &[] };
+                frame(tag, &wanted[..wanted.len().min(self.longest)]);
+                bytes = rest;
+                continue;
+            }
             if !self.in_body {
                 let take = bytes.len().min(self.header.len() - self.have);
                 self.header[self.have..self.have + take].copy_from_slice(&bytes[..take]);
@@ -189,6 +198,14 @@ impl Frames {
             self.have = 0;
         }
     }
+}
+
+/// The first frame and what is behind it, if all of the frame is there.
+fn whole(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+    let (&[tag, a, b, c, d], rest) = bytes.split_first_chunk()?;
+    let length = (u32::from_be_bytes([a, b, c, d]) as usize).saturating_sub(4);
+    let (body, rest) = rest.split_at_checked(length)?;
+    Some((tag, body, rest))
 }
 
 #[cfg(test)]

@@ -1,12 +1,22 @@
+use std::borrow::Cow;
+
 use super::*;
 
+fn work() -> Work {
+    let begin = Begin {
+        sql: |_| "BEGIN".into(),
+        options: TransactionOptions::new(),
+    };
+    Work::new(begin, None)
+}
+
 fn text(work: &Work) -> Option<String> {
-    work.ahead().text()
+    work.ahead().text().map(Cow::into_owned)
 }
 
 #[test]
 fn begin_travels_with_the_first_statement_only() {
-    let mut work = Work::new("BEGIN".into(), false, None);
+    let mut work = work();
     assert_eq!(text(&work).as_deref(), Some("BEGIN"));
     work.sent();
     assert_eq!(text(&work), None);
@@ -14,7 +24,7 @@ fn begin_travels_with_the_first_statement_only() {
 
 #[test]
 fn a_savepoint_in_which_nothing_runs_is_never_sent() {
-    let mut work = Work::new("BEGIN".into(), false, None);
+    let mut work = work();
     work.sent();
     let level = work.savepoint();
     assert_eq!(text(&work).as_deref(), Some("SAVEPOINT session_factory_1"));
@@ -27,7 +37,7 @@ fn a_savepoint_in_which_nothing_runs_is_never_sent() {
 
 #[test]
 fn an_abandoned_savepoint_takes_what_waits_inside_of_it_along() {
-    let mut work = Work::new("BEGIN".into(), false, None);
+    let mut work = work();
     work.sent();
     let outer = work.savepoint();
     work.sent();
@@ -42,7 +52,7 @@ fn an_abandoned_savepoint_takes_what_waits_inside_of_it_along() {
 
 #[test]
 fn rolling_a_savepoint_back_forgives_the_faults_inside_of_it() {
-    let mut work = Work::new("BEGIN".into(), false, None);
+    let mut work = work();
     work.sent();
     work.answered();
     let level = work.savepoint();
