@@ -398,7 +398,6 @@ async fn sqlite_notices_a_raw_rollback_and_an_error_that_rolls_back() {
 
 #[tokio::test]
 async fn a_sqlstate_of_a_lost_connection_that_a_trigger_raises_is_a_refusal() {
-    // Not those that say that nobody knows (08007, 40003): see `distributed.rs`.
     for sqlstate in ["08006", "57P01"] {
         let bed = PgBed::new().await;
         bed.run(&format!(

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
-use session_factory::{AbortReason, Factory, Session, SessionError, with_session};
+use session_factory::{AbortReason, Factory, Session, SessionError, StatementError, with_session};
 use session_factory_tests::{AppError, MyDb, items, my_config};
 use testbed::galera::Cluster;
 use testbed::mysql::Database;
@@ -84,7 +84,7 @@ async fn conflicts_are_true_and_retried_and_a_killed_node_is_left_for_the_next()
         panic!("{lost:?}")
     };
     assert_eq!(
-        aborted.statement().and_then(|error| error.code()),
+        aborted.statement().and_then(StatementError::code),
         Some(1213)
     );
     assert!(matches!(aborted.reason(), AbortReason::Statement(_)));

@@ -133,18 +133,17 @@ fn read(link: &PgLink, reply: Reply<()>) -> CommitReply {
     }
 }
 
-/// What says in so many words that the outcome is not known: `transaction_resolution_unknown` and
-/// `statement_completion_unknown`, which `CockroachDB` sends on a connection that goes on.
-const SAYS_SO: [&str; 2] = ["08007", "40003"];
+/// A server that says of COMMIT that it does not know either (the distributed ones have such an answer).
+const UNKNOWN: [&str; 2] = ["40003", "08007"];
 
 /// Of such an error nobody knows on which side of COMMIT it came. A function of the application's can raise any
-/// SQLSTATE: one that the connection survives is a refusal, unless it says that nobody knows.
+/// SQLSTATE: one that the connection survives is a refusal.
 fn ends_the_connection(link: &PgLink, error: &StatementError) -> bool {
-    let ends = match error.sqlstate() {
-        None => error.kind == StatementErrorKind::Connection,
-        Some(state) if SAYS_SO.contains(&state) => return true,
-        Some(state) => state.starts_with("08") || state.starts_with("57P"),
+    let Some(state) = error.sqlstate() else {
+        return error.kind == StatementErrorKind::Connection;
     };
-    let survives = |ledger: &Ledger| error.sqlstate().is_some() && ledger.fatal().is_none();
-    ends && !link.ledger().is_some_and(survives)
+    let survives = |ledger: &Ledger| ledger.fatal().is_none();
+    UNKNOWN.contains(&state)
+        || (state.starts_with("08") || state.starts_with("57P"))
+            && !link.ledger().is_some_and(survives)
 }
