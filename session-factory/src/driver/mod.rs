@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use diesel::QueryResult;
 use diesel::backend::Backend;
-use diesel::connection::{CacheSize, Instrumentation};
+use diesel::connection::{CacheSize, Instrumentation, get_default_instrumentation};
 use diesel::query_builder::{AsQuery, QueryFragment, QueryId};
 use diesel::result::Error;
 use diesel_async::AsyncConnection;
@@ -104,6 +104,11 @@ pub trait Driver: Sized + Send + Sync + 'static {
         if let Some(connection) = Self::connection(link) {
             connection.set_instrumentation(instrumentation);
         }
+    }
+
+    /// Sets the one that every connection begins with.
+    fn restore_instrumentation(link: &mut Self::Link) {
+        Self::set_instrumentation(link, get_default_instrumentation());
     }
 
     /// Sets the size of the cache of prepared statements.

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bb8::PooledConnection;
-use diesel::connection::get_default_instrumentation;
 
 use super::manager::{Manager, Slot};
 use super::marks::Marks;
@@ -104,7 +103,7 @@ impl<D: Driver> Lease<D> {
             return;
         }
         if instrumented {
-            D::set_instrumentation(self.link(), get_default_instrumentation());
+            D::restore_instrumentation(self.link());
         }
         if recached {
             let size = D::cache(self.link());

@@ -28,7 +28,19 @@ pub(super) fn begin(
     facts: &Facts,
 ) -> QueryResult<()> {
     query_only(connection, sql == READ_ONLY, facts)?;
-    patiently(|| connection.batch_execute(sql), || facts.is_stopped())
+    match patiently(|| connection.batch_execute(sql), || facts.is_stopped()) {
+        // Whatever was overlooked has not lost its connection for good.
+        Err(error) if is_nested(&error) => {
+            connection.batch_execute("ROLLBACK")?;
+            patiently(|| connection.batch_execute(sql), || facts.is_stopped())
+        }
+        begun => begun,
+    }
+}
+
+fn is_nested(error: &Error) -> bool {
+    matches!(error, Error::DatabaseError(_, information)
+        if information.message() == "cannot start a transaction within a transaction")
 }
 
 /// Every change has all statements prepared again, so a connection stays as its last transaction was.
@@ -75,8 +87,17 @@ fn patiently(
     }
 }
 
+/// `SQLITE_BUSY` and `SQLITE_LOCKED`, for which diesel has no kind: their texts are known, and what a trigger of the
+/// application's raises (`the account is locked`) is none of them.
 pub(super) fn is_busy(error: &Error) -> bool {
-    matches!(error, Error::DatabaseError(_, information) if information.message().contains("is locked"))
+    let Error::DatabaseError(kind, information) = error else {
+        return false;
+    };
+    let message = information.message();
+    matches!(kind, DatabaseErrorKind::SerializationFailure)
+        || matches!(message, "database is locked" | "database table is locked")
+        || message.starts_with("database table is locked: ")
+        || message.starts_with("database schema is locked: ")
 }
 
 /// SQLite has no way to ask; but BEGIN inside a transaction fails.
@@ -119,5 +140,24 @@ pub(super) fn rollback(connection: &mut SqliteConnection, facts: &Facts) -> Quer
     match rolled_back {
         Err(error) if in_transaction(connection) => Err(error),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use diesel::Connection;
+
+    use super::*;
+
+    #[test]
+    fn a_transaction_that_was_left_open_costs_nobody_the_connection() {
+        let mut connection = SqliteConnection::establish(":memory:").unwrap();
+        connection
+            .batch_execute("BEGIN; CREATE TABLE a (b)")
+            .unwrap();
+        begin(&mut connection, IMMEDIATE, &Facts::default()).unwrap();
+        assert!(in_transaction(&mut connection));
+        // The table is gone with the transaction that nobody knew.
+        connection.batch_execute("CREATE TABLE a (b)").unwrap();
     }
 }

@@ -11,17 +11,16 @@ use super::facts::Facts;
 use super::job::Lost;
 use super::link::SqliteLink;
 use super::statement::{self, Collected};
-use super::{Sqlite, begin, lent};
+use super::{Sqlite, begin, raw};
 use crate::driver::{Ahead, CommitReply, CommitSent, Driver, Last, Owner, Reply};
 use crate::error::StatementError;
 
 pub(super) async fn commit(link: &mut SqliteLink) -> CommitReply {
     let facts = Arc::clone(link.facts());
-    let raw = facts.take_raw();
     let turn = link.turn().map(Arc::clone);
     let result = link
         .job(move |connection| {
-            let reply = end(connection, raw, &facts);
+            let reply = end(connection, &facts);
             // Here, and not when somebody hears of it: the next writer's statement follows at once.
             turn.inspect(|turn| turn.over());
             reply
@@ -46,7 +45,7 @@ where
         return Err((owner, over));
     };
     thread.run(Box::new(move |_| {
-        let ended = catch_unwind(AssertUnwindSafe(|| end(&mut connection, false, &facts)));
+        let ended = catch_unwind(AssertUnwindSafe(|| end(&mut connection, &facts)));
         owner.link().came_back(Some(connection));
         over(owner, matches!(ended, Ok(CommitReply::Committed)));
     }));
@@ -67,20 +66,16 @@ pub(super) async fn behind(
         };
     }
     let facts = Arc::clone(link.facts());
-    let raw = facts.take_raw();
     let turn = link.turn().map(Arc::clone);
     let work = move |connection: &mut SqliteConnection| {
         let reply = statement::in_order(connection, &ahead, &facts, None, |connection| {
-            statement::execute(connection, query)
+            statement::execute(connection, query, &facts)
         });
         let succeeded = reply.ahead.is_ok() && reply.result.is_ok();
         // Nobody waits any more: what can still be rolled back is.
         let commit = if succeeded && !facts.is_stopped() {
-            end(connection, raw, &facts)
+            end(connection, &facts)
         } else {
-            if raw {
-                lent::leave(connection);
-            }
             let _nothing_open = begin::rollback(connection, &facts);
             facts.set_ended(false);
             CommitReply::RolledBack(None)
@@ -111,12 +106,9 @@ pub(super) async fn behind(
 
 pub(super) async fn rollback(link: &mut SqliteLink) -> Result<(), StatementError> {
     let facts = Arc::clone(link.facts());
-    let raw = facts.take_raw();
     let turn = link.turn().map(Arc::clone);
     let rollback = link.job(move |connection| {
-        if raw {
-            lent::leave(connection);
-        }
+        raw::leave(connection, &facts);
         let rolled_back = begin::rollback(connection, &facts);
         turn.inspect(|turn| turn.over());
         rolled_back
@@ -126,16 +118,18 @@ pub(super) async fn rollback(link: &mut SqliteLink) -> Result<(), StatementError
     result.map_err(|error| Sqlite::explain(link, &error))
 }
 
-fn end(connection: &mut SqliteConnection, raw: bool, facts: &Facts) -> CommitReply {
+fn end(connection: &mut SqliteConnection, facts: &Facts) -> CommitReply {
+    raw::leave(connection, facts);
+    if facts.ended().is_some() || facts.is_unbalanced() {
+        // What is open now is not what is to be committed.
+        let _nothing_open = connection.batch_execute("ROLLBACK");
+    }
     match facts.ended() {
         // By a COMMIT whose caller went away, say.
         Some(true) => return CommitReply::Committed,
         Some(false) => return CommitReply::RolledBack(None),
+        None if facts.is_unbalanced() => return CommitReply::RolledBack(None),
         None => {}
-    }
-    if raw && lent::leave(connection) > 1 {
-        let _abandoned = connection.batch_execute("ROLLBACK");
-        return CommitReply::RolledBack(None);
     }
     let reply = begin::commit(connection, facts);
     if matches!(reply, CommitReply::Committed) {

@@ -3,6 +3,10 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::ends::Ends;
+use super::raw::Raw;
+use crate::error::PartlyCommitted;
+
 /// Shared with the work on the connection's thread.
 #[derive(Debug, Default)]
 pub(crate) struct Facts {
@@ -16,10 +20,15 @@ pub(crate) struct Facts {
 #[derive(Debug, Default)]
 #[allow(clippy::struct_excessive_bools)] // independent facts, each read by name
 struct State {
-    /// The transaction is over, and the session did not end it: by COMMIT or not.
-    ended: Option<bool>,
-    raw: bool,
+    /// Whether the transaction is over, and the session did not end it.
+    ends: Ends,
+    /// The raw connection is out.
+    raw: Option<Raw>,
     touched: bool,
+    /// A transaction of the raw connection was left half-way.
+    unbalanced: bool,
+    /// The application reads what runs on the connection: nobody else can.
+    instrumented: bool,
     unclean: bool,
     query_only: bool,
     written: bool,
@@ -41,25 +50,43 @@ impl Facts {
     pub(super) fn begin_watch(&self) {
         self.stop.store(false, Ordering::SeqCst);
         let mut state = self.state();
-        state.ended = None;
+        state.ends = Ends::default();
+        state.unbalanced = false;
         state.written = false;
     }
     pub(super) fn ended(&self) -> Option<bool> {
-        self.state().ended
+        self.state().ends.own()
     }
     pub(super) fn set_ended(&self, committed: bool) {
-        self.state().ended.get_or_insert(committed);
+        self.state().ends.set_own(committed);
     }
-    pub(super) fn set_raw(&self, raw: bool) {
-        let mut state = self.state();
-        state.raw = raw;
-        state.touched |= raw;
+    /// Something ran behind the end, and outside of the transaction.
+    pub(super) fn parted(&self) -> Option<PartlyCommitted> {
+        self.state().ends.parted()
     }
-    pub(super) fn is_raw(&self) -> bool {
-        self.state().raw
+    pub(super) fn with_ends(&self, note: impl FnOnce(&mut Ends)) {
+        note(&mut self.state().ends);
     }
-    pub(super) fn take_raw(&self) -> bool {
-        std::mem::take(&mut self.state().raw)
+    pub(super) fn set_touched(&self) {
+        self.state().touched = true;
+    }
+    pub(super) fn set_raw(&self, raw: Raw) {
+        self.state().raw = Some(raw);
+    }
+    pub(super) fn take_raw(&self) -> Option<Raw> {
+        self.state().raw.take()
+    }
+    pub(super) fn set_unbalanced(&self) {
+        self.state().unbalanced = true;
+    }
+    pub(super) fn is_unbalanced(&self) -> bool {
+        self.state().unbalanced
+    }
+    pub(super) fn set_instrumented(&self, instrumented: bool) {
+        self.state().instrumented = instrumented;
+    }
+    pub(super) fn is_instrumented(&self) -> bool {
+        self.state().instrumented
     }
     pub(super) fn set_unclean(&self) {
         self.state().unclean = true;
@@ -82,12 +109,12 @@ impl Facts {
         let state = self.state();
         state.touched || state.unclean
     }
-    /// What a reset is about to put back. True when that is not enough.
-    pub(super) fn take_unclean(&self) -> bool {
+    /// A reset is about to put everything back.
+    pub(super) fn put_back(&self) {
         let mut state = self.state();
         state.touched = false;
+        state.unclean = false;
         state.query_only = false;
-        std::mem::take(&mut state.unclean)
     }
     pub(super) fn stop_running(&self) {
         self.stop.store(true, Ordering::SeqCst);

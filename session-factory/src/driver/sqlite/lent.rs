@@ -122,3 +122,8 @@ pub(super) fn leave(connection: &mut SqliteConnection) -> u32 {
     *connection.transaction_state() = AnsiTransactionManager::default();
     depth
 }
+
+/// Has a pool of diesel-async's close the connection.
+pub(super) fn break_off(connection: &mut SqliteConnection) {
+    AnsiTransactionManager::transaction_manager_status_mut(connection).set_in_error();
+}

@@ -3,15 +3,14 @@
 use std::sync::Arc;
 
 use diesel::QueryResult;
-use diesel::connection::SimpleConnection;
 use diesel::result::Error;
 use diesel::sqlite::SqliteConnection;
 
 use super::facts::Facts;
 use super::job::{Job, Leftover, Lost};
-use super::lent::{Foreign, Lent};
-use super::open::PRAGMAS;
+use super::lent::{self, Foreign, Lent};
 use super::thread::{Call, Task, Thread};
+use super::tidy;
 use super::writers::{Turn, Writers};
 use crate::driver::CommitSent;
 
@@ -235,15 +234,19 @@ impl SqliteLink {
         Ok(())
     }
 
-    /// Puts the pragmas back. What else was touched costs the connection (except for a database that
-    /// lives in it).
+    /// What was touched costs the connection, except for a database that lives in it: there everything that can be
+    /// put back is.
     pub(super) async fn reset(&mut self) -> bool {
-        let unclean = self.facts.take_unclean();
-        if unclean && !self.private_memory || self.reclaim().await.is_err() {
+        self.facts.put_back();
+        if self.facts.is_foreign() {
+            // The application's pool closes what diesel takes for broken.
+            let _closed_anyway = self.job(lent::break_off).await;
             return false;
         }
-        let reset = self.job(|connection| connection.batch_execute(PRAGMAS));
-        matches!(reset.await, Ok(Ok(())))
+        if !self.private_memory || self.reclaim().await.is_err() {
+            return false;
+        }
+        matches!(self.job(tidy::all).await, Ok(Ok(())))
     }
 }
 

@@ -3,21 +3,26 @@
 
 mod begin;
 mod commit;
+mod ends;
 mod facts;
 mod job;
 mod lent;
 mod link;
 mod open;
+mod raw;
 mod script;
 mod statement;
 mod thread;
+mod tidy;
 mod url;
 mod writers;
 
 use std::time::Instant;
 
 use diesel::QueryResult;
-use diesel::connection::{CacheSize, Connection as _, Instrumentation};
+use diesel::connection::{
+    CacheSize, Connection as _, Instrumentation, get_default_instrumentation,
+};
 use diesel::query_builder::{AsQuery, QueryFragment, QueryId};
 use diesel::sqlite::{Sqlite as Backend, SqliteConnection};
 use diesel_async::pooled_connection::bb8::{Pool as ForeignPool, RunError};
@@ -116,11 +121,17 @@ impl Driver for Sqlite {
         if link.has_leftover() {
             return;
         }
+        link.facts().set_instrumented(true);
         match link.held() {
             Held::Home(connection) => connection.set_instrumentation(instrumentation),
             Held::Lent(lent) => lent.wrapper().set_instrumentation(instrumentation),
             Held::Away => {}
         }
+    }
+
+    fn restore_instrumentation(link: &mut SqliteLink) {
+        Self::set_instrumentation(link, get_default_instrumentation());
+        link.facts().set_instrumented(false);
     }
 
     fn set_cache(link: &mut SqliteLink, size: CacheSize) {
@@ -190,15 +201,17 @@ impl Driver for Sqlite {
         T: QueryFragment<Backend> + QueryId + 'query,
     {
         let query = statement::collect(&source);
+        let facts = link.stop();
         statement::run(link, ahead, move |connection| {
-            statement::execute(connection, query)
+            statement::execute(connection, query, &facts)
         })
         .boxed()
     }
 
     fn batch(link: &mut SqliteLink, ahead: Ahead, sql: String) -> BoxFuture<'_, Reply<()>> {
+        let facts = link.stop();
         statement::run(link, ahead, move |connection| {
-            statement::batch(connection, &sql)
+            statement::batch(connection, &sql, &facts)
         })
         .boxed()
     }
@@ -208,12 +221,15 @@ impl Driver for Sqlite {
     }
 
     fn watch(link: &mut SqliteLink) -> Watched {
-        match link.facts().ended() {
-            Some(committed) => Watched::Ended {
+        let facts = link.facts();
+        match (facts.parted(), facts.ended()) {
+            (Some(parted), _) => Watched::Parted(parted),
+            (None, Some(committed)) => Watched::Ended {
                 committed,
                 error: None,
             },
-            None => Watched::Open,
+            (None, None) if facts.is_unbalanced() => Watched::Unbalanced,
+            (None, None) => Watched::Open,
         }
     }
 
@@ -228,9 +244,11 @@ impl Driver for Sqlite {
 
     async fn enter_raw(link: &mut SqliteLink) -> QueryResult<()> {
         link.settle().await?;
-        link.facts().set_raw(true);
+        link.facts().set_touched();
         link.lend()?;
-        link.job(lent::enter).await?
+        let facts = link.stop();
+        link.job(move |connection| raw::enter(connection, &facts))
+            .await?
     }
 
     async fn commit(link: &mut SqliteLink) -> CommitReply {
@@ -288,10 +306,9 @@ impl Driver for Sqlite {
         link.reset().await
     }
 
-    fn explain(_link: &SqliteLink, error: &diesel::result::Error) -> StatementError {
-        let mut error = StatementError::from(error);
-        if error.message.contains("is locked") {
-            // SQLITE_BUSY, which diesel has no kind for.
+    fn explain(_link: &SqliteLink, reported: &diesel::result::Error) -> StatementError {
+        let mut error = StatementError::from(reported);
+        if begin::is_busy(reported) {
             error.kind = StatementErrorKind::Serialization;
         }
         error

@@ -29,13 +29,18 @@ pub(super) async fn connect(settings: &Settings) -> Result<SqliteLink, ConnectEr
         && !folder.as_os_str().is_empty()
         && !folder.is_dir()
     {
-        return Err(ConnectError::new(
-            ConnectErrorKind::Database,
-            format!(
+        let missing = match url::other_reading(settings.url.expose(), folder) {
+            Some(other) => format!(
+                "neither the folder {} nor {} exists: create it first",
+                folder.display(),
+                other.display()
+            ),
+            None => format!(
                 "the folder {} does not exist: create it first",
                 folder.display()
             ),
-        ));
+        };
+        return Err(ConnectError::new(ConnectErrorKind::Database, missing));
     }
     let thread = Thread::start().map_err(|error| no_thread(&error))?;
     let (answer, opened) = oneshot::channel();

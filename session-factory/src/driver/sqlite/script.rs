@@ -3,15 +3,42 @@
 //! SQLite says whether there is a transaction, and not whether it is still the same one: `ROLLBACK; BEGIN` in
 //! one text would pass for nothing at all.
 
-/// What a text that is not plain data manipulation may do.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// What a statement is to the transaction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Kind {
+    Commit,
+    /// Of the whole transaction.
+    Rollback,
+    Begin,
+    /// Outside of a transaction it begins one.
+    Savepoint(String),
+    Release(String),
+    /// It changes nothing in the file.
+    Look,
+    /// Anything else.
+    Work,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Control {
-    /// The last statement that ends a transaction commits it.
-    pub(super) commits: bool,
-    /// A transaction is begun behind one that was ended.
-    pub(super) restarts: bool,
+    pub(super) kind: Kind,
     /// Something is changed that outlives the transaction.
     pub(super) unclean: bool,
+}
+
+/// One statement of a text.
+#[derive(Debug)]
+pub(super) struct Statement<'sql> {
+    pub(super) text: &'sql str,
+    pub(super) kind: Kind,
+    pub(super) unclean: bool,
+}
+
+impl Kind {
+    /// It may have ended a transaction, or begun one.
+    pub(super) fn is_control(&self) -> bool {
+        !matches!(self, Self::Look | Self::Work)
+    }
 }
 
 /// Statements that cannot end a transaction, unless another one follows in the same text.
@@ -19,34 +46,56 @@ const PLAIN: [&str; 7] = [
     "SELECT", "INSERT", "UPDATE", "DELETE", "REPLACE", "WITH", "VALUES",
 ];
 
-/// None for one plain statement: there is nothing to look after.
-pub(super) fn control(sql: &str) -> Option<Control> {
+/// One plain statement: there is nothing to look after.
+pub(super) fn is_plain(sql: &str) -> bool {
     let several = sql.trim_end().trim_end_matches(';').contains(';');
-    if !several && begins_with(sql, &PLAIN) {
+    !several && begins_with(sql, &PLAIN)
+}
+
+/// What the first statement of a text does. (Of a text that is prepared SQLite takes no other.) None for a plain one.
+pub(super) fn first(sql: &str) -> Option<Control> {
+    if begins_with(sql, &PLAIN) {
         return None;
     }
-    let mut control = Control::default();
-    let mut ended = false;
-    for statement in statements(sql) {
-        let words: Vec<&str> = statement.iter().map(String::as_str).collect();
-        match words.as_slice() {
-            ["COMMIT" | "END", ..] => {
-                control.commits = true;
-                ended = true;
-            }
-            ["ROLLBACK", rest @ ..] if !rest.contains(&"TO") => {
-                control.commits = false;
-                ended = true;
-            }
-            // Outside of a transaction a savepoint begins one.
-            ["BEGIN" | "SAVEPOINT", ..] => control.restarts |= ended,
-            ["PRAGMA" | "ATTACH" | "DETACH", ..] | ["CREATE", "TEMP" | "TEMPORARY", ..] => {
-                control.unclean = true;
-            }
-            _ => {}
+    statements(sql)
+        .next()
+        .map(|Statement { kind, unclean, .. }| Control { kind, unclean })
+}
+
+fn kind(words: &[String]) -> Kind {
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let name = |name: &str| name.trim_start_matches(QUOTE).to_owned();
+    match words.as_slice() {
+        ["COMMIT" | "END", ..] => Kind::Commit,
+        ["ROLLBACK", rest @ ..] if !rest.contains(&"TO") => Kind::Rollback,
+        ["BEGIN", ..] => Kind::Begin,
+        ["SAVEPOINT", savepoint, ..] => Kind::Savepoint(name(savepoint)),
+        ["RELEASE", "SAVEPOINT", savepoint, ..] | ["RELEASE", savepoint, ..] => {
+            Kind::Release(name(savepoint))
         }
+        [
+            "SELECT" | "VALUES" | "EXPLAIN" | "PRAGMA" | "ROLLBACK" | "ATTACH" | "DETACH",
+            ..,
+        ] => Kind::Look,
+        ["WITH", rest @ ..] if !rest.iter().any(|word| PLAIN[1..5].contains(word)) => Kind::Look,
+        _ => Kind::Work,
     }
-    Some(control)
+}
+
+/// A name of the temporary schema may be written in quotes, and with spaces around its point. What only looks like
+/// one costs a connection, no more.
+fn is_unclean(words: &[String]) -> bool {
+    let temporary = |word: &String| {
+        let word = word.trim_start_matches(QUOTE);
+        word == "TEMP" || word == "TEMPORARY"
+    };
+    match words.first().map(String::as_str) {
+        Some("PRAGMA" | "ATTACH" | "DETACH") => true,
+        // Some pragmas act while they are prepared.
+        Some("EXPLAIN") => words.iter().any(|word| word == "PRAGMA"),
+        Some("CREATE") => words.iter().any(temporary),
+        _ => false,
+    }
 }
 
 /// Whether the text begins with one of these words.
@@ -62,33 +111,49 @@ pub(super) fn begins_with(sql: &str, words: &[&str]) -> bool {
     false
 }
 
-/// The words of each statement, in capitals: without texts, quoted names, numbers and comments.
-fn statements(sql: &str) -> impl Iterator<Item = Vec<String>> {
+/// In front of a quoted name, to tell it from a word.
+const QUOTE: char = '"';
+
+/// The statements of a text, with the words of each looked at in capitals.
+pub(super) fn statements(sql: &str) -> impl Iterator<Item = Statement<'_>> {
     let mut rest = sql;
     std::iter::from_fn(move || {
         let mut words = Vec::new();
+        let mut from = rest;
         while !rest.is_empty() {
             let (token, behind) = token(rest);
             rest = behind;
             match token {
                 Token::Word(word) => words.push(word.to_ascii_uppercase()),
-                Token::Semicolon if !in_trigger(&words) && !words.is_empty() => return Some(words),
-                Token::Semicolon | Token::Other => {}
+                Token::Quoted(name) => {
+                    words.push(format!("{QUOTE}{}", name.to_ascii_uppercase()));
+                }
+                Token::Semicolon if in_trigger(&words) => words.push(";".into()),
+                Token::Semicolon if words.is_empty() => from = rest,
+                Token::Semicolon => break,
+                Token::Other => {}
             }
         }
-        (!words.is_empty()).then_some(words)
+        let text = from.get(..from.len() - rest.len()).unwrap_or(from);
+        (!words.is_empty()).then(|| Statement {
+            text,
+            kind: kind(&words),
+            unclean: is_unclean(&words),
+        })
     })
 }
 
-/// The statements of a trigger are its own, up to its END.
+/// The statements of a trigger are its own, up to an END behind a semicolon. (CASE has an END, too.)
 fn in_trigger(words: &[String]) -> bool {
     words.first().is_some_and(|word| word == "CREATE")
         && words.iter().take(3).any(|word| word == "TRIGGER")
-        && words.last().is_none_or(|word| word != "END")
+        && !matches!(words, [.., semicolon, end] if semicolon == ";" && end == "END")
 }
 
 enum Token<'sql> {
     Word(&'sql str),
+    /// A name in quotes, or a text.
+    Quoted(&'sql str),
     Semicolon,
     Other,
 }
@@ -100,19 +165,38 @@ fn token(sql: &str) -> (Token<'_>, &str) {
     };
     let past = |length: usize| sql.get(length..).unwrap_or_default();
     // A quote that is doubled ends one text and begins the next: for our purpose that is the same.
-    let quoted = |close: &str| match past(first.len_utf8()).find(close) {
-        Some(at) => past(first.len_utf8() + at + close.len()),
-        None => "",
+    let closed = |close: &str| {
+        let inside = past(first.len_utf8());
+        match inside.find(close) {
+            Some(at) => (
+                inside.get(..at).unwrap_or_default(),
+                inside.get(at + close.len()..).unwrap_or_default(),
+            ),
+            None => (inside, ""),
+        }
+    };
+    let quoted = |close: &str| {
+        let (inside, behind) = closed(close);
+        (Token::Quoted(inside), behind)
     };
     match first {
-        '\'' | '"' | '`' => (Token::Other, quoted(first.encode_utf8(&mut [0; 4]))),
-        '[' => (Token::Other, quoted("]")),
-        '-' if sql.starts_with("--") => (Token::Other, quoted("\n")),
-        '/' if sql.starts_with("/*") => (Token::Other, quoted("*/")),
+        '\'' | '"' | '`' => quoted(first.encode_utf8(&mut [0; 4])),
+        '[' => quoted("]"),
+        '-' if sql.starts_with("--") => (Token::Other, closed("\n").1),
+        // The first star cannot be the last as well.
+        '/' if sql.starts_with("/*") => {
+            let behind = past(2);
+            let end = behind
+                .find("*/")
+                .map_or("", |at| behind.get(at + 2..).unwrap_or_default());
+            (Token::Other, end)
+        }
         ';' => (Token::Semicolon, past(1)),
-        _ if first.is_alphanumeric() || first == '_' => {
+        // SQLite skips a byte order mark as it does a space.
+        '\u{feff}' => (Token::Other, past(first.len_utf8())),
+        _ if is_of_word(first) => {
             let length = sql
-                .find(|char: char| !char.is_alphanumeric() && char != '_')
+                .find(|char: char| !is_of_word(char))
                 .unwrap_or(sql.len());
             let word = sql.get(..length).unwrap_or_default();
             (Token::Word(word), past(length))
@@ -121,9 +205,17 @@ fn token(sql: &str) -> (Token<'_>, &str) {
     }
 }
 
+fn is_of_word(char: char) -> bool {
+    char.is_ascii_alphanumeric() || char == '_' || char == '$' || !char.is_ascii()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn kinds(sql: &str) -> Vec<Kind> {
+        statements(sql).map(|statement| statement.kind).collect()
+    }
 
     #[test]
     fn plain_statements_are_of_no_interest() {
@@ -134,63 +226,86 @@ mod tests {
             "-- a comment\nSELECT 1",
             "/* ROLLBACK */ DELETE FROM a",
         ] {
-            assert_eq!(control(sql), None, "{sql}");
+            assert!(is_plain(sql), "{sql}");
+            assert_eq!(first(sql), None, "{sql}");
         }
+        assert!(!is_plain("SELECT 1; COMMIT"));
+        assert!(!is_plain("\u{feff}COMMIT"));
     }
 
     #[test]
-    fn a_transaction_begun_behind_one_that_was_ended_is_another_one() {
-        for (sql, commits, restarts) in [
-            ("ROLLBACK; BEGIN", false, true),
-            ("commit; begin immediate", true, true),
-            ("END; SAVEPOINT a", true, true),
-            ("COMMIT", true, false),
-            ("ROLLBACK", false, false),
-            ("BEGIN", false, false),
-            ("SAVEPOINT a; ROLLBACK TO a; SAVEPOINT b", false, false),
-            (
-                "ROLLBACK TRANSACTION TO SAVEPOINT a; SAVEPOINT b",
-                false,
-                false,
-            ),
+    fn statements_are_told_apart_and_keep_their_text() {
+        use Kind::{Begin, Commit, Look, Release, Rollback, Savepoint, Work};
+        for (sql, expected) in [
+            ("ROLLBACK; BEGIN", vec![Rollback, Begin]),
+            ("commit; begin immediate;", vec![Commit, Begin]),
+            ("END; SAVEPOINT a", vec![Commit, Savepoint("A".into())]),
+            ("RELEASE SAVEPOINT [a b]", vec![Release("A B".into())]),
+            ("/*/ COMMIT */ ROLLBACK TO a", vec![Look]),
+            ("ROLLBACK TRANSACTION TO SAVEPOINT a", vec![Look]),
             (
                 "INSERT INTO a VALUES ('; ROLLBACK; BEGIN;'); SELECT 1",
-                false,
-                false,
+                vec![Work, Look],
             ),
-            ("SELECT 1 -- ; ROLLBACK; BEGIN\n; SELECT 2", false, false),
             (
-                "CREATE TRIGGER t AFTER INSERT ON a BEGIN SELECT 1; END; SAVEPOINT x",
-                false,
-                false,
+                "SELECT 1 -- ; ROLLBACK; BEGIN\n; SELECT 2",
+                vec![Look, Look],
+            ),
+            (
+                "WITH a AS (SELECT 1) SELECT 1; WITH a AS (SELECT 1) DELETE FROM b",
+                vec![Look, Work],
+            ),
+            (
+                "CREATE TRIGGER t AFTER INSERT ON a BEGIN SELECT CASE WHEN 1 THEN 2 END; SELECT 1; END; COMMIT",
+                vec![Work, Commit],
             ),
         ] {
-            let found = control(sql).unwrap_or_default();
-            assert_eq!(
-                (found.commits, found.restarts),
-                (commits, restarts),
-                "{sql}"
-            );
+            assert_eq!(kinds(sql), expected, "{sql}");
         }
+        let texts: Vec<&str> = statements(";COMMIT; BEGIN ;;")
+            .map(|statement| statement.text)
+            .collect();
+        assert_eq!(texts, ["COMMIT;", " BEGIN ;"]);
     }
 
     #[test]
-    fn what_outlives_the_transaction_is_known_by_its_first_words() {
+    fn what_outlives_the_transaction_is_known_by_its_words() {
         for sql in [
             "PRAGMA cache_size = 1",
+            "EXPLAIN PRAGMA cache_size = 1",
             "ATTACH 'x' AS y",
             "CREATE TEMP TABLE a (b)",
             "SELECT 1; create temporary view v as select 1",
+            "CREATE TABLE temp.a (b)",
+            "CREATE TABLE IF NOT EXISTS \"temp\" . a (b)",
+            "create view [TEMP].v as select 1",
+            "CREATE TRIGGER `temp`.t AFTER INSERT ON a BEGIN SELECT 1; END",
+            "CREATE VIRTUAL TABLE 'temp'.a USING fts5(b)",
         ] {
-            assert!(control(sql).is_some_and(|found| found.unclean), "{sql}");
+            assert!(statements(sql).any(|found| found.unclean), "{sql}");
         }
-        assert!(!control("CREATE TABLE temp_a (b)").is_some_and(|found| found.unclean));
+        for sql in ["CREATE TABLE temp_a (b)", "INSERT INTO a VALUES ('temp')"] {
+            assert!(!statements(sql).any(|found| found.unclean), "{sql}");
+        }
     }
 
     #[test]
     fn any_text_is_read_to_its_end() {
-        for sql in ["'", "\"a", "/*", "--", "[", "é;ü'", "a'b''c;d", ";;;", ""] {
-            control(sql);
+        for sql in [
+            "'",
+            "\"a",
+            "/*",
+            "/*/",
+            "--",
+            "[",
+            "é;ü'",
+            "a'b''c;d",
+            ";;;",
+            "",
+            "CREATE TRIGGER",
+        ] {
+            let read: usize = statements(sql).map(|statement| statement.text.len()).sum();
+            assert!(read <= sql.len());
             begins_with(sql, &PLAIN);
         }
     }

@@ -17,9 +17,9 @@ use diesel_async::AsyncConnectionCore;
 use super::facts::Facts;
 use super::job::Lost;
 use super::link::SqliteLink;
-use super::script::{Control, begins_with, control};
+use super::script::{self, Control, begins_with};
 use super::writers::Turn;
-use super::{Wrapper, begin};
+use super::{Wrapper, begin, lent, raw};
 use crate::driver::{Ahead, Reply, as_conflict};
 
 type Collector<'a> = <Sqlite as Backend>::BindCollector<'a>;
@@ -42,7 +42,7 @@ where
     let mut sql = SqliteQueryBuilder::default();
     query.to_sql(&mut sql, &Sqlite)?;
     let sql = sql.finish();
-    let control = control(&sql);
+    let control = script::first(&sql);
     let writes = begins_with(&sql, &["INSERT", "UPDATE", "DELETE", "REPLACE"]);
     let cacheable = query.is_safe_to_cache_prepared(&Sqlite)?;
     Ok(Collected {
@@ -103,8 +103,8 @@ fn classified(error: Error) -> Error {
     }
 }
 
-/// The result of a statement, and what it may have done besides.
-pub(super) type Outcome<R> = (QueryResult<R>, Option<Control>);
+/// The result of a statement, and whether the transaction has to be looked after.
+pub(super) type Outcome<R> = (QueryResult<R>, bool);
 
 pub(super) fn in_order<R>(
     connection: &mut SqliteConnection,
@@ -130,13 +130,18 @@ fn behind<R>(
     work: impl FnOnce(&mut SqliteConnection) -> Outcome<R>,
 ) -> Reply<R> {
     if let Some(sql) = &ahead.begin {
+        // What the body did on the raw connection was another transaction.
+        let _over = facts.take_raw().map(|_| lent::leave(connection));
         if let Err(error) = begin::begin(connection, sql, facts) {
             return Reply::not_sent(error);
         }
-    } else if facts.is_raw() && !begin::in_transaction(connection) {
-        // A statement on the raw connection has ended the transaction: what comes now would be in none.
-        facts.set_ended(false);
-        return Reply::not_sent(Error::NotInTransaction);
+    } else {
+        raw::leave(connection, facts);
+        if facts.ended().is_some() {
+            // A statement on the raw connection has ended the transaction: what comes now would be in none.
+            look_after(connection, facts);
+            return Reply::not_sent(Error::NotInTransaction);
+        }
     }
     if let Some(sql) = &ahead.control
         && let Err(error) = connection.batch_execute(sql)
@@ -147,17 +152,22 @@ fn behind<R>(
         }
         return Reply::not_sent(error);
     }
-    let (result, control) = work(connection);
-    if control.is_some_and(|control| control.unclean) {
-        facts.set_unclean();
-    }
-    // Some errors roll the whole transaction back, and a raw COMMIT or ROLLBACK ends it: what came
-    // after would run outside of any, or in one that is not the session's.
-    let replaced = control.is_some_and(|control| control.restarts);
-    if replaced || (result.is_err() || control.is_some()) && !begin::in_transaction(connection) {
-        facts.set_ended(result.is_ok() && control.is_some_and(|control| control.commits));
+    let (result, may_have_ended) = work(connection);
+    // Some errors roll the whole transaction back, and a raw COMMIT or ROLLBACK ends it: what came after would run
+    // outside of any, or in one that is not the session's.
+    if result.is_err() || may_have_ended {
+        look_after(connection, facts);
     }
     Reply::of(result)
+}
+
+/// Finds out whether the session's transaction is still there. One that was begun behind its end is nobody's.
+pub(super) fn look_after(connection: &mut SqliteConnection, facts: &Facts) {
+    let open = begin::in_transaction(connection);
+    facts.with_ends(|ends| ends.found(open));
+    if open && facts.ended().is_some() && connection.batch_execute("ROLLBACK").is_ok() {
+        facts.with_ends(|ends| ends.found(false));
+    }
 }
 
 pub(super) fn load(
@@ -175,9 +185,10 @@ pub(super) fn load(
             if writes && rows.as_ref().is_ok_and(|rows| !rows.is_empty()) {
                 stop.set_written();
             }
-            (rows, control)
+            let noted = note(control, rows.is_ok(), stop);
+            (rows, noted)
         }
-        Err(error) => (Err(error), None),
+        Err(error) => (Err(error), false),
     }
 }
 
@@ -206,18 +217,53 @@ fn rows(
 pub(super) fn execute(
     connection: &mut SqliteConnection,
     collected: QueryResult<Collected>,
+    facts: &Facts,
 ) -> Outcome<usize> {
     match collected {
         Ok(Collected { query, control, .. }) => {
-            (connection.execute_returning_count(&query), control)
+            let count = connection.execute_returning_count(&query);
+            let noted = note(control, count.is_ok(), facts);
+            (count, noted)
         }
-        Err(error) => (Err(error), None),
+        Err(error) => (Err(error), false),
     }
 }
 
-pub(super) fn batch(connection: &mut SqliteConnection, sql: &str) -> Outcome<()> {
-    if sql.is_empty() {
-        return (Ok(()), None);
+/// Notes what a statement has done besides. True when the transaction has to be looked after.
+fn note(control: Option<Control>, succeeded: bool, facts: &Facts) -> bool {
+    let Some(control) = control else { return false };
+    if control.unclean {
+        facts.set_unclean();
     }
-    (connection.batch_execute(sql), control(sql))
+    if succeeded {
+        facts.with_ends(|ends| ends.ran(&control.kind));
+    }
+    control.kind.is_control()
+}
+
+pub(super) fn batch(connection: &mut SqliteConnection, sql: &str, facts: &Facts) -> Outcome<()> {
+    if sql.is_empty() {
+        return (Ok(()), false);
+    }
+    if script::is_plain(sql) {
+        return (connection.batch_execute(sql), false);
+    }
+    let statements: Vec<_> = script::statements(sql).collect();
+    if statements.iter().any(|statement| statement.unclean) {
+        facts.set_unclean();
+    }
+    if !statements
+        .iter()
+        .any(|statement| statement.kind.is_control())
+    {
+        return (connection.batch_execute(sql), false);
+    }
+    // One by one: of a text that fails half-way nobody would know how far it came.
+    for statement in statements {
+        if let Err(error) = connection.batch_execute(statement.text) {
+            return (Err(error), true);
+        }
+        facts.with_ends(|ends| ends.ran(&statement.kind));
+    }
+    (Ok(()), true)
 }

@@ -1,6 +1,6 @@
 //! The SQLite URL: a path, with or without a scheme.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::Sqlite;
 use crate::driver::{Driver, scheme};
@@ -90,8 +90,13 @@ pub(super) fn resolve(url: &str) -> Result<String, String> {
     }
 }
 
+/// The folder that the URL names to those who take it for an absolute one.
+pub(super) fn other_reading(url: &str, relative: &Path) -> Option<PathBuf> {
+    matches!(parse(url), Ok(Named::Either(_))).then(|| Path::new("/").join(relative))
+}
+
 /// The folder that the file is in, if it is there.
-fn folder(path: &str) -> Option<std::path::PathBuf> {
+fn folder(path: &str) -> Option<PathBuf> {
     Path::new(file(path)?).parent()?.canonicalize().ok()
 }
 
@@ -160,5 +165,11 @@ mod tests {
         // Neither: the error of the one that SQLAlchemy means.
         let nowhere = resolve("sqlite:///no/such/folder/app.db");
         assert_eq!(nowhere, Ok("no/such/folder/app.db".into()));
+        let absolute = other_reading(
+            "sqlite:///no/such/folder/app.db",
+            Path::new("no/such/folder"),
+        );
+        assert_eq!(absolute, Some(PathBuf::from("/no/such/folder")));
+        assert_eq!(other_reading("sqlite://a/app.db", Path::new("a")), None);
     }
 }

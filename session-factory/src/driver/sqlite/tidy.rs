@@ -1,0 +1,48 @@
+//! Puts back what outlives a transaction, on a connection that cannot be closed for it.
+//!
+//! What nobody can see stays: functions and collations that were registered on the raw connection, and a pragma that
+//! is not among these.
+
+use diesel::connection::SimpleConnection;
+use diesel::sql_types::Text;
+use diesel::sqlite::SqliteConnection;
+use diesel::{QueryResult, QueryableByName, RunQueryDsl};
+
+use super::open::PRAGMAS;
+
+/// SQLite's own values of what the connection, and not the file, remembers.
+const DEFAULTS: &str = "PRAGMA writable_schema = OFF; PRAGMA temp_store = DEFAULT; PRAGMA synchronous = FULL; \
+     PRAGMA locking_mode = NORMAL; PRAGMA cache_size = -2000; PRAGMA cache_spill = ON; PRAGMA cell_size_check = OFF; \
+     PRAGMA automatic_index = ON; PRAGMA analysis_limit = 0; PRAGMA case_sensitive_like = OFF; \
+     PRAGMA checkpoint_fullfsync = OFF; PRAGMA fullfsync = OFF; PRAGMA ignore_check_constraints = OFF; \
+     PRAGMA legacy_alter_table = OFF; PRAGMA reverse_unordered_selects = OFF; PRAGMA secure_delete = OFF; \
+     PRAGMA threads = 0; PRAGMA trusted_schema = ON; PRAGMA wal_autocheckpoint = 1000; PRAGMA max_page_count = 0; \
+     PRAGMA journal_size_limit = -1; PRAGMA short_column_names = ON; PRAGMA full_column_names = OFF; \
+     PRAGMA count_changes = OFF; PRAGMA empty_result_callbacks = OFF";
+
+#[derive(QueryableByName)]
+struct Undo {
+    #[diesel(sql_type = Text)]
+    sql: String,
+}
+
+/// In this order: a trigger may stand on a view, and a view on a table.
+const TEMPORARY: &str = "SELECT 'DROP ' || type || ' IF EXISTS temp.\"' || replace(name, '\"', '\"\"') || '\"' AS sql \
+     FROM sqlite_temp_master WHERE type IN ('table', 'view', 'trigger') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' \
+     ORDER BY CASE type WHEN 'trigger' THEN 0 WHEN 'view' THEN 1 ELSE 2 END";
+const ATTACHED: &str = "SELECT 'DETACH \"' || replace(name, '\"', '\"\"') || '\"' AS sql FROM pragma_database_list \
+     WHERE name NOT IN ('main', 'temp')";
+
+pub(super) fn all(connection: &mut SqliteConnection) -> QueryResult<()> {
+    // A transaction that is open here is nobody's; mostly there is none, and that is an error.
+    let _nothing_open = connection.batch_execute("ROLLBACK");
+    // First the pragmas: one of them forbids to write.
+    connection.batch_execute(PRAGMAS)?;
+    for list in [TEMPORARY, ATTACHED] {
+        let undo: Vec<Undo> = diesel::sql_query(list).load(connection)?;
+        for Undo { sql } in undo {
+            connection.batch_execute(&sql)?;
+        }
+    }
+    connection.batch_execute(DEFAULTS)
+}
