@@ -58,6 +58,7 @@ async fn examine() -> Result<bool, SessionError> {
     println!("server       {}", server.version);
     println!("TLS          {}", server.tls());
     println!("round trip   {round_trip:.1?}, the best of five");
+    println!("in between   {}", between(AppDb::status().pooler));
 
     let factory = AppDb::factory().await?;
     let configured = factory.config().map_or(1, |config| config.instances);
@@ -85,6 +86,15 @@ async fn examine() -> Result<bool, SessionError> {
         available / u64::from(instances)
     );
     Ok(false)
+}
+
+/// Which mode a pooler is in cannot be asked; one in statement mode is refused.
+fn between(pooler: bool) -> &'static str {
+    if pooler {
+        "a pooler (PgBouncer), in session or transaction mode: it has the last word on the connections"
+    } else {
+        "nothing that changes the protocol"
+    }
 }
 
 fn say_what_to_set(error: &ConfigError) {

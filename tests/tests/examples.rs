@@ -117,6 +117,7 @@ async fn the_doctor_looks_at_the_server() {
         "server       PostgreSQL ",
         "TLS          off",
         "round trip   ",
+        "in between   nothing that changes the protocol",
         "connections  5 (pool_size + max_overflow) x 1 = 5 of ",
         "they fit",
     ] {

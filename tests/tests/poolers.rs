@@ -92,6 +92,7 @@ async fn in_session_mode_everything_works_with_the_statement_cache() {
 async fn in_transaction_mode_a_statement_cache_of_zero_keeps_callers_apart() {
     let bed = Bed::new(PoolMode::Transaction).await;
     many_callers(&bed, 200).await;
+    assert!(bed.factory.status().pooler);
     assert!(bed.database.admin().connections().await <= 3);
     assert!(bed.factory.status().open > 3, "{:?}", bed.factory.status());
 }

@@ -180,6 +180,7 @@ pub struct Last {
 pub struct CommitSent(Arc<AtomicBool>);
 
 impl CommitSent {
+    #[cfg(any(feature = "postgres", feature = "sqlite"))]
     pub(crate) fn set(&self) {
         self.0.store(true, Ordering::SeqCst);
     }

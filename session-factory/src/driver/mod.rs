@@ -263,6 +263,11 @@ pub trait Driver: Sized + Send + Sync + 'static {
         true
     }
 
+    /// A pooler stands between this side and the server.
+    fn is_pooled(_link: &Self::Link) -> bool {
+        false
+    }
+
     /// Puts session settings back. False when that failed and the connection must be closed.
     fn reset(link: &mut Self::Link) -> impl Future<Output = bool> + Send;
 

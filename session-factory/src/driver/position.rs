@@ -35,6 +35,7 @@ impl Position {
     }
 
     /// Whoever is here has everything that is there.
+    #[cfg(any(test, feature = "postgres"))]
     pub(crate) fn covers(self, other: Self) -> bool {
         self.bytes >= other.bytes && self.micros >= other.micros
     }

@@ -243,6 +243,7 @@ impl<D: Driver> Core<D> {
             waiting: self.registry.waiting(),
             pool_size,
             limit,
+            pooler: self.health.pooled(),
             closed: self.closed.is_cancelled(),
             replica: self.replica.as_ref().map(|replica| replica.status()),
         }

@@ -103,6 +103,7 @@ pub fn status<F: SessionFactory>() -> Status {
             waiting: 0,
             pool_size: 0,
             limit: 0,
+            pooler: false,
             closed: false,
             replica: None,
         },

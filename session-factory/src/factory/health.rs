@@ -1,6 +1,6 @@
 //! What the last attempts to connect came to.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bb8::ErrorSink;
@@ -15,6 +15,8 @@ pub(super) struct Health {
     failures: watch::Sender<u64>,
     /// Grows when a server is found that takes no writes any more: connections that are older go.
     generation: AtomicU64,
+    /// A pooler was met by the last connection that was opened.
+    pooled: AtomicBool,
 }
 
 impl Default for Health {
@@ -22,14 +24,20 @@ impl Default for Health {
         Self {
             last: Mutex::default(),
             failures: watch::Sender::new(0),
+            pooled: AtomicBool::new(false),
             generation: AtomicU64::new(0),
         }
     }
 }
 
 impl Health {
-    pub(super) fn succeeded(&self) {
+    pub(super) fn succeeded(&self, pooled: bool) {
+        self.pooled.store(pooled, Ordering::Relaxed);
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    pub(super) fn pooled(&self) -> bool {
+        self.pooled.load(Ordering::Relaxed)
     }
 
     pub(super) fn failed(&self, error: ConnectError) {

@@ -152,7 +152,7 @@ impl<D: Driver> ManageConnection for Manager<D> {
         // Before: the server may be demoted while we connect to it.
         let generation = self.health.generation();
         let link = self.attempt().await?;
-        self.health.succeeded();
+        self.health.succeeded(D::is_pooled(&link));
         let now = Instant::now();
         let life = match D::connection_limit(&self.settings) {
             // A database that lives in its connection does not grow old.

@@ -20,6 +20,8 @@ pub struct Status {
     pub pool_size: u32,
     /// The most that may be open: `pool_size` + `max_overflow`.
     pub limit: u32,
+    /// The last connection that was opened found a pooler (PgBouncer) between here and the server.
+    pub pooler: bool,
     /// The factory was shut down.
     pub closed: bool,
     /// The replica's own figures, where the settings name one. The others are those of the primary.

@@ -41,7 +41,7 @@ pub(super) fn node(provider: &Path, all: &[Ports], number: usize) -> Builder {
         own.group, own.increments, own.increments
     );
     let copy = format!("127.0.0.1:{}", own.copy);
-    let settings: [(&str, &str); 13] = [
+    let settings: [(&str, &str); 14] = [
         ("innodb_buffer_pool_size", "16M"),
         ("binlog_format", "ROW"),
         ("innodb_autoinc_lock_mode", "2"),
@@ -58,6 +58,8 @@ pub(super) fn node(provider: &Path, all: &[Ports], number: usize) -> Builder {
         ("wsrep_sst_receive_address", &copy),
         ("wsrep_provider_options", &format!("\"{options}\"")),
         ("wsrep_slave_threads", "2"),
+        // A transaction begins when everything is applied that was committed on any node before.
+        ("wsrep_sync_wait", "1"),
     ];
     settings
         .into_iter()

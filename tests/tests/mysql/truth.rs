@@ -11,7 +11,7 @@ use session_factory::{AbortReason, Session, SessionError};
 use session_factory_tests::{AppError, MyBed, MyDb, items};
 use testbed::proxy::{Action, Cut, Direction};
 
-use super::{assert_answers_are_right, insert, one_connection};
+use super::{assert_answers_are_right, insert, one_connection, quiet};
 
 fn aborted(result: Result<(), AppError>) -> session_factory::Aborted {
     match result {
@@ -321,4 +321,31 @@ async fn isolation_and_read_only_are_the_transactions_own() {
         .await
         .unwrap();
     assert_eq!(bed.count().await, 1);
+}
+
+#[tokio::test]
+async fn what_runs_behind_a_raw_commit_is_never_lost_behind_an_ok() {
+    for sql in [
+        "COMMIT; INSERT INTO items VALUES (2, 'x')",
+        "CREATE TABLE more (id int); INSERT INTO items VALUES (2, 'x')",
+    ] {
+        let bed = one_connection().await;
+        let result = bed
+            .factory
+            .with_session(async |db| {
+                insert(db, 1).await?;
+                db.batch_execute(sql).await?;
+                Ok::<_, AppError>(())
+            })
+            .await;
+        assert!(
+            matches!(
+                result,
+                Err(AppError::Session(SessionError::PartlyCommitted(_)))
+            ),
+            "{sql}: {result:?}"
+        );
+        quiet(&bed).await;
+        assert_eq!(bed.count().await, 1, "{sql}");
+    }
 }

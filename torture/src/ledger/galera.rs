@@ -58,9 +58,8 @@ impl Bank for GaleraBank {
 
     fn sees(&self, id: u64) -> BoxFuture<'_, Done<bool>> {
         let factory = usize::try_from(id).unwrap_or_default() % self.factories.len();
-        // By now it may be another node's that has yet to apply it.
-        let caught_up = Some("SET SESSION wsrep_sync_wait = 1");
-        Box::pin(self.factories[factory].scope(mysql::sees(id, caught_up)))
+        // By now it may be another node's: the servers' `wsrep_sync_wait` has it apply the transfer first.
+        Box::pin(self.factories[factory].scope(mysql::sees(id)))
     }
 
     fn restart(&self, number: u32) -> BoxFuture<'_, Happened> {

@@ -28,16 +28,9 @@ pub(super) async fn transfer(db: &mut Session<MyDb>, transfer: Transfer) -> Done
 }
 
 #[with_session(read_only)]
-pub(super) async fn sees(
-    db: &mut Session<MyDb>,
-    id: u64,
-    before: Option<&'static str>,
-) -> Done<bool> {
+pub(super) async fn sees(db: &mut Session<MyDb>, id: u64) -> Done<bool> {
     use diesel_async::RunQueryDsl as _; // its `execute` would hide the testbed's
 
-    if let Some(before) = before {
-        db.batch_execute(before).await?;
-    }
     let there: There = sql_query(is_there(id)).get_result(db).await?;
     Ok(there.count > 0)
 }
@@ -94,7 +87,7 @@ impl Bank for MyBank {
     }
 
     fn sees(&self, id: u64) -> BoxFuture<'_, Done<bool>> {
-        Box::pin(self.factory.scope(sees(id, None)))
+        Box::pin(self.factory.scope(sees(id)))
     }
 
     fn restart(&self, number: u32) -> BoxFuture<'_, Happened> {

@@ -45,6 +45,8 @@ struct State {
     has_written: bool,
     /// The end of a transaction that was seen since [`Ledger::begin_watch`].
     ended: Option<End>,
+    /// A statement changed rows behind that end.
+    behind: bool,
     /// The session may have changed what the next borrower would find.
     touched: bool,
     /// The server has said that it takes no part in its cluster.
@@ -151,6 +153,7 @@ impl Ledger {
         state.met_conflict = false;
         state.has_written = false;
         state.ended = None;
+        state.behind = false;
     }
 
     pub(super) fn in_transaction(&self) -> bool {
@@ -159,6 +162,12 @@ impl Ledger {
 
     pub(super) fn ended(&self) -> Option<End> {
         self.state().ended
+    }
+
+    /// Behind the end of the session's transaction rows were changed in another one, which is open.
+    pub(super) fn has_begun_behind(&self) -> bool {
+        let state = self.state();
+        state.behind && state.in_transaction
     }
 
     pub(super) fn fatal(&self) -> Option<StatementError> {
@@ -199,6 +208,7 @@ impl State {
             report_implicit_commit(effects.word);
         }
         self.has_written |= done.affected > 0;
+        self.behind |= self.ended.is_some() && done.affected > 0;
         let autocommit = done.status.contains(StatusFlags::SERVER_STATUS_AUTOCOMMIT);
         let end = if effects.rollback {
             // Behind a COMMIT it undoes nothing.

@@ -36,7 +36,9 @@ use super::{
     Running, SupportsCredentials, SupportsIsolation, TransactionOptions, Watched,
 };
 use crate::config::Settings;
-use crate::error::{ConnectError, ConnectErrorKind, StatementError, StatementErrorKind};
+use crate::error::{
+    ConnectError, ConnectErrorKind, PartlyCommitted, StatementError, StatementErrorKind,
+};
 
 /// MySQL and MariaDB: `pub struct AppDb(Mysql);`
 #[derive(Debug)]
@@ -186,6 +188,14 @@ impl Driver for Mysql {
             };
         };
         match ledger.ended() {
+            // With autocommit off it is in a transaction of its own, which the session's end rolls back.
+            Some(End::Commit) if ledger.has_begun_behind() => {
+                Watched::Parted(PartlyCommitted::EndedByBody {
+                    before: true,
+                    committed: false,
+                    rolled_back: true,
+                })
+            }
             Some(End::Commit) => Watched::Ended {
                 committed: true,
                 error: None,

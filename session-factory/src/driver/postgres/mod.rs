@@ -325,6 +325,10 @@ impl Driver for Postgres {
         link.is_at_rest()
     }
 
+    fn is_pooled(link: &PgLink) -> bool {
+        link.is_pooled()
+    }
+
     fn needs_reset(link: &PgLink) -> bool {
         link.ledger()
             .is_some_and(|ledger| ledger.needs_reset() || ledger.is_unclean())
