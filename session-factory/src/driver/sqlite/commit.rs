@@ -29,7 +29,7 @@ pub(super) async fn commit(link: &mut SqliteLink) -> CommitReply {
     link.end_turn();
     match result {
         Ok(reply) => reply,
-        Err(error) => CommitReply::Unknown(Sqlite::explain(link, &error.into())),
+        Err(error) => CommitReply::Unknown(Sqlite::explain(link, &error.into_error())),
     }
 }
 
@@ -113,7 +113,7 @@ pub(super) async fn rollback(link: &mut SqliteLink) -> Result<(), StatementError
         turn.inspect(|turn| turn.over());
         rolled_back
     });
-    let result = rollback.await.unwrap_or_else(|lost| Err(lost.into()));
+    let result = rollback.await.unwrap_or_else(|lost| Err(lost.into_error()));
     link.end_turn();
     result.map_err(|error| Sqlite::explain(link, &error))
 }

@@ -30,10 +30,11 @@ pub(super) enum Lost {
     During(Error),
 }
 
-impl From<Lost> for Error {
-    fn from(lost: Lost) -> Self {
-        match lost {
-            Lost::Before(error) | Lost::During(error) => error,
+impl Lost {
+    /// Not `From`: users would find it among the compiler's suggestions.
+    pub(super) fn into_error(self) -> Error {
+        match self {
+            Self::Before(error) | Self::During(error) => error,
         }
     }
 }

@@ -220,14 +220,15 @@ impl SqliteLink {
 
     /// Takes the connection back from the form in which the application's code had it.
     pub(super) async fn reclaim(&mut self) -> QueryResult<()> {
-        self.settle().await?;
+        self.settle().await.map_err(Lost::into_error)?;
         let back = match &self.held {
             Held::Lent(lent) => lent.back(),
             _ => None,
         };
         if let Some(back) = back {
             self.job(move |connection| back.fill(connection))
-                .await?
+                .await
+                .map_err(Lost::into_error)?
                 .map_err(|error| Error::QueryBuilderError(Box::new(error)))?;
             self.came_back(None);
         }

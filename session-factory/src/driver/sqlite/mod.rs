@@ -32,6 +32,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{self, BoxStream, StreamExt};
 
+use self::job::Lost;
 use self::link::{Held, SqliteLink};
 use super::{
     Ahead, CommitReply, CommitSent, Driver, ForeignError, Last, Owner, Recovered, Reply, Running,
@@ -243,12 +244,13 @@ impl Driver for Sqlite {
     }
 
     async fn enter_raw(link: &mut SqliteLink) -> QueryResult<()> {
-        link.settle().await?;
+        link.settle().await.map_err(Lost::into_error)?;
         link.facts().set_touched();
         link.lend()?;
         let facts = link.stop();
         link.job(move |connection| raw::enter(connection, &facts))
-            .await?
+            .await
+            .map_err(Lost::into_error)?
     }
 
     async fn commit(link: &mut SqliteLink) -> CommitReply {
