@@ -30,6 +30,13 @@ pub enum PartlyCommitted {
         /// Something that ran behind its end was rolled back.
         rolled_back: bool,
     },
+    /// MySQL: something that the body called (a procedure, `EXECUTE IMMEDIATE`) ended the transaction, and the server
+    /// does not tell whether by COMMIT or by ROLLBACK.
+    #[error(
+        "something that the body called (CALL, EXECUTE) ended the transaction, and the server does not tell whether by \
+         COMMIT or by ROLLBACK; look for the work's effect before doing it again, and leave the end to the session"
+    )]
+    EndedUnseen,
 }
 
 fn kept(committed: bool) -> &'static str {

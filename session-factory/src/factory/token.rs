@@ -11,7 +11,7 @@ use crate::driver::Position;
 /// From [`Factory::commit_token`](crate::Factory::commit_token). It travels as text (`to_string()`, `parse()`):
 /// in a header, a cookie, a job. A reader gives it to [`Factory::following`](crate::Factory::following) or
 /// [`SessionBuilder::after`](crate::SessionBuilder::after), and a replica that has not replayed that commit is not
-/// read. It holds nothing secret. One that somebody made up costs its own reader the replica, and nobody else.
+/// read. It holds nothing secret. One that somebody made up costs its own reader the replica (and holds a connection to it for a tenth of a second).
 ///
 /// ```
 /// use session_factory::CommitToken;

@@ -349,3 +349,82 @@ async fn what_runs_behind_a_raw_commit_is_never_lost_behind_an_ok() {
         assert_eq!(bed.count().await, 1, "{sql}");
     }
 }
+
+/// A session that inserts row 1 and runs a text, and how many rows are there afterwards.
+async fn with_text(sql: &str, procedure: Option<&str>) -> (Result<(), AppError>, i64) {
+    let bed = one_connection().await;
+    if let Some(procedure) = procedure {
+        bed.run(procedure).await;
+    }
+    let result = bed
+        .factory
+        .with_session(async |db| {
+            insert(db, 1).await?;
+            db.batch_execute(sql).await?;
+            Ok::<_, AppError>(())
+        })
+        .await;
+    quiet(&bed).await;
+    (result, bed.count().await)
+}
+
+#[tokio::test]
+async fn words_in_quotes_and_comments_end_no_transaction() {
+    for sql in [
+        "INSERT INTO items VALUES (2, 'x; commit y')",
+        r"INSERT INTO items VALUES (2, 'it\'s; ROLLBACK')",
+        "INSERT /* ; COMMIT; */ INTO items VALUES (2, 'b') -- ; ROLLBACK",
+    ] {
+        let (result, rows) = with_text(sql, None).await;
+        result.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+        assert_eq!(rows, 2, "{sql}");
+    }
+}
+
+#[tokio::test]
+async fn the_first_end_decides_and_what_runs_behind_it_is_told() {
+    use session_factory::PartlyCommitted::EndedByBody;
+
+    let (result, rows) =
+        with_text("ROLLBACK; INSERT INTO items VALUES (2, 'b'); COMMIT", None).await;
+    assert!(
+        matches!(
+            &result,
+            Err(AppError::Session(SessionError::PartlyCommitted(
+                EndedByBody {
+                    before: false,
+                    committed: true,
+                    ..
+                }
+            )))
+        ),
+        "{result:?}"
+    );
+    assert_eq!(rows, 1);
+
+    let (result, rows) = with_text("COMMIT; ROLLBACK", None).await;
+    result.unwrap();
+    assert_eq!(rows, 1);
+
+    let (result, rows) = with_text("ROLLBACK; COMMIT", None).await;
+    assert!(matches!(aborted(result).reason(), AbortReason::EndedByBody));
+    assert_eq!(rows, 0);
+}
+
+#[tokio::test]
+async fn an_end_that_nobody_can_see_is_never_an_ok() {
+    for body in ["COMMIT", "ROLLBACK"] {
+        let procedure = format!("CREATE PROCEDURE p() BEGIN {body}; END");
+        let (result, rows) = with_text("CALL p()", Some(&procedure)).await;
+        assert!(
+            matches!(
+                &result,
+                Err(AppError::Session(SessionError::PartlyCommitted(
+                    session_factory::PartlyCommitted::EndedUnseen
+                )))
+            ),
+            "{body}: {result:?}"
+        );
+        assert_eq!(rows, i64::from(body == "COMMIT"));
+    }
+}

@@ -31,7 +31,7 @@ pub(super) struct Conversation {
     /// What the server still has to answer, in order.
     pending: VecDeque<Exchange>,
     /// What the prepared statements do.
-    prepared: HashMap<u32, Effects>,
+    prepared: HashMap<u32, VecDeque<Effects>>,
     /// An error that is held back until the server has said what became of the transaction.
     held: BytesMut,
     /// The last packet is continued by the next one, which goes the same way.
@@ -52,9 +52,24 @@ enum Phase {
 struct Exchange {
     who: Who,
     reply: Reply,
-    effects: Effects,
+    /// Of each statement that is not answered yet.
+    effects: VecDeque<Effects>,
     /// What the statement does that is being prepared: its number is in the first packet.
-    prepares: Option<Effects>,
+    prepares: Option<VecDeque<Effects>>,
+}
+
+impl Exchange {
+    /// Of the statement that is answered now.
+    fn effect(&self) -> Effects {
+        self.effects.front().copied().unwrap_or_default()
+    }
+
+    /// The next one's answer follows. The last stands for all that come behind it.
+    fn next(&mut self) {
+        if self.effects.len() > 1 {
+            self.effects.pop_front();
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -121,13 +136,13 @@ impl Conversation {
         let Some((command, body)) = payload.split_first() else {
             return;
         };
-        let nothing = Effects::default();
+        let nothing = VecDeque::new();
         let (reply, effects, prepares) = match *command {
             packet::COM_QUERY => (Reply::Result, Effects::of(body), None),
             packet::COM_STMT_PREPARE => (Reply::Prepared, nothing, Some(Effects::of(body))),
             packet::COM_STMT_EXECUTE => {
                 let known = packet::statement_id(body).and_then(|id| self.prepared.get(&id));
-                (Reply::Result, known.copied().unwrap_or_default(), None)
+                (Reply::Result, known.cloned().unwrap_or_default(), None)
             }
             packet::COM_STMT_CLOSE => {
                 packet::statement_id(body).map(|id| self.prepared.remove(&id));
@@ -149,7 +164,7 @@ impl Conversation {
         let payload = message.get(HEADER..).unwrap_or_default();
         let (reply, effects) = match payload.split_first() {
             Some((&packet::COM_QUERY, sql)) => (Reply::Result, Effects::of(sql)),
-            _ => (Reply::Simple, Effects::default()),
+            _ => (Reply::Simple, VecDeque::new()),
         };
         if payload.first() == Some(&packet::COM_RESET_CONNECTION) {
             self.prepared.clear();
@@ -231,12 +246,15 @@ impl Conversation {
             self.prepared.extend(id.map(|id| (id, effects)));
         }
         let is_client = matches!(exchange.who, Who::Client);
-        let effects = exchange.effects;
+        let effects = exchange.effect();
         match exchange.reply.feed(payload, short) {
             Step::More => {}
             // What follows the file is one packet.
             Step::File => exchange.reply = Reply::Simple,
-            Step::Part(done) => self.ledger.done(done, effects),
+            Step::Part(done) => {
+                exchange.next();
+                self.ledger.done(done, effects);
+            }
             Step::End(done) => self.end(done, to_client),
             Step::Failed(error) => {
                 self.ledger.failed(error.clone());
@@ -245,7 +263,7 @@ impl Conversation {
                     self.pending.push_front(Exchange {
                         who: Who::Probe,
                         reply: Reply::Simple,
-                        effects,
+                        effects: VecDeque::from([effects]),
                         prepares: None,
                     });
                     to_server.extend_from_slice(&packet::command(packet::COM_PING, b""));
@@ -262,10 +280,10 @@ impl Conversation {
         if let Some(exchange) = self.pending.front() {
             if let Who::Probe = exchange.who {
                 let status = done.map_or(StatusFlags::empty(), |done| done.status);
-                self.ledger.probed(status, exchange.effects);
+                self.ledger.probed(status, exchange.effect());
                 to_client.extend_from_slice(&self.held.split());
             } else if let Some(done) = done {
-                self.ledger.done(done, exchange.effects);
+                self.ledger.done(done, exchange.effect());
             }
         }
         self.over(Answer::Done);

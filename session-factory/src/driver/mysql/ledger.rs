@@ -43,10 +43,13 @@ struct State {
     met_conflict: bool,
     /// A statement changed rows.
     has_written: bool,
-    /// The end of a transaction that was seen since [`Ledger::begin_watch`].
+    /// How the transaction ended that was begun since [`Ledger::begin_watch`]: the first end decides.
     ended: Option<End>,
-    /// A statement changed rows behind that end.
+    /// What changed rows behind that end, and is not ended itself.
     behind: bool,
+    /// What did so and was ended since.
+    behind_committed: bool,
+    behind_rolled_back: bool,
     /// The session may have changed what the next borrower would find.
     touched: bool,
     /// The server has said that it takes no part in its cluster.
@@ -58,6 +61,15 @@ struct State {
 pub(super) enum End {
     Commit,
     Rollback,
+    /// By something that is not in the text: a procedure, say. The server does not tell which it was.
+    Unseen,
+}
+
+/// What became of rows that were changed behind the end.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Behind {
+    pub(super) committed: bool,
+    pub(super) rolled_back: bool,
 }
 
 impl Ledger {
@@ -154,6 +166,8 @@ impl Ledger {
         state.has_written = false;
         state.ended = None;
         state.behind = false;
+        state.behind_committed = false;
+        state.behind_rolled_back = false;
     }
 
     pub(super) fn in_transaction(&self) -> bool {
@@ -164,10 +178,14 @@ impl Ledger {
         self.state().ended
     }
 
-    /// Behind the end of the session's transaction rows were changed in another one, which is open.
-    pub(super) fn has_begun_behind(&self) -> bool {
+    /// Rows were changed behind the end of the session's transaction. What is open is rolled back with it.
+    pub(super) fn behind(&self) -> Option<Behind> {
         let state = self.state();
-        state.behind && state.in_transaction
+        let behind = Behind {
+            committed: state.behind_committed || state.behind && !state.in_transaction,
+            rolled_back: state.behind_rolled_back || state.behind && state.in_transaction,
+        };
+        (behind.committed || behind.rolled_back).then_some(behind)
     }
 
     pub(super) fn fatal(&self) -> Option<StatementError> {
@@ -208,19 +226,33 @@ impl State {
             report_implicit_commit(effects.word);
         }
         self.has_written |= done.affected > 0;
-        self.behind |= self.ended.is_some() && done.affected > 0;
         let autocommit = done.status.contains(StatusFlags::SERVER_STATUS_AUTOCOMMIT);
         let end = if effects.rollback {
-            // Behind a COMMIT it undoes nothing.
+            // Behind the end it undoes nothing, unless something was begun there.
             (before || self.ended.is_none()).then_some(End::Rollback)
         } else if effects.commit || effects.commits || autocommit || effects.begins && before {
             // With autocommit switched on by hand, each statement was committed with itself.
             Some(End::Commit)
         } else {
-            // A procedure that was called, say.
-            (before && !self.in_transaction).then_some(End::Commit)
+            (before && !self.in_transaction).then_some(End::Unseen)
         };
-        self.ended = end.or(self.ended);
+        let behind = self.ended.is_some() && done.affected > 0;
+        self.behind |= behind;
+        if let Some(end) = end {
+            self.ends(end);
+        }
+    }
+
+    /// The first end is that of the session's transaction, each further one that of what ran behind it.
+    fn ends(&mut self, end: End) {
+        if self.ended.is_none() {
+            self.ended = Some(end);
+        } else if std::mem::take(&mut self.behind) {
+            match end {
+                End::Rollback => self.behind_rolled_back = true,
+                End::Commit | End::Unseen => self.behind_committed = true,
+            }
+        }
     }
 
     fn failed(&mut self, error: StatementError) {
@@ -228,7 +260,7 @@ impl State {
         self.alone |= error.code.is_some_and(error_code::is_alone);
         if self.ready && error.code.is_some_and(error_code::rolls_back) {
             // Of a transaction's first statement too: then there is nothing to be probed.
-            self.ended = Some(End::Rollback);
+            self.ends(End::Rollback);
             self.fatal = Some(error.clone());
         }
         self.last_error = Some(error);
@@ -239,12 +271,14 @@ impl State {
         self.in_transaction = status.contains(StatusFlags::SERVER_STATUS_IN_TRANS);
         if before && !self.in_transaction {
             // A statement that commits does so before it can fail.
-            self.ended = Some(if effects.commits || effects.begins {
-                End::Commit
+            if effects.commits || effects.begins {
+                self.ends(End::Commit);
+            } else if effects.opaque {
+                self.ends(End::Unseen);
             } else {
                 self.fatal = self.last_error.clone();
-                End::Rollback
-            });
+                self.ends(End::Rollback);
+            }
         }
     }
 }

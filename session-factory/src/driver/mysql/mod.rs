@@ -187,24 +187,27 @@ impl Driver for Mysql {
                 None => Watched::Unknown,
             };
         };
-        match ledger.ended() {
-            // With autocommit off it is in a transaction of its own, which the session's end rolls back.
-            Some(End::Commit) if ledger.has_begun_behind() => {
+        let ended = ledger.ended();
+        match (ended, ledger.behind()) {
+            (Some(End::Unseen), _) => Watched::Parted(PartlyCommitted::EndedUnseen),
+            // With autocommit off it is in a transaction of its own, which the session's end rolls back. Where
+            // nothing was committed on either side, all is rolled back.
+            (Some(end), Some(behind)) if end == End::Commit || behind.committed => {
                 Watched::Parted(PartlyCommitted::EndedByBody {
-                    before: true,
-                    committed: false,
-                    rolled_back: true,
+                    before: end == End::Commit,
+                    committed: behind.committed,
+                    rolled_back: behind.rolled_back,
                 })
             }
-            Some(End::Commit) => Watched::Ended {
+            (Some(End::Commit), _) => Watched::Ended {
                 committed: true,
                 error: None,
             },
-            Some(End::Rollback) => Watched::Ended {
+            (Some(End::Rollback), _) => Watched::Ended {
                 committed: false,
                 error: ledger.fatal(),
             },
-            None => Watched::Open,
+            (None, _) => Watched::Open,
         }
     }
 

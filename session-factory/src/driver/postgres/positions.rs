@@ -97,6 +97,10 @@ pub(super) async fn has_replayed(
     position: Position,
     patience: Duration,
 ) -> Result<bool, StatementError> {
+    if link.is_pooled() {
+        // The next transaction may be another server's.
+        return Ok(false);
+    }
     let covers = |replayed: Option<Position>| replayed.is_some_and(|at| at.covers(position));
     if covers(link.replayed()) {
         return Ok(true);

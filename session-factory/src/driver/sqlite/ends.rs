@@ -112,7 +112,7 @@ mod tests {
                 rolled_back,
                 ..
             } => (committed, rolled_back),
-            PartlyCommitted::NotBegun(_) => (false, false),
+            _ => (false, false),
         });
         (ends.own(), behind)
     }
