@@ -6,6 +6,7 @@
 //! use testbed::replay::{Replay, Said};
 //!
 //! let server = Replay::start()
+//!     .await
 //!     .says("COMMIT", [Said::error("40001", "restart transaction: TransactionRetryWithProtoRefreshError")]);
 //! let url = server.url(); // what is tested connects here
 //! # });
