@@ -90,7 +90,7 @@ impl Extent {
             (Fault::Cancel | Fault::Panic | Fault::Terminate, _) => (1, 1),
             (Fault::Cut, false) => (4, if self.every_byte { 4 } else { 2 }),
             (Fault::Cut, true) => (61, 1),
-            (Fault::Stall, false) => (1499, 6),
+            (Fault::Stall, false) => (1499, 8),
             (Fault::Stall, true) => (499, 1),
         }
     }
