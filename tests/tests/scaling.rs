@@ -62,7 +62,7 @@ async fn alone_and_saturated(factory: &Factory<PgDb>, proxy: &Proxy) -> (Duratio
             calls(3).await;
             proxy.delay(Direction::ToClient, ROUND_TRIP);
             let mut alone = Duration::MAX;
-            for _ in 0..5 {
+            for _ in 0..25 {
                 let started = Instant::now();
                 rename(1).await.unwrap();
                 alone = alone.min(started.elapsed());
