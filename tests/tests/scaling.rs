@@ -46,8 +46,17 @@ fn factory(url: &str, connections: u32) -> Factory<PgDb> {
     }))
 }
 
-/// How long one caller alone takes, and calls per second when there are always more callers than connections.
-async fn alone_and_saturated(factory: &Factory<PgDb>, proxy: &Proxy) -> (Duration, f64) {
+/// What was seen of calls over a line.
+struct Seen {
+    /// Round trips of one call, counted by the proxy.
+    round_trips: u64,
+    /// Calls per second when there are always more callers than connections.
+    per_second: f64,
+    /// Connections in use while somebody waited, in the middle of many looks.
+    in_use: u32,
+}
+
+async fn alone_and_saturated(factory: &Factory<PgDb>, proxy: &Proxy) -> Seen {
     let calls = |times: usize| async move {
         let all = (1..=CALLERS).map(|id| async move {
             for _ in 0..times {
@@ -56,38 +65,49 @@ async fn alone_and_saturated(factory: &Factory<PgDb>, proxy: &Proxy) -> (Duratio
         });
         join_all(all).await;
     };
-    factory
-        .scope(async {
-            // What comes again is prepared, and every connection is open.
-            calls(3).await;
-            proxy.delay(Direction::ToClient, ROUND_TRIP);
-            let mut alone = Duration::MAX;
-            for _ in 0..25 {
-                let started = Instant::now();
-                rename(1).await.unwrap();
-                alone = alone.min(started.elapsed());
+    let seen = async {
+        // What comes again is prepared, and every connection is open.
+        calls(3).await;
+        proxy.delay(Direction::ToClient, ROUND_TRIP);
+        proxy.reset_counts();
+        rename(1).await.unwrap();
+        let round_trips = proxy.counts().round_trips;
+        let started = Instant::now();
+        calls(ROUNDS).await;
+        let per_second = f64::from(CALLERS) * ROUNDS as f64 / started.elapsed().as_secs_f64();
+        (round_trips, per_second)
+    };
+    let mut looks = Vec::new();
+    let look = async {
+        loop {
+            let status = factory.status();
+            if status.waiting > 0 {
+                looks.push(status.in_use);
             }
-            let started = Instant::now();
-            calls(ROUNDS).await;
-            let calls = f64::from(CALLERS) * ROUNDS as f64 / started.elapsed().as_secs_f64();
-            (alone, calls)
-        })
-        .await
-}
-
-/// So many round trips it took.
-fn round_trips(time: Duration) -> f64 {
-    (time.as_secs_f64() / ROUND_TRIP.as_secs_f64()).floor()
+            tokio::time::sleep(ROUND_TRIP / 8).await;
+        }
+    };
+    let (round_trips, per_second) = tokio::select! {
+        seen = factory.scope(seen) => seen,
+        () = look => unreachable!("it looks until the calls are done"),
+    };
+    looks.sort_unstable();
+    Seen {
+        round_trips,
+        per_second,
+        in_use: looks[looks.len() / 2],
+    }
 }
 
 /// connections / hold
-fn ceiling(connections: u32, hold: Duration) -> f64 {
-    f64::from(connections) / hold.as_secs_f64()
+fn ceiling(connections: u32, round_trips: u64) -> f64 {
+    f64::from(connections) / (round_trips as f64 * ROUND_TRIP.as_secs_f64())
 }
 
-fn assert_near(measured: f64, ceiling: f64) {
+/// The line makes no call faster than the formula; how much slower a busy machine is, is not the formula's matter.
+fn assert_within(measured: f64, ceiling: f64) {
     assert!(
-        (0.5 * ceiling..1.1 * ceiling).contains(&measured),
+        measured <= 1.01 * ceiling,
         "{measured:.1} calls per second; the formula says {ceiling:.1}"
     );
 }
@@ -98,10 +118,12 @@ async fn a_pool_saturates_at_its_connections_over_the_time_that_a_call_holds_one
     for connections in [2, 8] {
         let proxy = Proxy::start(database.endpoint().address());
         let factory = factory(&database.url_via(&proxy), connections);
-        let (alone, measured) = alone_and_saturated(&factory, &proxy).await;
+        let seen = alone_and_saturated(&factory, &proxy).await;
         // The statement with BEGIN, and COMMIT.
-        assert_near(round_trips(alone), 2.0);
-        assert_near(measured, ceiling(connections, alone));
+        assert_eq!(seen.round_trips, 2);
+        assert_within(seen.per_second, ceiling(connections, seen.round_trips));
+        // As long as somebody waits no connection is idle, so by Little's law the ceiling is reached.
+        assert_eq!(seen.in_use, connections);
         assert_eq!(factory.status().open, connections);
     }
 }
@@ -112,10 +134,10 @@ async fn behind_a_pooler_its_connections_to_the_server_are_the_ceiling_whatever_
     let proxy = Proxy::start(database.endpoint().address());
     let pooler = PgBouncer::with_pool_size(proxy.address(), PoolMode::Transaction, 3).await;
     let factory = factory(&database.url_at(pooler.address()), 12);
-    let (alone, measured) = alone_and_saturated(&factory, &proxy).await;
+    let seen = alone_and_saturated(&factory, &proxy).await;
     // More than without: the statement is prepared each time.
-    assert!(round_trips(alone) >= 3.0, "{alone:?}");
-    assert_near(measured, ceiling(3, alone));
+    assert!(seen.round_trips >= 3, "{}", seen.round_trips);
+    assert_within(seen.per_second, ceiling(3, seen.round_trips));
     assert!(proxy.counts().most_open <= 3, "{:?}", proxy.counts());
 }
 
