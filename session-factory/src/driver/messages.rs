@@ -37,7 +37,7 @@ pub struct Ahead {
     /// A statement was dropped in mid-flight: cancel it and wait until the server is done with it.
     pub settle: bool,
     /// The text that begins the transaction.
-    pub begin: Option<String>,
+    pub begin: Option<Cow<'static, str>>,
     /// SAVEPOINT and RELEASE, separated by semicolons.
     pub control: Option<String>,
 }
@@ -49,7 +49,8 @@ impl Ahead {
         let begin = self.begin.as_ref().filter(|begin| !begin.is_empty());
         match (begin, &self.control) {
             (Some(begin), Some(control)) => Some(format!("{begin}; {control}").into()),
-            (Some(one), None) | (None, Some(one)) => Some(one.into()),
+            (Some(begin), None) => Some(Cow::Borrowed(begin)),
+            (None, Some(control)) => Some(control.into()),
             (None, None) => None,
         }
     }
@@ -187,5 +188,15 @@ impl CommitSent {
 
     pub(crate) fn get(&self) -> bool {
         self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// Ends a connection from outside of its session: cancels what runs and closes.
+#[derive(Clone)]
+pub struct Kill(pub(crate) Arc<dyn Fn() + Send + Sync>);
+
+impl std::fmt::Debug for Kill {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Kill")
     }
 }

@@ -3,6 +3,7 @@
 //! The rest of the crate knows a database through [`Driver`] alone. The trait is sealed in spirit: it may
 //! grow in any release, and is public so that `SessionFactory::Driver` can be named.
 
+use std::borrow::Cow;
 use std::future::Future;
 use std::time::{Duration, Instant};
 
@@ -35,7 +36,8 @@ mod support;
 pub use isolation::Isolation;
 pub(crate) use messages::as_conflict;
 pub use messages::{
-    Ahead, CommitReply, CommitSent, ForeignError, Last, Owner, Recovered, Reply, Running, Watched,
+    Ahead, CommitReply, CommitSent, ForeignError, Kill, Last, Owner, Recovered, Reply, Running,
+    Watched,
 };
 #[cfg(feature = "mysql")]
 pub use mysql::Mysql;
@@ -127,7 +129,7 @@ pub trait Driver: Sized + Send + Sync + 'static {
     fn is_closed(link: &Self::Link) -> bool;
 
     /// A way to end the connection from outside of its session: cancels what runs and closes.
-    fn kill(_link: &Self::Link) -> Option<Box<dyn Fn() + Send + Sync>> {
+    fn kill(_link: &Self::Link) -> Option<Kill> {
         None
     }
 
@@ -138,7 +140,7 @@ pub trait Driver: Sized + Send + Sync + 'static {
     fn ping(link: &mut Self::Link) -> impl Future<Output = Result<(), StatementError>> + Send;
 
     /// The text that begins a transaction; empty where the first statement does so by itself.
-    fn begin_sql(options: &TransactionOptions) -> String;
+    fn begin_sql(options: &TransactionOptions) -> Cow<'static, str>;
 
     /// Runs a query, with `ahead` sent before it in the same round trip where that is safe. Nothing is
     /// sent before the first poll.

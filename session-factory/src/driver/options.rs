@@ -3,7 +3,7 @@
 use super::Isolation;
 
 /// How a transaction begins.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[doc(hidden)]
 #[non_exhaustive]
 pub struct TransactionOptions {

@@ -1,7 +1,6 @@
 //! Getting a connection, or saying why there is none.
 
 use std::pin::pin;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bb8::{Pool, PooledConnection, RunError};
@@ -14,7 +13,6 @@ use super::core::{Core, Source};
 use super::lease::Lease;
 use super::manager::{Liveness, Manager};
 use super::places::Place;
-use super::registry::Kill;
 use crate::driver::{Driver, ForeignError};
 use crate::error::{AcquireError, ConnectError, SessionError};
 use crate::session::Origin;
@@ -92,7 +90,7 @@ impl<D: Driver> Core<D> {
         place: Place,
         origin: &Origin,
     ) -> Lease<D> {
-        let kill = D::kill(&slot.link).map(|kill| Kill(Arc::from(kill)));
+        let kill = D::kill(&slot.link);
         let ticket = self.registry.enter(*origin, kill);
         Lease::pooled(slot, place, ticket, self.marks.clone())
     }

@@ -1,19 +1,20 @@
 //! Who holds the connections, and since when.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use slab::Slab;
 use tokio::sync::Notify;
 
+use crate::driver::Kill;
 use crate::error::Holder;
 use crate::session::Origin;
 
 /// The connections that are out.
 #[derive(Debug, Default)]
 pub(super) struct Registry {
-    entries: Mutex<BTreeMap<u64, Entry>>,
+    entries: Mutex<Slab<Entry>>,
     next: AtomicU64,
     waiting: AtomicU32,
     returned: Notify,
@@ -27,35 +28,23 @@ struct Entry {
     kill: Option<Kill>,
 }
 
-/// Ends a connection from outside of its session.
-#[derive(Clone)]
-pub(crate) struct Kill(pub(crate) Arc<dyn Fn() + Send + Sync>);
-
-impl std::fmt::Debug for Kill {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Kill")
-    }
-}
-
 impl Registry {
-    fn entries(&self) -> MutexGuard<'_, BTreeMap<u64, Entry>> {
+    fn entries(&self) -> MutexGuard<'_, Slab<Entry>> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Enters a connection that is handed out.
     pub(super) fn enter(self: &Arc<Self>, holder: Origin, kill: Option<Kill>) -> Ticket {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        self.entries().insert(
-            number,
-            Entry {
-                holder,
-                since: Instant::now(),
-                recovering: false,
-                kill,
-            },
-        );
+        let place = self.entries().insert(Entry {
+            holder,
+            since: Instant::now(),
+            recovering: false,
+            kill,
+        });
         Ticket {
             number,
+            place,
             registry: Arc::clone(self),
         }
     }
@@ -73,7 +62,7 @@ impl Registry {
     /// In use by a session, and being recovered.
     pub(super) fn counts(&self) -> (u32, u32) {
         let entries = self.entries();
-        let recovering = entries.values().filter(|entry| entry.recovering).count();
+        let recovering = entries.iter().filter(|(_, entry)| entry.recovering).count();
         let count = |count| u32::try_from(count).unwrap_or(u32::MAX);
         (count(entries.len() - recovering), count(recovering))
     }
@@ -81,8 +70,8 @@ impl Registry {
     pub(super) fn holders(&self) -> Vec<Holder> {
         let mut holders: Vec<_> = self
             .entries()
-            .values()
-            .map(|entry| Holder {
+            .iter()
+            .map(|(_, entry)| Holder {
                 holder: entry.holder.to_string(),
                 held_for: entry.since.elapsed(),
                 recovering: entry.recovering,
@@ -96,8 +85,8 @@ impl Registry {
     pub(super) fn kill_all(&self) -> usize {
         let kills: Vec<_> = self
             .entries()
-            .values()
-            .map(|entry| entry.kill.clone())
+            .iter()
+            .map(|(_, entry)| entry.kill.clone())
             .collect();
         for kill in kills.iter().flatten() {
             (kill.0)();
@@ -123,6 +112,8 @@ impl Registry {
 #[derive(Debug)]
 pub(super) struct Ticket {
     number: u64,
+    /// Of the entry.
+    place: usize,
     registry: Arc<Registry>,
 }
 
@@ -133,7 +124,7 @@ impl Ticket {
 
     /// The session is gone.
     pub(super) fn recovering(&self) {
-        if let Some(entry) = self.registry.entries().get_mut(&self.number) {
+        if let Some(entry) = self.registry.entries().get_mut(self.place) {
             entry.recovering = true;
             entry.since = Instant::now();
         }
@@ -142,7 +133,7 @@ impl Ticket {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        self.registry.entries().remove(&self.number);
+        let _entry = self.registry.entries().try_remove(self.place);
         self.registry.returned.notify_waiters();
     }
 }

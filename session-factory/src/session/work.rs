@@ -1,5 +1,7 @@
 //! What a session knows of its transaction: what was sent, what still has to be, what went wrong.
 
+use std::borrow::Cow;
+
 use diesel::result::Error;
 
 use super::attempt::Attempt;
@@ -51,7 +53,7 @@ pub(crate) struct Work {
 /// How the transaction begins, in the backend's words: asked for when it does.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Begin {
-    pub(crate) sql: fn(&TransactionOptions) -> String,
+    pub(crate) sql: fn(&TransactionOptions) -> Cow<'static, str>,
     pub(crate) options: TransactionOptions,
 }
 

@@ -1,5 +1,7 @@
 //! One connection to MySQL and what is known about it.
 
+use std::sync::Arc;
+
 use diesel::QueryResult;
 use diesel::connection::{CacheSize, TransactionDepthChange};
 use diesel::result::{DatabaseErrorKind, Error};
@@ -12,7 +14,7 @@ use super::kill::Killer;
 use super::ledger::Ledger;
 use super::recover::Setup;
 use super::wire::Wire;
-use crate::driver::as_conflict;
+use crate::driver::{Kill, as_conflict};
 use crate::error::{StatementError, StatementErrorKind};
 
 type Foreign = bb8::PooledConnection<'static, AsyncDieselConnectionManager<AsyncMysqlConnection>>;
@@ -156,16 +158,16 @@ impl MysqlLink {
     }
 
     /// Ends the connection whatever its session does: cancels what runs, then hangs up.
-    pub(super) fn kill(&self) -> Option<Box<dyn Fn() + Send + Sync>> {
+    pub(super) fn kill(&self) -> Option<Kill> {
         let own = self.rest.own.as_ref()?;
-        let (killer, cut) = (own.killer.clone(), std::sync::Arc::new(own.wire.cutter()));
-        Some(Box::new(move || {
-            let (killer, cut) = (killer.clone(), std::sync::Arc::clone(&cut));
+        let (killer, cut) = (own.killer.clone(), Arc::new(own.wire.cutter()));
+        Some(Kill(Arc::new(move || {
+            let (killer, cut) = (killer.clone(), Arc::clone(&cut));
             let _no_runtime = crate::runtime::spawn(async move {
                 killer.fire().await;
                 cut();
             });
-        }))
+        })))
     }
 
     pub(super) fn enter_raw(&mut self) -> QueryResult<()> {

@@ -15,6 +15,7 @@ mod text;
 mod url;
 mod wire;
 
+use std::borrow::Cow;
 use std::time::Instant;
 
 use diesel::QueryResult;
@@ -32,7 +33,7 @@ use self::link::{MysqlLink, Rest};
 use self::statement::Flight;
 use super::isolation::Level;
 use super::{
-    Ahead, CommitReply, CommitSent, Driver, ForeignError, Isolation, Last, Recovered, Reply,
+    Ahead, CommitReply, CommitSent, Driver, ForeignError, Isolation, Kill, Last, Recovered, Reply,
     Running, SupportsCredentials, SupportsIsolation, TransactionOptions, Watched,
 };
 use crate::config::Settings;
@@ -103,7 +104,7 @@ impl Driver for Mysql {
         link.is_closed()
     }
 
-    fn kill(link: &MysqlLink) -> Option<Box<dyn Fn() + Send + Sync>> {
+    fn kill(link: &MysqlLink) -> Option<Kill> {
         link.kill()
     }
 
@@ -120,7 +121,7 @@ impl Driver for Mysql {
         result.map_err(|error| Self::explain(link, &error))
     }
 
-    fn begin_sql(options: &TransactionOptions) -> String {
+    fn begin_sql(options: &TransactionOptions) -> Cow<'static, str> {
         let isolation = options.isolation.map(|isolation| match isolation {
             Isolation::ReadUncommitted => "ISOLATION LEVEL READ UNCOMMITTED",
             Isolation::ReadCommitted => "ISOLATION LEVEL READ COMMITTED",
@@ -131,9 +132,9 @@ impl Driver for Mysql {
         let modes: Vec<_> = isolation.into_iter().chain(access).collect();
         if modes.is_empty() {
             // With autocommit off the first statement begins the transaction.
-            return String::new();
+            return "".into();
         }
-        format!("SET TRANSACTION {}", modes.join(", "))
+        format!("SET TRANSACTION {}", modes.join(", ")).into()
     }
 
     fn load<'conn, 'query, T>(

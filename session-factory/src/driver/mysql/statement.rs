@@ -109,7 +109,11 @@ async fn start(
         rest.given_up = None;
         // On a connection of the application's autocommit is as it has it.
         let options = ahead.begin.filter(|begin| !begin.is_empty());
-        let parts = [options, Some("START TRANSACTION".into()), ahead.control];
+        let parts = [
+            options,
+            Some("START TRANSACTION".into()),
+            ahead.control.map(Cow::from),
+        ];
         text = Some(parts.into_iter().flatten().collect::<Vec<_>>().join("; "));
     }
     let mut flight = Flight::start(rest);

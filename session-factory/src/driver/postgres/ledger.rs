@@ -100,14 +100,14 @@ impl Ledger {
         }
     }
 
-    /// A frame to the server.
-    pub(super) fn outgoing(&self, tag: u8, body: &[u8]) {
+    /// A frame to the server. What goes out together has the same time.
+    pub(super) fn outgoing(&self, tag: u8, body: &[u8], now: &mut Option<Instant>) {
         match tag {
             b'Q' => {
                 self.asked.fetch_add(1, Ordering::SeqCst);
                 let asked = Asked::query(body);
                 let mut state = self.state();
-                state.sent = Some(Instant::now());
+                state.sent = Some(*now.get_or_insert_with(Instant::now));
                 state.asked(asked);
             }
             b'P' => {
@@ -120,7 +120,7 @@ impl Ledger {
             b'S' | b'F' | 0 => {
                 self.asked.fetch_add(1, Ordering::SeqCst);
                 let mut state = self.state();
-                state.sent = Some(Instant::now());
+                state.sent = Some(*now.get_or_insert_with(Instant::now));
                 state.ends.sent(Flight::default());
             }
             _ => {}

@@ -26,7 +26,7 @@ use super::ends::End;
 use super::ledger::{Ledger, Status};
 use super::repeated::{Kept, Repeated};
 use super::{beginning, forget_transactions, pipelined, pooler, positions, raw_depth};
-use crate::driver::{Ahead, Isolation, Position, Reply};
+use crate::driver::{Ahead, Isolation, Kill, Position, Reply};
 use crate::error::{StatementError, StatementErrorKind};
 
 type Foreign = bb8::PooledConnection<'static, AsyncDieselConnectionManager<AsyncPgConnection>>;
@@ -56,6 +56,8 @@ pub struct PgLink {
     resets: bool,
     /// On a replica: how far it was when it was last asked.
     replayed: Option<Position>,
+    /// None for a connection of the application's pool.
+    kill: Option<Kill>,
 }
 
 enum Held {
@@ -68,7 +70,7 @@ enum Held {
 pub(super) struct Rest {
     canceller: Canceller,
     /// The BEGIN that this connection has taken once: from then on it may travel with a statement.
-    taken: Option<String>,
+    taken: Option<Cow<'static, str>>,
     /// The raw connection was handed out in this transaction.
     raw: bool,
     condemned: bool,
@@ -89,6 +91,7 @@ impl PgLink {
         canceller: Canceller,
         driving: AbortHandle,
     ) -> Self {
+        let kill = kill(canceller.clone(), driving.clone(), Arc::clone(&ledger));
         Self {
             held: Held::Own(Box::new(connection)),
             rest: Rest {
@@ -111,6 +114,7 @@ impl PgLink {
             pooled: false,
             resets: false,
             replayed: None,
+            kill: Some(kill),
         }
     }
 
@@ -127,6 +131,7 @@ impl PgLink {
             pooled: false,
             resets: false,
             replayed: None,
+            kill: None,
             rest: Rest {
                 canceller: Canceller::unaddressed(token),
                 taken: None,
@@ -368,20 +373,8 @@ impl PgLink {
     }
 
     /// Ends the connection whatever its session does: cancels what runs, then hangs up.
-    pub(super) fn kill(&self) -> Option<Box<dyn Fn() + Send + Sync>> {
-        let canceller = self.canceller();
-        let driving = self.driving.clone()?;
-        let ledger = self.ledger.clone();
-        Some(Box::new(move || {
-            let (canceller, driving) = (canceller.clone(), driving.clone());
-            let is_beginning = ledger.as_ref().is_some_and(|ledger| ledger.is_beginning());
-            let _no_runtime = crate::runtime::spawn(async move {
-                if !is_beginning {
-                    canceller.fire().await;
-                }
-                driving.abort();
-            });
-        }))
+    pub(super) fn kill(&self) -> Option<Kill> {
+        self.kill.clone()
     }
 
     pub(super) fn why_closed(&self) -> StatementError {
@@ -440,6 +433,19 @@ impl Drop for PgLink {
             driving.abort();
         }
     }
+}
+
+fn kill(canceller: Canceller, driving: AbortHandle, ledger: Arc<Ledger>) -> Kill {
+    Kill(Arc::new(move || {
+        let (canceller, driving) = (canceller.clone(), driving.clone());
+        let is_beginning = ledger.is_beginning();
+        let _no_runtime = crate::runtime::spawn(async move {
+            if !is_beginning {
+                canceller.fire().await;
+            }
+            driving.abort();
+        });
+    }))
 }
 
 impl Rest {
@@ -514,7 +520,7 @@ impl Rest {
             ledger.expect_set();
         }
         let control = ahead.control.as_deref();
-        let parts = [Some(begin.as_str()), Some(&**limit), control];
+        let parts = [Some(begin.as_ref()), Some(&**limit), control];
         Some(
             parts
                 .into_iter()

@@ -30,6 +30,7 @@ mod url;
 mod watch;
 mod wire;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -52,9 +53,9 @@ use self::link::PgLink;
 use self::repeated::Kept;
 use super::isolation::Level;
 use super::{
-    Ahead, CommitReply, CommitSent, Driver, ForeignError, Isolation, Last, Position, Recovered,
-    Reply, Running, SupportsCredentials, SupportsDeferrable, SupportsIsolation, SupportsReplica,
-    TransactionOptions, Watched,
+    Ahead, CommitReply, CommitSent, Driver, ForeignError, Isolation, Kill, Last, Position,
+    Recovered, Reply, Running, SupportsCredentials, SupportsDeferrable, SupportsIsolation,
+    SupportsReplica, TransactionOptions, Watched,
 };
 use crate::config::Settings;
 use crate::error::{ConnectError, ConnectErrorKind, PartlyCommitted, StatementError};
@@ -123,7 +124,7 @@ impl Driver for Postgres {
         link.is_closed()
     }
 
-    fn kill(link: &PgLink) -> Option<Box<dyn Fn() + Send + Sync>> {
+    fn kill(link: &PgLink) -> Option<Kill> {
         link.kill()
     }
 
@@ -136,7 +137,10 @@ impl Driver for Postgres {
         result.map_err(|error| Self::explain(link, &error))
     }
 
-    fn begin_sql(options: &TransactionOptions) -> String {
+    fn begin_sql(options: &TransactionOptions) -> Cow<'static, str> {
+        if *options == TransactionOptions::default() {
+            return "BEGIN".into();
+        }
         let mut sql = String::from("BEGIN");
         if let Some(isolation) = options.isolation {
             sql.push_str(" ISOLATION LEVEL ");
@@ -153,7 +157,7 @@ impl Driver for Postgres {
         if options.deferrable {
             sql.push_str(" DEFERRABLE");
         }
-        sql
+        sql.into()
     }
 
     fn load<'conn, 'query, T>(

@@ -82,10 +82,11 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watching<S> {
         match &polled {
             Poll::Ready(Ok(accepted)) => {
                 let ledger = &this.ledger;
+                let mut now = None;
                 this.outgoing.feed(
                     &buf[..*accepted],
                     |tag| tag == b'Q' || ledger.lookout.wants(tag),
-                    |tag, body| ledger.outgoing(tag, body),
+                    |tag, body| ledger.outgoing(tag, body, &mut now),
                 );
             }
             Poll::Ready(Err(_)) => this.ledger.closed(),

@@ -17,6 +17,7 @@ mod tidy;
 mod url;
 mod writers;
 
+use std::borrow::Cow;
 use std::time::Instant;
 
 use diesel::QueryResult;
@@ -159,7 +160,7 @@ impl Driver for Sqlite {
         Ok(())
     }
 
-    fn begin_sql(options: &TransactionOptions) -> String {
+    fn begin_sql(options: &TransactionOptions) -> Cow<'static, str> {
         // A session that may write takes the write lock at once: a deferred transaction that finds it
         // taken when it comes to write can only fail.
         let sql = if options.read_only {
@@ -167,7 +168,7 @@ impl Driver for Sqlite {
         } else {
             begin::IMMEDIATE
         };
-        sql.to_owned()
+        sql.into()
     }
 
     fn load<'conn, 'query, T>(
