@@ -7,6 +7,7 @@
 
 use std::future::Future;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::runtime::{Builder, EnterGuard, Handle, Runtime};
 use tokio::task::JoinHandle;
@@ -18,6 +19,10 @@ use crate::error::{ConnectError, ConnectErrorKind};
 const MOST_THREADS: usize = 4;
 
 static BACKGROUND: OnceLock<Result<Runtime, String>> = OnceLock::new();
+/// Where connections are opened and driven.
+static CONNECTIONS: OnceLock<Result<Box<[Handle]>, String>> = OnceLock::new();
+/// Which of them is next.
+static NEXT: AtomicUsize = AtomicUsize::new(0);
 /// For code of the application's that has no caller left: what blocks there must not stop connections.
 static ORPHANS: OnceLock<Option<Runtime>> = OnceLock::new();
 
@@ -27,9 +32,8 @@ static ORPHANS: OnceLock<Option<Runtime>> = OnceLock::new();
 /// When the operating system gives no threads. It is remembered: a process in that state does not heal.
 pub(crate) fn handle() -> Result<&'static Handle, ConnectError> {
     let made = BACKGROUND.get_or_init(|| {
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
         Builder::new_multi_thread()
-            .worker_threads(threads.min(MOST_THREADS))
+            .worker_threads(threads())
             .thread_name("session-factory")
             .enable_all()
             .build()
@@ -37,11 +41,48 @@ pub(crate) fn handle() -> Result<&'static Handle, ConnectError> {
     });
     match made {
         Ok(runtime) => Ok(runtime.handle()),
-        Err(error) => Err(ConnectError::new(
-            ConnectErrorKind::Resources,
-            format!("the background runtime could not be started: {error}"),
-        )),
+        Err(error) => Err(not_started(error)),
     }
+}
+
+fn threads() -> usize {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    threads.min(MOST_THREADS)
+}
+
+fn not_started(error: &str) -> ConnectError {
+    ConnectError::new(
+        ConnectErrorKind::Resources,
+        format!("the background runtime could not be started: {error}"),
+    )
+}
+
+/// Opens a connection where it is going to be driven: on one of a few threads that move bytes and do nothing else.
+/// A connection stays on its thread, so no scheduler has to look for the one that it runs on, and nothing of the
+/// application's runs there that could block it.
+///
+/// # Errors
+/// When the operating system gives no threads.
+pub(crate) async fn connecting<T: Future>(opening: T) -> Result<T::Output, ConnectError> {
+    let made = CONNECTIONS.get_or_init(|| (0..threads()).map(connection_thread).collect());
+    let handles = made.as_ref().map_err(|error| not_started(error))?;
+    let number = NEXT.fetch_add(1, Ordering::Relaxed) % handles.len();
+    let handle = handles.get(number).map_or_else(handle, Ok)?;
+    Ok(TokioContext::new(opening, handle.clone()).await)
+}
+
+fn connection_thread(number: usize) -> Result<Handle, String> {
+    let runtime = Builder::new_current_thread()
+        .thread_name("session-factory")
+        .enable_all()
+        .build()
+        .map_err(|error| error.to_string())?;
+    let handle = runtime.handle().clone();
+    std::thread::Builder::new()
+        .name(format!("session-factory-{number}"))
+        .spawn(move || runtime.block_on(std::future::pending::<()>()))
+        .map_err(|error| error.to_string())?;
+    Ok(handle)
 }
 
 /// Enters the background runtime for the current scope, so that what is dropped there may spawn.

@@ -53,8 +53,9 @@ impl<D: Driver> Manager<D> {
                 Arc::new(settings)
             }
         };
-        timeout(settings.connect_timeout, D::connect(&settings))
-            .await
+        let opening = timeout(settings.connect_timeout, D::connect(&settings));
+        crate::runtime::connecting(opening)
+            .await?
             .unwrap_or_else(|_late| {
                 Err(ConnectError::new(
                     ConnectErrorKind::TimedOut,
@@ -176,6 +177,7 @@ impl<D: Driver> ManageConnection for Manager<D> {
     }
 
     fn has_broken(&self, slot: &mut Slot<D>) -> bool {
-        slot.is_broken_at(Instant::now())
+        // It was just given back.
+        slot.is_broken_at(slot.idle_since)
     }
 }
