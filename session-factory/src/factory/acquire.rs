@@ -1,6 +1,6 @@
 //! Getting a connection, or saying why there is none.
 
-use std::pin::pin;
+use std::future::Future;
 use std::time::{Duration, Instant};
 
 use bb8::{Pool, PooledConnection, RunError};
@@ -21,6 +21,9 @@ use crate::session::Origin;
 const TRY_AGAIN: Duration = Duration::from_millis(200);
 /// For a pool of the application's: it has a timeout of its own.
 const FOREIGN_TIMEOUT: Duration = Duration::from_secs(60 * 60);
+
+/// A connection out of the pool, before anything is known of it.
+type Idle<D> = PooledConnection<'static, Manager<D>>;
 
 /// How a wait ended without a connection.
 enum Failure {
@@ -45,7 +48,7 @@ impl<D: Driver> Core<D> {
         if let Some(lease) = self.take_idle(origin) {
             return Ok(lease);
         }
-        // Boxed, as it is large and the rare case: a caller's future should not carry it around.
+        // Boxed: a caller's future should not carry it around.
         Box::pin(self.wait(origin, left)).await
     }
 
@@ -65,11 +68,7 @@ impl<D: Driver> Core<D> {
         };
         // None is free, or those who wait come first.
         let place = self.places.try_take()?;
-        let _context = crate::runtime::enter();
-        if pool.state().idle_connections == 0 {
-            return None;
-        }
-        let mut slot = pool.get_owned().now_or_never()?.ok()?;
+        let mut slot = self.take_from(&pool)?;
         match slot.liveness(self.pre_ping()) {
             Liveness::Alive => return Some(self.lend(slot, place, origin)),
             Liveness::Dead => slot.retire(),
@@ -78,18 +77,22 @@ impl<D: Driver> Core<D> {
         None
     }
 
+    /// What idles in the pool, if anything does.
+    fn take_from(&self, pool: &Pool<Manager<D>>) -> Option<Idle<D>> {
+        let _context = crate::runtime::enter();
+        if pool.state().idle_connections == 0 {
+            return None;
+        }
+        pool.get_owned().now_or_never()?.ok()
+    }
+
     fn pre_ping(&self) -> bool {
         self.settings
             .as_ref()
             .is_some_and(|settings| settings.pool_pre_ping)
     }
 
-    fn lend(
-        &self,
-        slot: PooledConnection<'static, Manager<D>>,
-        place: Place,
-        origin: &Origin,
-    ) -> Lease<D> {
+    fn lend(&self, slot: Idle<D>, place: Place, origin: &Origin) -> Lease<D> {
         let kill = D::kill(&slot.link);
         let ticket = self.registry.enter(*origin, kill);
         Lease::pooled(slot, place, ticket, self.marks.clone())
@@ -101,67 +104,124 @@ impl<D: Driver> Core<D> {
         left: Option<Duration>,
     ) -> Result<Lease<D>, SessionError> {
         let started = Instant::now();
-        let waiting = self.registry.wait();
+        let _waiting = self.registry.wait();
         let limit = self
             .settings
             .as_ref()
             .map_or(FOREIGN_TIMEOUT, |settings| settings.pool_timeout);
         let limit = left.map_or(limit, |left| limit.min(left));
-        let closed = self.closed_here();
-        let taken = crate::runtime::within(async {
-            tokio::select! {
-                biased;
-                () = closed.cancelled() => Err(Failure::Closed),
-                taken = timeout(limit, self.take(origin)) => taken.unwrap_or(Err(Failure::TimedOut)),
-            }
-        })
-        .await
-        .unwrap_or_else(|no_runtime| Err(Failure::Connect(no_runtime)));
-        let error = match taken {
+        let error = match self.queue(origin, started, limit).await {
             Ok(lease) => return Ok(lease),
             Err(Failure::Closed) => return Err(SessionError::Closed),
             Err(Failure::Connect(error)) => self.acquire_error(started.elapsed(), Some(error)),
             Err(Failure::TimedOut) => self.acquire_error(started.elapsed(), None),
         };
-        drop(waiting);
         Err(SessionError::Acquire(Box::new(error)))
     }
 
-    async fn take(&self, origin: &Origin) -> Result<Lease<D>, Failure> {
+    /// Waits for a turn, in the order of arrival, and takes the connection that is there then.
+    ///
+    /// Thousands may wait here, so what each of them keeps and registers is as little as can be: a place in the
+    /// queue, a timer, and the end of the factory. What may still be needed behind it is made by those whose
+    /// turn it is.
+    async fn queue(
+        &self,
+        origin: &Origin,
+        started: Instant,
+        limit: Duration,
+    ) -> Result<Lease<D>, Failure> {
+        let Source::Own(pool) = self.source() else {
+            return Box::pin(self.within(limit, self.take_other(origin))).await;
+        };
+        let failures = self.health.failures();
+        let closed = self.closed_here();
+        let late = {
+            let _context = crate::runtime::handle().map_err(Failure::Connect)?.enter();
+            sleep(limit)
+        };
+        let place = tokio::select! {
+            biased;
+            place = self.places.take() => place.ok_or(Failure::Closed)?,
+            () = closed.cancelled() => return Err(Failure::Closed),
+            () = late => return Err(Failure::TimedOut),
+        };
+        if closed.is_cancelled() {
+            return Err(Failure::Closed);
+        }
+        // Those in front of us may have found that there are no connections to be had. They have given their
+        // places up, and so does everybody behind them.
+        if failures != self.health.failures() {
+            self.failing(&pool)?;
+        }
+        match self.take_from(&pool) {
+            Some(slot) if slot.liveness(self.pre_ping()) == Liveness::Alive => {
+                Ok(self.lend(slot, place, origin))
+            }
+            slot => {
+                let left = limit.saturating_sub(started.elapsed());
+                let taken = self.within(left, self.take_own(&pool, place, slot, origin));
+                Box::pin(taken).await
+            }
+        }
+    }
+
+    /// Ends a wait with its limit, or with the factory.
+    async fn within<T>(
+        &self,
+        limit: Duration,
+        taking: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        let closed = self.closed_here();
+        let ended = crate::runtime::within(async {
+            tokio::select! {
+                biased;
+                () = closed.cancelled() => Err(Failure::Closed),
+                taken = timeout(limit, taking) => taken.unwrap_or(Err(Failure::TimedOut)),
+            }
+        });
+        ended
+            .await
+            .unwrap_or_else(|no_runtime| Err(Failure::Connect(no_runtime)))
+    }
+
+    /// From a pool of the application's, or why there is nothing to take from.
+    async fn take_other(&self, origin: &Origin) -> Result<Lease<D>, Failure> {
         match self.source() {
-            Source::Own(pool) => self.take_own(&pool, origin).await,
             Source::Foreign(pool) => match D::borrow_foreign(&pool).await {
                 Ok(link) => Ok(Lease::foreign(link, self.registry.enter(*origin, None))),
                 Err(ForeignError::TimedOut) => Err(Failure::TimedOut),
                 Err(ForeignError::Connect(error)) => Err(Failure::Connect(error)),
             },
             Source::None(error) => Err(Failure::Connect(error)),
-            Source::Closed => Err(Failure::Closed),
+            Source::Own(_) | Source::Closed => Err(Failure::Closed),
         }
     }
 
+    /// Waits for a connection to be opened, or asks one that idled whether it lives.
     async fn take_own(
         &self,
         pool: &Pool<Manager<D>>,
+        place: Place,
+        mut idle: Option<Idle<D>>,
         origin: &Origin,
     ) -> Result<Lease<D>, Failure> {
-        let place = self.place(pool).await?;
         loop {
-            let mut failures = self.health.failures();
+            if let Some(mut slot) = idle.take() {
+                let usable = match slot.liveness(self.pre_ping()) {
+                    Liveness::Alive => true,
+                    Liveness::Dead => false,
+                    Liveness::Unknown => slot.answers().await,
+                };
+                if usable {
+                    return Ok(self.lend(slot, place, origin));
+                }
+                slot.retire();
+            }
+            let mut failures = self.health.watch();
             tokio::select! {
                 biased;
                 slot = pool.get_owned() => match slot {
-                    Ok(mut slot) => {
-                        let usable = match slot.liveness(self.pre_ping()) {
-                            Liveness::Alive => true,
-                            Liveness::Dead => false,
-                            Liveness::Unknown => slot.answers().await,
-                        };
-                        if usable {
-                            return Ok(self.lend(slot, place, origin));
-                        }
-                        slot.retire();
-                    }
+                    Ok(slot) => idle = Some(slot),
                     Err(RunError::User(error)) => return Err(Failure::Connect(error)),
                     Err(RunError::TimedOut) => return Err(Failure::TimedOut),
                 },
@@ -169,21 +229,6 @@ impl<D: Driver> Core<D> {
                     if self.failing(pool)? {
                         sleep(TRY_AGAIN).await;
                     }
-                }
-            }
-        }
-    }
-
-    /// Waits for a turn, in the order of arrival.
-    async fn place(&self, pool: &Pool<Manager<D>>) -> Result<Place, Failure> {
-        let mut place = pin!(self.places.take());
-        loop {
-            let mut failures = self.health.failures();
-            tokio::select! {
-                biased;
-                place = &mut place => return place.ok_or(Failure::Closed),
-                _ = failures.changed() => {
-                    self.failing(pool)?;
                 }
             }
         }

@@ -66,8 +66,13 @@ impl Health {
             .clone()
     }
 
+    /// How many attempts have failed.
+    pub(super) fn failures(&self) -> u64 {
+        *self.failures.borrow()
+    }
+
     /// Sees every failure from now on.
-    pub(super) fn failures(&self) -> watch::Receiver<u64> {
+    pub(super) fn watch(&self) -> watch::Receiver<u64> {
         self.failures.subscribe()
     }
 }
