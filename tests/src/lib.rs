@@ -9,6 +9,7 @@
 pub mod connect;
 pub mod encrypted;
 pub mod project;
+pub mod slow_cancels;
 
 use session_factory::{Factory, session_factory};
 use testbed::proxy::{Protocol, Proxy};

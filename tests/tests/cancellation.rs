@@ -1,13 +1,15 @@
 //! Dropped calls on PostgreSQL: the server stops, the pool does not grow, nobody waits behind a ghost.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use diesel::prelude::*;
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use futures_util::future::join_all;
-use session_factory::{AbortReason, Session, SessionError, with_session};
-use session_factory_tests::{AppError, PgBed, PgDb, items};
+use session_factory::{AbortReason, Factory, Session, SessionError, with_session};
+use session_factory_tests::slow_cancels::slow_cancels;
+use session_factory_tests::{AppError, PgBed, PgDb, items, pg_config};
 
 #[with_session]
 async fn slow(db: &mut Session<PgDb>, id: i32, milliseconds: u32) -> Result<(), AppError> {
@@ -109,6 +111,32 @@ async fn a_late_cancel_never_hits_the_next_borrower() {
                 .await
                 .expect("nobody cancelled this one");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_cancel_that_takes_longer_than_anybody_waits_hits_no_later_borrower() {
+    let bed = PgBed::new().await;
+    let server = bed.database.endpoint().address();
+    // Recovery waits two seconds for a request.
+    let (address, passed) = slow_cancels(server, Duration::from_millis(2_300)).await;
+    let factory = Factory::<PgDb>::new(pg_config(&bed.database.url_at(address), |config| {
+        config.pool_size = 1;
+        config.max_overflow = 0;
+    }));
+    factory.scope(quick()).await.unwrap();
+    let call = factory.scope(slow(1, 200));
+    tokio::time::timeout(Duration::from_millis(100), call)
+        .await
+        .unwrap_err();
+    // The statement ends by itself, and the request for it arrives while one of these runs.
+    let mut id = 2;
+    while AtomicU32::load(&passed, Ordering::SeqCst) == 0 {
+        factory
+            .scope(slow(id, 50))
+            .await
+            .expect("nobody cancelled this one");
+        id += 1;
     }
 }
 

@@ -1,6 +1,7 @@
 //! A session over a pool that the application already has.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use diesel::prelude::*;
@@ -8,6 +9,7 @@ use diesel_async::pooled_connection::AsyncDieselConnectionManager;
 use diesel_async::pooled_connection::bb8::Pool;
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use session_factory::{AbortReason, Factory, SessionError};
+use session_factory_tests::slow_cancels::slow_cancels;
 use session_factory_tests::{AppError, LiteBed, LiteDb, PgBed, PgDb, items};
 
 async fn bed() -> (PgBed, Pool<AsyncPgConnection>, Factory<PgDb>) {
@@ -97,7 +99,41 @@ async fn a_raw_rollback_is_never_an_ok() {
 }
 
 #[tokio::test]
-async fn a_dropped_call_is_cancelled_and_its_connection_comes_back() {
+async fn a_late_cancel_hits_no_later_borrower_of_the_applications_pool() {
+    let bed = PgBed::new().await;
+    let server = bed.database.endpoint().address();
+    let (address, passed) = slow_cancels(server, Duration::from_millis(300)).await;
+    let manager =
+        AsyncDieselConnectionManager::<AsyncPgConnection>::new(bed.database.url_at(address));
+    let pool = Pool::builder().max_size(1).build(manager).await.unwrap();
+    let factory = Factory::<PgDb>::from_pool(pool.clone());
+    for _ in 0..3 {
+        // Connected, so that the time below is the statement's.
+        drop(pool.get().await.unwrap());
+        let before = AtomicU32::load(&passed, Ordering::SeqCst);
+        let call = factory.with_session(async |db| {
+            db.batch_execute("SELECT pg_sleep(0.1)").await?;
+            Ok::<_, AppError>(())
+        });
+        tokio::time::timeout(Duration::from_millis(50), call)
+            .await
+            .unwrap_err();
+        // The statement ends by itself, and the request for it arrives while this one runs.
+        let mut connection = pool.get().await.unwrap();
+        connection
+            .batch_execute("SELECT pg_sleep(0.6)")
+            .await
+            .expect("nobody cancelled this one");
+        assert!(
+            AtomicU32::load(&passed, Ordering::SeqCst) > before,
+            "a request was sent"
+        );
+    }
+    back(&factory).await;
+}
+
+#[tokio::test]
+async fn a_dropped_call_is_cancelled_and_its_place_in_the_pool_comes_back() {
     let (bed, pool, factory) = bed().await;
     for _ in 0..5 {
         let call = factory.with_session(async |db| {

@@ -1,6 +1,7 @@
 //! Cancelling a running statement on the server.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::io::AsyncReadExt;
@@ -13,7 +14,7 @@ use tokio_postgres::NoTls;
 use super::stays_open::StaysOpen;
 #[cfg(feature = "tls")]
 use super::tls;
-use super::wire::{Done, Route, Wire};
+use super::wire::{Done, Route};
 
 /// A cancel request that takes longer is given up; recovery sends another.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -41,14 +42,14 @@ pub(super) struct Canceller {
     route: Option<Arc<Route>>,
     /// Held by a request that is under way, which may outlive whoever sent it.
     under_way: Arc<Mutex<()>>,
+    may_arrive: Arc<AtomicBool>,
 }
 
 impl Canceller {
     pub(super) fn new(token: CancelToken, route: Route) -> Self {
         Self {
-            token: Arc::new(token),
             route: Some(Arc::new(route)),
-            under_way: Arc::default(),
+            ..Self::unaddressed(token)
         }
     }
 
@@ -57,7 +58,14 @@ impl Canceller {
             token: Arc::new(token),
             route: None,
             under_way: Arc::default(),
+            may_arrive: Arc::default(),
         }
+    }
+
+    /// A request was sent of which nobody knows that the server has acted on it. It hits whatever runs on the
+    /// connection when it arrives, however much later: the connection is not for another borrower.
+    pub(super) fn may_hit_later(&self) -> bool {
+        self.may_arrive.load(Ordering::SeqCst)
     }
 
     /// Sends one request and waits until the server has acted on it: it closes the request's connection
@@ -95,21 +103,21 @@ impl Canceller {
     }
 
     async fn request(&self) -> bool {
-        match &self.route {
-            Some(route) => match route.open().await {
-                Ok(wire) => self.over(wire).await,
-                Err(_unreachable) => false,
-            },
-            None => self.by_itself().await,
-        }
-    }
-
-    async fn over(&self, mut wire: Wire) -> bool {
+        let Some(route) = &self.route else {
+            // tokio-postgres does not wait for the server.
+            self.may_arrive.store(true, Ordering::SeqCst);
+            return self.by_itself().await;
+        };
+        let Ok(mut wire) = route.open().await else {
+            return false;
+        };
+        self.may_arrive.store(true, Ordering::SeqCst);
         let open = StaysOpen(&mut wire);
         let sent = self.token.cancel_query_raw(open, Done).await;
         if sent.is_ok() {
             let mut end = [0; 1];
             let _closed = wire.read(&mut end).await;
+            self.may_arrive.store(false, Ordering::SeqCst);
         }
         sent.is_ok()
     }

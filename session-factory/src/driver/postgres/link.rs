@@ -353,13 +353,14 @@ impl PgLink {
 
     /// Nothing is left to be done for whoever comes next.
     pub(super) fn is_at_rest(&self) -> bool {
+        let late = self.rest.canceller.may_hit_later();
         let Some(ledger) = self.ledger() else {
-            return true;
+            return !late;
         };
         if self.is_closed() {
             !self.may_run_on()
         } else {
-            ledger.is_quiet() && ledger.status() == Status::Idle
+            ledger.is_quiet() && ledger.status() == Status::Idle && !late
         }
     }
 
