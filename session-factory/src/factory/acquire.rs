@@ -68,22 +68,13 @@ impl<D: Driver> Core<D> {
         };
         // None is free, or those who wait come first.
         let place = self.places.try_take()?;
-        let mut slot = self.take_from(&pool)?;
+        let mut slot = take_idle_of(&pool)?;
         match slot.liveness(self.pre_ping()) {
             Liveness::Alive => return Some(self.lend(slot, place, origin)),
             Liveness::Dead => slot.retire(),
             Liveness::Unknown => {}
         }
         None
-    }
-
-    /// What idles in the pool, if anything does.
-    fn take_from(&self, pool: &Pool<Manager<D>>) -> Option<Idle<D>> {
-        let _context = crate::runtime::enter();
-        if pool.state().idle_connections == 0 {
-            return None;
-        }
-        pool.get_owned().now_or_never()?.ok()
     }
 
     fn pre_ping(&self) -> bool {
@@ -153,7 +144,7 @@ impl<D: Driver> Core<D> {
         if failures != self.health.failures() {
             self.failing(&pool)?;
         }
-        match self.take_from(&pool) {
+        match take_idle_of(&pool) {
             Some(slot) if slot.liveness(self.pre_ping()) == Liveness::Alive => {
                 Ok(self.lend(slot, place, origin))
             }
@@ -263,4 +254,13 @@ impl<D: Driver> Core<D> {
             connect: at_once.or_else(|| self.health.last_error()),
         }
     }
+}
+
+/// What idles in the pool, if anything does.
+fn take_idle_of<D: Driver>(pool: &Pool<Manager<D>>) -> Option<Idle<D>> {
+    let _context = crate::runtime::enter();
+    if pool.state().idle_connections == 0 {
+        return None;
+    }
+    pool.get_owned().now_or_never()?.ok()
 }

@@ -31,7 +31,7 @@ pub(super) async fn commit(link: &mut PgLink) -> CommitReply {
         pipelined(
             link.connection(),
             "SAVEPOINT session_factory_commit",
-            commit,
+            &mut Box::pin(commit),
         )
         .await
     };

@@ -1,7 +1,6 @@
 //! One connection to PostgreSQL and what is known about it.
 
 use std::borrow::Cow;
-use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -495,21 +494,28 @@ impl Rest {
     }
 
     /// Runs a statement behind what has to go ahead of it.
-    pub(super) async fn send<T>(
-        &mut self,
-        connection: &AsyncPgConnection,
+    ///
+    /// Not an `async fn`, and with a statement that need not be pinned: such a future would hold each argument twice.
+    #[allow(clippy::manual_async_fn)] // see above
+    pub(super) fn send<'a, T, S>(
+        &'a mut self,
+        connection: &'a AsyncPgConnection,
         ahead: Ahead,
-        statement: impl Future<Output = QueryResult<T>>,
-    ) -> Reply<T> {
-        if ahead.settle {
-            // Boxed, like the other rare ones: they would be a part of every statement's future.
-            Box::pin(settle(connection, &self.canceller, self.ledger.as_deref())).await;
+        mut statement: S,
+    ) -> impl Future<Output = Reply<T>> + Send + 'a
+    where
+        T: Send + 'a,
+        S: Future<Output = QueryResult<T>> + Send + Unpin + 'a,
+    {
+        async move {
+            if ahead.settle {
+                // Boxed, like the other rare ones: they would be a part of every statement's future.
+                Box::pin(settle(connection, &self.canceller, self.ledger.as_deref())).await;
+            }
+            let reply = self.deliver(connection, &ahead, &mut statement).await;
+            let ledger = self.ledger.as_deref();
+            reply.map_err(|error| classified(error, ledger))
         }
-        // Passed on by reference: each future on the way would hold it twice.
-        let statement = pin!(statement);
-        let reply = self.deliver(connection, ahead, statement).await;
-        let ledger = self.ledger.as_deref();
-        reply.map_err(|error| classified(error, ledger))
     }
 
     /// What goes ahead, as one text.
@@ -535,8 +541,8 @@ impl Rest {
     async fn deliver<T>(
         &mut self,
         connection: &AsyncPgConnection,
-        ahead: Ahead,
-        statement: Pin<&mut impl Future<Output = QueryResult<T>>>,
+        ahead: &Ahead,
+        statement: &mut (impl Future<Output = QueryResult<T>> + Unpin),
     ) -> Reply<T> {
         let mut handle = connection;
         if self.raw && self.ledger.is_none() && ahead.begin.is_none() {
@@ -546,7 +552,7 @@ impl Rest {
                 return Reply::not_sent(error);
             }
         }
-        let Some(text) = self.ahead(&ahead) else {
+        let Some(text) = self.ahead(ahead) else {
             return Reply::of(statement.await);
         };
         // A BEGIN that fails by itself leaves the statement behind it in autocommit. What this connection has
@@ -555,7 +561,7 @@ impl Rest {
             if let Err(error) = Box::pin(handle.batch_execute(&text)).await {
                 return Reply::not_sent(error);
             }
-            self.taken = ahead.begin;
+            self.taken.clone_from(&ahead.begin);
             return Reply::of(statement.await);
         }
         let reply = pipelined(connection, &text, statement).await;

@@ -43,9 +43,9 @@ use diesel_async::{
     AnsiTransactionManager, AsyncConnection, AsyncConnectionCore, AsyncPgConnection,
     SimpleAsyncConnection, TransactionManager,
 };
-use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join};
 use futures_util::stream::{BoxStream, StreamExt, TryStreamExt};
+use futures_util::{FutureExt, TryFutureExt};
 
 use self::ends::End;
 use self::ledger::{Ledger, Status};
@@ -201,12 +201,8 @@ impl Driver for Postgres {
         let (shared, rest) = link.split();
         rest.look_at(&sql);
         let mut handle = shared;
-        rest.send(
-            shared,
-            ahead,
-            async move { handle.batch_execute(&sql).await },
-        )
-        .boxed()
+        let statement = async move { handle.batch_execute(&sql).await };
+        rest.send(shared, ahead, Box::pin(statement)).boxed()
     }
 
     fn begin_watch(link: &mut PgLink) {
@@ -347,14 +343,17 @@ impl Driver for Postgres {
     }
 }
 
+type Rows<'conn> = BoxStream<'conn, QueryResult<<Postgres as Driver>::Row>>;
+
 /// A query's rows, with errors among them as [`conflict`] has them.
-async fn classified<'conn>(
+fn classified<'conn>(
     statement: <&'conn AsyncPgConnection as AsyncConnectionCore>::LoadFuture<'conn, 'conn>,
     ledger: Option<Arc<Ledger>>,
-) -> QueryResult<BoxStream<'conn, QueryResult<<Postgres as Driver>::Row>>> {
-    let rows = statement.await?;
-    let rows = rows.map_err(move |error| conflict::classified(error, ledger.as_deref()));
-    Ok(rows.boxed())
+) -> impl Future<Output = QueryResult<Rows<'conn>>> + Send + Unpin {
+    statement.map_ok(move |rows| {
+        rows.map_err(move |error| conflict::classified(error, ledger.as_deref()))
+            .boxed()
+    })
 }
 
 /// Takes the diesel transaction manager of a raw connection back to "no transaction".
@@ -376,12 +375,9 @@ fn raw_depth(connection: &mut AsyncPgConnection) -> Option<u32> {
 async fn pipelined<T>(
     mut connection: &AsyncPgConnection,
     ahead: &str,
-    statement: impl Future<Output = QueryResult<T>>,
+    statement: &mut (impl Future<Output = QueryResult<T>> + Unpin),
 ) -> Reply<T> {
-    // Boxed: with it the statement's own future, which is boxed as well, would be larger than what allocators
-    // give quickly.
-    let ahead = Box::pin(connection.batch_execute(ahead));
     // `join` polls in order, so what goes ahead is queued first.
-    let (ahead, result) = join(ahead, statement).await;
+    let (ahead, result) = join(connection.batch_execute(ahead), statement).await;
     Reply { ahead, result }
 }
