@@ -42,3 +42,22 @@ pub async fn slow_cancels(server: SocketAddr, delay: Duration) -> (SocketAddr, A
     });
     (address, passed)
 }
+
+/// Passes the first connection on, and every later one after a delay: on an encrypted line nobody can see which of
+/// them ask for a cancellation.
+pub async fn slow_but_the_first(server: SocketAddr, delay: Duration) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let mut delays = std::iter::once(Duration::ZERO).chain(std::iter::repeat(delay));
+        while let Ok((mut client, _)) = listener.accept().await {
+            let delay = delays.next().unwrap_or(delay);
+            tokio::spawn(async move {
+                tokio::time::sleep(delay).await;
+                let mut onward = TcpStream::connect(server).await?;
+                tokio::io::copy_bidirectional(&mut client, &mut onward).await
+            });
+        }
+    });
+    address
+}

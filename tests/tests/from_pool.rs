@@ -224,3 +224,25 @@ async fn a_text_that_ends_the_transaction_is_never_an_ok() {
         assert!(matches!(aborted.reason(), AbortReason::EndedByBody));
     }
 }
+
+#[tokio::test]
+async fn a_rollback_behind_a_dropped_statement_is_told_as_done() {
+    let (bed, _pool, factory) = bed().await;
+    factory
+        .with_session(async |db| {
+            insert(db, 1).await?;
+            let sleep = db.batch_execute("SELECT pg_sleep(60)");
+            tokio::time::timeout(Duration::from_millis(100), sleep)
+                .await
+                .unwrap_err();
+            db.rollback().await?;
+            insert(db, 2).await?;
+            Ok::<_, AppError>(())
+        })
+        .await
+        .unwrap();
+    back(&factory).await;
+    let rows = "SELECT count(*) FROM items WHERE id = 2";
+    assert_eq!(bed.database.integer(rows).await, 1);
+    assert_eq!(bed.count().await, 1);
+}

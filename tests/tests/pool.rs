@@ -12,6 +12,10 @@ use session_factory_tests::{
     AppError, LiteBed, LiteDb, LiteDbConfig, PgBed, PgDb, items, pg_config,
 };
 
+diesel::define_sql_function! {
+    fn pg_backend_pid() -> Integer;
+}
+
 #[with_session]
 async fn count(db: &mut Session<PgDb>) -> QueryResult<i64> {
     items::table.count().get_result(db).await
@@ -363,4 +367,62 @@ async fn a_file_that_is_no_database_is_told_by_init() {
     let factory = Factory::<LiteDb>::new(config.unwrap());
     let error = factory.init().await.unwrap_err().to_string();
     assert!(error.contains("not a database"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn everybody_who_waits_is_served_when_a_full_server_has_room_again() {
+    let bed = PgBed::with(|config| {
+        config.pool_size = 2;
+        config.max_overflow = 0;
+        config.pool_timeout = Duration::from_secs(20);
+    })
+    .await;
+    let name = bed.database.name().to_owned();
+    // The administrator's, and one.
+    bed.run(&format!("ALTER DATABASE {name} CONNECTION LIMIT 2"))
+        .await;
+    let mut holder = bed.factory.create_session().await.unwrap();
+    let pid: i32 = diesel::select(pg_backend_pid())
+        .get_result(&mut holder)
+        .await
+        .unwrap();
+    let waiting = (0..50).map(|_| {
+        let factory = bed.factory.clone();
+        tokio::spawn(async move { factory.scope(count()).await })
+    });
+    let waiting: Vec<_> = waiting.collect();
+    // The other place of the pool is tried for, and the server says that it is full.
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    assert!(bed.database.admin().terminate(pid).await);
+    testbed::eventually(Duration::from_secs(5), "it is gone", || async {
+        bed.database.admin().connections().await == 0
+    })
+    .await;
+    // With it the last connection of the pool closes, and the last that was heard is an error.
+    drop(holder);
+    for served in join_all(waiting).await {
+        assert_eq!(served.unwrap().expect("served"), 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn everybody_who_waits_hears_at_once_that_nothing_can_be_connected() {
+    let bed = PgBed::new().await;
+    let wrong = bed.database.url_with_password("wrong");
+    let factory = Factory::<PgDb>::new(pg_config(&wrong, |config| {
+        config.pool_size = 2;
+        config.max_overflow = 0;
+        config.pool_timeout = Duration::from_secs(60);
+    }));
+    let started = Instant::now();
+    let waiting = (0..200).map(|_| {
+        let factory = factory.clone();
+        tokio::spawn(async move { factory.create_session().await.map(drop) })
+    });
+    for heard in join_all(waiting).await {
+        let error = acquire_error(heard.unwrap().unwrap_err());
+        let connect = error.connect_error().expect("why");
+        assert_eq!(connect.kind(), ConnectErrorKind::Authentication);
+    }
+    assert!(started.elapsed() < Duration::from_secs(30), "nobody waits");
 }

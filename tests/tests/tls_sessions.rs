@@ -15,6 +15,7 @@ use session_factory_tests::connect::{connect_error, one_connection as factory};
 use session_factory_tests::encrypted::{
     Outcome, encrypted_only, is_encrypted, outcome, root_of, url,
 };
+use session_factory_tests::slow_cancels::slow_but_the_first;
 use session_factory_tests::{AppError, PgDb, items};
 use testbed::postgres::{Database, PASSWORD, Server};
 use testbed::proxy::{Direction, Proxy};
@@ -273,4 +274,31 @@ async fn a_connection_of_the_applications_pool_is_cancelled_through_tls() {
         .unwrap_err();
     nothing_runs(&database).await;
     factory.scope(insert(1)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_cancel_that_is_slow_to_get_through_tls_hits_no_later_borrower() {
+    let (_server, database, query) = encrypted_only().await;
+    let server = database.endpoint().address();
+    // Longer than recovery waits for a request.
+    let address = slow_but_the_first(server, Duration::from_millis(2_300)).await;
+    let direct = url(&database, "app", &query);
+    let url = direct.replace(&server.port().to_string(), &address.port().to_string());
+    assert_ne!(direct, url);
+    let factory = factory(&url);
+    let sleep = async |seconds: &'static str| {
+        let call = factory.with_session(async |db| {
+            db.batch_execute(&format!("SELECT pg_sleep({seconds})"))
+                .await?;
+            Ok::<_, AppError>(())
+        });
+        call.await
+    };
+    sleep("0").await.unwrap();
+    let dropped = tokio::time::timeout(Duration::from_millis(100), sleep("0.2"));
+    dropped.await.unwrap_err();
+    let until = Instant::now() + Duration::from_secs(6);
+    while Instant::now() < until {
+        sleep("0.05").await.expect("nobody cancelled this one");
+    }
 }

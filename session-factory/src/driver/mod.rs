@@ -265,6 +265,11 @@ pub trait Driver: Sized + Send + Sync + 'static {
         true
     }
 
+    /// What was sent for this session cannot reach the next one's work.
+    fn is_lendable(_link: &Self::Link) -> bool {
+        true
+    }
+
     /// A pooler stands between this side and the server.
     fn is_pooled(_link: &Self::Link) -> bool {
         false

@@ -1,10 +1,12 @@
 //! Getting a connection, or saying why there is none.
 
 use std::future::Future;
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use bb8::{Pool, PooledConnection, RunError};
 use futures_util::FutureExt;
+use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -19,6 +21,8 @@ use crate::session::Origin;
 
 /// While other connections are out, a failed attempt to open one more is repeated after this.
 const TRY_AGAIN: Duration = Duration::from_millis(200);
+/// One that waits for a connection to be opened looks for one that idles this often.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// For a pool of the application's: it has a timeout of its own.
 const FOREIGN_TIMEOUT: Duration = Duration::from_secs(60 * 60);
 
@@ -71,7 +75,12 @@ impl<D: Driver> Core<D> {
         let mut slot = take_idle_of(&pool)?;
         match slot.liveness(self.pre_ping()) {
             Liveness::Alive => return Some(self.lend(slot, place, origin)),
-            Liveness::Dead => slot.retire(),
+            Liveness::Dead => {
+                // What is closed here may need a runtime for that.
+                let _context = crate::runtime::enter();
+                slot.retire();
+                drop(slot);
+            }
             Liveness::Unknown => {}
         }
         None
@@ -124,7 +133,7 @@ impl<D: Driver> Core<D> {
         let Source::Own(pool) = self.source() else {
             return Box::pin(self.within(limit, self.take_other(origin))).await;
         };
-        let failures = self.health.failures();
+        let given_up = self.health.given_up();
         let closed = self.closed_here();
         let late = {
             let _context = crate::runtime::handle().map_err(Failure::Connect)?.enter();
@@ -139,21 +148,21 @@ impl<D: Driver> Core<D> {
         if closed.is_cancelled() {
             return Err(Failure::Closed);
         }
+        let idle = take_idle_of(&pool);
+        let idle = match idle {
+            Some(slot) if slot.liveness(self.pre_ping()) == Liveness::Alive => {
+                return Ok(self.lend(slot, place, origin));
+            }
+            other => other,
+        };
         // Those in front of us may have found that there are no connections to be had. They have given their
-        // places up, and so does everybody behind them.
-        if failures != self.health.failures() {
+        // places up, and so does everybody behind them, who would find the same.
+        if idle.is_none() && given_up != self.health.given_up() {
             self.failing(&pool)?;
         }
-        match take_idle_of(&pool) {
-            Some(slot) if slot.liveness(self.pre_ping()) == Liveness::Alive => {
-                Ok(self.lend(slot, place, origin))
-            }
-            slot => {
-                let left = limit.saturating_sub(started.elapsed());
-                let taken = self.within(left, self.take_own(&pool, place, slot, origin));
-                Box::pin(taken).await
-            }
-        }
+        let left = limit.saturating_sub(started.elapsed());
+        let taken = self.within(left, self.take_own(&pool, place, idle, origin));
+        Box::pin(taken).await
     }
 
     /// Ends a wait with its limit, or with the factory.
@@ -208,7 +217,7 @@ impl<D: Driver> Core<D> {
                 }
                 slot.retire();
             }
-            let mut failures = self.health.watch();
+            let mut failures = self.health.failures();
             tokio::select! {
                 biased;
                 slot = pool.get_owned() => match slot {
@@ -217,12 +226,40 @@ impl<D: Driver> Core<D> {
                     Err(RunError::TimedOut) => return Err(Failure::TimedOut),
                 },
                 _ = failures.changed() => {
-                    if self.failing(pool)? {
-                        sleep(TRY_AGAIN).await;
+                    if self.goes_on(pool)? {
+                        self.pause(pool, &mut failures).await?;
                     }
+                }
+                // bb8 may wake one where two connections came back at once.
+                () = sleep(LOOK_AGAIN) => idle = take_idle_of(pool),
+            }
+        }
+    }
+
+    /// Waits before another attempt to connect. What no further attempt can heal is heard meanwhile.
+    async fn pause(
+        &self,
+        pool: &Pool<Manager<D>>,
+        failures: &mut watch::Receiver<u64>,
+    ) -> Result<(), Failure> {
+        let mut over = pin!(sleep(TRY_AGAIN));
+        loop {
+            tokio::select! {
+                () = &mut over => return Ok(()),
+                _ = failures.changed() => {
+                    self.goes_on(pool)?;
                 }
             }
         }
+    }
+
+    /// [`failing`](Self::failing) for one whose turn it is: those who wait behind it hear of the end.
+    fn goes_on(&self, pool: &Pool<Manager<D>>) -> Result<bool, Failure> {
+        let failing = self.failing(pool);
+        if failing.is_err() {
+            self.health.give_up();
+        }
+        failing
     }
 
     /// Whether the last attempt to connect failed; an error where there is nothing left to wait for.

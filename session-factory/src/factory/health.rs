@@ -13,6 +13,7 @@ use crate::error::ConnectError;
 pub(super) struct Health {
     last: Mutex<Option<ConnectError>>,
     failures: watch::Sender<u64>,
+    given_up: AtomicU64,
     /// Grows when a server is found that takes no writes any more: connections that are older go.
     generation: AtomicU64,
     /// A pooler was met by the last connection that was opened.
@@ -24,6 +25,7 @@ impl Default for Health {
         Self {
             last: Mutex::default(),
             failures: watch::Sender::new(0),
+            given_up: AtomicU64::new(0),
             pooled: AtomicBool::new(false),
             generation: AtomicU64::new(0),
         }
@@ -66,13 +68,18 @@ impl Health {
             .clone()
     }
 
-    /// How many attempts have failed.
-    pub(super) fn failures(&self) -> u64 {
-        *self.failures.borrow()
+    /// Somebody whose turn it was has found that there are no connections to be had.
+    pub(super) fn give_up(&self) {
+        self.given_up.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// How many have.
+    pub(super) fn given_up(&self) -> u64 {
+        self.given_up.load(Ordering::SeqCst)
     }
 
     /// Sees every failure from now on.
-    pub(super) fn watch(&self) -> watch::Receiver<u64> {
+    pub(super) fn failures(&self) -> watch::Receiver<u64> {
         self.failures.subscribe()
     }
 }

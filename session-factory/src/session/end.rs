@@ -175,10 +175,12 @@ impl<F: SessionFactory> Session<F> {
             Ok(()) => Ok(left),
             Err(error) => {
                 F::Driver::condemn(lease.link());
-                Err(match left {
-                    Left::Unknown => SessionError::CommitUnknown(error),
-                    _ => SessionError::Rollback(error),
-                })
+                match left {
+                    // The answer to COMMIT says more than what became of the connection.
+                    Left::Committed => Ok(left),
+                    Left::Unknown => Err(SessionError::CommitUnknown(error)),
+                    Left::RolledBack => Err(SessionError::Rollback(error)),
+                }
             }
         }
     }

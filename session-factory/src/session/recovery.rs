@@ -49,7 +49,7 @@ pub(super) fn hand_over<D: Driver>(lease: Option<Lease<D>>, work: &mut Work, hoo
         let mut left = Left::RolledBack;
         if begun || running != Running::Nothing {
             let recovered = recover::<D>(lease.link(), running, Instant::now() + LIMIT).await;
-            clean = recovered == Recovered::Clean;
+            clean = recovered == Recovered::Clean && D::is_lendable(lease.link());
             if committing {
                 left = outcome(&mut lease, read_only);
                 lease.finished();

@@ -1,5 +1,6 @@
 //! Cancelling a running statement on the server.
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -32,6 +33,18 @@ const PAUSES: [Duration; 6] = [
 
 /// By then the server has begun with a statement that reached it.
 const BEGUN: Duration = Duration::from_millis(50);
+
+/// What became of a request.
+enum Sent {
+    /// The server was not reached.
+    Never,
+    /// The server has done what it says.
+    Acted,
+    /// It may arrive at any time.
+    Written,
+    /// The same, or not at all.
+    Broken,
+}
 
 /// Sends cancel requests for one connection.
 #[derive(Clone)]
@@ -80,11 +93,16 @@ impl Canceller {
         let Ok(under_way) = timeout(PATIENCE, under_way.lock_owned()).await else {
             return false;
         };
+        // From here on, as nobody knows how long it takes to get through. An earlier one that is lost stays so.
+        let lost_before = self.may_arrive.swap(true, Ordering::SeqCst);
         let canceller = self.clone();
         let request = crate::runtime::spawn(async move {
-            let done = timeout(LEFT_OPEN, canceller.request()).await;
+            let sent = timeout(LEFT_OPEN, canceller.request()).await;
+            if !lost_before && matches!(sent, Ok(Sent::Never | Sent::Acted)) {
+                canceller.may_arrive.store(false, Ordering::SeqCst);
+            }
             drop(under_way);
-            done.unwrap_or(false)
+            matches!(sent, Ok(Sent::Acted | Sent::Written))
         });
         match request {
             Ok(request) => matches!(timeout(PATIENCE, request).await, Ok(Ok(true))),
@@ -102,36 +120,43 @@ impl Canceller {
         true
     }
 
-    async fn request(&self) -> bool {
+    async fn request(&self) -> Sent {
         let Some(route) = &self.route else {
-            // tokio-postgres does not wait for the server.
-            self.may_arrive.store(true, Ordering::SeqCst);
             return self.by_itself().await;
         };
         let Ok(mut wire) = route.open().await else {
-            return false;
+            return Sent::Never;
         };
-        self.may_arrive.store(true, Ordering::SeqCst);
         let open = StaysOpen(&mut wire);
-        let sent = self.token.cancel_query_raw(open, Done).await;
-        if sent.is_ok() {
-            let mut end = [0; 1];
-            let _closed = wire.read(&mut end).await;
-            self.may_arrive.store(false, Ordering::SeqCst);
+        if self.token.cancel_query_raw(open, Done).await.is_err() {
+            return Sent::Broken;
         }
-        sent.is_ok()
+        let mut end = [0; 1];
+        match wire.read(&mut end).await {
+            Ok(_) => Sent::Acted,
+            // Encryption that was not taken leave of, and a side that has gone.
+            Err(error) => match error.kind() {
+                ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset => Sent::Acted,
+                _ => Sent::Written,
+            },
+        }
     }
 
-    /// For a connection of the application's pool, as its token says. How the pool checks certificates is not
-    /// told; nothing secret is sent but the key for this request.
-    async fn by_itself(&self) -> bool {
+    /// For a connection of the application's pool, as its token says: tokio-postgres does not wait for the server.
+    /// How the pool checks certificates is not told; nothing secret is sent but the key for this request.
+    async fn by_itself(&self) -> Sent {
         #[cfg(feature = "tls")]
-        return match tls::unchecked() {
-            Ok(tls) => self.token.cancel_query(tls).await.is_ok(),
-            Err(_no_tls) => false,
+        let sent = match tls::unchecked() {
+            Ok(tls) => self.token.cancel_query(tls).await,
+            Err(_no_tls) => return Sent::Never,
         };
         #[cfg(not(feature = "tls"))]
-        self.token.cancel_query(NoTls).await.is_ok()
+        let sent = self.token.cancel_query(NoTls).await;
+        if sent.is_ok() {
+            Sent::Written
+        } else {
+            Sent::Broken
+        }
     }
 
     /// Sends requests until `done` resolves, each after a longer pause, as long as something runs. What runs

@@ -18,6 +18,7 @@ pub(super) async fn commit(link: &mut PgLink) -> CommitReply {
         return CommitReply::Refused(link.why_closed());
     }
     link.leave_raw();
+    spare(link).await;
     link.set_committing(true);
     link.set_committed(true);
     let text = link.commit_text();
@@ -52,6 +53,7 @@ where
     T: QueryFragment<Pg> + QueryId + Send,
 {
     link.leave_raw();
+    spare(link).await;
     link.set_committing(true);
     let sql = repeated::sql(&source);
     // Behind a pooler COMMIT puts back what the session changed, and this statement may be what changes it.
@@ -101,6 +103,17 @@ where
     Last {
         reply,
         commit: Some(commit),
+    }
+}
+
+/// A COMMIT is not cancelled, by a late request for an earlier statement neither: with a synchronous standby that
+/// would make it local only.
+async fn spare(link: &PgLink) {
+    if link.may_be_hit() {
+        let canceller = link.canceller();
+        // Without the background runtime there would be no connection either.
+        let resting = crate::runtime::within(async { canceller.rest().await });
+        let _no_runtime = Box::pin(resting).await;
     }
 }
 

@@ -350,17 +350,21 @@ impl PgLink {
         self.ledger().and_then(Ledger::last_sent)
     }
 
-    /// Nothing is left to be done for whoever comes next.
-    pub(super) fn is_at_rest(&self) -> bool {
-        let late = self.rest.canceller.may_hit_later();
+    /// Everything is answered and no transaction is open.
+    pub(super) fn is_quiet(&self) -> bool {
         let Some(ledger) = self.ledger() else {
-            return !late;
+            return true;
         };
         if self.is_closed() {
             !self.may_run_on()
         } else {
-            ledger.is_quiet() && ledger.status() == Status::Idle && !late
+            ledger.is_quiet() && ledger.status() == Status::Idle
         }
+    }
+
+    /// A cancel request may still hit what runs here.
+    pub(super) fn may_be_hit(&self) -> bool {
+        !self.is_closed() && self.rest.canceller.may_hit_later()
     }
 
     pub(super) fn condemn(&mut self) {
@@ -590,6 +594,7 @@ async fn settle(
             || ledger.is_none_or(|ledger| ledger.unanswered() > 1 && !ledger.is_beginning());
         let (_answered, cancelled) = canceller.until(behind, since, something_runs).await;
         if late || cancelled {
+            canceller.rest().await;
             // A request that came late hits this one instead of what follows.
             let _late = connection.batch_execute("").await;
         }

@@ -322,7 +322,11 @@ impl Driver for Postgres {
     }
 
     fn at_rest(link: &PgLink) -> bool {
-        link.is_at_rest()
+        link.is_quiet() && !link.may_be_hit()
+    }
+
+    fn is_lendable(link: &PgLink) -> bool {
+        !link.may_be_hit()
     }
 
     fn is_pooled(link: &PgLink) -> bool {

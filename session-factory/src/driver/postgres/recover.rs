@@ -61,13 +61,13 @@ pub(super) async fn recover(link: &mut PgLink, running: Running, deadline: Insta
                 return false;
             }
         }
-        if !link.is_closed() && !link.is_at_rest() {
+        if !link.is_closed() && !link.is_quiet() {
             // What was dropped with the session may have said its last word (a statement is closed by a
             // message) behind these.
             let _behind = roll_back(link).await;
         }
         link.was_recovered();
-        !link.is_closed() && link.is_at_rest()
+        !link.is_closed() && link.is_quiet()
     })
     .await;
     match within_limit {
