@@ -80,6 +80,28 @@ async fn a_transaction_of_one_statement_takes_two_thread_hops_and_a_read_only_on
 }
 
 #[tokio::test]
+async fn a_read_only_transaction_is_over_and_its_connection_back_when_its_call_returns() {
+    let bed = warm().await;
+    bed.factory.scope(put(0..1)).await.unwrap();
+    for _ in 0..50 {
+        // Only a checkpoint that no reader is in the way of empties the log.
+        assert_eq!(bed.factory.scope(look()).await.unwrap(), 1);
+        assert_eq!(bed.factory.status().idle, 2);
+        let mut outside = bed.database.connection();
+        let checkpoint = diesel::sql_query("PRAGMA wal_checkpoint(TRUNCATE)");
+        let found: Vec<Checkpoint> = diesel::RunQueryDsl::load(checkpoint, &mut outside).unwrap();
+        assert!(found.iter().all(|found| found.busy == 0));
+        Database::execute(&bed.database, "UPDATE items SET name = 'y'");
+    }
+}
+
+#[derive(QueryableByName)]
+struct Checkpoint {
+    #[diesel(sql_type = diesel::sql_types::Integer)]
+    busy: i32,
+}
+
+#[tokio::test]
 async fn more_statements_take_one_thread_hop_each_and_one_for_the_commit() {
     let bed = warm().await;
     let put_five = async |id: i32| Ok(put(5 * id..5 * id + 5).await?);

@@ -9,7 +9,7 @@ use diesel::sqlite::SqliteConnection;
 
 use super::facts::Facts;
 use super::job::Lost;
-use super::link::SqliteLink;
+use super::link::{Held, SqliteLink};
 use super::statement::{self, Collected};
 use super::{Sqlite, begin, raw};
 use crate::driver::{Ahead, CommitReply, CommitSent, Driver, Last, Owner, Reply};
@@ -33,7 +33,11 @@ pub(super) async fn commit(link: &mut SqliteLink) -> CommitReply {
     }
 }
 
-/// Commits a transaction that has only read, with nobody waiting for it. The owner of the link goes with it.
+/// Commits a transaction that has only read, with nobody waiting for it.
+///
+/// At once, on the caller's thread: a COMMIT that has nothing to write lets go of a lock, and neither waits nor looks
+/// at the disk. To wake a thread for it takes ten times as long, and the pool would lack the connection meanwhile. One
+/// that fails is tried again on the connection's thread, where it may wait. The owner of the link goes with it.
 pub(super) fn unattended<O, E>(mut owner: O, over: E) -> Result<(), (O, E)>
 where
     O: Owner<SqliteLink> + Send + 'static,
@@ -41,7 +45,14 @@ where
 {
     let link = owner.link();
     let facts = Arc::clone(link.facts());
-    let Some((mut connection, thread)) = link.send_away() else {
+    if let Held::Home(connection) = link.held() {
+        let ended = catch_unwind(AssertUnwindSafe(|| begin::commit_reads(connection, &facts)));
+        if let Ok(true) | Err(_) = ended {
+            over(owner, ended.is_ok());
+            return Ok(());
+        }
+    }
+    let Some((mut connection, thread)) = owner.link().send_away() else {
         return Err((owner, over));
     };
     thread.run(Box::new(move |_| {
