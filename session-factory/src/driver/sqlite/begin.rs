@@ -133,15 +133,6 @@ pub(super) fn commit(connection: &mut SqliteConnection, facts: &Facts) -> Commit
     }
 }
 
-/// Ends a transaction that has only read, without waiting. False when that did not do.
-pub(super) fn commit_reads(connection: &mut SqliteConnection, facts: &Facts) -> bool {
-    let committed = connection.batch_execute("COMMIT").is_ok();
-    if committed {
-        facts.set_ended(true);
-    }
-    committed
-}
-
 /// Rolls back, or finds that there is nothing to roll back.
 pub(super) fn rollback(connection: &mut SqliteConnection, facts: &Facts) -> QueryResult<()> {
     let rolled_back = connection.batch_execute("ROLLBACK");

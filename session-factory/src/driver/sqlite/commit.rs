@@ -11,7 +11,7 @@ use super::facts::Facts;
 use super::job::Lost;
 use super::link::{Held, SqliteLink};
 use super::statement::{self, Collected};
-use super::{Sqlite, begin, raw};
+use super::{Sqlite, begin, raw, workers};
 use crate::driver::{Ahead, CommitReply, CommitSent, Driver, Last, Owner, Reply};
 use crate::error::StatementError;
 
@@ -33,34 +33,41 @@ pub(super) async fn commit(link: &mut SqliteLink) -> CommitReply {
     }
 }
 
-/// Commits a transaction that has only read, with nobody waiting for it.
-///
-/// At once, on the caller's thread: a COMMIT that has nothing to write lets go of a lock, and neither waits nor looks
-/// at the disk. To wake a thread for it takes ten times as long, and the pool would lack the connection meanwhile. One
-/// that fails is tried again on the connection's thread, where it may wait. The owner of the link goes with it.
+/// Commits a transaction that has only read, with nobody waiting for it. The owner of the link goes with it.
 pub(super) fn unattended<O, E>(mut owner: O, over: E) -> Result<(), (O, E)>
 where
     O: Owner<SqliteLink> + Send + 'static,
     E: FnOnce(O, bool) + Send + 'static,
 {
-    let link = owner.link();
-    let facts = Arc::clone(link.facts());
-    if let Held::Home(connection) = link.held() {
-        let ended = catch_unwind(AssertUnwindSafe(|| begin::commit_reads(connection, &facts)));
-        if let Ok(true) | Err(_) = ended {
-            over(owner, ended.is_ok());
-            return Ok(());
-        }
+    if at_once(owner.link()) {
+        over(owner, true);
+        return Ok(());
     }
-    let Some((mut connection, thread)) = owner.link().send_away() else {
+    let facts = Arc::clone(owner.link().facts());
+    let Some(mut connection) = owner.link().send_away() else {
         return Err((owner, over));
     };
-    thread.run(Box::new(move |_| {
+    workers::start(Box::new(move |_| {
         let ended = catch_unwind(AssertUnwindSafe(|| end(&mut connection, &facts)));
         owner.link().came_back(Some(connection));
         over(owner, matches!(ended, Ok(CommitReply::Committed)));
     }));
     Ok(())
+}
+
+/// COMMIT of a transaction that has only read, on the caller's thread: it lets go of a lock, and neither waits nor looks
+/// at the disk. To wake a thread for it takes ten times as long, and the connection would be away meanwhile. False when
+/// it has failed: then it is for a thread that may wait.
+fn at_once(link: &mut SqliteLink) -> bool {
+    let Held::Home(connection) = link.held() else {
+        return false;
+    };
+    let commit = AssertUnwindSafe(|| connection.batch_execute("COMMIT"));
+    let committed = matches!(catch_unwind(commit), Ok(Ok(())));
+    if committed {
+        link.facts().set_ended(true);
+    }
+    committed
 }
 
 /// Runs a statement and commits, in one piece.
