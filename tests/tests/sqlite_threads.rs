@@ -80,6 +80,73 @@ async fn a_transaction_of_one_statement_takes_two_thread_hops_and_a_read_only_on
 }
 
 #[tokio::test]
+async fn a_read_only_transaction_is_over_and_its_connection_back_when_its_call_returns() {
+    let bed = warm().await;
+    bed.factory.scope(put(0..1)).await.unwrap();
+    for _ in 0..50 {
+        // Only a checkpoint that no reader is in the way of empties the log.
+        assert_eq!(bed.factory.scope(look()).await.unwrap(), 1);
+        assert_eq!(bed.factory.status().idle, 2);
+        let mut outside = bed.database.connection();
+        let checkpoint = diesel::sql_query("PRAGMA wal_checkpoint(TRUNCATE)");
+        let found: Vec<Checkpoint> = diesel::RunQueryDsl::load(checkpoint, &mut outside).unwrap();
+        assert!(found.iter().all(|found| found.busy == 0));
+        Database::execute(&bed.database, "UPDATE items SET name = 'y'");
+    }
+}
+
+#[derive(QueryableByName)]
+struct Checkpoint {
+    #[diesel(sql_type = diesel::sql_types::Integer)]
+    busy: i32,
+}
+
+#[tokio::test]
+async fn slow_readers_keep_nobody_waiting() {
+    let bed = LiteBed::with(|config| {
+        config.pool_size = 4;
+        config.max_overflow = 0;
+    })
+    .await;
+    let slow: Vec<_> = (0..3)
+        .map(|_| tokio::spawn(bed.factory.scope(endless())))
+        .collect();
+    testbed::eventually(SOON, "the slow ones run", || async {
+        bed.factory.status().in_use == 3
+    })
+    .await;
+    for _ in 0..50 {
+        let quick = tokio::time::timeout(SOON, bed.factory.scope(look()));
+        quick.await.expect("it has a thread").unwrap();
+    }
+    for slow in slow {
+        assert!(!slow.is_finished());
+        slow.abort();
+    }
+    testbed::eventually(SOON, "the slow ones have stopped", || async {
+        bed.factory.status().idle == 4
+    })
+    .await;
+}
+
+/// It ends when its caller is gone, which is looked at with each of its rows.
+#[with_session(read_only)]
+async fn endless(db: &mut Session<LiteDb>) -> QueryResult<Vec<Number>> {
+    diesel::sql_query(
+        "WITH RECURSIVE numbers (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers) \
+         SELECT n AS _n FROM numbers WHERE n % 100000 = 0",
+    )
+    .get_results(db)
+    .await
+}
+
+#[derive(QueryableByName)]
+struct Number {
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    _n: i64,
+}
+
+#[tokio::test]
 async fn more_statements_take_one_thread_hop_each_and_one_for_the_commit() {
     let bed = warm().await;
     let put_five = async |id: i32| Ok(put(5 * id..5 * id + 5).await?);

@@ -9,9 +9,9 @@ use diesel::sqlite::SqliteConnection;
 
 use super::facts::Facts;
 use super::job::Lost;
-use super::link::SqliteLink;
+use super::link::{Held, SqliteLink};
 use super::statement::{self, Collected};
-use super::{Sqlite, begin, raw};
+use super::{Sqlite, begin, raw, workers};
 use crate::driver::{Ahead, CommitReply, CommitSent, Driver, Last, Owner, Reply};
 use crate::error::StatementError;
 
@@ -39,17 +39,35 @@ where
     O: Owner<SqliteLink> + Send + 'static,
     E: FnOnce(O, bool) + Send + 'static,
 {
-    let link = owner.link();
-    let facts = Arc::clone(link.facts());
-    let Some((mut connection, thread)) = link.send_away() else {
+    if at_once(owner.link()) {
+        over(owner, true);
+        return Ok(());
+    }
+    let facts = Arc::clone(owner.link().facts());
+    let Some(mut connection) = owner.link().send_away() else {
         return Err((owner, over));
     };
-    thread.run(Box::new(move |_| {
+    workers::start(Box::new(move |_| {
         let ended = catch_unwind(AssertUnwindSafe(|| end(&mut connection, &facts)));
         owner.link().came_back(Some(connection));
         over(owner, matches!(ended, Ok(CommitReply::Committed)));
     }));
     Ok(())
+}
+
+/// COMMIT of a transaction that has only read, on the caller's thread: it lets go of a lock, and neither waits nor looks
+/// at the disk. To wake a thread for it takes ten times as long, and the connection would be away meanwhile. False when
+/// it has failed: then it is for a thread that may wait.
+fn at_once(link: &mut SqliteLink) -> bool {
+    let Held::Home(connection) = link.held() else {
+        return false;
+    };
+    let commit = AssertUnwindSafe(|| connection.batch_execute("COMMIT"));
+    let committed = matches!(catch_unwind(commit), Ok(Ok(())));
+    if committed {
+        link.facts().set_ended(true);
+    }
+    committed
 }
 
 /// Runs a statement and commits, in one piece.

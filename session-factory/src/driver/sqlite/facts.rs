@@ -7,7 +7,7 @@ use super::ends::Ends;
 use super::raw::Raw;
 use crate::error::PartlyCommitted;
 
-/// Shared with the work on the connection's thread.
+/// Shared with the work on another thread.
 #[derive(Debug, Default)]
 pub(crate) struct Facts {
     /// Whoever waits or loads rows should stop.

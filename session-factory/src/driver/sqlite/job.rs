@@ -12,10 +12,10 @@ use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 use tokio::time::{Sleep, sleep};
 
-use super::begin;
 use super::facts::Facts;
 use super::link::{Connection, Held, SqliteLink};
 use super::thread::{Call, Task};
+use super::{begin, workers};
 use crate::driver::CommitSent;
 
 /// What a dropped job leaves: it goes on by itself, and somebody must see its end and take the connection.
@@ -40,7 +40,7 @@ impl Lost {
 }
 
 /// One piece of work. It starts at the first poll, on the writers' thread in a session's turn to write, else on
-/// the connection's. The connection goes there with it and comes back with its result.
+/// one of the connections'. The connection goes there with it and comes back with its result.
 ///
 /// diesel-async's own future blocks its thread when it is dropped in mid-flight, and panics on a
 /// current-thread runtime. This one moves what is under way into the link instead, for the next job or the
@@ -125,7 +125,7 @@ where
                 }
                 match turn.filter(|turn| turn.is_taken()) {
                     Some(turn) => turn.run(task),
-                    None => self.link.run_on_thread(task),
+                    None => workers::start(task),
                 }
             }
         }

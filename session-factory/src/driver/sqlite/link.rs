@@ -9,8 +9,9 @@ use diesel::sqlite::SqliteConnection;
 use super::facts::Facts;
 use super::job::{Job, Leftover, Lost};
 use super::lent::{self, Foreign, Lent};
-use super::thread::{Call, Task, Thread};
+use super::thread::Call;
 use super::tidy;
+use super::workers::{self, Worker};
 use super::writers::{Turn, Writers};
 use crate::driver::CommitSent;
 
@@ -26,7 +27,7 @@ pub struct SqliteLink {
     leftover: Option<Leftover>,
     facts: Arc<Facts>,
     /// None on a connection of the application's pool.
-    thread: Option<Thread>,
+    _worker: Option<Worker>,
     /// The queue for the write lock within this process, and our turn.
     writers: Option<Arc<Writers>>,
     turn: Option<Arc<Turn>>,
@@ -45,7 +46,7 @@ pub(super) enum Held {
 impl SqliteLink {
     pub(super) fn own(
         connection: Connection,
-        thread: Thread,
+        worker: Worker,
         writers: Option<Arc<Writers>>,
         private_memory: bool,
     ) -> Self {
@@ -53,7 +54,7 @@ impl SqliteLink {
             held: Held::Home(connection),
             leftover: None,
             facts: Arc::default(),
-            thread: Some(thread),
+            _worker: Some(worker),
             writers,
             turn: None,
             condemned: false,
@@ -66,7 +67,7 @@ impl SqliteLink {
             held: Held::Lent(Box::new(Lent::Foreign(connection))),
             leftover: None,
             facts: Arc::new(Facts::foreign()),
-            thread: None,
+            _worker: None,
             writers: None,
             turn: None,
             condemned: false,
@@ -101,12 +102,6 @@ impl SqliteLink {
         R: Send + 'static,
     {
         Job::new(self, work, Some(sent))
-    }
-
-    pub(super) fn run_on_thread(&self, task: Task) {
-        if let Some(thread) = &self.thread {
-            thread.run(task);
-        }
     }
 
     pub(super) fn has_leftover(&self) -> bool {
@@ -177,11 +172,10 @@ impl SqliteLink {
         self.condemned = true;
     }
 
-    /// Takes the connection that is here, with the thread to do the next job on.
-    pub(super) fn send_away(&mut self) -> Option<(Connection, Thread)> {
-        let thread = self.thread.clone()?;
+    /// Takes the connection that is here.
+    pub(super) fn send_away(&mut self) -> Option<Connection> {
         match std::mem::replace(&mut self.held, Held::Away) {
-            Held::Home(connection) => Some((connection, thread)),
+            Held::Home(connection) => Some(connection),
             other => {
                 self.held = other;
                 None
@@ -256,14 +250,16 @@ impl Drop for SqliteLink {
         let leftover = self.leftover.take();
         let turn = self.turn.take();
         // Closing may write (a checkpoint), and a statement may still run: neither is for this thread.
-        match (std::mem::replace(&mut self.held, Held::Away), &self.thread) {
-            (Held::Home(connection), Some(thread)) => thread.run(Box::new(move |_| {
-                drop(connection);
-                drop(turn);
-            })),
+        match std::mem::replace(&mut self.held, Held::Away) {
+            Held::Home(connection) => {
+                workers::start(Box::new(move |_| {
+                    drop(connection);
+                    drop(turn);
+                }));
+            }
             // Whoever works on it closes it: nobody takes it back.
-            (Held::Away, _) => {}
-            (held, _) => {
+            Held::Away => {}
+            held @ Held::Lent(_) => {
                 let _thread = super::thread::spawn(move || {
                     drop(leftover);
                     drop(held);

@@ -1,5 +1,5 @@
-//! SQLite, embedded: a connection's statements run in order on a thread of its own, and those of a transaction
-//! that may write on the one of the file's writers.
+//! SQLite, embedded: a connection's statements run in order on one of as many threads as there are connections, and
+//! those of a transaction that may write on the one of the file's writers.
 
 mod begin;
 mod commit;
@@ -15,6 +15,7 @@ mod statement;
 mod thread;
 mod tidy;
 mod url;
+mod workers;
 mod writers;
 
 use std::borrow::Cow;

@@ -9,7 +9,7 @@ use diesel::sqlite::SqliteConnection;
 use tokio::sync::oneshot;
 
 use super::link::SqliteLink;
-use super::thread::Thread;
+use super::workers::{self, Worker};
 use super::{url, writers};
 use crate::config::Settings;
 use crate::error::{ConnectError, ConnectErrorKind};
@@ -42,10 +42,10 @@ pub(super) async fn connect(settings: &Settings) -> Result<SqliteLink, ConnectEr
         };
         return Err(ConnectError::new(ConnectErrorKind::Database, missing));
     }
-    let thread = Thread::start().map_err(|error| no_thread(&error))?;
+    let worker = Worker::hire().map_err(|error| no_thread(&error))?;
     let (answer, opened) = oneshot::channel();
     let file = path.clone();
-    thread.run(Box::new(move |_| {
+    workers::start(Box::new(move |_| {
         // Where nobody waits any more it is closed here.
         let _closed = answer.send(open(&file));
     }));
@@ -62,7 +62,7 @@ pub(super) async fn connect(settings: &Settings) -> Result<SqliteLink, ConnectEr
     let private_memory = url::is_private_memory(settings.url.expose());
     Ok(SqliteLink::own(
         Box::new(connection),
-        thread,
+        worker,
         writers,
         private_memory,
     ))

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{self, Sender};
 
 /// A piece of work. It has its connection with it.
 pub(super) type Task = Box<dyn FnOnce(Call) + Send>;
@@ -13,25 +12,6 @@ pub(super) enum Call {
     Run,
     /// Nobody waits for it any more: it only gives its connection back.
     GiveBack,
-}
-
-/// The handle. The thread ends when the last one is gone and everything is done that was asked for.
-#[derive(Debug, Clone)]
-pub(super) struct Thread {
-    tasks: Sender<Task>,
-}
-
-impl Thread {
-    pub(super) fn start() -> io::Result<Self> {
-        let (tasks, queue) = mpsc::channel::<Task>();
-        spawn(move || queue.iter().for_each(run))?;
-        Ok(Self { tasks })
-    }
-
-    /// Does `task` behind what was asked for before. Its connection is closed if the thread is gone.
-    pub(super) fn run(&self, task: Task) {
-        let _thread_is_gone = self.tasks.send(task);
-    }
 }
 
 /// Does a task. One that panics does not end its thread, which is for others as well.
