@@ -1,40 +1,21 @@
 //! Getting a connection, or saying why there is none.
 
-use std::future::Future;
-use std::pin::pin;
 use std::time::{Duration, Instant};
 
-use bb8::{Pool, PooledConnection, RunError};
-use futures_util::FutureExt;
-use tokio::sync::watch;
-use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::context;
 use super::core::{Core, Source};
 use super::lease::Lease;
-use super::manager::{Liveness, Manager};
+use super::manager::Liveness;
 use super::places::Place;
-use crate::driver::{Driver, ForeignError};
+use super::queue::{Failure, Idle, take_idle_of};
+use crate::driver::Driver;
 use crate::error::{AcquireError, ConnectError, SessionError};
 use crate::session::Origin;
 
-/// While other connections are out, a failed attempt to open one more is repeated after this.
-const TRY_AGAIN: Duration = Duration::from_millis(200);
-/// One that waits for a connection to be opened looks for one that idles this often.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// For a pool of the application's: it has a timeout of its own.
 const FOREIGN_TIMEOUT: Duration = Duration::from_secs(60 * 60);
-
-/// A connection out of the pool, before anything is known of it.
-type Idle<D> = PooledConnection<'static, Manager<D>>;
-
-/// How a wait ended without a connection.
-enum Failure {
-    Connect(ConnectError),
-    TimedOut,
-    Closed,
-}
 
 impl<D: Driver> Core<D> {
     /// Takes a connection, waiting at most `pool_timeout`, and not longer than `left`.
@@ -57,7 +38,7 @@ impl<D: Driver> Core<D> {
     }
 
     /// What ends the waiting of this task: a call that `shutdown` waits for may still get its sessions.
-    fn closed_here(&self) -> &CancellationToken {
+    pub(super) fn closed_here(&self) -> &CancellationToken {
         if context::is_detached(self.identity()) {
             &self.ended
         } else {
@@ -86,13 +67,13 @@ impl<D: Driver> Core<D> {
         None
     }
 
-    fn pre_ping(&self) -> bool {
+    pub(super) fn pre_ping(&self) -> bool {
         self.settings
             .as_ref()
             .is_some_and(|settings| settings.pool_pre_ping)
     }
 
-    fn lend(&self, slot: Idle<D>, place: Place, origin: &Origin) -> Lease<D> {
+    pub(super) fn lend(&self, slot: Idle<D>, place: Place, origin: &Origin) -> Lease<D> {
         let kill = D::kill(&slot.link);
         let ticket = self.registry.enter(*origin, kill);
         Lease::pooled(slot, place, ticket, self.marks.clone())
@@ -119,160 +100,6 @@ impl<D: Driver> Core<D> {
         Err(SessionError::Acquire(Box::new(error)))
     }
 
-    /// Waits for a turn, in the order of arrival, and takes the connection that is there then.
-    ///
-    /// Thousands may wait here, so what each of them keeps and registers is as little as can be: a place in the
-    /// queue, a timer, and the end of the factory. What may still be needed behind it is made by those whose
-    /// turn it is.
-    async fn queue(
-        &self,
-        origin: &Origin,
-        started: Instant,
-        limit: Duration,
-    ) -> Result<Lease<D>, Failure> {
-        let Source::Own(pool) = self.source() else {
-            return Box::pin(self.within(limit, self.take_other(origin))).await;
-        };
-        let given_up = self.health.given_up();
-        let closed = self.closed_here();
-        let late = {
-            let _context = crate::runtime::handle().map_err(Failure::Connect)?.enter();
-            sleep(limit)
-        };
-        let place = tokio::select! {
-            biased;
-            place = self.places.take() => place.ok_or(Failure::Closed)?,
-            () = closed.cancelled() => return Err(Failure::Closed),
-            () = late => return Err(Failure::TimedOut),
-        };
-        if closed.is_cancelled() {
-            return Err(Failure::Closed);
-        }
-        let idle = take_idle_of(&pool);
-        let idle = match idle {
-            Some(slot) if slot.liveness(self.pre_ping()) == Liveness::Alive => {
-                return Ok(self.lend(slot, place, origin));
-            }
-            other => other,
-        };
-        // Those in front of us may have found that there are no connections to be had. They have given their
-        // places up, and so does everybody behind them, who would find the same.
-        if idle.is_none() && given_up != self.health.given_up() {
-            self.failing(&pool)?;
-        }
-        let left = limit.saturating_sub(started.elapsed());
-        let taken = self.within(left, self.take_own(&pool, place, idle, origin));
-        Box::pin(taken).await
-    }
-
-    /// Ends a wait with its limit, or with the factory.
-    async fn within<T>(
-        &self,
-        limit: Duration,
-        taking: impl Future<Output = Result<T, Failure>>,
-    ) -> Result<T, Failure> {
-        let closed = self.closed_here();
-        let ended = crate::runtime::within(async {
-            tokio::select! {
-                biased;
-                () = closed.cancelled() => Err(Failure::Closed),
-                taken = timeout(limit, taking) => taken.unwrap_or(Err(Failure::TimedOut)),
-            }
-        });
-        ended
-            .await
-            .unwrap_or_else(|no_runtime| Err(Failure::Connect(no_runtime)))
-    }
-
-    /// From a pool of the application's, or why there is nothing to take from.
-    async fn take_other(&self, origin: &Origin) -> Result<Lease<D>, Failure> {
-        match self.source() {
-            Source::Foreign(pool) => match D::borrow_foreign(&pool).await {
-                Ok(link) => Ok(Lease::foreign(link, self.registry.enter(*origin, None))),
-                Err(ForeignError::TimedOut) => Err(Failure::TimedOut),
-                Err(ForeignError::Connect(error)) => Err(Failure::Connect(error)),
-            },
-            Source::None(error) => Err(Failure::Connect(error)),
-            Source::Own(_) | Source::Closed => Err(Failure::Closed),
-        }
-    }
-
-    /// Waits for a connection to be opened, or asks one that idled whether it lives.
-    async fn take_own(
-        &self,
-        pool: &Pool<Manager<D>>,
-        place: Place,
-        mut idle: Option<Idle<D>>,
-        origin: &Origin,
-    ) -> Result<Lease<D>, Failure> {
-        loop {
-            if let Some(mut slot) = idle.take() {
-                let usable = match slot.liveness(self.pre_ping()) {
-                    Liveness::Alive => true,
-                    Liveness::Dead => false,
-                    Liveness::Unknown => slot.answers().await,
-                };
-                if usable {
-                    return Ok(self.lend(slot, place, origin));
-                }
-                slot.retire();
-            }
-            let mut failures = self.health.failures();
-            tokio::select! {
-                biased;
-                slot = pool.get_owned() => match slot {
-                    Ok(slot) => idle = Some(slot),
-                    Err(RunError::User(error)) => return Err(Failure::Connect(error)),
-                    Err(RunError::TimedOut) => return Err(Failure::TimedOut),
-                },
-                _ = failures.changed() => {
-                    if self.goes_on(pool)? {
-                        self.pause(pool, &mut failures).await?;
-                    }
-                }
-                // bb8 may wake one where two connections came back at once.
-                () = sleep(LOOK_AGAIN) => idle = take_idle_of(pool),
-            }
-        }
-    }
-
-    /// Waits before another attempt to connect. What no further attempt can heal is heard meanwhile.
-    async fn pause(
-        &self,
-        pool: &Pool<Manager<D>>,
-        failures: &mut watch::Receiver<u64>,
-    ) -> Result<(), Failure> {
-        let mut over = pin!(sleep(TRY_AGAIN));
-        loop {
-            tokio::select! {
-                () = &mut over => return Ok(()),
-                _ = failures.changed() => {
-                    self.goes_on(pool)?;
-                }
-            }
-        }
-    }
-
-    /// [`failing`](Self::failing) for one whose turn it is: those who wait behind it hear of the end.
-    fn goes_on(&self, pool: &Pool<Manager<D>>) -> Result<bool, Failure> {
-        let failing = self.failing(pool);
-        if failing.is_err() {
-            self.health.give_up();
-        }
-        failing
-    }
-
-    /// Whether the last attempt to connect failed; an error where there is nothing left to wait for.
-    fn failing(&self, pool: &Pool<Manager<D>>) -> Result<bool, Failure> {
-        let Some(error) = self.health.last_error() else {
-            return Ok(false);
-        };
-        if error.ends_the_wait() || pool.state().connections == 0 {
-            return Err(Failure::Connect(error));
-        }
-        Ok(true)
-    }
-
     pub(crate) fn cannot_connect(&self, error: ConnectError) -> SessionError {
         SessionError::Acquire(Box::new(self.acquire_error(Duration::ZERO, Some(error))))
     }
@@ -291,13 +118,4 @@ impl<D: Driver> Core<D> {
             connect: at_once.or_else(|| self.health.last_error()),
         }
     }
-}
-
-/// What idles in the pool, if anything does.
-fn take_idle_of<D: Driver>(pool: &Pool<Manager<D>>) -> Option<Idle<D>> {
-    let _context = crate::runtime::enter();
-    if pool.state().idle_connections == 0 {
-        return None;
-    }
-    pool.get_owned().now_or_never()?.ok()
 }

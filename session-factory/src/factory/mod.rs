@@ -12,6 +12,7 @@ pub(crate) mod lease;
 mod manager;
 mod marks;
 mod places;
+mod queue;
 mod registry;
 mod replica;
 mod shutdown;
