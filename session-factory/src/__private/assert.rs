@@ -7,7 +7,7 @@ use crate::{Session, SessionError, SessionFactory};
 
 /// Opens the session of a function that takes a `P` behind `&mut`.
 pub fn open<P: IsSession>(
-    origin: &'static Origin,
+    origin: Origin,
     options: Options,
 ) -> impl Future<Output = Result<Unit<P::Factory>, SessionError>> + Send {
     Unit::open(global::factory::<P::Factory>, origin, options)
@@ -15,7 +15,7 @@ pub fn open<P: IsSession>(
 
 /// Opens a session of the factory that the attribute names.
 pub fn open_of<F: SessionFactory>(
-    origin: &'static Origin,
+    origin: Origin,
     options: Options,
 ) -> impl Future<Output = Result<Unit<F>, SessionError>> + Send {
     Unit::open(global::factory::<F>, origin, options)

@@ -74,7 +74,6 @@ pub(super) fn opening(model: &Model<'_>) -> TokenStream {
 /// The body of `f`, around the attempts.
 fn code(model: &Model<'_>, attempt: &TokenStream) -> TokenStream {
     let private = private(model);
-    let name = model.function.sig.ident.to_string();
     let options = options::options(model).map(|options| {
         quote_spanned! {Span::mixed_site()=>
             const __SESSION_FACTORY_OPTIONS: #private::Options = #options;
@@ -84,12 +83,6 @@ fn code(model: &Model<'_>, attempt: &TokenStream) -> TokenStream {
     let contract = contract(model);
     let open = open(model);
     let attempts = attempts(model, attempt);
-    let items = quote_spanned! {Span::mixed_site()=>
-        static __SESSION_FACTORY_ORIGIN: #private::Origin = #private::Origin::new(
-            #name, ::core::module_path!(), ::core::file!(), ::core::line!(),
-        );
-        #options
-    };
     let contract = quote_spanned!(Span::mixed_site()=> let contract = #contract;);
     let mut code = quote_spanned! {Span::mixed_site()=>
         let mut unit = match #open.await {
@@ -109,11 +102,11 @@ fn code(model: &Model<'_>, attempt: &TokenStream) -> TokenStream {
     }
     if model.boxed {
         return quote_spanned! {Span::mixed_site()=>
-            #items
+            #options
             ::std::boxed::Box::pin(async move { #supported #contract #code })
         };
     }
-    quote!(#items #supported #contract #code)
+    quote!(#options #supported #contract #code)
 }
 
 /// The future that opens the session.
@@ -124,7 +117,11 @@ fn open(model: &Model<'_>) -> TokenStream {
     } else {
         quote!(#private::Options::new())
     };
-    let arguments = quote_spanned!(Span::mixed_site()=> (&__SESSION_FACTORY_ORIGIN, #options));
+    let name = model.function.sig.ident.to_string();
+    // Where it is called from is where the attribute stands.
+    let arguments = quote_spanned! {Span::mixed_site()=> (
+        #private::Origin::of_function(#name, ::core::module_path!()), #options
+    )};
     let (function, of) = match model.factory {
         Some(factory) => ("open_of", factory),
         // The parameter is the session itself, and its type names the factory.

@@ -45,10 +45,10 @@ pub(super) fn execute<'conn>(
 }
 
 /// A query's rows, with errors among them as [`conflict`] has them.
-async fn classified<'conn>(
-    statement: Loading<'conn>,
+async fn classified(
+    statement: Loading<'_>,
     ledger: Option<Arc<Ledger>>,
-) -> QueryResult<BoxStream<'conn, QueryResult<Row>>> {
+) -> QueryResult<BoxStream<'_, QueryResult<Row>>> {
     let rows = statement.await?;
     let rows = rows.map_err(move |error| conflict::classified(error, ledger.as_deref()));
     Ok(rows.boxed())
