@@ -13,14 +13,16 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// What an expansion knows of its function. The compiler knows where that is: of what a macro has made it gives
-    /// the place of the macro.
-    #[track_caller]
-    pub const fn of_function(function: &'static str, module: &'static str) -> Self {
+    /// A function's. The compiler knows where that is: for what a macro has made it is the place of the macro.
+    pub(crate) fn of_function(
+        function: &'static str,
+        module: &'static str,
+        place: &'static Location<'static>,
+    ) -> Self {
         Self {
             function,
             module,
-            place: Some(Location::caller()),
+            place: Some(place),
         }
     }
 

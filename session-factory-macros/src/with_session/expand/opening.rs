@@ -109,28 +109,24 @@ fn code(model: &Model<'_>, attempt: &TokenStream) -> TokenStream {
     quote!(#options #supported #contract #code)
 }
 
-/// The future that opens the session.
+/// The future that opens the session. Where it is called from is where the attribute stands.
 fn open(model: &Model<'_>) -> TokenStream {
-    let private = private(model);
-    let options = if options::options(model).is_some() {
-        quote_spanned!(Span::mixed_site()=> __SESSION_FACTORY_OPTIONS)
-    } else {
-        quote!(#private::Options::new())
-    };
     let name = model.function.sig.ident.to_string();
-    // Where it is called from is where the attribute stands.
-    let arguments = quote_spanned! {Span::mixed_site()=> (
-        #private::Origin::of_function(#name, ::core::module_path!()), #options
-    )};
-    let (function, of) = match model.factory {
-        Some(factory) => ("open_of", factory),
+    let has_options = options::options(model).is_some();
+    let options =
+        has_options.then(|| quote_spanned!(Span::mixed_site()=> , __SESSION_FACTORY_OPTIONS));
+    let (function, of) = match (model.factory, has_options) {
+        (Some(factory), false) => ("open_of", factory),
+        (Some(factory), true) => ("open_of_with", factory),
         // The parameter is the session itself, and its type names the factory.
-        None => ("open", model.session),
+        (None, false) => ("open", model.session),
+        (None, true) => ("open_with", model.session),
     };
     let at = Span::mixed_site().located_at(of.span());
-    let private = respanned(private, at);
+    let private = respanned(private(model), at);
     let function = syn::Ident::new(function, at);
     let open = quote_spanned!(at=> #private::#function::<#of>);
+    let arguments = quote_spanned!(Span::mixed_site()=> (#name, ::core::module_path!() #options));
     quote!(#open #arguments)
 }
 
