@@ -1,7 +1,7 @@
 //! The documentation of the two functions: the user's own, and a line about the other one.
 
 use proc_macro2::TokenStream;
-use quote::{ToTokens, quote};
+use quote::quote;
 use syn::{Attribute, Expr, ExprLit, Lit, Meta};
 
 use super::attrs::is_doc;
@@ -59,16 +59,23 @@ fn documentation(attrs: &[Attribute], note: &str, errors: Option<&str>) -> Token
         .iter()
         .position(|line| line.as_deref().is_some_and(|line| line.trim().is_empty()))
         .unwrap_or(docs.len());
-    let blank = (first_paragraph > 0).then(|| quote!(#[doc = ""]));
     let errors = errors
         .filter(|_| !has_errors(attrs))
-        .map(|errors| quote!(#[doc = ""] #[doc = " # Errors"] #[doc = #errors]));
+        .map(|errors| format!("\n\n # Errors\n{errors}"));
     let (before, after) = docs.split_at(first_paragraph);
-    let before = before.iter().map(ToTokens::to_token_stream);
-    let after = after.iter().map(ToTokens::to_token_stream);
+    // In one piece where nothing stands between: the compiler looks at each attribute of each function.
+    let (note, errors) = match (after.is_empty(), errors) {
+        (true, Some(errors)) => (format!("{note}{errors}"), None),
+        (_, errors) => (note.to_owned(), errors),
+    };
+    let note = if before.is_empty() {
+        note
+    } else {
+        format!("\n{note}")
+    };
+    let errors = errors.map(|errors| quote!(#[doc = #errors]));
     quote! {
         #(#before)*
-        #blank
         #[doc = #note]
         #(#after)*
         #errors

@@ -1,7 +1,7 @@
 //! The annotated function. Its body stays what it is: tokens. Unfinished code while somebody types
 //! must not make the function, and with it all its callers, disappear.
 
-use proc_macro2::{Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::parse::{Parse, ParseStream, Parser};
 use syn::{AttrStyle, Attribute, Signature, Token, Visibility, token};
@@ -27,8 +27,26 @@ pub(super) enum Body {
 
 impl Function {
     /// The function, or what to annotate instead.
-    pub(super) fn parse(item: TokenStream) -> syn::Result<Self> {
-        parse_all(item, Self::parse_item)
+    pub(super) fn parse(item: &TokenStream) -> syn::Result<Self> {
+        if let Some(function) = Self::parse_without_body(item) {
+            return Ok(function);
+        }
+        parse_all(item.clone(), Self::parse_item)
+    }
+
+    /// The same with another body meanwhile: whatever is given to it, syn copies token by token, and each of them
+    /// has to be asked for from the compiler. None: something is wrong, and the errors are those of the whole.
+    fn parse_without_body(item: &TokenStream) -> Option<Self> {
+        let mut tokens: Vec<_> = item.clone().into_iter().collect();
+        let body = tokens.pop().filter(
+            |last| matches!(last, TokenTree::Group(group) if group.delimiter() == Delimiter::Brace),
+        )?;
+        tokens.push(Group::new(Delimiter::Brace, TokenStream::new()).into());
+        let function = Self::parse_item.parse2(tokens.into_iter().collect()).ok()?;
+        Some(Self {
+            body: Body::Block(body),
+            ..function
+        })
     }
 
     fn parse_item(input: ParseStream<'_>) -> syn::Result<Self> {
@@ -57,6 +75,14 @@ impl Function {
     /// The function's statements.
     pub(super) fn statements(&self) -> TokenStream {
         self.inside().1
+    }
+
+    /// The body without its braces.
+    pub(super) fn body_tokens(&self) -> TokenStream {
+        match &self.body {
+            Body::Block(TokenTree::Group(block)) => block.stream(),
+            _ => TokenStream::new(),
+        }
     }
 
     /// `#![…]` at the beginning of the body, as attributes of a function that has these statements somewhere

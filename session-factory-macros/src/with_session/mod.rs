@@ -37,15 +37,16 @@ use place::Place;
 pub(crate) fn expand(args: TokenStream, item: &TokenStream) -> TokenStream {
     let mut errors = Errors::default();
     let args = Args::parse(args, &mut errors);
-    let function = match Function::parse(item.clone()) {
+    let function = match Function::parse(item) {
         Ok(function) => function,
         Err(error) => {
             errors.push(error);
             return quote!(#errors #item);
         }
     };
-    let place = Place::find(&function);
-    let model = validate::validate(&args, &function, place, &mut errors);
+    let before = source::before_attribute();
+    let place = Place::find(&function, before.as_deref());
+    let model = validate::validate(&args, &function, place, before.as_deref(), &mut errors);
     match model {
         Some(model) if errors.is_empty() => expand::expand(&model),
         _ => {

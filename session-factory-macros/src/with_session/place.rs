@@ -2,14 +2,15 @@
 //!
 //! `f` has to name its sibling: `f_in` when free, `Self::f_in` in an `impl`. A macro is not told which.
 //! `self` or `Self` in the function give it away; for an associated function that has neither, the
-//! source around the attribute is read, by the [`scan`] below. When there is no source to read (an
+//! source around the attribute is read, by the [`Scan`] below. When there is no source to read (an
 //! editor's own expansion, a function made by another macro) it is taken for a free function.
 
-use proc_macro2::TokenStream;
+use std::cell::RefCell;
+
+use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
 
 use super::input::Function;
-use super::source;
 use super::types::mentions;
 
 /// Where a function stands.
@@ -24,76 +25,160 @@ pub(super) enum Place {
 }
 
 impl Place {
-    /// The best that can be known about the function that is being expanded.
-    pub(super) fn find(function: &Function) -> Self {
-        let seen = source::before_attribute().map(|before| scan(&before));
-        let has_self = function.sig.receiver().is_some() || mentions_self(function);
+    /// The best that can be known about the function that is being expanded, of whose source this comes `before`.
+    pub(super) fn find(function: &Function, before: Option<&str>) -> Self {
+        let seen =
+            before.map(|before| SCANNED.with_borrow_mut(|scanned| scanned.place_after(before)));
         match seen {
-            None | Some(Place::Free) if has_self => Place::Associated,
-            None => Place::Free,
-            Some(place) => place,
+            Some(place @ (Self::Associated | Self::TraitImpl)) => place,
+            None | Some(Self::Free) if mentions_self(function) => Self::Associated,
+            None | Some(Self::Free) => Self::Free,
         }
     }
 }
 
 fn mentions_self(function: &Function) -> bool {
+    if function.sig.receiver().is_some() || mentions(function.sig.to_token_stream(), "Self") {
+        return true;
+    }
     // A nested `impl` in the body has a `Self` of its own, and proves nothing.
-    let body = function.statements();
-    let nested = ["impl", "trait"]
-        .iter()
-        .any(|word| mentions(body.clone(), word));
-    mentions(function.sig.to_token_stream(), "Self") || (!nested && mentions(body, "Self"))
+    let mut words = Words::default();
+    words.look(function.body_tokens());
+    words.has_self && !words.has_items
 }
 
-/// What kind of braces the end of `source` stands in.
-fn scan(source: &str) -> Place {
-    let mut open: Vec<Place> = Vec::new();
-    let mut header: Vec<&str> = Vec::new();
-    let mut rest = source;
-    while let Some(first) = rest.chars().next() {
-        let length = token_length(rest, first);
-        let (token, after) = rest.split_at(length);
-        rest = after;
-        match token {
-            "{" => {
-                open.push(opened_by(&header));
-                header.clear();
+/// What a body mentions.
+#[derive(Default)]
+struct Words {
+    has_self: bool,
+    has_items: bool,
+}
+
+impl Words {
+    fn look(&mut self, tokens: TokenStream) {
+        for token in tokens {
+            match token {
+                TokenTree::Ident(ident) => {
+                    self.has_self |= ident == "Self";
+                    self.has_items |= ident == "impl" || ident == "trait";
+                }
+                TokenTree::Group(group) => self.look(group.stream()),
+                TokenTree::Punct(_) | TokenTree::Literal(_) => {}
             }
-            "}" => {
-                open.pop();
-                header.clear();
+        }
+    }
+}
+
+thread_local! {
+    /// The file whose functions are being expanded, as far as it was read: one comes after the other, and reading
+    /// it from its beginning for each would take longer with each.
+    static SCANNED: RefCell<Scanned> = RefCell::default();
+}
+
+/// The most bytes behind a token that say how long it is: two characters tell `'a'` from `'a`. At the end of what
+/// there is of a source more may follow.
+const AHEAD: usize = 8;
+
+/// A source up to some place.
+#[derive(Default)]
+struct Scanned {
+    text: String,
+    scan: Scan,
+}
+
+impl Scanned {
+    /// What kind of braces the end of `source` stands in.
+    fn place_after(&mut self, source: &str) -> Place {
+        if !source.starts_with(&self.text) {
+            *self = Self::default();
+        }
+        let settled = source.len().saturating_sub(AHEAD);
+        let mut at = self.text.len();
+        let mut end = None;
+        while let Some(first) = source[at..].chars().next() {
+            let length = token_length(&source[at..], first);
+            let token = &source[at..at + length];
+            at += length;
+            if at <= settled {
+                self.scan.token(token, first);
+                self.text.push_str(token);
+            } else {
+                end.get_or_insert_with(|| self.scan.clone())
+                    .token(token, first);
             }
-            ";" => header.clear(),
-            token if token.starts_with(|c: char| c.is_alphabetic() || matches!(c, '_' | '<')) => {
-                header.push(token);
+        }
+        end.as_ref().unwrap_or(&self.scan).place()
+    }
+}
+
+/// The braces that are open, and the words since the last of them.
+#[derive(Clone, Default)]
+struct Scan {
+    open: Vec<Place>,
+    header: Vec<Word>,
+}
+
+/// A word, as far as it says what braces are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Word {
+    Impl,
+    Trait,
+    /// The beginning of an item that is neither.
+    Item,
+    For,
+    /// `<`
+    Less,
+    Other,
+}
+
+impl Scan {
+    fn token(&mut self, token: &str, first: char) {
+        match first {
+            '{' => {
+                self.open.push(opened_by(&self.header));
+                self.header.clear();
+            }
+            '}' => {
+                self.open.pop();
+                self.header.clear();
+            }
+            ';' => self.header.clear(),
+            first if first.is_alphabetic() || matches!(first, '_' | '<') => {
+                self.header.push(Word::of(token));
             }
             _ => {}
         }
     }
-    open.last().copied().unwrap_or(Place::Free)
+
+    fn place(&self) -> Place {
+        self.open.last().copied().unwrap_or(Place::Free)
+    }
+}
+
+impl Word {
+    fn of(token: &str) -> Self {
+        match token {
+            "impl" => Self::Impl,
+            "trait" => Self::Trait,
+            "fn" | "mod" | "struct" | "enum" | "union" | "extern" | "macro_rules" => Self::Item,
+            "for" => Self::For,
+            "<" => Self::Less,
+            _ => Self::Other,
+        }
+    }
 }
 
 /// What the braces are that come after these words.
-fn opened_by(header: &[&str]) -> Place {
-    const ITEMS: [&str; 9] = [
-        "fn",
-        "impl",
-        "trait",
-        "mod",
-        "struct",
-        "enum",
-        "union",
-        "extern",
-        "macro_rules",
-    ];
-    let Some(start) = header.iter().position(|word| ITEMS.contains(word)) else {
+fn opened_by(header: &[Word]) -> Place {
+    let is_item = |word: &Word| matches!(word, Word::Impl | Word::Trait | Word::Item);
+    let Some(start) = header.iter().position(is_item) else {
         return Place::Free;
     };
     // `impl Trait for Type`, but not the `for<'a>` of a bound.
-    let for_a_type = |words: &[&str]| matches!(words, ["for", next, ..] if *next != "<");
+    let for_a_type = |words: &[Word]| matches!(words, [Word::For, next] if *next != Word::Less);
     match header[start] {
-        "impl" if (start..header.len()).any(|at| for_a_type(&header[at..])) => Place::TraitImpl,
-        "impl" | "trait" => Place::Associated,
+        Word::Impl if header[start..].windows(2).any(for_a_type) => Place::TraitImpl,
+        Word::Impl | Word::Trait => Place::Associated,
         _ => Place::Free,
     }
 }
@@ -199,6 +284,10 @@ pub(super) fn path_to(place: Place) -> Option<TokenStream> {
 mod tests {
     use super::*;
 
+    fn scan(source: &str) -> Place {
+        Scanned::default().place_after(source)
+    }
+
     #[test]
     fn functions_in_modules_are_free() {
         assert_eq!(scan(""), Place::Free);
@@ -261,5 +350,27 @@ mod tests {
         for text in ["\"", "'", "r#\"", "/*", "b'", "}}}", "'\\", "r#", "//"] {
             assert_eq!(scan(text), Place::Free, "{text}");
         }
+    }
+
+    #[test]
+    fn a_source_that_goes_on_is_read_on() {
+        let source = "impl A { fn f() { \"}\" } /* { */ // {\n const X: char = '{'; fn g() {} } \
+                      impl B for r#type<'a> where for<'b> T: X<'b> { const Y: &str = r#\"}\"#; } mod x { ";
+        for end in 0..=source.len() {
+            for middle in 0..=end {
+                let mut scanned = Scanned::default();
+                scanned.place_after(&source[..middle]);
+                let read_on = scanned.place_after(&source[..end]);
+                assert_eq!(read_on, scan(&source[..end]), "{middle} {end}");
+            }
+        }
+    }
+
+    #[test]
+    fn another_source_is_read_from_its_beginning() {
+        let mut scanned = Scanned::default();
+        assert_eq!(scanned.place_after("impl A { "), Place::Associated);
+        assert_eq!(scanned.place_after("mod a { "), Place::Free);
+        assert_eq!(scanned.place_after("impl A for B { "), Place::TraitImpl);
     }
 }

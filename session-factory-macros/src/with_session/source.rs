@@ -3,7 +3,7 @@
 
 use proc_macro2::Span;
 
-/// All of the file that comes before the attribute.
+/// All of the file that comes before the attribute. To be asked once for each function: it reads the file.
 pub(super) fn before_attribute() -> Option<String> {
     if !proc_macro::is_available() {
         return None;

@@ -18,11 +18,12 @@ pub(super) fn validate<'a>(
     args: &'a Args,
     function: &'a Function,
     place: Place,
+    before: Option<&str>,
     errors: &mut Errors,
 ) -> Option<Model<'a>> {
     is_async(function, errors);
     has_no_odd_qualifiers(function, errors);
-    stands_above_those_who_look(errors);
+    stands_above_those_who_look(before, errors);
     is_annotated_once(function, errors);
     joins(args, function, place, errors);
     contradictions::options(args, function, errors);
@@ -119,9 +120,9 @@ fn is_annotated_once(function: &Function, errors: &mut Errors) {
 }
 
 /// Axum's checks look at the parameters, of which the session is none of its extractors.
-fn stands_above_those_who_look(errors: &mut Errors) {
-    let above = source::before_attribute()
-        .and_then(|before| source::above(&before, &["debug_handler", "debug_middleware"]));
+fn stands_above_those_who_look(before: Option<&str>, errors: &mut Errors) {
+    let above =
+        before.and_then(|before| source::above(before, &["debug_handler", "debug_middleware"]));
     if let Some(name) = above {
         let message = format!(
             "`#[{name}]` above `#[with_session]` takes the session for an extractor; \

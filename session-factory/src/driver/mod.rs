@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use diesel::QueryResult;
 use diesel::backend::Backend;
 use diesel::connection::{CacheSize, Instrumentation, get_default_instrumentation};
-use diesel::query_builder::{AsQuery, QueryFragment, QueryId};
+use diesel::query_builder::{QueryFragment, QueryId};
 use diesel::result::Error;
 use diesel_async::AsyncConnection;
 use futures_util::future::BoxFuture;
@@ -32,6 +32,7 @@ mod options;
 mod position;
 pub(crate) mod scheme;
 mod support;
+mod untyped;
 
 pub use isolation::Isolation;
 pub(crate) use messages::as_conflict;
@@ -50,6 +51,7 @@ pub use sqlite::Sqlite;
 pub use support::{
     SupportsCredentials, SupportsDeferrable, SupportsImmediate, SupportsIsolation, SupportsReplica,
 };
+pub use untyped::Untyped;
 
 /// A database backend.
 #[doc(hidden)]
@@ -143,24 +145,20 @@ pub trait Driver: Sized + Send + Sync + 'static {
     fn begin_sql(options: &TransactionOptions) -> Cow<'static, str>;
 
     /// Runs a query, with `ahead` sent before it in the same round trip where that is safe. Nothing is
-    /// sent before the first poll.
-    fn load<'conn, 'query, T>(
+    /// sent before the first poll. The query is not `Send`: it is taken apart here, and the future holds its SQL and
+    /// its binds.
+    fn load<'conn>(
         link: &'conn mut Self::Link,
         ahead: Ahead,
-        source: T,
-    ) -> BoxFuture<'conn, Reply<BoxStream<'conn, QueryResult<Self::Row>>>>
-    where
-        T: AsQuery + 'query,
-        T::Query: QueryFragment<Self::Backend> + QueryId + 'query;
+        query: Untyped<'_, Self::Backend>,
+    ) -> BoxFuture<'conn, Reply<BoxStream<'conn, QueryResult<Self::Row>>>>;
 
     /// The same for a statement that returns a count.
-    fn execute<'conn, 'query, T>(
+    fn execute<'conn>(
         link: &'conn mut Self::Link,
         ahead: Ahead,
-        source: T,
-    ) -> BoxFuture<'conn, Reply<usize>>
-    where
-        T: QueryFragment<Self::Backend> + QueryId + 'query;
+        query: Untyped<'_, Self::Backend>,
+    ) -> BoxFuture<'conn, Reply<usize>>;
 
     /// The same for a text of one or several statements.
     fn batch(link: &mut Self::Link, ahead: Ahead, sql: String) -> BoxFuture<'_, Reply<()>>;

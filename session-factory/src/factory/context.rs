@@ -49,9 +49,9 @@ pub(crate) fn with_factory<F: SessionFactory, T: Future>(
     Within::new(Entry::Scope(TypeId::of::<F>(), Box::new(factory)), future)
 }
 
-/// Runs `future`, which uses a session of the factory with this identity.
-pub(crate) fn with_session<T: Future>(identity: usize, holder: Origin, future: T) -> Within<T> {
-    Within::new(Entry::Session(identity, holder), future)
+/// For what uses a session of the factory with this identity.
+pub(crate) fn in_session(identity: usize, holder: Origin) -> Surroundings {
+    Surroundings::new(Entry::Session(identity, holder))
 }
 
 /// Runs `future`, whose readers of the factory with this identity follow a commit.
@@ -66,21 +66,51 @@ pub(crate) fn detached<T: Future>(identity: usize, future: T) -> Within<T> {
         outer: current(),
     };
     Within {
-        entry: None,
-        frame: Some(Arc::new(frame)),
+        surroundings: Surroundings {
+            entry: None,
+            frame: Some(Arc::new(frame)),
+        },
         inner: future,
     }
 }
 
+/// One entry more, and all that is around it.
+///
+/// Not `LocalKey::scope`: what is around is what is around the first poll, not the call. And it knows no types, so
+/// that it is compiled once and not for each body.
+pub(crate) struct Surroundings {
+    entry: Option<Entry>,
+    frame: Option<Arc<Frame>>,
+}
+
+impl Surroundings {
+    fn new(entry: Entry) -> Self {
+        Self {
+            entry: Some(entry),
+            frame: None,
+        }
+    }
+
+    /// Runs `poll` with the entry.
+    pub(crate) fn run(&mut self, poll: &mut dyn FnMut()) {
+        if let Some(entry) = self.entry.take() {
+            self.frame = Some(Arc::new(Frame {
+                entry,
+                outer: current(),
+            }));
+        }
+        match &self.frame {
+            Some(frame) => CONTEXT.sync_scope(Arc::clone(frame), poll),
+            None => poll(),
+        }
+    }
+}
+
 pin_project! {
-    /// A future that runs with one entry more.
-    ///
-    /// Not an `async fn`: those hold what they are given twice, and this is around every body. And not
-    /// `LocalKey::scope` alone: what is around is what is around the first poll, not the call.
+    /// A future that runs with one entry more. Not an `async fn`: those hold what they are given twice.
     #[doc(hidden)]
     pub struct Within<T> {
-        entry: Option<Entry>,
-        frame: Option<Arc<Frame>>,
+        surroundings: Surroundings,
         #[pin]
         inner: T,
     }
@@ -89,8 +119,7 @@ pin_project! {
 impl<T> Within<T> {
     fn new(entry: Entry, inner: T) -> Self {
         Self {
-            entry: Some(entry),
-            frame: None,
+            surroundings: Surroundings::new(entry),
             inner,
         }
     }
@@ -102,24 +131,10 @@ impl<T: Future> Future for Within<T> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T::Output> {
         let mut this = self.project();
         let mut output = Poll::Pending;
-        within(this.entry, this.frame, &mut || {
+        this.surroundings.run(&mut || {
             output = this.inner.as_mut().poll(cx);
         });
         output
-    }
-}
-
-/// Runs `poll` with one entry more. It knows no types, so that it is compiled once and not for each body.
-fn within(entry: &mut Option<Entry>, frame: &mut Option<Arc<Frame>>, poll: &mut dyn FnMut()) {
-    if let Some(entry) = entry.take() {
-        *frame = Some(Arc::new(Frame {
-            entry,
-            outer: current(),
-        }));
-    }
-    match frame {
-        Some(frame) => CONTEXT.sync_scope(Arc::clone(frame), poll),
-        None => poll(),
     }
 }
 

@@ -9,18 +9,24 @@ use tokio::time::{Sleep, sleep};
 
 use super::unit::Scope;
 use crate::error::SessionError;
-use crate::factory::context::{self, Within};
+use crate::factory::context::{self, Surroundings};
 
 pin_project! {
     /// The future of a body.
     #[doc(hidden)]
     #[must_use = "futures do nothing unless polled"]
     pub struct Bounded<B: Future> {
+        around: Around,
         #[pin]
-        body: Within<B>,
-        deadline: Option<Box<Deadline>>,
+        body: B,
         fail: fn(SessionError) -> B::Output,
     }
+}
+
+/// What is around a body. It does not know the body's type, and is compiled once.
+struct Around {
+    surroundings: Surroundings,
+    deadline: Option<Box<Deadline>>,
 }
 
 /// Only calls with a `timeout` have one.
@@ -39,8 +45,8 @@ impl<B: Future> std::fmt::Debug for Bounded<B> {
 impl<B: Future> Bounded<B> {
     pub(super) fn new(scope: Scope, body: B, fail: fn(SessionError) -> B::Output) -> Self {
         Self {
-            body: context::with_session(scope.identity, scope.holder, body),
-            deadline: Deadline::of(scope),
+            around: Around::of(scope),
+            body,
             fail,
         }
     }
@@ -50,13 +56,38 @@ impl<B: Future> Future for Bounded<B> {
     type Output = B::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<B::Output> {
-        let this = self.project();
-        if let Poll::Ready(output) = this.body.poll(cx) {
-            return Poll::Ready(output);
+        let mut this = self.project();
+        let mut output = Poll::Pending;
+        let late = this.around.poll(cx, &mut |cx| {
+            output = this.body.as_mut().poll(cx);
+            output.is_ready()
+        });
+        match late {
+            Poll::Ready(error) => Poll::Ready((this.fail)(error)),
+            Poll::Pending => output,
         }
-        match this.deadline {
-            Some(deadline) => deadline.poll(cx).map(*this.fail),
-            None => Poll::Pending,
+    }
+}
+
+impl Around {
+    fn of(scope: Scope) -> Self {
+        Self {
+            surroundings: context::in_session(scope.identity, scope.holder),
+            deadline: Deadline::of(scope),
+        }
+    }
+
+    /// Polls the body, which says whether it is ready. Ready itself when it is not, and the deadline has passed.
+    fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        body: &mut dyn FnMut(&mut Context<'_>) -> bool,
+    ) -> Poll<SessionError> {
+        let mut is_ready = false;
+        self.surroundings.run(&mut || is_ready = body(cx));
+        match &mut self.deadline {
+            Some(deadline) if !is_ready => deadline.poll(cx),
+            _ => Poll::Pending,
         }
     }
 }

@@ -204,7 +204,7 @@ impl<F: SessionFactory, Runs, Commits> SessionBuilder<F, Runs, Commits> {
 
     async fn open(&self) -> Result<Unit<F>, SessionError> {
         let factory = self.factory();
-        Unit::open(|| factory, &self.origin, self.options).await
+        Unit::open(|| factory, self.origin, self.options).await
     }
 }
 

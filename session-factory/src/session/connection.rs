@@ -8,17 +8,19 @@ use diesel::result::ConnectionError;
 use diesel::{ConnectionResult, QueryResult};
 use diesel_async::{AsyncConnection, AsyncConnectionCore, SimpleAsyncConnection};
 use futures_util::FutureExt;
-use futures_util::future::{BoxFuture, ready};
+use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 
 use super::transaction::TransactionState;
 use super::work::Work;
 use super::{Session, SessionTransactionManager, statement};
-use crate::driver::Driver;
+use crate::driver::{Driver, Untyped};
 use crate::error::SessionError;
 use crate::factory::SessionFactory;
 
 type Backend<F> = <<F as SessionFactory>::Driver as Driver>::Backend;
+/// Rows one by one. Bound to the session: a half-read stream that is kept would make the next statement wait for ever.
+type Rows<'conn, F> = BoxStream<'conn, QueryResult<<<F as SessionFactory>::Driver as Driver>::Row>>;
 
 impl<F: SessionFactory> Session<F> {
     /// The connection and the state of the work, after a look at both.
@@ -53,13 +55,41 @@ impl<F: SessionFactory> Session<F> {
         statement::run(work, line, sent, |()| "ok".into()).await?;
         Ok(())
     }
+
+    fn load_untyped(
+        &mut self,
+        query: Untyped<'_, Backend<F>>,
+    ) -> BoxFuture<'_, QueryResult<Rows<'_, F>>> {
+        let (link, work) = match self.parts() {
+            Ok(parts) => parts,
+            Err(error) => return statement::refused(error),
+        };
+        let line = statement::line::<F::Driver>(work, query);
+        let sent = F::Driver::load(link, work.ahead(), query);
+        statement::stream(work, line, sent)
+    }
+
+    fn execute_untyped(
+        &mut self,
+        query: Untyped<'_, Backend<F>>,
+    ) -> BoxFuture<'_, QueryResult<usize>> {
+        let (link, work) = match self.parts() {
+            Ok(parts) => parts,
+            Err(error) => return statement::refused(error),
+        };
+        let line = statement::line::<F::Driver>(work, query);
+        // `SELECT 1` has a count as well.
+        let sees_writes = F::Driver::sees_writes(link);
+        let sent = F::Driver::execute(link, work.ahead(), query);
+        statement::count(work, line, sees_writes, sent)
+    }
 }
 
 impl<F: SessionFactory> SimpleAsyncConnection for Session<F> {
     fn batch_execute(&mut self, query: &str) -> impl Future<Output = QueryResult<()>> + Send {
         let (link, work) = match self.parts() {
             Ok(parts) => parts,
-            Err(error) => return ready(Err(error.into())).boxed(),
+            Err(error) => return statement::refused(error),
         };
         let line = work
             .echo
@@ -73,8 +103,7 @@ impl<F: SessionFactory> SimpleAsyncConnection for Session<F> {
 impl<F: SessionFactory> AsyncConnectionCore for Session<F> {
     type ExecuteFuture<'conn, 'query> = BoxFuture<'conn, QueryResult<usize>>;
     type LoadFuture<'conn, 'query> = BoxFuture<'conn, QueryResult<Self::Stream<'conn, 'query>>>;
-    // Bound to the session: a half-read stream that is kept would make the next statement wait for ever.
-    type Stream<'conn, 'query> = BoxStream<'conn, QueryResult<Self::Row<'conn, 'query>>>;
+    type Stream<'conn, 'query> = Rows<'conn, F>;
     type Row<'conn, 'query> = <F::Driver as Driver>::Row;
     type Backend = Backend<F>;
 
@@ -83,14 +112,7 @@ impl<F: SessionFactory> AsyncConnectionCore for Session<F> {
         T: AsQuery + 'query,
         T::Query: QueryFragment<Self::Backend> + QueryId + 'query,
     {
-        let (link, work) = match self.parts() {
-            Ok(parts) => parts,
-            Err(error) => return ready(Err(error.into())).boxed(),
-        };
-        let query = source.as_query();
-        let line = statement::line::<F::Driver>(work, &query);
-        let sent = F::Driver::load(link, work.ahead(), query);
-        statement::stream::<F::Driver>(work, line, sent).boxed()
+        self.load_untyped(Untyped::of(&source.as_query()))
     }
 
     fn execute_returning_count<'conn, 'query, T>(
@@ -100,15 +122,7 @@ impl<F: SessionFactory> AsyncConnectionCore for Session<F> {
     where
         T: QueryFragment<Self::Backend> + QueryId + 'query,
     {
-        let (link, work) = match self.parts() {
-            Ok(parts) => parts,
-            Err(error) => return ready(Err(error.into())).boxed(),
-        };
-        let line = statement::line::<F::Driver>(work, &source);
-        // `SELECT 1` has a count as well.
-        let sees_writes = F::Driver::sees_writes(link);
-        let sent = F::Driver::execute(link, work.ahead(), source);
-        statement::count(work, line, sees_writes, sent).boxed()
+        self.execute_untyped(Untyped::of(&source))
     }
 }
 

@@ -9,32 +9,38 @@ use std::panic::Location;
 pub struct Origin {
     function: &'static str,
     module: &'static str,
-    file: &'static str,
-    line: u32,
+    place: Option<&'static Location<'static>>,
 }
 
 impl Origin {
-    /// What an expansion knows of its function.
-    pub const fn new(
+    /// A function's. The compiler knows where that is: for what a macro has made it is the place of the macro.
+    pub(crate) fn of_function(
         function: &'static str,
         module: &'static str,
-        file: &'static str,
-        line: u32,
+        place: &'static Location<'static>,
     ) -> Self {
         Self {
             function,
             module,
-            file,
-            line,
+            place: Some(place),
         }
     }
 
-    pub(crate) fn of_caller(function: &'static str, caller: &'static Location<'static>) -> Self {
-        Self::new(function, "", caller.file(), caller.line())
+    /// A closure's, or a session's that its caller has to commit.
+    pub fn of_caller(function: &'static str, caller: &'static Location<'static>) -> Self {
+        Self {
+            function,
+            module: "",
+            place: Some(caller),
+        }
     }
 
     pub(crate) const fn internal(function: &'static str) -> Self {
-        Self::new(function, "session_factory", "", 0)
+        Self {
+            function,
+            module: "session_factory",
+            place: None,
+        }
     }
 
     pub(crate) fn function(&self) -> &'static str {
@@ -64,9 +70,9 @@ impl Origin {
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.function)?;
-        if self.line > 0 {
-            write!(f, " ({}:{})", self.file, self.line)?;
+        match self.place {
+            Some(place) => write!(f, " ({}:{})", place.file(), place.line()),
+            None => Ok(()),
         }
-        Ok(())
     }
 }

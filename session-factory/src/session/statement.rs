@@ -4,13 +4,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use diesel::QueryResult;
-use diesel::query_builder::QueryFragment;
-use futures_util::Stream;
-use futures_util::future::BoxFuture;
-use futures_util::stream::BoxStream;
+use futures_util::future::{BoxFuture, FutureExt, ready};
+use futures_util::stream::{BoxStream, Stream, StreamExt};
 
 use super::work::{Ending, Work};
-use crate::driver::{CommitReply, CommitSent, Driver, Last, Reply};
+use crate::driver::{CommitReply, CommitSent, Driver, Last, Reply, Untyped};
 use crate::error::SessionError;
 use crate::observe::Line;
 
@@ -102,21 +100,31 @@ pub(super) async fn run<T>(
 
 /// Runs a statement that gives the number of rows that it changed. Here, as is all that need not know the query's
 /// type: what does is compiled for each query anew.
-pub(super) async fn count(
-    work: &mut Work,
+pub(super) fn count<'conn>(
+    work: &'conn mut Work,
     line: Option<Line>,
     sees_writes: bool,
-    statement: BoxFuture<'_, Reply<usize>>,
-) -> QueryResult<usize> {
-    let count = run(&mut *work, line, statement, |count| rows(*count as u64)).await?;
-    if count > 0 && !sees_writes {
-        work.set_wrote();
+    statement: BoxFuture<'conn, Reply<usize>>,
+) -> BoxFuture<'conn, QueryResult<usize>> {
+    async move {
+        let count = run(&mut *work, line, statement, |count| rows(*count as u64)).await?;
+        if count > 0 && !sees_writes {
+            work.set_wrote();
+        }
+        Ok(count)
     }
-    Ok(count)
+    .boxed()
+}
+
+/// A statement that cannot be sent.
+pub(super) fn refused<'conn, T: Send + 'conn>(
+    error: SessionError,
+) -> BoxFuture<'conn, QueryResult<T>> {
+    ready(Err(error.into())).boxed()
 }
 
 /// What the echo prints of a query: its text and its binds.
-pub(super) fn line<D: Driver>(work: &Work, query: &dyn QueryFragment<D::Backend>) -> Option<Line> {
+pub(super) fn line<D: Driver>(work: &Work, query: Untyped<'_, D::Backend>) -> Option<Line> {
     let echo = work.echo.as_ref()?;
     Some(echo.line(|| diesel::debug_query::<D::Backend, _>(&query).to_string()))
 }
@@ -139,19 +147,23 @@ pub(super) async fn last(
 }
 
 /// Runs a query whose rows come one by one.
-pub(super) async fn stream<'conn, D: Driver>(
+pub(super) fn stream<'conn, R: Send + 'conn>(
     work: &'conn mut Work,
     line: Option<Line>,
-    statement: BoxFuture<'conn, Reply<BoxStream<'conn, QueryResult<D::Row>>>>,
-) -> QueryResult<BoxStream<'conn, QueryResult<D::Row>>> {
-    let mut tracker = Tracker::sent(work, line);
-    let rows = tracker.resolve(statement.await)?;
-    tracker.work.set_streaming(true);
-    Ok(Box::pin(Rows {
-        inner: rows,
-        tracker,
-        count: 0,
-    }))
+    statement: BoxFuture<'conn, Reply<BoxStream<'conn, QueryResult<R>>>>,
+) -> BoxFuture<'conn, QueryResult<BoxStream<'conn, QueryResult<R>>>> {
+    async move {
+        let mut tracker = Tracker::sent(work, line);
+        let inner = tracker.resolve(statement.await)?;
+        tracker.work.set_streaming(true);
+        Ok(Rows {
+            inner,
+            tracker,
+            count: 0,
+        }
+        .boxed())
+    }
+    .boxed()
 }
 
 /// The rows of a query. An error among them counts like one before them.

@@ -73,18 +73,18 @@ impl<F: SessionFactory> Unit<F> {
     /// Whatever keeps a session from being opened.
     pub(crate) async fn open(
         factory: impl FnOnce() -> Result<Factory<F>, SessionError> + Send,
-        origin: &Origin,
+        origin: Origin,
         options: SessionOptions,
     ) -> Result<Self, SessionError> {
         let factory = factory()?;
         let scope = Scope {
             identity: factory.identity(),
-            holder: *origin,
+            holder: origin,
             clock: options.timeout.map(|limit| Box::new(Clock::start(limit))),
         };
-        check_nesting(&factory, origin, &options)?;
+        check_nesting(&factory, &scope.holder, &options)?;
         let lease = factory
-            .lease(origin, scope.clock.as_deref(), &options)
+            .lease(&scope.holder, scope.clock.as_deref(), &options)
             .await?;
         Ok(Self::attempt(factory, lease, scope, options, 1))
     }

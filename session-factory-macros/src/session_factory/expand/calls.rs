@@ -41,12 +41,9 @@ pub(super) fn calls(model: &Model<'_>) -> TokenStream {
             #vis fn create_session() -> impl ::core::future::Future<
                 Output = #result<#krate::Session<Self>, #error>,
             > + ::core::marker::Send {
-                let caller = ::core::panic::Location::caller();
-                #private::create_session::<Self>(#private::Origin::new(
+                #private::create_session::<Self>(#private::Origin::of_caller(
                     "create_session",
-                    "",
-                    caller.file(),
-                    caller.line(),
+                    ::core::panic::Location::caller(),
                 ))
             }
 

@@ -74,7 +74,6 @@ pub(super) fn opening(model: &Model<'_>) -> TokenStream {
 /// The body of `f`, around the attempts.
 fn code(model: &Model<'_>, attempt: &TokenStream) -> TokenStream {
     let private = private(model);
-    let name = model.function.sig.ident.to_string();
     let options = options::options(model).map(|options| {
         quote_spanned! {Span::mixed_site()=>
             const __SESSION_FACTORY_OPTIONS: #private::Options = #options;
@@ -84,12 +83,6 @@ fn code(model: &Model<'_>, attempt: &TokenStream) -> TokenStream {
     let contract = contract(model);
     let open = open(model);
     let attempts = attempts(model, attempt);
-    let items = quote_spanned! {Span::mixed_site()=>
-        static __SESSION_FACTORY_ORIGIN: #private::Origin = #private::Origin::new(
-            #name, ::core::module_path!(), ::core::file!(), ::core::line!(),
-        );
-        #options
-    };
     let contract = quote_spanned!(Span::mixed_site()=> let contract = #contract;);
     let mut code = quote_spanned! {Span::mixed_site()=>
         let mut unit = match #open.await {
@@ -109,31 +102,31 @@ fn code(model: &Model<'_>, attempt: &TokenStream) -> TokenStream {
     }
     if model.boxed {
         return quote_spanned! {Span::mixed_site()=>
-            #items
+            #options
             ::std::boxed::Box::pin(async move { #supported #contract #code })
         };
     }
-    quote!(#items #supported #contract #code)
+    quote!(#options #supported #contract #code)
 }
 
-/// The future that opens the session.
+/// The future that opens the session. Where it is called from is where the attribute stands.
 fn open(model: &Model<'_>) -> TokenStream {
-    let private = private(model);
-    let options = if options::options(model).is_some() {
-        quote_spanned!(Span::mixed_site()=> __SESSION_FACTORY_OPTIONS)
-    } else {
-        quote!(#private::Options::new())
-    };
-    let arguments = quote_spanned!(Span::mixed_site()=> (&__SESSION_FACTORY_ORIGIN, #options));
-    let (function, of) = match model.factory {
-        Some(factory) => ("open_of", factory),
+    let name = model.function.sig.ident.to_string();
+    let has_options = options::options(model).is_some();
+    let options =
+        has_options.then(|| quote_spanned!(Span::mixed_site()=> , __SESSION_FACTORY_OPTIONS));
+    let (function, of) = match (model.factory, has_options) {
+        (Some(factory), false) => ("open_of", factory),
+        (Some(factory), true) => ("open_of_with", factory),
         // The parameter is the session itself, and its type names the factory.
-        None => ("open", model.session),
+        (None, false) => ("open", model.session),
+        (None, true) => ("open_with", model.session),
     };
     let at = Span::mixed_site().located_at(of.span());
-    let private = respanned(private, at);
+    let private = respanned(private(model), at);
     let function = syn::Ident::new(function, at);
     let open = quote_spanned!(at=> #private::#function::<#of>);
+    let arguments = quote_spanned!(Span::mixed_site()=> (#name, ::core::module_path!() #options));
     quote!(#open #arguments)
 }
 

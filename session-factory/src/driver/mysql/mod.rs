@@ -21,7 +21,7 @@ use std::time::Instant;
 use diesel::QueryResult;
 use diesel::connection::CacheSize;
 use diesel::mysql::Mysql as Backend;
-use diesel::query_builder::{AsQuery, QueryFragment, QueryId};
+use diesel::query_builder::{QueryFragment, QueryId};
 use diesel_async::pooled_connection::bb8::{Pool as ForeignPool, RunError};
 use diesel_async::{AsyncConnectionCore, AsyncMysqlConnection, SimpleAsyncConnection};
 use futures_util::FutureExt;
@@ -34,7 +34,7 @@ use self::statement::Flight;
 use super::isolation::Level;
 use super::{
     Ahead, CommitReply, CommitSent, Driver, ForeignError, Isolation, Kill, Last, Recovered, Reply,
-    Running, SupportsCredentials, SupportsIsolation, TransactionOptions, Watched,
+    Running, SupportsCredentials, SupportsIsolation, TransactionOptions, Untyped, Watched,
 };
 use crate::config::Settings;
 use crate::error::{
@@ -137,29 +137,21 @@ impl Driver for Mysql {
         format!("SET TRANSACTION {}", modes.join(", ")).into()
     }
 
-    fn load<'conn, 'query, T>(
+    fn load<'conn>(
         link: &'conn mut MysqlLink,
         ahead: Ahead,
-        source: T,
-    ) -> BoxFuture<'conn, Reply<BoxStream<'conn, QueryResult<Self::Row>>>>
-    where
-        T: AsQuery + 'query,
-        T::Query: QueryFragment<Backend> + QueryId + 'query,
-    {
-        // The query is not `Send`: it is taken apart here, and the future holds its SQL and binds.
-        let query = statement::collect(&source.as_query());
+        query: Untyped<'_, Backend>,
+    ) -> BoxFuture<'conn, Reply<BoxStream<'conn, QueryResult<Self::Row>>>> {
+        let query = statement::collect(&query);
         statement::load(link, ahead, query).boxed()
     }
 
-    fn execute<'conn, 'query, T>(
+    fn execute<'conn>(
         link: &'conn mut MysqlLink,
         ahead: Ahead,
-        source: T,
-    ) -> BoxFuture<'conn, Reply<usize>>
-    where
-        T: QueryFragment<Backend> + QueryId + 'query,
-    {
-        let query = statement::collect(&source);
+        query: Untyped<'_, Backend>,
+    ) -> BoxFuture<'conn, Reply<usize>> {
+        let query = statement::collect(&query);
         statement::execute(link, ahead, query).boxed()
     }
 

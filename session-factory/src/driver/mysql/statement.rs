@@ -9,9 +9,7 @@ use std::task::{Context, Poll};
 use diesel::QueryResult;
 use diesel::mysql::{Mysql, MysqlQueryBuilder};
 use diesel::query_builder::bind_collector::RawBytesBindCollector;
-use diesel::query_builder::{
-    CollectedQuery, MoveableBindCollector, QueryBuilder, QueryFragment, QueryId,
-};
+use diesel::query_builder::{CollectedQuery, MoveableBindCollector, QueryBuilder, QueryFragment};
 use diesel::result::{DatabaseErrorKind, Error};
 use diesel_async::{AsyncConnectionCore, AsyncMysqlConnection, SimpleAsyncConnection};
 use futures_util::Stream;
@@ -28,10 +26,7 @@ type Row = <AsyncMysqlConnection as AsyncConnectionCore>::Row<'static, 'static>;
 /// A statement's SQL and binds, which may wait for what goes ahead of it.
 pub(super) type Collected = QueryResult<CollectedQuery<Collector>>;
 
-pub(super) fn collect<T>(query: &T) -> Collected
-where
-    T: QueryFragment<Mysql> + QueryId,
-{
+pub(super) fn collect(query: &dyn QueryFragment<Mysql>) -> Collected {
     let mut binds = Collector::new();
     query.collect_binds(&mut binds, &mut (), &Mysql)?;
     let mut sql = MysqlQueryBuilder::new();

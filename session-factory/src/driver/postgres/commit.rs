@@ -6,9 +6,10 @@ use diesel_async::SimpleAsyncConnection;
 use futures_util::future::join;
 
 use super::ends::End;
+use super::fragment::{self, PgQuery};
 use super::ledger::Ledger;
 use super::link::PgLink;
-use super::{pipelined, repeated};
+use super::send::pipelined;
 use crate::driver::{Ahead, CommitReply, CommitSent, Last, Reply};
 use crate::error::{StatementError, StatementErrorKind};
 
@@ -55,14 +56,14 @@ where
     link.leave_raw();
     spare(link).await;
     link.set_committing(true);
-    let sql = repeated::sql(&source);
+    let sql = fragment::sql(PgQuery::of(&source));
     // Behind a pooler COMMIT puts back what the session changed, and this statement may be what changes it.
     let alone = link.is_pooled();
     let text = link.commit_text();
     link.set_committed(true);
-    let (mut shared, rest) = link.split();
+    let (shared, rest) = link.split();
     let ledger = rest.ledger().filter(|_| !alone);
-    let statement = rest.execute(&mut shared, source);
+    let statement = rest.execute(shared, PgQuery::of(&source));
     let (Some(ledger), Ok(sql)) = (ledger, sql) else {
         // The stream of an application's own connection cannot be seen.
         let reply = rest.send(shared, ahead, statement).await;

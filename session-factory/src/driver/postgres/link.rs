@@ -6,8 +6,6 @@ use std::time::{Duration, Instant};
 
 use diesel::QueryResult;
 use diesel::connection::{CacheSize, TransactionDepthChange};
-use diesel::pg::Pg;
-use diesel::query_builder::{QueryFragment, QueryId};
 use diesel::result::Error;
 use diesel_async::pooled_connection::AsyncDieselConnectionManager;
 use diesel_async::{
@@ -22,9 +20,11 @@ use super::cancel::Canceller;
 use super::conflict::classified;
 use super::control::{self, Control};
 use super::ends::End;
+use super::fragment::{Key, PgQuery};
 use super::ledger::{Ledger, Status};
-use super::repeated::{Kept, Repeated};
-use super::{beginning, forget_transactions, pipelined, pooler, positions, raw_depth};
+use super::repeated::Repeated;
+use super::send::{Loading, pipelined};
+use super::{beginning, forget_transactions, fragment, pooler, positions, raw_depth};
 use crate::driver::{Ahead, Isolation, Kill, Position, Reply};
 use crate::error::{StatementError, StatementErrorKind};
 
@@ -457,12 +457,6 @@ impl Rest {
         self.ledger.clone()
     }
 
-    /// Whether to keep a statement prepared that diesel would not. How many there are on a connection of
-    /// the application's is not known.
-    pub(super) fn keeps(&mut self, query: &dyn QueryFragment<Pg>) -> bool {
-        self.ledger.is_some() && self.repeated.keeps(query)
-    }
-
     /// Looks at a text of the body's where the server's answers are not seen.
     pub(super) fn look_at(&mut self, sql: &str) {
         let ends = |control: &Control| matches!(control, Control::End { .. });
@@ -471,30 +465,39 @@ impl Rest {
         }
     }
 
-    /// The same for a query.
-    pub(super) fn look_at_query(&mut self, query: &dyn QueryFragment<Pg>) {
-        if self.ledger.is_none()
-            && let Ok(sql) = super::repeated::sql(query)
-        {
+    /// Under what to keep a statement prepared.
+    fn key(&mut self, query: PgQuery<'_>) -> Key {
+        if self.ledger.is_some() {
+            return self.repeated.key(query);
+        }
+        // How many are kept on a connection of the application's is not known. Nor are the server's answers seen.
+        if let Ok(sql) = fragment::sql(query) {
             self.look_at(&sql);
         }
+        Key::Type(None)
+    }
+
+    /// A query, not sent yet.
+    pub(super) fn load<'conn>(
+        &mut self,
+        mut connection: &'conn AsyncPgConnection,
+        query: PgQuery<'_>,
+    ) -> Loading<'conn> {
+        // What that gives holds its SQL and its binds.
+        fragment::take_apart(query, self.key(query), |fragment| {
+            AsyncConnectionCore::load(&mut connection, fragment)
+        })
     }
 
     /// A statement that returns a count, not sent yet.
-    pub(super) fn execute<'conn, T>(
+    pub(super) fn execute<'conn>(
         &mut self,
-        connection: &mut &'conn AsyncPgConnection,
-        query: T,
-    ) -> BoxFuture<'conn, QueryResult<usize>>
-    where
-        T: QueryFragment<Pg> + QueryId,
-    {
-        self.look_at_query(&query);
-        if self.keeps(&query) {
-            AsyncConnectionCore::execute_returning_count(connection, Kept(&query))
-        } else {
-            AsyncConnectionCore::execute_returning_count(connection, query)
-        }
+        mut connection: &'conn AsyncPgConnection,
+        query: PgQuery<'_>,
+    ) -> BoxFuture<'conn, QueryResult<usize>> {
+        fragment::take_apart(query, self.key(query), |fragment| {
+            AsyncConnectionCore::execute_returning_count(&mut connection, fragment)
+        })
     }
 
     /// Runs a statement behind what has to go ahead of it.

@@ -10,6 +10,7 @@ mod connect_error;
 mod control;
 mod ends;
 mod error_response;
+mod fragment;
 mod introduction;
 mod ledger;
 mod lexer;
@@ -21,6 +22,7 @@ mod reach;
 mod recover;
 mod repeated;
 mod security;
+mod send;
 mod socket;
 mod stays_open;
 mod text;
@@ -31,26 +33,25 @@ mod watch;
 mod wire;
 
 use std::borrow::Cow;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use diesel::QueryResult;
 use diesel::connection::CacheSize;
 use diesel::pg::Pg;
-use diesel::query_builder::{AsQuery, QueryFragment, QueryId};
+use diesel::query_builder::{QueryFragment, QueryId};
 use diesel_async::pooled_connection::bb8::{Pool as ForeignPool, RunError};
 use diesel_async::{
     AnsiTransactionManager, AsyncConnection, AsyncConnectionCore, AsyncPgConnection,
     SimpleAsyncConnection, TransactionManager,
 };
-use futures_util::future::{BoxFuture, join};
-use futures_util::stream::{BoxStream, StreamExt, TryStreamExt};
-use futures_util::{FutureExt, TryFutureExt};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::BoxStream;
 
 use self::ends::End;
+use self::fragment::PgQuery;
 use self::ledger::{Ledger, Status};
 use self::link::PgLink;
-use self::repeated::Kept;
 use super::isolation::Level;
 use super::{
     Ahead, CommitReply, CommitSent, Driver, ForeignError, Isolation, Kill, Last, Position,
@@ -160,41 +161,20 @@ impl Driver for Postgres {
         sql.into()
     }
 
-    fn load<'conn, 'query, T>(
+    fn load<'conn>(
         link: &'conn mut PgLink,
         ahead: Ahead,
-        source: T,
-    ) -> BoxFuture<'conn, Reply<BoxStream<'conn, QueryResult<Self::Row>>>>
-    where
-        T: AsQuery + 'query,
-        T::Query: QueryFragment<Pg> + QueryId + 'query,
-    {
-        // The query is not `Send`: it is taken apart here, and the future holds its SQL and binds.
-        let (mut shared, rest) = link.split();
-        let ledger = rest.ledger();
-        let query = source.as_query();
-        rest.look_at_query(&query);
-        let statement = if rest.keeps(&query) {
-            AsyncConnectionCore::load(&mut shared, Kept(&query))
-        } else {
-            AsyncConnectionCore::load(&mut shared, query)
-        };
-        // From here on nothing knows the query's type, and nothing is compiled for each query anew.
-        rest.send(shared, ahead, classified(statement, ledger))
-            .boxed()
+        query: PgQuery<'_>,
+    ) -> BoxFuture<'conn, Reply<BoxStream<'conn, QueryResult<Self::Row>>>> {
+        send::load(link, ahead, query)
     }
 
-    fn execute<'conn, 'query, T>(
+    fn execute<'conn>(
         link: &'conn mut PgLink,
         ahead: Ahead,
-        source: T,
-    ) -> BoxFuture<'conn, Reply<usize>>
-    where
-        T: QueryFragment<Pg> + QueryId + 'query,
-    {
-        let (mut shared, rest) = link.split();
-        let statement = rest.execute(&mut shared, source);
-        rest.send(shared, ahead, statement).boxed()
+        query: PgQuery<'_>,
+    ) -> BoxFuture<'conn, Reply<usize>> {
+        send::execute(link, ahead, query)
     }
 
     fn batch(link: &mut PgLink, ahead: Ahead, sql: String) -> BoxFuture<'_, Reply<()>> {
@@ -347,19 +327,6 @@ impl Driver for Postgres {
     }
 }
 
-type Rows<'conn> = BoxStream<'conn, QueryResult<<Postgres as Driver>::Row>>;
-
-/// A query's rows, with errors among them as [`conflict`] has them.
-fn classified<'conn>(
-    statement: <&'conn AsyncPgConnection as AsyncConnectionCore>::LoadFuture<'conn, 'conn>,
-    ledger: Option<Arc<Ledger>>,
-) -> impl Future<Output = QueryResult<Rows<'conn>>> + Send + Unpin {
-    statement.map_ok(move |rows| {
-        rows.map_err(move |error| conflict::classified(error, ledger.as_deref()))
-            .boxed()
-    })
-}
-
 /// Takes the diesel transaction manager of a raw connection back to "no transaction".
 fn forget_transactions(connection: &mut AsyncPgConnection) {
     *connection.transaction_state() = AnsiTransactionManager::default();
@@ -373,15 +340,4 @@ fn raw_depth(connection: &mut AsyncPgConnection) -> Option<u32> {
         .ok()
         .flatten()
         .map(std::num::NonZeroU32::get)
-}
-
-/// Sends what goes ahead and the statement in one flight.
-async fn pipelined<T>(
-    mut connection: &AsyncPgConnection,
-    ahead: &str,
-    statement: &mut (impl Future<Output = QueryResult<T>> + Unpin),
-) -> Reply<T> {
-    // `join` polls in order, so what goes ahead is queued first.
-    let (ahead, result) = join(connection.batch_execute(ahead), statement).await;
-    Reply { ahead, result }
 }

@@ -7,10 +7,10 @@
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 
-use diesel::QueryResult;
-use diesel::pg::{Pg, PgQueryBuilder};
-use diesel::query_builder::{AstPass, Query, QueryBuilder, QueryFragment, QueryId};
-use diesel::sql_types::Untyped;
+use diesel::pg::Pg;
+use diesel::query_builder::QueryFragment;
+
+use super::fragment::{Key, PgQuery, sql};
 
 /// Prepared statements that are kept on a connection besides diesel's own.
 const MOST_KEPT: usize = 256;
@@ -26,13 +26,17 @@ pub(super) struct Repeated {
 }
 
 impl Repeated {
-    /// Whether to keep a statement prepared that diesel would not.
-    pub(super) fn keeps(&mut self, query: &dyn QueryFragment<Pg>) -> bool {
+    /// Under what to keep a statement prepared.
+    pub(super) fn key(&mut self, query: PgQuery<'_>) -> Key {
         // What is wrong with a query shows when it runs.
-        if query.is_safe_to_cache_prepared(&Pg).unwrap_or(true) {
-            return false;
+        let told_by_type = query.is_safe_to_cache_prepared(&Pg).ok();
+        if told_by_type == Some(false)
+            && sql(query).is_ok_and(|sql| is_plain(&sql) && self.again(&sql))
+        {
+            Key::Text
+        } else {
+            Key::Type(told_by_type)
         }
-        sql(query).is_ok_and(|sql| is_plain(&sql) && self.again(&sql))
     }
 
     fn again(&mut self, sql: &str) -> bool {
@@ -52,42 +56,12 @@ impl Repeated {
     }
 }
 
-/// The text as diesel-async sends it.
-pub(super) fn sql(query: &dyn QueryFragment<Pg>) -> QueryResult<String> {
-    let mut sql = PgQueryBuilder::default();
-    query.to_sql(&mut sql, &Pg)?;
-    Ok(sql.finish())
-}
-
 /// Reads or changes rows. Of other statements it is not known what a second Execute does.
 fn is_plain(sql: &str) -> bool {
     let word = sql.split_whitespace().next().unwrap_or_default();
     ["SELECT", "INSERT", "UPDATE", "DELETE", "WITH"]
         .iter()
         .any(|plain| plain.eq_ignore_ascii_case(word))
-}
-
-/// A query that is kept prepared under its text.
-pub(super) struct Kept<'query>(pub(super) &'query dyn QueryFragment<Pg>);
-
-impl QueryFragment<Pg> for Kept<'_> {
-    fn walk_ast<'b>(&'b self, pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        self.0.walk_ast(pass)
-    }
-
-    fn is_safe_to_cache_prepared(&self, _backend: &Pg) -> QueryResult<bool> {
-        Ok(true)
-    }
-}
-
-impl QueryId for Kept<'_> {
-    type QueryId = ();
-    /// Its text is its key.
-    const HAS_STATIC_QUERY_ID: bool = false;
-}
-
-impl Query for Kept<'_> {
-    type SqlType = Untyped;
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ use diesel::QueryResult;
 use diesel::connection::{
     CacheSize, Connection as _, Instrumentation, get_default_instrumentation,
 };
-use diesel::query_builder::{AsQuery, QueryFragment, QueryId};
+use diesel::query_builder::{QueryFragment, QueryId};
 use diesel::sqlite::{Sqlite as Backend, SqliteConnection};
 use diesel_async::pooled_connection::bb8::{Pool as ForeignPool, RunError};
 use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
@@ -38,7 +38,7 @@ use self::job::Lost;
 use self::link::{Held, SqliteLink};
 use super::{
     Ahead, CommitReply, CommitSent, Driver, ForeignError, Last, Owner, Recovered, Reply, Running,
-    SupportsImmediate, SupportsIsolation, TransactionOptions, Watched, isolation,
+    SupportsImmediate, SupportsIsolation, TransactionOptions, Untyped, Watched, isolation,
 };
 use crate::config::Settings;
 use crate::error::{ConnectError, ConnectErrorKind, StatementError, StatementErrorKind};
@@ -172,16 +172,12 @@ impl Driver for Sqlite {
         sql.into()
     }
 
-    fn load<'conn, 'query, T>(
+    fn load<'conn>(
         link: &'conn mut SqliteLink,
         ahead: Ahead,
-        source: T,
-    ) -> BoxFuture<'conn, Reply<BoxStream<'conn, QueryResult<Self::Row>>>>
-    where
-        T: AsQuery + 'query,
-        T::Query: QueryFragment<Backend> + QueryId + 'query,
-    {
-        let query = statement::collect(&source.as_query());
+        query: Untyped<'_, Backend>,
+    ) -> BoxFuture<'conn, Reply<BoxStream<'conn, QueryResult<Self::Row>>>> {
+        let query = statement::collect(&query);
         let stop = link.stop();
         statement::run(link, ahead, move |connection| {
             statement::load(connection, query, &stop)
@@ -195,15 +191,12 @@ impl Driver for Sqlite {
         .boxed()
     }
 
-    fn execute<'conn, 'query, T>(
+    fn execute<'conn>(
         link: &'conn mut SqliteLink,
         ahead: Ahead,
-        source: T,
-    ) -> BoxFuture<'conn, Reply<usize>>
-    where
-        T: QueryFragment<Backend> + QueryId + 'query,
-    {
-        let query = statement::collect(&source);
+        query: Untyped<'_, Backend>,
+    ) -> BoxFuture<'conn, Reply<usize>> {
+        let query = statement::collect(&query);
         let facts = link.stop();
         statement::run(link, ahead, move |connection| {
             statement::execute(connection, query, &facts)

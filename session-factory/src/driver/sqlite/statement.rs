@@ -5,9 +5,7 @@ use std::sync::Arc;
 use diesel::QueryResult;
 use diesel::backend::Backend;
 use diesel::connection::{Connection, LoadConnection, SimpleConnection};
-use diesel::query_builder::{
-    CollectedQuery, MoveableBindCollector, QueryBuilder, QueryFragment, QueryId,
-};
+use diesel::query_builder::{CollectedQuery, MoveableBindCollector, QueryBuilder, QueryFragment};
 use diesel::result::{DatabaseErrorKind, Error};
 use diesel::row::IntoOwnedRow;
 use diesel::sqlite::query_builder::SqliteQueryBuilder;
@@ -33,10 +31,7 @@ pub(super) struct Collected {
     writes: bool,
 }
 
-pub(super) fn collect<T>(query: &T) -> QueryResult<Collected>
-where
-    T: QueryFragment<Sqlite> + QueryId,
-{
+pub(super) fn collect(query: &dyn QueryFragment<Sqlite>) -> QueryResult<Collected> {
     let mut binds = Collector::default();
     query.collect_binds(&mut binds, &mut (), &Sqlite)?;
     let mut sql = SqliteQueryBuilder::default();

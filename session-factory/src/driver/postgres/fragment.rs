@@ -1,0 +1,132 @@
+//! What diesel-async gets instead of a query.
+
+use std::any::TypeId;
+use std::cell::Cell;
+
+use diesel::QueryResult;
+use diesel::pg::{Pg, PgQueryBuilder};
+use diesel::query_builder::{AstPass, Query, QueryBuilder, QueryFragment, QueryId};
+use diesel::sql_types;
+
+use crate::driver::Untyped;
+
+/// A query of the application's.
+pub(super) type PgQuery<'query> = Untyped<'query, Pg>;
+
+/// The text as diesel-async sends it.
+pub(super) fn sql(query: PgQuery<'_>) -> QueryResult<String> {
+    let mut sql = PgQueryBuilder::default();
+    query.to_sql(&mut sql, &Pg)?;
+    Ok(sql.finish())
+}
+
+/// Under what diesel-async keeps a statement prepared.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Key {
+    /// As it does by itself: under the id of the query's type, where that alone tells the text. Whether it does, if
+    /// that was asked already.
+    Type(Option<bool>),
+    /// Under its text.
+    Text,
+}
+
+/// The query as diesel-async takes it apart.
+pub(super) struct Fragment<'query> {
+    query: PgQuery<'query>,
+    is_safe_to_cache: Option<bool>,
+}
+
+thread_local! {
+    /// The id of the query that this thread is taking apart: diesel asks a type for it, and not a value.
+    static ID: Cell<Option<TypeId>> = const { Cell::new(None) };
+}
+
+/// Has `take` give the query to diesel-async, which asks for its id then and there.
+pub(super) fn take_apart<'query, R>(
+    query: PgQuery<'query>,
+    key: Key,
+    take: impl FnOnce(Fragment<'query>) -> R,
+) -> R {
+    let (id, is_safe_to_cache) = match key {
+        Key::Type(is_safe) => (query.id(), is_safe),
+        Key::Text => (None, Some(true)),
+    };
+    // An instrumentation may run a query of its own meanwhile.
+    let before = ID.replace(id);
+    let taken = take(Fragment {
+        query,
+        is_safe_to_cache,
+    });
+    ID.set(before);
+    taken
+}
+
+impl QueryFragment<Pg> for Fragment<'_> {
+    fn walk_ast<'b>(&'b self, pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        self.query.walk_ast(pass)
+    }
+
+    fn is_safe_to_cache_prepared(&self, backend: &Pg) -> QueryResult<bool> {
+        match self.is_safe_to_cache {
+            Some(is_safe) => Ok(is_safe),
+            None => self.query.is_safe_to_cache_prepared(backend),
+        }
+    }
+}
+
+impl QueryId for Fragment<'_> {
+    type QueryId = ();
+    // Another for each query: see below.
+    const HAS_STATIC_QUERY_ID: bool = false;
+
+    fn query_id() -> Option<TypeId> {
+        ID.get()
+    }
+}
+
+impl Query for Fragment<'_> {
+    type SqlType = sql_types::Untyped;
+}
+
+#[cfg(test)]
+mod tests {
+    use diesel::sql_types::Integer;
+    use diesel::{IntoSql, select};
+
+    use super::*;
+
+    fn is_safe(fragment: &Fragment<'_>) -> Option<bool> {
+        fragment.is_safe_to_cache_prepared(&Pg).ok()
+    }
+
+    #[test]
+    fn a_query_is_known_by_its_own_id_while_it_is_taken_apart() {
+        let query = select(1.into_sql::<Integer>());
+        let query = PgQuery::of(&query);
+        assert!(query.id().is_some());
+        let (outer, inner, after) = take_apart(query, Key::Type(None), |fragment| {
+            assert_eq!(is_safe(&fragment), Some(true));
+            let outer = Fragment::query_id();
+            let inner = take_apart(query, Key::Text, |_| Fragment::query_id());
+            (outer, inner, Fragment::query_id())
+        });
+        assert_eq!((outer, inner, after), (query.id(), None, query.id()));
+        assert_eq!(Fragment::query_id(), None);
+    }
+
+    #[test]
+    fn a_text_is_kept_where_that_is_asked_for() {
+        let query = diesel::sql_query("SELECT 1");
+        let query = PgQuery::of(&query);
+        assert_eq!(query.id(), None);
+        for (key, safe) in [
+            (Key::Type(None), false),
+            (Key::Type(Some(false)), false),
+            (Key::Text, true),
+        ] {
+            let kept = take_apart(query, key, |fragment| is_safe(&fragment));
+            assert_eq!(kept, Some(safe), "{key:?}");
+        }
+        assert_eq!(sql(query).ok().as_deref(), Some("SELECT 1"));
+    }
+}

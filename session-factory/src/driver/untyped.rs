@@ -1,0 +1,74 @@
+//! A query without its type.
+//!
+//! There are as many types of queries as there are queries, and what is generic over them is compiled for each: in
+//! the application's crate, and again with changes there. As a reference to something that can be walked, a query
+//! is of one type, and what takes it apart and sends it is compiled once.
+
+#[cfg(feature = "postgres")]
+use std::any::TypeId;
+
+use diesel::QueryResult;
+use diesel::backend::Backend;
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+
+/// What a query has to be asked for: all else that `QueryFragment` has is made of that.
+trait Walk<DB: Backend> {
+    fn walk<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()>;
+    fn is_safe_to_cache(&self, backend: &DB) -> QueryResult<bool>;
+}
+
+impl<DB: Backend, T: QueryFragment<DB>> Walk<DB> for T {
+    fn walk<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        self.walk_ast(pass)
+    }
+
+    fn is_safe_to_cache(&self, backend: &DB) -> QueryResult<bool> {
+        self.is_safe_to_cache_prepared(backend)
+    }
+}
+
+/// A query, and the id of its type.
+#[doc(hidden)]
+#[allow(missing_debug_implementations)] // what it is printed as depends on who asks
+pub struct Untyped<'query, DB: Backend> {
+    query: &'query dyn Walk<DB>,
+    #[cfg(feature = "postgres")]
+    id: Option<TypeId>,
+}
+
+impl<DB: Backend> Clone for Untyped<'_, DB> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<DB: Backend> Copy for Untyped<'_, DB> {}
+
+impl<'query, DB: Backend> Untyped<'query, DB> {
+    pub(crate) fn of<T>(query: &'query T) -> Self
+    where
+        T: QueryFragment<DB> + QueryId,
+    {
+        Self {
+            query,
+            #[cfg(feature = "postgres")]
+            id: T::query_id(),
+        }
+    }
+
+    /// diesel's key of the prepared statement, where the type alone tells the text.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn id(&self) -> Option<TypeId> {
+        self.id
+    }
+}
+
+impl<DB: Backend> QueryFragment<DB> for Untyped<'_, DB> {
+    fn walk_ast<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        self.query.walk(pass)
+    }
+
+    fn is_safe_to_cache_prepared(&self, backend: &DB) -> QueryResult<bool> {
+        self.query.is_safe_to_cache(backend)
+    }
+}
