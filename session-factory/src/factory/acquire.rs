@@ -54,8 +54,9 @@ impl<D: Driver> Core<D> {
         // None is free, or those who wait come first.
         let place = self.places.try_take()?;
         let mut slot = take_idle_of(&pool)?;
-        match slot.liveness(self.pre_ping()) {
-            Liveness::Alive => return Some(self.lend(slot, place, origin)),
+        let now = Instant::now();
+        match slot.liveness(self.pre_ping(), now) {
+            Liveness::Alive => return Some(self.lend(slot, place, origin, now)),
             Liveness::Dead => {
                 // What is closed here may need a runtime for that.
                 let _context = crate::runtime::enter();
@@ -73,9 +74,15 @@ impl<D: Driver> Core<D> {
             .is_some_and(|settings| settings.pool_pre_ping)
     }
 
-    pub(super) fn lend(&self, slot: Idle<D>, place: Place, origin: &Origin) -> Lease<D> {
+    pub(super) fn lend(
+        &self,
+        slot: Idle<D>,
+        place: Place,
+        origin: &Origin,
+        now: Instant,
+    ) -> Lease<D> {
         let kill = D::kill(&slot.link);
-        let ticket = self.registry.enter(*origin, kill);
+        let ticket = self.registry.enter(*origin, now, kill);
         Lease::pooled(slot, place, ticket, self.marks.clone())
     }
 

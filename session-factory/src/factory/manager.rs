@@ -89,8 +89,7 @@ pub(super) enum Liveness {
 
 impl<D: Driver> Slot<D> {
     /// What is known without asking the server.
-    pub(super) fn liveness(&self, pre_ping: bool) -> Liveness {
-        let now = Instant::now();
+    pub(super) fn liveness(&self, pre_ping: bool, now: Instant) -> Liveness {
         if self.is_broken_at(now) {
             Liveness::Dead
         } else if pre_ping && now.saturating_duration_since(self.idle_since) >= TRUSTED_FOR {

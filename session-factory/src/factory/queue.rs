@@ -61,10 +61,11 @@ impl<D: Driver> Core<D> {
         if closed.is_cancelled() {
             return Err(Failure::Closed);
         }
+        let now = Instant::now();
         let idle = take_idle_of(&pool);
         let idle = match idle {
-            Some(slot) if slot.liveness(self.pre_ping()) == Liveness::Alive => {
-                return Ok(self.lend(slot, place, origin));
+            Some(slot) if slot.liveness(self.pre_ping(), now) == Liveness::Alive => {
+                return Ok(self.lend(slot, place, origin, now));
             }
             other => other,
         };
@@ -101,7 +102,10 @@ impl<D: Driver> Core<D> {
     async fn take_other(&self, origin: &Origin) -> Result<Lease<D>, Failure> {
         match self.source() {
             Source::Foreign(pool) => match D::borrow_foreign(&pool).await {
-                Ok(link) => Ok(Lease::foreign(link, self.registry.enter(*origin, None))),
+                Ok(link) => {
+                    let ticket = self.registry.enter(*origin, Instant::now(), None);
+                    Ok(Lease::foreign(link, ticket))
+                }
                 Err(ForeignError::TimedOut) => Err(Failure::TimedOut),
                 Err(ForeignError::Connect(error)) => Err(Failure::Connect(error)),
             },
@@ -120,13 +124,13 @@ impl<D: Driver> Core<D> {
     ) -> Result<Lease<D>, Failure> {
         loop {
             if let Some(mut slot) = idle.take() {
-                let usable = match slot.liveness(self.pre_ping()) {
+                let usable = match slot.liveness(self.pre_ping(), Instant::now()) {
                     Liveness::Alive => true,
                     Liveness::Dead => false,
                     Liveness::Unknown => slot.answers().await,
                 };
                 if usable {
-                    return Ok(self.lend(slot, place, origin));
+                    return Ok(self.lend(slot, place, origin, Instant::now()));
                 }
                 slot.retire();
             }

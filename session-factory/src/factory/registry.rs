@@ -34,11 +34,16 @@ impl Registry {
     }
 
     /// Enters a connection that is handed out.
-    pub(super) fn enter(self: &Arc<Self>, holder: Origin, kill: Option<Kill>) -> Ticket {
+    pub(super) fn enter(
+        self: &Arc<Self>,
+        holder: Origin,
+        since: Instant,
+        kill: Option<Kill>,
+    ) -> Ticket {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let place = self.entries().insert(Entry {
             holder,
-            since: Instant::now(),
+            since,
             recovering: false,
             kill,
         });

@@ -182,19 +182,14 @@ impl Ledger {
         self.state().status
     }
 
-    /// Both at once.
-    pub(super) fn ended_and_status(&self) -> (Option<End>, Status) {
+    /// How the transaction ended, what became of statements that ran behind that, and the status, in one look.
+    pub(super) fn seen(&self) -> (Option<End>, Option<Behind>, Status) {
         let state = self.state();
-        (state.ends.first(), state.status)
+        (state.ends.first(), state.ends.behind(), state.status)
     }
 
     pub(super) fn ended(&self) -> Option<End> {
         self.state().ends.first()
-    }
-
-    /// What became of statements that ran behind the end.
-    pub(super) fn behind(&self) -> Option<Behind> {
-        self.state().ends.behind()
     }
 
     /// BEGIN is sent, and not answered: a cancel request could hit it instead of the statement behind it.
@@ -234,10 +229,10 @@ impl Ledger {
         state.status == Status::InTransaction && self.is_quiet() && !noted
     }
 
-    /// Session settings may differ from what the next borrower expects.
+    /// Session settings may differ from what the next borrower expects, or worse.
     pub(super) fn needs_reset(&self) -> bool {
         let state = self.state();
-        state.changed || state.sly
+        state.changed || state.sly || state.unclean
     }
 
     /// Something was done that a reset does not undo.

@@ -229,11 +229,9 @@ impl PgLink {
     /// The text that ends a transaction. Behind a pooler it puts back what the session changed: later the server
     /// session is somebody else's.
     pub(super) fn ending(&mut self, text: &'static str) -> Cow<'static, str> {
-        let (changed, unclean) = self.ledger().map_or((false, false), |ledger| {
-            (ledger.needs_reset(), ledger.is_unclean())
-        });
-        self.resets = self.pooled && (changed || unclean);
+        self.resets = self.pooled && self.ledger().is_some_and(Ledger::needs_reset);
         if self.resets {
+            let unclean = self.ledger().is_some_and(Ledger::is_unclean);
             pooler::reset(text, unclean).into()
         } else {
             text.into()

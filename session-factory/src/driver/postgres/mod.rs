@@ -205,25 +205,20 @@ impl Driver for Postgres {
                 Watched::Unknown
             };
         };
-        let behind = if link.is_committed_by_us() {
-            None
-        } else {
-            ledger.behind()
-        };
-        match ledger.ended_and_status() {
-            (Some(end), _) if let Some(behind) = behind => {
+        match ledger.seen() {
+            (Some(end), Some(behind), _) if !link.is_committed_by_us() => {
                 Watched::Parted(PartlyCommitted::EndedByBody {
                     before: end == End::Commit,
                     committed: behind.committed,
                     rolled_back: behind.rolled_back,
                 })
             }
-            (Some(end), _) => Watched::Ended {
+            (Some(end), ..) => Watched::Ended {
                 committed: end == End::Commit,
                 error: None,
             },
-            (None, Status::Failed) => Watched::Failed(ledger.first_error()),
-            (None, _) => Watched::Open,
+            (None, _, Status::Failed) => Watched::Failed(ledger.first_error()),
+            (None, ..) => Watched::Open,
         }
     }
 
@@ -314,8 +309,7 @@ impl Driver for Postgres {
     }
 
     fn needs_reset(link: &PgLink) -> bool {
-        link.ledger()
-            .is_some_and(|ledger| ledger.needs_reset() || ledger.is_unclean())
+        link.ledger().is_some_and(Ledger::needs_reset)
     }
 
     async fn reset(link: &mut PgLink) -> bool {
