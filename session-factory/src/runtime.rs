@@ -100,7 +100,8 @@ pub(crate) async fn within<T: Future>(future: T) -> Result<T::Output, ConnectErr
 pub(crate) fn spawn_orphan(task: impl Future<Output = ()> + Send + 'static) {
     let made = ORPHANS.get_or_init(|| {
         let runtime = Builder::new_multi_thread()
-            .worker_threads(1)
+            // More than one: a hook that blocks its thread is not to stop all others.
+            .worker_threads(threads())
             .thread_name("session-factory-hooks")
             .enable_all()
             .build();
