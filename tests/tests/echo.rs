@@ -3,7 +3,9 @@
 
 use std::process::Command;
 
-use session_factory_tests::PgBed;
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use session_factory_tests::{AppError, PgBed, items};
 
 fn one_call(url: &str, echo: &str) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_global_factory"))
@@ -44,4 +46,33 @@ async fn each_statement_is_shown_with_binds_outcome_and_time() {
 async fn nothing_is_shown_unless_asked_for() {
     let bed = PgBed::new().await;
     assert_eq!(one_call(&bed.database.url(), "false"), "");
+}
+
+#[derive(AsChangeset)]
+#[diesel(table_name = items)]
+struct Changes {
+    name: Option<String>,
+}
+
+#[tokio::test]
+async fn a_query_that_cannot_be_built_gives_its_error_with_the_echo_as_without() {
+    for echo in [false, true] {
+        let bed = PgBed::with(|config| config.echo = echo).await;
+        let changed = bed.factory.with_session(async |db| {
+            let nothing = Changes { name: None };
+            diesel::update(items::table.find(1))
+                .set(nothing)
+                .execute(db)
+                .await?;
+            Ok::<_, AppError>(())
+        });
+        let error = changed.await.unwrap_err();
+        assert!(
+            matches!(
+                error,
+                AppError::Query(diesel::result::Error::QueryBuilderError(_))
+            ),
+            "{error:?}"
+        );
+    }
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use diesel::prelude::*;
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
-use session_factory::{Session, SessionError, with_session};
-use session_factory_tests::{AppError, LiteBed, LiteDb, items};
+use session_factory::{Factory, Session, SessionError, with_session};
+use session_factory_tests::{AppError, LiteBed, LiteDb, LiteDbConfig, items};
 use testbed::polls;
 use testbed::sqlite::Database;
 
@@ -307,4 +307,52 @@ async fn a_lent_connection_comes_back_wherever_its_session_is_dropped() {
         .await;
     }
     assert_eq!(bed.count().await, 5);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_end_of_a_read_waits_for_no_statement_of_a_connection_that_shares_its_cache() {
+    let url = "sqlite://file:shared_by_two?mode=memory&cache=shared".to_owned();
+    let config = LiteDbConfig::from_vars(|key| (key == "DATABASE_URL").then(|| url.clone()));
+    let mut config = config.unwrap();
+    config.pool_size = 2;
+    let factory = Factory::<LiteDb>::new(config);
+    let made = factory.with_session(async |db| {
+        db.batch_execute("CREATE TABLE items (id INTEGER PRIMARY KEY, name TEXT NOT NULL)")
+            .await
+    });
+    made.await.unwrap();
+    let (read, has_read) = tokio::sync::oneshot::channel();
+    let (begun, has_begun) = tokio::sync::oneshot::channel::<()>();
+    let slow = tokio::spawn({
+        let factory = factory.clone();
+        async move {
+            has_read.await.unwrap();
+            let read = factory.session().read_only();
+            read.run(async move |db| {
+                look_in(db).await?;
+                begun.send(()).unwrap();
+                // It holds what the two share from its beginning to its end.
+                diesel::sql_query(
+                    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000000) \
+                     SELECT count(*) AS _n FROM n WHERE i > (SELECT count(*) FROM items)",
+                )
+                .load::<Number>(db)
+                .await
+            })
+            .await
+        }
+    });
+    let quick = factory.session().read_only();
+    quick
+        .run(async move |db| {
+            look_in(db).await?;
+            read.send(()).unwrap();
+            has_begun.await.unwrap();
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            Ok::<_, diesel::result::Error>(())
+        })
+        .await
+        .unwrap();
+    assert!(!slow.is_finished(), "it waited for the other's statement");
+    slow.await.unwrap().unwrap();
 }

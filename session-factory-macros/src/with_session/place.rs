@@ -41,11 +41,14 @@ fn mentions_self(function: &Function) -> bool {
     if function.sig.receiver().is_some() || mentions(function.sig.to_token_stream(), "Self") {
         return true;
     }
-    // A nested `impl` in the body has a `Self` of its own, and proves nothing.
+    // A nested item in the body has a `Self` of its own, and proves nothing.
     let mut words = Words::default();
     words.look(function.body_tokens());
     words.has_self && !words.has_items
 }
+
+/// The items that have a `Self` of their own.
+const OF_SELF: [&str; 5] = ["impl", "trait", "struct", "enum", "union"];
 
 /// What a body mentions.
 #[derive(Default)]
@@ -60,7 +63,7 @@ impl Words {
             match token {
                 TokenTree::Ident(ident) => {
                     self.has_self |= ident == "Self";
-                    self.has_items |= ident == "impl" || ident == "trait";
+                    self.has_items |= OF_SELF.iter().any(|word| ident == word);
                 }
                 TokenTree::Group(group) => self.look(group.stream()),
                 TokenTree::Punct(_) | TokenTree::Literal(_) => {}

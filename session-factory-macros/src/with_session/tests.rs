@@ -98,6 +98,18 @@ fn a_method_calls_its_sibling_through_self() {
     );
 }
 
+#[test]
+fn the_self_of_a_nested_item_makes_no_method_of_a_function() {
+    for nested in ["struct", "enum", "union", "trait", "impl"] {
+        let nested: TokenStream = format!("{nested} Node {{ next: Option<Box<Self>> }}")
+            .parse()
+            .unwrap();
+        let item = quote!(async fn f(db: &mut Session<AppDb>) -> R { #nested g() });
+        let body = docs(&functions(expand(TokenStream::new(), &item))[1]);
+        assert!(!body.contains("Self :: f_in"), "{body}");
+    }
+}
+
 fn functions_of_impl(tokens: &TokenStream) -> Vec<ItemFn> {
     let item: syn::ItemImpl = syn::parse_quote!(impl X { #tokens });
     item.items

@@ -1,5 +1,6 @@
 //! One statement on its way: what the session notes when it is sent, answered, or dropped.
 
+use std::fmt::Write as _;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -126,7 +127,14 @@ pub(super) fn refused<'conn, T: Send + 'conn>(
 /// What the echo prints of a query: its text and its binds.
 pub(super) fn line<D: Driver>(work: &Work, query: Untyped<'_, D::Backend>) -> Option<Line> {
     let echo = work.echo.as_ref()?;
-    Some(echo.line(|| diesel::debug_query::<D::Backend, _>(&query).to_string()))
+    Some(echo.line(|| {
+        let mut text = String::new();
+        // One that cannot be built (an UPDATE of nothing) has no text. Its error comes where it runs.
+        match write!(text, "{}", diesel::debug_query::<D::Backend, _>(&query)) {
+            Ok(()) => text,
+            Err(_) => "a query that cannot be built".into(),
+        }
+    }))
 }
 
 /// Runs a statement with COMMIT behind it. None: COMMIT was not sent.

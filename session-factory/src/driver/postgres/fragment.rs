@@ -52,13 +52,21 @@ pub(super) fn take_apart<'query, R>(
         Key::Text => (None, Some(true)),
     };
     // An instrumentation may run a query of its own meanwhile.
-    let before = ID.replace(id);
-    let taken = take(Fragment {
+    let _outer = Outer(ID.replace(id));
+    take(Fragment {
         query,
         is_safe_to_cache,
-    });
-    ID.set(before);
-    taken
+    })
+}
+
+/// Puts the outer query's id back, after a panic as well: the next statement kept under a wrong one would be that
+/// query's for ever.
+struct Outer(Option<TypeId>);
+
+impl Drop for Outer {
+    fn drop(&mut self) {
+        ID.set(self.0);
+    }
 }
 
 impl QueryFragment<Pg> for Fragment<'_> {
@@ -111,6 +119,22 @@ mod tests {
             (outer, inner, Fragment::query_id())
         });
         assert_eq!((outer, inner, after), (query.id(), None, query.id()));
+        assert_eq!(Fragment::query_id(), None);
+    }
+
+    #[test]
+    fn a_panic_in_an_inner_query_leaves_the_outer_one_its_id() {
+        let query = select(1.into_sql::<Integer>());
+        let query = PgQuery::of(&query);
+        let other = select((1.into_sql::<Integer>(), 2.into_sql::<Integer>()));
+        let other = PgQuery::of(&other);
+        take_apart(query, Key::Type(None), |_| {
+            let inner = std::panic::AssertUnwindSafe(|| {
+                take_apart(other, Key::Type(None), |_| std::panic::resume_unwind(Box::new("inner")));
+            });
+            assert!(std::panic::catch_unwind(inner).is_err());
+            assert_eq!(Fragment::query_id(), query.id());
+        });
         assert_eq!(Fragment::query_id(), None);
     }
 

@@ -59,6 +59,9 @@ where
 /// at the disk. To wake a thread for it takes ten times as long, and the connection would be away meanwhile. False when
 /// it has failed: then it is for a thread that may wait.
 fn at_once(link: &mut SqliteLink) -> bool {
+    if link.shares_cache() {
+        return false;
+    }
     let Held::Home(connection) = link.held() else {
         return false;
     };

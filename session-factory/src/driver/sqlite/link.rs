@@ -33,6 +33,7 @@ pub struct SqliteLink {
     turn: Option<Arc<Turn>>,
     condemned: bool,
     private_memory: bool,
+    shares_cache: bool,
 }
 
 pub(super) enum Held {
@@ -49,6 +50,7 @@ impl SqliteLink {
         worker: Worker,
         writers: Option<Arc<Writers>>,
         private_memory: bool,
+        shares_cache: bool,
     ) -> Self {
         Self {
             held: Held::Home(connection),
@@ -59,6 +61,7 @@ impl SqliteLink {
             turn: None,
             condemned: false,
             private_memory,
+            shares_cache,
         }
     }
 
@@ -72,7 +75,14 @@ impl SqliteLink {
             turn: None,
             condemned: false,
             private_memory: false,
+            // Nobody has told.
+            shares_cache: true,
         }
+    }
+
+    /// What uses the database may have to wait for another connection's statement.
+    pub(super) fn shares_cache(&self) -> bool {
+        self.shares_cache
     }
 
     pub(super) fn held(&mut self) -> &mut Held {

@@ -65,6 +65,7 @@ pub(super) async fn connect(settings: &Settings) -> Result<SqliteLink, ConnectEr
         worker,
         writers,
         private_memory,
+        url::shares_cache(&path),
     ))
 }
 

@@ -105,10 +105,15 @@ pub(super) fn is_private_memory(url: &str) -> bool {
     matches!(parse(url), Ok(Named::One(path) | Named::Either(path)) if is_private(&path))
 }
 
+/// Its connections share one cache, and the mutex of it: whoever uses it waits for the statement that runs.
+pub(super) fn shares_cache(path: &str) -> bool {
+    path.contains("cache=shared")
+}
+
 fn is_private(path: &str) -> bool {
     path == ":memory:"
-        || path.starts_with("file::memory:") && !path.contains("cache=shared")
-        || path.contains("mode=memory") && !path.contains("cache=shared")
+        || path.starts_with("file::memory:") && !shares_cache(path)
+        || path.contains("mode=memory") && !shares_cache(path)
 }
 
 /// The file behind the URL, if there is one.

@@ -141,7 +141,11 @@ impl Workers {
         state.idle_since = None;
         let is_last = state.queue.is_empty();
         self.has_work.store(!is_last, Ordering::Release);
-        let woken = if is_last { None } else { state.wake() };
+        let woken = if is_last && !state.has_too_many() {
+            None
+        } else {
+            state.wake()
+        };
         drop(state);
         unpark(woken);
         run(task);
