@@ -100,10 +100,14 @@ fn a_method_calls_its_sibling_through_self() {
 
 #[test]
 fn the_self_of_a_nested_item_makes_no_method_of_a_function() {
-    for nested in ["struct", "enum", "union", "trait", "impl"] {
-        let nested: TokenStream = format!("{nested} Node {{ next: Option<Box<Self>> }}")
-            .parse()
-            .unwrap();
+    for nested in [
+        "struct Node { next: Option<Box<Self>> }",
+        "enum Node { Next(Box<Self>), Last }",
+        "union Node { next: *const Self }",
+        "trait Node { fn next(self: Box<Self>); }",
+        "impl Node { fn next(self: Box<Self>) {} }",
+    ] {
+        let nested: TokenStream = nested.parse().unwrap();
         let item = quote!(async fn f(db: &mut Session<AppDb>) -> R { #nested g() });
         let body = docs(&functions(expand(TokenStream::new(), &item))[1]);
         assert!(!body.contains("Self :: f_in"), "{body}");

@@ -130,7 +130,9 @@ mod tests {
         let other = PgQuery::of(&other);
         take_apart(query, Key::Type(None), |_| {
             let inner = std::panic::AssertUnwindSafe(|| {
-                take_apart(other, Key::Type(None), |_| std::panic::resume_unwind(Box::new("inner")));
+                take_apart(other, Key::Type(None), |_| {
+                    std::panic::resume_unwind(Box::new("inner"))
+                });
             });
             assert!(std::panic::catch_unwind(inner).is_err());
             assert_eq!(Fragment::query_id(), query.id());
