@@ -353,6 +353,8 @@ async fn the_end_of_a_read_waits_for_no_statement_of_a_connection_that_shares_it
         })
         .await
         .unwrap();
+    // Had it waited, the other one would be over by now.
+    tokio::time::sleep(Duration::from_millis(30)).await;
     assert!(!slow.is_finished(), "it waited for the other's statement");
     slow.await.unwrap().unwrap();
 }

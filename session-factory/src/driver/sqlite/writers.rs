@@ -16,7 +16,8 @@ use super::thread::{self, Task};
 use crate::driver::CommitSent;
 
 /// How long the thread looks out before it sleeps, while somebody has the turn: the next statement or COMMIT follows
-/// within microseconds, mostly, and everybody who waits for a turn would wait for the waking as well.
+/// within microseconds, mostly, and everybody who waits for a turn would wait for the waking as well. Where one
+/// writer follows another as soon, it does so in between, too.
 const LINGER: Duration = Duration::from_micros(50);
 
 /// The writers of one file. The thread ends with the last of them.
@@ -60,12 +61,19 @@ pub(super) fn of(file: &str) -> io::Result<Arc<Writers>> {
 fn take_turns(messages: &Receiver<Message>) {
     let mut waiting = VecDeque::new();
     let mut taken = false;
+    // Between two turns it looks out as well, but only where that would have met the last one.
+    let mut is_busy = false;
     loop {
         if !taken && let Some(next) = waiting.pop_front() {
             taken = Turn::begin(&next);
             continue;
         }
-        match next(messages, taken) {
+        let since = Instant::now();
+        let message = next(messages, (taken || is_busy).then(|| since + LINGER));
+        if !taken {
+            is_busy = since.elapsed() < LINGER;
+        }
+        match message {
             Some(Message::Ask(turn)) => waiting.push_back(turn),
             Some(Message::Run(task)) => thread::run(task),
             Some(Message::Over) => taken = false,
@@ -74,9 +82,8 @@ fn take_turns(messages: &Receiver<Message>) {
     }
 }
 
-/// The next message. None when there is nobody left to send one.
-fn next(messages: &Receiver<Message>, taken: bool) -> Option<Message> {
-    let until = taken.then(|| Instant::now() + LINGER);
+/// The next message, looked out for until then. None when there is nobody left to send one.
+fn next(messages: &Receiver<Message>, until: Option<Instant>) -> Option<Message> {
     while until.is_some_and(|until| Instant::now() < until) {
         match messages.try_recv() {
             Ok(message) => return Some(message),
