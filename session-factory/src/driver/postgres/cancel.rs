@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use tokio::io::AsyncReadExt;
 use tokio::sync::Mutex;
 use tokio::time::{sleep, timeout};
@@ -12,6 +13,8 @@ use tokio_postgres::CancelToken;
 #[cfg(not(feature = "tls"))]
 use tokio_postgres::NoTls;
 
+use super::group::{Backend, Group, Taken, Way};
+use super::recover::is_lost;
 use super::stays_open::StaysOpen;
 #[cfg(feature = "tls")]
 use super::tls;
@@ -53,6 +56,8 @@ pub(super) struct Canceller {
     /// None: tokio-postgres made the connection and knows the address itself.
     /// Shared: a session carries this around, and every call its session.
     route: Option<Arc<Route>>,
+    /// Those that may go together with this one.
+    group: Option<(Arc<Group>, Arc<Backend>)>,
     /// Held by a request that is under way, which may outlive whoever sent it.
     under_way: Arc<Mutex<()>>,
     may_arrive: Arc<AtomicBool>,
@@ -70,9 +75,27 @@ impl Canceller {
         Self {
             token: Arc::new(token),
             route: None,
+            group: None,
             under_way: Arc::default(),
             may_arrive: Arc::default(),
         }
+    }
+
+    /// Others that wait for the same server may be cancelled together with this one.
+    pub(super) fn set_group(&mut self, group: Arc<Group>, backend: Backend) {
+        self.group = Some((group, Arc::new(backend)));
+    }
+
+    /// Cancels what others wait for, on a connection that has nothing else to do.
+    pub(super) async fn take_along(&self, mut connection: &AsyncPgConnection) {
+        let Some((group, _backend)) = &self.group else {
+            return;
+        };
+        let send = async |text: String| {
+            let answer = connection.batch_execute(&text).await;
+            (!is_lost(&answer)).then_some(answer.is_ok())
+        };
+        group.take_along(send).await;
     }
 
     /// A request was sent of which nobody knows that the server has acted on it. It hits whatever runs on the
@@ -89,6 +112,10 @@ impl Canceller {
     /// Dropped, it leaves the request to a task: `PgBouncer` 1.18 does not survive that a request's connection ends
     /// before its time (see [`StaysOpen`]). [`rest`](Self::rest) waits for that.
     pub(super) async fn fire(&self) -> bool {
+        self.send(None).await
+    }
+
+    async fn send(&self, group: Option<(Arc<Group>, Arc<Backend>)>) -> bool {
         let under_way = Arc::clone(&self.under_way);
         let Ok(under_way) = timeout(PATIENCE, under_way.lock_owned()).await else {
             return false;
@@ -97,7 +124,7 @@ impl Canceller {
         let lost_before = self.may_arrive.swap(true, Ordering::SeqCst);
         let canceller = self.clone();
         let request = crate::runtime::spawn(async move {
-            let sent = timeout(LEFT_OPEN, canceller.request()).await;
+            let sent = timeout(LEFT_OPEN, canceller.go(group)).await;
             if !lost_before && matches!(sent, Ok(Sent::Never | Sent::Acted)) {
                 canceller.may_arrive.store(false, Ordering::SeqCst);
             }
@@ -118,6 +145,24 @@ impl Canceller {
         }
         let _given_up = timeout(PATIENCE, self.under_way.lock()).await;
         true
+    }
+
+    /// With the others of a group, or alone.
+    async fn go(&self, group: Option<(Arc<Group>, Arc<Backend>)>) -> Sent {
+        let way = group.map(|(group, backend)| group.join(&backend));
+        let _counts = match way {
+            Some(Way::Along(along)) => match along.taken().await {
+                Taken::Told => return Sent::Acted,
+                Taken::Unknown => {
+                    self.request().await;
+                    return Sent::Broken;
+                }
+                Taken::Not => None,
+            },
+            Some(Way::Alone(alone)) => Some(alone),
+            None => None,
+        };
+        self.request().await
     }
 
     async fn request(&self) -> Sent {
@@ -169,6 +214,8 @@ impl Canceller {
     ) -> (T, bool) {
         tokio::pin!(done);
         let mut sent = false;
+        // The first only: one that was taken along and did nothing is not taken along again.
+        let mut group = self.group.clone();
         let mut at_once = runs_since.is_some_and(|since| since.elapsed() >= PAUSES[0]);
         let mut pauses = PAUSES.iter().chain(std::iter::repeat(&PAUSES[5]));
         loop {
@@ -189,7 +236,7 @@ impl Canceller {
             }
             sent = true;
             // Not raced against `done`: a request under way must be over before anybody goes on.
-            self.fire().await;
+            self.send(group.take()).await;
         }
     }
 

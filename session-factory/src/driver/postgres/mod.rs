@@ -11,6 +11,7 @@ mod control;
 mod ends;
 mod error_response;
 mod fragment;
+mod group;
 mod introduction;
 mod ledger;
 mod lexer;

@@ -9,6 +9,7 @@ use super::cancel::Canceller;
 #[cfg(feature = "tls")]
 use super::connect_error::{all_failed, no_tls, tls_error};
 use super::connect_error::{io_error, postgres_error};
+use super::group::Group;
 use super::introduction;
 use super::ledger::Ledger;
 use super::link::PgLink;
@@ -109,11 +110,16 @@ async fn talk(
         .connect_raw(watching, Done)
         .await
         .map_err(|error| postgres_error(&error, place))?;
-    let canceller = Canceller::new(client.cancel_token(), route);
+    let role = url.config.get_user().unwrap_or_default();
+    let group = Group::of(&route.address, role);
+    let mut canceller = Canceller::new(client.cancel_token(), route);
     // Ends when the client is dropped; its errors reach the client as well. An attempt that is given up
     // while it waits for an answer would keep it: until the connection is made, that ends it at once.
     let driving = AbortOnDropHandle::new(tokio::spawn(connection));
     let introduced = introduction::introduce(&client, ledger.process(), wanted, place).await?;
+    if let Some(backend) = introduced.backend {
+        canceller.set_group(group, backend);
+    }
     let failed = |error: &dyn std::fmt::Display| {
         let said = ledger.last_error().map(|said| said.to_string());
         ConnectError::new(

@@ -56,7 +56,11 @@ pub(super) async fn recover(link: &mut PgLink, running: Running, deadline: Insta
         }
         if late || cancelled || first.is_err() {
             // A request that came late hits the first of these instead of the next borrower's query.
-            let (_late, second) = tokio::join!(roll_back(link), roll_back(link));
+            let (_late, second, ()) = tokio::join!(
+                roll_back(link),
+                roll_back(link),
+                canceller.take_along(link.connection())
+            );
             if second.is_err() {
                 return false;
             }
@@ -81,7 +85,7 @@ async fn roll_back(link: &PgLink) -> QueryResult<()> {
     connection.batch_execute(&link.recovery_text()).await
 }
 
-fn is_lost(result: &QueryResult<()>) -> bool {
+pub(super) fn is_lost(result: &QueryResult<()>) -> bool {
     let lost = |error| StatementError::from(error).kind == StatementErrorKind::Connection;
     result.as_ref().is_err_and(lost)
 }

@@ -30,7 +30,7 @@ pub(super) enum Wire {
 }
 
 /// Where a server listens.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Address {
     Tcp(SocketAddr),
     #[cfg_attr(not(unix), allow(dead_code))]

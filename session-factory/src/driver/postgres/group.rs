@@ -1,0 +1,303 @@
+//! Group cancel: many statements are cancelled by one, as a group commit writes many transactions with one flush.
+//!
+//! Each request to cancel is a connection, and for the server a process. When hundreds of callers go away at once
+//! that is more work than their statements were. So no more than [`AT_ONCE`] go on connections of their own; the rest
+//! wait for a moment, and the first connection that is free again cancels their statements on its way back
+//! (`pg_cancel_backend`). See `docs/decisions/0017-group-cancel.md`.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use super::wire::Address;
+
+/// Requests on connections of their own, for one server.
+const AT_ONCE: usize = 2;
+/// Whoever is not taken along by then goes alone.
+const PATIENCE: Duration = Duration::from_millis(50);
+/// Nor does anybody wait for longer until whoever took it along has its answer.
+const ANSWERED_WITHIN: Duration = Duration::from_millis(500);
+
+/// A server process, and no other that has its number before or after it.
+#[derive(Debug)]
+pub(super) struct Backend {
+    process: u32,
+    /// In the server's words.
+    since: Box<str>,
+}
+
+impl Backend {
+    /// None: the server has not told since when the process is there, in the form that is asked for.
+    pub(super) fn new(process: u32, since: &str) -> Option<Self> {
+        let is_plain = |letter: char| letter.is_ascii_digit() || "-:. ".contains(letter);
+        (!since.is_empty() && since.chars().all(is_plain)).then(|| Self {
+            process,
+            since: since.into(),
+        })
+    }
+}
+
+/// Since when a process is there, as [`Backend`] has it.
+pub(super) const SINCE: &str =
+    "pg_catalog.to_char(pg_catalog.timezone('UTC', backend_start), 'YYYY-MM-DD HH24:MI:SS.US')";
+
+/// Everybody who cancels on one server as one role.
+#[derive(Debug, Default)]
+pub(super) struct Group {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    alone: usize,
+    last: u64,
+    waiting: Vec<Member>,
+}
+
+#[derive(Debug)]
+struct Member {
+    number: u64,
+    backend: Arc<Backend>,
+    /// True: the server was told. Dropped: nobody knows.
+    told: oneshot::Sender<bool>,
+}
+
+/// How a request goes.
+#[derive(Debug)]
+pub(super) enum Way {
+    /// On a connection of its own.
+    Alone(Alone),
+    /// Waits for somebody who takes it along.
+    Along(Along),
+}
+
+/// Counts as one of those that go alone, until it is dropped.
+#[derive(Debug)]
+pub(super) struct Alone(Arc<Group>);
+
+/// A place among those that wait.
+#[derive(Debug)]
+pub(super) struct Along {
+    group: Arc<Group>,
+    number: u64,
+    told: oneshot::Receiver<bool>,
+}
+
+/// What became of a request that waited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Taken {
+    /// The server has done what it says, if there was such a process.
+    Told,
+    /// Nobody has sent it, or the server would not.
+    Not,
+    /// It may arrive at any time.
+    Unknown,
+}
+
+impl Group {
+    /// The one for a server and a role.
+    pub(super) fn of(address: &Address, role: &str) -> Arc<Self> {
+        type Key = (Address, Box<str>);
+        static GROUPS: LazyLock<Mutex<HashMap<Key, Weak<Group>>>> = LazyLock::new(Mutex::default);
+        let mut groups = GROUPS.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (address.clone(), role.into());
+        if let Some(group) = groups.get(&key).and_then(Weak::upgrade) {
+            return group;
+        }
+        groups.retain(|_, group| group.strong_count() > 0);
+        let group = Arc::default();
+        groups.insert(key, Arc::downgrade(&group));
+        group
+    }
+
+    pub(super) fn join(self: &Arc<Self>, backend: &Arc<Backend>) -> Way {
+        let mut state = self.state();
+        if state.alone < AT_ONCE {
+            state.alone += 1;
+            return Way::Alone(Alone(Arc::clone(self)));
+        }
+        let (told, receiver) = oneshot::channel();
+        state.last += 1;
+        let number = state.last;
+        state.waiting.push(Member {
+            number,
+            backend: Arc::clone(backend),
+            told,
+        });
+        Way::Along(Along {
+            group: Arc::clone(self),
+            number,
+            told: receiver,
+        })
+    }
+
+    /// Cancels the statements of all who wait, by a text that `send` sends on a connection which has nothing else to do.
+    /// `send` says whether the server did it, and nothing when nobody knows.
+    ///
+    /// Nobody else is hit, wherever the connection leads to: a process is named by its number and its birth.
+    pub(super) async fn take_along(&self, send: impl AsyncFnOnce(String) -> Option<bool>) {
+        let members = std::mem::take(&mut self.state().waiting);
+        if members.is_empty() {
+            return;
+        }
+        // Dropped from here on, it leaves everybody with "nobody knows".
+        if let Some(done) = send(text(&members)).await {
+            for member in members {
+                let _gone = member.told.send(done);
+            }
+        }
+    }
+
+    /// False: it is not there any more, somebody has taken it along.
+    fn leave(&self, number: u64) -> bool {
+        let waiting = &mut self.state().waiting;
+        let place = waiting.iter().position(|member| member.number == number);
+        place.map(|place| waiting.swap_remove(place)).is_some()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Alone {
+    fn drop(&mut self) {
+        self.0.state().alone -= 1;
+    }
+}
+
+impl Along {
+    /// Waits for somebody to take it along, and for what the server says then.
+    pub(super) async fn taken(mut self) -> Taken {
+        let early = timeout(PATIENCE, &mut self.told).await;
+        let answer = match early {
+            Ok(answer) => answer,
+            Err(_nobody_came) if self.group.leave(self.number) => return Taken::Not,
+            Err(_on_its_way) => match timeout(ANSWERED_WITHIN, &mut self.told).await {
+                Ok(answer) => answer,
+                Err(_late) => return Taken::Unknown,
+            },
+        };
+        match answer {
+            Ok(true) => Taken::Told,
+            // An error is an answer as well: what the server was told before it is done.
+            Ok(false) => Taken::Not,
+            Err(_nobody_knows) => Taken::Unknown,
+        }
+    }
+}
+
+impl Drop for Along {
+    fn drop(&mut self) {
+        self.group.leave(self.number);
+    }
+}
+
+fn text(members: &[Member]) -> String {
+    let mut text = String::from(
+        "SELECT pg_catalog.pg_cancel_backend(pid) FROM pg_catalog.pg_stat_get_activity(NULL) \
+         WHERE pid::pg_catalog.text OPERATOR(pg_catalog.||) ' ' OPERATOR(pg_catalog.||) ",
+    );
+    let _infallible = write!(text, "{SINCE} IN (");
+    for (number, member) in members.iter().enumerate() {
+        let separator = if number == 0 { "" } else { ", " };
+        let Backend { process, since } = &*member.backend;
+        // Both of the server's making, and looked at.
+        let _infallible = write!(text, "{separator}'{process} {since}'");
+    }
+    text.push(')');
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn backend(process: u32) -> Arc<Backend> {
+        Arc::new(Backend::new(process, "2026-01-02 03:04:05.678901").unwrap())
+    }
+
+    /// Those that go alone, and one that waits.
+    fn crowd(group: &Arc<Group>) -> (Vec<Alone>, Along) {
+        let mut alone = Vec::new();
+        loop {
+            match group.join(&backend(7)) {
+                Way::Alone(one) => alone.push(one),
+                Way::Along(along) => return (alone, along),
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_comes_on_top_of_two_requests_is_taken_along() {
+        let group = Arc::<Group>::default();
+        let (alone, third) = crowd(&group);
+        assert_eq!(alone.len(), AT_ONCE);
+        let Way::Along(fourth) = group.join(&backend(8)) else {
+            panic!("the fourth goes alone");
+        };
+        let mut texts = Vec::new();
+        let send = async |text| {
+            texts.push(text);
+            Some(true)
+        };
+        let ((), third, fourth) =
+            tokio::join!(group.take_along(send), third.taken(), fourth.taken());
+        assert_eq!((third, fourth), (Taken::Told, Taken::Told));
+        assert!(
+            texts[0]
+                .ends_with("IN ('7 2026-01-02 03:04:05.678901', '8 2026-01-02 03:04:05.678901')")
+        );
+        group.take_along(async |_| panic!("nobody waits")).await;
+        drop(alone);
+        assert!(matches!(group.join(&backend(9)), Way::Alone(_)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_not_taken_along_in_time_goes_alone() {
+        let group = Arc::<Group>::default();
+        let (_alone, third) = crowd(&group);
+        assert_eq!(third.taken().await, Taken::Not);
+        let (_more, given_up) = crowd(&group);
+        drop(given_up);
+        group.take_along(async |_| panic!("nobody waits")).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_error_is_an_answer_and_a_lost_connection_is_none() {
+        for (answer, taken) in [(Some(false), Taken::Not), (None, Taken::Unknown)] {
+            let group = Arc::<Group>::default();
+            let (_alone, third) = crowd(&group);
+            let ((), third) = tokio::join!(group.take_along(async |_| answer), third.taken());
+            assert_eq!(third, taken);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_knows_what_a_statement_does_that_is_not_answered() {
+        let group = Arc::<Group>::default();
+        let (_alone, third) = crowd(&group);
+        let silent = group.take_along(async |_| std::future::pending().await);
+        tokio::select! {
+            () = silent => panic!("it is answered"),
+            taken = third.taken() => assert_eq!(taken, Taken::Unknown),
+        }
+        let (_more, third) = crowd(&group);
+        let dropped = timeout(
+            Duration::from_millis(1),
+            group.take_along(async |_| std::future::pending().await),
+        );
+        let (_dropped, taken) = tokio::join!(dropped, third.taken());
+        assert_eq!(taken, Taken::Unknown);
+    }
+
+    #[test]
+    fn a_birth_in_another_form_is_none() {
+        assert!(Backend::new(7, "").is_none());
+        assert!(Backend::new(7, "'); DROP").is_none());
+    }
+}
