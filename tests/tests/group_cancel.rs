@@ -1,17 +1,21 @@
 //! Many calls that are cancelled at once: few requests, nobody else is hit, everything is given back.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use diesel_async::RunQueryDsl;
+use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use futures_util::future::join_all;
-use session_factory::{Session, SessionError, with_session};
-use session_factory_tests::{PgBed, PgDb};
+use session_factory::{Factory, Session, SessionError, with_session};
+use session_factory_tests::slow_cancels::slow_for_others;
+use session_factory_tests::{AppError, PgBed, PgDb, pg_config};
 use testbed::postgres::Admin;
+use tokio::sync::Notify;
 
 const CALLS: u32 = 40;
 /// What a connection says that cancels for others.
-const FOR_OTHERS: &str = "SELECT pg_catalog.pg_cancel_backend(pid)%";
+const FOR_OTHERS: &str = "SELECT pg_catalog.count(pg_catalog.pg_cancel_backend(pid))%";
 
 #[with_session]
 async fn slow(db: &mut Session<PgDb>) -> Result<(), SessionError> {
@@ -36,8 +40,12 @@ async fn running(admin: &Admin) -> usize {
     sleeping.count()
 }
 
-/// All of them are dropped in the middle of their query, at once; all connections come back.
 async fn crowd(bed: &PgBed) {
+    crowd_beside(bed, 0).await;
+}
+
+/// All of them are dropped in the middle of their query, at once; all connections come back. Others run beside them.
+async fn crowd_beside(bed: &PgBed, others: usize) {
     let admin = bed.database.admin();
     let calls = (0..CALLS).map(|_| {
         let factory = bed.factory.clone();
@@ -45,7 +53,7 @@ async fn crowd(bed: &PgBed) {
     });
     let calls: Vec<_> = calls.collect();
     testbed::eventually(Duration::from_secs(20), "all of them run", || async {
-        running(&admin).await == CALLS as usize
+        running(&admin).await == CALLS as usize + others
     })
     .await;
     for call in &calls {
@@ -58,7 +66,7 @@ async fn crowd(bed: &PgBed) {
         status.in_use == 0 && status.recovering == 0
     })
     .await;
-    assert_eq!(running(&admin).await, 0);
+    assert_eq!(running(&admin).await, others);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -68,7 +76,9 @@ async fn a_crowd_of_cancelled_calls_shares_its_requests_to_cancel_and_keeps_its_
         crowd(&bed).await;
     }
     let counts = bed.proxy().counts();
-    assert_eq!(counts.opened, u64::from(CALLS));
+    // One whose answer is late on a busy machine is closed, and replaced.
+    assert!(counts.opened < u64::from(2 * CALLS), "{}", counts.opened);
+    assert!(bed.database.admin().connections().await <= CALLS as usize);
     // On a machine that is not busy: two of each crowd.
     assert!(
         counts.cancel_requests < u64::from(5 * CALLS),
@@ -93,9 +103,9 @@ async fn a_process_with_the_same_number_and_another_birth_is_not_cancelled_for_o
         }
     }
     let text = text.expect("one connection has cancelled for others");
-    let (head, named) = text.split_once(" IN (").unwrap();
+    let (head, named) = text.split_once(" ANY (").unwrap();
     // `process birth` in quotes.
-    let one = named.split('\'').nth(1).unwrap();
+    let one = named.split('"').nth(1).unwrap();
     let (_process, birth) = one.split_once(' ').unwrap();
 
     let innocent = tokio::spawn({
@@ -116,9 +126,9 @@ async fn a_process_with_the_same_number_and_another_birth_is_not_cancelled_for_o
     let its_birth = admin.text(&its(born)).await;
 
     let hit = |process: &str, birth: &str| {
-        let text = format!("{head} IN ('{process} {birth}')");
+        let text = format!("{head} ANY (ARRAY['{process} {birth}'])");
         let admin = admin.clone();
-        async move { admin.rows(&text).await.len() }
+        async move { admin.integer(&text).await }
     };
     let later = birth.replace("20", "21");
     assert_eq!(hit(&process, &later).await, 0);
@@ -126,4 +136,88 @@ async fn a_process_with_the_same_number_and_another_birth_is_not_cancelled_for_o
     assert_eq!(hit(&process, &its_birth).await, 1);
     let error = innocent.await.unwrap().unwrap_err();
     assert!(error.to_string().contains("cancel"), "{error}");
+}
+
+/// Applications may have operators of their own, ahead of the server's.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_operator_of_the_applications_makes_a_group_cancel_hit_others() {
+    let bed = bed().await;
+    let path = format!(
+        "CREATE SCHEMA app; GRANT USAGE ON SCHEMA app TO PUBLIC; \
+         CREATE FUNCTION app.same(text, text) RETURNS boolean LANGUAGE sql IMMUTABLE STRICT AS 'SELECT true'; \
+         CREATE OPERATOR app.= (LEFTARG = text, RIGHTARG = text, FUNCTION = app.same); \
+         ALTER DATABASE {} SET search_path = app, public, pg_catalog",
+        bed.database.name()
+    );
+    bed.run(&path).await;
+    let admin = bed.database.admin();
+    let innocent = Factory::<PgDb>::new(pg_config(&bed.database.url(), |_| {}));
+    let innocent = tokio::spawn(async move { innocent.scope(slow()).await });
+    testbed::eventually(Duration::from_secs(20), "it runs", || async {
+        running(&admin).await == 1
+    })
+    .await;
+    for _round in 0..3 {
+        crowd_beside(&bed, 1).await;
+    }
+    assert_eq!(running(&admin).await, 1);
+    assert!(!innocent.is_finished());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_group_cancel_that_is_late_does_not_hit_the_commit_of_a_session_that_goes_on() {
+    let bed = PgBed::new().await;
+    bed.run(
+        "CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS \
+         $$ BEGIN PERFORM pg_sleep(3); RETURN NULL; END $$; \
+         CREATE CONSTRAINT TRIGGER later AFTER INSERT ON items DEFERRABLE INITIALLY DEFERRED \
+         FOR EACH ROW EXECUTE FUNCTION slowly()",
+    )
+    .await;
+    let server = bed.database.endpoint().address();
+    let (requests, texts) = (Duration::from_millis(60), Duration::from_millis(1_500));
+    let (address, passed) = slow_for_others(server, requests, texts).await;
+    let url = bed.database.url_at(address);
+    let factory = Factory::<PgDb>::new(pg_config(&url, |config| config.pool_size = 5));
+    let mut round = 1;
+    // It may have been cancelled by itself, if the machine is busy.
+    while AtomicU32::load(&passed, Ordering::SeqCst) == 0 {
+        let others: Vec<_> = (0..2)
+            .map(|_| {
+                let factory = factory.clone();
+                tokio::spawn(async move { factory.scope(slow()).await })
+            })
+            .collect();
+        let go_on = Arc::new(Notify::new());
+        let goes_on = tokio::spawn({
+            let (factory, go_on) = (factory.clone(), Arc::clone(&go_on));
+            async move {
+                let body = async |db: &mut Session<PgDb>| {
+                    tokio::select! {
+                        _ended = db.batch_execute("SELECT pg_sleep(60)") => panic!("nobody ended it"),
+                        () = go_on.notified() => {}
+                    }
+                    db.rollback().await?;
+                    db.batch_execute("INSERT INTO items SELECT count(*), 'a' FROM items")
+                        .await?;
+                    Ok::<_, AppError>(())
+                };
+                factory.with_session(body).await
+            }
+        });
+        let admin = bed.database.admin();
+        testbed::eventually(Duration::from_secs(20), "all of them run", || async {
+            running(&admin).await == 3
+        })
+        .await;
+        for other in &others {
+            other.abort();
+        }
+        // Their requests are under way, and there is no place for a third.
+        tokio::time::sleep(Duration::from_millis(30)).await;
+        go_on.notify_one();
+        goes_on.await.unwrap().unwrap();
+        assert_eq!(bed.count().await, round);
+        round += 1;
+    }
 }

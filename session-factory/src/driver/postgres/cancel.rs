@@ -86,16 +86,24 @@ impl Canceller {
         self.group = Some((group, Arc::new(backend)));
     }
 
-    /// Cancels what others wait for, on a connection that has nothing else to do.
-    pub(super) async fn take_along(&self, mut connection: &AsyncPgConnection) {
+    /// For a statement whose connection will not cancel for others.
+    pub(super) fn by_itself_only(self) -> Self {
+        Self {
+            group: None,
+            ..self
+        }
+    }
+
+    /// Cancels what others wait for, on a connection that has nothing else to do. False: that is still under way.
+    pub(super) async fn take_along(&self, mut connection: &AsyncPgConnection) -> bool {
         let Some((group, _backend)) = &self.group else {
-            return;
+            return true;
         };
         let send = async |text: String| {
             let answer = connection.batch_execute(&text).await;
             (!is_lost(&answer)).then_some(answer.is_ok())
         };
-        group.take_along(send).await;
+        group.take_along(send).await
     }
 
     /// A request was sent of which nobody knows that the server has acted on it. It hits whatever runs on the
@@ -153,9 +161,16 @@ impl Canceller {
         let _counts = match way {
             Some(Way::Along(along)) => match along.taken().await {
                 Taken::Told => return Sent::Acted,
-                Taken::Unknown => {
+                Taken::Unknown(answer) => {
+                    let limit = Instant::now() + PATIENCE;
                     self.request().await;
-                    return Sent::Broken;
+                    // Under way until then, for a COMMIT that must not be hit.
+                    let left = limit.saturating_duration_since(Instant::now());
+                    return if answer.comes_within(left).await {
+                        Sent::Acted
+                    } else {
+                        Sent::Broken
+                    };
                 }
                 Taken::Not => None,
             },

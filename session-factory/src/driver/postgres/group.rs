@@ -10,17 +10,21 @@ use std::fmt::Write as _;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
+use futures_util::future::OptionFuture;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
+use super::birth::SINCE;
 use super::wire::Address;
 
 /// Requests on connections of their own, for one server.
 const AT_ONCE: usize = 2;
 /// Whoever is not taken along by then goes alone.
 const PATIENCE: Duration = Duration::from_millis(50);
-/// Nor does anybody wait for longer until whoever took it along has its answer.
+/// Whoever was taken along goes alone as well, unless there is an answer by then.
 const ANSWERED_WITHIN: Duration = Duration::from_millis(500);
+/// Nor does the connection that took others along wait for longer.
+const GIVEN_UP_AFTER: Duration = Duration::from_secs(2);
 
 /// A server process, and no other that has its number before or after it.
 #[derive(Debug)]
@@ -40,10 +44,6 @@ impl Backend {
         })
     }
 }
-
-/// Since when a process is there, as [`Backend`] has it.
-pub(super) const SINCE: &str =
-    "pg_catalog.to_char(pg_catalog.timezone('UTC', backend_start), 'YYYY-MM-DD HH24:MI:SS.US')";
 
 /// Everybody who cancels on one server as one role.
 #[derive(Debug, Default)]
@@ -79,24 +79,34 @@ pub(super) enum Way {
 #[derive(Debug)]
 pub(super) struct Alone(Arc<Group>);
 
-/// A place among those that wait.
+/// Waits for somebody who takes it along.
 #[derive(Debug)]
 pub(super) struct Along {
-    group: Arc<Group>,
-    number: u64,
+    place: Place,
     told: oneshot::Receiver<bool>,
 }
 
+/// A place among those that wait, until it is dropped.
+#[derive(Debug)]
+struct Place {
+    group: Arc<Group>,
+    number: u64,
+}
+
 /// What became of a request that waited.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum Taken {
     /// The server has done what it says, if there was such a process.
     Told,
     /// Nobody has sent it, or the server would not.
     Not,
     /// It may arrive at any time.
-    Unknown,
+    Unknown(Answer),
 }
+
+/// An answer that may still come; none if whoever would have told it is gone.
+#[derive(Debug)]
+pub(super) struct Answer(Option<oneshot::Receiver<bool>>);
 
 impl Group {
     /// The one for a server and a role.
@@ -128,35 +138,31 @@ impl Group {
             backend: Arc::clone(backend),
             told,
         });
+        let group = Arc::clone(self);
         Way::Along(Along {
-            group: Arc::clone(self),
-            number,
+            place: Place { group, number },
             told: receiver,
         })
     }
 
     /// Cancels the statements of all who wait, by a text that `send` sends on a connection which has nothing else to do.
-    /// `send` says whether the server did it, and nothing when nobody knows.
+    /// `send` says whether the server did it, and nothing when nobody knows. False when that was not in time: the
+    /// connection's text is still under way.
     ///
     /// Nobody else is hit, wherever the connection leads to: a process is named by its number and its birth.
-    pub(super) async fn take_along(&self, send: impl AsyncFnOnce(String) -> Option<bool>) {
+    pub(super) async fn take_along(&self, send: impl AsyncFnOnce(String) -> Option<bool>) -> bool {
         let members = std::mem::take(&mut self.state().waiting);
         if members.is_empty() {
-            return;
+            return true;
         }
         // Dropped from here on, it leaves everybody with "nobody knows".
-        if let Some(done) = send(text(&members)).await {
+        let answer = timeout(GIVEN_UP_AFTER, send(text(&members))).await;
+        if let Ok(Some(done)) = answer {
             for member in members {
                 let _gone = member.told.send(done);
             }
         }
-    }
-
-    /// False: it is not there any more, somebody has taken it along.
-    fn leave(&self, number: u64) -> bool {
-        let waiting = &mut self.state().waiting;
-        let place = waiting.iter().position(|member| member.number == number);
-        place.map(|place| waiting.swap_remove(place)).is_some()
+        answer.is_ok()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -172,44 +178,70 @@ impl Drop for Alone {
 
 impl Along {
     /// Waits for somebody to take it along, and for what the server says then.
-    pub(super) async fn taken(mut self) -> Taken {
-        let early = timeout(PATIENCE, &mut self.told).await;
-        let answer = match early {
+    pub(super) async fn taken(self) -> Taken {
+        let Self { place, mut told } = self;
+        let answer = match timeout(PATIENCE, &mut told).await {
             Ok(answer) => answer,
-            Err(_nobody_came) if self.group.leave(self.number) => return Taken::Not,
-            Err(_on_its_way) => match timeout(ANSWERED_WITHIN, &mut self.told).await {
+            Err(_nobody_came) if place.leave() => return Taken::Not,
+            Err(_on_its_way) => match timeout(ANSWERED_WITHIN, &mut told).await {
                 Ok(answer) => answer,
-                Err(_late) => return Taken::Unknown,
+                Err(_late) => return Taken::Unknown(Answer(Some(told))),
             },
         };
         match answer {
             Ok(true) => Taken::Told,
             // An error is an answer as well: what the server was told before it is done.
             Ok(false) => Taken::Not,
-            Err(_nobody_knows) => Taken::Unknown,
+            Err(_nobody_knows) => Taken::Unknown(Answer(None)),
         }
     }
 }
 
-impl Drop for Along {
-    fn drop(&mut self) {
-        self.group.leave(self.number);
+impl Answer {
+    /// True: it has come after all. False, and not before the time is over: the request may still come as well.
+    pub(super) async fn comes_within(self, limit: Duration) -> bool {
+        let comes = async {
+            if let Some(Ok(_)) = OptionFuture::from(self.0).await {
+                return;
+            }
+            std::future::pending::<()>().await;
+        };
+        timeout(limit, comes).await.is_ok()
     }
 }
 
+impl Place {
+    /// False: it is not there any more, somebody has taken it along.
+    fn leave(&self) -> bool {
+        let waiting = &mut self.group.state().waiting;
+        let place = waiting
+            .iter()
+            .position(|member| member.number == self.number);
+        place.map(|place| waiting.swap_remove(place)).is_some()
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
+
+/// Counted, so that all are done before the first word of an answer: nothing is left to a moment in which the
+/// numbers are old. Every name is the server's own, whatever the session has called its operators.
 fn text(members: &[Member]) -> String {
-    let mut text = String::from(
-        "SELECT pg_catalog.pg_cancel_backend(pid) FROM pg_catalog.pg_stat_get_activity(NULL) \
-         WHERE pid::pg_catalog.text OPERATOR(pg_catalog.||) ' ' OPERATOR(pg_catalog.||) ",
+    let mut text = format!(
+        "SELECT pg_catalog.count(pg_catalog.pg_cancel_backend(pid)) FROM pg_catalog.pg_stat_get_activity(NULL) \
+         WHERE pid::pg_catalog.text OPERATOR(pg_catalog.||) ' ' OPERATOR(pg_catalog.||) {SINCE} \
+         OPERATOR(pg_catalog.=) ANY ('{{"
     );
-    let _infallible = write!(text, "{SINCE} IN (");
     for (number, member) in members.iter().enumerate() {
-        let separator = if number == 0 { "" } else { ", " };
+        let separator = if number == 0 { "" } else { "," };
         let Backend { process, since } = &*member.backend;
         // Both of the server's making, and looked at.
-        let _infallible = write!(text, "{separator}'{process} {since}'");
+        let _infallible = write!(text, "{separator}\"{process} {since}\"");
     }
-    text.push(')');
+    text.push_str("}'::pg_catalog.text[])");
     text
 }
 
@@ -245,13 +277,11 @@ mod tests {
             texts.push(text);
             Some(true)
         };
-        let ((), third, fourth) =
+        let (_in_time, third, fourth) =
             tokio::join!(group.take_along(send), third.taken(), fourth.taken());
-        assert_eq!((third, fourth), (Taken::Told, Taken::Told));
-        assert!(
-            texts[0]
-                .ends_with("IN ('7 2026-01-02 03:04:05.678901', '8 2026-01-02 03:04:05.678901')")
-        );
+        assert!(matches!((third, fourth), (Taken::Told, Taken::Told)));
+        let named = r#"'{"7 2026-01-02 03:04:05.678901","8 2026-01-02 03:04:05.678901"}'"#;
+        assert!(texts[0].contains(named), "{}", texts[0]);
         group.take_along(async |_| panic!("nobody waits")).await;
         drop(alone);
         assert!(matches!(group.join(&backend(9)), Way::Alone(_)));
@@ -261,7 +291,7 @@ mod tests {
     async fn who_is_not_taken_along_in_time_goes_alone() {
         let group = Arc::<Group>::default();
         let (_alone, third) = crowd(&group);
-        assert_eq!(third.taken().await, Taken::Not);
+        assert!(matches!(third.taken().await, Taken::Not));
         let (_more, given_up) = crowd(&group);
         drop(given_up);
         group.take_along(async |_| panic!("nobody waits")).await;
@@ -269,11 +299,15 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_error_is_an_answer_and_a_lost_connection_is_none() {
-        for (answer, taken) in [(Some(false), Taken::Not), (None, Taken::Unknown)] {
+        for answer in [Some(false), None] {
             let group = Arc::<Group>::default();
             let (_alone, third) = crowd(&group);
-            let ((), third) = tokio::join!(group.take_along(async |_| answer), third.taken());
-            assert_eq!(third, taken);
+            let (in_time, third) = tokio::join!(group.take_along(async |_| answer), third.taken());
+            assert!(in_time);
+            match answer {
+                Some(_) => assert!(matches!(third, Taken::Not)),
+                None => assert!(matches!(third, Taken::Unknown(_))),
+            }
         }
     }
 
@@ -282,17 +316,33 @@ mod tests {
         let group = Arc::<Group>::default();
         let (_alone, third) = crowd(&group);
         let silent = group.take_along(async |_| std::future::pending().await);
-        tokio::select! {
-            () = silent => panic!("it is answered"),
-            taken = third.taken() => assert_eq!(taken, Taken::Unknown),
-        }
+        let third = async {
+            let Taken::Unknown(answer) = third.taken().await else {
+                panic!("it is known");
+            };
+            answer.comes_within(GIVEN_UP_AFTER).await
+        };
+        let (in_time, comes) = tokio::join!(silent, third);
+        assert!(!in_time && !comes);
         let (_more, third) = crowd(&group);
         let dropped = timeout(
             Duration::from_millis(1),
             group.take_along(async |_| std::future::pending().await),
         );
-        let (_dropped, taken) = tokio::join!(dropped, third.taken());
-        assert_eq!(taken, Taken::Unknown);
+        let (_dropped, third) = tokio::join!(dropped, third.taken());
+        assert!(matches!(third, Taken::Unknown(_)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_is_late_is_one() {
+        let (told, receiver) = oneshot::channel();
+        let late = async {
+            tokio::time::sleep(ANSWERED_WITHIN).await;
+            told.send(true).unwrap();
+        };
+        let answer = Answer(Some(receiver)).comes_within(2 * ANSWERED_WITHIN);
+        let (answered, ()) = tokio::join!(answer, late);
+        assert!(answered);
     }
 
     #[test]

@@ -1,9 +1,8 @@
 //! Who is on the other side of a new connection: one question, in one round trip.
 
-use tokio_postgres::{Client, SimpleQueryMessage, SimpleQueryRow};
+use tokio_postgres::{Client, SimpleQueryMessage};
 
 use super::connect_error::postgres_error;
-use super::group::{Backend, SINCE};
 use super::url::Wanted;
 use crate::driver::Isolation;
 use crate::error::{ConnectError, ConnectErrorKind};
@@ -18,22 +17,12 @@ const QUESTION_AND_ROLE: &str = "SELECT pg_catalog.pg_backend_pid(), \
      pg_catalog.current_setting('default_transaction_isolation'), \
      pg_catalog.pg_is_in_recovery(), pg_catalog.current_setting('transaction_read_only')";
 
-/// Since when that process is there: nothing that a server has to know, so it is asked by itself, behind the other.
-fn question_of_birth() -> String {
-    format!(
-        "SELECT {SINCE} FROM pg_catalog.pg_stat_get_activity(pg_catalog.pg_backend_pid()) \
-         WHERE pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid()"
-    )
-}
-
 /// What the other side says of itself.
 #[derive(Debug)]
 pub(super) struct Introduced {
     /// Something else than the server has let us in.
     pub(super) pooled: bool,
     pub(super) isolation: Option<Isolation>,
-    /// None behind a pooler, and on a server that does not tell.
-    pub(super) backend: Option<Backend>,
 }
 
 /// Asks. `named` is the process that the start-up named, the one that a cancel request would be for.
@@ -47,9 +36,7 @@ pub(super) async fn introduce(
         Wanted::Any => QUESTION,
         _ => QUESTION_AND_ROLE,
     };
-    let birth = question_of_birth();
-    let (answer, birth) = tokio::join!(client.simple_query(question), client.simple_query(&birth));
-    let answer = match answer {
+    let answer = match client.simple_query(question).await {
         Ok(answer) => answer,
         Err(error) => {
             let error = postgres_error(&error, place);
@@ -58,14 +45,16 @@ pub(super) async fn introduce(
                 Wanted::Any if is_not_understood(&error) => Ok(Introduced {
                     pooled: true,
                     isolation: None,
-                    backend: None,
                 }),
                 _ => Err(error),
             };
         }
     };
-    let first = row(&answer);
-    let column = |number| first.filter(|row| number < row.len())?.get(number);
+    let row = answer.iter().find_map(|message| match message {
+        SimpleQueryMessage::Row(row) => Some(row),
+        _ => None,
+    });
+    let column = |number| row.filter(|row| number < row.len())?.get(number);
     let fits = fits(wanted, column(2) == Some("t"), column(3) == Some("on"));
     if let Err(is) = fits {
         return Err(ConnectError::new(
@@ -77,25 +66,9 @@ pub(super) async fn introduce(
         ));
     }
     let works = column(0).and_then(|process| process.parse::<u32>().ok());
-    let pooled = works != Some(named);
-    let since = birth
-        .as_deref()
-        .ok()
-        .and_then(row)
-        .and_then(|row| row.get(0));
     Ok(Introduced {
-        pooled,
+        pooled: works != Some(named),
         isolation: column(1).and_then(level),
-        backend: since
-            .filter(|_| !pooled)
-            .and_then(|since| Backend::new(named, since)),
-    })
-}
-
-fn row(answer: &[SimpleQueryMessage]) -> Option<&SimpleQueryRow> {
-    answer.iter().find_map(|message| match message {
-        SimpleQueryMessage::Row(row) => Some(row),
-        _ => None,
     })
 }
 

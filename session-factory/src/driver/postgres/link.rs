@@ -585,6 +585,7 @@ async fn settle(
     ledger: Option<&Ledger>,
 ) {
     let mut queued = connection;
+    let canceller = canceller.clone().by_itself_only();
     let ended = async {
         let late = canceller.rest().await;
         // Behind the statement, which may not even be written yet: its answer says that the server is

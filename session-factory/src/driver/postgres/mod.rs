@@ -2,6 +2,7 @@
 
 mod asked;
 mod beginning;
+mod birth;
 mod cancel;
 mod commit;
 mod conflict;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use tokio_util::task::AbortOnDropHandle;
 
+use super::birth;
 use super::cancel::Canceller;
 #[cfg(feature = "tls")]
 use super::connect_error::{all_failed, no_tls, tls_error};
@@ -110,16 +111,12 @@ async fn talk(
         .connect_raw(watching, Done)
         .await
         .map_err(|error| postgres_error(&error, place))?;
-    let role = url.config.get_user().unwrap_or_default();
-    let group = Group::of(&route.address, role);
+    let group = Group::of(&route.address, url.config.get_user().unwrap_or_default());
     let mut canceller = Canceller::new(client.cancel_token(), route);
     // Ends when the client is dropped; its errors reach the client as well. An attempt that is given up
     // while it waits for an answer would keep it: until the connection is made, that ends it at once.
     let driving = AbortOnDropHandle::new(tokio::spawn(connection));
     let introduced = introduction::introduce(&client, ledger.process(), wanted, place).await?;
-    if let Some(backend) = introduced.backend {
-        canceller.set_group(group, backend);
-    }
     let failed = |error: &dyn std::fmt::Display| {
         let said = ledger.last_error().map(|said| said.to_string());
         ConnectError::new(
@@ -133,12 +130,23 @@ async fn talk(
     if introduced.pooled {
         pooler::begin(&client, place).await?;
     }
+    // A pooler has many processes. The settings go out behind this question, without waiting.
+    let birth = if introduced.pooled {
+        None
+    } else {
+        birth::ask(&client).await
+    };
     let mut connection = AsyncPgConnection::try_from(client)
         .await
         .map_err(|error| failed(&error))?;
     if introduced.pooled {
         let committed = connection.batch_execute("COMMIT").await;
         committed.map_err(|error| failed(&error))?;
+    }
+    if let Some(birth) = birth
+        && let Some(backend) = birth.of(ledger.process()).await
+    {
+        canceller.set_group(group, backend);
     }
     // The settings that diesel makes are those every borrower expects.
     ledger.was_reset();

@@ -56,12 +56,12 @@ pub(super) async fn recover(link: &mut PgLink, running: Running, deadline: Insta
         }
         if late || cancelled || first.is_err() {
             // A request that came late hits the first of these instead of the next borrower's query.
-            let (_late, second, ()) = tokio::join!(
-                roll_back(link),
-                roll_back(link),
-                canceller.take_along(link.connection())
-            );
-            if second.is_err() {
+            let settled = async {
+                let (_late, second) = tokio::join!(roll_back(link), roll_back(link));
+                second.is_ok()
+            };
+            let (settled, free) = tokio::join!(settled, take_along(link, false));
+            if !settled || !free {
                 return false;
             }
         }
@@ -80,6 +80,13 @@ pub(super) async fn recover(link: &mut PgLink, running: Running, deadline: Insta
     }
 }
 
+/// Cancels for others, unless that is for another moment: what the session has set would be in the way of that
+/// until it is reset.
+async fn take_along(link: &PgLink, is_reset: bool) -> bool {
+    let now = is_reset || !link.ledger().is_some_and(Ledger::needs_reset);
+    !now || link.canceller().take_along(link.connection()).await
+}
+
 async fn roll_back(link: &PgLink) -> QueryResult<()> {
     let mut connection = link.connection();
     connection.batch_execute(&link.recovery_text()).await
@@ -96,7 +103,8 @@ pub(super) async fn reset(link: &mut PgLink) -> bool {
         return false;
     }
     let mut connection = link.connection();
-    if connection.batch_execute(RESET).await.is_err() {
+    let (reset, free) = tokio::join!(connection.batch_execute(RESET), take_along(link, true));
+    if reset.is_err() || !free {
         return false;
     }
     if let Some(ledger) = link.ledger() {
