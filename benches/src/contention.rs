@@ -53,7 +53,7 @@ impl From<Crowd> for Figures {
 }
 
 pub(crate) async fn run(arguments: &Arguments) -> Result<()> {
-    let mut results = Results::new("contention", arguments.json);
+    let mut results = Results::new("contention", arguments);
     for tasks in TASKS {
         let mut rounds: BTreeMap<&str, Vec<Figures>> = BTreeMap::new();
         for _ in 0..ROUNDS {

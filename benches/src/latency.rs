@@ -23,7 +23,7 @@ const TIMES: u32 = 200;
 const CONNECTIONS: u32 = 10;
 
 pub(crate) async fn run(arguments: &Arguments) -> Result<()> {
-    let mut results = Results::new("latency", arguments.json);
+    let mut results = Results::new("latency", arguments);
     for delay in DELAYS {
         let bed = Bed::new(delay).await?;
         let added = added(&bed, delay).await?;

@@ -62,7 +62,7 @@ const LAST: &str = "session-factory, commit_with";
 const FLOOR: &str = "plain diesel";
 
 pub(crate) async fn run(arguments: &Arguments) -> Result<()> {
-    let mut results = Results::new("sqlite", arguments.json);
+    let mut results = Results::new("sqlite", arguments);
     let chosen = arguments.systems();
     for tasks in [1, 10, 100] {
         for write in [true, false] {

@@ -23,7 +23,7 @@ const SLOW: [(u32, f64); 2] = [(200, 2.0), (u32::MAX, 0.5)];
 const AFTER: Duration = Duration::from_millis(10);
 
 pub(crate) async fn run(arguments: &Arguments) -> Result<()> {
-    let mut results = Results::new("storm", arguments.json);
+    let mut results = Results::new("storm", arguments);
     for cancels in arguments.cancels() {
         for kind in arguments.systems() {
             // A server for each: what one leaves behind is not the next one's burden.

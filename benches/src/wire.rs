@@ -19,7 +19,7 @@ const WARM: u32 = 7;
 const TIMES: u32 = 5;
 
 pub(crate) async fn run(arguments: &Arguments) -> Result<()> {
-    let mut results = Results::new("wire", arguments.json);
+    let mut results = Results::new("wire", arguments);
     let bed = Bed::new(DELAY).await?;
     let line = added(&bed, DELAY).await? / 1e3;
     for kind in arguments.systems() {

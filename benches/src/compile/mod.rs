@@ -20,7 +20,7 @@ use crate::arguments::Arguments;
 use crate::results::{Results, rounded, target};
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let mut results = Results::new("compile", arguments.json);
+    let mut results = Results::new("compile", arguments);
     let folder = target().join("bench/compile");
     let projects = [
         Project::generate(Style::ByHand, &folder)?,
