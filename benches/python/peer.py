@@ -1,4 +1,7 @@
-"""SQLAlchemy 2 with psycopg, driven over standard input: one JSON command a line, one JSON answer a line."""
+"""SQLAlchemy 2 with psycopg, driven over standard input: one JSON command a line, one JSON answer a line.
+
+Arguments: the URL, the size of the pool, and `pre-ping` or `default`.
+"""
 
 import asyncio
 import json
@@ -91,7 +94,9 @@ async def crowd(Session, tasks, limit):
 
 def main():
     url, connections = sys.argv[1].replace("postgres://", "postgresql+psycopg://"), int(sys.argv[2])
-    options = {"pool_size": connections, "max_overflow": 0, "pool_timeout": PATIENCE, "pool_pre_ping": True}
+    options = {"pool_size": connections, "max_overflow": 0, "pool_timeout": PATIENCE}
+    if sys.argv[3] == "pre-ping":
+        options["pool_pre_ping"] = True
     Session = sessionmaker(create_engine(url, **options))
     engine = create_async_engine(url, **options)
     Async = async_sessionmaker(engine)

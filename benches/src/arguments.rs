@@ -94,6 +94,15 @@ impl Arguments {
             .collect()
     }
 
+    /// The systems, and SQLAlchemy with a ping as well: where that is quickly measured.
+    pub(crate) fn systems_and_ping(&self) -> Vec<Kind> {
+        let mut systems = self.systems();
+        if systems.contains(&Kind::SqlAlchemy) {
+            systems.push(Kind::SqlAlchemyPrePing);
+        }
+        systems
+    }
+
     /// Whether only a part is measured of what the report shows.
     pub(crate) fn is_part(&self) -> bool {
         !(self.only.is_empty() && self.without.is_empty() && self.cancels.is_empty())

@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::arguments::Arguments;
 use crate::bed::Bed;
 use crate::results::{Results, quantile, rounded};
-use crate::systems::{Kind, Python, System};
+use crate::systems::{Kind, System};
 use crate::unit::Unit;
 
 const CONNECTIONS: u32 = 10;
@@ -86,8 +86,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<()> {
 
 async fn crowd(bed: &Bed, kind: Kind, tasks: u32) -> Result<Crowd> {
     let url = bed.direct();
-    if kind == Kind::SqlAlchemy {
-        let python = Python::start(&url, CONNECTIONS)?;
+    if let Some(python) = kind.python(&url, CONNECTIONS)? {
         let command = json!({"do": "crowd", "tasks": tasks, "seconds": LIMIT.as_secs_f64()});
         return tokio::task::spawn_blocking(move || {
             python.ask::<()>(&json!({"do": "warm"}))?;

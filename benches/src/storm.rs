@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use crate::arguments::Arguments;
 use crate::bed::Bed;
 use crate::results::{Results, rounded};
-use crate::systems::{Kind, Python, System};
+use crate::systems::{Kind, System};
 use crate::unit::Unit;
 
 const CONNECTIONS: u32 = 10;
@@ -42,8 +42,7 @@ async fn storm(bed: &Bed, kind: Kind, cancels: u32) -> Result<serde_json::Value>
         .map_or(0.5, |(_, slow)| *slow);
     let mut python = None;
     let mut system = None;
-    if kind == Kind::SqlAlchemy {
-        let peer = Python::start(&url, CONNECTIONS)?;
+    if let Some(peer) = kind.python(&url, CONNECTIONS)? {
         peer.ask::<()>(&json!({"do": "warm"}))?;
         python = Some(peer);
     } else {

@@ -29,10 +29,13 @@ const CHAPTERS: [Chapter; 7] = [
         title: "Round trips",
         text: "One unit of work on a warm connection, counted by a proxy in front of a line of 10 ms each way: round trips in \
                all, and those that the caller waits for (its fastest time, less that of the same without the line, over \
-               what the line adds to a ping). `read` is a `read_only` function \
+               what proxy and line add to a ping, to the nearest whole number: for 20 statements it can be one off). `read` is a `read_only` function \
                here and the same transaction elsewhere; `rolled back` is a body that ends with an error; `savepoint` is \
                one around the first statement. `commit_with` sends the last statement and COMMIT together. A statement \
-               is an UPDATE of one row (`read`: a SELECT); diesel-async prepares an UPDATE anew each time.",
+               is an UPDATE of one row (`read`: a SELECT); diesel-async prepares an UPDATE anew each time. \
+               psycopg prepares a statement when it is run for the sixth time, which takes a round trip more, and forgets all that \
+               it has prepared when it is rolled back, which takes another: hence two more of SQLAlchemy for 20 statements that are \
+               rolled back.",
     },
     Chapter {
         name: "storm",
@@ -119,8 +122,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 const INTRODUCTION: &str = "# Benchmarks
 
 Made by `cargo xtask bench all`. Every system does the same work in its documented default way to run a transaction;
-what counts is their ratio. SQLAlchemy has `pool_pre_ping=True`, as in the module that this crate replaces; by default it does
-not ping, and takes one round trip less. PostgreSQL runs on the same machine with `fsync = off`, in memory: COMMIT costs no disk,
+what counts is their ratio. SQLAlchemy does not ping by default; round trips and latency show it
+with `pool_pre_ping=True` as well, as in the module that this crate replaces. PostgreSQL runs on the same machine with `fsync = off`, in memory: COMMIT costs no disk,
 for anybody. Timed figures of a machine that does something else meanwhile are provisional; round trips, connections and
 instructions are not.
 
