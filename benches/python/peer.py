@@ -68,9 +68,14 @@ async def doomed(Session, row, seconds, after):
         pass
 
 
-async def storm(Session, calls, seconds, after):
+async def cancelled(Session, calls, seconds, after):
     began = time.perf_counter()
     await asyncio.gather(*(doomed(Session, row, seconds, after) for row in range(1, calls + 1)))
+    return time.perf_counter() - began
+
+
+async def served(Session, calls):
+    began = time.perf_counter()
     await asyncio.gather(*(short(Session, row) for row in range(1, calls + 1)))
     return time.perf_counter() - began
 
@@ -113,13 +118,10 @@ def main():
                         began = time.perf_counter()
                         run(Session, command["unit"])
                         answer.append(time.perf_counter() - began)
-                case "warm":
-                    async def warm():
-                        await asyncio.gather(*(short(Async, row) for row in range(1, 4 * connections)))
-                    runner.run(warm())
-                    answer = None
-                case "storm":
-                    answer = runner.run(storm(Async, command["calls"], command["seconds"], command["after"]))
+                case "cancelled":
+                    answer = runner.run(cancelled(Async, command["calls"], command["seconds"], command["after"]))
+                case "served":
+                    answer = runner.run(served(Async, command["calls"]))
                 case "crowd":
                     answer = runner.run(crowd(Async, command["tasks"], command["seconds"]))
             print(json.dumps(answer), flush=True)

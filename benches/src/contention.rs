@@ -89,7 +89,7 @@ async fn crowd(bed: &Bed, kind: Kind, tasks: u32) -> Result<Crowd> {
     if let Some(python) = kind.python(&url, CONNECTIONS)? {
         let command = json!({"do": "crowd", "tasks": tasks, "seconds": LIMIT.as_secs_f64()});
         return tokio::task::spawn_blocking(move || {
-            python.ask::<()>(&json!({"do": "warm"}))?;
+            python.ask::<f64>(&json!({"do": "served", "calls": 4 * CONNECTIONS}))?;
             python.ask(&command)
         })
         .await?;

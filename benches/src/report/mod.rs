@@ -42,7 +42,11 @@ const CHAPTERS: [Chapter; 7] = [
         title: "A storm of cancelled calls",
         text: "Calls on a pool of 10, each of which changes a row, starts a slow query (2 s, and 0.5 s in the storm of \
                2,000), and is dropped by its caller 10 ms later; then as many normal calls that change the same rows. Seconds from the first to the last of them; \
-               connections opened meanwhile; the most backends on the server; row locks left over at the end.",
+               connections opened meanwhile, without those that carried nothing but a request to cancel; the most backends on the server. \
+               `locks after cancel`: how many \
+               transactions still hold a row's lock when the last cancelled call has returned and before any normal one has \
+               begun: whoever needs one of these rows waits for them. `locks left`: the same when all normal calls are served: they change all of these \
+               rows, so that anything but 0 would be a surprise. Looking at the locks is not in the seconds.",
     },
     Chapter {
         name: "latency",
