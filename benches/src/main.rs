@@ -7,6 +7,7 @@ mod bed;
 mod compile;
 mod contention;
 mod latency;
+mod origin;
 mod overhead;
 mod report;
 mod results;

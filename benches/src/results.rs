@@ -14,6 +14,7 @@ pub(crate) struct Results {
     name: &'static str,
     json: bool,
     part: bool,
+    origin: String,
     records: Vec<Map<String, Value>>,
 }
 
@@ -23,6 +24,7 @@ impl Results {
             name,
             json: arguments.json,
             part: arguments.is_part(),
+            origin: crate::origin::now(),
             records: Vec::new(),
         }
     }
@@ -50,6 +52,10 @@ impl Results {
         let part = if self.part { "-part" } else { "" };
         let file = folder.join(format!("{}{part}.json", self.name));
         fs::write(file, serde_json::to_string_pretty(&self.records)?)?;
+        fs::write(
+            folder.join(format!("{}{part}.origin", self.name)),
+            self.origin,
+        )?;
         Ok(())
     }
 }
@@ -64,6 +70,11 @@ pub(crate) fn kept(name: &str) -> Result<Vec<Map<String, Value>>> {
         )
     })?;
     Ok(serde_json::from_str(&text)?)
+}
+
+/// Of which code and day that is.
+pub(crate) fn origin(name: &str) -> Option<String> {
+    fs::read_to_string(folder().join(format!("{name}.origin"))).ok()
 }
 
 fn folder() -> PathBuf {

@@ -51,7 +51,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<()> {
                 "system": code.name(),
                 "kind": case.name(),
                 "instructions": rounded(each, 0),
-                "ratio": by_hand.map(|by_hand| rounded(each / by_hand, 2)),
+                "ratio": by_hand.map(|by_hand| rounded(each / by_hand, 3)),
                 "spread_percent": rounded(spread * 100.0, 1),
             }));
         }
