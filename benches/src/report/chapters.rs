@@ -65,9 +65,9 @@ pub(super) const CHAPTERS: [Chapter; 7] = [
         text: "Many tasks on ten connections, each running one short transaction after another for 3 s, by turns in three rounds \
                of which the middle figure counts. Times are from the call to its answer, the wait for a connection included. \
                Fairness is Jain's index of how many calls each task got through: 1 is all the same. Tasks that never got a \
-               turn in 3 s show in it. Our pool hands a connection over to whoever has waited longest, as all of them do but bb8: there whoever \
-               asks first takes it, also from one that has waited. Its p99 is then that of the few who are served, and is \
-               left out of the comparison of p99.",
+               turn in 3 s show in it. Our pool hands a connection over to whoever has waited longest, in the order of arrival, and so do deadpool's \
+               and sqlx's. bb8 by itself lets whoever asks first take the connection from one that waits: its p99 is that \
+               of those who are served, and is left out of the comparison of p99.",
     },
     Chapter {
         name: "sqlite",
