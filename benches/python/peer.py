@@ -1,4 +1,7 @@
-"""SQLAlchemy 2 with psycopg, driven over standard input: one JSON command a line, one JSON answer a line."""
+"""SQLAlchemy 2 with psycopg, driven over standard input: one JSON command a line, one JSON answer a line.
+
+Arguments: the URL, the size of the pool, and `pre-ping` or `default`.
+"""
 
 import asyncio
 import json
@@ -65,9 +68,14 @@ async def doomed(Session, row, seconds, after):
         pass
 
 
-async def storm(Session, calls, seconds, after):
+async def cancelled(Session, calls, seconds, after):
     began = time.perf_counter()
     await asyncio.gather(*(doomed(Session, row, seconds, after) for row in range(1, calls + 1)))
+    return time.perf_counter() - began
+
+
+async def served(Session, calls):
+    began = time.perf_counter()
     await asyncio.gather(*(short(Session, row) for row in range(1, calls + 1)))
     return time.perf_counter() - began
 
@@ -91,7 +99,9 @@ async def crowd(Session, tasks, limit):
 
 def main():
     url, connections = sys.argv[1].replace("postgres://", "postgresql+psycopg://"), int(sys.argv[2])
-    options = {"pool_size": connections, "max_overflow": 0, "pool_timeout": PATIENCE, "pool_pre_ping": True}
+    options = {"pool_size": connections, "max_overflow": 0, "pool_timeout": PATIENCE}
+    if sys.argv[3] == "pre-ping":
+        options["pool_pre_ping"] = True
     Session = sessionmaker(create_engine(url, **options))
     engine = create_async_engine(url, **options)
     Async = async_sessionmaker(engine)
@@ -108,13 +118,10 @@ def main():
                         began = time.perf_counter()
                         run(Session, command["unit"])
                         answer.append(time.perf_counter() - began)
-                case "warm":
-                    async def warm():
-                        await asyncio.gather(*(short(Async, row) for row in range(1, 4 * connections)))
-                    runner.run(warm())
-                    answer = None
-                case "storm":
-                    answer = runner.run(storm(Async, command["calls"], command["seconds"], command["after"]))
+                case "cancelled":
+                    answer = runner.run(cancelled(Async, command["calls"], command["seconds"], command["after"]))
+                case "served":
+                    answer = runner.run(served(Async, command["calls"]))
                 case "crowd":
                     answer = runner.run(crowd(Async, command["tasks"], command["seconds"]))
             print(json.dumps(answer), flush=True)

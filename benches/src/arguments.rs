@@ -8,7 +8,8 @@ use crate::systems::Kind;
 /// Measures the library side by side with what a user would pick instead.
 ///
 /// Results go to the standard output: a table, or one JSON line each. They are kept in `target/bench`, from where
-/// `report` (and `all`) makes `docs/benchmarks`.
+/// `report` (and `all`) makes `docs/benchmarks`. What is measured with `--only`, `--without` or `--cancels` is kept there
+/// under another name, and is not in the report.
 #[derive(Clone, Debug, Parser)]
 #[command(bin_name = "cargo xtask bench")]
 pub(crate) struct Arguments {
@@ -91,6 +92,20 @@ impl Arguments {
             .filter(|kind| self.only.is_empty() || named(&self.only, *kind))
             .filter(|kind| !named(&self.without, *kind))
             .collect()
+    }
+
+    /// The systems, and SQLAlchemy with a ping as well: where that is quickly measured.
+    pub(crate) fn systems_and_ping(&self) -> Vec<Kind> {
+        let mut systems = self.systems();
+        if systems.contains(&Kind::SqlAlchemy) {
+            systems.push(Kind::SqlAlchemyPrePing);
+        }
+        systems
+    }
+
+    /// Whether only a part is measured of what the report shows.
+    pub(crate) fn is_part(&self) -> bool {
+        !(self.only.is_empty() && self.without.is_empty() && self.cancels.is_empty())
     }
 
     pub(crate) fn cancels(&self) -> Vec<u32> {

@@ -15,16 +15,18 @@ pub(crate) struct Bed {
     // The database is dropped before its server.
     pub(crate) database: Database,
     pub(crate) proxy: Proxy,
-    wan: Wan,
+    wan: Option<Wan>,
     _server: Server,
 }
 
 impl Bed {
-    /// With a delay each way between the proxy, which counts, and the server.
+    /// With a delay each way between the proxy, which counts, and the server. Without one there is no line either.
     pub(crate) async fn new(delay: Duration) -> Result<Self> {
         let server = Server::builder()
-            .max_connections(2_500)
-            .config("max_connections", "2600")
+            .max_connections(500)
+            .config("max_connections", "600")
+            // It would be one backend more when it comes by, and something else to do.
+            .config("autovacuum", "off")
             .start()
             .await;
         let database = server.database().await;
@@ -35,8 +37,13 @@ impl Bed {
             ))
             .await;
         database.admin().execute("VACUUM ANALYZE counters").await;
-        let wan = Wan::start(database.endpoint().address(), delay)?;
-        let proxy = Proxy::start(wan.address());
+        let server_at = database.endpoint().address();
+        let wan = if delay.is_zero() {
+            None
+        } else {
+            Some(Wan::start(server_at, delay)?)
+        };
+        let proxy = Proxy::start(wan.as_ref().map_or(server_at, Wan::address));
         Ok(Self {
             database,
             proxy,
@@ -45,14 +52,16 @@ impl Bed {
         })
     }
 
-    /// Through the proxy, which counts, and over the line.
+    /// Through the proxy, which counts, and over the line if there is one.
     pub(crate) fn counted(&self) -> String {
         self.database.url_via(&self.proxy)
     }
 
-    /// Over the line alone.
+    /// Over the line alone, if there is one.
     pub(crate) fn delayed(&self) -> String {
-        self.database.url_at(self.wan.address())
+        self.wan
+            .as_ref()
+            .map_or_else(|| self.direct(), |wan| self.database.url_at(wan.address()))
     }
 
     /// Straight to the server.

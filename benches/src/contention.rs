@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::arguments::Arguments;
 use crate::bed::Bed;
 use crate::results::{Results, quantile, rounded};
-use crate::systems::{Kind, Python, System};
+use crate::systems::{Kind, System};
 use crate::unit::Unit;
 
 const CONNECTIONS: u32 = 10;
@@ -53,7 +53,7 @@ impl From<Crowd> for Figures {
 }
 
 pub(crate) async fn run(arguments: &Arguments) -> Result<()> {
-    let mut results = Results::new("contention", arguments.json);
+    let mut results = Results::new("contention", arguments);
     for tasks in TASKS {
         let mut rounds: BTreeMap<&str, Vec<Figures>> = BTreeMap::new();
         for _ in 0..ROUNDS {
@@ -86,11 +86,10 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<()> {
 
 async fn crowd(bed: &Bed, kind: Kind, tasks: u32) -> Result<Crowd> {
     let url = bed.direct();
-    if kind == Kind::SqlAlchemy {
-        let python = Python::start(&url, CONNECTIONS)?;
+    if let Some(python) = kind.python(&url, CONNECTIONS)? {
         let command = json!({"do": "crowd", "tasks": tasks, "seconds": LIMIT.as_secs_f64()});
         return tokio::task::spawn_blocking(move || {
-            python.ask::<()>(&json!({"do": "warm"}))?;
+            python.ask::<f64>(&json!({"do": "served", "calls": 4 * CONNECTIONS}))?;
             python.ask(&command)
         })
         .await?;

@@ -7,6 +7,7 @@ mod bed;
 mod compile;
 mod contention;
 mod latency;
+mod origin;
 mod overhead;
 mod report;
 mod results;
@@ -56,5 +57,9 @@ async fn all(arguments: &Arguments) -> Result<()> {
     sqlite::run(arguments).await?;
     overhead::run(arguments).await?;
     compile::run(arguments)?;
+    if arguments.is_part() {
+        eprintln!("no report is made of a part: run `cargo xtask bench all` without options");
+        return Ok(());
+    }
     report::run(arguments)
 }

@@ -6,19 +6,25 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use serde_json::{Map, Value};
 
+use crate::arguments::Arguments;
+
 /// One result after another: a JSON line each, or a table at the end.
 #[derive(Debug)]
 pub(crate) struct Results {
     name: &'static str,
     json: bool,
+    part: bool,
+    origin: String,
     records: Vec<Map<String, Value>>,
 }
 
 impl Results {
-    pub(crate) fn new(name: &'static str, json: bool) -> Self {
+    pub(crate) fn new(name: &'static str, arguments: &Arguments) -> Self {
         Self {
             name,
-            json,
+            json: arguments.json,
+            part: arguments.is_part(),
+            origin: crate::origin::now(),
             records: Vec::new(),
         }
     }
@@ -35,15 +41,21 @@ impl Results {
         }
     }
 
-    /// Prints the table, and keeps what was measured in the target folder.
+    /// Prints the table, and keeps what was measured in the target folder: what is only a part of the systems or
+    /// of the cases under another name, which the report does not read.
     pub(crate) fn finish(self) -> Result<()> {
         if !self.json {
             print!("{}", markdown(&self.records));
         }
         let folder = folder();
         fs::create_dir_all(&folder)?;
-        let file = folder.join(format!("{}.json", self.name));
+        let part = if self.part { "-part" } else { "" };
+        let file = folder.join(format!("{}{part}.json", self.name));
         fs::write(file, serde_json::to_string_pretty(&self.records)?)?;
+        fs::write(
+            folder.join(format!("{}{part}.origin", self.name)),
+            self.origin,
+        )?;
         Ok(())
     }
 }
@@ -58,6 +70,11 @@ pub(crate) fn kept(name: &str) -> Result<Vec<Map<String, Value>>> {
         )
     })?;
     Ok(serde_json::from_str(&text)?)
+}
+
+/// Of which code and day that is.
+pub(crate) fn origin(name: &str) -> Option<String> {
+    fs::read_to_string(folder().join(format!("{name}.origin"))).ok()
 }
 
 fn folder() -> PathBuf {

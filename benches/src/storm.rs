@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use futures_util::future::try_join_all;
 use serde_json::json;
 use testbed::postgres::Admin;
@@ -23,7 +23,7 @@ const SLOW: [(u32, f64); 2] = [(200, 2.0), (u32::MAX, 0.5)];
 const AFTER: Duration = Duration::from_millis(10);
 
 pub(crate) async fn run(arguments: &Arguments) -> Result<()> {
-    let mut results = Results::new("storm", arguments.json);
+    let mut results = Results::new("storm", arguments);
     for cancels in arguments.cancels() {
         for kind in arguments.systems() {
             // A server for each: what one leaves behind is not the next one's burden.
@@ -35,43 +35,18 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<()> {
 }
 
 async fn storm(bed: &Bed, kind: Kind, cancels: u32) -> Result<serde_json::Value> {
-    let url = bed.counted();
     let slow = SLOW
         .iter()
         .find(|(most, _)| cancels <= *most)
         .map_or(0.5, |(_, slow)| *slow);
-    let mut python = None;
-    let mut system = None;
-    if kind == Kind::SqlAlchemy {
-        let peer = Python::start(&url, CONNECTIONS)?;
-        peer.ask::<()>(&json!({"do": "warm"}))?;
-        python = Some(peer);
-    } else {
-        let opened = kind.open(&url, CONNECTIONS).await?;
-        served(&opened, 4 * CONNECTIONS).await?;
-        system = Some(opened);
-    }
+    let driven = Driven::open(kind, &bed.counted()).await?;
+    driven.served(4 * CONNECTIONS).await?;
     bed.quiet().await;
     bed.proxy.reset_counts();
     let peak = Peak::watch(&bed.database.admin());
-    let seconds = if let Some(python) = python {
-        let command =
-            json!({"do": "storm", "calls": cancels, "seconds": slow, "after": AFTER.as_secs_f64()});
-        let asked = tokio::task::spawn_blocking(move || {
-            python.ask::<f64>(&command).map(|answer| (answer, python))
-        });
-        let (seconds, _alive) = asked.await??;
-        seconds
-    } else {
-        let system = system.context("a system")?;
-        let started = Instant::now();
-        let calls = (1..=cancels).map(|row| tokio::spawn(doomed(Arc::clone(&system), row, slow)));
-        for ended in try_join_all(calls).await? {
-            ended?;
-        }
-        served(&system, cancels).await?;
-        started.elapsed().as_secs_f64()
-    };
+    let mut seconds = driven.cancelled(cancels, slow).await?;
+    let locks_after_cancel = bed.database.integer(LOCKS).await;
+    seconds += driven.served(cancels).await?;
     let locks_left = bed.database.integer(LOCKS).await;
     Ok(json!({
         "system": kind.name(),
@@ -80,14 +55,80 @@ async fn storm(bed: &Bed, kind: Kind, cancels: u32) -> Result<serde_json::Value>
         "seconds": rounded(seconds, 3),
         "connections_opened": bed.proxy.counts().opened,
         "peak_backends": peak.end().await,
+        "locks_after_cancel": locks_after_cancel,
         "locks_left": locks_left,
     }))
 }
 
-/// Row locks of transactions that nobody waits for any more.
+/// Who makes the calls: this process, or that of another language.
+enum Driven {
+    Here(Arc<dyn System>),
+    There(Arc<Python>),
+}
+
+impl Driven {
+    async fn open(kind: Kind, url: &str) -> Result<Self> {
+        Ok(match kind.python(url, CONNECTIONS)? {
+            Some(python) => Self::There(Arc::new(python)),
+            None => Self::Here(kind.open(url, CONNECTIONS).await?),
+        })
+    }
+
+    /// So many calls that are cancelled; how many seconds until the last of them has returned.
+    async fn cancelled(&self, cancels: u32, slow: f64) -> Result<f64> {
+        let system = match self {
+            Self::Here(system) => system,
+            Self::There(python) => {
+                let after = AFTER.as_secs_f64();
+                let command =
+                    json!({"do": "cancelled", "calls": cancels, "seconds": slow, "after": after});
+                return asked(python, command).await;
+            }
+        };
+        let started = Instant::now();
+        let calls = (1..=cancels).map(|row| tokio::spawn(doomed(Arc::clone(system), row, slow)));
+        for ended in try_join_all(calls).await? {
+            ended?;
+        }
+        Ok(started.elapsed().as_secs_f64())
+    }
+
+    /// So many normal calls, all at once, which change the same rows; how many seconds that takes.
+    async fn served(&self, calls: u32) -> Result<f64> {
+        let system = match self {
+            Self::Here(system) => system,
+            Self::There(python) => {
+                return asked(python, json!({"do": "served", "calls": calls})).await;
+            }
+        };
+        let started = Instant::now();
+        let calls = (1..=calls).map(|row| {
+            let system = Arc::clone(system);
+            tokio::spawn(
+                async move { system.run(Unit::write(1).on_row(i32::try_from(row)?)).await },
+            )
+        });
+        for ended in try_join_all(calls).await? {
+            ended?;
+        }
+        Ok(started.elapsed().as_secs_f64())
+    }
+}
+
+async fn asked(python: &Arc<Python>, command: serde_json::Value) -> Result<f64> {
+    let python = Arc::clone(python);
+    tokio::task::spawn_blocking(move || python.ask(&command)).await?
+}
+
+/// Transactions that hold a row's lock. None of them has anybody who waits for it.
 const LOCKS: &str = "SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid) \
      WHERE datname = current_database() AND usename = 'app' AND mode = 'RowExclusiveLock' \
      AND pg_locks.relation = 'counters'::regclass";
+
+/// All backends of the database but the one that asks, which costs the server little. Nothing else but the system
+/// that is measured is connected to it.
+const BACKENDS: &str =
+    "SELECT numbackends - 1 FROM pg_stat_database WHERE datname = current_database()";
 
 /// A call whose caller goes away.
 async fn doomed(system: Arc<dyn System>, row: u32, slow: f64) -> Result<()> {
@@ -99,18 +140,6 @@ async fn doomed(system: Arc<dyn System>, row: u32, slow: f64) -> Result<()> {
             started.notified().await;
             tokio::time::sleep(AFTER).await;
         } => {}
-    }
-    Ok(())
-}
-
-/// As many normal calls, all at once, which change the same rows.
-async fn served(system: &Arc<dyn System>, calls: u32) -> Result<()> {
-    let calls = (1..=calls).map(|row| {
-        let system = Arc::clone(system);
-        tokio::spawn(async move { system.run(Unit::write(1).on_row(i32::try_from(row)?)).await })
-    });
-    for ended in try_join_all(calls).await? {
-        ended?;
     }
     Ok(())
 }
@@ -133,12 +162,7 @@ impl Peak {
             async move {
                 loop {
                     let ended = done.load(Ordering::SeqCst);
-                    let now = admin
-                        .integer(
-                            "SELECT count(*) FROM pg_stat_activity \
-                             WHERE datname = current_database() AND usename = 'app'",
-                        )
-                        .await;
+                    let now = admin.integer(BACKENDS).await;
                     most.fetch_max(now, Ordering::SeqCst);
                     if ended {
                         return;

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::arguments::Arguments;
 use crate::bed::Bed;
-use crate::latency::added;
+use crate::latency::{added, ping};
 use crate::results::{Results, rounded};
 use crate::systems::{Kind, System};
 use crate::unit::Unit;
@@ -17,18 +17,24 @@ const DELAY: Duration = Duration::from_millis(10);
 /// Prepared statements are prepared by then (psycopg waits for the sixth time).
 const WARM: u32 = 7;
 const TIMES: u32 = 5;
+/// Without the line, where a run takes no time.
+const NEAR: u32 = 50;
 
 pub(crate) async fn run(arguments: &Arguments) -> Result<()> {
-    let mut results = Results::new("wire", arguments.json);
+    let mut results = Results::new("wire", arguments);
     let bed = Bed::new(DELAY).await?;
-    let line = added(&bed, DELAY).await? / 1e3;
-    for kind in arguments.systems() {
+    added(&bed, DELAY).await?;
+    // The proxy is a part of it.
+    let line = ping(&bed.counted()).await? - ping(&bed.direct()).await?;
+    for kind in arguments.systems_and_ping() {
         let system = kind.open(&bed.counted(), 1).await?;
         let near = kind.open(&bed.direct(), 1).await?;
         for unit in units(kind) {
             let (round_trips, fastest) = measure(&bed, &*system, unit).await?;
             // What the line alone costs: without the work at both of its ends.
             let waits = ((fastest - quickest(&*near, unit).await?) / line).round();
+            // There are no more to wait for.
+            let waits = waits.min(round_trips);
             results.add(json!({
                 "system": kind.name(),
                 "statements": unit.statements,
@@ -82,7 +88,7 @@ async fn measure(bed: &Bed, system: &dyn System, unit: Unit) -> Result<(f64, f64
 /// The same without a line in between.
 async fn quickest(system: &dyn System, unit: Unit) -> Result<f64> {
     let mut fastest = Duration::MAX;
-    for _ in 0..WARM + TIMES {
+    for _ in 0..NEAR {
         let started = Instant::now();
         system.run(unit).await?;
         fastest = fastest.min(started.elapsed());

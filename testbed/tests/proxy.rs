@@ -93,6 +93,30 @@ async fn counts_connections_ever_and_now_and_cancel_requests_apart() {
 }
 
 #[tokio::test]
+async fn a_cancel_request_that_asks_for_tls_first_is_no_connection() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    let (_database, proxy, _client) = proxied().await;
+    let mut cancel = tokio::net::TcpStream::connect(proxy.address())
+        .await
+        .unwrap();
+    let packet = |length: u32, code: u32| [length.to_be_bytes(), code.to_be_bytes()].concat();
+    let mut answer = [0];
+    cancel.write_all(&packet(8, 80_877_103)).await.unwrap();
+    cancel.read_exact(&mut answer).await.unwrap();
+    assert_eq!(answer, *b"N");
+    cancel.write_all(&packet(16, 80_877_102)).await.unwrap();
+    cancel.write_all(&[0; 8]).await.unwrap();
+    assert_eq!(cancel.read(&mut answer).await.unwrap(), 0);
+    let counts = proxy.counts();
+    assert_eq!(
+        (counts.opened, counts.open, counts.cancel_requests),
+        (0, 1, 1),
+        "{counts:?}"
+    );
+}
+
+#[tokio::test]
 async fn cuts_after_every_byte_of_a_connection() {
     let database = postgres::database().await;
     let proxy = Proxy::start(database.endpoint().address());

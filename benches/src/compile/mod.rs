@@ -20,7 +20,7 @@ use crate::arguments::Arguments;
 use crate::results::{Results, rounded, target};
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let mut results = Results::new("compile", arguments.json);
+    let mut results = Results::new("compile", arguments);
     let folder = target().join("bench/compile");
     let projects = [
         Project::generate(Style::ByHand, &folder)?,
@@ -64,9 +64,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             results.add(json!({
                 "system": project.style.name(),
                 "kind": name,
-                "seconds": cost.map(|cost| rounded(cost.seconds, 2)),
-                "cpu_seconds": cost.map(|cost| rounded(cost.cpu, 2)),
-                "ratio": cost.zip(by_hand).map(|(ours, theirs)| rounded(ours.cpu / theirs.cpu, 2)),
+                "seconds": cost.map(|cost| rounded(cost.seconds, 3)),
+                "cpu_seconds": cost.map(|cost| rounded(cost.cpu, 3)),
+                "ratio": cost.zip(by_hand).map(|(ours, theirs)| rounded(ours.cpu / theirs.cpu, 3)),
                 "note": ice.then_some("the compiler crashed in some runs, and built from nothing"),
             }));
         }
@@ -76,7 +76,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             "system": project.style.name(),
             "kind": "size of the program, stripped",
             "bytes": size,
-            "ratio": rounded(*size as f64 / sizes[0] as f64, 2),
+            "ratio": rounded(*size as f64 / sizes[0] as f64, 3),
         }));
     }
     results.finish()

@@ -27,7 +27,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<()> {
     let folder = target().join("bench/overhead");
     fs::create_dir_all(&folder)?;
     let bed = Bed::new(Duration::ZERO).await?;
-    let mut results = Results::new("overhead", arguments.json);
+    let mut results = Results::new("overhead", arguments);
     for case in Case::ALL {
         let mut by_hand = None;
         for code in case.codes() {
@@ -51,7 +51,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<()> {
                 "system": code.name(),
                 "kind": case.name(),
                 "instructions": rounded(each, 0),
-                "ratio": by_hand.map(|by_hand| rounded(each / by_hand, 2)),
+                "ratio": by_hand.map(|by_hand| rounded(each / by_hand, 3)),
                 "spread_percent": rounded(spread * 100.0, 1),
             }));
         }

@@ -6,293 +6,183 @@ use anyhow::Result;
 use serde_json::Value;
 
 use super::Record;
+use super::promises::{Claim, Promise};
 use crate::results::kept;
 
 const OURS: &str = "session-factory";
+/// Below it a pool serves some of the tasks and lets the others wait: its p99 is that of the served.
+const FAIR: f64 = 0.5;
+/// So close to what is promised, a ratio needs one digit more.
+const CLOSE: f64 = 0.02;
 
-/// One promise: a figure of this crate beside the same of the best peer.
-struct Promise {
-    what: &'static str,
-    measurement: &'static str,
-    value: &'static str,
-    /// Fields that tell the records to compare, with their values.
-    wanted: &'static [(&'static str, &'static str)],
-    /// The peers to compare with; all if empty.
-    peers: &'static [&'static str],
-    better: Better,
-    promised: f64,
+/// A promise beside what was measured.
+pub(super) struct Row {
+    pub(super) promise: Promise,
+    ours: String,
+    peer: String,
+    theirs: String,
+    ratio: Option<f64>,
+    held: Option<bool>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Better {
-    More,
-    Less,
-}
-
-const fn promise(
-    what: &'static str,
-    (measurement, value): (&'static str, &'static str),
-    wanted: &'static [(&'static str, &'static str)],
-    peers: &'static [&'static str],
-    better: Better,
-    promised: f64,
-) -> Promise {
-    Promise {
-        what,
-        measurement,
-        value,
-        wanted,
-        peers,
-        better,
-        promised,
+impl Row {
+    pub(super) fn is_missed(&self) -> bool {
+        self.held == Some(false)
     }
 }
 
-const PROMISES: &[Promise] = &[
-    promise(
-        "storm of 200: times as fast as sqlx",
-        ("storm", "seconds"),
-        &[("cancels", "200")],
-        &["sqlx"],
-        Better::Less,
-        10.0,
-    ),
-    promise(
-        "storm of 200: times as fast as diesel-async + bb8",
-        ("storm", "seconds"),
-        &[("cancels", "200")],
-        &["diesel-async + bb8"],
-        Better::Less,
-        2.0,
-    ),
-    promise(
-        "storm of 2,000: times as fast as sqlx",
-        ("storm", "seconds"),
-        &[("cancels", "2000")],
-        &["sqlx"],
-        Better::Less,
-        10.0,
-    ),
-    promise(
-        "storm of 2,000: times as fast as diesel-async + bb8",
-        ("storm", "seconds"),
-        &[("cancels", "2000")],
-        &["diesel-async + bb8"],
-        Better::Less,
-        2.0,
-    ),
-    promise(
-        "one UPDATE at 1 ms each way: median of the best peer over ours",
-        ("latency", "median_ms"),
-        &[("delay_ms", "1.0"), ("kind", "write")],
-        &[],
-        Better::Less,
-        2.0,
-    ),
-    promise(
-        "one SELECT at 1 ms each way: median of the best peer over ours",
-        ("latency", "median_ms"),
-        &[("delay_ms", "1.0"), ("kind", "read")],
-        &[],
-        Better::Less,
-        2.0,
-    ),
-    promise(
-        "10 tasks: calls per second",
-        ("contention", "calls_per_second"),
-        &[("tasks", "10")],
-        &[],
-        Better::More,
-        1.0,
-    ),
-    promise(
-        "10 tasks: p99 of the best peer over ours",
-        ("contention", "p99_ms"),
-        &[("tasks", "10")],
-        &[],
-        Better::Less,
-        1.0,
-    ),
-    promise(
-        "100 tasks: calls per second",
-        ("contention", "calls_per_second"),
-        &[("tasks", "100")],
-        &[],
-        Better::More,
-        1.0,
-    ),
-    promise(
-        "100 tasks: p99 of the best fair peer over ours",
-        ("contention", "p99_ms"),
-        &[("tasks", "100")],
-        FAIR,
-        Better::Less,
-        1.0,
-    ),
-    promise(
-        "1,000 tasks: calls per second",
-        ("contention", "calls_per_second"),
-        &[("tasks", "1000")],
-        &[],
-        Better::More,
-        1.0,
-    ),
-    promise(
-        "1,000 tasks: p99 of the best peer over ours",
-        ("contention", "p99_ms"),
-        &[("tasks", "1000")],
-        &[],
-        Better::Less,
-        1.0,
-    ),
-    promise(
-        "10,000 tasks: calls per second",
-        ("contention", "calls_per_second"),
-        &[("tasks", "10000")],
-        &[],
-        Better::More,
-        1.0,
-    ),
-    promise(
-        "10,000 tasks: p99 of the best peer over ours",
-        ("contention", "p99_ms"),
-        &[("tasks", "10000")],
-        &[],
-        Better::Less,
-        1.0,
-    ),
-    promise(
-        "SQLite, one writer: diesel-async's wrapper",
-        ("sqlite", "per_second"),
-        &[("tasks", "1"), ("kind", "write")],
-        &["diesel-async's wrapper"],
-        Better::More,
-        1.5,
-    ),
-    promise(
-        "SQLite, one reader: diesel-async's wrapper",
-        ("sqlite", "per_second"),
-        &[("tasks", "1"), ("kind", "read")],
-        &["diesel-async's wrapper"],
-        Better::More,
-        1.5,
-    ),
-    promise(
-        "SQLite, 100 writers: diesel-async's wrapper",
-        ("sqlite", "per_second"),
-        &[("tasks", "100"), ("kind", "write")],
-        &["diesel-async's wrapper"],
-        Better::More,
-        1.5,
-    ),
-    promise(
-        "SQLite, 100 readers: diesel-async's wrapper",
-        ("sqlite", "per_second"),
-        &[("tasks", "100"), ("kind", "read")],
-        &["diesel-async's wrapper"],
-        Better::More,
-        1.5,
-    ),
-    promise(
-        "SQLite, one writer: sqlx",
-        ("sqlite", "per_second"),
-        &[("tasks", "1"), ("kind", "write")],
-        &["sqlx"],
-        Better::More,
-        1.0,
-    ),
-    promise(
-        "SQLite, one reader: sqlx",
-        ("sqlite", "per_second"),
-        &[("tasks", "1"), ("kind", "read")],
-        &["sqlx"],
-        Better::More,
-        1.0,
-    ),
-    promise(
-        "SQLite, 100 writers: sqlx",
-        ("sqlite", "per_second"),
-        &[("tasks", "100"), ("kind", "write")],
-        &["sqlx"],
-        Better::More,
-        1.0,
-    ),
-    promise(
-        "SQLite, 100 readers: sqlx",
-        ("sqlite", "per_second"),
-        &[("tasks", "100"), ("kind", "read")],
-        &["sqlx"],
-        Better::More,
-        1.0,
-    ),
-];
-
-/// Pools that serve everybody. bb8's p99 is that of the few tasks that get everything.
-const FAIR: &[&str] = &[
-    "diesel-async + deadpool",
-    "sqlx",
-    "SeaORM",
-    "SQLAlchemy + psycopg",
-];
-
 /// A row for each promise that was measured.
-pub(super) fn table() -> Result<String> {
-    let mut text = String::from(
-        "| ratio, higher is better | best peer | theirs | ours | ratio | promised |\n\
-         | --- | --- | --- | --- | --- | --- |\n",
-    );
-    for promise in PROMISES {
-        let Ok(records) = kept(promise.measurement) else {
-            continue;
-        };
-        let Some((peer, theirs, ours)) = promise.compare(&records) else {
-            continue;
-        };
-        let ratio = match promise.better {
-            Better::More => ours / theirs,
-            Better::Less => theirs / ours,
-        };
-        let missed = if ratio < promise.promised {
-            " (missed)"
+pub(super) fn rows(promises: Vec<Promise>) -> Vec<Row> {
+    promises.into_iter().filter_map(row).collect()
+}
+
+fn row(promise: Promise) -> Option<Row> {
+    let records = kept(promise.measurement).ok()?;
+    let all_ours = values(&records, &promise, OURS);
+    let (peer, all_theirs) = best(&records, &promise)?;
+    let (ours, theirs) = (all_ours.first()?.1, all_theirs.first()?.1);
+    let (ratio, held) = match promise.claim {
+        Claim::More(least) => (Some(ours / theirs), Some(ours / theirs >= least)),
+        Claim::Less(least) => (Some(theirs / ours), Some(theirs / ours >= least)),
+        Claim::AtMost(most) => (Some(ours / theirs), Some(ours / theirs <= most)),
+        Claim::Part => (Some(ours / theirs), None),
+        Claim::Limit(most) => (None, Some(ours <= most)),
+        Claim::Statements(more) => {
+            let exact = |(statements, value): &(f64, f64)| *value == statements + f64::from(more);
+            (None, Some(all_ours.iter().all(exact)))
+        }
+    };
+    Some(Row {
+        ours: shown(&promise, &all_ours),
+        theirs: shown(&promise, &all_theirs),
+        promise,
+        peer,
+        ratio,
+        held,
+    })
+}
+
+/// One system's values, each with its number of statements if it has one.
+fn values(records: &[Record], promise: &Promise, system: &str) -> Vec<(f64, f64)> {
+    let fields = if system == OURS {
+        &promise.ours
+    } else {
+        &promise.theirs
+    };
+    records
+        .iter()
+        .filter(|record| record.get("system").and_then(Value::as_str) == Some(system))
+        .filter(|record| fields.split("; ").all(|field| has(record, field)))
+        .filter_map(|record| {
+            let number = |name| record.get(name).and_then(Value::as_f64);
+            let unfair = number("fairness").is_some_and(|fairness| fairness < FAIR);
+            if unfair && promise.value == "p99_ms" {
+                return None;
+            }
+            Some((number("statements").unwrap_or(0.0), number(promise.value)?))
+        })
+        .collect()
+}
+
+/// Whether a record has a field, `name=value`.
+fn has(record: &Record, field: &str) -> bool {
+    field
+        .split_once('=')
+        .is_some_and(|(name, wanted)| match record.get(name) {
+            Some(Value::String(text)) => text == wanted,
+            Some(Value::Bool(is)) => *is == (wanted == "yes"),
+            Some(Value::Number(number)) => wanted.parse().ok() == number.as_f64(),
+            _ => false,
+        })
+}
+
+/// The peer that is nearest to being better, with its values.
+fn best(records: &[Record], promise: &Promise) -> Option<(String, Vec<(f64, f64)>)> {
+    let mut peers: Vec<(String, Vec<(f64, f64)>)> = Vec::new();
+    for system in records
+        .iter()
+        .filter_map(|record| record.get("system")?.as_str())
+    {
+        let wanted = if promise.peer.is_empty() {
+            !system.starts_with(OURS)
         } else {
-            ""
+            system == promise.peer
         };
+        let known = peers.iter().any(|(peer, _)| peer == system);
+        let values = values(records, promise, system);
+        if wanted && !known && !values.is_empty() {
+            peers.push((system.to_owned(), values));
+        }
+    }
+    let sum = |(_, values): &(String, Vec<(f64, f64)>)| values.iter().map(|(_, value)| value).sum();
+    let compared = |one: &_, other: &_| f64::total_cmp(&sum(one), &sum(other));
+    if matches!(promise.claim, Claim::More(_)) {
+        peers.into_iter().max_by(compared)
+    } else {
+        peers.into_iter().min_by(compared)
+    }
+}
+
+fn shown(promise: &Promise, values: &[(f64, f64)]) -> String {
+    let all: Vec<_> = values.iter().map(|(_, value)| value.to_string()).collect();
+    match promise.claim {
+        Claim::Statements(_) => all.join(", "),
+        _ => all.into_iter().next().unwrap_or_default(),
+    }
+}
+
+/// All rows.
+pub(super) fn table(rows: &[Row]) -> Result<String> {
+    let mut text = String::from(
+        "| what | ours | best peer | theirs | ratio | promised | held |\n\
+         | --- | --- | --- | --- | --- | --- | --- |\n",
+    );
+    for row in rows {
+        let (promised, close_to) = match row.promise.claim {
+            Claim::More(least) | Claim::Less(least) => (format!("≥ {least}"), least),
+            Claim::AtMost(most) => (format!("≤ {most:.2}"), most),
+            Claim::Limit(most) => (format!("≤ {most}"), 0.0),
+            Claim::Statements(0) => ("N".to_owned(), 0.0),
+            Claim::Statements(more) => (format!("N + {more}"), 0.0),
+            Claim::Part => (String::new(), 0.0),
+        };
+        let ratio = row.ratio.map(|ratio| {
+            let close = (ratio - close_to).abs() <= CLOSE * close_to;
+            format!("{ratio:.*}", if close { 3 } else { 2 })
+        });
+        let held = row
+            .held
+            .map_or("", |held| if held { "yes" } else { "**no**" });
         writeln!(
             text,
-            "| {} | {peer} | {theirs} | {ours} | {ratio:.2} | {}{missed} |",
-            promise.what, promise.promised
+            "| {} | {} | {} | {} | {} | {promised} | {held} |",
+            row.promise.what,
+            row.ours,
+            row.peer,
+            row.theirs,
+            ratio.unwrap_or_default(),
         )?;
     }
     Ok(text)
 }
 
-impl Promise {
-    fn compare(&self, records: &[Record]) -> Option<(String, f64, f64)> {
-        let mut peers = Vec::new();
-        let mut ours = None;
-        for record in records.iter().filter(|record| self.wants(record)) {
-            let system = record.get("system")?.as_str()?;
-            let value = record.get(self.value)?.as_f64()?;
-            if system == OURS {
-                ours = Some(value);
-            } else if self.peers.is_empty() || self.peers.contains(&system) {
-                peers.push((system.to_owned(), value));
-            }
-        }
-        peers.sort_by(|(_, a), (_, b)| a.total_cmp(b));
-        let (peer, theirs) = match self.better {
-            Better::More => peers.pop()?,
-            Better::Less => peers.into_iter().next()?,
-        };
-        Some((peer, theirs, ours?))
-    }
-
-    fn wants(&self, record: &Record) -> bool {
-        self.wanted.iter().all(|(key, value)| {
-            record.get(*key).is_some_and(|found| match found {
-                Value::String(text) => text == value,
-                other => other.to_string() == *value,
-            })
+/// A line for each promise that is missed.
+pub(super) fn missed(rows: &[Row]) -> String {
+    let lines: Vec<_> = rows
+        .iter()
+        .filter(|row| row.is_missed())
+        .map(|row| {
+            let why = row.promise.why.unwrap_or("Not explained yet.");
+            let line = format!(
+                "**{}** ({} against {} of {}). {why}",
+                row.promise.what, row.ours, row.theirs, row.peer
+            );
+            format!("- {}", super::wrapped(&line).replace('\n', "\n  "))
         })
+        .collect();
+    if lines.is_empty() {
+        "Nothing.".to_owned()
+    } else {
+        lines.join("\n")
     }
 }

@@ -6,7 +6,7 @@ use anyhow::Result;
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::result::Error;
-use diesel::sql_types::{Double, Integer};
+use diesel::sql_types::Double;
 use diesel_async::pooled_connection::AsyncDieselConnectionManager;
 use diesel_async::pooled_connection::{bb8, deadpool};
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
@@ -28,7 +28,7 @@ diesel::table! {
 pub(super) fn update(
     row: i32,
 ) -> impl diesel::query_builder::QueryFragment<Pg> + diesel::query_builder::QueryId + Send + use<> {
-    diesel::sql_query("UPDATE counters SET n = n + 1 WHERE id = $1").bind::<Integer, _>(row)
+    diesel::update(counters::table.find(row)).set(counters::n.eq(counters::n + 1))
 }
 
 pub(super) async fn read<C>(connection: &mut C, row: i32) -> QueryResult<i32>
@@ -48,10 +48,7 @@ where
     C: AsyncConnection<Backend = Pg> + Send,
 {
     if unit.writes {
-        diesel::update(counters::table.find(unit.row))
-            .set(counters::n.eq(counters::n + 1))
-            .execute(connection)
-            .await?;
+        update(unit.row).execute(connection).await?;
     } else {
         read(connection, unit.row).await?;
     }

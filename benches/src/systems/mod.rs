@@ -38,9 +38,12 @@ pub(crate) enum Kind {
     Sqlx,
     SeaOrm,
     SqlAlchemy,
+    /// With `pool_pre_ping`, which is off by default.
+    SqlAlchemyPrePing,
 }
 
 impl Kind {
+    /// Those that are measured everywhere.
     pub(crate) const ALL: [Self; 6] = [
         Self::Ours,
         Self::Bb8,
@@ -58,6 +61,7 @@ impl Kind {
             Self::Sqlx => "sqlx",
             Self::SeaOrm => "SeaORM",
             Self::SqlAlchemy => "SQLAlchemy + psycopg",
+            Self::SqlAlchemyPrePing => "SQLAlchemy + psycopg, pre-ping",
         }
     }
 
@@ -69,7 +73,17 @@ impl Kind {
             Self::Deadpool => Arc::new(diesel::Deadpool::new(url, connections)?),
             Self::Sqlx => Arc::new(sqlx::Sqlx::new(url, connections).await?),
             Self::SeaOrm => Arc::new(sea_orm::SeaOrm::new(url, connections).await?),
-            Self::SqlAlchemy => Arc::new(Python::start(url, connections)?),
+            Self::SqlAlchemy => Arc::new(Python::start(url, connections, false)?),
+            Self::SqlAlchemyPrePing => Arc::new(Python::start(url, connections, true)?),
+        })
+    }
+
+    /// The process of one that is driven from outside.
+    pub(crate) fn python(self, url: &str, connections: u32) -> Result<Option<Python>> {
+        Ok(match self {
+            Self::SqlAlchemy => Some(Python::start(url, connections, false)?),
+            Self::SqlAlchemyPrePing => Some(Python::start(url, connections, true)?),
+            _ => None,
         })
     }
 }

@@ -28,10 +28,11 @@ struct Peer {
 }
 
 impl Python {
-    pub(crate) fn start(url: &str, connections: u32) -> Result<Self> {
+    pub(super) fn start(url: &str, connections: u32, pre_ping: bool) -> Result<Self> {
         let python = environment()?;
         let mut process = Command::new(python)
             .args(["-c", PROGRAM, url, &connections.to_string()])
+            .arg(if pre_ping { "pre-ping" } else { "default" })
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;

@@ -10,46 +10,51 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use super::fault::Action;
-use super::frames;
 use super::handle::Shared;
-use super::ledger::{Entry, Verdict};
+use super::ledger::{Entry, Opening, Verdict};
 use super::settings::Settings;
 use super::{Direction, Protocol};
 
 /// Serves one client to its end.
 pub(crate) async fn serve(client: TcpStream, shared: Arc<Shared>) {
     let settings = shared.settings.subscribe();
-    let is_cancel = shared.protocol == Protocol::Postgres && asks_to_cancel(&client).await;
-    let entry = shared.ledger().open(shared.protocol, is_cancel);
+    let opening = if shared.protocol == Protocol::Postgres {
+        opening(&client).await
+    } else {
+        Opening::Connection
+    };
+    let entry = shared.ledger().open(shared.protocol, opening);
     let connection = Connection {
         entry: Mutex::new(entry),
         shared,
         settings,
     };
     connection.run(client).await;
-    let entry = connection
+    let mut entry = connection
         .entry
         .into_inner()
         .unwrap_or_else(PoisonError::into_inner);
-    connection.shared.ledger().close(&entry);
+    connection.shared.ledger().close(&mut entry);
 }
 
 /// Looks at the first packet without taking it: a cancel request is no connection to be counted.
-async fn asks_to_cancel(client: &TcpStream) -> bool {
+async fn opening(client: &TcpStream) -> Opening {
     let mut start = [0; 8];
     // A client that says nothing is a connection; nothing is forwarded for it anyway.
     let look = async {
         loop {
             match client.peek(&mut start).await {
                 Ok(8) => {
-                    return start.last_chunk() == Some(&frames::CANCEL.to_be_bytes());
+                    let [_, _, _, _, code @ ..] = start;
+                    return Opening::of(u32::from_be_bytes(code));
                 }
                 Ok(1..) => sleep(Duration::from_millis(1)).await,
-                _ => return false,
+                _ => return Opening::Connection,
             }
         }
     };
-    timeout(Duration::from_secs(1), look).await.unwrap_or(false)
+    let looked = timeout(Duration::from_secs(1), look).await;
+    looked.unwrap_or(Opening::Connection)
 }
 
 struct Connection {
@@ -169,9 +174,10 @@ impl Connection {
 
     /// Waits until the handle ends this connection.
     async fn severed(&self) -> Action {
-        let number = self.entry().number;
         let mut settings = self.settings.clone();
         loop {
+            // Asked for each time: a request to cancel has none as soon as it is known to be one.
+            let number = self.entry().number;
             match settings
                 .borrow_and_update()
                 .severed

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counts {
-    /// Connections opened; cancel requests are not among them.
+    /// Connections opened; cancel requests are not among them, as far as one can see: one inside of TLS is.
     pub opened: u64,
     /// Connections open now, as the server sees it. Not changed by a reset.
     pub open: u64,

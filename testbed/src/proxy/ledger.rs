@@ -3,6 +3,8 @@
 //! Before, not after: an answer is on the books when the client sees it, so what the client sends
 //! next is on the books later. The counts are then true at any moment a test can look.
 
+mod opening;
+
 use std::collections::{BTreeSet, HashMap};
 
 use super::counts::{Counts, Statement, StatementKind};
@@ -10,6 +12,8 @@ use super::fault::{Action, Armed, Cut, Scope};
 use super::frames::{self, Frame, Frames};
 use super::packets::Packets;
 use super::{Direction, Protocol};
+
+pub(crate) use self::opening::Opening;
 
 /// All connections of one proxy.
 #[derive(Debug, Default)]
@@ -21,6 +25,10 @@ pub(crate) struct Ledger {
     /// The number of the last connection.
     last: u64,
     live: BTreeSet<u64>,
+    /// How many of them may still turn out to be requests to cancel.
+    undecided: u64,
+    /// How often the counts began anew.
+    resets: u64,
 }
 
 /// What is known of one connection.
@@ -39,7 +47,11 @@ pub(crate) struct Entry {
     /// Bytes passed on since the armed fault's generation began.
     generation: u64,
     bytes: [u64; 2],
-    is_cancel: bool,
+    opening: Opening,
+    /// When it was opened: so many resets.
+    resets: u64,
+    /// Its round trips while it was undecided.
+    asking: u64,
     /// Swallowed from here on.
     pub(crate) stalled: bool,
 }
@@ -52,40 +64,6 @@ pub(crate) struct Verdict {
 }
 
 impl Ledger {
-    /// A connection has come.
-    pub(crate) fn open(&mut self, protocol: Protocol, is_cancel: bool) -> Entry {
-        if is_cancel {
-            self.counts.cancel_requests += 1;
-        } else {
-            self.last += 1;
-            self.live.insert(self.last);
-            self.counts.opened += 1;
-            self.counts.open += 1;
-            self.counts.most_open = self.counts.most_open.max(self.counts.open);
-        }
-        Entry {
-            // Whoever ends the connections there are spares the requests to cancel.
-            number: if is_cancel { u64::MAX } else { self.last },
-            protocol,
-            frames: [Frames::from_client(), Frames::from_server()],
-            packets: Packets::default(),
-            prepared: HashMap::new(),
-            asked_for_tls: false,
-            last: Direction::ToClient,
-            generation: 0,
-            bytes: [0; 2],
-            is_cancel,
-            stalled: false,
-        }
-    }
-
-    /// A connection has ended, on both sides.
-    pub(crate) fn close(&mut self, entry: &Entry) {
-        if self.live.remove(&entry.number) {
-            self.counts.open -= 1;
-        }
-    }
-
     /// The number that the next connection will have.
     pub(crate) fn next_number(&self) -> u64 {
         self.last + 1
@@ -99,9 +77,10 @@ impl Ledger {
     /// Starts counting anew. What is open stays open.
     pub(crate) fn reset(&mut self) {
         let open = self.counts.open;
+        self.resets += 1;
         self.counts = Counts {
             open,
-            most_open: open,
+            most_open: open - self.undecided,
             ..Counts::default()
         };
         self.statements.clear();
@@ -127,7 +106,6 @@ impl Ledger {
         let passed = &chunk[..verdict.pass];
         let length = passed.len() as u64;
         if length > 0 {
-            self.take_turn(entry, to, passed);
             match to {
                 Direction::ToServer => self.counts.bytes_to_server += length,
                 Direction::ToClient => self.counts.bytes_to_client += length,
@@ -137,6 +115,8 @@ impl Ledger {
                 Protocol::Mysql => self.read_commands(entry, to, passed),
                 Protocol::Raw => {}
             }
+            // What it has turned out to be is known by now.
+            self.take_turn(entry, to, passed);
         }
         if let Some(action) = verdict.then {
             self.counts.faults += 1;
@@ -181,11 +161,12 @@ impl Ledger {
             Protocol::Mysql => Some(QUIT),
             Protocol::Raw => None,
         };
-        if entry.is_cancel || goodbye == Some(passed) {
+        if entry.opening == Opening::Cancel || goodbye == Some(passed) {
             return;
         }
         if to == Direction::ToServer && entry.last == Direction::ToClient {
             self.counts.round_trips += 1;
+            entry.asking += u64::from(entry.opening == Opening::Undecided);
         }
         entry.last = to;
     }
@@ -197,6 +178,8 @@ impl Ledger {
                 entry.frames[0].expect_startup();
                 return self.read(entry, to, &passed[1..]);
             }
+            // Nobody can look into it any more.
+            self.decide(entry, false);
             entry
                 .frames
                 .iter_mut()
@@ -222,7 +205,10 @@ impl Ledger {
 
     fn note(&mut self, entry: &mut Entry, to: Direction, frame: &Frame) {
         let Some(kind) = frame.kind else {
-            entry.asked_for_tls = matches!(frame.code(), frames::TLS | frames::GSS);
+            entry.asked_for_tls = Opening::of(frame.code()) == Opening::Undecided;
+            if !entry.asked_for_tls {
+                self.decide(entry, frame.code() == frames::CANCEL);
+            }
             return;
         };
         let counted = match to {
@@ -269,7 +255,7 @@ const QUIT: &[u8] = b"\x01\0\0\0\x01";
 impl Armed {
     fn concerns(&self, entry: &Entry) -> bool {
         let is_next = self.cut.scope != Scope::Next || entry.number == self.next_connection;
-        is_next && !entry.is_cancel && !entry.stalled
+        is_next && entry.opening != Opening::Cancel && !entry.stalled
     }
 }
 
@@ -282,7 +268,7 @@ mod tests {
     const QUERY: &[u8] = b"Q\0\0\0\x06?\0";
 
     fn open(ledger: &mut Ledger) -> Entry {
-        ledger.open(Protocol::Postgres, false)
+        ledger.open(Protocol::Postgres, Opening::Connection)
     }
 
     #[test]

@@ -1,7 +1,7 @@
-//! Short transactions on SQLite.
+//! SQLite: the systems, each in its documented way to run a transaction.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Result;
 use diesel::connection::SimpleConnection as _;
@@ -11,21 +11,17 @@ use diesel_async::pooled_connection::bb8::Pool;
 use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
 use diesel_async::{AsyncConnection as _, SimpleAsyncConnection as _};
 use futures_util::FutureExt;
-use futures_util::future::{BoxFuture, try_join_all};
-use serde_json::json;
+use futures_util::future::BoxFuture;
 use session_factory::{Factory, Session, session_factory, with_session};
 use sqlx::Row as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
-use crate::arguments::Arguments;
-use crate::results::{Results, quantile, rounded};
-use crate::systems::{Kind, PATIENCE};
+use crate::systems::PATIENCE;
 
 const CONNECTIONS: u32 = 10;
-/// The systems take turns, so that what else the machine does meets all of them: the first round warms up, and the
-/// middle one of the others counts.
-const ROUNDS: usize = 7;
-const ROUND: Duration = Duration::from_millis(300);
+pub(super) const OURS: &str = "session-factory";
+pub(super) const LAST: &str = "session-factory, commit_with";
+pub(super) const FLOOR: &str = "plain diesel";
 /// The same for all.
 const PRAGMAS: &str =
     "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000";
@@ -45,94 +41,16 @@ session_factory! {
 }
 
 /// A pool, and one transaction of one statement.
-trait Lite: Send + Sync {
+pub(super) trait Lite: Send + Sync {
     fn write(&self, row: i32) -> BoxFuture<'_, Result<()>>;
     fn read(&self, row: i32) -> BoxFuture<'_, Result<()>>;
 }
 
-const SYSTEMS: [(&str, Kind); 5] = [
-    (OURS, Kind::Ours),
-    (LAST, Kind::Ours),
-    ("diesel-async's wrapper", Kind::Bb8),
-    ("sqlx", Kind::Sqlx),
-    (FLOOR, Kind::Bb8),
-];
-const OURS: &str = "session-factory";
-const LAST: &str = "session-factory, commit_with";
-const FLOOR: &str = "plain diesel";
-
-pub(crate) async fn run(arguments: &Arguments) -> Result<()> {
-    let mut results = Results::new("sqlite", arguments.json);
-    let chosen = arguments.systems();
-    for tasks in [1, 10, 100] {
-        for write in [true, false] {
-            let mut measured = Vec::new();
-            for (system, kind) in SYSTEMS {
-                // Nothing is the last statement of a transaction that only reads; and one thread is no crowd.
-                let fits = match system {
-                    LAST => write,
-                    FLOOR => tasks == 1,
-                    _ => true,
-                };
-                if fits && chosen.contains(&kind) {
-                    let database = database();
-                    let lite = open(system, &database).await?;
-                    measured.push((system, database, lite, Rounds::default()));
-                }
-            }
-            for round in 0..ROUNDS {
-                for (_, _, lite, rounds) in &mut measured {
-                    let times = together(lite, tasks, write).await?;
-                    if round > 0 {
-                        rounds.add(times);
-                    }
-                }
-            }
-            for (system, _, _, rounds) in measured {
-                results.add(record(system, tasks, write, rounds));
-            }
-        }
-    }
-    results.finish()
-}
-
-/// What one system did.
-#[derive(Default)]
-struct Rounds {
-    per_second: Vec<f64>,
-    times: Vec<f64>,
-}
-
-impl Rounds {
-    fn add(&mut self, (per_second, times): (f64, Vec<f64>)) {
-        self.per_second.push(per_second);
-        self.times.extend(times);
-    }
-}
-
-fn record(system: &str, tasks: u32, write: bool, mut rounds: Rounds) -> serde_json::Value {
-    rounds.per_second.sort_by(f64::total_cmp);
-    rounds.times.sort_by(f64::total_cmp);
-    json!({
-        "system": system,
-        "tasks": tasks,
-        "kind": if write { "write" } else { "read" },
-        "per_second": rounded(quantile(&rounds.per_second, 0.5), 0),
-        "p99_ms": rounded(quantile(&rounds.times, 0.99) * 1e3, 3),
-    })
-}
-
-fn database() -> testbed::sqlite::Database {
-    let database = testbed::sqlite::Database::new();
-    database.execute(
-        "PRAGMA journal_mode = WAL; CREATE TABLE counters (id INTEGER PRIMARY KEY, n INTEGER NOT NULL); \
-         WITH RECURSIVE ids (id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM ids WHERE id < 1000) \
-         INSERT INTO counters SELECT id, 0 FROM ids",
-    );
-    database
-}
-
-async fn open(system: &str, database: &testbed::sqlite::Database) -> Result<Arc<dyn Lite>> {
+/// Opens a pool on the file.
+pub(super) async fn open(
+    system: &str,
+    database: &testbed::sqlite::Database,
+) -> Result<Arc<dyn Lite>> {
     let path = database.path().display().to_string();
     Ok(match system {
         "sqlx" => {
@@ -181,33 +99,6 @@ async fn open(system: &str, database: &testbed::sqlite::Database) -> Result<Arc<
             })
         }
     })
-}
-
-async fn together(lite: &Arc<dyn Lite>, tasks: u32, write: bool) -> Result<(f64, Vec<f64>)> {
-    let started = Instant::now();
-    let tasks = (1..=tasks).map(|row| {
-        let lite = Arc::clone(lite);
-        tokio::spawn(async move {
-            let row = i32::try_from(row)?;
-            let mut times = Vec::new();
-            while started.elapsed() < ROUND {
-                let began = Instant::now();
-                if write {
-                    lite.write(row).await?;
-                } else {
-                    lite.read(row).await?;
-                }
-                times.push(began.elapsed().as_secs_f64());
-            }
-            anyhow::Ok(times)
-        })
-    });
-    let mut times = Vec::new();
-    for taken in try_join_all(tasks).await? {
-        times.extend(taken?);
-    }
-    let per_second = times.len() as f64 / started.elapsed().as_secs_f64();
-    Ok((per_second, times))
 }
 
 /// The floor: synchronous, on the thread that asks.

@@ -1,0 +1,33 @@
+//! Why a promise is missed, what was tried, and what the limit is: shown where it is.
+
+/// Of a storm.
+pub(super) const STORM: &str = "\
+    Each request to cancel is a connection and a process of the server's, and starting these takes most of the time. Tried: \
+    a statement that has run for a millisecond is cancelled at once, and the ROLLBACKs travel together. Not chosen: \
+    `pg_cancel_backend` from a connection that is free, which needs no process; the number it names may be somebody \
+    else's by then. The limit is how fast the server starts processes, as long as a call's slot stays taken until \
+    its statement has ended. Who gives the slot up at once is served sooner, with more backends than the pool may have.";
+
+/// Of one UPDATE over a line.
+pub(super) const UPDATE: &str = "\
+    Two round trips, of which BEGIN takes none: COMMIT has to follow the UPDATE's answer, or what the body makes of that \
+    answer could not prevent it. SQLAlchemy takes three by default, so that half of its time is below the physical limit, \
+    which is two thirds. Who need not look at the last answer before COMMIT has `commit_with`, which takes one.";
+
+/// Of a session of one statement.
+pub(super) const INSTRUCTIONS: &str = "\
+    The protocol's answers are read twice, by tokio-postgres and by us: that tells the truth about COMMIT (decision 2). \
+    Tried: connections stay on threads that have a runtime each, and queries are sent by code that knows no types; \
+    together a quarter less than it was. The limit is that second reading, as long as the protocol is tokio-postgres's.";
+
+/// Of a changed body.
+pub(super) const CHANGED: &str = "\
+    What was expanded is parsed, resolved and lowered again with every change of the crate. Tried: what is around a body does not \
+    know its type, a query loses its type at the session, and an expansion has no items but for options (decision 6). \
+    The limit is that two functions stand where one was written.";
+
+/// Of the expansion.
+pub(super) const EXPANSION: &str = "\
+    An annotated function becomes two, the second for callers that have a session, and both are parsed for the one that \
+    was written; by hand there is no macro to expand but diesel's. Tried: the macro leaves bodies to the compiler \
+    without reading them, and makes no items but for options. The limit is that 500 runs of a macro are not nothing.";
