@@ -2,6 +2,7 @@
 
 mod asked;
 mod beginning;
+mod built;
 mod cancel;
 mod commit;
 mod conflict;
@@ -115,6 +116,10 @@ impl Driver for Postgres {
 
     fn connection(link: &mut PgLink) -> Option<&mut AsyncPgConnection> {
         Some(link.connection_mut())
+    }
+
+    fn set_cache(link: &mut PgLink, size: CacheSize) {
+        link.resize_cache(size);
     }
 
     fn cache(link: &PgLink) -> CacheSize {
