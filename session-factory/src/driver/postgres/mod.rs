@@ -47,12 +47,12 @@ use diesel_async::{
 };
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use futures_util::stream::BoxStream;
 
 use self::ends::End;
 use self::fragment::PgQuery;
 use self::ledger::{Ledger, Status};
 use self::link::PgLink;
+use self::send::Rows;
 use super::isolation::Level;
 use super::{
     Ahead, CommitReply, CommitSent, Driver, ForeignError, Isolation, Kill, Last, Position,
@@ -83,6 +83,7 @@ impl Driver for Postgres {
     type Backend = Pg;
     type Connection = AsyncPgConnection;
     type Row = <AsyncPgConnection as AsyncConnectionCore>::Row<'static, 'static>;
+    type Rows<'conn> = Rows;
     type Link = PgLink;
     type ForeignPool = ForeignPool<AsyncPgConnection>;
 
@@ -170,7 +171,7 @@ impl Driver for Postgres {
         link: &'conn mut PgLink,
         ahead: Ahead,
         query: PgQuery<'_>,
-    ) -> BoxFuture<'conn, Reply<BoxStream<'conn, QueryResult<Self::Row>>>> {
+    ) -> BoxFuture<'conn, Reply<Rows>> {
         send::load(link, ahead, query)
     }
 
