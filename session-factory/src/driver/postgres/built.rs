@@ -6,6 +6,7 @@
 use std::any::TypeId;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::hash::{BuildHasherDefault, Hasher};
 
 use diesel::connection::CacheSize;
 
@@ -17,7 +18,7 @@ const MOST: usize = 1024;
 /// By the types of their queries.
 #[derive(Debug, Default)]
 pub(super) struct Built {
-    texts: HashMap<TypeId, Box<str>>,
+    texts: HashMap<TypeId, Box<str>, BuildHasherDefault<AsItIs>>,
     /// No statement is kept prepared: each is prepared from its own text.
     off: bool,
 }
@@ -40,6 +41,26 @@ impl Built {
     pub(super) fn set_cache(&mut self, size: CacheSize) {
         self.texts.clear();
         self.off = size == CacheSize::Disabled;
+    }
+}
+
+/// The hash of a `TypeId`, which is one already.
+#[derive(Debug, Default)]
+struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 ^= number;
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
     }
 }
 

@@ -203,7 +203,9 @@ impl Ledger {
     /// How the transaction ended, what became of statements that ran behind that, and the status, in one look.
     pub(super) fn seen(&self) -> (Option<End>, Option<Behind>, Status) {
         let state = self.state();
-        (state.ends.first(), state.ends.behind(), state.status)
+        let first = state.ends.first();
+        let behind = first.and_then(|_| state.ends.behind());
+        (first, behind, state.status)
     }
 
     pub(super) fn ended(&self) -> Option<End> {
