@@ -236,6 +236,41 @@ async fn a_statement_cache_of_none_prepares_nothing_and_comes_back_after_a_sessi
     }
 }
 
+/// Its type does not tell its text, and says that it does.
+#[derive(diesel::query_builder::QueryId)]
+struct Number(i32);
+
+impl diesel::query_builder::QueryFragment<diesel::pg::Pg> for Number {
+    fn walk_ast<'b>(
+        &'b self,
+        mut pass: diesel::query_builder::AstPass<'_, 'b, diesel::pg::Pg>,
+    ) -> QueryResult<()> {
+        pass.push_sql(&format!("SELECT {}", self.0));
+        Ok(())
+    }
+}
+
+impl diesel::query_builder::Query for Number {
+    type SqlType = diesel::sql_types::Integer;
+}
+
+#[tokio::test]
+async fn without_prepared_statements_every_query_runs_by_its_own_text() {
+    let bed = PgBed::with(|config| {
+        config.pool_size = 1;
+        config.max_overflow = 0;
+        config.statement_cache = Some(0);
+    })
+    .await;
+    for number in 1..4 {
+        let answer = bed
+            .factory
+            .with_session(async move |db| Number(number).get_result::<i32>(db).await)
+            .await;
+        assert_eq!(answer, Ok(number));
+    }
+}
+
 #[tokio::test]
 async fn instrumentation_of_a_session_ends_with_it() {
     use diesel::connection::InstrumentationEvent;

@@ -14,7 +14,7 @@ use diesel::query_builder::{QueryFragment, QueryId};
 use diesel::result::Error;
 use diesel_async::AsyncConnection;
 use futures_util::future::BoxFuture;
-use futures_util::stream::BoxStream;
+use futures_util::stream::Stream;
 
 use crate::config::Settings;
 use crate::error::{ConnectError, StatementError};
@@ -71,6 +71,8 @@ pub trait Driver: Sized + Send + Sync + 'static {
     type Connection: AsyncConnection<Backend = Self::Backend> + Send + 'static;
     /// One row of a result.
     type Row: for<'row> diesel::row::Row<'row, Self::Backend> + Send + 'static;
+    /// Rows one by one.
+    type Rows<'conn>: Stream<Item = QueryResult<Self::Row>> + Send + Unpin + 'conn;
     /// One open connection with what the driver knows about it: what the pool holds.
     type Link: Send + 'static;
     /// A pool the application made by itself with diesel-async's bb8 support.
@@ -151,7 +153,7 @@ pub trait Driver: Sized + Send + Sync + 'static {
         link: &'conn mut Self::Link,
         ahead: Ahead,
         query: Untyped<'_, Self::Backend>,
-    ) -> BoxFuture<'conn, Reply<BoxStream<'conn, QueryResult<Self::Row>>>>;
+    ) -> BoxFuture<'conn, Reply<Self::Rows<'conn>>>;
 
     /// The same for a statement that returns a count.
     fn execute<'conn>(

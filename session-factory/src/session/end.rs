@@ -8,6 +8,7 @@ use super::{Session, recovery};
 use crate::driver::{CommitReply, Driver, Recovered, Running};
 use crate::error::{AbortReason, Aborted, CommitError, SessionError};
 use crate::factory::SessionFactory;
+use crate::factory::lease::Lease;
 
 /// For a rollback in the caller's path.
 const ROLLBACK_LIMIT: Duration = Duration::from_secs(10);
@@ -191,14 +192,14 @@ impl<F: SessionFactory> Session<F> {
         if self.hooks.has_any() || self.work.must_flush() {
             return false;
         }
-        let Some(mut lease) = self.lease.take() else {
+        let transaction = &self.transaction;
+        let silent =
+            |lease: &mut Lease<F::Driver>| F::Driver::commits_silently(lease.link(), transaction);
+        let Some(mut lease) = self.lease.take_if(silent) else {
             return false;
         };
         let watched = F::Driver::watch(lease.link());
-        if self.work.verdict(watched).is_none()
-            && self.work.is_begun()
-            && F::Driver::commits_silently(lease.link(), &self.transaction)
-        {
+        if self.work.verdict(watched).is_none() && self.work.is_begun() {
             recovery::commit(lease, &mut self.work);
             return true;
         }

@@ -155,11 +155,15 @@ pub(super) async fn last(
 }
 
 /// Runs a query whose rows come one by one.
-pub(super) fn stream<'conn, R: Send + 'conn>(
+pub(super) fn stream<'conn, R, S>(
     work: &'conn mut Work,
     line: Option<Line>,
-    statement: BoxFuture<'conn, Reply<BoxStream<'conn, QueryResult<R>>>>,
-) -> BoxFuture<'conn, QueryResult<BoxStream<'conn, QueryResult<R>>>> {
+    statement: BoxFuture<'conn, Reply<S>>,
+) -> BoxFuture<'conn, QueryResult<BoxStream<'conn, QueryResult<R>>>>
+where
+    R: Send + 'conn,
+    S: Stream<Item = QueryResult<R>> + Send + Unpin + 'conn,
+{
     async move {
         let mut tracker = Tracker::sent(work, line);
         let inner = tracker.resolve(statement.await)?;
@@ -175,20 +179,18 @@ pub(super) fn stream<'conn, R: Send + 'conn>(
 }
 
 /// The rows of a query. An error among them counts like one before them.
-struct Rows<'conn, R> {
-    inner: BoxStream<'conn, QueryResult<R>>,
+struct Rows<'conn, S> {
+    inner: S,
     tracker: Tracker<'conn>,
     count: u64,
 }
 
-impl<R> Unpin for Rows<'_, R> {}
-
-impl<R> Stream for Rows<'_, R> {
+impl<R, S: Stream<Item = QueryResult<R>> + Unpin> Stream for Rows<'_, S> {
     type Item = QueryResult<R>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
-        let row = match std::task::ready!(this.inner.as_mut().poll_next(cx)) {
+        let row = match std::task::ready!(Pin::new(&mut this.inner).poll_next(cx)) {
             Some(Ok(row)) => {
                 this.count += 1;
                 Some(Ok(row))
@@ -212,7 +214,7 @@ impl<R> Stream for Rows<'_, R> {
     }
 }
 
-impl<R> Drop for Rows<'_, R> {
+impl<S> Drop for Rows<'_, S> {
     fn drop(&mut self) {
         let count = self.count;
         // Reading fewer rows than there are is not an error.

@@ -60,6 +60,7 @@ impl Driver for Mysql {
     type Backend = Backend;
     type Connection = AsyncMysqlConnection;
     type Row = <AsyncMysqlConnection as AsyncConnectionCore>::Row<'static, 'static>;
+    type Rows<'conn> = BoxStream<'conn, QueryResult<Self::Row>>;
     type Link = MysqlLink;
     type ForeignPool = ForeignPool<AsyncMysqlConnection>;
 
@@ -141,7 +142,7 @@ impl Driver for Mysql {
         link: &'conn mut MysqlLink,
         ahead: Ahead,
         query: Untyped<'_, Backend>,
-    ) -> BoxFuture<'conn, Reply<BoxStream<'conn, QueryResult<Self::Row>>>> {
+    ) -> BoxFuture<'conn, Reply<Self::Rows<'conn>>> {
         let query = statement::collect(&query);
         statement::load(link, ahead, query).boxed()
     }

@@ -1,6 +1,7 @@
 //! What diesel-async gets instead of a query.
 
 use std::any::TypeId;
+use std::borrow::Cow;
 use std::cell::Cell;
 
 use diesel::QueryResult;
@@ -30,10 +31,19 @@ pub(super) enum Key {
     Text,
 }
 
+/// What is known of a query before diesel-async takes it apart.
+#[derive(Debug)]
+pub(super) struct Known<'query> {
+    pub(super) key: Key,
+    /// The query's text, if that was built already.
+    pub(super) text: Option<Cow<'query, str>>,
+}
+
 /// The query as diesel-async takes it apart.
 pub(super) struct Fragment<'query> {
     query: PgQuery<'query>,
     is_safe_to_cache: Option<bool>,
+    text: Option<Cow<'query, str>>,
 }
 
 thread_local! {
@@ -44,10 +54,10 @@ thread_local! {
 /// Has `take` give the query to diesel-async, which asks for its id then and there.
 pub(super) fn take_apart<'query, R>(
     query: PgQuery<'query>,
-    key: Key,
+    known: Known<'query>,
     take: impl FnOnce(Fragment<'query>) -> R,
 ) -> R {
-    let (id, is_safe_to_cache) = match key {
+    let (id, is_safe_to_cache) = match known.key {
         Key::Type(is_safe) => (query.id(), is_safe),
         Key::Text => (None, Some(true)),
     };
@@ -56,6 +66,7 @@ pub(super) fn take_apart<'query, R>(
     take(Fragment {
         query,
         is_safe_to_cache,
+        text: known.text,
     })
 }
 
@@ -72,6 +83,16 @@ impl Drop for Outer {
 impl QueryFragment<Pg> for Fragment<'_> {
     fn walk_ast<'b>(&'b self, pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         self.query.walk_ast(pass)
+    }
+
+    fn to_sql(&self, out: &mut PgQueryBuilder, backend: &Pg) -> QueryResult<()> {
+        match &self.text {
+            Some(text) => {
+                out.push_sql(text);
+                Ok(())
+            }
+            None => self.query.to_sql(out, backend),
+        }
     }
 
     fn is_safe_to_cache_prepared(&self, backend: &Pg) -> QueryResult<bool> {
@@ -103,6 +124,11 @@ mod tests {
 
     use super::*;
 
+    const BY_TYPE: Known<'_> = Known {
+        key: Key::Type(None),
+        text: None,
+    };
+
     fn is_safe(fragment: &Fragment<'_>) -> Option<bool> {
         fragment.is_safe_to_cache_prepared(&Pg).ok()
     }
@@ -112,10 +138,17 @@ mod tests {
         let query = select(1.into_sql::<Integer>());
         let query = PgQuery::of(&query);
         assert!(query.id().is_some());
-        let (outer, inner, after) = take_apart(query, Key::Type(None), |fragment| {
+        let (outer, inner, after) = take_apart(query, BY_TYPE, |fragment| {
             assert_eq!(is_safe(&fragment), Some(true));
             let outer = Fragment::query_id();
-            let inner = take_apart(query, Key::Text, |_| Fragment::query_id());
+            let inner = take_apart(
+                query,
+                Known {
+                    key: Key::Text,
+                    ..BY_TYPE
+                },
+                |_| Fragment::query_id(),
+            );
             (outer, inner, Fragment::query_id())
         });
         assert_eq!((outer, inner, after), (query.id(), None, query.id()));
@@ -128,9 +161,9 @@ mod tests {
         let query = PgQuery::of(&query);
         let other = select((1.into_sql::<Integer>(), 2.into_sql::<Integer>()));
         let other = PgQuery::of(&other);
-        take_apart(query, Key::Type(None), |_| {
+        take_apart(query, BY_TYPE, |_| {
             let inner = std::panic::AssertUnwindSafe(|| {
-                take_apart(other, Key::Type(None), |_| {
+                take_apart(other, BY_TYPE, |_| {
                     std::panic::resume_unwind(Box::new("inner"))
                 });
             });
@@ -150,9 +183,23 @@ mod tests {
             (Key::Type(Some(false)), false),
             (Key::Text, true),
         ] {
-            let kept = take_apart(query, key, |fragment| is_safe(&fragment));
+            let kept = take_apart(query, Known { key, ..BY_TYPE }, |fragment| {
+                is_safe(&fragment)
+            });
             assert_eq!(kept, Some(safe), "{key:?}");
         }
         assert_eq!(sql(query).ok().as_deref(), Some("SELECT 1"));
+    }
+
+    #[test]
+    fn a_text_that_is_known_is_not_built_again() {
+        let query = diesel::sql_query("SELECT 1");
+        let text = Some("SELECT 2".into());
+        let known = Known { text, ..BY_TYPE };
+        let built = take_apart(PgQuery::of(&query), known, |fragment| {
+            let mut sql = PgQueryBuilder::default();
+            fragment.to_sql(&mut sql, &Pg).map(|()| sql.finish())
+        });
+        assert_eq!(built.ok().as_deref(), Some("SELECT 2"));
     }
 }

@@ -75,6 +75,24 @@ impl Ledger {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Frames from the server that tell something. Rows do while one of them may answer a question of our own.
+    pub(super) fn wants_incoming(&self, tag: u8) -> bool {
+        match tag {
+            b'Z' | b'E' | b'C' | b'K' => true,
+            b'D' => self.positions.expecting(),
+            _ => false,
+        }
+    }
+
+    /// Frames to the server that tell something.
+    pub(super) fn wants_outgoing(&self, tag: u8) -> bool {
+        match tag {
+            // Query, Sync, FunctionCall, and the start-up message.
+            b'Q' | b'S' | b'F' | 0 => true,
+            tag => self.lookout.wants(tag),
+        }
+    }
+
     /// A frame from the server.
     pub(super) fn incoming(&self, tag: u8, body: &[u8]) {
         match tag {
@@ -185,7 +203,9 @@ impl Ledger {
     /// How the transaction ended, what became of statements that ran behind that, and the status, in one look.
     pub(super) fn seen(&self) -> (Option<End>, Option<Behind>, Status) {
         let state = self.state();
-        (state.ends.first(), state.ends.behind(), state.status)
+        let first = state.ends.first();
+        let behind = first.and_then(|_| state.ends.behind());
+        (first, behind, state.status)
     }
 
     pub(super) fn ended(&self) -> Option<End> {

@@ -20,7 +20,7 @@ use super::cancel::Canceller;
 use super::conflict::classified;
 use super::control::{self, Control};
 use super::ends::End;
-use super::fragment::{Key, PgQuery};
+use super::fragment::{Key, Known, PgQuery};
 use super::ledger::{Ledger, Status};
 use super::repeated::Repeated;
 use super::send::{Loading, pipelined};
@@ -172,9 +172,14 @@ impl PgLink {
     pub(super) fn set_cache(&mut self, statements: Option<usize>) {
         if statements == Some(0) {
             self.uncached = true;
-            self.connection_mut()
-                .set_prepared_statement_cache_size(CacheSize::Disabled);
+            self.resize_cache(CacheSize::Disabled);
         }
+    }
+
+    pub(super) fn resize_cache(&mut self, size: CacheSize) {
+        self.rest.repeated.set_cache(size);
+        self.connection_mut()
+            .set_prepared_statement_cache_size(size);
     }
 
     pub(super) fn cache(&self) -> CacheSize {
@@ -463,16 +468,20 @@ impl Rest {
         }
     }
 
-    /// Under what to keep a statement prepared.
-    fn key(&mut self, query: PgQuery<'_>) -> Key {
+    /// What is known of a query by now.
+    fn known(&mut self, query: PgQuery<'_>) -> Known<'_> {
         if self.ledger.is_some() {
-            return self.repeated.key(query);
+            return self.repeated.look_at(query);
         }
         // How many are kept on a connection of the application's is not known. Nor are the server's answers seen.
-        if let Ok(sql) = fragment::sql(query) {
-            self.look_at(&sql);
+        let text = fragment::sql(query).ok();
+        if let Some(sql) = &text {
+            self.look_at(sql);
         }
-        Key::Type(None)
+        Known {
+            key: Key::Type(None),
+            text: text.map(Cow::Owned),
+        }
     }
 
     /// A query, not sent yet.
@@ -482,7 +491,7 @@ impl Rest {
         query: PgQuery<'_>,
     ) -> Loading<'conn> {
         // What that gives holds its SQL and its binds.
-        fragment::take_apart(query, self.key(query), |fragment| {
+        fragment::take_apart(query, self.known(query), |fragment| {
             AsyncConnectionCore::load(&mut connection, fragment)
         })
     }
@@ -493,7 +502,7 @@ impl Rest {
         mut connection: &'conn AsyncPgConnection,
         query: PgQuery<'_>,
     ) -> BoxFuture<'conn, QueryResult<usize>> {
-        fragment::take_apart(query, self.key(query), |fragment| {
+        fragment::take_apart(query, self.known(query), |fragment| {
             AsyncConnectionCore::execute_returning_count(&mut connection, fragment)
         })
     }

@@ -3,6 +3,7 @@
 mod asked;
 mod beginning;
 mod birth;
+mod built;
 mod cancel;
 mod commit;
 mod conflict;
@@ -48,12 +49,12 @@ use diesel_async::{
 };
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use futures_util::stream::BoxStream;
 
 use self::ends::End;
 use self::fragment::PgQuery;
 use self::ledger::{Ledger, Status};
 use self::link::PgLink;
+use self::send::Rows;
 use super::isolation::Level;
 use super::{
     Ahead, CommitReply, CommitSent, Driver, ForeignError, Isolation, Kill, Last, Position,
@@ -84,6 +85,7 @@ impl Driver for Postgres {
     type Backend = Pg;
     type Connection = AsyncPgConnection;
     type Row = <AsyncPgConnection as AsyncConnectionCore>::Row<'static, 'static>;
+    type Rows<'conn> = Rows;
     type Link = PgLink;
     type ForeignPool = ForeignPool<AsyncPgConnection>;
 
@@ -117,6 +119,10 @@ impl Driver for Postgres {
 
     fn connection(link: &mut PgLink) -> Option<&mut AsyncPgConnection> {
         Some(link.connection_mut())
+    }
+
+    fn set_cache(link: &mut PgLink, size: CacheSize) {
+        link.resize_cache(size);
     }
 
     fn cache(link: &PgLink) -> CacheSize {
@@ -167,7 +173,7 @@ impl Driver for Postgres {
         link: &'conn mut PgLink,
         ahead: Ahead,
         query: PgQuery<'_>,
-    ) -> BoxFuture<'conn, Reply<BoxStream<'conn, QueryResult<Self::Row>>>> {
+    ) -> BoxFuture<'conn, Reply<Rows>> {
         send::load(link, ahead, query)
     }
 

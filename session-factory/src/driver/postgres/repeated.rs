@@ -4,13 +4,16 @@
 //! an optional value and no `sql_query`. Here the text decides: one that comes again on the same connection is
 //! kept, up to a limit. A text that holds its values comes once, and is not.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 
+use diesel::connection::CacheSize;
 use diesel::pg::Pg;
 use diesel::query_builder::QueryFragment;
 
-use super::fragment::{Key, PgQuery, sql};
+use super::built::Built;
+use super::fragment::{Key, Known, PgQuery, sql};
 
 /// Prepared statements that are kept on a connection besides diesel's own.
 const MOST_KEPT: usize = 256;
@@ -23,20 +26,34 @@ pub(super) struct Repeated {
     hasher: RandomState,
     seen: HashSet<u64>,
     kept: HashSet<u64>,
+    built: Built,
 }
 
 impl Repeated {
-    /// Under what to keep a statement prepared.
-    pub(super) fn key(&mut self, query: PgQuery<'_>) -> Key {
+    /// Under what to keep a statement prepared, and its text where that is there.
+    pub(super) fn look_at(&mut self, query: PgQuery<'_>) -> Known<'_> {
         // What is wrong with a query shows when it runs.
         let told_by_type = query.is_safe_to_cache_prepared(&Pg).ok();
-        if told_by_type == Some(false)
-            && sql(query).is_ok_and(|sql| is_plain(&sql) && self.again(&sql))
-        {
-            Key::Text
-        } else {
-            Key::Type(told_by_type)
+        let by_type = |text| Known {
+            key: Key::Type(told_by_type),
+            text,
+        };
+        if told_by_type != Some(false) {
+            return by_type(self.built.text(query).map(Cow::Borrowed));
         }
+        match sql(query) {
+            Ok(sql) if is_plain(&sql) && self.again(&sql) => Known {
+                key: Key::Text,
+                text: Some(sql.into()),
+            },
+            Ok(sql) => by_type(Some(sql.into())),
+            Err(_) => by_type(None),
+        }
+    }
+
+    /// How many prepared statements are kept from now on.
+    pub(super) fn set_cache(&mut self, size: CacheSize) {
+        self.built.set_cache(size);
     }
 
     fn again(&mut self, sql: &str) -> bool {

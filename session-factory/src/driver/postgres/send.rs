@@ -1,11 +1,13 @@
 //! Statements on their way. Nothing here knows the type of a query.
 
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use diesel::QueryResult;
 use diesel_async::{AsyncConnectionCore, AsyncPgConnection, SimpleAsyncConnection};
 use futures_util::future::{BoxFuture, join};
-use futures_util::stream::{BoxStream, StreamExt, TryStreamExt};
+use futures_util::stream::{BoxStream, Stream};
 use futures_util::{FutureExt, TryFutureExt};
 
 use super::conflict;
@@ -25,12 +27,16 @@ pub(super) fn load<'conn>(
     link: &'conn mut PgLink,
     ahead: Ahead,
     query: PgQuery<'_>,
-) -> BoxFuture<'conn, Reply<BoxStream<'conn, QueryResult<Row>>>> {
+) -> BoxFuture<'conn, Reply<Rows>> {
     let (shared, rest) = link.split();
     let ledger = rest.ledger();
     let statement = rest.load(shared, query);
-    rest.send(shared, ahead, classified(statement, ledger))
-        .boxed()
+    rest.send(
+        shared,
+        ahead,
+        statement.map_ok(|rows| Rows { rows, ledger }),
+    )
+    .boxed()
 }
 
 /// The same for a statement that returns a count.
@@ -45,14 +51,25 @@ pub(super) fn execute<'conn>(
 }
 
 /// A query's rows, with errors among them as [`conflict`] has them.
-fn classified(
-    statement: Loading<'_>,
+#[allow(missing_debug_implementations)] // the rows have none
+pub struct Rows {
+    rows: BoxStream<'static, QueryResult<Row>>,
     ledger: Option<Arc<Ledger>>,
-) -> impl Future<Output = QueryResult<BoxStream<'_, QueryResult<Row>>>> + Send + Unpin {
-    statement.map_ok(move |rows| {
-        rows.map_err(move |error| conflict::classified(error, ledger.as_deref()))
-            .boxed()
-    })
+}
+
+impl Stream for Rows {
+    type Item = QueryResult<Row>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let row = std::task::ready!(self.rows.as_mut().poll_next(cx));
+        Poll::Ready(
+            row.map(|row| row.map_err(|error| conflict::classified(error, self.ledger.as_deref()))),
+        )
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.rows.size_hint()
+    }
 }
 
 /// Sends what goes ahead and the statement in one flight.

@@ -42,6 +42,28 @@ impl<S> Watching<S> {
     pub(super) fn inner(&self) -> &S {
         &self.inner
     }
+
+    fn has_read(&mut self, fresh: &[u8]) {
+        let ledger = &self.ledger;
+        if fresh.is_empty() {
+            ledger.closed();
+        }
+        self.incoming.feed(
+            fresh,
+            |tag| ledger.wants_incoming(tag),
+            |tag, body| ledger.incoming(tag, body),
+        );
+    }
+
+    fn has_written(&mut self, fresh: &[u8]) {
+        let ledger = &self.ledger;
+        let mut now = None;
+        self.outgoing.feed(
+            fresh,
+            |tag| ledger.wants_outgoing(tag),
+            |tag, body| ledger.outgoing(tag, body, &mut now),
+        );
+    }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Watching<S> {
@@ -50,22 +72,12 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watching<S> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let this = &mut *self;
         let before = buf.filled().len();
-        let polled = Pin::new(&mut this.inner).poll_read(cx, buf);
-        if let Poll::Ready(Ok(())) = &polled {
-            let fresh = &buf.filled()[before..];
-            if fresh.is_empty() {
-                this.ledger.closed();
-            } else {
-                let ledger = &this.ledger;
-                let wants = |tag| wants_incoming(tag, ledger.positions.expecting());
-                this.incoming.feed(fresh, wants, |tag, body| {
-                    ledger.incoming(tag, body);
-                });
-            }
-        } else if let Poll::Ready(Err(_)) = &polled {
-            this.ledger.closed();
+        let polled = Pin::new(&mut self.inner).poll_read(cx, buf);
+        match &polled {
+            Poll::Ready(Ok(())) => self.has_read(&buf.filled()[before..]),
+            Poll::Ready(Err(_)) => self.ledger.closed(),
+            Poll::Pending => {}
         }
         polled
     }
@@ -77,19 +89,10 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watching<S> {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let this = &mut *self;
-        let polled = Pin::new(&mut this.inner).poll_write(cx, buf);
+        let polled = Pin::new(&mut self.inner).poll_write(cx, buf);
         match &polled {
-            Poll::Ready(Ok(accepted)) => {
-                let ledger = &this.ledger;
-                let mut now = None;
-                this.outgoing.feed(
-                    &buf[..*accepted],
-                    |tag| tag == b'Q' || ledger.lookout.wants(tag),
-                    |tag, body| ledger.outgoing(tag, body, &mut now),
-                );
-            }
-            Poll::Ready(Err(_)) => this.ledger.closed(),
+            Poll::Ready(Ok(accepted)) => self.has_written(&buf[..*accepted]),
+            Poll::Ready(Err(_)) => self.ledger.closed(),
             Poll::Pending => {}
         }
         polled
@@ -108,11 +111,6 @@ impl<S> Drop for Watching<S> {
     fn drop(&mut self) {
         self.ledger.closed();
     }
-}
-
-/// Rows are looked at while one of them may answer a question of our own.
-fn wants_incoming(tag: u8, rows: bool) -> bool {
-    matches!(tag, b'Z' | b'E' | b'C' | b'K') || tag == b'D' && rows
 }
 
 /// Cuts a byte stream into the protocol's frames, however the reads fall.
@@ -152,6 +150,7 @@ impl Frames {
         }
     }
 
+    /// Gives `frame` each frame that is wanted, once all of it is there.
     fn feed(
         &mut self,
         mut bytes: &[u8],
@@ -159,45 +158,58 @@ impl Frames {
         mut frame: impl FnMut(u8, &[u8]),
     ) {
         loop {
-            if self.have == 0
-                && let Some((tag, body, rest)) = whole(bytes)
-            {
+            if self.have == 0 {
                 // Most frames come in one piece, and need not be kept.
-                let wanted = if wants(tag) { body } else { &[] };
-                frame(tag, &wanted[..wanted.len().min(self.longest)]);
-                bytes = rest;
-                continue;
-            }
-            if !self.in_body {
-                let take = bytes.len().min(self.header.len() - self.have);
-                self.header[self.have..self.have + take].copy_from_slice(&bytes[..take]);
-                self.have += take;
-                bytes = &bytes[take..];
-                if self.have < self.header.len() {
-                    return;
+                while let Some((tag, body, rest)) = whole(bytes) {
+                    if wants(tag) {
+                        frame(tag, body.get(..self.longest).unwrap_or(body));
+                    }
+                    bytes = rest;
                 }
-                let [tag, length @ ..] = self.header;
-                self.left = (u32::from_be_bytes(length) as usize).saturating_sub(4);
-                self.wanted = wants(tag);
-                self.body.clear();
-                // One long text is no reason to keep its room.
-                self.body.shrink_to(LONGEST_BODY);
-                self.in_body = true;
             }
-            let take = bytes.len().min(self.left);
-            if self.wanted {
-                let room = self.longest.saturating_sub(self.body.len());
-                self.body.extend_from_slice(&bytes[..take.min(room)]);
-            }
-            self.left -= take;
-            bytes = &bytes[take..];
-            if self.left > 0 {
+            if bytes.is_empty() {
                 return;
             }
-            frame(self.header[0], &self.body);
-            self.in_body = false;
-            self.have = 0;
+            bytes = self.piece(bytes, &wants);
+            if self.in_body && self.left == 0 {
+                if self.wanted {
+                    frame(self.header[0], &self.body);
+                }
+                self.in_body = false;
+                self.have = 0;
+            }
         }
+    }
+
+    /// Takes in what is there of the frame under way, and gives what is behind it.
+    fn piece<'bytes>(
+        &mut self,
+        mut bytes: &'bytes [u8],
+        wants: &impl Fn(u8) -> bool,
+    ) -> &'bytes [u8] {
+        if !self.in_body {
+            let take = bytes.len().min(self.header.len() - self.have);
+            self.header[self.have..self.have + take].copy_from_slice(&bytes[..take]);
+            self.have += take;
+            bytes = &bytes[take..];
+            if self.have < self.header.len() {
+                return bytes;
+            }
+            let [tag, length @ ..] = self.header;
+            self.left = (u32::from_be_bytes(length) as usize).saturating_sub(4);
+            self.wanted = wants(tag);
+            self.body.clear();
+            // One long text is no reason to keep its room.
+            self.body.shrink_to(LONGEST_BODY);
+            self.in_body = true;
+        }
+        let take = bytes.len().min(self.left);
+        if self.wanted {
+            let room = self.longest.saturating_sub(self.body.len());
+            self.body.extend_from_slice(&bytes[..take.min(room)]);
+        }
+        self.left -= take;
+        &bytes[take..]
     }
 }
 

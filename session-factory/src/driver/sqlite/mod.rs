@@ -69,6 +69,7 @@ impl Driver for Sqlite {
     type Backend = Backend;
     type Connection = Wrapper;
     type Row = <Wrapper as AsyncConnectionCore>::Row<'static, 'static>;
+    type Rows<'conn> = BoxStream<'conn, QueryResult<Self::Row>>;
     type Link = SqliteLink;
     type ForeignPool = ForeignPool<Wrapper>;
 
@@ -176,7 +177,7 @@ impl Driver for Sqlite {
         link: &'conn mut SqliteLink,
         ahead: Ahead,
         query: Untyped<'_, Backend>,
-    ) -> BoxFuture<'conn, Reply<BoxStream<'conn, QueryResult<Self::Row>>>> {
+    ) -> BoxFuture<'conn, Reply<Self::Rows<'conn>>> {
         let query = statement::collect(&query);
         let stop = link.stop();
         statement::run(link, ahead, move |connection| {
