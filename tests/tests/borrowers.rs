@@ -272,6 +272,59 @@ async fn without_prepared_statements_every_query_runs_by_its_own_text() {
 }
 
 #[tokio::test]
+async fn a_text_whose_statement_was_never_prepared_is_not_sent_for_another_query() {
+    /// The same for a table.
+    #[derive(diesel::query_builder::QueryId)]
+    struct CountOf(&'static str);
+
+    impl diesel::query_builder::QueryFragment<diesel::pg::Pg> for CountOf {
+        fn walk_ast<'b>(
+            &'b self,
+            mut pass: diesel::query_builder::AstPass<'_, 'b, diesel::pg::Pg>,
+        ) -> QueryResult<()> {
+            pass.push_sql(&format!("SELECT count(*) FROM {}", self.0));
+            Ok(())
+        }
+    }
+
+    impl diesel::query_builder::Query for CountOf {
+        type SqlType = diesel::sql_types::BigInt;
+    }
+
+    let bed = PgBed::with(|config| {
+        config.pool_size = 1;
+        config.max_overflow = 0;
+    })
+    .await;
+    let count_of = async |table| {
+        bed.factory
+            .with_session(async move |db| CountOf(table).get_result::<i64>(db).await)
+            .await
+    };
+    count_of("nowhere").await.unwrap_err();
+    assert_eq!(count_of("items").await, Ok(0));
+}
+
+#[tokio::test]
+async fn a_cache_that_is_switched_off_on_the_raw_connection_is_off_for_the_session() {
+    let bed = PgBed::with(|config| {
+        config.pool_size = 1;
+        config.max_overflow = 0;
+    })
+    .await;
+    let answers = bed
+        .factory
+        .with_session(async |db| {
+            let first = Number(1).get_result::<i32>(db).await?;
+            let raw = db.connection().await?;
+            raw.set_prepared_statement_cache_size(diesel::connection::CacheSize::Disabled);
+            Ok::<_, AppError>([first, Number(2).get_result::<i32>(db).await?])
+        })
+        .await;
+    assert_eq!(answers.unwrap(), [1, 2]);
+}
+
+#[tokio::test]
 async fn instrumentation_of_a_session_ends_with_it() {
     use diesel::connection::InstrumentationEvent;
     use diesel_async::AsyncConnection;

@@ -1,11 +1,12 @@
 //! The texts of queries, kept for the next time that they run.
 //!
 //! diesel builds a query's text whenever it runs, and then finds the prepared statement by the query's type, where that
-//! alone tells the text. Such a text is built once on each connection.
+//! alone tells the text. Such a text is kept on each connection once diesel has its statement, and not before: a
+//! statement that was not prepared the next query of that type prepares from a text of its own.
 
 use std::any::TypeId;
+use std::borrow::Cow;
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::hash::{BuildHasherDefault, Hasher};
 
 use diesel::connection::CacheSize;
@@ -19,28 +20,58 @@ const MOST: usize = 1024;
 #[derive(Debug, Default)]
 pub(super) struct Built {
     texts: HashMap<TypeId, Box<str>, BuildHasherDefault<AsItIs>>,
+    /// The text of the statement that goes next.
+    fresh: Option<Fresh>,
     /// No statement is kept prepared: each is prepared from its own text.
     off: bool,
 }
 
+/// A text whose statement may not be prepared yet.
+#[derive(Debug)]
+pub(super) struct Fresh(TypeId, Box<str>);
+
 impl Built {
     /// The text of a query whose type alone tells it. None: it is not kept.
-    pub(super) fn text(&mut self, query: PgQuery<'_>) -> Option<&str> {
+    pub(super) fn text(&mut self, query: PgQuery<'_>) -> Option<Cow<'_, str>> {
+        self.fresh = None;
         let id = query.id().filter(|_| !self.off)?;
-        if self.texts.len() >= MOST {
-            return self.texts.get(&id).map(Box::as_ref);
+        if let Some(text) = self.texts.get(&id) {
+            return Some(Cow::Borrowed(text));
         }
-        match self.texts.entry(id) {
-            Entry::Occupied(kept) => Some(kept.into_mut()),
-            // What is wrong with a query shows when it runs.
-            Entry::Vacant(place) => Some(place.insert(sql(query).ok()?.into())),
+        // What is wrong with a query shows when it runs.
+        let text = sql(query).ok()?;
+        self.fresh = Some(Fresh(id, text.as_str().into()));
+        Some(Cow::Owned(text))
+    }
+
+    /// The text that [`text`](Self::text) has built last, if it has built one.
+    pub(super) fn fresh(&mut self) -> Option<Fresh> {
+        self.fresh.take()
+    }
+
+    /// Its statement has run: diesel keeps it.
+    pub(super) fn keep(&mut self, Fresh(id, text): Fresh) {
+        if !self.off && self.texts.len() < MOST {
+            self.texts.insert(id, text);
         }
     }
 
-    /// The prepared statements are forgotten, and their texts with them.
+    /// How many prepared statements diesel keeps from now on. It may forget those that it has.
     pub(super) fn set_cache(&mut self, size: CacheSize) {
-        self.texts.clear();
+        self.forget();
         self.off = size == CacheSize::Disabled;
+    }
+
+    /// Somebody else has the connection, and may change what is kept prepared: nothing is kept until
+    /// [`set_cache`](Self::set_cache).
+    pub(super) fn suspend(&mut self) {
+        self.forget();
+        self.off = true;
+    }
+
+    fn forget(&mut self) {
+        self.texts.clear();
+        self.fresh = None;
     }
 }
 
@@ -76,9 +107,20 @@ mod tests {
         let mut built = Built::default();
         let one = select(1.into_sql::<Integer>());
         let other = select((1.into_sql::<Integer>(), 2.into_sql::<Integer>()));
-        for _ in 0..2 {
-            assert_eq!(built.text(PgQuery::of(&one)), Some("SELECT $1"));
-            assert_eq!(built.text(PgQuery::of(&other)), Some("SELECT $1, $2"));
+        for is_kept in [false, true] {
+            for (query, text) in [
+                (PgQuery::of(&one), "SELECT $1"),
+                (PgQuery::of(&other), "SELECT $1, $2"),
+            ] {
+                let had = built.text(query);
+                assert_eq!(had.as_deref(), Some(text));
+                assert_eq!(matches!(had, Some(Cow::Borrowed(_))), is_kept);
+                let fresh = built.fresh();
+                assert_eq!(fresh.is_none(), is_kept);
+                if let Some(fresh) = fresh {
+                    built.keep(fresh);
+                }
+            }
         }
         assert_eq!(built.texts.len(), 2);
         // Its type tells nothing.
@@ -89,13 +131,35 @@ mod tests {
     }
 
     #[test]
+    fn a_text_whose_statement_did_not_run_is_not_kept() {
+        let mut built = Built::default();
+        let one = select(1.into_sql::<Integer>());
+        assert!(built.text(PgQuery::of(&one)).is_some());
+        let _did_not_run = built.fresh();
+        assert!(built.texts.is_empty());
+        assert!(built.text(PgQuery::of(&one)).is_some());
+        let _was_not_sent = built.text(PgQuery::of(&diesel::sql_query("SELECT 1")));
+        assert!(built.fresh().is_none());
+    }
+
+    #[test]
     fn without_prepared_statements_no_text_is_kept() {
         let mut built = Built::default();
         let query = select(1.into_sql::<Integer>());
-        assert!(built.text(PgQuery::of(&query)).is_some());
-        built.set_cache(CacheSize::Disabled);
-        assert_eq!(built.text(PgQuery::of(&query)), None);
-        built.set_cache(CacheSize::Unbounded);
-        assert!(built.text(PgQuery::of(&query)).is_some());
+        let query = PgQuery::of(&query);
+        assert!(built.text(query).is_some());
+        for off in [
+            |built: &mut Built| built.set_cache(CacheSize::Disabled),
+            Built::suspend,
+        ] {
+            let fresh = Fresh(query.id().unwrap(), "SELECT $1".into());
+            built.keep(fresh);
+            off(&mut built);
+            assert_eq!(built.text(query), None);
+            built.keep(Fresh(query.id().unwrap(), "SELECT $1".into()));
+            assert!(built.texts.is_empty());
+            built.set_cache(CacheSize::Unbounded);
+            assert!(built.text(query).is_some());
+        }
     }
 }

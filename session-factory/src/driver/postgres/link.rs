@@ -177,7 +177,7 @@ impl PgLink {
     }
 
     pub(super) fn resize_cache(&mut self, size: CacheSize) {
-        self.rest.repeated.set_cache(size);
+        self.rest.repeated.built().set_cache(size);
         self.connection_mut()
             .set_prepared_statement_cache_size(size);
     }
@@ -392,6 +392,7 @@ impl PgLink {
     pub(super) fn enter_raw(&mut self) -> QueryResult<()> {
         if !self.rest.raw {
             self.rest.raw = true;
+            self.rest.repeated.built().suspend();
             let connection = self.connection_mut();
             forget_transactions(connection);
             AnsiTransactionManager::transaction_manager_status_mut(connection)
@@ -521,12 +522,18 @@ impl Rest {
         T: Send + 'a,
         S: Future<Output = QueryResult<T>> + Send + Unpin + 'a,
     {
+        let fresh = self.repeated.built().fresh();
         async move {
             if ahead.settle {
                 // Boxed, like the other rare ones: they would be a part of every statement's future.
                 Box::pin(settle(connection, &self.canceller, self.ledger.as_deref())).await;
             }
             let reply = self.deliver(connection, &ahead, &mut statement).await;
+            if let Some(fresh) = fresh
+                && reply.result.is_ok()
+            {
+                self.repeated.built().keep(fresh);
+            }
             let ledger = self.ledger.as_deref();
             reply.map_err(|error| classified(error, ledger))
         }

@@ -4,11 +4,9 @@
 //! an optional value and no `sql_query`. Here the text decides: one that comes again on the same connection is
 //! kept, up to a limit. A text that holds its values comes once, and is not.
 
-use std::borrow::Cow;
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 
-use diesel::connection::CacheSize;
 use diesel::pg::Pg;
 use diesel::query_builder::QueryFragment;
 
@@ -39,7 +37,7 @@ impl Repeated {
             text,
         };
         if told_by_type != Some(false) {
-            return by_type(self.built.text(query).map(Cow::Borrowed));
+            return by_type(self.built.text(query));
         }
         match sql(query) {
             Ok(sql) if is_plain(&sql) && self.again(&sql) => Known {
@@ -51,9 +49,9 @@ impl Repeated {
         }
     }
 
-    /// How many prepared statements are kept from now on.
-    pub(super) fn set_cache(&mut self, size: CacheSize) {
-        self.built.set_cache(size);
+    /// The texts that are kept by the types of their queries.
+    pub(super) fn built(&mut self) -> &mut Built {
+        &mut self.built
     }
 
     fn again(&mut self, sql: &str) -> bool {
