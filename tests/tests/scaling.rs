@@ -152,8 +152,8 @@ async fn what_a_server_has_to_be_is_asked_with_the_rest() {
         let simple = proxy.counts().queries();
         asked.push(simple);
     }
-    // Who is on the other side, and the question of `init` itself.
-    assert_eq!(asked, [2, 2]);
+    // Who is on the other side, since when (not waited for), and the question of `init` itself.
+    assert_eq!(asked, [3, 3]);
 }
 
 /// The chance that a caller waits when `busy` of `connections` are in use on average (Erlang's C formula).
