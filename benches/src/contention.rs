@@ -19,7 +19,7 @@ const CONNECTIONS: u32 = 10;
 const TASKS: [u32; 4] = [10, 100, 1_000, 10_000];
 const LIMIT: Duration = Duration::from_secs(3);
 /// The systems take turns, and of each figure the middle one counts: what else goes on hits one round of one system.
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 5;
 
 /// The time of each call, and how many calls each task got through.
 #[derive(Debug, Deserialize)]

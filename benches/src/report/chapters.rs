@@ -62,7 +62,7 @@ pub(super) const CHAPTERS: [Chapter; 7] = [
     Chapter {
         name: "contention",
         title: "Contention",
-        text: "Many tasks on ten connections, each running one short transaction after another for 3 s, by turns in three rounds \
+        text: "Many tasks on ten connections, each running one short transaction after another for 3 s, by turns in five rounds \
                of which the middle figure counts. Times are from the call to its answer, the wait for a connection included. \
                Fairness is Jain's index of how many calls each task got through: 1 is all the same. Tasks that never got a \
                turn in 3 s show in it. Our pool hands a connection over to whoever has waited longest, in the order of arrival, and so do deadpool's \
