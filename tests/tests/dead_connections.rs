@@ -145,7 +145,11 @@ async fn a_restarted_server_is_found_again() {
     bed.factory.scope(insert(1)).await.unwrap();
     server.kill().await;
     let started = Instant::now();
-    let error = bed.factory.scope(insert(2)).await.unwrap_err();
+    let mut error = bed.factory.scope(insert(2)).await.unwrap_err();
+    if matches!(error, AppError::Query(_)) {
+        // The news was still on its way to the connection that was there. There is no other.
+        error = bed.factory.scope(insert(2)).await.unwrap_err();
+    }
     assert!(
         matches!(error, AppError::Session(SessionError::Acquire(_))),
         "{error:?}"
