@@ -1,5 +1,6 @@
 //! The command line.
 
+use anyhow::{Result, ensure};
 use clap::{Parser, ValueEnum};
 
 use crate::overhead::counted::Counted;
@@ -101,6 +102,29 @@ impl Arguments {
             systems.push(Kind::SqlAlchemyPrePing);
         }
         systems
+    }
+
+    /// What would measure nothing, or something else than was asked for.
+    pub(crate) fn check(&self) -> Result<()> {
+        let chooses = !(self.only.is_empty() && self.without.is_empty());
+        let has_systems = !matches!(
+            self.name,
+            Name::Overhead | Name::Compile | Name::Report | Name::All
+        );
+        ensure!(
+            !chooses || has_systems,
+            "--only and --without choose systems, and this is measured and shown as a whole: leave them away, or \
+             measure one of wire, storm, latency, contention, sqlite"
+        );
+        ensure!(
+            self.cancels.is_empty() || self.name == Name::Storm && !self.cancels.contains(&0),
+            "--cancels is for `storm`, and at least 1"
+        );
+        ensure!(
+            !self.systems().is_empty(),
+            "--only and --without leave no system to measure"
+        );
+        Ok(())
     }
 
     /// Whether only a part is measured of what the report shows.

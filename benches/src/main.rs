@@ -26,6 +26,7 @@ use crate::arguments::{Arguments, Name};
 
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
+    arguments.check()?;
     match arguments.name {
         // What callgrind counts has a runtime of its own.
         Name::Counted => overhead::counted::run(&arguments.counted),

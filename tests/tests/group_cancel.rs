@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use futures_util::future::join_all;
@@ -175,14 +175,15 @@ async fn a_group_cancel_that_is_late_does_not_hit_the_commit_of_a_session_that_g
     )
     .await;
     let server = bed.database.endpoint().address();
-    let (requests, texts) = (Duration::from_millis(60), Duration::from_millis(1_500));
+    // Later than anybody waits for it.
+    let (requests, texts) = (Duration::from_millis(30), Duration::from_millis(2_900));
     let (address, passed) = slow_for_others(server, requests, texts).await;
     let url = bed.database.url_at(address);
     let factory = Factory::<PgDb>::new(pg_config(&url, |config| config.pool_size = 5));
     let mut round = 1;
     // It may have been cancelled by itself, if the machine is busy.
     while AtomicU32::load(&passed, Ordering::SeqCst) == 0 {
-        let others: Vec<_> = (0..2)
+        let others: Vec<_> = (0..4)
             .map(|_| {
                 let factory = factory.clone();
                 tokio::spawn(async move { factory.scope(slow()).await })
@@ -197,7 +198,12 @@ async fn a_group_cancel_that_is_late_does_not_hit_the_commit_of_a_session_that_g
                         _ended = db.batch_execute("SELECT pg_sleep(60)") => panic!("nobody ended it"),
                         () = go_on.notified() => {}
                     }
+                    let started = Instant::now();
                     db.rollback().await?;
+                    assert!(
+                        started.elapsed() < Duration::from_millis(1_500),
+                        "it waited for others"
+                    );
                     db.batch_execute("INSERT INTO items SELECT count(*), 'a' FROM items")
                         .await?;
                     Ok::<_, AppError>(())
@@ -207,17 +213,18 @@ async fn a_group_cancel_that_is_late_does_not_hit_the_commit_of_a_session_that_g
         });
         let admin = bed.database.admin();
         testbed::eventually(Duration::from_secs(20), "all of them run", || async {
-            running(&admin).await == 3
+            running(&admin).await == 5
         })
         .await;
         for other in &others {
             other.abort();
         }
-        // Their requests are under way, and there is no place for a third.
-        tokio::time::sleep(Duration::from_millis(30)).await;
+        // Two of their requests are under way, and two wait to be taken along.
+        tokio::time::sleep(Duration::from_millis(15)).await;
         go_on.notify_one();
         goes_on.await.unwrap().unwrap();
         assert_eq!(bed.count().await, round);
+        assert!(round < 10, "nobody was taken along");
         round += 1;
     }
 }

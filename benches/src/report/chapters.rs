@@ -55,9 +55,11 @@ pub(super) const CHAPTERS: [Chapter; 7] = [
         name: "latency",
         title: "Latency",
         text: "One transaction of one statement after another, over a line that delays each way by so much. What the line adds \
-               to a round trip is measured with a ping: the timer and the threads of the line add some 0.2 ms of their own \
+               to a round trip is measured with a ping: the timer and the threads of the line add 0.2 to 0.4 ms of their own \
                to twice the delay, so that `added per round trip` is what each round trip of each system costs. A pool of 10 \
-               connections, of which one call at a time needs one. Without a delay there is no line.",
+               connections, of which one call at a time needs one. Without a delay there is no line. `read` is a `read_only` function \
+               here and the same transaction elsewhere; a single statement outside of any transaction takes one round trip with \
+               everybody, and whatever the pool's ping takes. Ours asks a connection that idled for half a second, which none does here.",
     },
     Chapter {
         name: "contention",

@@ -11,8 +11,8 @@ pub(super) const STORM: &str = "\
 /// Of one UPDATE over a line.
 pub(super) const UPDATE: &str = "\
     Two round trips, of which BEGIN takes none: COMMIT has to follow the UPDATE's answer, or what the body makes of that \
-    answer could not prevent it. SQLAlchemy takes three by default, so that half of its time is below the physical limit, \
-    which is two thirds. Who need not look at the last answer before COMMIT has `commit_with`, which takes one.";
+    answer could not prevent it. SQLAlchemy takes three by default, so two thirds of its time on the line is what is left: half of it would be \
+    less than two round trips. Who need not look at the last answer before COMMIT has `commit_with`, which takes one.";
 
 /// Of a session of one statement.
 pub(super) const INSTRUCTIONS: &str = "\
@@ -30,4 +30,5 @@ pub(super) const CHANGED: &str = "\
 pub(super) const EXPANSION: &str = "\
     An annotated function becomes two, the second for callers that have a session, and both are parsed for the one that \
     was written; by hand there is no macro to expand but diesel's. Tried: the macro leaves bodies to the compiler \
-    without reading them, and makes no items but for options. The limit is that 500 runs of a macro are not nothing.";
+    without reading them, and makes no items but for options. The limit is about a quarter of a millisecond for each function, and \
+    a check of all is shorter nevertheless.";

@@ -22,7 +22,7 @@ const CONNECTIONS: u32 = 10;
 pub(super) const OURS: &str = "session-factory";
 pub(super) const LAST: &str = "session-factory, commit_with";
 pub(super) const FLOOR: &str = "plain diesel";
-/// The same for all.
+/// The same for all, but for the time that a lock is waited for: ours waits for its turn outside of SQLite.
 const PRAGMAS: &str =
     "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000";
 const UPDATE: &str = "UPDATE counters SET n = n + 1 WHERE id = $1";

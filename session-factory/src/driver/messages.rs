@@ -134,6 +134,16 @@ pub enum CommitReply {
     Unknown(StatementError),
 }
 
+/// Who has a connection once it is recovered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[doc(hidden)]
+pub enum GoesTo {
+    /// Whoever borrows it.
+    Anybody,
+    /// The session that has it already, and waits for that.
+    SameSession,
+}
+
 /// What became of a connection whose session is gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[doc(hidden)]

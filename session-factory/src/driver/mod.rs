@@ -37,8 +37,8 @@ mod untyped;
 pub use isolation::Isolation;
 pub(crate) use messages::as_conflict;
 pub use messages::{
-    Ahead, CommitReply, CommitSent, ForeignError, Kill, Last, Owner, Recovered, Reply, Running,
-    Watched,
+    Ahead, CommitReply, CommitSent, ForeignError, GoesTo, Kill, Last, Owner, Recovered, Reply,
+    Running, Watched,
 };
 #[cfg(feature = "mysql")]
 pub use mysql::Mysql;
@@ -252,6 +252,7 @@ pub trait Driver: Sized + Send + Sync + 'static {
     fn recover(
         link: &mut Self::Link,
         running: Running,
+        goes_to: GoesTo,
         deadline: Instant,
     ) -> impl Future<Output = Recovered> + Send;
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::unit::Left;
 use super::work::Ending;
 use super::{Session, recovery};
-use crate::driver::{CommitReply, Driver, Recovered, Running};
+use crate::driver::{CommitReply, Driver, GoesTo, Recovered, Running};
 use crate::error::{AbortReason, Aborted, CommitError, SessionError};
 use crate::factory::SessionFactory;
 use crate::factory::lease::Lease;
@@ -142,7 +142,9 @@ impl<F: SessionFactory> Session<F> {
             Running::Nothing if !self.work.is_raw() => Box::pin(F::Driver::rollback(link)).await,
             running => {
                 let deadline = Instant::now() + ROLLBACK_LIMIT;
-                let recovered = recovery::recover::<F::Driver>(link, running, deadline).await;
+                let recovered =
+                    recovery::recover::<F::Driver>(link, running, GoesTo::SameSession, deadline)
+                        .await;
                 if recovered == Recovered::Spent {
                     F::Driver::condemn(link);
                 }

@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use super::hooks::Hooks;
 use super::unit::Left;
 use super::work::{Ending, Work};
-use crate::driver::{CommitReply, Driver, Recovered, Running, Watched};
+use crate::driver::{CommitReply, Driver, GoesTo, Recovered, Running, Watched};
 use crate::factory::lease::Lease;
 use crate::observe;
 
@@ -48,7 +48,13 @@ pub(super) fn hand_over<D: Driver>(lease: Option<Lease<D>>, work: &mut Work, hoo
         let mut clean = true;
         let mut left = Left::RolledBack;
         if begun || running != Running::Nothing {
-            let recovered = recover::<D>(lease.link(), running, Instant::now() + LIMIT).await;
+            let recovered = recover::<D>(
+                lease.link(),
+                running,
+                GoesTo::Anybody,
+                Instant::now() + LIMIT,
+            )
+            .await;
             clean = recovered == Recovered::Clean && D::is_lendable(lease.link());
             if committing {
                 left = outcome(&mut lease, read_only);
@@ -152,10 +158,13 @@ pub(super) fn outcome<D: Driver>(lease: &mut Lease<D>, read_only: bool) -> Left 
 pub(super) async fn recover<D: Driver>(
     link: &mut D::Link,
     running: Running,
+    goes_to: GoesTo,
     deadline: Instant,
 ) -> Recovered {
     // Boxed: it is large, and seldom in a caller's own future.
-    Box::pin(crate::runtime::within(D::recover(link, running, deadline)))
-        .await
-        .unwrap_or(Recovered::Failed)
+    Box::pin(crate::runtime::within(D::recover(
+        link, running, goes_to, deadline,
+    )))
+    .await
+    .unwrap_or(Recovered::Failed)
 }

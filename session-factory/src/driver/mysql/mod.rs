@@ -33,8 +33,8 @@ use self::link::{MysqlLink, Rest};
 use self::statement::Flight;
 use super::isolation::Level;
 use super::{
-    Ahead, CommitReply, CommitSent, Driver, ForeignError, Isolation, Kill, Last, Recovered, Reply,
-    Running, SupportsCredentials, SupportsIsolation, TransactionOptions, Untyped, Watched,
+    Ahead, CommitReply, CommitSent, Driver, ForeignError, GoesTo, Isolation, Kill, Last, Recovered,
+    Reply, Running, SupportsCredentials, SupportsIsolation, TransactionOptions, Untyped, Watched,
 };
 use crate::config::Settings;
 use crate::error::{
@@ -295,7 +295,12 @@ impl Driver for Mysql {
         result.map_err(|error| Self::explain(link, &error))
     }
 
-    async fn recover(link: &mut MysqlLink, running: Running, deadline: Instant) -> Recovered {
+    async fn recover(
+        link: &mut MysqlLink,
+        running: Running,
+        _goes_to: GoesTo,
+        deadline: Instant,
+    ) -> Recovered {
         recover::recover(link, running, deadline).await
     }
 

@@ -57,7 +57,7 @@ use self::link::PgLink;
 use self::send::Rows;
 use super::isolation::Level;
 use super::{
-    Ahead, CommitReply, CommitSent, Driver, ForeignError, Isolation, Kill, Last, Position,
+    Ahead, CommitReply, CommitSent, Driver, ForeignError, GoesTo, Isolation, Kill, Last, Position,
     Recovered, Reply, Running, SupportsCredentials, SupportsDeferrable, SupportsIsolation,
     SupportsReplica, TransactionOptions, Watched,
 };
@@ -300,8 +300,13 @@ impl Driver for Postgres {
         result.map_err(|error| Self::explain(link, &error))
     }
 
-    async fn recover(link: &mut PgLink, running: Running, deadline: Instant) -> Recovered {
-        recover::recover(link, running, deadline).await
+    async fn recover(
+        link: &mut PgLink,
+        running: Running,
+        goes_to: GoesTo,
+        deadline: Instant,
+    ) -> Recovered {
+        recover::recover(link, running, goes_to, deadline).await
     }
 
     fn at_rest(link: &PgLink) -> bool {

@@ -6,9 +6,10 @@ use diesel::QueryResult;
 use diesel_async::SimpleAsyncConnection;
 use tokio::time::timeout_at;
 
+use super::cancel::Canceller;
 use super::ledger::Ledger;
 use super::link::PgLink;
-use crate::driver::{Recovered, Running};
+use crate::driver::{GoesTo, Recovered, Running};
 use crate::error::{StatementError, StatementErrorKind};
 
 /// Undoes everything a session may have left on the server side, except prepared statements: those are
@@ -18,10 +19,19 @@ pub(super) const RESET: &str = "RESET SESSION AUTHORIZATION; RESET ROLE; RESET A
      UNLISTEN *; SELECT pg_advisory_unlock_all(); CLOSE ALL; DISCARD TEMP; DISCARD SEQUENCES";
 
 /// Cancels what runs, rolls back, checks. See `docs/recovery.md` for the states.
-pub(super) async fn recover(link: &mut PgLink, running: Running, deadline: Instant) -> Recovered {
+pub(super) async fn recover(
+    link: &mut PgLink,
+    running: Running,
+    goes_to: GoesTo,
+    deadline: Instant,
+) -> Recovered {
     let within_limit = timeout_at(deadline.into(), async {
         link.leave_raw();
-        let canceller = link.canceller();
+        let canceller = match goes_to {
+            GoesTo::Anybody => link.canceller(),
+            // A session that goes on neither waits for others nor is hit by what they are late with.
+            GoesTo::SameSession => link.canceller().by_itself_only(),
+        };
         if link.is_closed() {
             if link.may_run_on() {
                 canceller.abandon(link.last_sent()).await;
@@ -60,7 +70,7 @@ pub(super) async fn recover(link: &mut PgLink, running: Running, deadline: Insta
                 let (_late, second) = tokio::join!(roll_back(link), roll_back(link));
                 second.is_ok()
             };
-            let (settled, free) = tokio::join!(settled, take_along(link, false));
+            let (settled, free) = tokio::join!(settled, take_along(link, &canceller, false));
             if !settled || !free {
                 return false;
             }
@@ -82,9 +92,9 @@ pub(super) async fn recover(link: &mut PgLink, running: Running, deadline: Insta
 
 /// Cancels for others, unless that is for another moment: what the session has set would be in the way of that
 /// until it is reset.
-async fn take_along(link: &PgLink, is_reset: bool) -> bool {
+async fn take_along(link: &PgLink, canceller: &Canceller, is_reset: bool) -> bool {
     let now = is_reset || !link.ledger().is_some_and(Ledger::needs_reset);
-    !now || link.canceller().take_along(link.connection()).await
+    !now || canceller.take_along(link.connection()).await
 }
 
 async fn roll_back(link: &PgLink) -> QueryResult<()> {
@@ -103,7 +113,11 @@ pub(super) async fn reset(link: &mut PgLink) -> bool {
         return false;
     }
     let mut connection = link.connection();
-    let (reset, free) = tokio::join!(connection.batch_execute(RESET), take_along(link, true));
+    let canceller = link.canceller();
+    let (reset, free) = tokio::join!(
+        connection.batch_execute(RESET),
+        take_along(link, &canceller, true)
+    );
     if reset.is_err() || !free {
         return false;
     }

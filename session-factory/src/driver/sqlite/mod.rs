@@ -37,8 +37,8 @@ use futures_util::stream::{self, BoxStream, StreamExt};
 use self::job::Lost;
 use self::link::{Held, SqliteLink};
 use super::{
-    Ahead, CommitReply, CommitSent, Driver, ForeignError, Last, Owner, Recovered, Reply, Running,
-    SupportsImmediate, SupportsIsolation, TransactionOptions, Untyped, Watched, isolation,
+    Ahead, CommitReply, CommitSent, Driver, ForeignError, GoesTo, Last, Owner, Recovered, Reply,
+    Running, SupportsImmediate, SupportsIsolation, TransactionOptions, Untyped, Watched, isolation,
 };
 use crate::config::Settings;
 use crate::error::{ConnectError, ConnectErrorKind, StatementError, StatementErrorKind};
@@ -279,7 +279,12 @@ impl Driver for Sqlite {
         commit::rollback(link).await
     }
 
-    async fn recover(link: &mut SqliteLink, _running: Running, deadline: Instant) -> Recovered {
+    async fn recover(
+        link: &mut SqliteLink,
+        _running: Running,
+        _goes_to: GoesTo,
+        deadline: Instant,
+    ) -> Recovered {
         link.facts().stop_running();
         let done = crate::runtime::within(tokio::time::timeout_at(deadline.into(), async {
             Self::rollback(link).await.is_ok()
