@@ -75,13 +75,18 @@ fn values(records: &[Record], promise: &Promise, system: &str) -> Vec<(f64, f64)
         .filter(|record| fields.split("; ").all(|field| has(record, field)))
         .filter_map(|record| {
             let number = |name| record.get(name).and_then(Value::as_f64);
-            let unfair = number("fairness").is_some_and(|fairness| fairness < FAIR);
-            if unfair && promise.value == "p99_ms" {
+            if promise.value == "p99_ms" && !is_fair(record) {
                 return None;
             }
             Some((number("statements").unwrap_or(0.0), number(promise.value)?))
         })
         .collect()
+}
+
+/// Whether the pool serves everybody, as far as that was measured.
+pub(super) fn is_fair(record: &Record) -> bool {
+    let fairness = record.get("fairness").and_then(Value::as_f64);
+    fairness.is_none_or(|fairness| fairness >= FAIR)
 }
 
 /// Whether a record has a field, `name=value`.
