@@ -30,11 +30,12 @@ pub enum PartlyCommitted {
         /// Something that ran behind its end was rolled back.
         rolled_back: bool,
     },
-    /// MySQL: something that the body called (a procedure, `EXECUTE IMMEDIATE`) ended the transaction, and the server
-    /// does not tell whether by COMMIT or by ROLLBACK.
+    /// SQL that the body ran (in a text, in a procedure, on the raw connection) ended the transaction, and the session
+    /// cannot tell what became of the work: the database says only that the transaction is not the one that the session
+    /// began.
     #[error(
-        "something that the body called (CALL, EXECUTE) ended the transaction, and the server does not tell whether by \
-         COMMIT or by ROLLBACK; look for the work's effect before doing it again, and leave the end to the session"
+        "SQL that the body ran ended the transaction, and whether the work was committed or rolled back is unknown; \
+         look for its effect before doing it again, and call db.commit() or db.rollback() instead of raw SQL"
     )]
     EndedUnseen,
 }
