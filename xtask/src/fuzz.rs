@@ -5,7 +5,7 @@ use std::process::{Command, ExitCode};
 
 use clap::Args;
 
-/// What the `fuzz` program is asked to do. It knows its options itself: `--help` lists them.
+/// What the program is asked to do. It knows its options itself: `--help` lists them.
 #[derive(Debug, Args)]
 #[command(disable_help_flag = true)]
 pub(crate) struct Arguments {
@@ -36,7 +36,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     } else {
         // Ten times as many inputs as without optimization: worth the minute of its first build.
         cargo()
-            .args(["run", "--quiet", "--release", "--package", "fuzz", "--"])
+            .args(["run", "--quiet", "--release", "--package", package, "--"])
             .args(&arguments.arguments)
             .status()
     };

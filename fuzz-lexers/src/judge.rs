@@ -1,0 +1,56 @@
+//! What was said, against the rows that are there.
+
+use std::collections::BTreeSet;
+
+use crate::case::Case;
+use crate::subject::{Outcome, Told};
+
+/// What a case came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// `Ok`, and it is true.
+    True,
+    /// An error, and it is true.
+    TrueError,
+    /// An error of the session's, and no text of the case can have ended the transaction, or failed.
+    FalseAlarm,
+    /// An error says that something was committed, or rolled back, and it was not.
+    Untrue(&'static str),
+    /// `Ok`, and it is not true.
+    AcquittedWrongly(&'static str),
+}
+
+pub(crate) fn judge(case: &Case, told: &Told, present: &BTreeSet<i32>) -> Verdict {
+    let [first, inside, last] = case.ids();
+    let has = |id| present.contains(&id);
+    match &told.outcome {
+        Outcome::Ok => {
+            if !has(first) {
+                Verdict::AcquittedWrongly("the first row is gone")
+            } else if told.last == Some(true) && !has(last) {
+                Verdict::AcquittedWrongly("the last row is gone")
+            } else if told.savepoint == Some(true) && !has(inside) {
+                Verdict::AcquittedWrongly("the savepoint's row is gone")
+            } else if told.savepoint == Some(false) && has(inside) {
+                Verdict::AcquittedWrongly("the row of a failed savepoint is there")
+            } else {
+                Verdict::True
+            }
+        }
+        Outcome::RolledBack(_) if has(first) || has(inside) || has(last) => {
+            Verdict::Untrue("told as rolled back, and a row is there")
+        }
+        Outcome::Ended { before: true, .. } if !has(first) => {
+            Verdict::Untrue("told as committed, and the row is gone")
+        }
+        Outcome::Ended { before: false, .. } if has(first) => {
+            Verdict::Untrue("told as rolled back, and the row is there")
+        }
+        Outcome::Ended {
+            committed: false, ..
+        } if has(last) => Verdict::Untrue("told as rolled back, and the last row is there"),
+        Outcome::Body(_) => Verdict::TrueError,
+        _ if case.ends || told.has_failed => Verdict::TrueError,
+        _ => Verdict::FalseAlarm,
+    }
+}

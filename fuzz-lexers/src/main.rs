@@ -1,0 +1,108 @@
+//! Raw SQL that may end a transaction, on real servers: what a session says of it against the rows that are there.
+//!
+//! Run by `cargo xtask fuzz --lexers`. A case inserts a row, runs generated texts, inserts another row and returns
+//! `Ok`. [`judge`] then compares what the session said with the rows that another connection sees. One file for each
+//! database implements [`subject::Subject`]; `words` has the texts of each, and `case` puts them together.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a tool for the console: its output is its interface"
+)]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "without its servers there is nothing to go on with"
+)]
+
+mod case;
+mod judge;
+mod postgres;
+mod run;
+mod subject;
+mod words;
+
+use std::process::ExitCode;
+
+use clap::{Parser, ValueEnum};
+
+/// Run raw SQL with transaction control in every spelling, and compare what is told with what is there.
+///
+/// Ends with an error when an `Ok` or a claim was untrue.
+#[derive(Debug, Parser)]
+#[command(bin_name = "cargo xtask fuzz")]
+struct Arguments {
+    /// This program instead of the macros' one.
+    #[arg(long)]
+    lexers: bool,
+    /// Print one line of JSON for each backend on the standard output.
+    #[arg(long)]
+    json: bool,
+    /// How many texts for each backend.
+    #[arg(long, default_value_t = 100_000)]
+    texts: u64,
+    /// 2,000 texts for each backend.
+    #[arg(long, conflicts_with = "texts")]
+    quick: bool,
+    /// Decides what the texts are.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Only this backend. May be given more than once.
+    #[arg(long, value_enum)]
+    backend: Vec<Backend>,
+    /// How many sessions run side by side.
+    #[arg(long, default_value_t = 4)]
+    lanes: u64,
+    /// Only the case of this number, as a finding names it.
+    #[arg(long, value_name = "NUMBER")]
+    repeat: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Backend {
+    Postgres,
+    /// Around a pool of the application's.
+    PostgresPool,
+}
+
+#[tokio::main(worker_threads = 2)]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let plan = run::Plan {
+        texts: if arguments.quick {
+            2_000
+        } else {
+            arguments.texts
+        },
+        seed: arguments.seed,
+        lanes: arguments.lanes.max(1),
+        repeat: arguments.repeat,
+    };
+    let is_asked = |backend| arguments.backend.is_empty() || arguments.backend.contains(&backend);
+    let mut is_clean = true;
+    let mut reports = Vec::new();
+    if is_asked(Backend::Postgres) {
+        reports.push(run::run::<postgres::Own>(plan).await);
+    }
+    if is_asked(Backend::PostgresPool) {
+        reports.push(run::run::<postgres::Foreign>(plan).await);
+    }
+    for report in reports {
+        for finding in &report.findings {
+            eprintln!("{finding}");
+        }
+        is_clean &= report.is_clean();
+        if arguments.json {
+            match serde_json::to_string(&report) {
+                Ok(line) => println!("{line}"),
+                Err(error) => eprintln!("{error}"),
+            }
+        } else {
+            println!("{report}");
+        }
+    }
+    if is_clean {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
