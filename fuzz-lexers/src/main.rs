@@ -38,10 +38,10 @@ struct Arguments {
     #[arg(long)]
     json: bool,
     /// How many texts for each backend.
-    #[arg(long, default_value_t = 100_000)]
-    texts: u64,
+    #[arg(long, value_name = "NUMBER", default_value_t = 100_000)]
+    inputs: u64,
     /// 2,000 texts for each backend.
-    #[arg(long, conflicts_with = "texts")]
+    #[arg(long, conflicts_with = "inputs")]
     quick: bool,
     /// Decides what the texts are.
     #[arg(long, default_value_t = 1)]
@@ -71,7 +71,7 @@ async fn main() -> ExitCode {
         texts: if arguments.quick {
             2_000
         } else {
-            arguments.texts
+            arguments.inputs
         },
         seed: arguments.seed,
         lanes: arguments.lanes.max(1),

@@ -14,18 +14,16 @@ use fuzz::{Settings, repeat, run};
 /// Run both macros on arbitrary token trees and on real functions that were changed.
 ///
 /// Ends with an error when a macro panicked, reported an error without a place, or accepted what it then made
-/// no Rust of. With `--urls` or `--lexers` it fuzzes those instead.
+/// no Rust of. With `--urls` it fuzzes those instead; `--lexers` is a program
+/// of its own, `fuzz-lexers`.
 #[derive(Debug, Parser)]
 #[command(bin_name = "cargo xtask fuzz")]
 #[allow(clippy::struct_excessive_bools)] // each is an option on the command line
 struct Arguments {
     /// Mutated database URLs: an error or a `Debug` that shows a piece of the password is a leak.
-    #[arg(long, conflicts_with = "lexers")]
-    urls: bool,
-    /// SQL texts: what the drivers read out of a text, compared with what the server did.
     #[arg(long)]
-    lexers: bool,
-    /// How many inputs `--urls` and `--lexers` try. Default: 1,000,000 URLs, 100,000 texts for each lexer.
+    urls: bool,
+    /// How many inputs `--urls` tries. Default: 1,000,000.
     #[arg(long, value_name = "NUMBER")]
     inputs: Option<u64>,
     /// A twentieth of the inputs, for CI.
@@ -49,9 +47,6 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     if arguments.urls {
         return urls(&arguments);
-    }
-    if arguments.lexers {
-        return lexers(&arguments);
     }
     if let Some(index) = arguments.repeat {
         return again(arguments.seed, index);
@@ -105,15 +100,8 @@ fn urls(arguments: &Arguments) -> ExitCode {
     ExitCode::FAILURE
 }
 
-#[cfg(feature = "drivers")]
-fn lexers(arguments: &Arguments) -> ExitCode {
-    let _ = amount(arguments, 100_000);
-    eprintln!("--lexers is not there yet");
-    ExitCode::FAILURE
-}
-
 #[cfg(not(feature = "drivers"))]
-use self::{without_drivers as lexers, without_drivers as urls};
+use self::without_drivers as urls;
 
 #[cfg(not(feature = "drivers"))]
 fn without_drivers(_: &Arguments) -> ExitCode {

@@ -15,19 +15,12 @@ pub(crate) struct Arguments {
 
 /// Runs it. Standard output is the program's alone.
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
-    let ended = if needs_drivers(&arguments.arguments) {
+    let ended = if let Some(program) = with_drivers(&arguments.arguments) {
         // The workspace's one build, as for the tests: the drivers are not compiled a second time.
-        let build = [
-            "build",
-            "--quiet",
-            "--workspace",
-            "--all-features",
-            "--bin",
-            "fuzz",
-        ];
-        match cargo().args(build).status() {
+        let build = ["build", "--quiet", "--workspace", "--all-features", "--bin"];
+        match cargo().args(build).arg(program).status() {
             Ok(status) if status.success() => std::env::current_exe().and_then(|xtask| {
-                Command::new(xtask.with_file_name("fuzz"))
+                Command::new(xtask.with_file_name(program))
                     .args(&arguments.arguments)
                     .status()
             }),
@@ -36,7 +29,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     } else {
         // Ten times as many inputs as without optimization: worth the minute of its first build.
         cargo()
-            .args(["run", "--quiet", "--release", "--package", package, "--"])
+            .args(["run", "--quiet", "--release", "--package", "fuzz", "--"])
             .args(&arguments.arguments)
             .status()
     };
@@ -50,10 +43,14 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     }
 }
 
-fn needs_drivers(arguments: &[OsString]) -> bool {
-    arguments
-        .iter()
-        .any(|argument| argument == "--urls" || argument == "--lexers")
+/// The program that needs the drivers, if one is asked for.
+fn with_drivers(arguments: &[OsString]) -> Option<&'static str> {
+    let is_asked = |option: &str| arguments.iter().any(|argument| argument == option);
+    if is_asked("--lexers") {
+        Some("fuzz-lexers")
+    } else {
+        is_asked("--urls").then_some("fuzz")
+    }
 }
 
 fn cargo() -> Command {
