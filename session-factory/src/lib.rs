@@ -12,6 +12,7 @@ pub mod driver;
 pub mod error;
 pub mod factory;
 mod observe;
+mod panics;
 mod runtime;
 pub mod session;
 

@@ -258,11 +258,11 @@ impl<D: Driver> Core<D> {
         let origin = Origin::internal("health");
         let mut lease = self.acquire(&origin, None).await?;
         match D::ping(lease.link()).await {
-            Ok(()) => Ok(()),
-            Err(error) => {
-                D::condemn(lease.link());
-                Err(SessionError::Query(error.into()))
+            Ok(()) => {
+                lease.give_back();
+                Ok(())
             }
+            Err(error) => Err(SessionError::Query(error.into())),
         }
     }
 }

@@ -10,10 +10,16 @@ use super::marks::Marks;
 use super::places::Place;
 use super::registry::Ticket;
 use crate::driver::{Driver, Owner};
+use crate::panics::{Contained, contained};
 
 /// A connection that is out, with its slot in the pool and its entry in the registry.
+///
+/// A lease that is dropped closes its connection: only [`give_back`](Self::give_back), at the end of a proof that the
+/// connection is clean, hands it to the next borrower. So whatever unwinds or is dropped on the way back closes it.
 pub(crate) struct Lease<D: Driver> {
     held: Option<Held<D>>,
+    /// The end of a proof was reached.
+    proven_clean: bool,
     ticket: Option<Ticket>,
     /// Its place in the factory's own pool.
     place: Option<Place>,
@@ -32,18 +38,20 @@ struct Following {
 
 enum Held<D: Driver> {
     Pooled(PooledConnection<'static, Manager<D>>),
-    Foreign(Box<D::Link>),
+    Foreign(Contained<Box<D::Link>>),
 }
 
 impl<D: Driver> Lease<D> {
     pub(super) fn pooled(
-        slot: PooledConnection<'static, Manager<D>>,
+        mut slot: PooledConnection<'static, Manager<D>>,
         place: Place,
         ticket: Ticket,
         marks: Option<Arc<Marks>>,
     ) -> Self {
+        slot.lent();
         Self {
             held: Some(Held::Pooled(slot)),
+            proven_clean: false,
             ticket: Some(ticket),
             place: Some(place),
             instrumented: false,
@@ -54,7 +62,8 @@ impl<D: Driver> Lease<D> {
 
     pub(super) fn foreign(link: D::Link, ticket: Ticket) -> Self {
         Self {
-            held: Some(Held::Foreign(Box::new(link))),
+            held: Some(Held::Foreign(Contained::new(Box::new(link)))),
+            proven_clean: false,
             ticket: Some(ticket),
             place: None,
             instrumented: false,
@@ -97,15 +106,28 @@ impl<D: Driver> Lease<D> {
         self.recached = true;
     }
 
-    fn put_back(&mut self) {
-        let (instrumented, recached) = (self.instrumented, self.recached);
+    /// Hands the connection to the next borrower. To be called at the end of a proof alone: everything that was sent
+    /// is answered, no transaction is open, and nothing needs a reset.
+    pub(crate) fn give_back(mut self) {
         if D::is_closed(self.link()) {
             return;
         }
-        if instrumented {
+        // Both call the application's code: its constructor of instrumentations, and its instrumentation's destructor.
+        if (self.instrumented || self.recached) && contained(|| self.restore()).is_none() {
+            return;
+        }
+        if let Some(Held::Pooled(slot)) = &mut self.held {
+            slot.came_back();
+        }
+        self.proven_clean = true;
+    }
+
+    /// What the borrower set on the client's side is as every borrower expects it.
+    fn restore(&mut self) {
+        if self.instrumented {
             D::restore_instrumentation(self.link());
         }
-        if recached {
+        if self.recached {
             let size = D::cache(self.link());
             D::set_cache(self.link(), size);
         }
@@ -187,11 +209,8 @@ impl<D: Driver> Drop for Lease<D> {
     fn drop(&mut self) {
         // bb8 may spawn when a connection comes back, wherever that happens.
         let _context = crate::runtime::enter();
-        if self.instrumented || self.recached {
-            self.put_back();
-        }
-        if let Some(Held::Pooled(slot)) = &mut self.held {
-            slot.used();
+        if !self.proven_clean {
+            let _closed_by_its_slot = contained(|| D::condemn(self.link()));
         }
         // First the connection, then the entry: whoever sees the entry gone finds the slot free. The next
         // in the queue is woken when there is a connection to take.

@@ -11,6 +11,7 @@ use super::health::Health;
 use crate::config::Settings;
 use crate::driver::Driver;
 use crate::error::{ConnectError, ConnectErrorKind};
+use crate::panics::{Contained, contained_async};
 
 /// A connection that idled for less is not asked whether it lives (HikariCP's threshold).
 const TRUSTED_FOR: Duration = Duration::from_millis(500);
@@ -63,17 +64,42 @@ impl<D: Driver> Manager<D> {
                 ))
             })
     }
+
+    async fn open(&self) -> Result<Slot<D>, ConnectError> {
+        // Before: the server may be demoted while we connect to it.
+        let generation = self.health.generation();
+        let link = self.attempt().await?;
+        self.health.succeeded(D::is_pooled(&link));
+        let now = Instant::now();
+        let life = match D::connection_limit(&self.settings) {
+            // A database that lives in its connection does not grow old.
+            Some(_) => Duration::from_secs(u64::from(u32::MAX)),
+            None => self.settings.pool_recycle,
+        };
+        Ok(Slot {
+            link: Contained::new(Box::new(link)),
+            expires: now + life,
+            idle_since: now,
+            checking: false,
+            retired: false,
+            lent: false,
+            generation,
+            health: Arc::clone(&self.health),
+        })
+    }
 }
 
 /// A pooled connection and its age.
 pub(crate) struct Slot<D: Driver> {
     /// Boxed: a slot is moved many times on its way to a session and back.
-    pub(crate) link: Box<D::Link>,
+    pub(crate) link: Contained<Box<D::Link>>,
     expires: Instant,
     idle_since: Instant,
     /// A check is under way: dropped now, the answer would meet the next borrower.
     checking: bool,
     retired: bool,
+    /// A session has it, or had it and nobody has proven that it is clean.
+    lent: bool,
     generation: u64,
     health: Arc<Health>,
 }
@@ -102,13 +128,18 @@ impl<D: Driver> Slot<D> {
     /// Asks the server.
     pub(super) async fn answers(&mut self) -> bool {
         self.checking = true;
-        let alive = timeout(PING_LIMIT, D::ping(&mut self.link)).await;
+        // An instrumentation of the application's sees the question, and may panic.
+        let ping = contained_async(D::ping(&mut self.link));
+        let Ok(Some(Ok(()))) = timeout(PING_LIMIT, ping).await else {
+            return false;
+        };
         self.checking = false;
-        matches!(alive, Ok(Ok(())))
+        true
     }
 
     fn is_broken_at(&self, now: Instant) -> bool {
         self.retired
+            || self.lent
             || self.checking
             || self.is_of_the_past()
             || D::is_closed(&self.link)
@@ -139,7 +170,14 @@ impl<D: Driver> Slot<D> {
         self.retired = true;
     }
 
-    pub(super) fn used(&mut self) {
+    /// A session has it: until [`came_back`](Self::came_back) it is not for another one.
+    pub(super) fn lent(&mut self) {
+        self.lent = true;
+    }
+
+    /// It is proven clean.
+    pub(super) fn came_back(&mut self) {
+        self.lent = false;
         self.idle_since = Instant::now();
     }
 }
@@ -149,24 +187,15 @@ impl<D: Driver> ManageConnection for Manager<D> {
     type Error = ConnectError;
 
     async fn connect(&self) -> Result<Slot<D>, ConnectError> {
-        // Before: the server may be demoted while we connect to it.
-        let generation = self.health.generation();
-        let link = self.attempt().await?;
-        self.health.succeeded(D::is_pooled(&link));
-        let now = Instant::now();
-        let life = match D::connection_limit(&self.settings) {
-            // A database that lives in its connection does not grow old.
-            Some(_) => Duration::from_secs(u64::from(u32::MAX)),
-            None => self.settings.pool_recycle,
-        };
-        Ok(Slot {
-            link: Box::new(link),
-            expires: now + life,
-            idle_since: now,
-            checking: false,
-            retired: false,
-            generation,
-            health: Arc::clone(&self.health),
+        // An instrumentation of the application's is made and called here. bb8 would lose the slot to its panic, and
+        // tell nobody.
+        let opened = contained_async(self.open()).await;
+        opened.unwrap_or_else(|| {
+            Err(ConnectError::new(
+                ConnectErrorKind::Other,
+                "the application's code that runs when a connection is opened has panicked: the constructor given to \
+                 set_default_instrumentation, or the instrumentation that it makes",
+            ))
         })
     }
 

@@ -12,6 +12,7 @@ use super::marks::{Mark, Marks};
 use crate::driver::{Driver, Position};
 use crate::error::{ConnectError, SessionError, StatementError};
 use crate::observe;
+use crate::panics::contained_async;
 use crate::session::{Origin, Replica as Policy, SessionOptions};
 
 /// The longest wait for a connection to the replica: the primary is there as well.
@@ -142,9 +143,10 @@ impl<D: Driver> Replica<D> {
         let Some(position) = Position::both(own, after) else {
             return Some(lease);
         };
-        match Asked::ask(&mut lease, position, within(LAG)).await {
+        match has_replayed(&mut lease, position, within(LAG)).await {
             Ok(true) => Some(lease),
             Ok(false) => {
+                lease.give_back();
                 // A token may have come from anywhere: only what we know of says that the replica is slow.
                 if own == Some(position) && left.is_none_or(|left| left > LAG) {
                     let lag = format!("it has not replayed {position} within {LAG:?}");
@@ -204,13 +206,18 @@ impl<D: Driver> Replica<D> {
         let Mark::At(position) = self.marks.mark() else {
             // Then it only has to answer.
             return match D::ping(lease.link()).await {
-                Ok(()) => None,
+                Ok(()) => {
+                    lease.give_back();
+                    None
+                }
                 Err(_) => Some(Trouble::Dead),
             };
         };
-        match Asked::ask(&mut lease, position, LAG).await {
-            Ok(true) => None,
-            Ok(false) => Some(Trouble::Behind),
+        match has_replayed(&mut lease, position, LAG).await {
+            Ok(has_replayed) => {
+                lease.give_back();
+                (!has_replayed).then_some(Trouble::Behind)
+            }
             Err(_) => Some(Trouble::Dead),
         }
     }
@@ -228,7 +235,9 @@ async fn heal<D: Driver>(replica: Weak<Replica<D>>) {
         if replica.core.closed.is_cancelled() {
             return;
         }
-        let trouble = replica.look().await;
+        // An instrumentation of the application's sees the question, and may panic: it is tried again all the same.
+        let trouble = contained_async(replica.look()).await;
+        let trouble = trouble.unwrap_or(Some(Trouble::Dead));
         *replica.trouble() = trouble;
         if trouble.is_none() {
             observe::report(&format!(
@@ -252,42 +261,21 @@ fn why_dead(error: &SessionError) -> Option<String> {
     }
 }
 
-/// A question that is under way: dropped, its answer must not meet the next borrower.
-struct Asked<'a, D: Driver> {
-    lease: &'a mut Lease<D>,
-    answered: bool,
-}
-
-impl<'a, D: Driver> Asked<'a, D> {
-    async fn ask(
-        lease: &'a mut Lease<D>,
-        position: Position,
-        patience: Duration,
-    ) -> Result<bool, StatementError> {
-        let mut asked = Self {
-            lease,
-            answered: false,
-        };
-        let limit = patience + CONNECTION;
-        let question = D::has_replayed(asked.lease.link(), position, patience);
-        let answer = crate::runtime::within(tokio::time::timeout(limit, question)).await;
-        match answer {
-            Ok(Ok(answer)) => {
-                asked.answered = answer.is_ok();
-                answer
-            }
-            Ok(Err(_)) => Err(StatementError::connection(format!(
-                "it did not answer within {limit:?}"
-            ))),
-            Err(error) => Err(StatementError::connection(error.to_string())),
-        }
-    }
-}
-
-impl<D: Driver> Drop for Asked<'_, D> {
-    fn drop(&mut self) {
-        if !self.answered {
-            D::condemn(self.lease.link());
-        }
+/// Whether the replica has replayed the log up to there. Dropped half-way, the lease closes its connection: the answer
+/// must not meet the next borrower.
+async fn has_replayed<D: Driver>(
+    lease: &mut Lease<D>,
+    position: Position,
+    patience: Duration,
+) -> Result<bool, StatementError> {
+    let limit = patience + CONNECTION;
+    let question = D::has_replayed(lease.link(), position, patience);
+    let answer = crate::runtime::within(tokio::time::timeout(limit, question)).await;
+    match answer {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(_)) => Err(StatementError::connection(format!(
+            "it did not answer within {limit:?}"
+        ))),
+        Err(error) => Err(StatementError::connection(error.to_string())),
     }
 }

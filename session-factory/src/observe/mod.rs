@@ -8,11 +8,12 @@ pub(crate) use echo::{Echo, Line};
 pub(crate) fn report(message: &str) {
     #[cfg(feature = "tracing")]
     if tracing::dispatcher::has_been_set() {
-        tracing::error!(target: "session_factory", "{message}");
+        // The subscriber is the application's, and what has to be done behind the report must be done.
+        let event = || tracing::error!(target: "session_factory", "{message}");
+        let _panicked = crate::panics::contained(event);
         return;
     }
+    // `eprintln!` panics where the stream is closed.
     #[allow(clippy::print_stderr)] // there is nowhere else to put it
-    {
-        eprintln!("session_factory: {message}");
-    }
+    let _closed = crate::panics::contained(|| eprintln!("session_factory: {message}"));
 }

@@ -11,6 +11,7 @@ use super::work::{Ending, Work};
 use crate::driver::{CommitReply, Driver, GoesTo, Recovered, Running, Watched};
 use crate::factory::lease::Lease;
 use crate::observe;
+use crate::panics::contained_async;
 
 /// A server that has not let go of a statement by then does so when the connection is closed, or later.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -32,6 +33,7 @@ pub(super) fn hand_over<D: Driver>(lease: Option<Lease<D>>, work: &mut Work, hoo
     let mut hooks = std::mem::take(hooks);
     let changed = !D::is_closed(link) && D::needs_reset(link);
     if !begun && running == Running::Nothing && !changed && !hooks.has_any() {
+        lease.give_back();
         return;
     }
     let line = begun.then(|| {
@@ -45,28 +47,16 @@ pub(super) fn hand_over<D: Driver>(lease: Option<Lease<D>>, work: &mut Work, hoo
         lease.unfinished();
     }
     let spawned = crate::runtime::spawn(async move {
-        let mut clean = true;
+        // The application's instrumentation sees ROLLBACK and the reset, and may panic.
+        let ended = contained_async(clean_up::<D>(
+            lease.link(),
+            (begun || running != Running::Nothing).then_some(running),
+        ));
+        let clean = ended.await.unwrap_or(false);
         let mut left = Left::RolledBack;
-        if begun || running != Running::Nothing {
-            let recovered = recover::<D>(
-                lease.link(),
-                running,
-                GoesTo::Anybody,
-                Instant::now() + LIMIT,
-            )
-            .await;
-            clean = recovered == Recovered::Clean && D::is_lendable(lease.link());
-            if committing {
-                left = outcome(&mut lease, read_only);
-                lease.finished();
-            }
-        }
-        let link = lease.link();
-        if clean && D::needs_reset(link) {
-            clean = timeout(LIMIT, D::reset(link)).await.unwrap_or(false);
-        }
-        if !clean {
-            D::condemn(link);
+        if committing {
+            left = outcome(&mut lease, read_only);
+            lease.finished();
         }
         if let Some(line) = line.flatten() {
             line.finish(match (left, clean) {
@@ -76,7 +66,11 @@ pub(super) fn hand_over<D: Driver>(lease: Option<Lease<D>>, work: &mut Work, hoo
                 (Left::RolledBack, false) => "rolled back by closing the connection",
             });
         }
-        drop(lease);
+        if clean {
+            lease.give_back();
+        } else {
+            drop(lease);
+        }
         if hooks.has_any() {
             crate::runtime::spawn_orphan(async move { hooks.over(left).await });
         }
@@ -88,6 +82,28 @@ pub(super) fn hand_over<D: Driver>(lease: Option<Lease<D>>, work: &mut Work, hoo
     }
 }
 
+/// Ends what was left, and puts back what was changed. True when the connection is proven to be as every borrower
+/// expects it.
+async fn clean_up<D: Driver>(link: &mut D::Link, running: Option<Running>) -> bool {
+    if let Some(running) = running {
+        let deadline = Instant::now() + LIMIT;
+        let recovered = recover::<D>(link, running, GoesTo::Anybody, deadline).await;
+        if recovered != Recovered::Clean {
+            return false;
+        }
+    }
+    (!D::needs_reset(link) || reset::<D>(link).await) && is_clean::<D>(link)
+}
+
+async fn reset<D: Driver>(link: &mut D::Link) -> bool {
+    timeout(LIMIT, D::reset(link)).await.unwrap_or(false)
+}
+
+/// The proof, as far as the driver sees: nothing is open, nothing is under way, nothing is left to put back.
+fn is_clean<D: Driver>(link: &D::Link) -> bool {
+    D::at_rest(link) && D::is_lendable(link) && !D::needs_reset(link)
+}
+
 /// Commits a transaction whose caller has no need to wait.
 pub(super) fn commit<D: Driver>(lease: Lease<D>, work: &mut Work) {
     let line = work.echo.as_ref().map(|echo| echo.line(|| "COMMIT".into()));
@@ -97,18 +113,22 @@ pub(super) fn commit<D: Driver>(lease: Lease<D>, work: &mut Work) {
         if committed {
             lease.committed(true);
         }
-        let clean = committed && D::at_rest(lease.link());
-        if clean && D::needs_reset(lease.link()) {
-            spawn(reset(lease));
-        } else if !clean {
-            D::condemn(lease.link());
-        }
+        let at_rest = committed && D::at_rest(lease.link());
         if let Some(line) = line {
             line.finish(if committed {
                 "committed"
             } else {
                 "ended by closing the connection"
             });
+        }
+        if at_rest && D::needs_reset(lease.link()) {
+            spawn(async move {
+                if reset::<D>(lease.link()).await && is_clean::<D>(lease.link()) {
+                    lease.give_back();
+                }
+            });
+        } else if at_rest {
+            lease.give_back();
         }
     };
     if let Err((mut lease, over)) = D::commit_unattended(lease, over) {
@@ -117,13 +137,6 @@ pub(super) fn commit<D: Driver>(lease: Lease<D>, work: &mut Work) {
             let committed = timeout(LIMIT, D::commit(lease.link())).await;
             over(lease, matches!(committed, Ok(CommitReply::Committed)));
         });
-    }
-}
-
-async fn reset<D: Driver>(mut lease: Lease<D>) {
-    let reset = timeout(LIMIT, D::reset(lease.link())).await;
-    if !reset.unwrap_or(false) {
-        D::condemn(lease.link());
     }
 }
 

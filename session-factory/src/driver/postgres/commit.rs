@@ -64,6 +64,8 @@ where
     let (shared, rest) = link.split();
     let ledger = rest.ledger().filter(|_| !alone);
     let statement = rest.execute(shared, PgQuery::of(&source));
+    // What it holds is the application's, and may panic when it is dropped: before anything is sent.
+    drop(source);
     let (Some(ledger), Ok(sql)) = (ledger, sql) else {
         // The stream of an application's own connection cannot be seen.
         let reply = rest.send(shared, ahead, statement).await;

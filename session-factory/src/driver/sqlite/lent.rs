@@ -13,6 +13,7 @@ use diesel_async::pooled_connection::AsyncDieselConnectionManager;
 use tokio::runtime::{Builder, Runtime};
 
 use super::Wrapper;
+use super::job::Leftover;
 use super::link::Connection;
 
 pub(super) type Foreign = bb8::PooledConnection<'static, AsyncDieselConnectionManager<Wrapper>>;
@@ -83,6 +84,26 @@ impl Lent {
             Self::Foreign(_) => None,
             Self::Raw { back, .. } => Some(back.clone()),
         }
+    }
+
+    /// Has the application's pool close its connection. Blocks its thread until what a dropped statement left is over.
+    pub(super) fn break_off(&mut self, leftover: Option<Leftover>) {
+        let Self::Foreign(connection) = self else {
+            return;
+        };
+        let Ok(runtime) = crate::runtime::handle() else {
+            return;
+        };
+        runtime.block_on(async {
+            if let Some(leftover) = leftover {
+                leftover.await;
+            }
+            let broken_off = connection.spawn_blocking(|connection| {
+                break_off(connection);
+                Ok(())
+            });
+            let _its_runtime_is_gone = broken_off.await;
+        });
     }
 
     /// The connection, if it was taken out of its wrapper.

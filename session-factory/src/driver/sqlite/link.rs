@@ -269,9 +269,12 @@ impl Drop for SqliteLink {
             }
             // Whoever works on it closes it: nobody takes it back.
             Held::Away => {}
-            held @ Held::Lent(_) => {
+            mut held @ Held::Lent(_) => {
+                let condemned = self.condemned;
                 let _thread = super::thread::spawn(move || {
-                    drop(leftover);
+                    if let (true, Held::Lent(lent)) = (condemned, &mut held) {
+                        lent.break_off(leftover);
+                    }
                     drop(held);
                     drop(turn);
                 });

@@ -298,7 +298,7 @@ impl Driver for Sqlite {
 
     /// Whoever has the turn to write has a transaction open.
     fn at_rest(link: &SqliteLink) -> bool {
-        !link.has_turn()
+        !link.has_turn() && !link.has_leftover()
     }
 
     fn needs_reset(link: &SqliteLink) -> bool {

@@ -1,0 +1,331 @@
+//! The application's code panics while a session ends: the outcome stays true, and the next borrower finds a clean
+//! connection.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::time::Duration;
+
+use diesel::connection::{Instrumentation, InstrumentationEvent};
+use diesel::prelude::*;
+use diesel_async::{AsyncConnection, RunQueryDsl, SimpleAsyncConnection};
+use futures_util::FutureExt;
+use session_factory::{Session, SessionError, with_session};
+use session_factory_tests::{AppError, LiteBed, LiteDb, MyBed, MyDb, PgBed, PgDb, items};
+
+/// Not an atomic by itself: diesel-async gives every value a `load`.
+#[derive(Clone, Default)]
+struct Flag(Arc<AtomicBool>);
+
+impl Flag {
+    fn raise(&self) {
+        AtomicBool::store(&self.0, true, Ordering::SeqCst);
+    }
+
+    fn is_raised(&self) -> bool {
+        AtomicBool::load(&self.0, Ordering::SeqCst)
+    }
+}
+
+/// An instrumentation that panics at its k-th event after it was armed.
+#[derive(Clone)]
+struct Trap {
+    events_left: Arc<AtomicI64>,
+    struck: Flag,
+    /// It panics when it is dropped, too.
+    panics_when_dropped: bool,
+}
+
+impl Trap {
+    fn disarmed() -> Self {
+        Self {
+            events_left: Arc::new(AtomicI64::new(-1)),
+            struck: Flag::default(),
+            panics_when_dropped: false,
+        }
+    }
+
+    fn arm(&self, k: i64) {
+        self.events_left.store(k, Ordering::SeqCst);
+    }
+
+    fn has_struck(&self) -> bool {
+        self.struck.is_raised()
+    }
+}
+
+impl Instrumentation for Trap {
+    fn on_connection_event(&mut self, _event: InstrumentationEvent<'_>) {
+        let armed = |left: i64| (left >= 0).then_some(left - 1);
+        let order = Ordering::SeqCst;
+        if self.events_left.fetch_update(order, order, armed) == Ok(0) {
+            self.struck.raise();
+            panic!("trap: an event");
+        }
+    }
+}
+
+/// Only the one that is given to the session: the test keeps a clone.
+struct InSession(Trap);
+
+impl Instrumentation for InSession {
+    fn on_connection_event(&mut self, event: InstrumentationEvent<'_>) {
+        self.0.on_connection_event(event);
+    }
+}
+
+impl Drop for InSession {
+    fn drop(&mut self) {
+        if self.0.panics_when_dropped {
+            self.0.struck.raise();
+            panic!("trap: dropped");
+        }
+    }
+}
+
+/// None: the call panicked.
+async fn caught<T>(call: impl Future<Output = T>) -> Option<T> {
+    AssertUnwindSafe(call).catch_unwind().await.ok()
+}
+
+macro_rules! suite {
+    ($backend:ident, $db:ident, $bed:ident, $ends_with_events:expr) => {
+        mod $backend {
+            use super::*;
+
+            /// One connection, so that the next borrower gets the same one.
+            async fn bed() -> $bed {
+                $bed::with(|config| {
+                    config.pool_size = 1;
+                    config.max_overflow = 0;
+                })
+                .await
+            }
+
+            async fn insert(db: &mut Session<$db>, id: i32) -> Result<(), AppError> {
+                diesel::insert_into(items::table)
+                    .values((items::id.eq(id), items::name.eq("name")))
+                    .execute(db)
+                    .await?;
+                Ok(())
+            }
+
+            #[with_session]
+            async fn insert_and_fail(
+                db: &mut Session<$db>,
+                id: i32,
+                trap: Trap,
+                k: i64,
+            ) -> Result<(), AppError> {
+                db.set_instrumentation(InSession(trap.clone()));
+                insert(db, id).await?;
+                trap.arm(k);
+                Err(AppError::Refused("no"))
+            }
+
+            #[with_session]
+            async fn insert_with_hooks(
+                db: &mut Session<$db>,
+                id: i32,
+                trap: Trap,
+                k: i64,
+                hooks: [Flag; 2],
+            ) -> Result<(), AppError> {
+                db.set_instrumentation(InSession(trap.clone()));
+                let [committed, rolled_back] = hooks;
+                db.after_commit(async { panic!("trap: a hook") });
+                db.after_commit(async move { committed.raise() });
+                db.after_rollback(async { panic!("trap: a hook") });
+                db.after_rollback(async move { rolled_back.raise() });
+                insert(db, id).await?;
+                trap.arm(k);
+                Ok(())
+            }
+
+            #[with_session(read_only)]
+            async fn read(db: &mut Session<$db>, trap: Trap, k: i64) -> Result<i64, AppError> {
+                db.set_instrumentation(InSession(trap.clone()));
+                let count = items::table.count().get_result(db).await?;
+                trap.arm(k);
+                Ok(count)
+            }
+
+            #[with_session]
+            async fn next(db: &mut Session<$db>, id: i32) -> Result<(), AppError> {
+                insert(db, id).await
+            }
+
+            async fn is_at_rest(bed: &$bed) {
+                testbed::eventually(Duration::from_secs(20), "the slot is free", || async {
+                    let status = bed.factory.status();
+                    status.in_use == 0 && status.recovering == 0
+                })
+                .await;
+            }
+
+            /// The next borrower commits its row, and no other row appears with it.
+            async fn the_next_borrower_is_alone(bed: &$bed, rows: &mut i64) {
+                is_at_rest(bed).await;
+                let id = 1000 + i32::try_from(*rows).unwrap();
+                bed.factory.scope(next(id)).await.unwrap();
+                *rows += 1;
+                assert_eq!(bed.count().await, *rows);
+            }
+
+            #[tokio::test]
+            async fn the_row_of_an_err_is_never_committed_whatever_event_of_its_end_panics() {
+                let bed = bed().await;
+                let mut rows = 0;
+                for k in 0.. {
+                    let trap = Trap::disarmed();
+                    let call = insert_and_fail(7, trap.clone(), k);
+                    let told = caught(bed.factory.scope(call)).await;
+                    assert!(matches!(told, None | Some(Err(AppError::Refused("no")))));
+                    the_next_borrower_is_alone(&bed, &mut rows).await;
+                    if !trap.has_struck() {
+                        assert!(k > 0 || !$ends_with_events, "no event while a session ends");
+                        break;
+                    }
+                }
+            }
+
+            #[tokio::test]
+            async fn the_row_of_a_dropped_session_is_never_committed_whatever_event_panics() {
+                let bed = bed().await;
+                let mut rows = 0;
+                for k in 0.. {
+                    let trap = Trap::disarmed();
+                    let mut db = bed.factory.create_session().await.unwrap();
+                    db.set_instrumentation(InSession(trap.clone()));
+                    insert(&mut db, 7).await.unwrap();
+                    db.set_rollback_only();
+                    trap.arm(k);
+                    drop(db);
+                    the_next_borrower_is_alone(&bed, &mut rows).await;
+                    if !trap.has_struck() {
+                        break;
+                    }
+                }
+            }
+
+            #[tokio::test]
+            async fn hooks_run_for_the_end_that_there_was_whatever_event_of_it_panics() {
+                let bed = bed().await;
+                let mut rows = 0;
+                for k in 0.. {
+                    let trap = Trap::disarmed();
+                    let hooks: [Flag; 2] = Default::default();
+                    let id = i32::try_from(k).unwrap();
+                    let call = insert_with_hooks(id, trap.clone(), k, hooks.clone());
+                    let told = caught(bed.factory.scope(call)).await;
+                    is_at_rest(&bed).await;
+                    let [committed, rolled_back] = hooks.map(|hook| move || hook.is_raised());
+                    let is_there = bed.count().await > rows;
+                    rows += i64::from(is_there);
+                    match told {
+                        Some(Ok(())) => assert!(is_there, "Ok means committed"),
+                        // What nobody knows has no hooks.
+                        Some(Err(AppError::Session(SessionError::CommitUnknown(_)))) => {
+                            assert_eq!((committed(), rolled_back()), (false, false));
+                            the_next_borrower_is_alone(&bed, &mut rows).await;
+                            continue;
+                        }
+                        Some(Err(other)) => panic!("event {k}: {other}"),
+                        None => {}
+                    }
+                    testbed::eventually(Duration::from_secs(20), "the hooks have run", || async {
+                        committed() || rolled_back()
+                    })
+                    .await;
+                    assert_eq!(
+                        (committed(), rolled_back()),
+                        (is_there, !is_there),
+                        "event {k}"
+                    );
+                    the_next_borrower_is_alone(&bed, &mut rows).await;
+                    if !trap.has_struck() {
+                        break;
+                    }
+                }
+            }
+
+            #[tokio::test]
+            async fn the_next_writer_can_write_whatever_event_of_a_read_s_end_panics() {
+                let bed = bed().await;
+                let mut rows = 0;
+                for k in 0.. {
+                    let trap = Trap::disarmed();
+                    let told = caught(bed.factory.scope(read(trap.clone(), k))).await;
+                    assert!(told.is_none_or(|told| told.is_ok_and(|count| count == rows)));
+                    the_next_borrower_is_alone(&bed, &mut rows).await;
+                    if !trap.has_struck() {
+                        break;
+                    }
+                }
+            }
+
+            #[tokio::test]
+            async fn an_instrumentation_that_panics_when_it_is_dropped_costs_no_slot() {
+                let bed = bed().await;
+                let mut rows = 0;
+                for _ in 0..4 {
+                    let trap = Trap {
+                        panics_when_dropped: true,
+                        ..Trap::disarmed()
+                    };
+                    let call = insert_and_fail(7, trap.clone(), -1);
+                    let told = caught(bed.factory.scope(call)).await;
+                    assert!(matches!(told, Some(Err(AppError::Refused("no")))));
+                    the_next_borrower_is_alone(&bed, &mut rows).await;
+                    assert!(trap.has_struck());
+                }
+            }
+        }
+    };
+}
+
+suite!(postgres, PgDb, PgBed, true);
+suite!(mysql, MyDb, MyBed, false);
+suite!(sqlite, LiteDb, LiteBed, true);
+
+#[derive(QueryableByName)]
+struct Value {
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    value: String,
+}
+
+#[tokio::test]
+async fn a_setting_never_reaches_the_next_borrower_whatever_event_of_the_reset_panics() {
+    let bed = PgBed::with(|config| {
+        config.pool_size = 1;
+        config.max_overflow = 0;
+    })
+    .await;
+    let ask = async || {
+        let ask = bed.factory.with_session(async |db| {
+            let sql = "SELECT current_setting('work_mem') AS value";
+            let value: Value = diesel::sql_query(sql).get_result(db).await?;
+            Ok::<_, AppError>(value.value)
+        });
+        ask.await.unwrap()
+    };
+    let before = ask().await;
+    for k in 0.. {
+        let trap = Trap::disarmed();
+        let given = trap.clone();
+        let set = bed.factory.with_session(async move |db| {
+            db.set_instrumentation(InSession(given.clone()));
+            db.batch_execute("SET work_mem = '77MB'").await?;
+            given.arm(k);
+            Ok::<_, AppError>(())
+        });
+        let _told = caught(set).await;
+        assert_eq!(ask().await, before, "event {k}");
+        if !trap.has_struck() {
+            assert!(k > 3, "COMMIT and the reset are events");
+            break;
+        }
+    }
+}
