@@ -2,18 +2,15 @@
 
 use super::control::Control;
 use super::ends::Flight;
-use super::text;
+use super::text::{self, Effects};
 
 /// Texts of this length and more are not read. Such a text may do anything.
 pub(super) const LONGEST_TEXT: usize = 256 * 1024;
 
-/// What a text may do.
+/// A text that runs when it arrives.
 #[derive(Debug, Default)]
 pub(super) struct Asked {
-    /// To the server session.
-    pub(super) changes: bool,
-    /// To those who listen.
-    pub(super) announces: bool,
+    pub(super) effects: Effects,
     /// A ROLLBACK in it that is not told apart by its text may be followed by another transaction.
     pub(super) chains: bool,
     pub(super) flight: Flight,
@@ -29,45 +26,49 @@ impl Asked {
                 asked.flight.begins = body == b"BEGIN\0";
                 asked
             }
-            body if body.len() >= LONGEST_TEXT => Self::unread(),
+            body if body.len() >= LONGEST_TEXT => Self {
+                effects: Effects::ANY,
+                chains: true,
+                flight: Flight::default(),
+            },
             body => {
                 let text = body.strip_suffix(b"\0").unwrap_or(body);
                 let reading = text::read(text);
                 Self {
-                    changes: reading.sly,
-                    announces: reading.announces,
+                    effects: reading.effects,
                     chains: false,
                     flight: Flight {
                         begins: text.starts_with(b"BEGIN"),
                         controls: Some(reading.controls.into()),
+                        local_sets: reading.effects.local_sets,
                     },
                 }
             }
         }
     }
+}
 
-    /// The body of a Parse message: a name, the text, the types. What runs it is a message of its own.
-    pub(super) fn prepared(body: &[u8]) -> Self {
-        if body.len() >= LONGEST_TEXT {
-            return Self::unread();
-        }
-        let mut parts = body.split(|byte| *byte == 0);
-        let text = parts.nth(1).unwrap_or_default();
+/// A text that runs whenever a message names it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Prepared {
+    pub(super) effects: Effects,
+    /// See [`Asked::chains`].
+    pub(super) chains: bool,
+}
+
+impl Prepared {
+    /// The text of a Parse message; none if the message is too long.
+    pub(super) fn read(text: Option<&[u8]>) -> Self {
+        let Some(text) = text else {
+            return Self {
+                effects: Effects::ANY,
+                chains: true,
+            };
+        };
         let reading = text::read(text);
         Self {
-            changes: reading.sly,
-            announces: reading.announces,
+            effects: reading.effects,
             chains: reading.controls.contains(&Control::End { chain: true }),
-            flight: Flight::default(),
-        }
-    }
-
-    fn unread() -> Self {
-        Self {
-            changes: true,
-            announces: true,
-            chains: true,
-            flight: Flight::default(),
         }
     }
 }

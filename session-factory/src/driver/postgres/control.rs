@@ -52,7 +52,7 @@ impl<'text> Statement<'text> {
             Token::Word(word) => self.word(word),
             Token::Open => self.parentheses += 1,
             Token::Close => self.parentheses = self.parentheses.saturating_sub(1),
-            Token::Semicolon | Token::Other => self.last = b"",
+            Token::Semicolon | Token::Name(_) | Token::Symbol(_) | Token::Other => self.last = b"",
         }
         // What is no word ends the words at the front.
         if !matches!(token, Token::Word(_)) {

@@ -28,6 +28,8 @@ pub(super) struct Flight {
     pub(super) begins: bool,
     /// What its text has of them. None: it was not read, or there is none.
     pub(super) controls: Option<VecDeque<Control>>,
+    /// Its tags of SET that are of settings which end with the transaction.
+    pub(super) local_sets: u32,
 }
 
 /// The end of the transaction that was begun last.
@@ -83,6 +85,16 @@ impl Ends {
     /// A BEGIN of the session's is sent, and not answered.
     pub(super) fn is_beginning(&self) -> bool {
         self.flights.iter().any(|flight| flight.begins)
+    }
+
+    /// The tag SET came, and what it set ends with the transaction.
+    pub(super) fn is_local_set(&mut self) -> bool {
+        let Some(flight) = self.flights.front_mut() else {
+            return false;
+        };
+        let is_local = flight.local_sets > 0;
+        flight.local_sets = flight.local_sets.saturating_sub(1);
+        is_local
     }
 
     pub(super) fn first(&self) -> Option<End> {
@@ -187,8 +199,8 @@ mod tests {
         ends.completed(b"BEGIN");
         ends.ready(true);
         ends.sent(Flight {
-            begins: false,
             controls: Some(control::read(text.as_bytes()).into()),
+            ..Flight::default()
         });
         for tag in tags {
             match *tag {

@@ -9,6 +9,8 @@ use super::ends::{Behind, End, Ends, Flight};
 use super::error_response;
 use super::lookout::Lookout;
 use super::positions::Positions;
+use super::prepared::Statements;
+use super::text::Effects;
 use crate::error::StatementError;
 
 /// Written by the stream as frames pass, read by the session.
@@ -20,6 +22,7 @@ pub(super) struct Ledger {
     answered: AtomicU64,
     closed: AtomicBool,
     pub(super) lookout: Lookout,
+    statements: Statements,
     /// The process that the server named at the start.
     process: AtomicU32,
     /// Answers to questions of our own.
@@ -44,16 +47,14 @@ struct State {
     ends: Ends,
     /// Settings of the server session were changed.
     changed: bool,
-    /// The connection has prepared statements that change the session without a telling command tag.
-    sly: bool,
+    /// Something ran that nobody can see into: it may have done more than change settings.
+    opaque: bool,
     /// Something was done that no reset undoes.
     unclean: bool,
-    /// The transaction has something to tell others when it commits.
-    announces: bool,
-    /// The connection has prepared statements that do so.
-    announcer: bool,
-    /// Tags of SET that are ours.
-    own_sets: u32,
+    /// The transaction has something to tell others when it commits, or something to lose.
+    loud: bool,
+    /// What is bound, and not sent up to its Sync, has so many SET that end with the transaction.
+    bound_sets: u32,
     /// When the last message went out that the server answers.
     sent: Option<Instant>,
 }
@@ -89,6 +90,7 @@ impl Ledger {
         match tag {
             // Query, Sync, FunctionCall, and the start-up message.
             b'Q' | b'S' | b'F' | 0 => true,
+            b'B' => self.lookout.wants(tag) || self.statements.any(),
             tag => self.lookout.wants(tag),
         }
     }
@@ -128,10 +130,14 @@ impl Ledger {
                 state.sent = Some(*now.get_or_insert_with(Instant::now));
                 state.asked(asked);
             }
-            b'P' => {
-                let prepared = Asked::prepared(body);
-                if prepared.changes || prepared.announces || prepared.chains {
-                    self.state().prepared(&prepared);
+            b'P' => self.statements.prepared(body),
+            b'C' => self.statements.closed(body),
+            b'B' => {
+                if let Some(prepared) = self.statements.bound(body) {
+                    let mut state = self.state();
+                    state.note(&prepared.effects);
+                    state.bound_sets += prepared.effects.local_sets;
+                    state.ends.may_chain |= prepared.chains;
                 }
             }
             // Sync, FunctionCall, and the start-up message.
@@ -139,7 +145,14 @@ impl Ledger {
                 self.asked.fetch_add(1, Ordering::SeqCst);
                 let mut state = self.state();
                 state.sent = Some(*now.get_or_insert_with(Instant::now));
-                state.ends.sent(Flight::default());
+                if tag == b'F' {
+                    state.note(&Effects::ANY);
+                }
+                let local_sets = std::mem::take(&mut state.bound_sets);
+                state.ends.sent(Flight {
+                    local_sets,
+                    ..Flight::default()
+                });
             }
             _ => {}
         }
@@ -160,11 +173,6 @@ impl Ledger {
         self.process.load(Ordering::SeqCst)
     }
 
-    /// A SET of our own goes out, which ends with its transaction.
-    pub(super) fn expect_set(&self) {
-        self.state().own_sets += 1;
-    }
-
     /// How many of the messages sent are not answered yet.
     pub(super) fn unanswered(&self) -> u64 {
         let answered = self.answered.load(Ordering::SeqCst);
@@ -182,7 +190,7 @@ impl Ledger {
         state.first_error = None;
         state.met_conflict = false;
         state.has_written = false;
-        state.announces = false;
+        state.loud = false;
         state.ends.begin_watch();
     }
 
@@ -240,19 +248,20 @@ impl Ledger {
     /// The open transaction is answered in full, has changed nothing, and has nobody to tell of anything.
     pub(super) fn has_only_read(&self) -> bool {
         let state = self.state();
-        let noted = state.changed
-            || state.sly
-            || state.unclean
-            || state.announces
-            || state.announcer
-            || state.has_written;
+        let noted =
+            state.changed || state.opaque || state.unclean || state.loud || state.has_written;
         state.status == Status::InTransaction && self.is_quiet() && !noted
     }
 
     /// Session settings may differ from what the next borrower expects, or worse.
     pub(super) fn needs_reset(&self) -> bool {
         let state = self.state();
-        state.changed || state.sly || state.unclean
+        state.changed || state.opaque || state.unclean
+    }
+
+    /// Nobody can see what the session did: its reset has to look for more than settings.
+    pub(super) fn is_opaque(&self) -> bool {
+        self.state().opaque
     }
 
     /// Something was done that a reset does not undo.
@@ -261,7 +270,9 @@ impl Ledger {
     }
 
     pub(super) fn was_reset(&self) {
-        self.state().changed = false;
+        let mut state = self.state();
+        state.changed = false;
+        state.opaque = false;
     }
 
     /// What no reset undoes was undone, or was there before.
@@ -272,19 +283,16 @@ impl Ledger {
 
 impl State {
     fn asked(&mut self, asked: Asked) {
-        self.changed |= asked.changes;
-        self.announcer |= asked.announces;
+        self.note(&asked.effects);
         self.ends.may_chain |= asked.chains;
         self.ends.sent(asked.flight);
     }
 
-    /// What is prepared may be run again, by its name alone.
-    fn prepared(&mut self, asked: &Asked) {
-        self.changed |= asked.changes;
-        self.sly |= asked.changes;
-        self.announcer |= asked.announces;
-        self.ends.may_chain |= asked.chains;
-        self.unclean |= asked.chains;
+    /// Something runs that does this.
+    fn note(&mut self, effects: &Effects) {
+        self.changed |= effects.change;
+        self.opaque |= effects.unknown;
+        self.loud |= effects.loud || effects.announce;
     }
 
     fn ready(&mut self, status: Option<u8>) {
@@ -293,8 +301,6 @@ impl State {
             Some(b'E') => Status::Failed,
             _ => Status::Idle,
         };
-        // Ours comes with BEGIN or not at all.
-        self.own_sets = 0;
         self.ends.ready(now != Status::Idle);
         self.status = now;
     }
@@ -322,13 +328,15 @@ impl State {
         let tag = body.strip_suffix(b"\0").unwrap_or(body);
         self.ends.completed(tag);
         match tag {
-            b"SET" if self.own_sets > 0 => self.own_sets -= 1,
+            b"SET" if self.ends.is_local_set() => {}
             b"SET" | b"RESET" | b"LISTEN" | b"UNLISTEN" | b"DECLARE CURSOR" | b"DISCARD"
             | b"DISCARD ALL" | b"DISCARD TEMP" | b"DISCARD PLANS" | b"DISCARD SEQUENCES"
-            | b"CREATE TABLE" | b"CREATE VIEW" | b"CREATE SEQUENCE"
+            | b"CREATE TABLE" | b"CREATE VIEW" | b"CREATE SEQUENCE" | b"EXPLAIN" => {
+                self.changed = true;
+            }
             // What these run has no tag of its own.
-            | b"DO" | b"CALL" | b"EXPLAIN" => self.changed = true,
-            b"NOTIFY" => self.announces = true,
+            b"DO" | b"CALL" => self.opaque = true,
+            b"NOTIFY" => self.loud = true,
             b"PREPARE" | b"DEALLOCATE" | b"DEALLOCATE ALL" | b"LOAD" => self.unclean = true,
             _ if WRITES.iter().any(|write| tag.starts_with(write)) => {
                 self.has_written |= !tag.ends_with(b" 0");

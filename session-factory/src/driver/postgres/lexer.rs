@@ -2,18 +2,23 @@
 //!
 //! It takes `standard_conforming_strings` to be on, as it has been by default since PostgreSQL 9.1.
 
-/// A piece of a text. Quoted names, literals and numbers are nothing but [`Token::Other`].
+/// A piece of a text. Literals and numbers are nothing but [`Token::Other`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Token<'text> {
     /// A keyword or a name that is not quoted.
     Word(&'text [u8]),
+    /// A quoted name, with its quotes.
+    Name(&'text [u8]),
     Semicolon,
     Open,
     Close,
+    /// A letter of an operator, a comma, a dot.
+    Symbol(u8),
     Other,
 }
 
 /// Cuts a text into tokens.
+#[derive(Clone)]
 pub(super) struct Lexer<'text> {
     rest: &'text [u8],
 }
@@ -56,11 +61,15 @@ impl<'text> Iterator for Lexer<'text> {
             b';' => Token::Semicolon,
             b'(' => Token::Open,
             b')' => Token::Close,
-            _ => Token::Other,
+            b'\'' | b'$' | b'0'..=b'9' => Token::Other,
+            symbol => Token::Symbol(symbol),
         };
         let length = match first {
             b'\'' => quoted(self.rest, b'\'', false),
-            b'"' => quoted(self.rest, b'"', false),
+            b'"' => {
+                let length = quoted(self.rest, b'"', false);
+                return Some(Token::Name(self.take(length)));
+            }
             b'$' => dollars(self.rest),
             _ if begins_word(first) => {
                 let word = self.take(count(self.rest, continues_word));

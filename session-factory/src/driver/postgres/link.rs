@@ -237,7 +237,8 @@ impl PgLink {
         self.resets = self.pooled && self.ledger().is_some_and(Ledger::needs_reset);
         if self.resets {
             let unclean = self.ledger().is_some_and(Ledger::is_unclean);
-            pooler::reset(text, unclean).into()
+            let opaque = self.ledger().is_some_and(Ledger::is_opaque);
+            pooler::reset(text, opaque, unclean).into()
         } else {
             text.into()
         }
@@ -258,7 +259,8 @@ impl PgLink {
     /// prepared under its name, and nobody knows of it.
     pub(super) fn recovery_text(&self) -> Cow<'static, str> {
         if self.pooled {
-            pooler::reset("ROLLBACK", self.uncached).into()
+            let opaque = self.ledger().is_some_and(Ledger::is_opaque);
+            pooler::reset("ROLLBACK", opaque, self.uncached).into()
         } else {
             "ROLLBACK".into()
         }
@@ -544,9 +546,6 @@ impl Rest {
         let (Some(limit), Some(begin)) = (&self.limit, &ahead.begin) else {
             return ahead.text();
         };
-        if let Some(ledger) = &self.ledger {
-            ledger.expect_set();
-        }
         let control = ahead.control.as_deref();
         let parts = [Some(begin.as_ref()), Some(&**limit), control];
         Some(

@@ -8,7 +8,7 @@ use tokio_postgres::Client;
 use super::connect;
 use super::connect_error::postgres_error;
 use super::link::PgLink;
-use super::recover::RESET;
+use super::recover;
 use crate::config::Settings;
 use crate::error::{ConnectError, ConnectErrorKind};
 
@@ -61,7 +61,7 @@ pub(super) async fn begin(client: &Client, place: &str) -> Result<(), ConnectErr
 
 /// What puts a server session back, for the message that ends its transaction: any later one may be another
 /// session's.
-pub(super) fn reset(ending: &str, deallocate: bool) -> String {
+pub(super) fn reset(ending: &str, opaque: bool, deallocate: bool) -> String {
     let deallocate = if deallocate { "; DEALLOCATE ALL" } else { "" };
-    format!("{ending}; {RESET}{deallocate}")
+    format!("{ending}; {}{deallocate}", recover::text(opaque))
 }

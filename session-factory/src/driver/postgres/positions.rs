@@ -21,7 +21,7 @@ pub(super) const COMMIT: &str = "COMMIT; SELECT pg_current_wal_insert_lsn() || '
 
 /// How far a server is, and when what it replayed last was committed. One that was promoted meanwhile is at its
 /// own end.
-const REPLAYED: &str = "SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() \
+pub(super) const REPLAYED: &str = "SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() \
      ELSE pg_current_wal_insert_lsn() END || '@' || coalesce((extract(epoch FROM CASE \
      WHEN pg_is_in_recovery() THEN pg_last_xact_replay_timestamp() ELSE statement_timestamp() \
      END) * 1000000)::bigint, 0)";

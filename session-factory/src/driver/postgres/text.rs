@@ -1,68 +1,86 @@
-//! What no command tag tells, and the text of a statement does.
+//! What a text may do besides what its command tag tells.
 
+use super::calls::{self, is_clear};
 use super::control::{self, Control};
 use super::lexer::{Lexer, Token};
 
-/// What changes the server session while the command tag says SELECT or UPDATE. Looked for in literals as well, which
-/// may be run. (`U&"…"` can spell any name; what is in `pg_temp` is gone with `DISCARD TEMP`.)
-const SLY: [&[u8]; 6] = [
-    b"advisory_lock",
-    b"advisory_xact_lock",
-    b"set_config",
-    b"pg_settings",
-    b"pg_temp",
-    b"setseed",
-];
+/// What changes the server session without a call: a view whose rows are settings, and the schema of what is temporary.
+const SLY: [&[u8]; 2] = [b"pg_settings", b"pg_temp"];
+
+/// What a statement may do. A text raises suspicion here; only the server's state acquits.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools)] // independent facts, each read by name
+pub(super) struct Effects {
+    /// It may change the server session.
+    pub(super) change: bool,
+    /// It calls a function that is not known, which may do anything.
+    pub(super) unknown: bool,
+    /// It may write, or hold something until the transaction has ended: COMMIT has to be waited for.
+    pub(super) loud: bool,
+    /// It may tell others something when its transaction commits.
+    pub(super) announce: bool,
+    /// It changes settings by a function, until the transaction ends.
+    pub(super) configure: bool,
+    /// Its statements whose tag is SET and which end with the transaction; none if another SET is among them.
+    pub(super) local_sets: u32,
+}
+
+impl Effects {
+    /// Of a text that is not read.
+    pub(super) const ANY: Self = Self {
+        change: true,
+        unknown: true,
+        loud: true,
+        announce: true,
+        configure: true,
+        local_sets: 0,
+    };
+
+    #[cfg(test)]
+    fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+}
 
 /// What a text is about to do.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Reading {
-    /// It may change the server session. One that calls a function of the application's which does so is not found:
-    /// that name says nothing.
-    pub(super) sly: bool,
-    /// It may tell others something when its transaction commits.
-    pub(super) announces: bool,
+    pub(super) effects: Effects,
     /// Its statements that end a transaction or go back to a savepoint, in order.
     pub(super) controls: Vec<Control>,
 }
 
-/// Reads the text of a Query message, or of a Parse message with the name in front.
+/// Reads the text of a Query message, or of a Parse message.
 pub(super) fn read(text: &[u8]) -> Reading {
-    let found = find(text);
+    let calls = calls::read(text);
+    let local_sets = local_sets(text);
+    let settles = calls.configure || local_sets > 0;
     Reading {
-        sly: found.sly || makes_temporary(text),
-        announces: found.announces,
+        effects: Effects {
+            change: calls.change || is_sly(text) || makes_temporary(text),
+            unknown: calls.unknown,
+            // The level of a transaction decides whether its COMMIT can fail.
+            loud: calls.loud || settles && names_a_transaction(text),
+            announce: calls.announce,
+            configure: calls.configure,
+            local_sets,
+        },
         controls: control::read(text),
     }
 }
 
-struct Found {
-    sly: bool,
-    announces: bool,
+/// `transaction_isolation` and its like.
+pub(super) fn names_a_transaction(text: &[u8]) -> bool {
+    contains(text, b"transaction")
 }
 
-fn find(text: &[u8]) -> Found {
-    let mut found = Found {
-        sly: false,
-        announces: false,
-    };
-    for (at, byte) in text.iter().enumerate() {
-        let here = &text[at..];
-        match byte | 0x20 {
-            b'a' | b'p' | b's' => {
-                found.sly |= SLY.iter().any(|needle| starts_with(here, needle));
-                found.announces |= starts_with(here, b"pg_notify");
-            }
-            b'u' => found.sly |= starts_with(here, b"u&\""),
-            _ => {}
-        }
-    }
-    found
+fn is_sly(text: &[u8]) -> bool {
+    SLY.iter().any(|needle| contains(text, needle))
 }
 
-fn starts_with(text: &[u8], needle: &[u8]) -> bool {
-    let start = text.get(..needle.len());
-    start.is_some_and(|start| start.eq_ignore_ascii_case(needle))
+fn contains(text: &[u8], needle: &[u8]) -> bool {
+    let mut windows = text.windows(needle.len());
+    windows.any(|window| window.eq_ignore_ascii_case(needle))
 }
 
 /// `CREATE TEMP TABLE … AS` and `SELECT … INTO TEMP` have the tag of their query.
@@ -86,18 +104,56 @@ fn makes_temporary(text: &[u8]) -> bool {
     false
 }
 
+/// Those of `SET LOCAL` and `SET TRANSACTION`, if every SET of the text is one of them.
+fn local_sets(text: &[u8]) -> u32 {
+    if !is_clear(text) {
+        return 0;
+    }
+    let mut found = 0;
+    let mut tokens = Lexer::new(text);
+    let mut begins = true;
+    while let Some(token) = tokens.next() {
+        let word = match token {
+            Token::Word(word) if begins => word,
+            _ => {
+                begins = token == Token::Semicolon;
+                continue;
+            }
+        };
+        begins = false;
+        if word.eq_ignore_ascii_case(b"set") {
+            let scope = tokens.next();
+            let is = |scope_is: &[u8]| matches!(scope, Some(Token::Word(word)) if word.eq_ignore_ascii_case(scope_is));
+            // `local.a` is a setting of somebody's.
+            let is_scope = matches!(tokens.next(), Some(Token::Word(_) | Token::Name(_)));
+            if !is_scope || !is(b"local") && !is(b"transaction") {
+                return 0;
+            }
+            found += 1;
+        }
+    }
+    found
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn effects(text: &str) -> Effects {
+        read(text.as_bytes()).effects
+    }
+
     #[test]
-    fn functions_that_change_the_session_are_found_in_any_case() {
-        assert!(read(b"select SET_CONFIG('a', 'b', false)").sly);
-        assert!(read(b"UPDATE pg_settings SET setting = '1'").sly);
-        assert!(read(b"CREATE FUNCTION pg_temp.f() RETURNS int").sly);
-        assert!(read(b"SELECT U&\"\\0073et_config\"('a', 'b', false)").sly);
-        assert!(!read(b"SELECT * FROM settings").sly);
-        assert!(read(b"SELECT pg_notify('a', 'b')").announces);
+    fn what_changes_the_session_is_found_in_any_case() {
+        for text in [
+            "select SET_CONFIG('a', 'b', false)",
+            "UPDATE PG_settings SET setting = '1'",
+            "CREATE FUNCTION pg_temp.f() RETURNS int",
+        ] {
+            assert!(effects(text).change, "{text}");
+        }
+        assert!(effects("SELECT * FROM settings").is_none());
+        assert!(effects("SELECT pg_notify('a', 'b')").announce);
     }
 
     #[test]
@@ -109,9 +165,34 @@ mod tests {
             "SELECT 1 AS a INTO/**/TEMP b",
             "CREATE OR REPLACE TEMP VIEW a AS SELECT 1",
         ] {
-            assert!(read(text.as_bytes()).sly, "{text}");
+            assert!(effects(text).change, "{text}");
         }
-        assert!(!read(b"SELECT temp FROM weather").sly);
-        assert!(!read(b"SELECT 'create temp'").sly);
+        assert!(effects("SELECT temp FROM weather").is_none());
+        assert!(effects("SELECT 'create temp'").is_none());
+    }
+
+    #[test]
+    fn a_set_that_ends_with_the_transaction_is_told_from_one_that_stays() {
+        for (text, local, loud) in [
+            ("SET LOCAL work_mem = '77MB'", 1, false),
+            (
+                "set local a.b to 'c; SET d'; SELECT 1; SET/**/LOCAL ROLE reader",
+                2,
+                false,
+            ),
+            ("SET TRANSACTION READ ONLY", 1, true),
+            ("SET LOCAL transaction_isolation = 'serializable'", 1, true),
+            ("SET LOCAL a = 1; SET a = 1", 0, false),
+            ("SET a = 1; SET LOCAL a = 1", 0, false),
+            ("SET local.a = 1", 0, false),
+            ("SET transaction.a = 1", 0, false),
+            ("SET LOCAL a = '\\'", 0, false),
+            ("UPDATE t SET local = 1", 0, false),
+        ] {
+            let effects = effects(text);
+            assert_eq!((effects.local_sets, effects.loud), (local, loud), "{text}");
+        }
+        assert!(effects("SELECT set_config('transaction_isolation', $1, true)").loud);
+        assert!(!effects("SELECT set_config('app.tenant', $1, true)").loud);
     }
 }

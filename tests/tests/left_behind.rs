@@ -1,0 +1,383 @@
+//! What a session leaves on its connection by calls and by settings, and what that costs: nothing where it ends with
+//! the transaction, a reset where nobody can know.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::time::Duration;
+
+use diesel::prelude::*;
+use diesel::sql_types::{Bool, Nullable, Text};
+use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
+use session_factory::Session;
+use session_factory_tests::{AppError, PgBed, PgDb, items};
+use testbed::eventually;
+use testbed::proxy::Direction;
+
+#[derive(QueryableByName)]
+struct Value {
+    #[diesel(sql_type = Text)]
+    value: String,
+}
+
+/// One connection, so that the next borrower gets the same one.
+async fn bed() -> PgBed {
+    PgBed::proxied(|config| {
+        config.pool_size = 1;
+        config.max_overflow = 0;
+    })
+    .await
+}
+
+async fn ask(bed: &PgBed, sql: &str) -> String {
+    let sql = sql.to_owned();
+    bed.factory
+        .with_session(async move |db| {
+            let value: Value = diesel::sql_query(sql).get_result(db).await?;
+            Ok::<_, AppError>(value.value)
+        })
+        .await
+        .unwrap()
+}
+
+async fn run(bed: &PgBed, texts: &[&str]) {
+    let texts: Vec<String> = texts.iter().map(|text| (*text).to_owned()).collect();
+    bed.factory
+        .with_session(async move |db| {
+            for text in texts {
+                db.batch_execute(&text).await?;
+            }
+            Ok::<_, AppError>(())
+        })
+        .await
+        .unwrap();
+}
+
+/// What diesel builds, in a session of its own. The texts that went to the server from its first statement on, until
+/// the connection is free again.
+async fn plain_session(bed: &PgBed) -> Vec<String> {
+    at_rest(bed).await;
+    bed.proxy().reset_counts();
+    bed.factory
+        .with_session(async |db| {
+            let _count: i64 = items::table.count().get_result(db).await?;
+            Ok::<_, AppError>(())
+        })
+        .await
+        .unwrap();
+    at_rest(bed).await;
+    bed.proxy().sql()
+}
+
+/// Waits until the only connection is back in the pool.
+async fn at_rest(bed: &PgBed) {
+    drop(bed.factory.create_session().await.unwrap());
+}
+
+fn resets(texts: &[String]) -> usize {
+    texts
+        .iter()
+        .filter(|text| text.contains("RESET ALL"))
+        .count()
+}
+
+/// Functions that do what their texts do not show.
+async fn with_functions(bed: &PgBed) {
+    let url = bed.database.url();
+    bed.run(&format!(
+        "RESET ROLE; CREATE EXTENSION dblink; GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO PUBLIC; \
+         CREATE FUNCTION opens(name text) RETURNS text LANGUAGE sql \
+         AS $$SELECT public.dblink_connect_u(name, '{url}')$$; \
+         CREATE FUNCTION opens_one() RETURNS text LANGUAGE sql \
+         AS $$SELECT public.dblink_connect_u('{url}')$$; \
+         CREATE FUNCTION settles() RETURNS text LANGUAGE sql \
+         AS $$SELECT set_config('work_mem', '77MB', false)$$"
+    ))
+    .await;
+}
+
+#[tokio::test]
+async fn a_connection_that_a_session_opened_on_the_server_reaches_no_later_borrower() {
+    let bed = bed().await;
+    with_functions(&bed).await;
+    let url = bed.database.url();
+    let named = format!("SELECT dblink_connect_u('left', '{url}')");
+    let unnamed = format!("SELECT dblink_connect_u('{url}')");
+    for text in [
+        named.as_str(),
+        unnamed.as_str(),
+        "SELECT opens('left')",
+        "SELECT public.opens_one()",
+        "SELECT opens('left'), opens('right'), opens_one()",
+        "DO $$ BEGIN PERFORM opens('left'); END $$",
+        "SELECT \"opens\" ('left')",
+        "SELECT /* a comment */ opens/**/('left')",
+        "SELECT query_to_xml('SELECT ope' || 'ns(''left'')', true, true, '')",
+    ] {
+        for prepared in [false, true] {
+            let sql = text.to_owned();
+            bed.factory
+                .with_session(async move |db| {
+                    if prepared {
+                        diesel::sql_query(sql).execute(db).await?;
+                    } else {
+                        db.batch_execute(&sql).await?;
+                    }
+                    Ok::<_, AppError>(())
+                })
+                .await
+                .unwrap();
+            let left = ask(
+                &bed,
+                "SELECT coalesce(array_to_string(dblink_get_connections(), ','), '') AS value",
+            )
+            .await;
+            assert_eq!(left, "", "{text} {prepared}");
+            let one = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+                 AND backend_type = 'client backend' AND pid <> pg_backend_pid()";
+            let database = &bed.database;
+            eventually(Duration::from_secs(10), "one backend is left", || async {
+                database.integer(one).await == 1
+            })
+            .await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_a_function_of_the_applications_changes_is_put_back() {
+    let bed = bed().await;
+    with_functions(&bed).await;
+    let question = "SELECT current_setting('work_mem') AS value";
+    let before = ask(&bed, question).await;
+    for _ in 0..3 {
+        assert_eq!(ask(&bed, "SELECT settles() AS value").await, "77MB");
+        assert_eq!(ask(&bed, question).await, before);
+    }
+    assert_eq!(bed.proxy().counts().opened, 1, "the connection was kept");
+}
+
+#[tokio::test]
+async fn what_diesel_builds_calls_no_function_that_costs_a_reset() {
+    use diesel::dsl::{count_star, max, now, sum};
+    use diesel::sql_types::Timestamptz;
+    diesel::define_sql_function! { fn lower(value: Text) -> Text; }
+    diesel::define_sql_function! { fn coalesce(value: Nullable<Text>, other: Text) -> Text; }
+    let bed = bed().await;
+    bed.proxy().reset_counts();
+    bed.factory
+        .with_session(async |db| {
+            diesel::insert_into(items::table)
+                .values((items::id.eq(1), items::name.eq("a")))
+                .on_conflict(items::id)
+                .do_update()
+                .set(items::name.eq("b"))
+                .execute(db)
+                .await?;
+            let _some: Vec<(i64, Option<i32>)> = items::table
+                .group_by(items::name)
+                .select((count_star(), max(items::id)))
+                .filter(lower(items::name).eq_any(["a", "b"]))
+                .filter(items::id.between(1, 2).or(items::name.like("a%")))
+                .order_by(count_star())
+                .load(db)
+                .await?;
+            let _sum: Option<i64> = items::table
+                .filter(items::id.eq_any([1, 2]))
+                .select(sum(items::id))
+                .first(db)
+                .await?;
+            let _now: bool = diesel::select(now.into_sql::<Timestamptz>().is_not_null())
+                .get_result(db)
+                .await?;
+            let _text: String = diesel::select(coalesce(None::<String>, "a"))
+                .get_result(db)
+                .await?;
+            let _is: bool = diesel::select(diesel::dsl::exists(items::table.find(1)))
+                .get_result(db)
+                .await?;
+            diesel::delete(items::table.find(1)).execute(db).await?;
+            Ok::<_, AppError>(())
+        })
+        .await
+        .unwrap();
+    at_rest(&bed).await;
+    assert_eq!(resets(&bed.proxy().sql()), 0);
+}
+
+/// Ends with the transaction.
+const LOCAL: [&str; 9] = [
+    "SELECT set_config('app.tenant', 'ada', true)",
+    "SELECT pg_catalog.set_config('app.tenant', lower('ADA'), TRUE)",
+    "SET LOCAL work_mem = '77MB'",
+    "SET LOCAL ROLE reader",
+    "SET TRANSACTION ISOLATION LEVEL READ COMMITTED",
+    "SELECT pg_advisory_xact_lock(7)",
+    "SELECT pg_try_advisory_xact_lock(7)",
+    "SELECT pg_advisory_xact_lock(hashtext('a'))",
+    "SELECT nextval('numbers')",
+];
+
+#[tokio::test]
+async fn what_ends_with_the_transaction_costs_nothing_then_or_later() {
+    let bed = bed().await;
+    bed.run("CREATE SEQUENCE numbers; GRANT ALL ON numbers TO PUBLIC")
+        .await;
+    for text in LOCAL {
+        for prepared in [false, true] {
+            bed.proxy().reset_counts();
+            // Twice and once more: a text that comes again is kept prepared.
+            for _ in 0..3 {
+                bed.factory
+                    .with_session(async |db| {
+                        if prepared {
+                            diesel::sql_query(text).execute(db).await?;
+                        } else {
+                            db.batch_execute(text).await?;
+                        }
+                        Ok::<_, AppError>(())
+                    })
+                    .await
+                    .unwrap();
+            }
+            at_rest(&bed).await;
+            assert_eq!(resets(&bed.proxy().sql()), 0, "{text} {prepared}");
+            assert_eq!(resets(&plain_session(&bed).await), 0, "{text} {prepared}");
+        }
+    }
+    assert_eq!(bed.proxy().counts().opened, 0, "the connection was kept");
+}
+
+#[tokio::test]
+async fn a_set_that_stays_is_put_back_wherever_it_stands() {
+    let bed = bed().await;
+    let question = "SELECT current_setting('work_mem') AS value";
+    let before = ask(&bed, question).await;
+    for texts in [
+        &["SET LOCAL work_mem = '66MB'; SET work_mem = '77MB'"] as &[_],
+        &["SET work_mem = '77MB'; SET LOCAL work_mem = '66MB'"],
+        &["SET LOCAL work_mem = '66MB'", "SET work_mem = '77MB'"],
+        &["SELECT set_config('a.b', 'c', true), set_config('work_mem', '77MB', false)"],
+        &["SET local.a = 'b'; SELECT 1; SET SESSION work_mem = '77MB'"],
+        &["SELECT '\\'; SET LOCAL a.b = '\\'; SET work_mem = '77MB'"],
+    ] {
+        run(&bed, texts).await;
+        assert_eq!(ask(&bed, question).await, before, "{texts:?}");
+    }
+    assert_eq!(bed.proxy().counts().opened, 1, "the connection was kept");
+}
+
+/// Row-level security: the name and the value are bound.
+async fn tenant(db: &mut Session<PgDb>, tenant: &str, local: bool) -> Result<String, AppError> {
+    let value: Value = diesel::sql_query("SELECT set_config($1, $2, $3) AS value")
+        .bind::<Text, _>("app.tenant")
+        .bind::<Text, _>(tenant)
+        .bind::<Bool, _>(local)
+        .get_result(db)
+        .await?;
+    Ok(value.value)
+}
+
+#[tokio::test]
+async fn a_bound_setting_that_stays_is_put_back_whenever_it_runs() {
+    let bed = bed().await;
+    let question = "SELECT coalesce(current_setting('app.tenant', true), '') AS value";
+    for round in 0..4 {
+        bed.factory
+            .with_session(async |db| tenant(db, "ada", round % 2 == 0).await)
+            .await
+            .unwrap();
+        assert_eq!(ask(&bed, question).await, "", "round {round}");
+    }
+}
+
+#[tokio::test]
+async fn a_read_only_function_keeps_its_early_return_beside_a_tenants_setting() {
+    let bed = bed().await;
+    bed.proxy().delay(Direction::ToClient, HELD_BACK);
+    for text in [
+        "SELECT set_config('app.tenant', 'ada', true)",
+        "SET LOCAL work_mem = '77MB'",
+    ] {
+        for prepared in [false, true, true, true] {
+            returns_early(&bed, text, prepared, true).await;
+        }
+        returns_early(&bed, "SELECT 1", false, true).await;
+    }
+}
+
+#[tokio::test]
+async fn a_read_only_function_waits_for_its_commit_where_a_call_may_have_written() {
+    let bed = bed().await;
+    bed.proxy().delay(Direction::ToClient, HELD_BACK);
+    bed.run("CREATE FUNCTION reads() RETURNS int LANGUAGE sql AS 'SELECT 1'")
+        .await;
+    for text in [
+        "SELECT lo_from_bytea(0, 'abc')",
+        "SELECT reads()",
+        "SELECT pg_advisory_xact_lock(7)",
+        "SET LOCAL transaction_isolation = 'read committed'",
+        "SELECT txid_current()",
+    ] {
+        for prepared in [false, true, true, true] {
+            returns_early(&bed, text, prepared, false).await;
+        }
+        // That was the session's own, and not the connection's.
+        returns_early(&bed, "SELECT 1", false, true).await;
+    }
+}
+
+/// Answers are held back for so long, so that a COMMIT is under way when its call has returned.
+const HELD_BACK: Duration = Duration::from_millis(25);
+
+/// Whether a read-only session that runs this returns before its COMMIT is answered.
+async fn returns_early(bed: &PgBed, text: &str, prepared: bool, early: bool) {
+    at_rest(bed).await;
+    bed.proxy().reset_counts();
+    let session = bed.factory.session().read_only();
+    let result = session.run(async |db: &mut Session<PgDb>| {
+        if prepared {
+            diesel::sql_query(text).execute(db).await?;
+        } else {
+            db.batch_execute(text).await?;
+        }
+        let _count: i64 = items::table.count().get_result(db).await?;
+        Ok::<_, AppError>(())
+    });
+    result.await.unwrap();
+    if early {
+        assert_eq!(bed.factory.status().recovering, 1, "{text} {prepared}");
+    } else {
+        let texts = bed.proxy().sql();
+        assert!(
+            texts.iter().any(|text| text == "COMMIT"),
+            "{text} {prepared}: {texts:?}"
+        );
+    }
+    at_rest(bed).await;
+}
+
+#[tokio::test]
+async fn a_long_text_costs_a_reset_and_not_the_connection() {
+    let bed = bed().await;
+    for length in [300 * 1024, 10 * 1024 * 1024] {
+        for prepared in [false, true] {
+            let text = format!(
+                "INSERT INTO items (id, name) VALUES (1, '{}') ON CONFLICT (id) DO NOTHING",
+                "x".repeat(length)
+            );
+            bed.factory
+                .with_session(async move |db| {
+                    if prepared {
+                        diesel::sql_query(text).execute(db).await?;
+                    } else {
+                        db.batch_execute(&text).await?;
+                    }
+                    Ok::<_, AppError>(())
+                })
+                .await
+                .unwrap();
+            assert_eq!(resets(&plain_session(&bed).await), 0, "{length} {prepared}");
+            assert_eq!(bed.proxy().counts().opened, 0, "the connection was kept");
+        }
+    }
+    assert_eq!(bed.count().await, 1);
+}
