@@ -1,4 +1,5 @@
-//! Both macros as plain functions, run on arbitrary token trees and on real functions that were changed.
+//! Both macros as plain functions, run on arbitrary token trees and on real functions that were changed; with the
+//! feature `drivers` also database URLs (`--urls`).
 //!
 //! What is promised for every input: no panic; every error has a place in the input; what is emitted without
 //! an error parses as Rust. `cargo xtask fuzz` runs it for as long as it is told, a test for two seconds.
@@ -24,6 +25,10 @@ mod input;
 mod mutate;
 mod run;
 mod signatures;
+#[cfg(feature = "drivers")]
+mod urls;
 
 pub use check::Problem;
 pub use run::{Finding, Report, Settings, repeat, run};
+#[cfg(feature = "drivers")]
+pub use urls::{Leak, Secret, UrlReport, repeat_url, run_urls};

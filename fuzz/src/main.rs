@@ -95,9 +95,37 @@ fn amount(arguments: &Arguments, all: u64) -> u64 {
 
 #[cfg(feature = "drivers")]
 fn urls(arguments: &Arguments) -> ExitCode {
-    let _ = amount(arguments, 1_000_000);
-    eprintln!("--urls is not there yet");
-    ExitCode::FAILURE
+    let report = match arguments.repeat {
+        Some(index) => fuzz::repeat_url(arguments.seed, index),
+        None => fuzz::run_urls(amount(arguments, 1_000_000), arguments.seed),
+    };
+    for leak in &report.findings {
+        let what = match &leak.piece {
+            Some(piece) => format!("`{piece}` of the password is shown in:\n{}", leak.said),
+            None => "a panic".to_owned(),
+        };
+        eprintln!("{:?}\n{what}", leak.url);
+        eprintln!(
+            "again: cargo xtask fuzz --urls --seed {} --repeat {}\n",
+            arguments.seed, leak.index
+        );
+    }
+    if arguments.json {
+        match serde_json::to_string(&report) {
+            Ok(line) => println!("{line}"),
+            Err(error) => eprintln!("{error}"),
+        }
+    } else {
+        println!(
+            "{} URLs in {:.0} s: {} leaks, {} panics; no backend accepts {} of them",
+            report.urls, report.seconds, report.leaks, report.panics, report.refused
+        );
+    }
+    if report.is_clean() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 #[cfg(not(feature = "drivers"))]

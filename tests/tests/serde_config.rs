@@ -72,7 +72,8 @@ fn everything_that_is_wrong_is_told_by_the_names_of_the_settings() {
         "echo is malformed; expected a boolean: one of true, 1, t, yes, on, false, 0, f, no, off; found `2`",
         "pool_timeout is malformed; expected a duration",
         "idle_timeout is malformed; expected a duration below that of pool_recycle (30m)",
-        "pool_sise is malformed; expected one of the settings url, replica_url, echo, pool_size",
+        "a setting is malformed; expected one of the settings url, replica_url, echo, pool_size",
+        "found an unknown setting: did you mean `pool_size`?",
         "max_overflow is malformed",
         "batch is malformed; expected a whole number from 0 to 4294967295; found `-1`",
     ] {
@@ -90,6 +91,8 @@ fn what_is_no_map_or_no_value_is_not_quoted() {
         r#"{ "token": ["hunter2"] }"#,
         r#"{ "url": "hunter2" }"#,
         r#"{ "hunter2@host": 1 }"#,
+        r#"{ "hunter2": 1 }"#,
+        r#"{ "url postgres//ada:hunter2": 1 }"#,
     ] {
         read(json).expect_err(json);
     }

@@ -314,6 +314,7 @@ async fn a_folder_that_is_missing_is_told_in_both_readings_of_the_url() {
     });
     let factory: Factory<LiteDb> = Factory::new(config.unwrap());
     let error = factory.scope(insert(1)).await.unwrap_err().to_string();
-    let expected = "neither the folder no/such/folder nor /no/such/folder exists: create it first";
+    let expected = "the folder of the file that the URL names does not exist, neither as a relative nor as an \
+                    absolute path: create it first (a relative path begins at /";
     assert!(error.contains(expected), "{error}");
 }

@@ -65,7 +65,8 @@ pub(super) fn unset(key: &LitStr, expected: &str, errors: &mut Errors) {
 
 /// Not what was expected. A value that may be a secret is not quoted.
 pub(super) fn malformed(key: &LitStr, expected: &str, found: &str, errors: &mut Errors) {
-    let found = if found.contains("://") || found.contains('@') {
+    // As `config/error.rs` of the runtime has it; a change here belongs there too.
+    let found = if found.contains("://") || found.contains(['@', '=']) {
         "a value that looks like a URL".to_owned()
     } else {
         format!("`{}`", found.escape_debug())

@@ -227,8 +227,9 @@ pub(super) fn plain(value: &str) -> String {
 
 const URL: &str = "looks like a URL (not shown, it may hold a password)";
 
+/// `postgres://…`, `ada:word@host`, `host=… password=…`.
 fn looks_like_a_url(value: &str) -> bool {
-    value.contains("://") || value.contains('@')
+    value.contains("://") || value.contains(['@', '='])
 }
 
 #[cfg(test)]
@@ -257,6 +258,7 @@ mod tests {
     fn a_url_under_the_wrong_name_is_not_shown() {
         assert!(!quoted("postgres://ada:hunter2@host/db").contains("hunter2"));
         assert!(!quoted("ada:hunter2@host").contains("hunter2"));
+        assert!(!quoted("host=db user=ada password=hunter2").contains("hunter2"));
     }
 
     #[test]

@@ -25,6 +25,7 @@ mod duration;
 mod env_example;
 mod error;
 mod key;
+pub(crate) mod known_names;
 mod reader;
 mod secret;
 #[cfg(feature = "serde")]

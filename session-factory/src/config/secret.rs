@@ -6,8 +6,6 @@ use std::str::FromStr;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::driver::scheme::is_well_formed;
-
 /// A database URL. It usually holds a password, so neither `Debug` nor `Display` show any of it,
 /// and its memory is cleared when it is dropped.
 ///
@@ -67,23 +65,6 @@ impl FromStr for SecretUrl {
     }
 }
 
-/// The scheme of a URL, when it surely is one: everything else could be part of a secret.
-pub(super) fn scheme(url: &str) -> Option<&str> {
-    const KNOWN: [&str; 7] = [
-        "postgres",
-        "postgresql",
-        "mysql",
-        "mariadb",
-        "sqlite",
-        "file",
-        "oracle",
-    ];
-    let (scheme, rest) = url.split_once(':')?;
-    let well_formed = is_well_formed(scheme) && scheme.len() <= 32;
-    let known = KNOWN.iter().any(|known| known.eq_ignore_ascii_case(scheme));
-    (well_formed && (rest.starts_with("//") || known)).then_some(scheme)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -95,19 +76,5 @@ mod tests {
         for part in ["postgres:", "ada", "hunter2", "db.internal", "app"] {
             assert!(!printed.contains(part), "{printed}");
         }
-    }
-
-    #[test]
-    fn only_a_real_scheme_is_taken_for_one() {
-        assert_eq!(scheme("postgres://x"), Some("postgres"));
-        assert_eq!(
-            scheme("postgresql+psycopg2://x"),
-            Some("postgresql+psycopg2")
-        );
-        assert_eq!(scheme("sqlite::memory:"), Some("sqlite"));
-        assert_eq!(scheme("hunter2:secret"), None);
-        assert_eq!(scheme("ada:hunter2@host"), None);
-        assert_eq!(scheme("/var/lib/app.db"), None);
-        assert_eq!(scheme("p@ss://x"), None);
     }
 }

@@ -10,6 +10,7 @@ use serde::de::{
     Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor,
 };
 
+use super::known_names::suggestion;
 use super::reader::Variable;
 use super::{Key, Problem, Reader, Source};
 
@@ -38,6 +39,24 @@ struct Given {
     problems: Vec<Problem>,
 }
 
+// serde's own errors would quote the value.
+macro_rules! not_quoted {
+    ($($visit:ident: $ty:ty),* $(,)?) => {$(
+        fn $visit<E: Error>(self, _: $ty) -> Result<Self::Value, E> {
+            Err(E::custom(format_args!("found a single value (not shown), expected {}", Expected(&self))))
+        }
+    )*};
+}
+
+/// A visitor's expectation, as serde's errors print it.
+struct Expected<'v, V>(&'v V);
+
+impl<'de, V: Visitor<'de>> fmt::Display for Expected<'_, V> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.expecting(formatter)
+    }
+}
+
 struct Settings {
     factory: &'static str,
     settings: &'static [&'static str],
@@ -55,11 +74,13 @@ impl<'de> Visitor<'de> for Settings {
         while let Some(Name(name)) = map.next_key()? {
             let Some(setting) = self.settings.iter().find(|setting| **setting == name) else {
                 map.next_value::<IgnoredAny>()?;
+                // The name itself is not printed: where a line is cut in the wrong place, it holds a secret.
                 let expected = format!("one of the settings {}", self.settings.join(", "));
-                let name = super::error::plain(&name);
+                let meant = suggestion(&name, self.settings.iter().copied());
+                let found = format!("an unknown setting{meant}");
                 given
                     .problems
-                    .push(Problem::malformed(name, expected, "an unknown setting"));
+                    .push(Problem::malformed("a setting", expected, found));
                 continue;
             };
             let value = map.next_value_seed(Text(setting))?;
@@ -72,12 +93,14 @@ impl<'de> Visitor<'de> for Settings {
         Ok(given)
     }
 
-    // serde's own error would quote the text.
-    fn visit_str<E: Error>(self, _: &str) -> Result<Given, E> {
-        Err(E::custom(format_args!(
-            "found a text (not shown), expected a map of the settings of `{}`",
-            self.factory
-        )))
+    not_quoted! {
+        visit_str: &str,
+        visit_bool: bool,
+        visit_i64: i64,
+        visit_u64: u64,
+        visit_i128: i128,
+        visit_u128: u128,
+        visit_f64: f64,
     }
 }
 
@@ -100,6 +123,15 @@ impl Visitor<'_> for NameVisitor {
 
     fn visit_str<E: Error>(self, name: &str) -> Result<Name, E> {
         Ok(Name(name.to_owned()))
+    }
+
+    not_quoted! {
+        visit_bool: bool,
+        visit_i64: i64,
+        visit_u64: u64,
+        visit_i128: i128,
+        visit_u128: u128,
+        visit_f64: f64,
     }
 }
 

@@ -1,5 +1,7 @@
 //! The scheme of a URL, with `SQLAlchemy`'s driver name or without.
 
+use crate::config::known_names::nearest;
+
 /// Whether it is one of the schemes, as in `postgresql` or `postgresql+psycopg2`, in any case.
 pub(crate) fn is_one_of(scheme: &str, schemes: &[&str]) -> bool {
     let (name, driver) = match scheme.split_once('+') {
@@ -21,4 +23,69 @@ pub(crate) fn is_well_formed(scheme: &str) -> bool {
         && scheme
             .chars()
             .all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
+}
+
+/// Schemes of databases and of what else people paste. An error names one of these and no other: what stands in front
+/// of `:` could be a piece of a password.
+const KNOWN: [&str; 16] = [
+    "postgresql",
+    "postgres",
+    "mysql",
+    "mariadb",
+    "sqlite",
+    "file",
+    "oracle",
+    "mssql",
+    "sqlserver",
+    "mongodb",
+    "cockroachdb",
+    "redis",
+    "jdbc",
+    "odbc",
+    "https",
+    "http",
+];
+
+/// The scheme of a URL if it is a known one, in our own spelling and without a driver's name.
+pub(crate) fn known(url: &str) -> Option<&'static str> {
+    let (scheme, rest) = url.split_once(':')?;
+    let scheme = match scheme.split_once('+') {
+        Some((scheme, _driver)) if rest.starts_with("//") => scheme,
+        _ => scheme,
+    };
+    KNOWN
+        .into_iter()
+        .find(|known| known.eq_ignore_ascii_case(scheme))
+}
+
+/// The scheme that the user may have meant, out of `schemes`.
+pub(crate) fn meant(url: &str, schemes: &'static [&'static str]) -> Option<&'static str> {
+    let (scheme, _) = url.split_once("://")?;
+    nearest(scheme, schemes.iter().copied())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scheme_is_named_only_if_it_is_a_known_one() {
+        assert_eq!(known("postgres://x"), Some("postgres"));
+        assert_eq!(known("PostgreSQL+psycopg2://x"), Some("postgresql"));
+        assert_eq!(known("mysql+Zq7wXk9v://x"), Some("mysql"));
+        assert_eq!(known("sqlite::memory:"), Some("sqlite"));
+        for secret in [
+            "hunter2://h/d",
+            "hunter2:secret",
+            "ada:hunter2@host",
+            "postgreshunter2://h",
+            "/var/lib/app.db",
+        ] {
+            assert_eq!(known(secret), None, "{secret}");
+        }
+        assert_eq!(
+            meant("postgre://h", &["postgres", "mysql"]),
+            Some("postgres")
+        );
+    }
 }

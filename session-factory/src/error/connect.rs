@@ -56,6 +56,23 @@ impl ConnectError {
         }
     }
 
+    /// No resolver knows the host at `index` of the URL's `count`. Its name is not printed: in a URL that was cut in the
+    /// wrong place, a name that is nowhere known may be a piece of the password.
+    #[cfg(any(feature = "postgres", feature = "mysql"))]
+    pub(crate) fn unknown_host(index: usize, count: usize, error: &dyn fmt::Display) -> Self {
+        let which = if count == 1 {
+            "the host of the URL".to_owned()
+        } else {
+            format!("host {} of the {count} in the URL", index + 1)
+        };
+        Self::new(
+            ConnectErrorKind::Dns,
+            format!(
+                "{which} is not known (its name is not shown, it may be a piece of the password): {error}"
+            ),
+        )
+    }
+
     pub(crate) fn with_source(mut self, source: impl Into<Arc<dyn Error + Send + Sync>>) -> Self {
         self.source = Some(source.into());
         self

@@ -1,7 +1,9 @@
 //! What there is under the names of a key.
 
 use std::fs;
+use std::path::Path;
 
+use super::parts::is_host_name;
 use super::{Reader, Variable};
 use crate::config::describe::Row;
 use crate::config::error::{plain, quoted};
@@ -22,6 +24,28 @@ pub(super) struct Found {
     pub(super) name: &'static str,
     pub(super) secret: bool,
     pub(super) text: String,
+}
+
+/// Whether the text may be what the part of a URL is. What is not may be a piece of a whole URL, password included.
+fn fits(part: Option<Part>, text: &str) -> bool {
+    let only = |others: &[char]| {
+        text.chars()
+            .all(|c| c.is_alphanumeric() || others.contains(&c))
+    };
+    match part {
+        Some(Part::Host) => text.split(',').map(str::trim).all(is_host),
+        Some(Part::Port) => text.parse::<u16>().is_ok(),
+        Some(Part::User | Part::Database) => only(&['-', '.', '_']),
+        _ => true,
+    }
+}
+
+/// A name, an address, or the folder of a socket that is there.
+fn is_host(host: &str) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    is_host_name(host)
+        || address.parse::<std::net::IpAddr>().is_ok()
+        || host.starts_with('/') && Path::new(host).is_dir()
 }
 
 /// What one variable holds.
@@ -54,6 +78,7 @@ impl Reader<'_> {
             Seen::Set(_) if key.secret => "[redacted]".to_owned(),
             // Until it proves to be a path it may be the secret itself, under the wrong name.
             Seen::Set(_) if key.part.is_some_and(Part::is_file) => "(a path)".to_owned(),
+            Seen::Set(text) if !fits(key.part, text) => "(not shown)".to_owned(),
             Seen::Set(text) => plain(text),
             Seen::Empty => "(empty)".to_owned(),
             Seen::Unset => String::new(),

@@ -5,7 +5,6 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use super::Reader;
 use super::lookup::{Found, Seen};
 use super::url::Dialect;
-use crate::config::error::quoted;
 use crate::config::{Key, Part, Problem, Source};
 
 /// All but what RFC 3986 leaves alone everywhere.
@@ -148,7 +147,7 @@ impl Reader<'_> {
             _ => {
                 let expected = "a port: a whole number from 1 to 65535";
                 self.problems
-                    .push(Problem::malformed(key.name, expected, quoted(&text)));
+                    .push(Problem::malformed(key.name, expected, NOT_A_PORT));
                 None
             }
         }
@@ -189,8 +188,15 @@ impl Reader<'_> {
             } else {
                 let expected =
                     "a host name or address such as `localhost`, without scheme, user and port";
+                let found = match host.chars().position(|c| !is_of_a_host_name(c)) {
+                    Some(at) => format!(
+                        "a value (not shown) with a character that no host name has, at position {}",
+                        at + 1
+                    ),
+                    None => "an empty name in the list".to_owned(),
+                };
                 self.problems
-                    .push(Problem::malformed(key.name, expected, quoted(hosts)));
+                    .push(Problem::malformed(key.name, expected, found));
                 return None;
             };
             texts.push(match port {
@@ -202,11 +208,15 @@ impl Reader<'_> {
     }
 }
 
-fn is_host_name(host: &str) -> bool {
-    !host.is_empty()
-        && host
-            .chars()
-            .all(|c| c.is_alphanumeric() || matches!(c, '-' | '.' | '_'))
+// What stands in the place of a part may be a whole URL, or what a wrong cut left of one.
+const NOT_A_PORT: &str = "a value that is none (not shown)";
+
+pub(super) fn is_host_name(host: &str) -> bool {
+    !host.is_empty() && host.chars().all(is_of_a_host_name)
+}
+
+fn is_of_a_host_name(c: char) -> bool {
+    c.is_alphanumeric() || matches!(c, '-' | '.' | '_')
 }
 
 fn encoded(text: &str) -> String {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::Reader;
 use super::lookup::{Found, Text};
 use super::own::How;
+use crate::config::error::{plain, quoted};
 use crate::config::{ConfigValue, Key, Problem, Source, duration};
 use crate::driver::Driver;
 
@@ -94,10 +95,10 @@ impl Reader<'_> {
         source: Source,
     ) -> Option<T> {
         let name = self.name_of(setting);
-        self.rows.push(super::Row::new(name, source, shown));
+        self.rows.push(super::Row::new(name, source, plain(shown)));
         if value.is_none() {
             let expected = "a value that its type can be read from";
-            let found = format!("`{shown}`, which the program was built with");
+            let found = format!("{}, which the program was built with", quoted(shown));
             self.problems
                 .push(Problem::malformed(name, expected, found));
         }

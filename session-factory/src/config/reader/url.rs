@@ -2,10 +2,9 @@
 
 use super::Reader;
 use super::lookup::{Found, Text};
-use crate::config::secret::scheme;
 use crate::config::{Key, Part, Problem, SecretUrl};
 use crate::driver::Driver;
-use crate::driver::scheme::is_one_of;
+use crate::driver::scheme::{self, is_one_of};
 
 impl Reader<'_> {
     /// A database URL that the driver understands, from its key, from the file of its key, or from parts.
@@ -82,9 +81,13 @@ impl Reader<'_> {
         let Err(reason) = (dialect.check)(&text) else {
             return Some(SecretUrl::from(text));
         };
-        let found = match scheme(&text) {
+        let found = match scheme::known(&text) {
             Some(found) if !dialect.knows(found) => format!("the scheme `{found}`"),
-            _ => reason,
+            Some(_) => reason,
+            None => match scheme::meant(&text, dialect.schemes) {
+                Some(meant) => format!("another scheme: did you mean `{meant}`?"),
+                None => reason,
+            },
         };
         self.problems
             .push(Problem::malformed(name, dialect.expected(), found));

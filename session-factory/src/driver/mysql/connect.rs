@@ -116,16 +116,15 @@ async fn open(target: &Target, place: &Place) -> Result<(Server, Opts), ConnectE
     let direct = target.opts.clone().db_name(None::<String>);
     match place {
         Place::Tcp(host, port) => {
-            let addresses = lookup_host((host.as_str(), *port)).await.map_err(|error| {
-                ConnectError::new(
-                    ConnectErrorKind::Dns,
-                    format!("the host {host} is not known: {error}"),
-                )
-            })?;
-            let mut last = ConnectError::new(
-                ConnectErrorKind::Dns,
-                format!("the host {host} has no address"),
-            );
+            let unknown = |error: &dyn std::fmt::Display| {
+                let places = &target.places;
+                let index = places.iter().position(|other| other == place);
+                ConnectError::unknown_host(index.unwrap_or_default(), places.len(), error)
+            };
+            let addresses = lookup_host((host.as_str(), *port))
+                .await
+                .map_err(|error| unknown(&error))?;
+            let mut last = unknown(&"it has no address");
             for address in addresses {
                 match TcpStream::connect(address).await {
                     Ok(stream) => {
@@ -186,6 +185,8 @@ impl std::fmt::Display for Place {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Tcp(host, port) => write!(f, "{host}:{port}"),
+            // A path that is nowhere may be a piece of the password.
+            Self::Socket(path) if !path.exists() => f.write_str("the socket that its URL names"),
             Self::Socket(path) => write!(f, "{}", path.display()),
         }
     }

@@ -5,12 +5,15 @@ use std::path::PathBuf;
 use mysql_async::OptsBuilder;
 use percent_encoding::percent_decode_str;
 
+use crate::config::known_names::suggestion;
 use crate::driver::scheme;
 
 pub(super) const SCHEMES: &[&str] = &["mysql", "mariadb"];
 
 /// The default port.
 const PORT: u16 = 3306;
+/// The options that take effect.
+const OPTIONS: [&str; 3] = ["socket", "charset", "ssl-mode"];
 const EXPECTED: &str = "mysql://user:password@host:3306/database";
 
 /// What a URL says. The password is not printed by anything: there is no `Debug`.
@@ -73,17 +76,20 @@ pub(super) fn parse(url: &str) -> Result<Target, String> {
                 if !["disabled", "disable", "preferred", "prefer"]
                     .contains(&value.to_ascii_lowercase().as_str())
                 {
-                    return Err(no_tls(name));
+                    return Err(NO_TLS.into());
                 }
             }
             // Whatever of the many names: never without TLS where it is asked for.
-            _ if asks_for_tls(name) => return Err(no_tls(name)),
+            _ if asks_for_tls(name) => return Err(NO_TLS.into()),
+            // Its own name is never printed: it might be a piece of a password.
             _ if name
                 .chars()
                 .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-')) =>
             {
                 return Err(format!(
-                    "its option {name} is not known: expected socket, charset or ssl-mode"
+                    "one of its options is not known{}; expected {}",
+                    suggestion(name, OPTIONS),
+                    OPTIONS.join(", ")
                 ));
             }
             _ => return Err("its options are not valid (after `?`: name=value)".into()),
@@ -120,11 +126,9 @@ fn asks_for_tls(option: &str) -> bool {
             .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))
 }
 
-fn no_tls(option: &str) -> String {
-    format!(
-        "it asks for TLS ({option}), which there is not for MySQL yet: nothing is sent in clear text instead"
-    )
-}
+/// Which of the many names asks for it is not printed: it may have a piece of a password in it.
+const NO_TLS: &str =
+    "it asks for TLS, which there is not for MySQL yet: nothing is sent in clear text instead";
 
 fn place(host: &str) -> Result<Place, String> {
     let wrong_port = || "its port is not valid".to_owned();
@@ -250,7 +254,7 @@ mod tests {
             ("mysql://ada:hunter2@host/db?charset=latin1", "charset"),
             (
                 "mysql://ada:hunter2@host/db?pool_min=1",
-                "pool_min is not known",
+                "one of its options is not known; expected socket, charset, ssl-mode",
             ),
         ] {
             let Err(wrong) = parse(url) else {

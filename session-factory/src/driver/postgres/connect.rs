@@ -1,5 +1,6 @@
 //! Opening a connection: which server, in which order.
 
+use std::io;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -108,11 +109,11 @@ async fn host_within(
 
 async fn one_host(url: &Url, host: &Host, wanted: Wanted) -> Result<PgLink, ConnectError> {
     let place = host.shown();
-    let mut last = ConnectError::new(
-        ConnectErrorKind::Dns,
-        format!("the host {} has no address", host.name),
-    );
-    for address in addresses(host, url.shuffled).await? {
+    let count = url.hosts.len();
+    let mut last = ConnectError::unknown_host(host.index, count, &"it has no address");
+    let found = addresses(host, url.shuffled).await;
+    let found = found.map_err(|error| ConnectError::unknown_host(host.index, count, &error))?;
+    for address in found {
         match address.open().await {
             Ok(wire) => return reach(url, host, wanted, wire, address).await,
             Err(error) => last = io_error(&error, &place),
@@ -121,7 +122,7 @@ async fn one_host(url: &Url, host: &Host, wanted: Wanted) -> Result<PgLink, Conn
     Err(last)
 }
 
-async fn addresses(host: &Host, shuffled: bool) -> Result<Vec<Address>, ConnectError> {
+async fn addresses(host: &Host, shuffled: bool) -> io::Result<Vec<Address>> {
     let address = |ip: IpAddr| Address::Tcp((ip, host.port).into());
     match &host.place {
         Place::Folder(folder) => Ok(vec![Address::Unix(
@@ -129,13 +130,7 @@ async fn addresses(host: &Host, shuffled: bool) -> Result<Vec<Address>, ConnectE
         )]),
         Place::Address(ip) => Ok(vec![address(*ip)]),
         Place::Name => {
-            let found = lookup_host((host.name.as_str(), host.port)).await;
-            let found = found.map_err(|error| {
-                ConnectError::new(
-                    ConnectErrorKind::Dns,
-                    format!("the host {} is not known: {error}", host.name),
-                )
-            })?;
+            let found = lookup_host((host.name.as_str(), host.port)).await?;
             let mut found: Vec<_> = found.map(Address::Tcp).collect();
             if shuffled {
                 fastrand::shuffle(&mut found);
@@ -149,6 +144,11 @@ impl Host {
     /// As errors print it.
     pub(super) fn shown(&self) -> String {
         match &self.place {
+            // A path that is nowhere may be a piece of the password.
+            Place::Folder(folder) if !folder.is_dir() => format!(
+                "the socket folder that its URL names (it is not there), port {}",
+                self.port
+            ),
             Place::Folder(folder) => format!("{}/.s.PGSQL.{}", folder.display(), self.port),
             _ if self.name.contains(':') => format!("[{}]:{}", self.name, self.port),
             _ => format!("{}:{}", self.name, self.port),

@@ -4,6 +4,7 @@ mod error;
 mod files;
 mod verify;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use rustls::ClientConfig;
@@ -12,6 +13,7 @@ use tokio::net::TcpStream;
 use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use self::error::Named;
 pub(super) use self::error::{TlsError, explain};
 use self::verify::{Trusted, Verifier};
 use super::security::{Check, Encryption, Mode, Roots};
@@ -33,7 +35,7 @@ impl Handshake {
         let prepared = tokio::task::spawn_blocking(move || {
             // An address is a name too: it is looked for in the certificate, and not sent as SNI.
             let checked = ServerName::try_from(name.clone());
-            checked.map_err(|_| TlsError::Name(name.clone()))?;
+            checked.map_err(|_| TlsError::Name)?;
             let connector = MakeRustlsConnect::new(client(&encryption)?);
             Ok(Self { connector, name })
         });
@@ -78,7 +80,10 @@ fn client(encryption: &Encryption) -> Result<ClientConfig, TlsError> {
     Ok(match &encryption.identity {
         None => builder.with_no_client_auth(),
         Some((certificate, key)) => {
-            let (chain, key) = (files::certificates(certificate)?, files::key(key)?);
+            let (chain, key) = (
+                files::certificates(&named("sslcert", certificate))?,
+                files::key(&named("sslkey", key))?,
+            );
             builder
                 .with_client_auth_cert(chain, key)
                 .map_err(TlsError::Identity)?
@@ -86,9 +91,13 @@ fn client(encryption: &Encryption) -> Result<ClientConfig, TlsError> {
     })
 }
 
+fn named<'a>(parameter: &'static str, path: &'a Path) -> Named<'a> {
+    Named { parameter, path }
+}
+
 fn trusted(encryption: &Encryption) -> Result<Trusted, TlsError> {
     match &encryption.roots {
-        Some(Roots::File(path)) => files::roots(path),
+        Some(Roots::File(path)) => files::roots(&named("sslrootcert", path)),
         Some(Roots::System) | None => files::platform(),
     }
 }

@@ -29,18 +29,19 @@ pub(super) async fn connect(settings: &Settings) -> Result<SqliteLink, ConnectEr
         && !folder.as_os_str().is_empty()
         && !folder.is_dir()
     {
-        let missing = match url::other_reading(settings.url.expose(), folder) {
-            Some(other) => format!(
-                "neither the folder {} nor {} exists: create it first",
-                folder.display(),
-                other.display()
-            ),
-            None => format!(
-                "the folder {} does not exist: create it first",
-                folder.display()
-            ),
+        let readings = if url::is_read_in_two_ways(settings.url.expose()) {
+            ", neither as a relative nor as an absolute path"
+        } else {
+            ""
         };
-        return Err(ConnectError::new(ConnectErrorKind::Database, missing));
+        return Err(ConnectError::new(
+            ConnectErrorKind::Database,
+            format!(
+                "the folder of the file that the URL names does not exist{readings}: create it first \
+                 (a relative path begins at {})",
+                here()
+            ),
+        ));
     }
     let worker = Worker::hire().map_err(|error| no_thread(&error))?;
     let (answer, opened) = oneshot::channel();
@@ -77,10 +78,30 @@ fn no_thread(error: &io::Error) -> ConnectError {
 }
 
 fn open(path: &str) -> Result<SqliteConnection, String> {
-    let mut connection =
-        SqliteConnection::establish(path).map_err(|error| format!("open {path}: {error}"))?;
-    prepare(&mut connection).map_err(|error| format!("use {path}: {error}"))?;
+    let mut connection = SqliteConnection::establish(path)
+        .map_err(|error| format!("open {}: {error}", shown(path)))?;
+    prepare(&mut connection).map_err(|error| format!("use {}: {error}", shown(path)))?;
     Ok(connection)
+}
+
+/// As much of the path as is on this machine. The rest, and parameters such as `?key=…`, may be a secret.
+fn shown(path: &str) -> String {
+    let Some(file) = url::file(path).map(Path::new) else {
+        return "the database in memory".to_owned();
+    };
+    if file.exists() {
+        return file.display().to_string();
+    }
+    let folder = file.parent().and_then(|folder| folder.canonicalize().ok());
+    let folder = folder.map_or_else(here, |folder| folder.display().to_string());
+    format!("the file that the URL names, in {folder}")
+}
+
+fn here() -> String {
+    std::env::current_dir().map_or_else(
+        |_| "the working directory".to_owned(),
+        |folder| folder.display().to_string(),
+    )
 }
 
 fn prepare(connection: &mut SqliteConnection) -> QueryResult<()> {

@@ -37,7 +37,7 @@ pub(super) fn parse(url: &str) -> Result<Named, String> {
             };
         }
         Some((scheme, rest)) if rest.starts_with("//") && scheme != "file" => {
-            return Err(format!("its scheme is {scheme}:, expected sqlite:"));
+            return Err("its scheme is not sqlite: expected sqlite://path/to/file.db".into());
         }
         _ => url,
     };
@@ -90,9 +90,9 @@ pub(super) fn resolve(url: &str) -> Result<String, String> {
     }
 }
 
-/// The folder that the URL names to those who take it for an absolute one.
-pub(super) fn other_reading(url: &str, relative: &Path) -> Option<PathBuf> {
-    matches!(parse(url), Ok(Named::Either(_))).then(|| Path::new("/").join(relative))
+/// Whether the URL is a relative path to some and an absolute one to others.
+pub(super) fn is_read_in_two_ways(url: &str) -> bool {
+    matches!(parse(url), Ok(Named::Either(_)))
 }
 
 /// The folder that the file is in, if it is there.
@@ -170,11 +170,7 @@ mod tests {
         // Neither: the error of the one that SQLAlchemy means.
         let nowhere = resolve("sqlite:///no/such/folder/app.db");
         assert_eq!(nowhere, Ok("no/such/folder/app.db".into()));
-        let absolute = other_reading(
-            "sqlite:///no/such/folder/app.db",
-            Path::new("no/such/folder"),
-        );
-        assert_eq!(absolute, Some(PathBuf::from("/no/such/folder")));
-        assert_eq!(other_reading("sqlite://a/app.db", Path::new("a")), None);
+        assert!(is_read_in_two_ways("sqlite:///no/such/folder/app.db"));
+        assert!(!is_read_in_two_ways("sqlite://a/app.db"));
     }
 }

@@ -78,7 +78,7 @@ fn a_part_that_is_wrong_or_missing_is_named() {
     ]);
     for part in [
         "DB_HOST is malformed; expected a host name",
-        "DB_PORT is malformed; expected a port: a whole number from 1 to 65535; found `70000`",
+        "DB_PORT is malformed; expected a port: a whole number from 1 to 65535; found a value that is none (not shown)",
         "DB_USER is not set; expected the user of the password",
         "DB_NAME is not set; expected the name of the database: other parts are set, and DATABASE_URL is not",
     ] {

@@ -8,13 +8,18 @@ use rustls::CertificateError;
 /// Why a stream could not be encrypted.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::driver::postgres) enum TlsError {
-    /// A file of the URL's.
-    #[error("{path}: {problem}")]
-    File { path: String, problem: String },
+    /// A file that a parameter of the URL names. A path that is nowhere is not printed: it may be a piece of the
+    /// password.
+    #[error("the file that {parameter} names{}: {problem}", shown(.path.as_deref()))]
+    File {
+        parameter: &'static str,
+        path: Option<String>,
+        problem: String,
+    },
     #[error("this platform has no trusted authorities: name a root certificate with sslrootcert")]
     NoPlatformRoots,
-    #[error("`{0}` is no name that a certificate could be for")]
-    Name(String),
+    #[error("its host has a name that no certificate could be for")]
+    Name,
     #[error("the client's certificate and its key do not fit together: {0}")]
     Identity(rustls::Error),
     #[error("{}", explain(.0))]
@@ -28,9 +33,11 @@ pub(in crate::driver::postgres) enum TlsError {
 }
 
 impl TlsError {
-    pub(super) fn file(path: &Path, problem: impl Into<String>) -> Self {
+    pub(super) fn file(file: &Named<'_>, problem: impl Into<String>) -> Self {
+        let Named { parameter, path } = *file;
         Self::File {
-            path: path.display().to_string(),
+            parameter,
+            path: path.exists().then(|| path.display().to_string()),
             problem: problem.into(),
         }
     }
@@ -44,6 +51,17 @@ impl From<io::Error> for TlsError {
             .cloned();
         said.map_or(Self::Io(error), Self::Refused)
     }
+}
+
+/// A file, and the parameter of the URL that names it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Named<'a> {
+    pub(super) parameter: &'static str,
+    pub(super) path: &'a Path,
+}
+
+fn shown(path: Option<&str>) -> String {
+    path.map(|path| format!(" ({path})")).unwrap_or_default()
 }
 
 /// The library's own words are good, except for the commonest case.

@@ -1,6 +1,5 @@
 //! Certificates and keys: from files, and the platform's own.
 
-use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use rustls::RootCertStore;
@@ -8,6 +7,7 @@ use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::TlsError;
+use super::error::Named;
 use super::verify::Trusted;
 
 /// The authorities that the platform trusts. Hundreds: they are read once.
@@ -30,13 +30,13 @@ pub(super) fn platform() -> Result<Trusted, TlsError> {
     Ok(trusted(PLATFORM.get_or_init(|| Arc::new(roots))))
 }
 
-pub(super) fn roots(path: &Path) -> Result<Trusted, TlsError> {
-    let given = certificates(path)?;
+pub(super) fn roots(file: &Named<'_>) -> Result<Trusted, TlsError> {
+    let given = certificates(file)?;
     let mut roots = RootCertStore::empty();
     for certificate in &given {
         roots
             .add(certificate.clone())
-            .map_err(|error| TlsError::file(path, error.to_string()))?;
+            .map_err(|error| TlsError::file(file, error.to_string()))?;
     }
     Ok(Trusted {
         roots: Arc::new(roots),
@@ -45,22 +45,22 @@ pub(super) fn roots(path: &Path) -> Result<Trusted, TlsError> {
 }
 
 /// One certificate or a chain, as PEM.
-pub(super) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let read = || CertificateDer::pem_file_iter(path)?.collect::<Result<Vec<_>, pem::Error>>();
+pub(super) fn certificates(file: &Named<'_>) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let read = || CertificateDer::pem_file_iter(file.path)?.collect::<Result<Vec<_>, pem::Error>>();
     match read() {
-        Ok(found) if found.is_empty() => Err(TlsError::file(path, "it holds no certificate (PEM)")),
+        Ok(found) if found.is_empty() => Err(TlsError::file(file, "it holds no certificate (PEM)")),
         Ok(found) => Ok(found),
-        Err(error) => Err(TlsError::file(path, explain(&error))),
+        Err(error) => Err(TlsError::file(file, explain(&error))),
     }
 }
 
 /// A private key, as PEM and not encrypted.
-pub(super) fn key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
-    PrivateKeyDer::from_pem_file(path).map_err(|error| match error {
+pub(super) fn key(file: &Named<'_>) -> Result<PrivateKeyDer<'static>, TlsError> {
+    PrivateKeyDer::from_pem_file(file.path).map_err(|error| match error {
         pem::Error::NoItemsFound => {
-            TlsError::file(path, "it holds no private key (PEM, not encrypted)")
+            TlsError::file(file, "it holds no private key (PEM, not encrypted)")
         }
-        error => TlsError::file(path, explain(&error)),
+        error => TlsError::file(file, explain(&error)),
     })
 }
 

@@ -10,6 +10,8 @@ pub(in crate::driver::postgres) struct Host {
     pub(in crate::driver::postgres) name: String,
     pub(in crate::driver::postgres) place: Place,
     pub(in crate::driver::postgres) port: u16,
+    /// Its position in the URL.
+    pub(in crate::driver::postgres) index: usize,
 }
 
 /// How it is found.
@@ -57,12 +59,12 @@ pub(super) fn hosts(
             .get(index)
             .or(ports.first())
             .map_or("", String::as_str);
-        one(name, address, port)
+        one(index, name, address, port)
     };
     (0..count).map(host).collect()
 }
 
-fn one(name: &str, address: &str, port: &str) -> Result<Host, String> {
+fn one(index: usize, name: &str, address: &str, port: &str) -> Result<Host, String> {
     let port = match port {
         "" => 5432,
         // Not quoted: without a host, it is the password that stands there.
@@ -87,5 +89,6 @@ fn one(name: &str, address: &str, port: &str) -> Result<Host, String> {
         name: name.to_owned(),
         place,
         port,
+        index,
     })
 }

@@ -7,6 +7,7 @@ use tokio_postgres::Config;
 use tokio_postgres::config::ChannelBinding;
 
 use super::{Pair, Url, hosts};
+use crate::config::known_names::nearest;
 use crate::driver::postgres::security::{Encryption, Mode, Roots};
 use crate::driver::postgres::socket::Socket;
 
@@ -235,15 +236,9 @@ fn unknown(name: &str, value: &str) -> Result<(), String> {
             Err(format!("its parameter {name} is not supported"))
         };
     }
-    // Quoted when it is like a known one: anything else might be a piece of a password.
-    Err(match nearest(name, KNOWN.into_iter()) {
-        Some(near) => format!("it has no parameter `{name}`: did you mean `{near}`?"),
+    // Its own name is never printed: it might be a piece of a password.
+    Err(match nearest(name, KNOWN) {
+        Some(near) => format!("one of its parameters is not known: did you mean `{near}`?"),
         None => format!("one of its parameters is none of {}", KNOWN.join(", ")),
     })
-}
-
-fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let likeness = |known: &str| strsim::jaro_winkler(&name.to_ascii_lowercase(), known);
-    let near = names.max_by(|a, b| likeness(a).total_cmp(&likeness(b)))?;
-    (likeness(near) > 0.85).then_some(near)
 }

@@ -185,7 +185,7 @@ fn an_error_names_the_part_that_is_wrong() {
         ("postgres://", "it names no host"),
         (
             "postgres://a:w@h/d?sslmod=require",
-            "no parameter `sslmod`: did you mean `sslmode`?",
+            "one of its parameters is not known: did you mean `sslmode`?",
         ),
         (
             "postgres://a:w@h/d?frobnicate=1",
