@@ -18,7 +18,6 @@ use fuzz::{Settings, repeat, run};
 /// of its own, `fuzz-lexers`.
 #[derive(Debug, Parser)]
 #[command(bin_name = "cargo xtask fuzz")]
-#[allow(clippy::struct_excessive_bools)] // each is an option on the command line
 struct Arguments {
     /// Mutated database URLs: an error or a `Debug` that shows a piece of the password is a leak.
     #[arg(long)]
@@ -86,18 +85,12 @@ fn main() -> ExitCode {
     }
 }
 
-/// How many inputs to try, of `all` in a full run.
-#[cfg_attr(not(feature = "drivers"), allow(dead_code))]
-fn amount(arguments: &Arguments, all: u64) -> u64 {
-    let all = if arguments.quick { all / 20 } else { all };
-    arguments.inputs.unwrap_or(all)
-}
-
 #[cfg(feature = "drivers")]
 fn urls(arguments: &Arguments) -> ExitCode {
+    let all = if arguments.quick { 50_000 } else { 1_000_000 };
     let report = match arguments.repeat {
         Some(index) => fuzz::repeat_url(arguments.seed, index),
-        None => fuzz::run_urls(amount(arguments, 1_000_000), arguments.seed),
+        None => fuzz::run_urls(arguments.inputs.unwrap_or(all), arguments.seed),
     };
     for leak in &report.findings {
         let what = match &leak.piece {

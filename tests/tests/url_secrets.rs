@@ -35,7 +35,7 @@ async fn unreachable<F: SessionFactory>(url: &str, factory: Factory<F>, says: &s
     let mut said = format!("{error} {error:?}");
     let mut source = std::error::Error::source(&error);
     while let Some(error) = source {
-        said.push_str(&format!(" {error} {error:?}"));
+        said += &format!(" {error} {error:?}");
         source = error.source();
     }
     is_silent(url, &said);
