@@ -2,6 +2,8 @@
 //! for longer.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use std::fmt::Write as _;
+
 use session_factory::config::ConfigError;
 use session_factory::{Factory, SessionFactory};
 use session_factory_tests::{LiteDb, LiteDbConfig, MyDb, MyDbConfig, PgDb, PgDbConfig};
@@ -35,7 +37,7 @@ async fn unreachable<F: SessionFactory>(url: &str, factory: Factory<F>, says: &s
     let mut said = format!("{error} {error:?}");
     let mut source = std::error::Error::source(&error);
     while let Some(error) = source {
-        said += &format!(" {error} {error:?}");
+        write!(said, " {error} {error:?}").unwrap();
         source = error.source();
     }
     is_silent(url, &said);

@@ -32,6 +32,25 @@ pub(crate) fn reader<'de, D: Deserializer<'de>>(
     Ok(reader.with_problems(problems))
 }
 
+/// Every factory's settings. Those that are constants of a factory cannot be given.
+const STANDARD: [&str; 15] = [
+    "url",
+    "replica_url",
+    "echo",
+    "pool_size",
+    "max_overflow",
+    "pool_pre_ping",
+    "pool_timeout",
+    "pool_recycle",
+    "idle_timeout",
+    "connect_timeout",
+    "statement_timeout",
+    "statement_cache",
+    "slow_statement",
+    "slow_acquire",
+    "leak_threshold",
+];
+
 /// What was given.
 #[derive(Default)]
 struct Given {
@@ -76,11 +95,17 @@ impl<'de> Visitor<'de> for Settings {
                 map.next_value::<IgnoredAny>()?;
                 // The name itself is not printed: where a line is cut in the wrong place, it holds a secret.
                 let expected = format!("one of the settings {}", self.settings.join(", "));
-                let meant = suggestion(&name, self.settings.iter().copied());
-                let found = format!("an unknown setting{meant}");
-                given
-                    .problems
-                    .push(Problem::malformed("a setting", expected, found));
+                let standard = STANDARD.into_iter().find(|standard| **standard == name);
+                given.problems.push(match standard {
+                    Some(name) => {
+                        Problem::malformed(name, expected, "a setting that is fixed in the program")
+                    }
+                    None => {
+                        let meant = suggestion(&name, self.settings.iter().copied());
+                        let found = format!("an unknown setting{meant}");
+                        Problem::malformed("a setting", expected, found)
+                    }
+                });
                 continue;
             };
             let value = map.next_value_seed(Text(setting))?;
