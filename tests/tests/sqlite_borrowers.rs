@@ -26,7 +26,15 @@ const TEMPORARY: &str = "SELECT count(*) FROM sqlite_temp_master";
 const ATTACHED: &str = "SELECT count(*) FROM pragma_database_list WHERE name = 'other'";
 
 /// What a session does, and where the next one would see it.
-const CHANGES: [(&str, &str); 16] = [
+const CHANGES: [(&str, &str); 21] = [
+    (
+        ";/**/-- a\n\x0cpragma\x0ccache_size(77)",
+        "SELECT cache_size FROM pragma_cache_size",
+    ),
+    ("\u{feff}CREATE TEMP VIEW v AS SELECT 1", TEMPORARY),
+    ("/* c */ATTACH DATABASE'' AS other", ATTACHED),
+    ("CREATE TABLE 'temp'.b AS SELECT 1 AS a; -- c", TEMPORARY),
+    ("CREATE TEMP TABLE trigger (a); SELECT ';'", TEMPORARY),
     ("CREATE TEMP TABLE secrets AS SELECT 1 AS a", TEMPORARY),
     ("CREATE TABLE temp.secrets AS SELECT 1 AS a", TEMPORARY),
     (
@@ -91,7 +99,8 @@ async fn assert_nothing_leaks(factory: &Factory<LiteDb>) {
                 Ok::<_, AppError>(())
             };
             let done = factory.with_session(body).await;
-            assert!(done.is_ok(), "raw: {raw}, {change}: {done:?}");
+            let says_so = change.starts_with("COMMIT") && done.is_err();
+            assert!(done.is_ok() || says_so, "raw: {raw}, {change}: {done:?}");
             assert_eq!(ask(factory, seen_by).await, before, "raw: {raw}, {change}");
         }
     }

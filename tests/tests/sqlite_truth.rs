@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use diesel::prelude::*;
 use diesel_async::{AsyncConnection, RunQueryDsl, SimpleAsyncConnection};
-use session_factory::{AbortReason, Factory, PartlyCommitted, Session, SessionError, with_session};
+use session_factory::{Factory, PartlyCommitted, Session, SessionError, with_session};
 use session_factory_tests::{AppError, LiteBed, LiteDb, LiteDbConfig, items};
 
 const SOON: Duration = Duration::from_secs(5);
@@ -62,21 +62,13 @@ async fn assert_goes_on(bed: &LiteBed, ids: i64, case: &str) {
     assert_eq!(sum(), ids + 100, "{case}");
 }
 
-fn parts(result: &Result<(), AppError>) -> Option<(bool, bool, bool)> {
-    match result {
-        Err(AppError::Session(SessionError::PartlyCommitted(PartlyCommitted::EndedByBody {
-            before,
-            committed,
-            rolled_back,
-            ..
-        }))) => Some((*before, *committed, *rolled_back)),
-        _ => None,
-    }
-}
+/// The words of what is told where the transaction is not the session's any more.
+const UNSEEN: &str = "SQL that the body ran ended the transaction, and whether the work was committed or rolled back is \
+     unknown; look for its effect before doing it again, and call db.commit() or db.rollback() instead of raw SQL";
 
-fn is_ended_by_body(result: &Result<(), AppError>) -> bool {
-    matches!(result, Err(AppError::Session(SessionError::Aborted(aborted)))
-        if matches!(aborted.reason(), AbortReason::EndedByBody))
+fn is_ended_unseen(result: &Result<(), AppError>) -> bool {
+    matches!(result, Err(AppError::Session(error @ SessionError::PartlyCommitted(PartlyCommitted::EndedUnseen)))
+        if error.to_string() == UNSEEN)
 }
 
 const WORK: &str = "INSERT INTO items VALUES (2, 'b')";
@@ -84,48 +76,302 @@ const WORK: &str = "INSERT INTO items VALUES (2, 'b')";
 #[tokio::test]
 async fn work_behind_the_end_of_the_transaction_is_never_an_ok_and_leaves_no_lock() {
     for raw in [false, true] {
-        for (texts, sum, expected) in [
-            (&["COMMIT; BEGIN; {}"][..], 1, (true, false, true)),
-            (&["COMMIT; BEGIN; {}; ROLLBACK"], 1, (true, false, true)),
-            (&["COMMIT; SAVEPOINT a; {}"], 1, (true, false, true)),
-            (&["COMMIT; {}"], 3, (true, true, false)),
-            (&["ROLLBACK; {}"], 2, (false, true, false)),
-            (&["ROLLBACK; BEGIN; {}; COMMIT"], 2, (false, true, false)),
+        for (text, sum) in [
+            ("COMMIT; BEGIN; {}", 1),
+            ("COMMIT; BEGIN; {}; ROLLBACK", 1),
+            ("COMMIT; SAVEPOINT a; {}", 1),
+            ("COMMIT; SAVEPOINT a; SAVEPOINT a; {}; RELEASE a", 1),
+            ("COMMIT; {}", 3),
+            ("ROLLBACK; {}", 2),
+            ("ROLLBACK; BEGIN; {}; COMMIT", 2),
+            ("END; BEGIN IMMEDIATE; {}; END", 3),
         ] {
-            let case = format!("raw: {raw}, {texts:?}");
+            let case = format!("raw: {raw}, {text}");
             let bed = one_connection().await;
-            let texts: Vec<&'static str> = texts
-                .iter()
-                .map(|text| &*text.replace("{}", WORK).leak())
-                .collect();
-            let result = run(&bed, raw, &texts).await;
-            assert_eq!(parts(&result), Some(expected), "{case}: {result:?}");
+            let result = run(&bed, raw, &[text.replace("{}", WORK).leak()]).await;
+            assert!(is_ended_unseen(&result), "{case}: {result:?}");
             assert_goes_on(&bed, sum, &case).await;
         }
     }
 }
 
+/// The end of the transaction, and perhaps the beginning of another one, in spellings that SQLite takes.
+const ENDS: [&str; 26] = [
+    "COMMIT",
+    "commit;",
+    "End Transaction",
+    "ROLLBACK",
+    "ROLLBACK TRANSACTION",
+    "ROLLBACK TRANSACTION a",
+    ";;COMMIT",
+    "\u{feff}COMMIT",
+    "\u{feff}/* c */ -- d\n\x0cROLLBACK/**/;",
+    "COMMIT; BEGIN",
+    "ROLLBACK; BEGIN",
+    "ROLLBACK;BEGIN DEFERRED TRANSACTION",
+    "ROLLBACK; SAVEPOINT mine",
+    "ROLLBACK; SAVEPOINT a; RELEASE a",
+    "COMMIT; BEGIN; SELECT 1; ROLLBACK",
+    "SAVEPOINT a; ROLLBACK; BEGIN; SAVEPOINT a; RELEASE a",
+    "SELECT 1; ROLLBACK; BEGIN",
+    "SELECT ''';'; ROLLBACK; BEGIN; SELECT ''",
+    "SELECT \";\"\"\" FROM (SELECT 1 AS \";\"\"\"); ROLLBACK; BEGIN",
+    "SELECT [;'] FROM (SELECT 1 AS [;']); ROLLBACK; BEGIN",
+    "SELECT `;``` FROM (SELECT 1 AS `;```); ROLLBACK; BEGIN",
+    "CREATE TABLE trigger (a INTEGER); ROLLBACK; BEGIN",
+    "CREATE TABLE a (b); CREATE TRIGGER c AFTER INSERT ON a BEGIN SELECT CASE WHEN 1 THEN 2 END; END; ROLLBACK; BEGIN",
+    "EXPLAIN SELECT 1; ROLLBACK; BEGIN",
+    "PRAGMA user_version; ROLLBACK; BEGIN",
+    "/*/ */ ROLLBACK; BEGIN --",
+];
+
 #[tokio::test]
-async fn the_first_end_of_the_transaction_decides() {
+async fn an_end_of_any_spelling_is_never_an_ok_and_is_told_as_what_is_known_of_it() {
     for raw in [false, true] {
-        for (texts, kept) in [
-            (&["COMMIT"][..], true),
-            (&["COMMIT; BEGIN"], true),
-            (&["COMMIT; BEGIN; SELECT 1; ROLLBACK"], true),
-            (&["ROLLBACK"], false),
-            (&["ROLLBACK; BEGIN"], false),
-            (&["ROLLBACK; BEGIN; SELECT 1; COMMIT"], false),
-            (&["ROLLBACK; SAVEPOINT a; RELEASE a"], false),
-        ] {
-            let case = format!("raw: {raw}, {texts:?}");
+        for text in ENDS {
+            let case = format!("raw: {raw}, {text:?}");
             let bed = one_connection().await;
-            let result = run(&bed, raw, texts).await;
-            if kept {
-                result.unwrap();
-            } else {
-                assert!(is_ended_by_body(&result), "{case}: {result:?}");
+            let result = run(&bed, raw, &[text]).await;
+            assert!(is_ended_unseen(&result), "{case}: {result:?}");
+            let upper = text.to_ascii_uppercase();
+            let commits = upper.contains("COMMIT") || upper == "END TRANSACTION";
+            assert_goes_on(&bed, i64::from(commits), &case).await;
+        }
+        let long = format!("/*{}*/ ROLLBACK; BEGIN", "x".repeat(2_000_000));
+        let bed = one_connection().await;
+        let result = run(&bed, raw, &[long.leak()]).await;
+        assert!(is_ended_unseen(&result), "{result:?}");
+        assert_goes_on(&bed, 0, "long").await;
+    }
+}
+
+#[tokio::test]
+async fn an_end_that_is_prepared_is_never_an_ok() {
+    for raw in [false, true] {
+        for (text, sum) in [
+            ("COMMIT", 1),
+            (";COMMIT", 1),
+            ("/* a */ end", 1),
+            ("ROLLBACK; BEGIN", 0),
+        ] {
+            let bed = one_connection().await;
+            let body = async |db: &mut Session<LiteDb>| {
+                insert_in(db, 1).await?;
+                if raw {
+                    let raw = db.connection().await?;
+                    diesel::sql_query(text).execute(raw).await?;
+                } else {
+                    diesel::sql_query(text).execute(db).await?;
+                }
+                Ok::<_, AppError>(())
+            };
+            let result = bed.factory.with_session(body).await;
+            assert!(is_ended_unseen(&result), "raw: {raw}, {text}: {result:?}");
+            assert_goes_on(&bed, sum, text).await;
+        }
+    }
+}
+
+async fn run_one(db: &mut Session<LiteDb>, raw: bool, text: &str) -> Result<(), AppError> {
+    if raw {
+        db.connection().await?.batch_execute(text).await?;
+    } else {
+        db.batch_execute(text).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_end_whose_error_was_swallowed_is_never_told_as_rolled_back() {
+    for raw in [false, true] {
+        for (text, sum) in [
+            (
+                "COMMIT; INSERT INTO items VALUES (2, 'b'); SELECT * FROM nosuch",
+                3,
+            ),
+            ("COMMIT; BEGIN; nonsense; ROLLBACK", 1),
+            ("ROLLBACK; SELECT * FROM nosuch", 0),
+            (
+                "INSERT INTO items VALUES (2, 'b'); INSERT OR ROLLBACK INTO items VALUES (1, 'a')",
+                0,
+            ),
+        ] {
+            let bed = one_connection().await;
+            let body = async |db: &mut Session<LiteDb>| {
+                insert_in(db, 1).await?;
+                assert!(run_one(db, raw, text).await.is_err(), "{text}");
+                Ok::<_, AppError>(())
+            };
+            let result = bed.factory.with_session(body).await;
+            assert!(is_ended_unseen(&result), "raw: {raw}, {text}: {result:?}");
+            assert_goes_on(&bed, sum, text).await;
+            // What comes behind it is not run.
+            let bed = one_connection().await;
+            let body = async |db: &mut Session<LiteDb>| {
+                insert_in(db, 1).await?;
+                assert!(run_one(db, raw, text).await.is_err(), "{text}");
+                insert_in(db, 50).await
+            };
+            let result = bed.factory.with_session(body).await;
+            let Err(AppError::Query(error)) = result else {
+                panic!("raw: {raw}, {text}: {result:?}")
+            };
+            assert_eq!(error.to_string(), UNSEEN);
+            assert_goes_on(&bed, sum, text).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn one_statement_that_fails_and_rolls_back_is_told_as_rolled_back() {
+    let bed = one_connection().await;
+    testbed::sqlite::Database::execute(
+        &bed.database,
+        "CREATE TRIGGER t BEFORE INSERT ON items WHEN new.id = 77 BEGIN SELECT RAISE(ROLLBACK, 'no more'); END",
+    );
+    for text in [
+        "INSERT OR ROLLBACK INTO items VALUES (1, 'a')",
+        "INSERT INTO items VALUES (77, 'a')",
+    ] {
+        let body = async |db: &mut Session<LiteDb>| {
+            insert_in(db, 1).await?;
+            assert!(db.batch_execute(text).await.is_err());
+            assert!(insert_in(db, 2).await.is_err(), "{text}");
+            Ok::<_, AppError>(())
+        };
+        let result = bed.factory.with_session(body).await;
+        let Err(AppError::Session(error @ SessionError::Aborted(_))) = result else {
+            panic!("{text}: {result:?}")
+        };
+        let words =
+            "the transaction is rolled back although its body returned Ok: a statement failed";
+        assert!(error.to_string().starts_with(words), "{error}");
+        assert_eq!(bed.count().await, 0, "{text}");
+    }
+}
+
+#[tokio::test]
+async fn an_end_inside_of_a_savepoint_is_never_an_ok() {
+    for raw in [false, true] {
+        for (text, sum) in [("COMMIT", 1), ("COMMIT; BEGIN", 1), ("ROLLBACK; BEGIN", 0)] {
+            for fails in [false, true] {
+                let case = format!("raw: {raw}, fails: {fails}, {text}");
+                let inside = async |db: &mut Session<LiteDb>| {
+                    insert_in(db, 1).await?;
+                    run_one(db, raw, text).await?;
+                    if fails {
+                        return Err(AppError::Refused("no"));
+                    }
+                    Ok::<_, AppError>(())
+                };
+                let bed = one_connection().await;
+                let body = async |db: &mut Session<LiteDb>| {
+                    let inner = db.savepoint(async |db| inside(db).await).await;
+                    assert!(!fails || is_ended_unseen(&inner), "{case}: {inner:?}");
+                    let _refused = insert_in(db, 2).await;
+                    Ok::<_, AppError>(())
+                };
+                let result = bed.factory.with_session(body).await;
+                assert!(is_ended_unseen(&result), "{case}: {result:?}");
+                assert_goes_on(&bed, sum, &case).await;
+                // The same with diesel's `transaction`.
+                let bed = one_connection().await;
+                let body = async |db: &mut Session<LiteDb>| {
+                    let _inner = db.transaction(async |db| inside(db).await).await;
+                    Ok::<_, AppError>(())
+                };
+                let result = bed.factory.with_session(body).await;
+                assert!(is_ended_unseen(&result), "{case}: {result:?}");
+                assert_goes_on(&bed, sum, &case).await;
             }
-            assert_goes_on(&bed, i64::from(kept), &case).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn savepoints_of_the_bodys_own_are_what_they_say() {
+    for raw in [false, true] {
+        let bed = one_connection().await;
+        let texts = [
+            "SAVEPOINT a",
+            "INSERT INTO items VALUES (2, 'b')",
+            "ROLLBACK TO a;",
+            "savepoint B",
+            "INSERT INTO items VALUES (4, 'b')",
+            "Release Savepoint b",
+            "ROLLBACK TRANSACTION TO SAVEPOINT a",
+            "INSERT INTO items VALUES (8, 'b')",
+            "RELEASE a",
+            "SAVEPOINT c; INSERT INTO items VALUES (16, 'b'); ROLLBACK TO c; RELEASE c",
+        ];
+        if raw {
+            let body = async |db: &mut Session<LiteDb>| {
+                insert_in(db, 1).await?;
+                let raw = db.connection().await?;
+                for text in texts {
+                    raw.batch_execute(text).await?;
+                }
+                Ok::<_, AppError>(())
+            };
+            bed.factory.with_session(body).await.unwrap();
+        } else {
+            run(&bed, false, &texts).await.unwrap();
+        }
+        assert_goes_on(&bed, 9, "savepoints").await;
+    }
+}
+
+#[tokio::test]
+async fn a_text_that_only_looks_suspicious_is_an_ok() {
+    for raw in [false, true] {
+        let bed = one_connection().await;
+        let texts = [
+            "/* COMMIT */ INSERT INTO items VALUES (2, 'COMMIT; ROLLBACK')",
+            "INSERT INTO items VALUES (4, '; COMMIT;'); SELECT 1",
+            "CREATE TABLE trigger (a INTEGER); CREATE TABLE \"commit\" (\"rollback\");",
+            "EXPLAIN COMMIT",
+            "PRAGMA user_version",
+            ";",
+        ];
+        run(&bed, raw, &texts).await.unwrap();
+        assert_goes_on(&bed, 7, "look").await;
+    }
+}
+
+#[tokio::test]
+async fn a_text_with_a_nul_byte_is_refused_and_ends_nothing() {
+    let bed = one_connection().await;
+    let body = async |db: &mut Session<LiteDb>| {
+        insert_in(db, 1).await?;
+        assert!(db.batch_execute("SELECT 1;\0COMMIT").await.is_err());
+        assert!(db.batch_execute("COMMIT\0").await.is_err());
+        let prepared = diesel::sql_query("COMMIT;\0").execute(db).await;
+        assert!(prepared.is_err());
+        Ok::<_, AppError>(())
+    };
+    bed.factory.with_session(body).await.unwrap();
+    assert_goes_on(&bed, 1, "NUL").await;
+}
+
+#[tokio::test]
+async fn a_commit_with_behind_an_end_or_of_one_is_never_an_ok() {
+    for (text, sum) in [("COMMIT", 1), ("ROLLBACK", 0), ("/**/ROLLBACK", 0)] {
+        for raw in [false, true] {
+            let bed = one_connection().await;
+            let body = async |db: &mut Session<LiteDb>| {
+                insert_in(db, 1).await?;
+                let last = if raw {
+                    db.connection().await?.batch_execute(text).await?;
+                    "SELECT 1"
+                } else {
+                    text
+                };
+                db.commit_with(diesel::sql_query(last)).await?;
+                Ok::<_, AppError>(())
+            };
+            let result = bed.factory.with_session(body).await;
+            assert!(is_ended_unseen(&result), "raw: {raw}, {text}: {result:?}");
+            assert_goes_on(&bed, sum, text).await;
         }
     }
 }
@@ -136,51 +382,60 @@ async fn a_raw_transaction_in_two_texts_is_not_taken_for_the_sessions() {
     let result = run(&bed, true, &["ROLLBACK", "BEGIN"]).await;
     assert!(result.is_err());
     assert_goes_on(&bed, 0, "ROLLBACK, BEGIN").await;
-    // Without the body's error: both on one borrow of the raw connection.
-    let bed = one_connection().await;
-    let body = async |db: &mut Session<LiteDb>| {
-        insert_in(db, 1).await?;
-        let raw = db.connection().await?;
-        raw.batch_execute("ROLLBACK").await?;
-        raw.batch_execute("BEGIN").await?;
-        Ok::<_, AppError>(())
-    };
-    let result = bed.factory.with_session(body).await;
-    assert!(is_ended_by_body(&result), "{result:?}");
-    assert_goes_on(&bed, 0, "ROLLBACK, BEGIN").await;
-}
-
-#[tokio::test]
-async fn the_end_of_a_raw_transaction_is_noticed_when_nobody_reads_its_texts() {
-    for sql in ["ROLLBACK; BEGIN", "COMMIT; BEGIN"] {
+    // On one loan of the raw connection, and nobody reads its texts.
+    for (first, sum) in [("ROLLBACK", 0), ("COMMIT", 1)] {
         let bed = one_connection().await;
         let body = async |db: &mut Session<LiteDb>| {
             insert_in(db, 1).await?;
             let raw = db.connection().await?;
-            // The application reads them itself.
             raw.set_instrumentation(|_: diesel::connection::InstrumentationEvent<'_>| {});
-            raw.batch_execute(sql).await?;
+            raw.batch_execute(first).await?;
+            raw.batch_execute("BEGIN").await?;
             raw.batch_execute(WORK).await?;
             Ok::<_, AppError>(())
         };
         let result = bed.factory.with_session(body).await;
-        assert!(is_ended_by_body(&result), "{sql}: {result:?}");
-        assert_goes_on(&bed, i64::from(sql.starts_with("COMMIT")), sql).await;
+        assert!(is_ended_unseen(&result), "{result:?}");
+        assert_goes_on(&bed, sum, first).await;
     }
 }
 
 #[tokio::test]
-async fn a_text_that_fails_half_way_counts_as_far_as_it_came() {
+async fn a_text_that_was_dropped_and_ended_the_transaction_is_never_told_as_rolled_back() {
     let bed = one_connection().await;
     let body = async |db: &mut Session<LiteDb>| {
         insert_in(db, 1).await?;
-        let failed = db.batch_execute("COMMIT; BEGIN; nonsense; ROLLBACK").await;
-        assert!(failed.is_err());
-        insert_in(db, 2).await
+        {
+            // Once it is on its way it is run.
+            let mut text = Box::pin(db.batch_execute("COMMIT; BEGIN"));
+            let _on_its_way = futures_util::poll!(text.as_mut());
+        }
+        Ok::<_, AppError>(())
     };
-    // The first COMMIT counts, what was begun behind it is over, and the second insert is another transaction.
-    bed.factory.with_session(body).await.unwrap();
-    assert_goes_on(&bed, 3, "nonsense").await;
+    let result = bed.factory.with_session(body).await;
+    assert!(is_ended_unseen(&result), "{result:?}");
+    assert_goes_on(&bed, 1, "dropped").await;
+}
+
+#[tokio::test]
+async fn a_rollback_behind_an_end_says_so_once() {
+    for raw in [false, true] {
+        let bed = one_connection().await;
+        let body = async |db: &mut Session<LiteDb>| {
+            insert_in(db, 1).await?;
+            run_one(db, raw, "COMMIT").await?;
+            let rolled_back = db.rollback().await;
+            assert!(
+                matches!(rolled_back, Err(SessionError::PartlyCommitted(_))),
+                "{rolled_back:?}"
+            );
+            // The body knows, and goes on.
+            db.rollback().await?;
+            insert_in(db, 2).await
+        };
+        bed.factory.with_session(body).await.unwrap();
+        assert_goes_on(&bed, 3, "rollback").await;
+    }
 }
 
 #[tokio::test]
@@ -208,10 +463,10 @@ async fn connections_that_change_places_commit_nothing_that_is_not_theirs() {
     std::mem::swap(a.connection().await.unwrap(), b.connection().await.unwrap());
     let committed = a.commit().await;
     assert!(
-        matches!(committed, Err(SessionError::Aborted(_))),
+        matches!(committed, Err(SessionError::PartlyCommitted(_))),
         "{committed:?}"
     );
-    assert!(b.rollback().await.is_ok());
+    assert!(b.rollback().await.is_err());
     drop((a, b));
     assert_goes_on(&here, 0, "here").await;
     assert_goes_on(&there, 0, "there").await;

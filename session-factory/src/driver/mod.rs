@@ -197,6 +197,12 @@ pub trait Driver: Sized + Send + Sync + 'static {
     /// that a `transaction()` on it is a savepoint.
     fn enter_raw(link: &mut Self::Link) -> impl Future<Output = QueryResult<()>> + Send;
 
+    /// Before [`watch`](Self::watch) is asked what the body did on the raw connection, where that is not seen while it
+    /// happens.
+    fn leave_raw(_link: &mut Self::Link) -> impl Future<Output = ()> + Send {
+        std::future::ready(())
+    }
+
     /// COMMIT, and what the server made of it.
     fn commit(link: &mut Self::Link) -> impl Future<Output = CommitReply> + Send;
 

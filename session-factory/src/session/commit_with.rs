@@ -67,6 +67,9 @@ impl<F: SessionFactory> Session<F> {
             return Err(SessionError::Closed);
         };
         lease.note_commit_of_body();
+        if self.work.is_raw() {
+            Box::pin(F::Driver::leave_raw(lease.link())).await;
+        }
         let watched = F::Driver::watch(lease.link());
         if let Some(error) = self.work.verdict(watched) {
             return Err(self.give_up(error).await);

@@ -20,6 +20,9 @@ impl<F: SessionFactory> Session<F> {
             return Err(SessionError::Closed);
         };
         lease.note_commit_of_body();
+        if self.work.is_raw() {
+            Box::pin(F::Driver::leave_raw(lease.link())).await;
+        }
         let watched = F::Driver::watch(lease.link());
         if let Some(error) = self.work.verdict(watched) {
             return Err(self.give_up(error).await);
@@ -62,8 +65,11 @@ impl<F: SessionFactory> Session<F> {
     }
 
     /// Takes in that the body ended the transaction by itself: what it committed so is not to be done again.
-    pub(super) fn note_end(&mut self) {
+    pub(super) async fn note_end(&mut self) {
         if let Some(lease) = &mut self.lease {
+            if self.work.is_raw() {
+                F::Driver::leave_raw(lease.link()).await;
+            }
             let watched = F::Driver::watch(lease.link());
             let _known_by_its_error = self.work.check(&watched);
         }
@@ -112,8 +118,10 @@ impl<F: SessionFactory> Session<F> {
 
     pub(super) async fn give_up(&mut self, error: SessionError) -> SessionError {
         // If that fails the connection is closed, which rolls back as well.
-        let _closed_instead = Box::pin(self.end_by_rollback()).await;
-        error
+        match Box::pin(self.end_by_rollback()).await {
+            Err(parted @ SessionError::PartlyCommitted(_)) => parted,
+            _ => error,
+        }
     }
 
     /// Rolls back what was begun, unless a COMMIT whose future was dropped went through.
@@ -163,6 +171,8 @@ impl<F: SessionFactory> Session<F> {
             Left::RolledBack
         };
         self.work.set_ending(None);
+        // What was dropped, or ran on the raw connection, is known only now.
+        let parted = self.work.newly_parted(&F::Driver::watch(lease.link()));
         match left {
             Left::Committed => self.work.committed(),
             Left::RolledBack | Left::Unknown => self.work.ended(),
@@ -175,14 +185,14 @@ impl<F: SessionFactory> Session<F> {
             });
         }
         match rolled_back {
-            Ok(()) => Ok(left),
+            Ok(()) => parted.map_or(Ok(left), Err),
             Err(error) => {
                 F::Driver::condemn(lease.link());
                 match left {
                     // The answer to COMMIT says more than what became of the connection.
                     Left::Committed => Ok(left),
                     Left::Unknown => Err(SessionError::CommitUnknown(error)),
-                    Left::RolledBack => Err(SessionError::Rollback(error)),
+                    Left::RolledBack => Err(parted.unwrap_or(SessionError::Rollback(error))),
                 }
             }
         }

@@ -152,7 +152,8 @@ impl<F: SessionFactory> Session<F> {
     ///
     /// # Errors
     /// [`SessionError::Rollback`] when the server does not confirm it: the connection is closed then,
-    /// which ends the transaction there. [`SessionError::InSavepoint`] inside a savepoint, which is rolled back by
+    /// which ends the transaction there. [`SessionError::PartlyCommitted`] when SQL of the body ended the transaction
+    /// before and nobody was told of it so far. [`SessionError::InSavepoint`] inside a savepoint, which is rolled back by
     /// returning `Err` from it: nothing is done then.
     ///
     /// # Cancellation
@@ -168,7 +169,7 @@ impl<F: SessionFactory> Session<F> {
         let rolled_back = self.end_by_rollback().await;
         let left = match &rolled_back {
             Ok(left) => *left,
-            Err(SessionError::CommitUnknown(_)) => Left::Unknown,
+            Err(SessionError::CommitUnknown(_) | SessionError::PartlyCommitted(_)) => Left::Unknown,
             Err(_) => Left::RolledBack,
         };
         self.hooks.over(left).await;
@@ -259,7 +260,10 @@ impl<F: SessionFactory> Session<F> {
         lease.recached();
         let link = lease.link();
         self.work.set_raw();
-        F::Driver::enter_raw(link).await?;
+        let entered = F::Driver::enter_raw(link).await;
+        // An earlier loan may have ended the transaction.
+        let (link, _) = self.parts()?;
+        entered?;
         F::Driver::connection(link).ok_or(SessionError::Closed)
     }
 }

@@ -163,7 +163,7 @@ impl<F: SessionFactory> Unit<F> {
             return Next::Done(committed);
         }
         if failed {
-            self.session.note_end();
+            Box::pin(self.session.note_end()).await;
         }
         let due = (failed && self.session.met_conflict()).then(|| self.due());
         if let Some(Some(pause)) = due {
@@ -279,8 +279,11 @@ impl<F: SessionFactory> Unit<F> {
         let late = self.scope.clock.as_deref().is_some_and(Clock::has_expired);
         if self.session.hooks.has_rollback_hooks() && !late {
             // The body's error says more than a rollback's.
-            let _closed_instead = self.session.end_by_rollback().await;
-            self.leave(Left::RolledBack).await;
+            let left = match self.session.end_by_rollback().await {
+                Err(SessionError::PartlyCommitted(_)) => Left::Unknown,
+                _closed_instead => Left::RolledBack,
+            };
+            self.leave(left).await;
         }
         // Otherwise nobody has to wait for the rollback: releasing hands it over.
         self.session.release();

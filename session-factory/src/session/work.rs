@@ -28,6 +28,8 @@ pub(crate) struct Work {
     met_conflict: bool,
     /// BEGIN failed, and no statement has come through since: nothing of what the body asked for was done.
     refused: bool,
+    /// Somebody was told that the body ended the transaction.
+    parted: bool,
     /// A `commit()` of the body's own failed.
     lost: Option<Box<Loss>>,
     attempt: Attempt,
@@ -88,6 +90,7 @@ impl Work {
             wrote: false,
             met_conflict: false,
             refused: false,
+            parted: false,
             lost: None,
             attempt: Attempt::ONLY,
             in_flight: false,
@@ -264,9 +267,18 @@ impl Work {
     /// A part of the work is committed: an `Ok` would not be true, and running it all again would do that twice.
     pub(crate) fn part(&mut self, parts: &PartlyCommitted) -> SessionError {
         self.committed = true;
+        self.parted = true;
         let error = SessionError::from(parts.clone());
         self.lose(&error);
         error
+    }
+
+    /// The same where nobody was told so far.
+    pub(crate) fn newly_parted(&mut self, watched: &Watched) -> Option<SessionError> {
+        match watched {
+            Watched::Parted(parts) if self.begun && !self.parted => Some(self.part(parts)),
+            _ => None,
+        }
     }
 
     /// What has to travel ahead of the next statement.

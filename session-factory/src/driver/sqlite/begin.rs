@@ -3,11 +3,11 @@
 use std::time::{Duration, Instant};
 
 use diesel::QueryResult;
-use diesel::connection::SimpleConnection;
 use diesel::result::{DatabaseErrorKind, Error};
 use diesel::sqlite::SqliteConnection;
 
 use super::facts::Facts;
+use super::quiet::{aloud, is_panic, quietly};
 use crate::driver::CommitReply;
 use crate::error::{StatementError, StatementErrorKind};
 
@@ -28,11 +28,11 @@ pub(super) fn begin(
     facts: &Facts,
 ) -> QueryResult<()> {
     query_only(connection, sql == READ_ONLY, facts)?;
-    match patiently(|| connection.batch_execute(sql), || facts.is_stopped()) {
+    match patiently(|| aloud(connection, facts, sql), facts) {
         // Whatever was overlooked has not lost its connection for good.
         Err(error) if is_nested(&error) => {
-            connection.batch_execute("ROLLBACK")?;
-            patiently(|| connection.batch_execute(sql), || facts.is_stopped())
+            quietly(connection, facts, "ROLLBACK")?;
+            patiently(|| aloud(connection, facts, sql), facts)
         }
         begun => begun,
     }
@@ -46,7 +46,7 @@ fn is_nested(error: &Error) -> bool {
 /// Every change has all statements prepared again, so a connection stays as its last transaction was.
 fn query_only(connection: &mut SqliteConnection, on: bool, facts: &Facts) -> QueryResult<()> {
     if facts.is_query_only() != on {
-        connection.batch_execute(QUERY_ONLY[usize::from(on)])?;
+        quietly(connection, facts, QUERY_ONLY[usize::from(on)])?;
         facts.set_query_only(on);
     }
     Ok(())
@@ -65,46 +65,68 @@ pub(super) fn turn_did_not_come() -> Error {
     Error::DatabaseError(
         DatabaseErrorKind::SerializationFailure,
         Box::new(format!(
-            "database is locked: other sessions of this process held the write lock for {BUSY_LIMIT:?}"
+            "database is locked: other sessions of this process held the write lock for {BUSY_LIMIT:?}; a session \
+             holds it from its first statement until it ends, even while it only reads: write `read_only` on those \
+             that do, as on one that this task still has open"
         )),
     )
 }
 
-fn patiently(
-    mut attempt: impl FnMut() -> QueryResult<()>,
+/// Waits for another connection's lock. Who waits is stopped when the session is gone.
+pub(super) fn patiently<R>(
+    mut attempt: impl FnMut() -> QueryResult<R>,
+    facts: &Facts,
+) -> QueryResult<R> {
+    wait(&mut attempt, facts, || facts.is_stopped())
+}
+
+fn wait<R>(
+    mut attempt: impl FnMut() -> QueryResult<R>,
+    facts: &Facts,
     stopped: impl Fn() -> bool,
-) -> QueryResult<()> {
+) -> QueryResult<R> {
+    let first = attempt();
+    if !matches!(&first, Err(error) if is_busy(error, facts.shares_cache())) {
+        return first;
+    }
     let deadline = Instant::now() + BUSY_LIMIT;
     let mut steps = STEPS.iter().chain(std::iter::repeat(&100));
     loop {
+        let step = steps.next().copied().unwrap_or(100);
+        std::thread::sleep(Duration::from_millis(step));
         match attempt() {
-            Err(error) if is_busy(&error) && Instant::now() < deadline && !stopped() => {
-                let step = steps.next().copied().unwrap_or(100);
-                std::thread::sleep(Duration::from_millis(step));
-            }
+            Err(error)
+                if is_busy(&error, facts.shares_cache())
+                    && Instant::now() < deadline
+                    && !stopped() => {}
             other => return other,
         }
     }
 }
 
-/// `SQLITE_BUSY` and `SQLITE_LOCKED`, for which diesel has no kind: their texts are known, and what a trigger of the
-/// application's raises (`the account is locked`) is none of them.
-pub(super) fn is_busy(error: &Error) -> bool {
+/// Another connection has the lock: `SQLITE_BUSY`, and `SQLITE_LOCKED` where connections share a cache. diesel has no
+/// kind for them. Their texts are known, and what a trigger of the application's raises (`the account is locked`) is
+/// none of them. Where no cache is shared `SQLITE_LOCKED` is about the connection itself: waiting changes nothing.
+pub(super) fn is_busy(error: &Error, shares_cache: bool) -> bool {
     let Error::DatabaseError(kind, information) = error else {
         return false;
     };
     let message = information.message();
+    let locked = || {
+        message == "database table is locked"
+            || message.starts_with("database table is locked: ")
+            || message.starts_with("database schema is locked: ")
+    };
     matches!(kind, DatabaseErrorKind::SerializationFailure)
-        || matches!(message, "database is locked" | "database table is locked")
-        || message.starts_with("database table is locked: ")
-        || message.starts_with("database schema is locked: ")
+        || message == "database is locked"
+        || shares_cache && locked()
 }
 
 /// SQLite has no way to ask; but BEGIN inside a transaction fails.
-pub(super) fn in_transaction(connection: &mut SqliteConnection) -> bool {
-    match connection.batch_execute("BEGIN DEFERRED") {
+pub(super) fn in_transaction(connection: &mut SqliteConnection, facts: &Facts) -> bool {
+    match quietly(connection, facts, "BEGIN DEFERRED") {
         Ok(()) => {
-            let _nothing_to_undo = connection.batch_execute("ROLLBACK");
+            let _nothing_to_undo = quietly(connection, facts, "ROLLBACK");
             false
         }
         Err(_) => true,
@@ -112,20 +134,20 @@ pub(super) fn in_transaction(connection: &mut SqliteConnection) -> bool {
 }
 
 pub(super) fn commit(connection: &mut SqliteConnection, facts: &Facts) -> CommitReply {
-    let committed = patiently(|| connection.batch_execute("COMMIT"), || false);
+    // What was begun is not stopped.
+    let committed = wait(|| aloud(connection, facts, "COMMIT"), facts, || false);
     writable(connection, facts);
     let Err(error) = committed else {
         return CommitReply::Committed;
     };
-    let busy = is_busy(&error);
-    let mut error = StatementError::from(&error);
-    if busy {
-        error.kind = StatementErrorKind::Serialization;
-    }
+    let panicked = is_panic(&error);
+    let error = explained(&error, facts);
     // After a failed COMMIT the transaction may still be open.
-    if in_transaction(connection) {
-        let _rolled_back = connection.batch_execute("ROLLBACK");
+    if in_transaction(connection, facts) {
+        roll_back_quietly(connection, facts);
         CommitReply::Refused(error)
+    } else if panicked {
+        CommitReply::Unknown(error)
     } else if error.message.contains("no transaction is active") {
         CommitReply::RolledBack(None)
     } else {
@@ -133,19 +155,37 @@ pub(super) fn commit(connection: &mut SqliteConnection, facts: &Facts) -> Commit
     }
 }
 
+/// What the driver knows of an error.
+pub(super) fn explained(error: &Error, facts: &Facts) -> StatementError {
+    let mut explained = StatementError::from(error);
+    if is_busy(error, facts.shares_cache()) {
+        explained.kind = StatementErrorKind::Serialization;
+    }
+    explained
+}
+
 /// Rolls back, or finds that there is nothing to roll back.
 pub(super) fn rollback(connection: &mut SqliteConnection, facts: &Facts) -> QueryResult<()> {
-    let rolled_back = connection.batch_execute("ROLLBACK");
+    let rolled_back = aloud(connection, facts, "ROLLBACK");
     writable(connection, facts);
     match rolled_back {
-        Err(error) if in_transaction(connection) => Err(error),
+        Err(error) if in_transaction(connection, facts) => {
+            // An instrumentation that panics keeps nothing from being rolled back.
+            quietly(connection, facts, "ROLLBACK").map_err(|_| error)
+        }
         _ => Ok(()),
     }
+}
+
+/// The same for what is not the session's transaction.
+pub(super) fn roll_back_quietly(connection: &mut SqliteConnection, facts: &Facts) {
+    let _nothing_open = quietly(connection, facts, "ROLLBACK");
 }
 
 #[cfg(test)]
 mod tests {
     use diesel::Connection;
+    use diesel::connection::SimpleConnection;
 
     use super::*;
 
@@ -156,7 +196,7 @@ mod tests {
             .batch_execute("BEGIN; CREATE TABLE a (b)")
             .unwrap();
         begin(&mut connection, IMMEDIATE, &Facts::default()).unwrap();
-        assert!(in_transaction(&mut connection));
+        assert!(in_transaction(&mut connection, &Facts::default()));
         // The table is gone with the transaction that nobody knew.
         connection.batch_execute("CREATE TABLE a (b)").unwrap();
     }

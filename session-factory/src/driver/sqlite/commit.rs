@@ -1,19 +1,18 @@
 //! COMMIT, alone or behind the last statement, and ROLLBACK.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use diesel::QueryResult;
-use diesel::connection::SimpleConnection;
 use diesel::sqlite::SqliteConnection;
 
-use super::facts::Facts;
+use super::facts::{End, Facts};
 use super::job::Lost;
 use super::link::{Held, SqliteLink};
+use super::quiet::{aloud, contained};
 use super::statement::{self, Collected};
-use super::{Sqlite, begin, raw, workers};
+use super::{Sqlite, begin, mark, workers};
 use crate::driver::{Ahead, CommitReply, CommitSent, Driver, Last, Owner, Reply};
-use crate::error::StatementError;
+use crate::error::{PartlyCommitted, StatementError};
 
 pub(super) async fn commit(link: &mut SqliteLink) -> CommitReply {
     let facts = Arc::clone(link.facts());
@@ -48,9 +47,9 @@ where
         return Err((owner, over));
     };
     workers::start(Box::new(move |_| {
-        let ended = catch_unwind(AssertUnwindSafe(|| end(&mut connection, &facts)));
+        let ended = contained(&facts, || end(&mut connection, &facts));
         owner.link().came_back(Some(connection));
-        over(owner, matches!(ended, Ok(CommitReply::Committed)));
+        over(owner, matches!(ended, Some(CommitReply::Committed)));
     }));
     Ok(())
 }
@@ -59,16 +58,16 @@ where
 /// at the disk. To wake a thread for it takes ten times as long, and the connection would be away meanwhile. False when
 /// it has failed: then it is for a thread that may wait.
 fn at_once(link: &mut SqliteLink) -> bool {
-    if link.shares_cache() {
+    let facts = Arc::clone(link.facts());
+    if facts.shares_cache() {
         return false;
     }
     let Held::Home(connection) = link.held() else {
         return false;
     };
-    let commit = AssertUnwindSafe(|| connection.batch_execute("COMMIT"));
-    let committed = matches!(catch_unwind(commit), Ok(Ok(())));
+    let committed = aloud(connection, &facts, "COMMIT").is_ok();
     if committed {
-        link.facts().set_ended(true);
+        facts.set_end(End::Committed);
     }
     committed
 }
@@ -92,13 +91,17 @@ pub(super) async fn behind(
         let reply = statement::in_order(connection, &ahead, &facts, None, |connection| {
             statement::execute(connection, query, &facts)
         });
+        let reply = match facts.end() {
+            Some(End::Unseen) => statement::ended_unseen(),
+            _ => reply,
+        };
         let succeeded = reply.ahead.is_ok() && reply.result.is_ok();
         // Nobody waits any more: what can still be rolled back is.
         let commit = if succeeded && !facts.is_stopped() {
             end(connection, &facts)
         } else {
             let _nothing_open = begin::rollback(connection, &facts);
-            facts.set_ended(false);
+            facts.set_end(End::RolledBack);
             CommitReply::RolledBack(None)
         };
         turn.inspect(|turn| turn.over());
@@ -108,7 +111,7 @@ pub(super) async fn behind(
     link.end_turn();
     match ended {
         Ok((reply, commit)) => Last {
-            reply: statement::answer(Ok(reply)),
+            reply: statement::answer(Ok(reply), link.facts()),
             commit: Some(commit),
         },
         Err(Lost::Before(error)) => Last {
@@ -129,7 +132,7 @@ pub(super) async fn rollback(link: &mut SqliteLink) -> Result<(), StatementError
     let facts = Arc::clone(link.facts());
     let turn = link.turn().map(Arc::clone);
     let rollback = link.job(move |connection| {
-        raw::leave(connection, &facts);
+        mark::leave_raw(connection, &facts);
         let rolled_back = begin::rollback(connection, &facts);
         turn.inspect(|turn| turn.over());
         rolled_back
@@ -140,22 +143,25 @@ pub(super) async fn rollback(link: &mut SqliteLink) -> Result<(), StatementError
 }
 
 fn end(connection: &mut SqliteConnection, facts: &Facts) -> CommitReply {
-    raw::leave(connection, facts);
-    if facts.ended().is_some() || facts.is_unbalanced() {
-        // What is open now is not what is to be committed.
-        let _nothing_open = connection.batch_execute("ROLLBACK");
-    }
-    match facts.ended() {
-        // By a COMMIT whose caller went away, say.
-        Some(true) => return CommitReply::Committed,
-        Some(false) => return CommitReply::RolledBack(None),
-        None if facts.is_unbalanced() => return CommitReply::RolledBack(None),
+    mark::leave_raw(connection, facts);
+    match facts.end() {
+        None if facts.is_unbalanced() || facts.has_panicked() => {
+            begin::roll_back_quietly(connection, facts);
+            return CommitReply::RolledBack(None);
+        }
         None => {}
+        // By a COMMIT whose caller went away, say.
+        Some(End::Committed) => return CommitReply::Committed,
+        Some(End::RolledBack) => return CommitReply::RolledBack(None),
+        Some(End::Unseen) => {
+            let unseen = PartlyCommitted::EndedUnseen.to_string();
+            return CommitReply::Unknown(StatementError::connection(unseen));
+        }
     }
     let reply = begin::commit(connection, facts);
     if matches!(reply, CommitReply::Committed) {
         // Known even if nobody waits for the answer any more.
-        facts.set_ended(true);
+        facts.set_end(End::Committed);
     }
     reply
 }

@@ -3,15 +3,28 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::ends::Ends;
-use super::raw::Raw;
-use crate::error::PartlyCommitted;
+use super::mark::Mark;
+
+/// How a transaction ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// By a COMMIT of the session's, whose caller went away, say.
+    Committed,
+    /// By a statement that failed, or by a ROLLBACK of the session's.
+    RolledBack,
+    /// By the body, and nobody knows how.
+    Unseen,
+}
 
 /// Shared with the work on another thread.
 #[derive(Debug, Default)]
 pub(crate) struct Facts {
     /// Whoever waits or loads rows should stop.
     stop: AtomicBool,
+    /// What runs is of no interest to the application.
+    quiet: AtomicBool,
+    /// Other connections share its cache, and lock its tables.
+    shares_cache: bool,
     /// Of the application's pool, which gets it back as it was.
     foreign: bool,
     state: Mutex<State>,
@@ -20,29 +33,39 @@ pub(crate) struct Facts {
 #[derive(Debug, Default)]
 #[allow(clippy::struct_excessive_bools)] // independent facts, each read by name
 struct State {
-    /// Whether the transaction is over, and the session did not end it.
-    ends: Ends,
+    end: Option<End>,
+    /// In the transaction that is open.
+    panicked: bool,
     /// The raw connection is out.
-    raw: Option<Raw>,
+    raw: Option<Mark>,
     touched: bool,
     /// A transaction of the raw connection was left half-way.
     unbalanced: bool,
-    /// The application reads what runs on the connection: nobody else can.
-    instrumented: bool,
     unclean: bool,
     query_only: bool,
     written: bool,
 }
 
 impl Facts {
+    pub(super) fn own(shares_cache: bool) -> Self {
+        Self {
+            shares_cache,
+            ..Self::default()
+        }
+    }
     pub(super) fn foreign() -> Self {
         Self {
             foreign: true,
+            // Nobody has told.
+            shares_cache: true,
             ..Self::default()
         }
     }
     pub(super) fn is_foreign(&self) -> bool {
         self.foreign
+    }
+    pub(super) fn shares_cache(&self) -> bool {
+        self.shares_cache
     }
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -50,30 +73,40 @@ impl Facts {
     pub(super) fn begin_watch(&self) {
         self.stop.store(false, Ordering::SeqCst);
         let mut state = self.state();
-        state.ends = Ends::default();
+        state.end = None;
+        state.panicked = false;
         state.unbalanced = false;
         state.written = false;
     }
-    pub(super) fn ended(&self) -> Option<bool> {
-        self.state().ends.own()
+    pub(super) fn end(&self) -> Option<End> {
+        self.state().end
     }
-    pub(super) fn set_ended(&self, committed: bool) {
-        self.state().ends.set_own(committed);
+    /// The first end is the transaction's.
+    pub(super) fn set_end(&self, end: End) {
+        self.state().end.get_or_insert(end);
     }
-    /// Something ran behind the end, and outside of the transaction.
-    pub(super) fn parted(&self) -> Option<PartlyCommitted> {
-        self.state().ends.parted()
+    /// Nothing of this transaction is to be committed, and the connection is not to be trusted.
+    pub(super) fn set_panicked(&self) {
+        let mut state = self.state();
+        state.panicked = true;
+        state.unclean = true;
     }
-    pub(super) fn with_ends(&self, note: impl FnOnce(&mut Ends)) {
-        note(&mut self.state().ends);
+    pub(super) fn has_panicked(&self) -> bool {
+        self.state().panicked
+    }
+    pub(super) fn set_quiet(&self, quiet: bool) {
+        self.quiet.store(quiet, Ordering::Relaxed);
+    }
+    pub(super) fn is_quiet(&self) -> bool {
+        self.quiet.load(Ordering::Relaxed)
     }
     pub(super) fn set_touched(&self) {
         self.state().touched = true;
     }
-    pub(super) fn set_raw(&self, raw: Raw) {
-        self.state().raw = Some(raw);
+    pub(super) fn set_raw(&self, mark: Mark) {
+        self.state().raw = Some(mark);
     }
-    pub(super) fn take_raw(&self) -> Option<Raw> {
+    pub(super) fn take_raw(&self) -> Option<Mark> {
         self.state().raw.take()
     }
     pub(super) fn set_unbalanced(&self) {
@@ -81,12 +114,6 @@ impl Facts {
     }
     pub(super) fn is_unbalanced(&self) -> bool {
         self.state().unbalanced
-    }
-    pub(super) fn set_instrumented(&self, instrumented: bool) {
-        self.state().instrumented = instrumented;
-    }
-    pub(super) fn is_instrumented(&self) -> bool {
-        self.state().instrumented
     }
     pub(super) fn set_unclean(&self) {
         self.state().unclean = true;

@@ -1,7 +1,7 @@
 //! Work on a connection, as a future that may be dropped.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use diesel::QueryResult;
@@ -14,6 +14,7 @@ use tokio::time::{Sleep, sleep};
 
 use super::facts::Facts;
 use super::link::{Connection, Held, SqliteLink};
+use super::quiet::{contained, panicked};
 use super::thread::{Call, Task};
 use super::{begin, workers};
 use crate::driver::CommitSent;
@@ -68,7 +69,7 @@ enum Running<R: Send + 'static> {
         limit: Option<Pin<Box<Sleep>>>,
     },
     /// On a connection that diesel-async holds.
-    Lent(BoxFuture<'static, QueryResult<R>>),
+    Lent(BoxFuture<'static, QueryResult<Result<R, Lost>>>),
 }
 
 impl<'link, W, R> Job<'link, W, R>
@@ -85,6 +86,10 @@ where
     }
 
     fn start(&mut self, work: W) -> Result<Running<R>, Lost> {
+        let facts = Arc::clone(self.link.facts());
+        let work = move |connection: &mut SqliteConnection| {
+            contained(&facts, || work(connection)).ok_or_else(|| Lost::During(panicked()))
+        };
         let mut connection = match self.link.held() {
             Held::Lent(lent) => {
                 if let Some(sent) = self.sent.take() {
@@ -103,8 +108,7 @@ where
         let (answer, back) = oneshot::channel();
         let task: Task = Box::new(move |call| {
             let result = match call {
-                Call::Run => catch_unwind(AssertUnwindSafe(|| work(&mut connection)))
-                    .map_err(|_| Lost::During(broken("the work on the connection panicked"))),
+                Call::Run => work(&mut connection),
                 Call::GiveBack => Err(Lost::Before(begin::turn_did_not_come())),
             };
             // Where nobody takes it the connection is closed here.
@@ -182,7 +186,10 @@ where
 impl<R: Send> Running<R> {
     fn poll(&mut self, link: &mut SqliteLink, cx: &mut Context<'_>) -> Poll<Result<R, Lost>> {
         let (back, limit) = match self {
-            Self::Lent(running) => return running.poll_unpin(cx).map_err(Lost::During),
+            Self::Lent(running) => {
+                let ended = ready!(running.poll_unpin(cx));
+                return Poll::Ready(ended.unwrap_or_else(|error| Err(Lost::During(error))));
+            }
             Self::Away { back, limit } => (back, limit),
         };
         loop {

@@ -9,6 +9,7 @@ use diesel::sqlite::SqliteConnection;
 use super::facts::Facts;
 use super::job::{Job, Leftover, Lost};
 use super::lent::{self, Foreign, Lent};
+use super::quiet::Watching;
 use super::thread::Call;
 use super::tidy;
 use super::workers::{self, Worker};
@@ -33,7 +34,6 @@ pub struct SqliteLink {
     turn: Option<Arc<Turn>>,
     condemned: bool,
     private_memory: bool,
-    shares_cache: bool,
 }
 
 pub(super) enum Held {
@@ -46,22 +46,23 @@ pub(super) enum Held {
 
 impl SqliteLink {
     pub(super) fn own(
-        connection: Connection,
+        mut connection: Connection,
         worker: Worker,
         writers: Option<Arc<Writers>>,
         private_memory: bool,
         shares_cache: bool,
     ) -> Self {
+        let facts = Arc::new(Facts::own(shares_cache));
+        Watching::set_default(&mut connection, &facts);
         Self {
             held: Held::Home(connection),
             leftover: None,
-            facts: Arc::default(),
+            facts,
             _worker: Some(worker),
             writers,
             turn: None,
             condemned: false,
             private_memory,
-            shares_cache,
         }
     }
 
@@ -75,14 +76,7 @@ impl SqliteLink {
             turn: None,
             condemned: false,
             private_memory: false,
-            // Nobody has told.
-            shares_cache: true,
         }
-    }
-
-    /// What uses the database may have to wait for another connection's statement.
-    pub(super) fn shares_cache(&self) -> bool {
-        self.shares_cache
     }
 
     pub(super) fn held(&mut self) -> &mut Held {

@@ -3,14 +3,14 @@
 
 mod begin;
 mod commit;
-mod ends;
 mod facts;
 mod job;
 mod lent;
 mod link;
+mod mark;
 mod open;
-mod raw;
-mod script;
+mod quiet;
+mod side_effects;
 mod statement;
 mod thread;
 mod tidy;
@@ -19,6 +19,7 @@ mod workers;
 mod writers;
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Instant;
 
 use diesel::QueryResult;
@@ -34,14 +35,16 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{self, BoxStream, StreamExt};
 
+use self::facts::End;
 use self::job::Lost;
 use self::link::{Held, SqliteLink};
+use self::quiet::Watching;
 use super::{
     Ahead, CommitReply, CommitSent, Driver, ForeignError, GoesTo, Last, Owner, Recovered, Reply,
     Running, SupportsImmediate, SupportsIsolation, TransactionOptions, Untyped, Watched, isolation,
 };
 use crate::config::Settings;
-use crate::error::{ConnectError, ConnectErrorKind, StatementError, StatementErrorKind};
+use crate::error::{ConnectError, ConnectErrorKind, PartlyCommitted, StatementError};
 
 /// The connection type of diesel-async for SQLite.
 pub(crate) type Wrapper = SyncConnectionWrapper<SqliteConnection>;
@@ -115,8 +118,8 @@ impl Driver for Sqlite {
             return None;
         }
         match link.held() {
-            Held::Home(connection) => Some(connection.instrumentation()),
-            Held::Lent(lent) => Some(lent.wrapper().instrumentation()),
+            Held::Home(connection) => Watching::inside(connection.instrumentation()),
+            Held::Lent(lent) => Watching::inside(lent.wrapper().instrumentation()),
             Held::Away => None,
         }
     }
@@ -125,7 +128,7 @@ impl Driver for Sqlite {
         if link.has_leftover() {
             return;
         }
-        link.facts().set_instrumented(true);
+        let instrumentation = Watching::new(instrumentation, link.facts());
         match link.held() {
             Held::Home(connection) => connection.set_instrumentation(instrumentation),
             Held::Lent(lent) => lent.wrapper().set_instrumentation(instrumentation),
@@ -134,8 +137,17 @@ impl Driver for Sqlite {
     }
 
     fn restore_instrumentation(link: &mut SqliteLink) {
-        Self::set_instrumentation(link, get_default_instrumentation());
-        link.facts().set_instrumented(false);
+        if link.has_leftover() {
+            return;
+        }
+        let facts = Arc::clone(link.facts());
+        match link.held() {
+            Held::Home(connection) => Watching::set_default(connection, &facts),
+            Held::Lent(lent) => lent
+                .wrapper()
+                .set_instrumentation(get_default_instrumentation()),
+            Held::Away => {}
+        }
     }
 
     fn set_cache(link: &mut SqliteLink, size: CacheSize) {
@@ -219,14 +231,16 @@ impl Driver for Sqlite {
 
     fn watch(link: &mut SqliteLink) -> Watched {
         let facts = link.facts();
-        match (facts.parted(), facts.ended()) {
-            (Some(parted), _) => Watched::Parted(parted),
-            (None, Some(committed)) => Watched::Ended {
-                committed,
-                error: None,
-            },
-            (None, None) if facts.is_unbalanced() => Watched::Unbalanced,
-            (None, None) => Watched::Open,
+        let ended = |committed, error| Watched::Ended { committed, error };
+        match facts.end() {
+            Some(End::Unseen) => Watched::Parted(PartlyCommitted::EndedUnseen),
+            Some(End::Committed) => ended(true, None),
+            _ if facts.has_panicked() => {
+                ended(false, Some(StatementError::from(&quiet::panicked())))
+            }
+            Some(End::RolledBack) => ended(false, None),
+            None if facts.is_unbalanced() => Watched::Unbalanced,
+            None => Watched::Open,
         }
     }
 
@@ -236,7 +250,7 @@ impl Driver for Sqlite {
 
     fn commits_silently(link: &mut SqliteLink, options: &TransactionOptions) -> bool {
         let facts = link.facts();
-        options.read_only && facts.ended().is_none() && !facts.needs_reset()
+        options.read_only && facts.end().is_none() && !facts.needs_reset()
     }
 
     async fn enter_raw(link: &mut SqliteLink) -> QueryResult<()> {
@@ -244,9 +258,17 @@ impl Driver for Sqlite {
         link.facts().set_touched();
         link.lend()?;
         let facts = link.stop();
-        link.job(move |connection| raw::enter(connection, &facts))
+        link.job(move |connection| mark::enter_raw(connection, &facts))
             .await
             .map_err(Lost::into_error)?
+    }
+
+    async fn leave_raw(link: &mut SqliteLink) {
+        let facts = link.stop();
+        // If it is not done here it is done ahead of what comes next.
+        let _done = link
+            .job(move |connection| mark::leave_raw(connection, &facts))
+            .await;
     }
 
     async fn commit(link: &mut SqliteLink) -> CommitReply {
@@ -309,11 +331,7 @@ impl Driver for Sqlite {
         link.reset().await
     }
 
-    fn explain(_link: &SqliteLink, reported: &diesel::result::Error) -> StatementError {
-        let mut error = StatementError::from(reported);
-        if begin::is_busy(reported) {
-            error.kind = StatementErrorKind::Serialization;
-        }
-        error
+    fn explain(link: &SqliteLink, reported: &diesel::result::Error) -> StatementError {
+        begin::explained(reported, link.facts())
     }
 }

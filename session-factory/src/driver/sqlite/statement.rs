@@ -12,13 +12,16 @@ use diesel::sqlite::query_builder::SqliteQueryBuilder;
 use diesel::sqlite::{Sqlite, SqliteConnection};
 use diesel_async::AsyncConnectionCore;
 
-use super::facts::Facts;
+use super::facts::{End, Facts};
 use super::job::Lost;
 use super::link::SqliteLink;
-use super::script::{self, Control, begins_with};
+use super::mark::{self, Mark};
+use super::quiet::{contained, panicked};
+use super::side_effects::{SideEffects, begins_with};
 use super::writers::Turn;
-use super::{Wrapper, begin, lent, raw};
+use super::{Wrapper, begin, lent};
 use crate::driver::{Ahead, Reply, as_conflict};
+use crate::error::{PartlyCommitted, SessionError};
 
 type Collector<'a> = <Sqlite as Backend>::BindCollector<'a>;
 type Binds = <Collector<'static> as MoveableBindCollector<Sqlite>>::BindData;
@@ -27,7 +30,7 @@ type Row = <Wrapper as AsyncConnectionCore>::Row<'static, 'static>;
 /// A statement's SQL and binds, which may go to another thread.
 pub(super) struct Collected {
     query: CollectedQuery<Binds>,
-    control: Option<Control>,
+    effects: SideEffects,
     writes: bool,
 }
 
@@ -37,12 +40,12 @@ pub(super) fn collect(query: &dyn QueryFragment<Sqlite>) -> QueryResult<Collecte
     let mut sql = SqliteQueryBuilder::default();
     query.to_sql(&mut sql, &Sqlite)?;
     let sql = sql.finish();
-    let control = script::first(&sql);
+    let effects = SideEffects::of_prepared(&sql);
     let writes = begins_with(&sql, &["INSERT", "UPDATE", "DELETE", "REPLACE"]);
     let cacheable = query.is_safe_to_cache_prepared(&Sqlite)?;
     Ok(Collected {
         query: CollectedQuery::new(sql, cacheable, binds.moveable()),
-        control,
+        effects,
         writes,
     })
 }
@@ -51,7 +54,7 @@ pub(super) fn collect(query: &dyn QueryFragment<Sqlite>) -> QueryResult<Collecte
 pub(super) async fn run<R>(
     link: &mut SqliteLink,
     ahead: Ahead,
-    work: impl FnOnce(&mut SqliteConnection) -> Outcome<R> + Send + 'static,
+    work: impl FnOnce(&mut SqliteConnection) -> QueryResult<R> + Send + 'static,
 ) -> Reply<R>
 where
     R: Send + 'static,
@@ -64,7 +67,7 @@ where
     let reply = link
         .job(move |connection| in_order(connection, &ahead, &facts, turn.as_deref(), work))
         .await;
-    answer(reply)
+    answer(reply, link.facts())
 }
 
 /// Before a transaction begins: the connection has to be here, and one that may write waits for its turn.
@@ -81,37 +84,34 @@ pub(super) async fn make_ready<R>(link: &mut SqliteLink, ahead: &Ahead) -> Resul
     Ok(())
 }
 
-pub(super) fn answer<R>(reply: Result<Reply<R>, Lost>) -> Reply<R> {
+pub(super) fn answer<R>(reply: Result<Reply<R>, Lost>, facts: &Facts) -> Reply<R> {
     match reply {
-        Ok(reply) => reply.map_err(classified),
+        Ok(reply) => reply.map_err(|error| classified(error, facts)),
         Err(Lost::Before(error)) => Reply::not_sent(error),
         Err(Lost::During(error)) => Reply::of(Err(error)),
     }
 }
 
 /// `SQLITE_BUSY` has no kind of its own in diesel.
-fn classified(error: Error) -> Error {
-    if begin::is_busy(&error) {
+fn classified(error: Error, facts: &Facts) -> Error {
+    if begin::is_busy(&error, facts.shares_cache()) {
         as_conflict(error)
     } else {
         error
     }
 }
 
-/// The result of a statement, and whether the transaction has to be looked after.
-pub(super) type Outcome<R> = (QueryResult<R>, bool);
-
 pub(super) fn in_order<R>(
     connection: &mut SqliteConnection,
     ahead: &Ahead,
     facts: &Facts,
     turn: Option<&Turn>,
-    work: impl FnOnce(&mut SqliteConnection) -> Outcome<R>,
+    work: impl FnOnce(&mut SqliteConnection) -> QueryResult<R>,
 ) -> Reply<R> {
     let reply = behind(connection, ahead, facts, work);
     let not_begun = ahead.begin.is_some() && reply.ahead.is_err();
     if let Some(turn) = turn
-        && (not_begun || facts.ended().is_some() && !begin::in_transaction(connection))
+        && (not_begun || facts.end().is_some())
     {
         turn.over();
     }
@@ -122,7 +122,7 @@ fn behind<R>(
     connection: &mut SqliteConnection,
     ahead: &Ahead,
     facts: &Facts,
-    work: impl FnOnce(&mut SqliteConnection) -> Outcome<R>,
+    work: impl FnOnce(&mut SqliteConnection) -> QueryResult<R>,
 ) -> Reply<R> {
     if let Some(sql) = &ahead.begin {
         // What the body did on the raw connection was another transaction.
@@ -131,11 +131,15 @@ fn behind<R>(
             return Reply::not_sent(error);
         }
     } else {
-        raw::leave(connection, facts);
-        if facts.ended().is_some() {
-            // A statement on the raw connection has ended the transaction: what comes now would be in none.
-            look_after(connection, facts);
-            return Reply::not_sent(Error::NotInTransaction);
+        mark::leave_raw(connection, facts);
+        // What comes now would be in no transaction.
+        match facts.end() {
+            None => {}
+            Some(End::Unseen) => return ended_unseen(),
+            Some(_) => return Reply::not_sent(Error::NotInTransaction),
+        }
+        if facts.has_panicked() {
+            return Reply::not_sent(panicked());
         }
     }
     if let Some(sql) = &ahead.control
@@ -147,44 +151,57 @@ fn behind<R>(
         }
         return Reply::not_sent(error);
     }
-    let (result, may_have_ended) = work(connection);
-    // Some errors roll the whole transaction back, and a raw COMMIT or ROLLBACK ends it: what came after would run
-    // outside of any, or in one that is not the session's.
-    if result.is_err() || may_have_ended {
-        look_after(connection, facts);
-    }
-    Reply::of(result)
+    Reply::of(work(connection))
 }
 
-/// Finds out whether the session's transaction is still there. One that was begun behind its end is nobody's.
-pub(super) fn look_after(connection: &mut SqliteConnection, facts: &Facts) {
-    let open = begin::in_transaction(connection);
-    facts.with_ends(|ends| ends.found(open));
-    if open && facts.ended().is_some() && connection.batch_execute("ROLLBACK").is_ok() {
-        facts.with_ends(|ends| ends.found(false));
+pub(super) fn ended_unseen<R>() -> Reply<R> {
+    Reply::not_sent(SessionError::from(PartlyCommitted::EndedUnseen).into())
+}
+
+/// Runs a text, and finds out whether the session's transaction is still there behind it.
+fn looked_after<R>(
+    connection: &mut SqliteConnection,
+    facts: &Facts,
+    effects: SideEffects,
+    mut work: impl FnMut(&mut SqliteConnection) -> QueryResult<R>,
+) -> QueryResult<R> {
+    if effects.may_change {
+        facts.set_unclean();
     }
+    let mut work = |connection: &mut SqliteConnection| {
+        contained(facts, || work(connection)).unwrap_or_else(|| Err(panicked()))
+    };
+    if effects.may_end {
+        let mark = Mark::set(connection, facts)?;
+        let result = work(connection);
+        mark.release(connection, facts);
+        return result;
+    }
+    let result = begin::patiently(|| work(connection), facts);
+    // Some errors roll the whole transaction back: what came after would run outside of any.
+    if result.is_err() && !begin::in_transaction(connection, facts) {
+        facts.set_end(End::RolledBack);
+    }
+    result
 }
 
 pub(super) fn load(
     connection: &mut SqliteConnection,
     collected: QueryResult<Collected>,
-    stop: &Facts,
-) -> Outcome<Vec<Row>> {
-    match collected {
-        Ok(Collected {
-            query,
-            control,
-            writes,
-        }) => {
-            let rows = rows(connection, &query, stop);
-            if writes && rows.as_ref().is_ok_and(|rows| !rows.is_empty()) {
-                stop.set_written();
-            }
-            let noted = note(control, rows.is_ok(), stop);
-            (rows, noted)
-        }
-        Err(error) => (Err(error), false),
+    facts: &Facts,
+) -> QueryResult<Vec<Row>> {
+    let Collected {
+        query,
+        effects,
+        writes,
+    } = collected?;
+    let rows = looked_after(connection, facts, effects, |connection| {
+        rows(connection, &query, facts)
+    })?;
+    if writes && !rows.is_empty() {
+        facts.set_written();
     }
+    Ok(rows)
 }
 
 fn rows(
@@ -213,52 +230,23 @@ pub(super) fn execute(
     connection: &mut SqliteConnection,
     collected: QueryResult<Collected>,
     facts: &Facts,
-) -> Outcome<usize> {
-    match collected {
-        Ok(Collected { query, control, .. }) => {
-            let count = connection.execute_returning_count(&query);
-            let noted = note(control, count.is_ok(), facts);
-            (count, noted)
-        }
-        Err(error) => (Err(error), false),
-    }
+) -> QueryResult<usize> {
+    let Collected { query, effects, .. } = collected?;
+    looked_after(connection, facts, effects, |connection| {
+        connection.execute_returning_count(&query)
+    })
 }
 
-/// Notes what a statement has done besides. True when the transaction has to be looked after.
-fn note(control: Option<Control>, succeeded: bool, facts: &Facts) -> bool {
-    let Some(control) = control else { return false };
-    if control.unclean {
-        facts.set_unclean();
-    }
-    if succeeded {
-        facts.with_ends(|ends| ends.ran(&control.kind));
-    }
-    control.kind.is_control()
-}
-
-pub(super) fn batch(connection: &mut SqliteConnection, sql: &str, facts: &Facts) -> Outcome<()> {
+pub(super) fn batch(
+    connection: &mut SqliteConnection,
+    sql: &str,
+    facts: &Facts,
+) -> QueryResult<()> {
     if sql.is_empty() {
-        return (Ok(()), false);
+        return Ok(());
     }
-    if script::is_plain(sql) {
-        return (connection.batch_execute(sql), false);
-    }
-    let statements: Vec<_> = script::statements(sql).collect();
-    if statements.iter().any(|statement| statement.unclean) {
-        facts.set_unclean();
-    }
-    if !statements
-        .iter()
-        .any(|statement| statement.kind.is_control())
-    {
-        return (connection.batch_execute(sql), false);
-    }
-    // One by one: of a text that fails half-way nobody would know how far it came.
-    for statement in statements {
-        if let Err(error) = connection.batch_execute(statement.text) {
-            return (Err(error), true);
-        }
-        facts.with_ends(|ends| ends.ran(&statement.kind));
-    }
-    (Ok(()), true)
+    let effects = SideEffects::of_batch(sql);
+    looked_after(connection, facts, effects, |connection| {
+        connection.batch_execute(sql)
+    })
 }

@@ -1,7 +1,8 @@
 //! A thread that does one piece of work after another.
 
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::panics::contained;
 
 /// A piece of work. It has its connection with it.
 pub(super) type Task = Box<dyn FnOnce(Call) + Send>;
@@ -16,7 +17,7 @@ pub(super) enum Call {
 
 /// Does a task. One that panics does not end its thread, which is for others as well.
 pub(super) fn run(task: Task) {
-    let _told_to_whoever_waits = catch_unwind(AssertUnwindSafe(|| task(Call::Run)));
+    let _told_to_whoever_waits = contained(|| task(Call::Run));
 }
 
 pub(super) fn spawn(work: impl FnOnce() + Send + 'static) -> io::Result<()> {

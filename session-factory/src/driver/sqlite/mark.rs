@@ -1,0 +1,66 @@
+//! Whether the transaction is still the one that the session began: the database is asked, and not the text.
+//!
+//! SQLite says whether there is a transaction, and not which one: after `ROLLBACK; BEGIN` there is one as before. A
+//! savepoint goes with its transaction, and with its connection, whoever takes those away. So one with a name that
+//! nobody else has marks the transaction ahead of whatever may end it, and can be released behind it only if nothing
+//! did.
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use diesel::QueryResult;
+use diesel::sqlite::SqliteConnection;
+
+use super::facts::{End, Facts};
+use super::quiet::quietly;
+use super::{begin, lent};
+
+/// A savepoint in the transaction.
+#[derive(Debug)]
+pub(super) struct Mark {
+    name: String,
+}
+
+impl Mark {
+    /// Sets one in the transaction that is open.
+    pub(super) fn set(connection: &mut SqliteConnection, facts: &Facts) -> QueryResult<Self> {
+        static PROCESS: LazyLock<u64> =
+            LazyLock::new(|| RandomState::new().build_hasher().finish());
+        static MARKS: AtomicU64 = AtomicU64::new(0);
+        let number = MARKS.fetch_add(1, Ordering::Relaxed);
+        let name = format!("session_factory_mark_{:x}_{number}", *PROCESS);
+        quietly(connection, facts, &format!("SAVEPOINT {name}"))?;
+        Ok(Self { name })
+    }
+
+    /// Takes it away again. Where it is gone the transaction is over, and nobody knows what became of it. What is open
+    /// in its place is rolled back.
+    pub(super) fn release(self, connection: &mut SqliteConnection, facts: &Facts) {
+        if quietly(connection, facts, &format!("RELEASE {}", self.name)).is_err() {
+            facts.set_end(End::Unseen);
+            begin::roll_back_quietly(connection, facts);
+        }
+    }
+}
+
+/// Lends the connection to the body: its transaction is marked, and entered into diesel's own bookkeeping.
+pub(super) fn enter_raw(connection: &mut SqliteConnection, facts: &Facts) -> QueryResult<()> {
+    leave_raw(connection, facts);
+    if facts.end().is_some() {
+        return Err(diesel::result::Error::NotInTransaction);
+    }
+    let mark = Mark::set(connection, facts)?;
+    lent::enter(connection)?;
+    facts.set_raw(mark);
+    Ok(())
+}
+
+/// Takes it back, and looks at what was done to its transaction.
+pub(super) fn leave_raw(connection: &mut SqliteConnection, facts: &Facts) {
+    let Some(mark) = facts.take_raw() else { return };
+    if lent::leave(connection) > 1 {
+        facts.set_unbalanced();
+    }
+    mark.release(connection, facts);
+}
