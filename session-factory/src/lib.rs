@@ -15,6 +15,7 @@ mod observe;
 mod panics;
 mod runtime;
 pub mod session;
+mod time;
 
 #[doc(hidden)]
 pub mod __private;

@@ -118,7 +118,7 @@ pub(super) const STANDARD: [Standard; 15] = [
         group: "The pool",
         kind: Kind::Duration,
         default: Some("30s"),
-        doc: "How long a caller waits for a connection.",
+        doc: "How long a caller waits for a connection; `off` for as long as it takes.",
     },
     Standard {
         name: "pool_recycle",
@@ -126,7 +126,7 @@ pub(super) const STANDARD: [Standard; 15] = [
         group: "The pool",
         kind: Kind::Duration,
         default: Some("30m"),
-        doc: "The longest life of a connection.",
+        doc: "The longest life of a connection; `off` for no end.",
     },
     Standard {
         name: "idle_timeout",
@@ -134,7 +134,7 @@ pub(super) const STANDARD: [Standard; 15] = [
         group: "The pool",
         kind: Kind::Duration,
         default: Some("10m"),
-        doc: "How long a connection may idle before it is closed.",
+        doc: "How long a connection may idle before it is closed; `off` for as long as it lives.",
     },
     Standard {
         name: "connect_timeout",
@@ -142,7 +142,7 @@ pub(super) const STANDARD: [Standard; 15] = [
         group: "The pool",
         kind: Kind::Duration,
         default: Some("10s"),
-        doc: "How long one attempt to connect may take.",
+        doc: "How long one attempt to connect may take; `off` for as long as it takes.",
     },
     Standard {
         name: "statement_timeout",

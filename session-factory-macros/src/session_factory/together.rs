@@ -1,5 +1,7 @@
 //! What only shows when settings, or factories, are seen together.
 
+use std::time::Duration;
+
 use super::backend::Backend;
 use super::input::Value;
 use super::model::{Model, Source};
@@ -11,6 +13,8 @@ pub(super) fn settings(model: &Model<'_>, errors: &mut Errors) {
     let known = |setting| model.known(setting);
     if let (Some(idle), Some(life)) = (known("idle_timeout"), known("pool_recycle"))
         && idle.number >= life.number
+        // One that is off does nothing, as was asked.
+        && !matches!(idle.number, Number::Duration(Duration::MAX))
     {
         let message = "`idle_timeout` is not below `pool_recycle`, at which the connection is closed \
                        anyway; write a shorter one";

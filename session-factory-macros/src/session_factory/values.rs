@@ -136,14 +136,23 @@ fn text_of_duration(value: &Expr) -> Option<String> {
 
 fn duration(kind: Kind, text: String) -> Option<Checked> {
     let optional = kind == Kind::OptionalDuration;
-    if optional && matches!(text.to_ascii_lowercase().as_str(), "off" | "none") {
+    // As `config/duration.rs` of the runtime reads it; a change here belongs there too.
+    let is_off = matches!(
+        text.trim().to_ascii_lowercase().as_str(),
+        "off" | "none" | "never"
+    );
+    if optional && is_off {
         return Some(Checked {
             text,
             tokens: quote!(::core::option::Option::None),
             number: None,
         });
     }
-    let duration = parse_duration(&text).filter(|duration| !duration.is_zero())?;
+    let duration = if is_off {
+        Duration::MAX
+    } else {
+        parse_duration(&text).filter(|duration| !duration.is_zero())?
+    };
     let mut tokens = duration_tokens(duration);
     if optional {
         tokens = quote!(::core::option::Option::Some(#tokens));

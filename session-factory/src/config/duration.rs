@@ -22,8 +22,24 @@ pub(super) fn parse(text: &str) -> Option<Duration> {
     humantime::parse_duration(text).ok()
 }
 
+/// A limit: `off`, `none` or `never` is none.
+pub(super) fn parse_limit(text: &str) -> Option<Duration> {
+    if is_off(text) {
+        return Some(Duration::MAX);
+    }
+    parse(text).filter(|limit| !limit.is_zero())
+}
+
+pub(super) fn is_off(text: &str) -> bool {
+    let text = text.trim().to_ascii_lowercase();
+    matches!(text.as_str(), "off" | "none" | "never")
+}
+
 /// As it would be written.
 pub(super) fn text(duration: Duration) -> String {
+    if duration == Duration::MAX {
+        return "off".to_owned();
+    }
     humantime::format_duration(duration).to_string()
 }
 
@@ -47,6 +63,18 @@ mod tests {
     }
 
     #[test]
+    fn a_limit_may_be_off_and_is_never_zero() {
+        for off in ["off", "none", "never", " Off "] {
+            assert_eq!(parse_limit(off), Some(Duration::MAX), "{off}");
+        }
+        assert_eq!(text(Duration::MAX), "off");
+        assert_eq!(parse_limit("0"), None);
+        assert_eq!(parse_limit("0s"), None);
+        assert_eq!(parse_limit("30s"), Some(Duration::from_secs(30)));
+        assert!(parse_limit("1000years").is_some());
+    }
+
+    #[test]
     fn nonsense_is_refused_without_a_panic() {
         for text in [
             "",
@@ -59,6 +87,8 @@ mod tests {
             ".",
             "..",
             "99999999999999999999999h",
+            "18446744073709551616",
+            "584554530873years",
         ] {
             assert_eq!(parse(text), None, "{text:?}");
         }

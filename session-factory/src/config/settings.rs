@@ -29,16 +29,19 @@ pub struct Settings {
     pub max_overflow: u32,
     /// Whether a connection that idled is asked before it is used. Default: `true`.
     pub pool_pre_ping: bool,
-    /// How long a caller waits for a connection. Default: 30 seconds.
+    /// How long a caller waits for a connection; `Duration::MAX` for as long as it takes. Default: 30 seconds.
     pub pool_timeout: Duration,
-    /// The longest life of a connection. Default: 30 minutes.
+    /// The longest life of a connection; `Duration::MAX` for no end. It serves one session, however short that is.
+    /// Default: 30 minutes.
     pub pool_recycle: Duration,
-    /// How long a connection may idle before it is closed. Default: 10 minutes.
+    /// How long a connection may idle before it is closed; `Duration::MAX` for as long as it lives. Default: 10 minutes.
     pub idle_timeout: Duration,
-    /// How long one attempt to connect may take. Default: 10 seconds.
+    /// How long one attempt to connect may take, longer than zero; `Duration::MAX` for as long as it takes. Default: 10
+    /// seconds.
     pub connect_timeout: Duration,
     /// How long PostgreSQL and MySQL (there: reading statements; MariaDB: all) let one statement run; SQLite has no
-    /// such limit. Default: the server's own.
+    /// such limit. Longer than zero; PostgreSQL counts to 24 days, and longer limits end there. Default: the server's
+    /// own.
     pub statement_timeout: Option<Duration>,
     /// Prepared statements kept for each connection: 0 for none, which is the default behind a pooler.
     /// Any other number is as the default. Default: all of them.
@@ -54,6 +57,25 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// What no connection could be opened with. The environment's values are checked where they are read, and these
+    /// may have been set by the application's code.
+    pub(crate) fn refusal(&self) -> Option<String> {
+        let limits = [
+            (
+                "connect_timeout",
+                Some(self.connect_timeout),
+                "Duration::MAX",
+            ),
+            ("statement_timeout", self.statement_timeout, "None"),
+        ];
+        let (name, _, none) = limits
+            .into_iter()
+            .find(|(_, limit, _)| limit.is_some_and(|limit| limit.is_zero()))?;
+        Some(format!(
+            "{name} is zero, in which no connection can be opened; set a longer one, or {none} for no limit"
+        ))
+    }
+
     /// The defaults, for the database at `url`.
     #[must_use]
     pub fn new(url: SecretUrl) -> Self {

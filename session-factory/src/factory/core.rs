@@ -16,7 +16,7 @@ use super::replica::Replica;
 use super::{Status, idle};
 use crate::config::Settings;
 use crate::driver::Driver;
-use crate::error::{ConnectError, SessionError};
+use crate::error::{ConnectError, ConnectErrorKind, SessionError};
 use crate::observe::{self, Echo};
 use crate::session::Origin;
 
@@ -79,6 +79,10 @@ impl<D: Driver> Core<D> {
         settings: Settings,
         provider: Option<Provider>,
     ) -> Arc<Self> {
+        if let Some(refusal) = settings.refusal() {
+            let error = ConnectError::new(ConnectErrorKind::Other, refusal);
+            return Self::broken(name, keys.url, error);
+        }
         let replica = Self::replica(name, keys, &settings, provider.clone());
         let settings = Arc::new(settings);
         let health = Arc::new(Health::default());

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::{Core, Factory, FactoryConfig, SessionFactory};
@@ -107,7 +107,7 @@ impl Provider {
         let _with_us = given_up.clone().drop_guard();
         let (provider, runtime) = (Arc::clone(&self.0), Handle::current());
         let asked = tokio::task::spawn_blocking(move || provider(&runtime, given_up));
-        match timeout_at(Instant::now() + limit, asked).await {
+        match timeout(limit, asked).await {
             Ok(Ok(Some(Ok(credentials)))) => Ok(credentials),
             Ok(Ok(Some(Err(error)))) => Err(failed(&format!("failed: {error}")).with_source(error)),
             Ok(Ok(None)) => Err(failed("was interrupted")),

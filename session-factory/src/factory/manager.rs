@@ -73,16 +73,15 @@ impl<D: Driver> Manager<D> {
         let now = Instant::now();
         let life = match D::connection_limit(&self.settings) {
             // A database that lives in its connection does not grow old.
-            Some(_) => Duration::from_secs(u64::from(u32::MAX)),
+            Some(_) => Duration::MAX,
             None => self.settings.pool_recycle,
         };
         Ok(Slot {
             link: Contained::new(Box::new(link)),
-            expires: now + life,
+            expires: crate::time::after(now, life),
             idle_since: now,
-            checking: false,
-            retired: false,
-            lent: false,
+            standing: Standing::Clean,
+            has_served: false,
             generation,
             health: Arc::clone(&self.health),
         })
@@ -95,13 +94,21 @@ pub(crate) struct Slot<D: Driver> {
     pub(crate) link: Contained<Box<D::Link>>,
     expires: Instant,
     idle_since: Instant,
-    /// A check is under way: dropped now, the answer would meet the next borrower.
-    checking: bool,
-    retired: bool,
-    /// A session has it, or had it and nobody has proven that it is clean.
-    lent: bool,
+    standing: Standing,
+    /// However short its life is, it serves one session.
+    has_served: bool,
     generation: u64,
     health: Arc<Health>,
+}
+
+/// Whether a connection may stay in the pool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    Clean,
+    /// A session has it, or a check is under way whose answer would meet the next borrower. Until somebody has proven
+    /// that it is clean, it is closed when it comes back.
+    Unproven,
+    Retired,
 }
 
 /// Whether a connection can be handed out.
@@ -127,23 +134,21 @@ impl<D: Driver> Slot<D> {
 
     /// Asks the server.
     pub(super) async fn answers(&mut self) -> bool {
-        self.checking = true;
+        self.standing = Standing::Unproven;
         // An instrumentation of the application's sees the question, and may panic.
         let ping = contained_async(D::ping(&mut self.link));
         let Ok(Some(Ok(()))) = timeout(PING_LIMIT, ping).await else {
             return false;
         };
-        self.checking = false;
+        self.standing = Standing::Clean;
         true
     }
 
     fn is_broken_at(&self, now: Instant) -> bool {
-        self.retired
-            || self.lent
-            || self.checking
+        self.standing != Standing::Clean
             || self.is_of_the_past()
             || D::is_closed(&self.link)
-            || now >= self.expires
+            || self.has_served && now >= self.expires
     }
 
     pub(super) fn is_expired(&self) -> bool {
@@ -157,7 +162,7 @@ impl<D: Driver> Slot<D> {
 
     /// The server takes no writes any more.
     pub(super) fn demoted(&mut self) {
-        self.retired = true;
+        self.retire();
         self.health.demoted(self.generation);
     }
 
@@ -167,17 +172,20 @@ impl<D: Driver> Slot<D> {
 
     /// Closes the connection when it is given back.
     pub(super) fn retire(&mut self) {
-        self.retired = true;
+        self.standing = Standing::Retired;
     }
 
     /// A session has it: until [`came_back`](Self::came_back) it is not for another one.
     pub(super) fn lent(&mut self) {
-        self.lent = true;
+        self.standing = Standing::Unproven;
     }
 
     /// It is proven clean.
     pub(super) fn came_back(&mut self) {
-        self.lent = false;
+        if self.standing == Standing::Unproven {
+            self.standing = Standing::Clean;
+        }
+        self.has_served = true;
         self.idle_since = Instant::now();
     }
 }

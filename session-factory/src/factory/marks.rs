@@ -72,7 +72,7 @@ impl Marks {
     /// No answer came to COMMIT.
     pub(super) fn in_doubt(&self) {
         let mut state = self.state();
-        state.doubt = state.doubt.max(Some(Instant::now() + IN_DOUBT));
+        state.doubt = state.doubt.max(Some(crate::time::from_now(IN_DOUBT)));
     }
 
     /// The caller is gone while COMMIT is under way. [`finished`](Self::finished) follows.

@@ -1,6 +1,6 @@
 //! COMMIT and ROLLBACK, and what the server made of them.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::unit::Left;
 use super::work::Ending;
@@ -149,7 +149,7 @@ impl<F: SessionFactory> Session<F> {
             // Boxed: it is seldom in the caller's path.
             Running::Nothing if !self.work.is_raw() => Box::pin(F::Driver::rollback(link)).await,
             running => {
-                let deadline = Instant::now() + ROLLBACK_LIMIT;
+                let deadline = crate::time::from_now(ROLLBACK_LIMIT);
                 let recovered =
                     recovery::recover::<F::Driver>(link, running, GoesTo::SameSession, deadline)
                         .await;

@@ -86,7 +86,7 @@ pub(super) fn hand_over<D: Driver>(lease: Option<Lease<D>>, work: &mut Work, hoo
 /// expects it.
 async fn clean_up<D: Driver>(link: &mut D::Link, running: Option<Running>) -> bool {
     if let Some(running) = running {
-        let deadline = Instant::now() + LIMIT;
+        let deadline = crate::time::from_now(LIMIT);
         let recovered = recover::<D>(link, running, GoesTo::Anybody, deadline).await;
         if recovered != Recovered::Clean {
             return false;

@@ -82,6 +82,8 @@ impl Reader<'_> {
             .is_some_and(|source| source != Source::Default);
         if let (Some(idle), Some(life), true) = (values.idle_timeout, values.pool_recycle, chosen)
             && idle >= life
+            // One that is off does nothing, as was asked.
+            && *idle != Duration::MAX
         {
             let (life_key, key) = (self.name_of("pool_recycle"), self.name_of("idle_timeout"));
             let expected = format!(

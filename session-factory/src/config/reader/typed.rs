@@ -116,26 +116,25 @@ impl Reader<'_> {
         self.parse(&key, &expected, parse, || None)
     }
 
-    /// A duration longer than zero.
+    /// A duration longer than zero; `off`, `none` or `never` is one without an end.
     pub fn duration(&mut self, setting: &str) -> Option<Duration> {
         let key = self.key(setting)?;
         let expected = match key.range {
             Some(range) => format!("{}, in {range}", duration::EXPECTED),
-            None => format!("{}, longer than zero", duration::EXPECTED),
+            None => format!("{}, longer than zero, or `off`", duration::EXPECTED),
         };
-        self.parse(&key, &expected, positive, || None)
+        self.parse(&key, &expected, duration::parse_limit, || None)
     }
 
-    /// A duration longer than zero; `off` or `none`, or no value and no default, turns it off.
+    /// A duration longer than zero; `off`, `none` or `never`, or no value and no default, turns it off.
     pub fn optional_duration(&mut self, setting: &str) -> Option<Option<Duration>> {
         let key = self.key(setting)?;
         let expected = match key.range {
             Some(range) => format!("{}, in {range}, or `off`", duration::EXPECTED),
             None => format!("{}, longer than zero, or `off`", duration::EXPECTED),
         };
-        let parse = |text: &str| match text.to_ascii_lowercase().as_str() {
-            "off" | "none" => Some(None),
-            _ => positive(text).map(Some),
+        let parse = |text: &str| {
+            duration::parse_limit(text).map(|limit| Some(limit).filter(|_| !duration::is_off(text)))
         };
         self.parse(&key, &expected, parse, || Some(None))
     }
@@ -160,8 +159,4 @@ impl Reader<'_> {
             Text::None { empty } => missing().or_else(|| self.absent(key, empty, expected)),
         }
     }
-}
-
-fn positive(text: &str) -> Option<Duration> {
-    duration::parse(text).filter(|duration| !duration.is_zero())
 }

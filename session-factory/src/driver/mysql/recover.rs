@@ -15,6 +15,9 @@ use crate::driver::{Recovered, Running};
 /// For an answer to a question that costs the server nothing.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// The longest `max_statement_time`.
+const LONGEST_OF_MARIADB: Duration = Duration::from_secs(31_536_000);
+
 /// How every borrower finds a connection: diesel's own settings, and every transaction begun by its first
 /// statement.
 #[derive(Debug)]
@@ -35,9 +38,11 @@ impl Setup {
         );
         if let Some(limit) = statement_timeout {
             let (name, value) = if is_mariadb {
+                let limit = limit.min(LONGEST_OF_MARIADB);
                 ("max_statement_time", limit.as_secs_f64().to_string())
             } else {
-                ("max_execution_time", limit.as_millis().max(1).to_string())
+                let limit = u32::try_from(limit.as_millis()).unwrap_or(u32::MAX);
+                ("max_execution_time", limit.max(1).to_string())
             };
             sql.extend([", ", name, " = ", &value]);
         }

@@ -162,7 +162,7 @@ impl Canceller {
             Some(Way::Along(along)) => match along.taken().await {
                 Taken::Told => return Sent::Acted,
                 Taken::Unknown(answer) => {
-                    let limit = Instant::now() + PATIENCE;
+                    let limit = crate::time::from_now(PATIENCE);
                     self.request().await;
                     // Under way until then, for a COMMIT that must not be hit.
                     let left = limit.saturating_duration_since(Instant::now());
@@ -259,7 +259,7 @@ impl Canceller {
     /// there is nobody left whom it could tell when it has stopped. It has begun a while after the statement
     /// was sent, and one more request reaches it then.
     pub(super) async fn abandon(&self, sent: Option<Instant>) {
-        let begun = sent.unwrap_or_else(Instant::now) + BEGUN;
+        let begun = crate::time::after(sent.unwrap_or_else(Instant::now), BEGUN);
         for pause in PAUSES {
             sleep(pause).await;
             let is_last = Instant::now() >= begun;

@@ -36,7 +36,7 @@ pub(super) async fn connect(settings: &Settings) -> Result<PgLink, ConnectError>
     if let Some(limit) = settings.statement_timeout {
         // As the connection's own default: RESET goes back to it.
         let asked = url.config.get_options().unwrap_or_default();
-        let options = format!("{asked} -c statement_timeout={}", limit.as_millis().max(1));
+        let options = format!("{asked} -c statement_timeout={}", milliseconds(limit));
         url.config.options(options);
     }
     // The stream that tokio-postgres gets is encrypted already, or is not going to be.
@@ -51,6 +51,11 @@ pub(super) async fn connect(settings: &Settings) -> Result<PgLink, ConnectError>
     Ok(link)
 }
 
+/// As the server counts: at most `i32::MAX` milliseconds, which are 24 days.
+pub(super) fn milliseconds(limit: Duration) -> i32 {
+    i32::try_from(limit.as_millis()).unwrap_or(i32::MAX).max(1)
+}
+
 /// Tries the hosts in their order. As with libpq a server that refuses the user ends the search, and one that
 /// cannot be reached, or is not what was asked for, does not.
 async fn first_that_fits(url: &Url, limit: Duration) -> Result<PgLink, ConnectError> {
@@ -58,7 +63,7 @@ async fn first_that_fits(url: &Url, limit: Duration) -> Result<PgLink, ConnectEr
         Wanted::PreferStandby => &[Wanted::Standby, Wanted::Any],
         _ => std::slice::from_ref(&url.wanted),
     };
-    let deadline = Instant::now() + limit;
+    let deadline = Instant::from_std(crate::time::from_now(limit));
     let mut errors = Vec::new();
     let mut left = passes.len() * url.hosts.len();
     for wanted in passes {

@@ -18,6 +18,7 @@ use tokio::task::AbortHandle;
 
 use super::cancel::Canceller;
 use super::conflict::classified;
+use super::connect::milliseconds;
 use super::control::{self, Control};
 use super::ends::End;
 use super::fragment::{Key, Known, PgQuery};
@@ -214,10 +215,8 @@ impl PgLink {
 
     /// How long a statement may take, told anew with each BEGIN.
     pub(super) fn set_limit(&mut self, limit: Option<Duration>) {
-        self.rest.limit = limit.map(|limit| {
-            let limit = limit.as_millis().max(1);
-            format!("SET LOCAL statement_timeout = {limit}").into()
-        });
+        self.rest.limit = limit
+            .map(|limit| format!("SET LOCAL statement_timeout = {}", milliseconds(limit)).into());
     }
 
     /// The text that commits.

@@ -105,7 +105,7 @@ pub(super) async fn has_replayed(
     if covers(link.replayed()) {
         return Ok(true);
     }
-    let deadline = Instant::now() + patience;
+    let deadline = Instant::from_std(crate::time::from_now(patience));
     let mut pause = SHORTEST;
     loop {
         let replayed = match replayed(link).await {

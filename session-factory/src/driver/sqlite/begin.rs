@@ -89,7 +89,7 @@ fn wait<R>(
     if !matches!(&first, Err(error) if is_busy(error, facts.shares_cache())) {
         return first;
     }
-    let deadline = Instant::now() + BUSY_LIMIT;
+    let deadline = crate::time::from_now(BUSY_LIMIT);
     let mut steps = STEPS.iter().chain(std::iter::repeat(&100));
     loop {
         let step = steps.next().copied().unwrap_or(100);

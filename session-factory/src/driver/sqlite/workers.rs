@@ -13,6 +13,7 @@ use std::thread::{self, Thread, ThreadId};
 use std::time::{Duration, Instant};
 
 use super::thread::{Task, run, spawn};
+use crate::time::after;
 
 /// How long a thread looks out for the next task before it sleeps, where the last one came as soon: about as long as
 /// it takes to wake a thread, so it is never much worse than sleeping at once. One looks out at a time.
@@ -210,7 +211,7 @@ impl State {
         let worthwhile = self.is_busy && !self.coming;
         self.idle_since
             .filter(|_| worthwhile)
-            .map(|since| since + LINGER)
+            .map(|since| after(since, LINGER))
     }
 
     fn is_asleep(&self, id: ThreadId) -> bool {

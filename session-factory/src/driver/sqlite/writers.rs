@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use super::thread::{self, Task};
 use crate::driver::CommitSent;
+use crate::time::after;
 
 /// How long the thread looks out before it sleeps, while somebody has the turn: the next statement or COMMIT follows
 /// within microseconds, mostly, and everybody who waits for a turn would wait for the waking as well. Where one
@@ -69,7 +70,7 @@ fn take_turns(messages: &Receiver<Message>) {
             continue;
         }
         let since = Instant::now();
-        let message = next(messages, (taken || is_busy).then(|| since + LINGER));
+        let message = next(messages, (taken || is_busy).then(|| after(since, LINGER)));
         if !taken {
             is_busy = since.elapsed() < LINGER;
         }
