@@ -55,7 +55,7 @@ async fn examine() -> Result<bool, SessionError> {
         round_trip = round_trip.min(AppDb::health().await?);
     }
     let server = server::ask().await?;
-    println!("server       {}", server.version);
+    println!("server       {}", server.version.escape_debug());
     println!("TLS          {}", server.tls());
     println!("round trip   {round_trip:.1?}, the best of five");
     println!("in between   {}", between(AppDb::status().pooler));

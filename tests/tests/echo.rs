@@ -8,8 +8,12 @@ use diesel_async::RunQueryDsl;
 use session_factory_tests::{AppError, PgBed, items};
 
 fn one_call(url: &str, echo: &str) -> String {
+    shown(url, "one-call", echo)
+}
+
+fn shown(url: &str, mode: &str, echo: &str) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_global_factory"))
-        .arg("one-call")
+        .arg(mode)
         .env("DATABASE_URL", url)
         .env("DB_ECHO", echo)
         .output()
@@ -40,6 +44,27 @@ async fn each_statement_is_shown_with_binds_outcome_and_time() {
     let shown = one_call(&url, "yes");
     assert!(shown.contains("error: duplicate key"), "{shown}");
     assert!(shown.contains("ROLLBACK -- "), "{shown}");
+}
+
+#[tokio::test]
+async fn what_users_and_the_server_write_forges_no_line() {
+    let bed = PgBed::new().await;
+    let shown = shown(&bed.database.url(), "forge", "true");
+    let controls = |c: char| c != '\n' && c.is_control() || matches!(c, '\u{2028}'..='\u{202e}');
+    assert!(!shown.contains(controls), "{shown:?}");
+    for line in shown.lines() {
+        assert!(line.starts_with("[PgDb "), "{line}");
+        assert!(!line.starts_with("[PgDb forged]"), "{line}");
+        assert!(line.ends_with(" ms"), "{line}");
+    }
+    for part in [
+        // A bind, an SQL text, and the server's error.
+        r#"binds: [1, "x\n[PgDb forged]"#,
+        r"SELECT 'x\n[PgDb forged] COMMIT -- committed, 0.1 ms\r\u{1b}[2K\u{2028}\u{202e}'\n FROM items",
+        r#"error: invalid input syntax for type integer: "x\n[PgDb forged]"#,
+    ] {
+        assert!(shown.contains(part), "{part} is not in {shown}");
+    }
 }
 
 #[tokio::test]

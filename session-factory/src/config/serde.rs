@@ -96,15 +96,12 @@ impl<'de> Visitor<'de> for Settings {
                 // The name itself is not printed: where a line is cut in the wrong place, it holds a secret.
                 let expected = format!("one of the settings {}", self.settings.join(", "));
                 let standard = STANDARD.into_iter().find(|standard| **standard == name);
-                given.problems.push(match standard {
-                    Some(name) => {
-                        Problem::malformed(name, expected, "a setting that is fixed in the program")
-                    }
-                    None => {
-                        let meant = suggestion(&name, self.settings.iter().copied());
-                        let found = format!("an unknown setting{meant}");
-                        Problem::malformed("a setting", expected, found)
-                    }
+                given.problems.push(if let Some(name) = standard {
+                    Problem::malformed(name, expected, "a setting that is fixed in the program")
+                } else {
+                    let meant = suggestion(&name, self.settings.iter().copied());
+                    let found = format!("an unknown setting{meant}");
+                    Problem::malformed("a setting", expected, found)
                 });
                 continue;
             };

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::observe::one_line;
 use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error as DieselError};
 
 /// An error the database reported for a statement: kind, message and, where the server gives one, its
@@ -41,7 +42,8 @@ impl StatementError {
         }
     }
 
-    /// What the server said.
+    /// What the server said, as it said it. `Display` escapes newlines and other characters that control a line, so that
+    /// a value in the message forges no line of a log.
     pub fn message(&self) -> &str {
         &self.message
     }
@@ -77,7 +79,7 @@ impl StatementError {
 
 impl fmt::Display for StatementError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)?;
+        f.write_str(&one_line(&self.message))?;
         if let Some(code) = self.code {
             write!(f, " [error {code}]")?;
         }

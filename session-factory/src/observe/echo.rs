@@ -1,9 +1,11 @@
 //! `DB_ECHO`: every statement with its binds, its time and its outcome, on the console.
 //!
 //! As in `SQLAlchemy`'s `echo`. It goes to the standard error stream, and shows the values of binds: it is
-//! for development.
+//! for development. Each event is one line: what users and the server have written is escaped, so it forges no line.
 
 use std::time::Instant;
+
+use super::one_line::{one_line, without_controls};
 
 /// Whose statements are printed.
 #[derive(Debug, Clone, Copy)]
@@ -36,18 +38,24 @@ impl Echo {
 
 impl Line {
     pub(crate) fn finish(self, outcome: &str) {
+        // `eprintln!` panics where the stream is closed.
         #[allow(clippy::print_stderr)] // what the user asked for
-        {
-            eprintln!("{}", self.text(outcome));
-        }
+        let _closed = crate::panics::contained(|| eprintln!("{}", self.text(outcome)));
     }
 
     fn text(&self, outcome: &str) -> String {
+        // diesel prints the binds with `Debug`, which has escaped them already, unless a type's own `Debug` does not.
+        const BINDS: &str = " -- binds: ";
+        let (sql, binds) = self
+            .statement
+            .split_at(self.statement.rfind(BINDS).unwrap_or(self.statement.len()));
         format!(
-            "[{} {}] {} -- {outcome}, {:.3} ms",
+            "[{} {}] {}{} -- {}, {:.3} ms",
             self.echo.factory,
             self.echo.function,
-            self.statement,
+            one_line(sql),
+            without_controls(binds),
+            one_line(outcome),
             self.started.elapsed().as_secs_f64() * 1000.0
         )
     }
@@ -56,6 +64,20 @@ impl Line {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_users_and_servers_write_stays_on_its_line() {
+        let forged = "x\n[AppDb rename] COMMIT -- committed, 0.1 ms\u{1b}[1A";
+        let statement = format!("SELECT '{forged}'\n FROM a -- binds: [{forged:?}, {forged}]");
+        let line = Echo::new("AppDb", "rename").line(|| statement);
+        let text = line.text(&format!("error: invalid input: {forged}"));
+        assert!(!text.contains(char::is_control), "{text}");
+        assert!(text.starts_with(r"[AppDb rename] SELECT 'x\n[AppDb rename] COMMIT"));
+        assert!(
+            text.contains(r#"0.1 ms\u{1b}[1A'\n FROM a -- binds: ["x\n[AppDb"#),
+            "{text}"
+        );
+    }
 
     #[test]
     fn a_line_names_factory_function_statement_outcome_and_time() {

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use diesel::prelude::*;
-use diesel_async::RunQueryDsl;
+use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use session_factory::{Session, with_session};
 use session_factory_tests::{PgDb, items};
 use tokio::runtime::{Builder, Runtime};
@@ -63,6 +63,29 @@ async fn forget() {
     drop(returning);
 }
 
+/// Text that would forge a line of the echo, as SQL, as a bind, and in errors of the server's.
+async fn forge(db: &mut Session<PgDb>) -> QueryResult<()> {
+    let forged = "x\n[PgDb forged] COMMIT -- committed, 0.1 ms\r\u{1b}[2K\u{2028}\u{202e}";
+    insert_named_in(db, 1, forged).await?;
+    diesel::sql_query(format!("SELECT '{forged}'\n FROM items"))
+        .execute(db)
+        .await?;
+    let raw = db.connection().await.map_err(diesel::result::Error::from)?;
+    raw.batch_execute(&format!("SELECT '{forged}'")).await?;
+    diesel::sql_query(format!("SELECT '{forged}'::integer"))
+        .execute(db)
+        .await
+        .map(drop)
+}
+
+#[with_session]
+async fn insert_named(db: &mut Session<PgDb>, id: i32, name: &str) -> QueryResult<usize> {
+    diesel::insert_into(items::table)
+        .values((items::id.eq(id), items::name.eq(name)))
+        .execute(db)
+        .await
+}
+
 fn current_thread() -> Runtime {
     Builder::new_current_thread().enable_all().build().unwrap()
 }
@@ -80,6 +103,11 @@ fn main() {
         }
         Some("forget") => {
             current_thread().block_on(forget());
+            current_thread().block_on(PgDb::shutdown(Duration::from_secs(5)));
+        }
+        Some("forge") => {
+            let run = PgDb::with_session(async |db| forge(db).await);
+            println!("{:?}", current_thread().block_on(run));
             current_thread().block_on(PgDb::shutdown(Duration::from_secs(5)));
         }
         Some("init") => match current_thread().block_on(PgDb::init()) {
