@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::advice::advice;
 use super::{StatementError, StatementErrorKind};
 
 /// Why a transaction whose body returned `Ok` was not committed.
@@ -59,17 +60,17 @@ impl fmt::Display for Aborted {
         match &self.reason {
             AbortReason::Statement(error) if error.kind == StatementErrorKind::Connection => write!(
                 f,
-                "a statement met a lost connection and its error was not returned ({error}); return the error: the \
-                 next call gets another connection"
+                "a statement met a lost connection and its error was not returned ({error}); {}",
+                advice(error)
             ),
             AbortReason::Statement(error) => write!(
                 f,
-                "a statement failed and its error was not returned ({error}); return the error, or run \
-                 the statement inside db.savepoint(…)"
+                "a statement failed and its error was not returned ({error}); {}",
+                advice(error)
             ),
             AbortReason::StatementDropped => f.write_str(
                 "the future of a statement was dropped before it finished; put the timeout or select! \
-                 around a db.savepoint(…), or around the whole call",
+                 around the whole call, or around a db.savepoint(…) (not on MySQL, where it costs the whole transaction)",
             ),
             AbortReason::RollbackOnly => {
                 f.write_str("set_rollback_only() or begin_test_transaction() was called")

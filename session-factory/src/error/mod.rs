@@ -2,6 +2,7 @@
 
 mod aborted;
 mod acquire;
+mod advice;
 mod connect;
 mod nested;
 mod partly;

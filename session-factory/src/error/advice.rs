@@ -1,0 +1,73 @@
+//! What to do about a statement that failed and whose error the body did not return.
+
+use super::{StatementError, StatementErrorKind};
+
+/// The end of the sentence "a statement failed and its error was not returned; …". Each text is true for every error
+/// that it is given for: a savepoint keeps the transaction usable, but it does not help a statement that no transaction
+/// may contain, or a conflict that only another transaction solves. MySQL and SQLite undo the failed statement alone, so
+/// there only a conflict or a lost connection gets here.
+pub(super) fn advice(error: &StatementError) -> &'static str {
+    match error.kind {
+        StatementErrorKind::Connection => {
+            return "return the error: the next call gets another connection";
+        }
+        StatementErrorKind::ReadOnly => {
+            return "return the error; a session that writes is not read_only, and its server takes writes";
+        }
+        _ if error.is_transient() => {
+            return "return the error, so that `retry` runs the whole call again";
+        }
+        _ => {}
+    }
+    match error.sqlstate() {
+        // active_sql_transaction; invalid_transaction_termination: COMMIT inside of a procedure.
+        Some("25001" | "2D000") => {
+            "return the error; a session always has a transaction, and PostgreSQL runs VACUUM, CREATE INDEX \
+             CONCURRENTLY, CREATE DATABASE, a procedure that commits and the like outside of one: run them on a \
+             connection of their own (AsyncPgConnection::establish); the isolation level and read_only are options \
+             of the session"
+        }
+        // no_active_sql_transaction
+        Some("25P01") => {
+            "return the error; raw SQL had ended the transaction: use db.commit() or db.rollback()"
+        }
+        // unsafe_new_enum_value_usage
+        Some("55P04") => {
+            "return the error; a value that ALTER TYPE adds can be used once it is committed: add it in a session of \
+             its own"
+        }
+        _ => "return the error, or run the statement inside db.savepoint(…)",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_savepoint_is_advised_only_where_it_helps() {
+        use StatementErrorKind as Kind;
+        for (kind, sqlstate, says) in [
+            (Kind::Unique, "23505", "db.savepoint(…)"),
+            (Kind::Unknown, "22012", "db.savepoint(…)"),
+            (Kind::Unknown, "25001", "AsyncPgConnection::establish"),
+            (Kind::Unknown, "2D000", "AsyncPgConnection::establish"),
+            (Kind::Unknown, "25P01", "db.commit() or db.rollback()"),
+            (Kind::Unknown, "55P04", "a session of its own"),
+            (Kind::Serialization, "40001", "`retry`"),
+            (Kind::Unknown, "40P01", "`retry`"),
+            (Kind::ReadOnly, "25006", "is not read_only"),
+            (Kind::Connection, "57P01", "another connection"),
+        ] {
+            let advice = advice(&StatementError {
+                kind,
+                message: String::new(),
+                sqlstate: Some(sqlstate.to_owned()),
+                code: None,
+                detail: None,
+            });
+            assert!(advice.contains(says), "{sqlstate}: {advice}");
+            assert_eq!(advice.contains("savepoint"), says.contains("savepoint"));
+        }
+    }
+}
