@@ -141,5 +141,8 @@ async fn on_sqlite_too_what_no_transaction_may_contain_runs_on_a_connection_of_i
     assert_eq!(attempts.into_inner(), 1);
     let path = bed.database.path().display().to_string();
     let mut outside = diesel::SqliteConnection::establish(&path).unwrap();
-    outside.batch_execute("VACUUM").unwrap();
+    // The session's connection may still be ending its transaction: this waits for it.
+    outside
+        .batch_execute("PRAGMA busy_timeout = 60000; VACUUM")
+        .unwrap();
 }

@@ -167,7 +167,7 @@ pub(super) const STANDARD: [Standard; 15] = [
         group: "Reports",
         kind: Kind::OptionalDuration,
         default: Some("1s"),
-        doc: "Statements that take longer are reported; `off` for none.",
+        doc: "Reserved: has no effect yet. Statements that take longer are to be reported; `off` for none.",
     },
     Standard {
         name: "slow_acquire",
@@ -175,7 +175,8 @@ pub(super) const STANDARD: [Standard; 15] = [
         group: "Reports",
         kind: Kind::OptionalDuration,
         default: Some("2s"),
-        doc: "Waits for a connection that take longer are reported; `off` for none.",
+        doc: "Reserved: has no effect yet. Waits for a connection that take longer are to be reported; \
+              `off` for none.",
     },
     Standard {
         name: "leak_threshold",
@@ -183,7 +184,8 @@ pub(super) const STANDARD: [Standard; 15] = [
         group: "Reports",
         kind: Kind::OptionalDuration,
         default: None,
-        doc: "Sessions that are open for longer are reported. Not set: none are.",
+        doc: "Reserved: has no effect yet. Sessions that are open for longer are to be reported. Not set: \
+              none are.",
     },
 ];
 

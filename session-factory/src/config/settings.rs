@@ -46,11 +46,11 @@ pub struct Settings {
     /// Prepared statements kept for each connection: 0 for none, which is the default behind a pooler.
     /// Any other number is as the default. Default: all of them.
     pub statement_cache: Option<usize>,
-    /// Statements that take longer are reported. Default: 1 second.
+    /// Reserved: has no effect yet. Statements that take longer are to be reported. Default: 1 second.
     pub slow_statement: Option<Duration>,
-    /// Waits for a connection that take longer are reported. Default: 2 seconds.
+    /// Reserved: has no effect yet. Waits for a connection that take longer are to be reported. Default: 2 seconds.
     pub slow_acquire: Option<Duration>,
-    /// Sessions that are open for longer are reported. Default: none are.
+    /// Reserved: has no effect yet. Sessions that are open for longer are to be reported. Default: none are.
     pub leak_threshold: Option<Duration>,
     /// Who connects, instead of what the URL says: what `Factory::with_credentials` was told for this connection.
     pub(crate) credentials: Option<Credentials>,

@@ -88,7 +88,7 @@ pub trait FactoryConfig: Clone + Debug + Send + Sync + 'static {
 
 /// A handle to one pool and its configuration: cheap to clone, safe to share.
 ///
-/// The global one comes from `AppDb::factory()`. Others, for tests, tenants or a second database with the
+/// The global one comes from `AppDb::factory().await?`. Others, for tests, tenants or a second database with the
 /// same tables, come from [`Factory::new`] and [`Factory::from_pool`].
 pub struct Factory<F: SessionFactory> {
     core: Arc<Core<F::Driver>>,
