@@ -3,8 +3,10 @@
 //! The rest of the crate knows a database through [`Driver`] alone. The trait is sealed in spirit: it may
 //! grow in any release, and is public so that `SessionFactory::Driver` can be named.
 
+use std::any::Any;
 use std::borrow::Cow;
 use std::future::Future;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use diesel::QueryResult;
@@ -87,6 +89,11 @@ pub trait Driver: Sized + Send + Sync + 'static {
     fn connect(
         settings: &Settings,
     ) -> impl Future<Output = Result<Self::Link, ConnectError>> + Send;
+
+    /// What the connection's database needs to live on when all of the pool's connections are closed.
+    fn anchor(_link: &Self::Link) -> Option<Arc<dyn Any + Send + Sync>> {
+        None
+    }
 
     /// Takes a connection out of the application's pool.
     fn borrow_foreign(

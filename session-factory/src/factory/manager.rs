@@ -1,6 +1,7 @@
 //! What bb8 asks for: connections.
 
-use std::sync::Arc;
+use std::any::Any;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use bb8::ManageConnection;
@@ -24,6 +25,8 @@ pub(crate) struct Manager<D: Driver> {
     settings: Arc<Settings>,
     provider: Option<Provider>,
     health: Arc<Health>,
+    /// As long as the factory.
+    anchor: OnceLock<Arc<dyn Any + Send + Sync>>,
     driver: std::marker::PhantomData<fn() -> D>,
 }
 
@@ -37,6 +40,7 @@ impl<D: Driver> Manager<D> {
             settings,
             provider,
             health,
+            anchor: OnceLock::new(),
             driver: std::marker::PhantomData,
         }
     }
@@ -69,6 +73,9 @@ impl<D: Driver> Manager<D> {
         // Before: the server may be demoted while we connect to it.
         let generation = self.health.generation();
         let link = self.attempt().await?;
+        if let Some(anchor) = D::anchor(&link) {
+            let _kept_already = self.anchor.set(anchor);
+        }
         self.health.succeeded(D::is_pooled(&link));
         let now = Instant::now();
         let life = match D::connection_limit(&self.settings) {

@@ -28,11 +28,12 @@ pub(super) fn begin(
     facts: &Facts,
 ) -> QueryResult<()> {
     query_only(connection, sql == READ_ONLY, facts)?;
-    match patiently(|| aloud(connection, facts, sql), facts) {
+    let attempt = |connection: &mut SqliteConnection| aloud(connection, facts, sql);
+    match patiently(connection, facts, attempt) {
         // Whatever was overlooked has not lost its connection for good.
         Err(error) if is_nested(&error) => {
             quietly(connection, facts, "ROLLBACK")?;
-            patiently(|| aloud(connection, facts, sql), facts)
+            patiently(connection, facts, attempt)
         }
         begun => begun,
     }
@@ -74,34 +75,33 @@ pub(super) fn turn_did_not_come() -> Error {
 
 /// Waits for another connection's lock. Who waits is stopped when the session is gone.
 pub(super) fn patiently<R>(
-    mut attempt: impl FnMut() -> QueryResult<R>,
+    connection: &mut SqliteConnection,
     facts: &Facts,
+    attempt: impl FnMut(&mut SqliteConnection) -> QueryResult<R>,
 ) -> QueryResult<R> {
-    wait(&mut attempt, facts, || facts.is_stopped())
+    wait(connection, facts, attempt, |_| !facts.is_stopped())
 }
 
-fn wait<R>(
-    mut attempt: impl FnMut() -> QueryResult<R>,
+/// The same while `may_wait`.
+pub(super) fn wait<R>(
+    connection: &mut SqliteConnection,
     facts: &Facts,
-    stopped: impl Fn() -> bool,
+    mut attempt: impl FnMut(&mut SqliteConnection) -> QueryResult<R>,
+    mut may_wait: impl FnMut(&mut SqliteConnection) -> bool,
 ) -> QueryResult<R> {
-    let first = attempt();
-    if !matches!(&first, Err(error) if is_busy(error, facts.shares_cache())) {
-        return first;
+    let is_locked = |result: &QueryResult<R>| matches!(result, Err(error) if is_busy(error, facts.shares_cache()));
+    let mut result = attempt(connection);
+    if !is_locked(&result) {
+        return result;
     }
     let deadline = crate::time::from_now(BUSY_LIMIT);
     let mut steps = STEPS.iter().chain(std::iter::repeat(&100));
-    loop {
+    while is_locked(&result) && Instant::now() < deadline && may_wait(connection) {
         let step = steps.next().copied().unwrap_or(100);
         std::thread::sleep(Duration::from_millis(step));
-        match attempt() {
-            Err(error)
-                if is_busy(&error, facts.shares_cache())
-                    && Instant::now() < deadline
-                    && !stopped() => {}
-            other => return other,
-        }
+        result = attempt(connection);
     }
+    result
 }
 
 /// Another connection has the lock: `SQLITE_BUSY`, and `SQLITE_LOCKED` where connections share a cache. diesel has no
@@ -135,7 +135,8 @@ pub(super) fn in_transaction(connection: &mut SqliteConnection, facts: &Facts) -
 
 pub(super) fn commit(connection: &mut SqliteConnection, facts: &Facts) -> CommitReply {
     // What was begun is not stopped.
-    let committed = wait(|| aloud(connection, facts, "COMMIT"), facts, || false);
+    let attempt = |connection: &mut SqliteConnection| aloud(connection, facts, "COMMIT");
+    let committed = wait(connection, facts, attempt, |_| true);
     writable(connection, facts);
     let Err(error) = committed else {
         return CommitReply::Committed;

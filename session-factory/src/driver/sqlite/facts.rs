@@ -106,6 +106,9 @@ impl Facts {
     pub(super) fn set_raw(&self, mark: Mark) {
         self.state().raw = Some(mark);
     }
+    pub(super) fn is_raw(&self) -> bool {
+        self.state().raw.is_some()
+    }
     pub(super) fn take_raw(&self) -> Option<Mark> {
         self.state().raw.take()
     }

@@ -87,6 +87,12 @@ where
 
     fn start(&mut self, work: W) -> Result<Running<R>, Lost> {
         let facts = Arc::clone(self.link.facts());
+        if facts.is_raw()
+            && let Held::Lent(lent) = self.link.held()
+            && lent.has_panicked()
+        {
+            facts.set_panicked();
+        }
         let work = move |connection: &mut SqliteConnection| {
             contained(&facts, || work(connection)).ok_or_else(|| Lost::During(panicked()))
         };

@@ -9,12 +9,14 @@ use diesel::connection::{
 };
 use diesel::result::ConnectionError;
 use diesel::sqlite::SqliteConnection;
+use diesel_async::AsyncConnection as _;
 use diesel_async::pooled_connection::AsyncDieselConnectionManager;
 use tokio::runtime::{Builder, Runtime};
 
 use super::Wrapper;
 use super::job::Leftover;
 use super::link::Connection;
+use crate::panics::contained;
 
 pub(super) type Foreign = bb8::PooledConnection<'static, AsyncDieselConnectionManager<Wrapper>>;
 
@@ -76,6 +78,15 @@ impl Lent {
             Self::Raw { wrapper, .. } => wrapper,
             Self::Foreign(connection) => connection,
         }
+    }
+
+    /// What ran last on the connection panicked. diesel-async keeps that until something else runs there, and says so by
+    /// a panic of its own.
+    pub(super) fn has_panicked(&mut self) -> bool {
+        let asked = contained(|| {
+            let _its_state = self.wrapper().transaction_state();
+        });
+        asked.is_none()
     }
 
     /// How to take the connection back. None when it is the application's.

@@ -6,6 +6,7 @@ use diesel::QueryResult;
 use diesel::result::Error;
 use diesel::sqlite::SqliteConnection;
 
+use super::anchor::Anchor;
 use super::facts::Facts;
 use super::job::{Job, Leftover, Lost};
 use super::lent::{self, Foreign, Lent};
@@ -33,7 +34,8 @@ pub struct SqliteLink {
     writers: Option<Arc<Writers>>,
     turn: Option<Arc<Turn>>,
     condemned: bool,
-    private_memory: bool,
+    is_private: bool,
+    anchor: Option<Arc<Anchor>>,
 }
 
 pub(super) enum Held {
@@ -49,10 +51,10 @@ impl SqliteLink {
         mut connection: Connection,
         worker: Worker,
         writers: Option<Arc<Writers>>,
-        private_memory: bool,
-        shares_cache: bool,
+        facts: Facts,
+        is_private: bool,
     ) -> Self {
-        let facts = Arc::new(Facts::own(shares_cache));
+        let facts = Arc::new(facts);
         Watching::set_default(&mut connection, &facts);
         Self {
             held: Held::Home(connection),
@@ -62,7 +64,8 @@ impl SqliteLink {
             writers,
             turn: None,
             condemned: false,
-            private_memory,
+            is_private,
+            anchor: None,
         }
     }
 
@@ -75,8 +78,17 @@ impl SqliteLink {
             writers: None,
             turn: None,
             condemned: false,
-            private_memory: false,
+            is_private: false,
+            anchor: None,
         }
+    }
+
+    pub(super) fn set_anchor(&mut self, anchor: Option<Arc<Anchor>>) {
+        self.anchor = anchor;
+    }
+
+    pub(super) fn anchor(&self) -> Option<Arc<Anchor>> {
+        self.anchor.clone()
     }
 
     pub(super) fn held(&mut self) -> &mut Held {
@@ -242,7 +254,7 @@ impl SqliteLink {
             let _closed_anyway = self.job(lent::break_off).await;
             return false;
         }
-        if !self.private_memory || self.reclaim().await.is_err() {
+        if !self.is_private || self.reclaim().await.is_err() {
             return false;
         }
         matches!(self.job(tidy::all).await, Ok(Ok(())))

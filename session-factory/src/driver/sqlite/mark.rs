@@ -34,6 +34,11 @@ impl Mark {
         Ok(Self { name })
     }
 
+    /// Undoes what was done since. False when the mark is gone.
+    pub(super) fn undo(&self, connection: &mut SqliteConnection, facts: &Facts) -> bool {
+        quietly(connection, facts, &format!("ROLLBACK TO {}", self.name)).is_ok()
+    }
+
     /// Takes it away again. Where it is gone the transaction is over, and nobody knows what became of it. What is open
     /// in its place is rolled back.
     pub(super) fn release(self, connection: &mut SqliteConnection, facts: &Facts) {

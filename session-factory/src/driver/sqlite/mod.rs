@@ -1,6 +1,8 @@
 //! SQLite, embedded: a connection's statements run in order on one of as many threads as there are connections, and
 //! those of a transaction that may write on the one of the file's writers.
 
+mod advice;
+mod anchor;
 mod begin;
 mod commit;
 mod facts;
@@ -18,6 +20,7 @@ mod url;
 mod workers;
 mod writers;
 
+use std::any::Any;
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Instant;
@@ -78,11 +81,16 @@ impl Driver for Sqlite {
 
     fn connection_limit(settings: &Settings) -> Option<u32> {
         // Every connection to `:memory:` would be a database of its own.
-        url::is_private_memory(settings.url.expose()).then_some(1)
+        url::is_private(settings.url.expose()).then_some(1)
     }
 
     async fn connect(settings: &Settings) -> Result<SqliteLink, ConnectError> {
         open::connect(settings).await
+    }
+
+    fn anchor(link: &SqliteLink) -> Option<Arc<dyn Any + Send + Sync>> {
+        link.anchor()
+            .map(|anchor| anchor as Arc<dyn Any + Send + Sync>)
     }
 
     async fn borrow_foreign(pool: &Self::ForeignPool) -> Result<SqliteLink, ForeignError> {

@@ -2,15 +2,20 @@
 
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 use diesel::QueryResult;
 use diesel::connection::{Connection as _, SimpleConnection};
 use diesel::sqlite::SqliteConnection;
 use tokio::sync::oneshot;
 
+use super::anchor::Anchor;
+use super::begin;
+use super::facts::Facts;
 use super::link::SqliteLink;
+use super::url::{self, Database};
 use super::workers::{self, Worker};
-use super::{url, writers};
+use super::writers;
 use crate::config::Settings;
 use crate::error::{ConnectError, ConnectErrorKind};
 
@@ -25,7 +30,8 @@ const WAL: &str = "PRAGMA journal_mode = WAL";
 pub(super) async fn connect(settings: &Settings) -> Result<SqliteLink, ConnectError> {
     let path = url::resolve(settings.url.expose())
         .map_err(|wrong| ConnectError::new(ConnectErrorKind::Url, wrong))?;
-    if let Some(folder) = url::file(&path).and_then(|file| Path::new(file).parent())
+    let file = url::file(&path);
+    if let Some(folder) = file.as_deref().and_then(|file| Path::new(file).parent())
         && !folder.as_os_str().is_empty()
         && !folder.is_dir()
     {
@@ -44,30 +50,31 @@ pub(super) async fn connect(settings: &Settings) -> Result<SqliteLink, ConnectEr
         ));
     }
     let worker = Worker::hire().map_err(|error| no_thread(&error))?;
+    let database = url::database(&path);
+    let anchored = matches!(database, Database::SharedMemory { .. });
+    let facts = Facts::own(database.shares_cache());
     let (answer, opened) = oneshot::channel();
-    let file = path.clone();
     workers::start(Box::new(move |_| {
         // Where nobody waits any more it is closed here.
-        let _closed = answer.send(open(&file));
+        let _closed = answer.send(open(&path, facts, anchored));
     }));
     let opened = opened
         .await
         .unwrap_or_else(|_| Err("its thread has ended".to_owned()));
-    let connection = opened.map_err(|wrong| {
+    let (connection, facts, anchor) = opened.map_err(|wrong| {
         ConnectError::new(ConnectErrorKind::Database, format!("SQLite cannot {wrong}"))
     })?;
-    let writers = match url::file(&path) {
-        Some(file) => Some(writers::of(file).map_err(|error| no_thread(&error))?),
-        None => None,
+    // The file is there by now, and has one name.
+    let writers = match &database {
+        Database::File { path, .. } => Some(writers::of(path)),
+        Database::SharedMemory { name, .. } => Some(writers::of_memory(name)),
+        Database::Private => None,
     };
-    let private_memory = url::is_private_memory(settings.url.expose());
-    Ok(SqliteLink::own(
-        Box::new(connection),
-        worker,
-        writers,
-        private_memory,
-        url::shares_cache(&path),
-    ))
+    let writers = writers.transpose().map_err(|error| no_thread(&error))?;
+    let is_private = database == Database::Private;
+    let mut link = SqliteLink::own(Box::new(connection), worker, writers, facts, is_private);
+    link.set_anchor(anchor);
+    Ok(link)
 }
 
 fn no_thread(error: &io::Error) -> ConnectError {
@@ -77,18 +84,25 @@ fn no_thread(error: &io::Error) -> ConnectError {
     )
 }
 
-fn open(path: &str) -> Result<SqliteConnection, String> {
-    let mut connection = SqliteConnection::establish(path)
-        .map_err(|error| format!("open {}: {error}", shown(path)))?;
-    prepare(&mut connection).map_err(|error| format!("use {}: {error}", shown(path)))?;
-    Ok(connection)
+type Opened = (SqliteConnection, Facts, Option<Arc<Anchor>>);
+
+/// Opens a connection, and finds or opens what keeps its database.
+fn open(path: &str, facts: Facts, anchored: bool) -> Result<Opened, String> {
+    let establish = || {
+        SqliteConnection::establish(path).map_err(|error| format!("open {}: {error}", shown(path)))
+    };
+    let mut connection = establish()?;
+    prepare(&mut connection, &facts).map_err(|error| format!("use {}: {error}", shown(path)))?;
+    let anchor = anchored.then(|| Anchor::of(path, establish)).transpose()?;
+    Ok((connection, facts, anchor))
 }
 
 /// As much of the path as is on this machine. The rest, and parameters such as `?key=…`, may be a secret.
 fn shown(path: &str) -> String {
-    let Some(file) = url::file(path).map(Path::new) else {
+    let Some(file) = url::file(path) else {
         return "the database in memory".to_owned();
     };
+    let file = Path::new(&file);
     if file.exists() {
         return file.display().to_string();
     }
@@ -104,11 +118,13 @@ fn here() -> String {
     )
 }
 
-fn prepare(connection: &mut SqliteConnection) -> QueryResult<()> {
+fn prepare(connection: &mut SqliteConnection, facts: &Facts) -> QueryResult<()> {
     connection.batch_execute("PRAGMA busy_timeout = 5000")?;
     // A read-only file or folder cannot change to WAL; it works without.
     let _read_only = connection.batch_execute(WAL);
     // Opening reads nothing; this does, and finds out that a file is no database.
-    connection.batch_execute("PRAGMA schema_version")?;
+    begin::patiently(connection, facts, |connection| {
+        connection.batch_execute("PRAGMA schema_version")
+    })?;
     connection.batch_execute(PRAGMAS)
 }

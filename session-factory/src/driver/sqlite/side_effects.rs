@@ -10,12 +10,15 @@ pub(super) struct SideEffects {
     pub(super) may_end: bool,
     /// It may change the connection for whoever has it next.
     pub(super) may_change: bool,
+    /// It asks for a checkpoint, whose error says nothing of that.
+    pub(super) checkpoints: bool,
 }
 
 impl SideEffects {
     pub(super) const NONE: Self = Self {
         may_end: false,
         may_change: false,
+        checkpoints: false,
     };
 
     /// Of a text that is prepared: SQLite takes its first statement, and no other.
@@ -36,6 +39,7 @@ impl SideEffects {
         Self {
             may_end: !cannot_end,
             may_change: CHANGING.iter().any(|word| mentions(sql, word)),
+            checkpoints: mentions(sql, "WAL_CHECKPOINT"),
         }
     }
 }
@@ -49,8 +53,7 @@ const SCHEMA: [&str; 5] = ["CREATE", "DROP", "ALTER", "ANALYZE", "REINDEX"];
 /// SQLite's grammar has no other way to spell the statements that change a connection.
 const CHANGING: [&str; 4] = ["PRAGMA", "ATTACH", "DETACH", "TEMP"];
 
-/// The words that say nothing where they are inside of a comment: only an error message depends on it.
-pub(super) fn mentions(sql: &str, word: &str) -> bool {
+fn mentions(sql: &str, word: &str) -> bool {
     sql.as_bytes()
         .windows(word.len())
         .any(|bytes| bytes.eq_ignore_ascii_case(word.as_bytes()))

@@ -12,6 +12,7 @@ use diesel::sqlite::query_builder::SqliteQueryBuilder;
 use diesel::sqlite::{Sqlite, SqliteConnection};
 use diesel_async::AsyncConnectionCore;
 
+use super::advice::advise;
 use super::facts::{End, Facts};
 use super::job::Lost;
 use super::link::SqliteLink;
@@ -168,16 +169,21 @@ fn looked_after<R>(
     if effects.may_change {
         facts.set_unclean();
     }
-    let mut work = |connection: &mut SqliteConnection| {
-        contained(facts, || work(connection)).unwrap_or_else(|| Err(panicked()))
+    let work = |connection: &mut SqliteConnection| {
+        contained(facts, || work(connection))
+            .unwrap_or_else(|| Err(panicked()))
+            .map_err(|error| advise(error, effects.checkpoints))
     };
     if effects.may_end {
         let mark = Mark::set(connection, facts)?;
-        let result = work(connection);
+        // Half of the text may have been run.
+        let may_wait =
+            |connection: &mut SqliteConnection| !facts.is_stopped() && mark.undo(connection, facts);
+        let result = begin::wait(connection, facts, work, may_wait);
         mark.release(connection, facts);
         return result;
     }
-    let result = begin::patiently(|| work(connection), facts);
+    let result = begin::patiently(connection, facts, work);
     // Some errors roll the whole transaction back: what came after would run outside of any.
     if result.is_err() && !begin::in_transaction(connection, facts) {
         facts.set_end(End::RolledBack);

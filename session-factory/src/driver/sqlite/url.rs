@@ -97,30 +97,126 @@ pub(super) fn is_read_in_two_ways(url: &str) -> bool {
 
 /// The folder that the file is in, if it is there.
 fn folder(path: &str) -> Option<PathBuf> {
-    Path::new(file(path)?).parent()?.canonicalize().ok()
+    Path::new(&file(path)?).parent()?.canonicalize().ok()
+}
+
+/// What SQLite opens by a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Database {
+    File {
+        path: String,
+        shares_cache: bool,
+    },
+    /// In memory, and the same for every connection that names it. It is gone with the last one.
+    SharedMemory {
+        name: String,
+        shares_cache: bool,
+    },
+    /// In memory or in a temporary file, and only its own connection can see it.
+    Private,
+}
+
+impl Database {
+    /// Its connections share one cache: whoever uses it may have to wait for another connection's transaction.
+    pub(super) fn shares_cache(&self) -> bool {
+        match self {
+            Self::File { shares_cache, .. } | Self::SharedMemory { shares_cache, .. } => {
+                *shares_cache
+            }
+            Self::Private => false,
+        }
+    }
+}
+
+/// What SQLite opens by this name. (Of two parameters with the same key it takes the last.)
+pub(super) fn database(name: &str) -> Database {
+    let Some(uri) = name.strip_prefix("file:") else {
+        return match name {
+            "" | ":memory:" => Database::Private,
+            path => Database::File {
+                path: path.to_owned(),
+                shares_cache: false,
+            },
+        };
+    };
+    let uri = uri.split('#').next().unwrap_or_default();
+    let (path, parameters) = uri.split_once('?').unwrap_or((uri, ""));
+    // Behind two slashes comes the name of this machine, if any.
+    let path = path
+        .strip_prefix("//")
+        .and_then(|rest| rest.find('/').and_then(|at| rest.get(at..)))
+        .unwrap_or(path);
+    let path = decoded(path);
+    let (mut mode, mut cache, mut vfs) = (String::new(), String::new(), String::new());
+    for parameter in parameters.split('&') {
+        let (key, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+        match decoded(key).as_str() {
+            "mode" => mode = decoded(value),
+            "cache" => cache = decoded(value),
+            "vfs" => vfs = decoded(value),
+            _ => {}
+        }
+    }
+    let shares_cache = cache == "shared";
+    if path == ":memory:" || mode == "memory" {
+        if !shares_cache {
+            return Database::Private;
+        }
+        return Database::SharedMemory {
+            name: path,
+            shares_cache,
+        };
+    }
+    if vfs == "memdb" {
+        if path.len() < 2 || !path.starts_with(['/', '\\']) {
+            return Database::Private;
+        }
+        return Database::SharedMemory {
+            name: path,
+            shares_cache,
+        };
+    }
+    if path.is_empty() {
+        return Database::Private;
+    }
+    Database::File { path, shares_cache }
+}
+
+/// `%2F` is a slash. A zero byte ends a name.
+fn decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, behind @ ..] = rest {
+        let digit = |at: usize| {
+            behind
+                .get(at)
+                .and_then(|byte| char::from(*byte).to_digit(16))
+                .and_then(|digit| u8::try_from(digit).ok())
+        };
+        let (byte, past) = match (first, digit(0), digit(1)) {
+            (b'%', Some(high), Some(low)) => (high * 16 + low, 2),
+            _ => (*first, 0),
+        };
+        if byte == 0 {
+            break;
+        }
+        bytes.push(byte);
+        rest = behind.get(past..).unwrap_or_default();
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// A database that only its own connection can see.
-pub(super) fn is_private_memory(url: &str) -> bool {
-    matches!(parse(url), Ok(Named::One(path) | Named::Either(path)) if is_private(&path))
+pub(super) fn is_private(url: &str) -> bool {
+    matches!(parse(url), Ok(Named::One(path) | Named::Either(path)) if database(&path) == Database::Private)
 }
 
-/// Its connections share one cache, and the mutex of it: whoever uses it waits for the statement that runs.
-pub(super) fn shares_cache(path: &str) -> bool {
-    path.contains("cache=shared")
-}
-
-fn is_private(path: &str) -> bool {
-    path == ":memory:"
-        || path.starts_with("file::memory:") && !shares_cache(path)
-        || path.contains("mode=memory") && !shares_cache(path)
-}
-
-/// The file behind the URL, if there is one.
-pub(super) fn file(path: &str) -> Option<&str> {
-    let path = path.strip_prefix("file:").unwrap_or(path);
-    let path = path.split('?').next().unwrap_or(path);
-    (!path.is_empty() && path != ":memory:").then_some(path)
+/// The file behind the name, if there is one.
+pub(super) fn file(name: &str) -> Option<String> {
+    match database(name) {
+        Database::File { path, .. } => Some(path),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -172,5 +268,45 @@ mod tests {
         assert_eq!(nowhere, Ok("no/such/folder/app.db".into()));
         assert!(is_read_in_two_ways("sqlite:///no/such/folder/app.db"));
         assert!(!is_read_in_two_ways("sqlite://a/app.db"));
+    }
+
+    #[test]
+    fn a_database_in_memory_is_known_however_it_is_written() {
+        let file = |path: &str, shares_cache| Database::File {
+            path: path.into(),
+            shares_cache,
+        };
+        let memory = |name: &str, shares_cache| Database::SharedMemory {
+            name: name.into(),
+            shares_cache,
+        };
+        for (name, expected) in [
+            ("app.db", file("app.db", false)),
+            ("file:app.db?mode=ro", file("app.db", false)),
+            ("file:a%2Fb.db?cache=shared#x", file("a/b.db", true)),
+            ("file:///var/a.db", file("/var/a.db", false)),
+            ("file://localhost/var/a.db", file("/var/a.db", false)),
+            ("file:mode=memory", file("mode=memory", false)),
+            ("file:a?x=mode=memory", file("a", false)),
+            ("file:a?mode=memory&mode=rwc", file("a", false)),
+            (":memory:", Database::Private),
+            ("", Database::Private),
+            ("file:", Database::Private),
+            ("file:?cache=shared", Database::Private),
+            ("file::memory:", Database::Private),
+            ("file:a?mode=memory", Database::Private),
+            ("file:a?mode=memory&cache=private", Database::Private),
+            ("file:a?vfs=memdb", Database::Private),
+            ("file:/?vfs=memdb", Database::Private),
+            ("file::memory:?cache=shared", memory(":memory:", true)),
+            ("file:x?mode=memory&cache=shared", memory("x", true)),
+            ("file:x?cache=shared&mode=memor%79", memory("x", true)),
+            ("file:/x?vfs=memdb", memory("/x", false)),
+            ("file:///x?vfs=memdb&cache=shared", memory("/x", true)),
+        ] {
+            assert_eq!(database(name), expected, "{name}");
+        }
+        assert!(is_private("sqlite::memory:"));
+        assert!(!is_private("sqlite::memory:?cache=shared"));
     }
 }

@@ -38,8 +38,17 @@ enum Message {
 
 /// The writers of a file: one queue, whatever the number of factories.
 pub(super) fn of(file: &str) -> io::Result<Arc<Writers>> {
+    of_place(std::fs::canonicalize(file).unwrap_or_else(|_| PathBuf::from(file)))
+}
+
+/// Of a database in memory.
+pub(super) fn of_memory(name: &str) -> io::Result<Arc<Writers>> {
+    // No file has such a name.
+    of_place(PathBuf::from(format!("\0{name}")))
+}
+
+fn of_place(path: PathBuf) -> io::Result<Arc<Writers>> {
     static FILES: OnceLock<Mutex<HashMap<PathBuf, Weak<Writers>>>> = OnceLock::new();
-    let path = std::fs::canonicalize(file).unwrap_or_else(|_| PathBuf::from(file));
     let mut files = FILES
         .get_or_init(Mutex::default)
         .lock()

@@ -1,0 +1,35 @@
+//! What keeps a database in memory while no connection of the pool is open.
+//!
+//! Such a database is gone with its last connection, and a pool closes connections: those that are old, that idle, that
+//! were changed. So its factory keeps one connection more, on which nothing runs.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use diesel::sqlite::SqliteConnection;
+
+/// A connection of which nobody makes any use.
+pub(super) struct Anchor {
+    _connection: Mutex<SqliteConnection>,
+}
+
+impl Anchor {
+    /// The one of this database, whatever the number of factories.
+    pub(super) fn of<E>(
+        name: &str,
+        establish: impl FnOnce() -> Result<SqliteConnection, E>,
+    ) -> Result<Arc<Self>, E> {
+        static ANCHORS: Mutex<Option<HashMap<String, Weak<Anchor>>>> = Mutex::new(None);
+        let mut anchors = ANCHORS.lock().unwrap_or_else(PoisonError::into_inner);
+        let anchors = anchors.get_or_insert_default();
+        if let Some(anchor) = anchors.get(name).and_then(Weak::upgrade) {
+            return Ok(anchor);
+        }
+        anchors.retain(|_, anchor| anchor.strong_count() > 0);
+        let anchor = Arc::new(Self {
+            _connection: Mutex::new(establish()?),
+        });
+        anchors.insert(name.to_owned(), Arc::downgrade(&anchor));
+        Ok(anchor)
+    }
+}
