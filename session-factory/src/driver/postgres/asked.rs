@@ -2,6 +2,7 @@
 
 use super::control::Control;
 use super::ends::Flight;
+use super::names;
 use super::text::{self, Effects};
 
 /// Texts of this length and more are not read. Such a text may do anything.
@@ -54,6 +55,8 @@ pub(super) struct Prepared {
     pub(super) effects: Effects,
     /// See [`Asked::chains`].
     pub(super) chains: bool,
+    /// Tells the text from others, where its values may say that names stand for something else.
+    pub(super) key: u64,
 }
 
 impl Prepared {
@@ -63,12 +66,18 @@ impl Prepared {
             return Self {
                 effects: Effects::ANY,
                 chains: true,
+                key: 0,
             };
         };
         let reading = text::read(text);
         Self {
             effects: reading.effects,
             chains: reading.controls.contains(&Control::End { chain: true }),
+            key: if reading.effects.configure {
+                names::key(text)
+            } else {
+                0
+            },
         }
     }
 }

@@ -69,7 +69,8 @@ impl Built {
         self.off = true;
     }
 
-    fn forget(&mut self) {
+    /// All that was kept is gone.
+    pub(super) fn forget(&mut self) {
         self.texts.clear();
         self.fresh = None;
     }

@@ -61,7 +61,7 @@ where
     let alone = link.is_pooled();
     let text = link.commit_text();
     link.set_committed(true);
-    let (shared, rest) = link.split();
+    let (shared, rest) = link.split_for_statement();
     let ledger = rest.ledger().filter(|_| !alone);
     let statement = rest.execute(shared, PgQuery::of(&source));
     // What it holds is the application's, and may panic when it is dropped: before anything is sent.

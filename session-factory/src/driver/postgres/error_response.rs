@@ -28,8 +28,8 @@ pub(super) fn parse(body: &[u8]) -> (StatementError, bool) {
         }
     }
     let sqlstate = error.sqlstate.as_deref().unwrap_or_default();
-    error.kind = if outdated && sqlstate == "0A000" {
-        // A table was altered since the statement was prepared. On another connection it is prepared anew.
+    error.kind = if outdated && sqlstate == "0A000" || is_of_a_type_that_is_gone(&error) {
+        // A table or a type was replaced since the statement was prepared. On another connection it is prepared anew.
         StatementErrorKind::Serialization
     } else {
         kind_of(sqlstate)
@@ -37,11 +37,22 @@ pub(super) fn parse(body: &[u8]) -> (StatementError, bool) {
     (error, fatal)
 }
 
+/// The client names a type by the number that it had. (An internal error: its text is never translated.)
+fn is_of_a_type_that_is_gone(error: &StatementError) -> bool {
+    error.sqlstate() == Some("XX000") && error.message().starts_with("cache lookup failed for type")
+}
+
+/// What the server says when a value's type is not the one that a name stands for: another has the name by now, or the
+/// query is wrong.
+pub(super) fn may_be_of_another_type(error: &StatementError) -> bool {
+    matches!(error.sqlstate(), Some("42704" | "42804" | "42883"))
+}
+
 /// The connection's prepared statements are of no use any more: a table was altered, or they are gone.
 pub(super) fn is_of_prepared_statements(error: &StatementError) -> bool {
     let outdated = error.kind == StatementErrorKind::Serialization;
     match error.sqlstate() {
-        Some("0A000") => outdated,
+        Some("0A000" | "XX000") => outdated,
         Some("26000") => true,
         _ => false,
     }

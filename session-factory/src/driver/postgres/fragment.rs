@@ -29,6 +29,8 @@ pub(super) enum Key {
     Type(Option<bool>),
     /// Under its text.
     Text,
+    /// Not at all.
+    Never,
 }
 
 /// What is known of a query before diesel-async takes it apart.
@@ -60,14 +62,27 @@ pub(super) fn take_apart<'query, R>(
     let (id, is_safe_to_cache) = match known.key {
         Key::Type(is_safe) => (query.id(), is_safe),
         Key::Text => (None, Some(true)),
+        Key::Never => (None, Some(false)),
     };
+    with_id(id, || {
+        take(Fragment {
+            query,
+            is_safe_to_cache,
+            text: known.text,
+        })
+    })
+}
+
+/// Has diesel-async, which asks for it then and there, find this id.
+pub(super) fn with_id<R>(id: Option<TypeId>, take: impl FnOnce() -> R) -> R {
     // An instrumentation may run a query of its own meanwhile.
     let _outer = Outer(ID.replace(id));
-    take(Fragment {
-        query,
-        is_safe_to_cache,
-        text: known.text,
-    })
+    take()
+}
+
+/// What [`with_id`] was given.
+pub(super) fn current_id() -> Option<TypeId> {
+    ID.get()
 }
 
 /// Puts the outer query's id back, after a panic as well: the next statement kept under a wrong one would be that
@@ -109,7 +124,7 @@ impl QueryId for Fragment<'_> {
     const HAS_STATIC_QUERY_ID: bool = false;
 
     fn query_id() -> Option<TypeId> {
-        ID.get()
+        current_id()
     }
 }
 

@@ -8,6 +8,7 @@ use super::asked::Asked;
 use super::ends::{Behind, End, Ends, Flight};
 use super::error_response;
 use super::lookout::Lookout;
+use super::names::{Move, Names, Seen};
 use super::positions::Positions;
 use super::prepared::Statements;
 use super::text::Effects;
@@ -23,6 +24,8 @@ pub(super) struct Ledger {
     closed: AtomicBool,
     pub(super) lookout: Lookout,
     statements: Statements,
+    /// How often the names changed.
+    names_changed: AtomicU64,
     /// The process that the server named at the start.
     process: AtomicU32,
     /// Answers to questions of our own.
@@ -49,6 +52,10 @@ struct State {
     changed: bool,
     /// Something ran that nobody can see into: it may have done more than change settings.
     opaque: bool,
+    /// What is sent puts the session back.
+    resetting: bool,
+    /// What names stand for.
+    names: Names,
     /// Something was done that no reset undoes.
     unclean: bool,
     /// The transaction has something to tell others when it commits, or something to lose.
@@ -70,6 +77,9 @@ pub(super) enum Status {
 
 /// The command tags of statements that change rows; a count follows.
 const WRITES: [&[u8]; 4] = [b"INSERT ", b"UPDATE ", b"DELETE ", b"MERGE "];
+
+/// The command tags of statements after which names may stand for something else begin so.
+const DEFINITIONS: [&[u8]; 5] = [b"CREATE ", b"ALTER ", b"DROP ", b"IMPORT ", b"DISCARD T"];
 
 impl Ledger {
     fn state(&self) -> MutexGuard<'_, State> {
@@ -99,15 +109,24 @@ impl Ledger {
     pub(super) fn incoming(&self, tag: u8, body: &[u8]) {
         match tag {
             b'Z' => {
-                self.state().ready(body.first().copied());
+                let mut state = self.state();
+                state.ready(body.first().copied());
+                self.publish(&state);
+                drop(state);
                 self.answered.fetch_add(1, Ordering::SeqCst);
             }
-            b'E' => self.state().failed(body),
+            b'E' => {
+                let mut state = self.state();
+                state.failed(body, self.statements.look_types_up());
+                self.publish(&state);
+            }
             b'C' => {
                 if body.starts_with(b"COMMIT") {
                     self.positions.committed();
                 }
-                self.state().completed(body);
+                let mut state = self.state();
+                state.completed(body);
+                self.publish(&state);
             }
             b'D' => self.positions.row(body),
             b'K' => {
@@ -129,6 +148,7 @@ impl Ledger {
                 let mut state = self.state();
                 state.sent = Some(*now.get_or_insert_with(Instant::now));
                 state.asked(asked);
+                self.publish(&state);
             }
             b'P' => self.statements.prepared(body),
             b'C' => self.statements.closed(body),
@@ -138,6 +158,7 @@ impl Ledger {
                     state.note(&prepared.effects);
                     state.bound_sets += prepared.effects.local_sets;
                     state.ends.may_chain |= prepared.chains;
+                    self.publish(&state);
                 }
             }
             // Sync, FunctionCall, and the start-up message.
@@ -157,6 +178,24 @@ impl Ledger {
             _ => {}
         }
         self.lookout.outgoing(tag, body);
+    }
+
+    /// Has the session see that names changed.
+    fn publish(&self, state: &State) {
+        let changes = state.names.changes();
+        if changes != self.names_changed.load(Ordering::Relaxed) {
+            self.names_changed.store(changes, Ordering::Relaxed);
+        }
+    }
+
+    /// How often names have come to stand for something else.
+    pub(super) fn names_changed(&self) -> u64 {
+        self.names_changed.load(Ordering::Relaxed)
+    }
+
+    /// What they stand for.
+    pub(super) fn names(&self) -> Seen {
+        self.state().names.seen()
     }
 
     /// The stream is at its end.
@@ -269,10 +308,23 @@ impl Ledger {
         self.state().unclean
     }
 
+    /// What goes out next puts the session back. What it does to the session is no news.
+    pub(super) fn begin_reset(&self) {
+        self.state().resetting = true;
+    }
+
+    /// That was not done.
+    pub(super) fn was_not_reset(&self) {
+        self.state().resetting = false;
+    }
+
     pub(super) fn was_reset(&self) {
         let mut state = self.state();
         state.changed = false;
         state.opaque = false;
+        state.resetting = false;
+        state.names.was_reset();
+        self.publish(&state);
     }
 
     /// What no reset undoes was undone, or was there before.
@@ -290,9 +342,21 @@ impl State {
 
     /// Something runs that does this.
     fn note(&mut self, effects: &Effects) {
+        if self.resetting {
+            return;
+        }
         self.changed |= effects.change;
         self.opaque |= effects.unknown;
         self.loud |= effects.loud || effects.announce;
+        if let Some(moves) = effects.moves {
+            self.names.moves(moves);
+        }
+        if effects.defines {
+            self.names.defines();
+        }
+        if effects.unknown {
+            self.names.clouds();
+        }
     }
 
     fn ready(&mut self, status: Option<u8>) {
@@ -302,16 +366,21 @@ impl State {
             _ => Status::Idle,
         };
         self.ends.ready(now != Status::Idle);
+        self.names.ready(now != Status::Idle);
         self.status = now;
     }
 
-    fn failed(&mut self, body: &[u8]) {
+    fn failed(&mut self, body: &[u8], looks_types_up: bool) {
         let (error, fatal) = error_response::parse(body);
         if self.status == Status::InTransaction {
             // The client may hear of the error before the ReadyForQuery behind it.
             self.status = Status::Failed;
         }
         self.ends.failed();
+        self.names.undone();
+        if looks_types_up && error_response::may_be_of_another_type(&error) {
+            self.names.defined();
+        }
         self.met_conflict |= error.is_transient();
         // The client goes on to run them by their names: no statement of theirs would ever succeed.
         self.unclean |= error_response::is_of_prepared_statements(&error);
@@ -327,6 +396,9 @@ impl State {
     fn completed(&mut self, body: &[u8]) {
         let tag = body.strip_suffix(b"\0").unwrap_or(body);
         self.ends.completed(tag);
+        if self.resetting {
+            return;
+        }
         match tag {
             b"SET" if self.ends.is_local_set() => {}
             b"SET" | b"RESET" | b"LISTEN" | b"UNLISTEN" | b"DECLARE CURSOR" | b"DISCARD"
@@ -335,13 +407,21 @@ impl State {
                 self.changed = true;
             }
             // What these run has no tag of its own.
-            b"DO" | b"CALL" => self.opaque = true,
+            b"DO" | b"CALL" => {
+                self.opaque = true;
+                self.names.defined();
+                self.names.moves(Move::ANYWHERE);
+            }
+            b"ROLLBACK" => self.names.undone(),
             b"NOTIFY" => self.loud = true,
             b"PREPARE" | b"DEALLOCATE" | b"DEALLOCATE ALL" | b"LOAD" => self.unclean = true,
             _ if WRITES.iter().any(|write| tag.starts_with(write)) => {
                 self.has_written |= !tag.ends_with(b" 0");
             }
             _ => {}
+        }
+        if DEFINITIONS.iter().any(|begin| tag.starts_with(begin)) {
+            self.names.defined();
         }
         if tag == b"DISCARD ALL" {
             // It also dropped the statements that the client believes to be prepared.

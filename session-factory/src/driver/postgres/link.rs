@@ -22,8 +22,8 @@ use super::connect::milliseconds;
 use super::control::{self, Control};
 use super::ends::End;
 use super::fragment::{Key, Known, PgQuery};
+use super::kept::Kept;
 use super::ledger::{Ledger, Status};
-use super::repeated::Repeated;
 use super::send::{Loading, pipelined};
 use super::{beginning, forget_transactions, fragment, pooler, positions, raw_depth};
 use crate::driver::{Ahead, Isolation, Kill, Position, Reply};
@@ -79,7 +79,7 @@ pub(super) struct Rest {
     /// Without a view of the protocol: a text of the body's ended the transaction.
     ended_by_text: bool,
     ledger: Option<Arc<Ledger>>,
-    repeated: Repeated,
+    kept: Kept,
     /// Behind a pooler: what goes with each BEGIN.
     limit: Option<Box<str>>,
 }
@@ -102,7 +102,7 @@ impl PgLink {
                 committing: false,
                 ended_by_text: false,
                 ledger: Some(Arc::clone(&ledger)),
-                repeated: Repeated::default(),
+                kept: Kept::default(),
                 limit: None,
             },
             ledger: Some(ledger),
@@ -140,7 +140,7 @@ impl PgLink {
                 committing: false,
                 ended_by_text: false,
                 ledger: None,
-                repeated: Repeated::default(),
+                kept: Kept::default(),
                 limit: None,
             },
         }
@@ -158,6 +158,26 @@ impl PgLink {
             Held::Own(connection) => connection,
             Held::Foreign(connection) => connection,
         }
+    }
+
+    /// Forgets what was kept for names that stand for something else by now.
+    fn follow_names(&mut self) {
+        let Some(ledger) = self.ledger.as_deref() else {
+            return;
+        };
+        if self.rest.kept.is_behind(ledger) && self.rest.kept.follow(ledger) {
+            let size = self.rest.kept.size();
+            let connection = self.connection_mut();
+            // Of the same size nothing would be forgotten.
+            connection.set_prepared_statement_cache_size(CacheSize::Disabled);
+            connection.set_prepared_statement_cache_size(size);
+        }
+    }
+
+    /// What runs a statement: see [`split`](Self::split).
+    pub(super) fn split_for_statement(&mut self) -> (&AsyncPgConnection, &mut Rest) {
+        self.follow_names();
+        self.split()
     }
 
     /// The connection, shared so that two messages can be under way, and the rest.
@@ -178,7 +198,7 @@ impl PgLink {
     }
 
     pub(super) fn resize_cache(&mut self, size: CacheSize) {
-        self.rest.repeated.built().set_cache(size);
+        self.rest.kept.set_size(size);
         self.connection_mut()
             .set_prepared_statement_cache_size(size);
     }
@@ -235,6 +255,9 @@ impl PgLink {
     pub(super) fn ending(&mut self, text: &'static str) -> Cow<'static, str> {
         self.resets = self.pooled && self.ledger().is_some_and(Ledger::needs_reset);
         if self.resets {
+            if let Some(ledger) = self.ledger() {
+                ledger.begin_reset();
+            }
             let unclean = self.ledger().is_some_and(Ledger::is_unclean);
             let opaque = self.ledger().is_some_and(Ledger::is_opaque);
             pooler::reset(text, opaque, unclean).into()
@@ -247,9 +270,12 @@ impl PgLink {
     pub(super) fn note_reset(&mut self, done: bool) {
         if let Some(ledger) = self.ledger()
             && self.resets
-            && done
         {
-            ledger.was_reset();
+            if done {
+                ledger.was_reset();
+            } else {
+                ledger.was_not_reset();
+            }
         }
         self.resets = false;
     }
@@ -258,6 +284,9 @@ impl PgLink {
     /// prepared under its name, and nobody knows of it.
     pub(super) fn recovery_text(&self) -> Cow<'static, str> {
         if self.pooled {
+            if let Some(ledger) = self.ledger() {
+                ledger.begin_reset();
+            }
             let opaque = self.ledger().is_some_and(Ledger::is_opaque);
             pooler::reset("ROLLBACK", opaque, self.uncached).into()
         } else {
@@ -393,7 +422,7 @@ impl PgLink {
     pub(super) fn enter_raw(&mut self) -> QueryResult<()> {
         if !self.rest.raw {
             self.rest.raw = true;
-            self.rest.repeated.built().suspend();
+            self.rest.kept.lend();
             let connection = self.connection_mut();
             forget_transactions(connection);
             AnsiTransactionManager::transaction_manager_status_mut(connection)
@@ -406,6 +435,7 @@ impl PgLink {
     pub(super) fn leave_raw(&mut self) {
         if self.rest.raw {
             self.rest.raw = false;
+            self.rest.kept.take_back(self.ledger.as_deref());
             forget_transactions(self.connection_mut());
         }
     }
@@ -473,7 +503,7 @@ impl Rest {
     /// What is known of a query by now.
     fn known(&mut self, query: PgQuery<'_>) -> Known<'_> {
         if self.ledger.is_some() {
-            return self.repeated.look_at(query);
+            return self.kept.look_at(query);
         }
         // How many are kept on a connection of the application's is not known. Nor are the server's answers seen.
         let text = fragment::sql(query).ok();
@@ -492,8 +522,13 @@ impl Rest {
         mut connection: &'conn AsyncPgConnection,
         query: PgQuery<'_>,
     ) -> Loading<'conn> {
+        let types = self.kept.types().cloned();
+        let known = self.known(query);
+        if let Some(taken) = types.and_then(|types| types.take(query, &known)) {
+            return taken.load(connection);
+        }
         // What that gives holds its SQL and its binds.
-        fragment::take_apart(query, self.known(query), |fragment| {
+        fragment::take_apart(query, known, |fragment| {
             AsyncConnectionCore::load(&mut connection, fragment)
         })
     }
@@ -504,7 +539,12 @@ impl Rest {
         mut connection: &'conn AsyncPgConnection,
         query: PgQuery<'_>,
     ) -> BoxFuture<'conn, QueryResult<usize>> {
-        fragment::take_apart(query, self.known(query), |fragment| {
+        let types = self.kept.types().cloned();
+        let known = self.known(query);
+        if let Some(taken) = types.and_then(|types| types.take(query, &known)) {
+            return taken.execute(connection);
+        }
+        fragment::take_apart(query, known, |fragment| {
             AsyncConnectionCore::execute_returning_count(&mut connection, fragment)
         })
     }
@@ -523,7 +563,7 @@ impl Rest {
         T: Send + 'a,
         S: Future<Output = QueryResult<T>> + Send + Unpin + 'a,
     {
-        let fresh = self.repeated.built().fresh();
+        let fresh = self.kept.repeated.built().fresh();
         async move {
             if ahead.settle {
                 // Boxed, like the other rare ones: they would be a part of every statement's future.
@@ -533,7 +573,7 @@ impl Rest {
             if let Some(fresh) = fresh
                 && reply.result.is_ok()
             {
-                self.repeated.built().keep(fresh);
+                self.kept.repeated.built().keep(fresh);
             }
             let ledger = self.ledger.as_deref();
             reply.map_err(|error| classified(error, ledger))

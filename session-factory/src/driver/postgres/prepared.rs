@@ -5,13 +5,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::asked::{LONGEST_TEXT, Prepared};
-use super::text::names_a_transaction;
+use super::names::Move;
+use super::text::{binds_a_path, names_a_transaction};
+
+/// How diesel-async and we begin to ask for the number of a type.
+pub(super) const LOOKS_TYPES_UP: &str = "SELECT pg_type.oid, pg_type.typarray FROM ";
 
 /// The statements that do something besides reading and changing rows, by their names.
 #[derive(Debug, Default)]
 pub(super) struct Statements {
     /// There is one. What runs is looked at only then.
     any: AtomicBool,
+    /// Types were looked up by their names.
+    look_types_up: AtomicBool,
     known: Mutex<HashMap<Box<[u8]>, Prepared>>,
 }
 
@@ -25,11 +31,18 @@ impl Statements {
         self.any.load(Ordering::Relaxed)
     }
 
+    pub(super) fn look_types_up(&self) -> bool {
+        self.look_types_up.load(Ordering::Relaxed)
+    }
+
     /// The body of a Parse message: a name, the text, the types.
     pub(super) fn prepared(&self, body: &[u8]) {
         let mut parts = body.split(|byte| *byte == 0);
         let name = parts.next().unwrap_or_default();
         let text = parts.next().filter(|_| body.len() < LONGEST_TEXT);
+        if text.is_some_and(|text| text.starts_with(LOOKS_TYPES_UP.as_bytes())) {
+            self.look_types_up.store(true, Ordering::Relaxed);
+        }
         let prepared = Prepared::read(text);
         if prepared != Prepared::default() {
             self.known().insert(name.into(), prepared);
@@ -56,10 +69,20 @@ impl Statements {
         if !self.any() {
             return None;
         }
-        let name = body.split(|byte| *byte == 0).nth(1)?;
+        let mut parts = body.splitn(3, |byte| *byte == 0);
+        let (_portal, name, values) = (parts.next()?, parts.next()?, parts.next()?);
         let mut prepared = *self.known().get(name)?;
-        // The name of the setting may be among the values.
-        prepared.effects.loud |= prepared.effects.configure && names_a_transaction(body);
+        if prepared.effects.configure {
+            // The name of the setting may be among the values.
+            prepared.effects.loud |= names_a_transaction(values);
+            if prepared.effects.moves.is_none() && binds_a_path(values) {
+                prepared.effects.moves = Some(Move {
+                    key: Some(prepared.key),
+                    stays: prepared.effects.change,
+                });
+            }
+        }
+        prepared.effects.moves = prepared.effects.moves.map(|moves| moves.with(values));
         Some(prepared)
     }
 }

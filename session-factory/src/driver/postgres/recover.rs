@@ -136,6 +136,9 @@ pub(super) async fn reset(link: &mut PgLink) -> bool {
     }
     let opaque = link.ledger().is_some_and(Ledger::is_opaque);
     let text = text(opaque);
+    if let Some(ledger) = link.ledger() {
+        ledger.begin_reset();
+    }
     let mut connection = link.connection();
     let canceller = link.canceller();
     let (reset, free) = tokio::join!(

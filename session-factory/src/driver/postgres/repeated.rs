@@ -4,6 +4,7 @@
 //! an optional value and no `sql_query`. Here the text decides: one that comes again on the same connection is
 //! kept, up to a limit. A text that holds its values comes once, and is not.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 
@@ -28,8 +29,45 @@ pub(super) struct Repeated {
 }
 
 impl Repeated {
+    /// All that was kept is gone.
+    pub(super) fn forget(&mut self) {
+        self.seen.clear();
+        self.kept.clear();
+        self.built.forget();
+    }
+
+    /// The same as [`look_at`](Self::look_at) where names stand for something else: what is kept there has so many blanks
+    /// behind it, which tell it from the same text elsewhere. None: nothing is kept.
+    pub(super) fn look_at_elsewhere(
+        &mut self,
+        query: PgQuery<'_>,
+        blanks: Option<usize>,
+    ) -> Known<'static> {
+        let never = |text: Option<String>| Known {
+            key: Key::Never,
+            text: text.map(Cow::Owned),
+        };
+        let Ok(text) = sql(query) else {
+            return never(None);
+        };
+        let Some(blanks) = blanks else {
+            return never(Some(text));
+        };
+        let is_told_by_type = query.is_safe_to_cache_prepared(&Pg).unwrap_or(false);
+        let mut spelt = text.clone();
+        spelt.extend(std::iter::repeat_n(' ', blanks));
+        if is_told_by_type || is_plain(&text) && self.again(&spelt) {
+            return Known {
+                key: Key::Text,
+                text: Some(spelt.into()),
+            };
+        }
+        never(Some(text))
+    }
+
     /// Under what to keep a statement prepared, and its text where that is there.
-    pub(super) fn look_at(&mut self, query: PgQuery<'_>) -> Known<'_> {
+    /// What diesel would not keep is kept only where that is said.
+    pub(super) fn look_at(&mut self, query: PgQuery<'_>, keeps_texts: bool) -> Known<'_> {
         // What is wrong with a query shows when it runs.
         let told_by_type = query.is_safe_to_cache_prepared(&Pg).ok();
         let by_type = |text| Known {
@@ -40,7 +78,7 @@ impl Repeated {
             return by_type(self.built.text(query));
         }
         match sql(query) {
-            Ok(sql) if is_plain(&sql) && self.again(&sql) => Known {
+            Ok(sql) if keeps_texts && is_plain(&sql) && self.again(&sql) => Known {
                 key: Key::Text,
                 text: Some(sql.into()),
             },

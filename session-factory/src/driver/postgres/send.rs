@@ -28,7 +28,7 @@ pub(super) fn load<'conn>(
     ahead: Ahead,
     query: PgQuery<'_>,
 ) -> BoxFuture<'conn, Reply<Rows>> {
-    let (shared, rest) = link.split();
+    let (shared, rest) = link.split_for_statement();
     let ledger = rest.ledger();
     let statement = rest.load(shared, query);
     rest.send(
@@ -45,7 +45,7 @@ pub(super) fn execute<'conn>(
     ahead: Ahead,
     query: PgQuery<'_>,
 ) -> BoxFuture<'conn, Reply<usize>> {
-    let (shared, rest) = link.split();
+    let (shared, rest) = link.split_for_statement();
     let statement = rest.execute(shared, query);
     rest.send(shared, ahead, statement).boxed()
 }

@@ -1,8 +1,9 @@
 //! What a text may do besides what its command tag tells.
 
-use super::calls::{self, is_clear};
+use super::calls::{self, Calls, is_clear};
 use super::control::{self, Control};
 use super::lexer::{Lexer, Token};
+use super::names::{self, Move};
 
 /// What changes the server session without a call: a view whose rows are settings, and the schema of what is temporary.
 const SLY: [&[u8]; 2] = [b"pg_settings", b"pg_temp"];
@@ -23,6 +24,10 @@ pub(super) struct Effects {
     pub(super) configure: bool,
     /// Its statements whose tag is SET and which end with the transaction; none if another SET is among them.
     pub(super) local_sets: u32,
+    /// Names stand for something else behind it.
+    pub(super) moves: Option<Move>,
+    /// It may create something, and its tag does not tell.
+    pub(super) defines: bool,
 }
 
 impl Effects {
@@ -34,6 +39,8 @@ impl Effects {
         announce: true,
         configure: true,
         local_sets: 0,
+        moves: Some(Move::ANYWHERE),
+        defines: true,
     };
 
     #[cfg(test)]
@@ -64,6 +71,8 @@ pub(super) fn read(text: &[u8]) -> Reading {
             announce: calls.announce,
             configure: calls.configure,
             local_sets,
+            moves: moves(text, calls, local_sets),
+            defines: defines(text),
         },
         controls: control::read(text),
     }
@@ -85,21 +94,17 @@ fn contains(text: &[u8], needle: &[u8]) -> bool {
 
 /// `CREATE TEMP TABLE … AS` and `SELECT … INTO TEMP` have the tag of their query.
 fn makes_temporary(text: &[u8]) -> bool {
-    const BEFORE: [&[u8]; 5] = [b"create", b"into", b"local", b"global", b"replace"];
-    let is_one_of = |word: &[u8], words: &[&[u8]]| {
-        let mut words = words.iter();
-        words.any(|known| word.eq_ignore_ascii_case(known))
-    };
+    const BEFORE: [&str; 5] = ["create", "into", "local", "global", "replace"];
     let mut makes = false;
     for token in Lexer::new(text) {
         let Token::Word(word) = token else {
             makes = false;
             continue;
         };
-        if makes && is_one_of(word, &[b"temp", b"temporary"]) {
+        if makes && is_word(word, &["temp", "temporary"]) {
             return true;
         }
-        makes = is_one_of(word, &BEFORE);
+        makes = is_word(word, &BEFORE);
     }
     false
 }
@@ -133,6 +138,104 @@ fn local_sets(text: &[u8]) -> u32 {
         }
     }
     found
+}
+
+/// The settings by which names are found. The path may say `"$user"`.
+const PATHS: [&[u8]; 4] = [b"search_path", b"schema", b"role", b"session_authorization"];
+
+/// Behind these, in the same text, nobody knows what is left of a setting.
+const UNCLEAR: [&str; 7] = [
+    "begin", "start", "commit", "end", "rollback", "abort", "prepare",
+];
+
+fn moves(text: &[u8], calls: Calls, local_sets: u32) -> Option<Move> {
+    if !(calls.configure || sets_a_path(text) || is_sly(text) && contains(text, b"search_path")) {
+        return None;
+    }
+    let stays = calls.change || local_sets == 0 && !calls.configure;
+    if calls.configure && !sets_a_path(text) {
+        let is_quoted = |path: &&[u8]| contains(text, &[b"'" as &[u8], path, b"'"].concat());
+        if !PATHS.iter().any(is_quoted) {
+            return None;
+        }
+    }
+    let is_unclear = |token| matches!(token, Token::Word(word) if is_word(word, &UNCLEAR));
+    let is_clear = is_clear(text) && !Lexer::new(text).any(is_unclear);
+    Some(Move {
+        key: is_clear.then(|| names::key(text)),
+        stays,
+    })
+}
+
+/// The name of such a setting is among the values of a Bind message.
+pub(super) fn binds_a_path(body: &[u8]) -> bool {
+    let is_bound = |path: &&[u8]| {
+        let length = u32::try_from(path.len()).unwrap_or_default().to_be_bytes();
+        contains(body, &[&length as &[u8], path].concat())
+    };
+    PATHS.iter().any(is_bound)
+}
+
+/// `SET search_path`, `SET LOCAL ROLE`, `RESET ALL`.
+fn sets_a_path(text: &[u8]) -> bool {
+    if !is_clear(text) {
+        return contains(text, b"set") && PATHS.iter().any(|path| contains(text, path));
+    }
+    let mut begins = true;
+    let mut sets = false;
+    for token in Lexer::new(text) {
+        let word = match token {
+            Token::Word(word) => word,
+            Token::Name([b'"', name @ .., b'"']) => name,
+            Token::Semicolon => {
+                begins = true;
+                continue;
+            }
+            _ => {
+                (begins, sets) = (false, false);
+                continue;
+            }
+        };
+        if begins {
+            sets = is_word(word, &["set", "reset", "discard"]);
+        } else if sets
+            && is_word(
+                word,
+                &["all", "authorization", "search_path", "schema", "role"],
+            )
+        {
+            return true;
+        } else {
+            // A scope may stand before the name.
+            sets &= is_word(word, &["local", "session"]);
+        }
+        begins = false;
+    }
+    false
+}
+
+/// `CREATE TABLE … AS` and `SELECT … INTO` have the tag of their query.
+fn defines(text: &[u8]) -> bool {
+    let mut last: &[u8] = b"";
+    for token in Lexer::new(text) {
+        let Token::Word(word) = token else {
+            last = b"";
+            continue;
+        };
+        if is_word(word, &["create"])
+            || is_word(word, &["into"]) && !is_word(last, &["insert", "merge"])
+        {
+            return true;
+        }
+        last = word;
+    }
+    false
+}
+
+fn is_word(word: &[u8], words: &[&str]) -> bool {
+    words
+        .iter()
+        .any(|known| word.eq_ignore_ascii_case(known.as_bytes()))
 }
 
 #[cfg(test)]
@@ -169,6 +272,55 @@ mod tests {
         }
         assert!(effects("SELECT temp FROM weather").is_none());
         assert!(effects("SELECT 'create temp'").is_none());
+    }
+
+    #[test]
+    fn names_move_with_the_path_and_the_role_and_with_nothing_else() {
+        for (text, stays) in [
+            ("SET LOCAL search_path TO a", false),
+            ("set search_path = a, b", true),
+            ("SET LOCAL SCHEMA 'a'", false),
+            ("SET \"search_path\" TO a", true),
+            ("SELECT 1; SET LOCAL ROLE a", false),
+            ("SET SESSION AUTHORIZATION a", true),
+            ("RESET ALL", true),
+            ("SELECT set_config('search_path', $1, true)", false),
+            ("SELECT set_config('SEARCH_PATH', 'a', false)", true),
+        ] {
+            let moves = effects(text).moves;
+            assert_eq!(
+                moves.map(|to| (to.stays, to.key.is_some())),
+                Some((stays, true)),
+                "{text}"
+            );
+        }
+        for text in [
+            "SET LOCAL app.role = 'a'",
+            "SET LOCAL work_mem = '77MB'",
+            "SELECT set_config('app.tenant', 'role', true)",
+            "SELECT role FROM users",
+            "UPDATE users SET role = 'a'",
+        ] {
+            assert_eq!(effects(text).moves, None, "{text}");
+        }
+        let unclear = effects("SET search_path = a; ROLLBACK").moves;
+        assert_eq!(unclear.map(|to| to.key), Some(None));
+        assert!(binds_a_path(b"\0s1\0\0\0\0\x0bsearch_path"));
+        assert!(!binds_a_path(b"\0s1\0\0\0\0\x08app.role"));
+    }
+
+    #[test]
+    fn what_is_created_without_a_tag_is_found() {
+        for text in ["CREATE TABLE a AS SELECT 1", "SELECT 1 AS a INTO b"] {
+            assert!(effects(text).defines, "{text}");
+        }
+        for text in [
+            "INSERT INTO a SELECT 1",
+            "SELECT 'create'",
+            "SELECT created FROM a",
+        ] {
+            assert!(!effects(text).defines, "{text}");
+        }
     }
 
     #[test]
