@@ -122,7 +122,7 @@ async fn a_connection_whose_instrumentation_cannot_be_put_back_is_closed() {
 }
 
 #[tokio::test]
-async fn a_connection_whose_check_panics_is_replaced() {
+async fn an_instrumentation_that_panics_does_not_meet_the_check_of_a_connection() {
     let _alone = ONE_AT_A_TIME.lock().await;
     let bed = bed().await;
     insert(&bed.factory, 1).await.unwrap();
@@ -131,8 +131,7 @@ async fn a_connection_whose_check_panics_is_replaced() {
     tokio::time::sleep(Duration::from_millis(600)).await;
     let panics = While::panics(&EVENTS_PANIC);
     let health = AssertUnwindSafe(bed.factory.health()).catch_unwind().await;
-    let error = health.expect("no panic reaches the caller").unwrap_err();
-    assert!(error.to_string().contains("has panicked"), "{error}");
+    assert!(health.expect("no panic reaches the caller").is_ok());
     drop(panics);
     insert(&bed.factory, 2).await.unwrap();
 }

@@ -28,7 +28,12 @@ async fn each_statement_is_shown_with_binds_outcome_and_time() {
     let url = bed.database.url();
     let shown = one_call(&url, "true");
     let lines: Vec<_> = shown.lines().collect();
-    assert_eq!(lines.len(), 2, "{shown}");
+    assert_eq!(lines.len(), 3, "{shown}");
+    assert!(
+        lines[0].starts_with("[PgDb insert] BEGIN -- ok, "),
+        "{shown}"
+    );
+    let lines = &lines[1..];
     assert!(
         lines[0].starts_with("[PgDb insert] INSERT INTO \"items\""),
         "{shown}"
@@ -64,6 +69,29 @@ async fn what_users_and_the_server_write_forges_no_line() {
         r#"error: invalid input syntax for type integer: "x\n[PgDb forged]"#,
     ] {
         assert!(shown.contains(part), "{part} is not in {shown}");
+    }
+}
+
+#[tokio::test]
+async fn the_transaction_and_its_savepoints_are_shown_once_each_and_in_order() {
+    let bed = PgBed::new().await;
+    let shown = shown(&bed.database.url(), "savepoints", "true");
+    let expected = [
+        "BEGIN -- ok",
+        "SAVEPOINT session_factory_1 -- ok",
+        "INSERT INTO \"items\"",
+        "RELEASE SAVEPOINT session_factory_1 -- ok",
+        "SAVEPOINT session_factory_1 -- ok",
+        "INSERT INTO \"items\"",
+        "ROLLBACK TO SAVEPOINT session_factory_1; RELEASE SAVEPOINT session_factory_1 -- ok",
+        "INSERT INTO \"items\"",
+        "ROLLBACK -- rolled back",
+    ];
+    let lines: Vec<_> = shown.lines().collect();
+    assert_eq!(lines.len(), expected.len(), "{shown}");
+    for (line, expected) in lines.iter().zip(expected) {
+        let expected = format!("[PgDb savepoints] {expected}");
+        assert!(line.starts_with(&expected), "{line}\n{expected}");
     }
 }
 

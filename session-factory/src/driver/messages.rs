@@ -8,6 +8,7 @@ use diesel::QueryResult;
 use diesel::result::{DatabaseErrorKind, Error};
 
 use crate::error::{ConnectError, PartlyCommitted, StatementError};
+use crate::observe::Announced;
 
 /// Why the application's own pool gave no connection.
 #[derive(Debug)]
@@ -40,6 +41,8 @@ pub struct Ahead {
     pub begin: Option<Cow<'static, str>>,
     /// SAVEPOINT and RELEASE, separated by semicolons.
     pub control: Option<String>,
+    /// The same for the instrumentation.
+    pub(crate) announced: Announced,
 }
 
 impl Ahead {

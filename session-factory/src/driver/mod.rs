@@ -11,7 +11,9 @@ use std::time::{Duration, Instant};
 
 use diesel::QueryResult;
 use diesel::backend::Backend;
-use diesel::connection::{CacheSize, Instrumentation, get_default_instrumentation};
+use diesel::connection::{
+    CacheSize, DynInstrumentation, Instrumentation, get_default_instrumentation,
+};
 use diesel::query_builder::{QueryFragment, QueryId};
 use diesel::result::Error;
 use diesel_async::AsyncConnection;
@@ -54,6 +56,9 @@ pub use support::{
     SupportsCredentials, SupportsDeferrable, SupportsImmediate, SupportsIsolation, SupportsReplica,
 };
 pub use untyped::Untyped;
+
+#[doc(hidden)]
+pub use crate::observe::{Observer, Relay};
 
 /// A database backend.
 #[doc(hidden)]
@@ -107,21 +112,51 @@ pub trait Driver: Sized + Send + Sync + 'static {
     /// [`enter_raw`](Self::enter_raw) has to make it that first.
     fn connection(link: &mut Self::Link) -> Option<&mut Self::Connection>;
 
-    /// The connection's instrumentation. None while a dropped statement still has the connection.
-    fn instrumentation(link: &mut Self::Link) -> Option<&mut dyn Instrumentation> {
+    /// Who listens on the connection.
+    fn observer(link: &mut Self::Link) -> &mut Observer;
+
+    /// The instrumentation that diesel-async itself has. None while it cannot be reached.
+    fn own_instrumentation(link: &mut Self::Link) -> Option<&mut dyn Instrumentation> {
         Self::connection(link).map(AsyncConnection::instrumentation)
     }
 
-    /// Sets it.
-    fn set_instrumentation(link: &mut Self::Link, instrumentation: impl Instrumentation) {
+    /// Has diesel-async's connection report to the observer, as soon as it can be reached.
+    fn install(link: &mut Self::Link, relay: Relay) {
         if let Some(connection) = Self::connection(link) {
-            connection.set_instrumentation(instrumentation);
+            connection.set_instrumentation(relay);
         }
+    }
+
+    /// Takes that back: it reports to `default`, if to anybody.
+    fn uninstall(link: &mut Self::Link, default: Option<Box<dyn Instrumentation>>) {
+        if let Some(connection) = Self::connection(link) {
+            connection.set_instrumentation(default);
+        }
+    }
+
+    /// The connection is the application's pool's.
+    fn is_foreign(_link: &Self::Link) -> bool {
+        false
+    }
+
+    /// Sets the application's instrumentation.
+    fn set_instrumentation(link: &mut Self::Link, instrumentation: DynInstrumentation) {
+        let relay = Self::observer(link).set(instrumentation);
+        Self::install(link, relay);
     }
 
     /// Sets the one that every connection begins with.
     fn restore_instrumentation(link: &mut Self::Link) {
-        Self::set_instrumentation(link, get_default_instrumentation());
+        match get_default_instrumentation() {
+            Some(default) if !Self::is_foreign(link) => {
+                Self::set_instrumentation(link, default.into());
+            }
+            default => {
+                let foreign = Self::is_foreign(link);
+                Self::observer(link).clear(foreign);
+                Self::uninstall(link, default);
+            }
+        }
     }
 
     /// Sets the size of the cache of prepared statements.

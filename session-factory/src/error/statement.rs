@@ -42,6 +42,13 @@ impl StatementError {
         }
     }
 
+    pub(crate) fn other(message: impl Into<String>) -> Self {
+        Self {
+            kind: StatementErrorKind::Unknown,
+            ..Self::connection(message)
+        }
+    }
+
     /// What the server said, as it said it. `Display` escapes newlines and other characters that control a line, so that
     /// a value in the message forges no line of a log.
     pub fn message(&self) -> &str {

@@ -1,9 +1,25 @@
-//! What operators see: the echo, and reports of things that should not happen.
+//! What operators and the application see: the echo, the instrumentation, and reports of things that should not happen.
 
 mod echo;
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+mod establish;
+mod events;
+mod held;
+mod observer;
 mod one_line;
 
 pub(crate) use echo::{Echo, Line};
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+pub(crate) use establish::Establishing;
+pub(crate) use events::Announced;
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+pub(crate) use events::Heard;
+#[cfg(feature = "postgres")]
+pub(crate) use events::Hushed;
+pub use events::Relay;
+pub(crate) use events::contained;
+pub(crate) use events::{Change, Events, Step};
+pub use observer::Observer;
 pub(crate) use one_line::one_line;
 
 /// Reports something that has no caller to tell: to `tracing` where somebody listens, else to the console. It is one

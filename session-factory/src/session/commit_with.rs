@@ -4,7 +4,10 @@ use diesel::backend::Backend;
 use diesel::query_builder::{QueryFragment, QueryId};
 use diesel::{QueryResult, debug_query};
 
+use super::events::{self, Told};
+use super::statement::Lines;
 use super::unit::Left;
+use super::work::Ending;
 use super::{Session, statement};
 use crate::driver::{CommitReply, CommitSent, Driver};
 use crate::error::{SessionError, StatementError};
@@ -76,17 +79,22 @@ impl<F: SessionFactory> Session<F> {
         }
         lease.committing();
         let (link, work) = self.parts()?;
-        let line = work.echo.as_ref().map(|echo| {
-            echo.line(|| {
-                let statement = debug_query::<<F::Driver as Driver>::Backend, _>(&statement);
-                format!("{statement}; COMMIT")
-            })
+        let lines = Lines::of(work, || {
+            let statement = debug_query::<<F::Driver as Driver>::Backend, _>(&statement);
+            format!("{statement}; COMMIT")
         });
         let sent = CommitSent::default();
+        let ahead = events::ahead::<F::Driver>(link, work);
         // Boxed, as every statement is: the futures of callers stay small.
-        let last = F::Driver::execute_and_commit(link, work.ahead(), statement, sent.clone());
+        let last = F::Driver::execute_and_commit(link, ahead, statement, sent.clone());
         let last = Box::pin(last);
-        let (result, commit) = statement::last(work, line, last, sent).await;
+        let (result, commit) = statement::last(work, lines, last, sent).await;
+        if let (Some(reply), Some(lease)) = (&commit, &mut self.lease)
+            && let Some(told) = Told::start::<F::Driver>(lease.link(), &self.work, Ending::Commit)
+        {
+            // Told when both are answered, as if COMMIT had waited for the statement.
+            told.replied(reply);
+        }
         match (result, commit) {
             (Ok(rows), Some(CommitReply::Committed)) => {
                 self.note_commit();

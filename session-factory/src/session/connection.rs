@@ -11,9 +11,10 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 
+use super::statement::Lines;
 use super::transaction::TransactionState;
 use super::work::Work;
-use super::{Session, SessionTransactionManager, statement};
+use super::{Session, SessionTransactionManager, events, statement};
 use crate::driver::{Driver, Untyped};
 use crate::error::SessionError;
 use crate::factory::SessionFactory;
@@ -43,16 +44,13 @@ impl<F: SessionFactory> Session<F> {
     /// Sends what waits to travel with the next statement, without one.
     pub(super) async fn flush(&mut self) -> Result<(), SessionError> {
         let (link, work) = self.parts()?;
-        let ahead = work.ahead();
-        if ahead.is_empty() {
+        if work.ahead().is_empty() {
             return Ok(());
         }
-        let line = match (&work.echo, ahead.text()) {
-            (Some(echo), Some(text)) => Some(echo.line(|| text.into_owned())),
-            _ => None,
-        };
+        let ahead = events::ahead::<F::Driver>(link, work);
+        let lines = Lines::of_ahead(work);
         let sent = F::Driver::batch(link, ahead, String::new());
-        statement::run(work, line, sent, |()| "ok".into()).await?;
+        statement::run(work, lines, sent, |()| "ok".into()).await?;
         Ok(())
     }
 
@@ -64,9 +62,10 @@ impl<F: SessionFactory> Session<F> {
             Ok(parts) => parts,
             Err(error) => return statement::refused(error),
         };
-        let line = statement::line::<F::Driver>(work, query);
-        let sent = F::Driver::load(link, work.ahead(), query);
-        statement::stream(work, line, sent)
+        let lines = statement::lines::<F::Driver>(work, query);
+        let ahead = events::ahead::<F::Driver>(link, work);
+        let sent = F::Driver::load(link, ahead, query);
+        statement::stream(work, lines, sent)
     }
 
     fn execute_untyped(
@@ -77,11 +76,12 @@ impl<F: SessionFactory> Session<F> {
             Ok(parts) => parts,
             Err(error) => return statement::refused(error),
         };
-        let line = statement::line::<F::Driver>(work, query);
+        let lines = statement::lines::<F::Driver>(work, query);
         // `SELECT 1` has a count as well.
         let sees_writes = F::Driver::sees_writes(link);
-        let sent = F::Driver::execute(link, work.ahead(), query);
-        statement::count(work, line, sees_writes, sent)
+        let ahead = events::ahead::<F::Driver>(link, work);
+        let sent = F::Driver::execute(link, ahead, query);
+        statement::count(work, lines, sees_writes, sent)
     }
 }
 
@@ -91,12 +91,10 @@ impl<F: SessionFactory> SimpleAsyncConnection for Session<F> {
             Ok(parts) => parts,
             Err(error) => return statement::refused(error),
         };
-        let line = work
-            .echo
-            .as_ref()
-            .map(|echo| echo.line(|| query.to_owned()));
-        let sent = F::Driver::batch(link, work.ahead(), query.to_owned());
-        statement::run(work, line, sent, |()| "ok".into()).boxed()
+        let lines = Lines::of(work, || query.to_owned());
+        let ahead = events::ahead::<F::Driver>(link, work);
+        let sent = F::Driver::batch(link, ahead, query.to_owned());
+        statement::run(work, lines, sent, |()| "ok".into()).boxed()
     }
 }
 
@@ -140,7 +138,7 @@ impl<F: SessionFactory> AsyncConnection for Session<F> {
     /// Begins a transaction that can only be rolled back.
     async fn begin_test_transaction(&mut self) -> QueryResult<()> {
         self.flush().await?;
-        self.set_rollback_only();
+        self.work.set_test();
         Ok(())
     }
 
@@ -151,7 +149,14 @@ impl<F: SessionFactory> AsyncConnection for Session<F> {
     fn instrumentation(&mut self) -> &mut dyn Instrumentation {
         match &mut self.lease {
             Some(lease) => {
-                F::Driver::instrumentation(lease.link()).unwrap_or(&mut *self.no_instrumentation)
+                let link = lease.link();
+                // Asked twice, as the compiler would take the first answer for kept.
+                if F::Driver::observer(link).events().is_some() {
+                    F::Driver::observer(link).instrumentation()
+                } else {
+                    F::Driver::own_instrumentation(link)
+                }
+                .unwrap_or(&mut *self.no_instrumentation)
             }
             None => &mut *self.no_instrumentation,
         }
@@ -159,8 +164,9 @@ impl<F: SessionFactory> AsyncConnection for Session<F> {
 
     fn set_instrumentation(&mut self, instrumentation: impl Instrumentation) {
         if let Some(lease) = &mut self.lease {
-            F::Driver::set_instrumentation(lease.link(), instrumentation);
+            F::Driver::set_instrumentation(lease.link(), instrumentation.into());
             lease.instrumented();
+            self.observed = true;
         }
     }
 

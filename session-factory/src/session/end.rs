@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::events::Told;
 use super::unit::Left;
 use super::work::Ending;
 use super::{Session, recovery};
@@ -49,10 +50,14 @@ impl<F: SessionFactory> Session<F> {
             .echo
             .as_ref()
             .map(|echo| echo.line(|| "COMMIT".into()));
+        let told = Told::start::<F::Driver>(lease.link(), &self.work, Ending::Commit);
         self.work.set_ending(Some(Ending::Commit));
         lease.committing();
         let reply = F::Driver::commit(lease.link()).await;
         self.work.set_ending(None);
+        if let Some(told) = told {
+            told.replied(&reply);
+        }
         if let Some(line) = line {
             line.finish(match &reply {
                 CommitReply::Committed => "committed",
@@ -141,6 +146,11 @@ impl<F: SessionFactory> Session<F> {
             .map(|echo| echo.line(|| "ROLLBACK".into()));
         let running = self.work.running();
         let committing = self.work.ending() == Some(Ending::Commit);
+        let told = if committing {
+            Told::again::<F::Driver>(lease.link(), Ending::Commit)
+        } else {
+            Told::start::<F::Driver>(lease.link(), &self.work, Ending::Rollback)
+        };
         if !committing {
             self.work.set_ending(Some(Ending::Rollback));
         }
@@ -170,6 +180,13 @@ impl<F: SessionFactory> Session<F> {
         } else {
             Left::RolledBack
         };
+        if let Some(told) = told {
+            if committing {
+                told.left(left);
+            } else {
+                told.finish(rolled_back.as_ref().err().cloned());
+            }
+        }
         self.work.set_ending(None);
         // What was dropped, or ran on the raw connection, is known only now.
         let parted = self.work.newly_parted(&F::Driver::watch(lease.link()));

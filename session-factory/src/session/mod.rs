@@ -10,6 +10,7 @@ mod connection;
 mod contract;
 mod detach;
 mod end;
+mod events;
 mod hooks;
 mod loss;
 mod options;
@@ -80,6 +81,8 @@ pub struct Session<F: SessionFactory> {
     /// For a session whose caller has to commit: where it was asked for.
     manual: Option<Origin>,
     transaction_state: TransactionState,
+    /// The caller has set an instrumentation: SAVEPOINT and RELEASE do not wait for the next statement.
+    observed: bool,
     no_instrumentation: DynInstrumentation,
 }
 
@@ -109,6 +112,7 @@ impl<F: SessionFactory> Session<F> {
             transaction: options.transaction,
             manual: None,
             transaction_state: TransactionState::default(),
+            observed: false,
             no_instrumentation: DynInstrumentation::none(),
         }
     }

@@ -5,10 +5,12 @@ use std::time::{Duration, Instant};
 
 use tokio::time::timeout;
 
+use super::events::Told;
 use super::hooks::Hooks;
 use super::unit::Left;
 use super::work::{Ending, Work};
 use crate::driver::{CommitReply, Driver, GoesTo, Recovered, Running, Watched};
+use crate::error::StatementError;
 use crate::factory::lease::Lease;
 use crate::observe;
 use crate::panics::contained_async;
@@ -28,6 +30,7 @@ pub(super) fn hand_over<D: Driver>(lease: Option<Lease<D>>, work: &mut Work, hoo
         lease.demoted();
     }
     let link = lease.link();
+    let was_begun = work.is_begun();
     // The last is a safety net: whatever was overlooked is not for the next borrower.
     let begun = work.is_begun() || !D::at_rest(link);
     let mut hooks = std::mem::take(hooks);
@@ -41,6 +44,11 @@ pub(super) fn hand_over<D: Driver>(lease: Option<Lease<D>>, work: &mut Work, hoo
             .as_ref()
             .map(|echo| echo.line(|| "ROLLBACK".into()))
     });
+    let told = match was_begun {
+        true if committing => Told::again::<D>(lease.link(), Ending::Commit),
+        true => Told::start::<D>(lease.link(), work, Ending::Rollback),
+        false => None,
+    };
     work.ended();
     lease.recovering();
     if committing {
@@ -57,6 +65,11 @@ pub(super) fn hand_over<D: Driver>(lease: Option<Lease<D>>, work: &mut Work, hoo
         if committing {
             left = outcome(&mut lease, read_only);
             lease.finished();
+        }
+        match told {
+            Some(told) if committing => told.left(left),
+            Some(told) => told.finish((!clean).then(closed)),
+            None => {}
         }
         if let Some(line) = line.flatten() {
             line.finish(match (left, clean) {
@@ -95,6 +108,11 @@ async fn clean_up<D: Driver>(link: &mut D::Link, running: Option<Running>) -> bo
     (!D::needs_reset(link) || reset::<D>(link).await) && is_clean::<D>(link)
 }
 
+/// How an instrumentation is told of a ROLLBACK that was not answered.
+fn closed() -> StatementError {
+    StatementError::connection("rolled back by closing the connection")
+}
+
 async fn reset<D: Driver>(link: &mut D::Link) -> bool {
     timeout(LIMIT, D::reset(link)).await.unwrap_or(false)
 }
@@ -105,11 +123,19 @@ fn is_clean<D: Driver>(link: &D::Link) -> bool {
 }
 
 /// Commits a transaction whose caller has no need to wait.
-pub(super) fn commit<D: Driver>(lease: Lease<D>, work: &mut Work) {
+pub(super) fn commit<D: Driver>(mut lease: Lease<D>, work: &mut Work) {
     let line = work.echo.as_ref().map(|echo| echo.line(|| "COMMIT".into()));
+    let told = Told::start::<D>(lease.link(), work, Ending::Commit);
     work.committed();
     lease.recovering();
     let over = |mut lease: Lease<D>, committed: bool| {
+        if let Some(told) = told {
+            told.left(if committed {
+                Left::Committed
+            } else {
+                Left::RolledBack
+            });
+        }
         if committed {
             lease.committed(true);
         }

@@ -64,6 +64,19 @@ impl<F: SessionFactory> Session<F> {
         Ok(())
     }
 
+    /// Sends SAVEPOINT or RELEASE at once where the caller watches with an instrumentation, which then sees them where
+    /// diesel-async's own connections have them.
+    ///
+    /// # Errors
+    /// As a statement's.
+    pub(super) async fn flush_if_observed(&mut self) -> Result<(), SessionError> {
+        if self.observed {
+            // Boxed: it would be a part of every savepoint's future.
+            Box::pin(self.flush()).await?;
+        }
+        Ok(())
+    }
+
     /// Rolls back to a savepoint and forgets it.
     pub(super) async fn roll_back_to(&mut self, level: u32) -> Result<(), SessionError> {
         if self.abandon(level) {
@@ -74,7 +87,7 @@ impl<F: SessionFactory> Session<F> {
     }
 
     /// Marks a savepoint as to be rolled back. True when the server has to be told.
-    fn abandon(&mut self, level: u32) -> bool {
+    pub(super) fn abandon(&mut self, level: u32) -> bool {
         self.hooks.drop_marked(level);
         self.work.undo(level)
     }
@@ -114,7 +127,7 @@ impl<'conn, F: SessionFactory> Savepoint<'conn, F> {
         let level = self.level;
         if keep {
             match self.session.release_savepoint(level) {
-                Ok(()) => Ok(()),
+                Ok(()) => self.session.flush_if_observed().await,
                 Err(aborted) => {
                     // `Ok` means kept: it is not, so the caller hears of it.
                     let _already_failing = self.session.roll_back_to(level).await;
@@ -154,6 +167,9 @@ where
     E: Send,
 {
     let mut savepoint = Savepoint::open(session);
+    if let Err(failed) = savepoint.session.flush_if_observed().await {
+        return Err(error(failed));
+    }
     let result = body(savepoint.session()).await;
     match savepoint.leave(result.is_ok()).await {
         Ok(()) => result,

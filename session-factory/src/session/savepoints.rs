@@ -1,13 +1,51 @@
 //! The savepoints of a transaction, and which of their statements still have to be sent.
 
+use std::num::NonZeroU32;
+
+use crate::observe::{Change, Step};
+
 /// SAVEPOINT and RELEASE wait for the next statement and travel with it.
 #[derive(Debug, Default)]
 pub(super) struct Savepoints {
     /// How many are open.
     depth: u32,
     waiting: Vec<Control>,
-    /// The outermost one that has to be rolled back to before anything else.
-    undo: Option<u32>,
+    undo: Option<Undo>,
+}
+
+/// What has to be rolled back before anything else.
+#[derive(Debug, Clone, Copy)]
+struct Undo {
+    /// The outermost savepoint.
+    to: u32,
+    /// The innermost one that goes with it.
+    from: u32,
+}
+
+impl Undo {
+    fn text(self) -> String {
+        let name = name(self.to);
+        format!("ROLLBACK TO SAVEPOINT {name}; RELEASE SAVEPOINT {name}")
+    }
+
+    fn steps(self) -> impl Iterator<Item = Step> {
+        let text = move |level| {
+            if level == self.to {
+                self.text()
+            } else {
+                String::new()
+            }
+        };
+        let level = self.to..=self.from;
+        level
+            .rev()
+            .map(move |level| Step::new(Change::RollBack, depth(level), text(level)))
+    }
+}
+
+/// As diesel counts: the transaction itself is 1.
+fn depth(level: u32) -> NonZeroU32 {
+    NonZeroU32::MIN.saturating_add(level)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +67,14 @@ impl Control {
             Self::Savepoint(_) => format!("SAVEPOINT {name}"),
             Self::Release(_) => format!("RELEASE SAVEPOINT {name}"),
         }
+    }
+
+    fn step(self) -> Step {
+        let change = match self {
+            Self::Savepoint(_) => Change::Begin,
+            Self::Release(_) => Change::Commit,
+        };
+        Step::new(change, depth(self.level()), self.text())
     }
 }
 
@@ -65,11 +111,13 @@ impl Savepoints {
         if level > self.depth {
             return false;
         }
+        let sent = self.sent_depth();
         self.depth = level - 1;
         if self.unsend(level) {
             return false;
         }
-        self.undo = Some(self.undo.map_or(level, |other| other.min(level)));
+        let from = self.undo.map_or(sent, |other| other.from.max(sent));
+        self.undo = Some(Undo { to: level, from });
         true
     }
 
@@ -83,13 +131,44 @@ impl Savepoints {
         if self.undo.is_none() && self.waiting.is_empty() {
             return None;
         }
-        let undo = self.undo.map(|level| {
-            let name = name(level);
-            format!("ROLLBACK TO SAVEPOINT {name}; RELEASE SAVEPOINT {name}")
-        });
+        let undo = self.undo.map(Undo::text);
         let waiting = self.waiting.iter().copied().map(Control::text);
         let all: Vec<_> = undo.into_iter().chain(waiting).collect();
         Some(all.join("; "))
+    }
+
+    /// The same as steps, for those who are told of each.
+    pub(super) fn steps(&self) -> impl Iterator<Item = Step> {
+        let undo = self.undo.into_iter().flat_map(Undo::steps);
+        undo.chain(self.waiting.iter().copied().map(Control::step))
+    }
+
+    /// What becomes of those that were sent when their transaction ends as it is: nothing is sent for them any more.
+    pub(super) fn left(&self) -> impl Iterator<Item = Step> {
+        let release = |control: &Control| matches!(control, Control::Release(_));
+        let released = self
+            .waiting
+            .iter()
+            .copied()
+            .filter(release)
+            .map(Control::step);
+        let open = (1..=self.sent_depth())
+            .rev()
+            .map(|level| Step::new(Change::RollBack, depth(level), ""));
+        let undo = self.undo.into_iter().flat_map(Undo::steps);
+        undo.chain(released).chain(open).map(|step| Step {
+            text: String::new(),
+            ..step
+        })
+    }
+
+    /// How many of those that are open were sent.
+    fn sent_depth(&self) -> u32 {
+        let unsent = self.waiting.iter().filter_map(|control| match control {
+            Control::Savepoint(level) => Some(level - 1),
+            Control::Release(_) => None,
+        });
+        unsent.min().unwrap_or(self.depth)
     }
 
     /// All that waited is on its way.

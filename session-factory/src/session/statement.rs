@@ -11,26 +11,26 @@ use futures_util::stream::{BoxStream, Stream, StreamExt};
 use super::work::{Ending, Work};
 use crate::driver::{CommitReply, CommitSent, Driver, Last, Reply, Untyped};
 use crate::error::SessionError;
-use crate::observe::Line;
+use crate::observe::{Change, Line, Step};
 
 /// Notes what happens to a statement. Made at its first poll.
 pub(super) struct Tracker<'conn> {
     work: &'conn mut Work,
     begins: bool,
-    line: Option<Line>,
+    lines: Option<Box<Lines>>,
     resolved: bool,
     /// COMMIT goes out behind the statement.
     commit: Option<CommitSent>,
 }
 
 impl<'conn> Tracker<'conn> {
-    pub(super) fn sent(work: &'conn mut Work, line: Option<Line>) -> Self {
+    pub(super) fn sent(work: &'conn mut Work, lines: Option<Box<Lines>>) -> Self {
         let begins = !work.is_begun();
         work.sent();
         Self {
             work,
             begins,
-            line,
+            lines,
             resolved: false,
             commit: None,
         }
@@ -40,6 +40,9 @@ impl<'conn> Tracker<'conn> {
     fn resolve<T>(&mut self, reply: Reply<T>) -> QueryResult<T> {
         self.resolved = true;
         self.work.answered();
+        if let Some(lines) = &mut self.lines {
+            lines.ahead(&reply.ahead);
+        }
         if let Err(error) = reply.ahead {
             if self.begins {
                 self.work.not_begun();
@@ -65,8 +68,63 @@ impl<'conn> Tracker<'conn> {
     }
 
     fn outcome(&mut self, outcome: impl FnOnce() -> String) {
-        if let Some(line) = self.line.take() {
-            line.finish(&outcome());
+        if let Some(lines) = self.lines.take() {
+            lines.finish(outcome);
+        }
+    }
+}
+
+/// What the echo prints: a line for each text that goes ahead of a statement, then the statement's own.
+#[derive(Debug)]
+pub(super) struct Lines {
+    ahead: Vec<Line>,
+    statement: Option<Line>,
+}
+
+impl Lines {
+    /// None: nothing is printed.
+    pub(super) fn of(work: &Work, statement: impl FnOnce() -> String) -> Option<Box<Self>> {
+        let mut lines = Self::of_ahead(work)?;
+        lines.statement = work.echo.as_ref().map(|echo| echo.line(statement));
+        Some(lines)
+    }
+
+    /// The same without a statement.
+    pub(super) fn of_ahead(work: &Work) -> Option<Box<Self>> {
+        let echo = work.echo.as_ref()?;
+        let line = |step: Step| {
+            let implied = step.change == Change::Begin && step.text.is_empty();
+            // By the first statement.
+            let text = if implied {
+                "BEGIN (implicit)".into()
+            } else {
+                step.text
+            };
+            (!text.is_empty()).then(|| echo.line(|| text))
+        };
+        Some(Box::new(Self {
+            ahead: work.steps().into_iter().filter_map(line).collect(),
+            statement: None,
+        }))
+    }
+
+    /// What went ahead was answered.
+    fn ahead(&mut self, result: &QueryResult<()>) {
+        let mut lines = self.ahead.drain(..);
+        if let Err(error) = result
+            && let Some(first) = lines.next()
+        {
+            first.finish(&format!("error: {error}"));
+        }
+        for line in lines {
+            line.finish(if result.is_ok() { "ok" } else { "not run" });
+        }
+    }
+
+    fn finish(self, outcome: impl FnOnce() -> String) {
+        let outcome = outcome();
+        for line in self.ahead.into_iter().chain(self.statement) {
+            line.finish(&outcome);
         }
     }
 }
@@ -87,11 +145,11 @@ impl Drop for Tracker<'_> {
 /// Runs a statement that gives a value.
 pub(super) async fn run<T>(
     work: &mut Work,
-    line: Option<Line>,
+    lines: Option<Box<Lines>>,
     statement: BoxFuture<'_, Reply<T>>,
     outcome: impl FnOnce(&T) -> String,
 ) -> QueryResult<T> {
-    let mut tracker = Tracker::sent(work, line);
+    let mut tracker = Tracker::sent(work, lines);
     let result = tracker.resolve(statement.await);
     if let Ok(value) = &result {
         tracker.outcome(|| outcome(value));
@@ -103,12 +161,12 @@ pub(super) async fn run<T>(
 /// type: what does is compiled for each query anew.
 pub(super) fn count<'conn>(
     work: &'conn mut Work,
-    line: Option<Line>,
+    lines: Option<Box<Lines>>,
     sees_writes: bool,
     statement: BoxFuture<'conn, Reply<usize>>,
 ) -> BoxFuture<'conn, QueryResult<usize>> {
     async move {
-        let count = run(&mut *work, line, statement, |count| rows(*count as u64)).await?;
+        let count = run(&mut *work, lines, statement, |count| rows(*count as u64)).await?;
         if count > 0 && !sees_writes {
             work.set_wrote();
         }
@@ -125,26 +183,25 @@ pub(super) fn refused<'conn, T: Send + 'conn>(
 }
 
 /// What the echo prints of a query: its text and its binds.
-pub(super) fn line<D: Driver>(work: &Work, query: Untyped<'_, D::Backend>) -> Option<Line> {
-    let echo = work.echo.as_ref()?;
-    Some(echo.line(|| {
+pub(super) fn lines<D: Driver>(work: &Work, query: Untyped<'_, D::Backend>) -> Option<Box<Lines>> {
+    Lines::of(work, || {
         let mut text = String::new();
         // One that cannot be built (an UPDATE of nothing) has no text. Its error comes where it runs.
         match write!(text, "{}", diesel::debug_query::<D::Backend, _>(&query)) {
             Ok(()) => text,
             Err(_) => "a query that cannot be built".into(),
         }
-    }))
+    })
 }
 
 /// Runs a statement with COMMIT behind it. None: COMMIT was not sent.
 pub(super) async fn last(
     work: &mut Work,
-    line: Option<Line>,
+    lines: Option<Box<Lines>>,
     statement: impl Future<Output = Last>,
     sent: CommitSent,
 ) -> (QueryResult<usize>, Option<CommitReply>) {
-    let mut tracker = Tracker::sent(work, line);
+    let mut tracker = Tracker::sent(work, lines);
     tracker.commit = Some(sent);
     let Last { reply, commit } = statement.await;
     let result = tracker.resolve(reply);
@@ -157,7 +214,7 @@ pub(super) async fn last(
 /// Runs a query whose rows come one by one.
 pub(super) fn stream<'conn, R, S>(
     work: &'conn mut Work,
-    line: Option<Line>,
+    lines: Option<Box<Lines>>,
     statement: BoxFuture<'conn, Reply<S>>,
 ) -> BoxFuture<'conn, QueryResult<BoxStream<'conn, QueryResult<R>>>>
 where
@@ -165,7 +222,7 @@ where
     S: Stream<Item = QueryResult<R>> + Send + Unpin + 'conn,
 {
     async move {
-        let mut tracker = Tracker::sent(work, line);
+        let mut tracker = Tracker::sent(work, lines);
         let inner = tracker.resolve(statement.await)?;
         tracker.work.set_streaming(true);
         Ok(Rows {

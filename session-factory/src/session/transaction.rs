@@ -1,13 +1,16 @@
 //! `db.transaction(…)` inside a session is a savepoint.
 
 use std::future::Future;
+use std::num::NonZeroU32;
 
 use diesel::QueryResult;
-use diesel::connection::TransactionManagerStatus;
+use diesel::connection::TransactionDepthChange::IncreaseDepth;
+use diesel::connection::{TransactionManagerStatus, ValidTransactionManagerStatus};
 use diesel::result::Error;
-use diesel_async::{AsyncConnection, TransactionManager};
+use diesel_async::TransactionManager;
 
 use super::{AsyncBody, Session};
+use crate::driver::{Driver, Watched};
 use crate::error::SessionError;
 use crate::factory::SessionFactory;
 
@@ -18,19 +21,56 @@ use crate::factory::SessionFactory;
 #[derive(Debug)]
 pub struct SessionTransactionManager;
 
-/// What diesel-async keeps for a manager. The session knows better; this stays "no transaction".
+/// What diesel-async keeps for a manager. The session knows better, and writes it down for those who ask.
 #[derive(Debug, Default)]
 #[doc(hidden)]
 pub struct TransactionState {
     status: TransactionManagerStatus,
 }
 
+/// A session as generic code sees it.
+struct Seen {
+    /// None once the session is closed, or its connection lost.
+    depth: Option<NonZeroU32>,
+    /// Nothing but a rollback helps.
+    is_given_up: bool,
+    is_test: bool,
+}
+
+impl<F: SessionFactory> Session<F> {
+    fn seen(&mut self) -> Seen {
+        let Some(lease) = &mut self.lease else {
+            return Seen {
+                depth: None,
+                is_given_up: true,
+                is_test: false,
+            };
+        };
+        let link = lease.link();
+        let is_lost = F::Driver::is_closed(link);
+        let failed = matches!(
+            F::Driver::watch(link),
+            Watched::Failed(_) | Watched::Ended { .. } | Watched::Parted(_)
+        );
+        let depth = NonZeroU32::MIN.saturating_add(self.work.depth());
+        Seen {
+            depth: (!is_lost).then_some(depth),
+            is_test: self.work.is_test(),
+            is_given_up: self.work.is_begun() && (failed || self.work.has_fault()),
+        }
+    }
+}
+
 impl<F: SessionFactory> TransactionManager<Session<F>> for SessionTransactionManager {
     type TransactionStateData = TransactionState;
 
     async fn begin_transaction(conn: &mut Session<F>) -> QueryResult<()> {
-        conn.open_savepoint();
-        Ok(())
+        let level = conn.open_savepoint();
+        let sent = conn.flush_if_observed().await;
+        if sent.is_err() {
+            conn.abandon(level);
+        }
+        Ok(sent?)
     }
 
     async fn rollback_transaction(conn: &mut Session<F>) -> QueryResult<()> {
@@ -42,13 +82,39 @@ impl<F: SessionFactory> TransactionManager<Session<F>> for SessionTransactionMan
 
     async fn commit_transaction(conn: &mut Session<F>) -> QueryResult<()> {
         match conn.innermost_savepoint() {
-            Some(level) => Ok(conn.release_savepoint(level)?),
+            Some(level) => {
+                conn.release_savepoint(level)?;
+                Ok(conn.flush_if_observed().await?)
+            }
             None => Err(Error::NotInTransaction),
         }
     }
 
+    /// A session is a transaction, so its depth is 1 also before the statement that begins it, and after `commit()`:
+    /// what runs next is in one. Each open savepoint adds 1. A transaction in which a statement failed that only a
+    /// rollback helps against *requires rollback up to top level*; a session that is closed, or has lost its
+    /// connection, is in error.
     fn transaction_manager_status_mut(conn: &mut Session<F>) -> &mut TransactionManagerStatus {
-        &mut conn.transaction_state().status
+        let seen = conn.seen();
+        let state = &mut conn.transaction_state;
+        if matches!(state.status, TransactionManagerStatus::InError) {
+            // Somebody gave it up: that stays.
+            return &mut state.status;
+        }
+        state.status = match seen.depth {
+            None => TransactionManagerStatus::InError,
+            Some(transaction_depth) => {
+                let mut valid = ValidTransactionManagerStatus::default();
+                let _from_none = valid.change_transaction_depth(IncreaseDepth);
+                if let Some(inside) = &mut valid.in_transaction {
+                    inside.transaction_depth = transaction_depth;
+                    inside.requires_rollback_maybe_up_to_top_level = seen.is_given_up;
+                    inside.test_transaction = seen.is_test;
+                }
+                TransactionManagerStatus::Valid(valid)
+            }
+        };
+        &mut state.status
     }
 
     // An `async fn` could not say that its future lives no longer than the connection.
@@ -71,7 +137,17 @@ impl<F: SessionFactory> TransactionManager<Session<F>> for SessionTransactionMan
         }
     }
 
-    fn is_broken_transaction_manager(_conn: &mut Session<F>) -> bool {
-        false
+    /// As by diesel-async's own: true while a transaction is open that is none of a test's, and in error. A pool must
+    /// not hand such a connection out. (A session's own does not: its pool asks the session.)
+    fn is_broken_transaction_manager(conn: &mut Session<F>) -> bool {
+        let is_open = conn.in_transaction() || conn.innermost_savepoint().is_some();
+        match Self::transaction_manager_status_mut(conn).transaction_state() {
+            Ok(ValidTransactionManagerStatus {
+                in_transaction: Some(inside),
+                ..
+            }) => is_open && !inside.test_transaction,
+            Ok(_) => false,
+            Err(_) => true,
+        }
     }
 }

@@ -9,7 +9,7 @@ use super::loss::Loss;
 use super::savepoints::Savepoints;
 use crate::driver::{Ahead, Running, TransactionOptions, Watched};
 use crate::error::{AbortReason, Aborted, PartlyCommitted, SessionError, StatementError};
-use crate::observe::Echo;
+use crate::observe::{Change, Echo, Step};
 
 /// One transaction after another on the same connection.
 #[derive(Debug)]
@@ -45,6 +45,8 @@ pub(crate) struct Work {
     /// Boxed, like the next one: a session is a part of its caller's future, and few have any.
     fault: Option<Box<Fault>>,
     rollback_only: bool,
+    /// It is one of `begin_test_transaction`.
+    test: bool,
     /// The server refused to write, though nobody asked for a read-only transaction.
     met_read_only: bool,
     /// The first error of a statement, as the client saw it.
@@ -100,6 +102,7 @@ impl Work {
             savepoints: Savepoints::default(),
             fault: None,
             rollback_only: false,
+            test: false,
             met_read_only: false,
             first_error: None,
             echo,
@@ -133,6 +136,21 @@ impl Work {
 
     pub(crate) fn set_rollback_only(&mut self) {
         self.rollback_only = true;
+    }
+
+    /// One that generic code, too, knows not to end well.
+    pub(crate) fn set_test(&mut self) {
+        self.rollback_only = true;
+        self.test = true;
+    }
+
+    pub(crate) fn is_test(&self) -> bool {
+        self.test
+    }
+
+    /// The transaction cannot go on.
+    pub(crate) fn has_fault(&self) -> bool {
+        self.fault.is_some()
     }
 
     /// The transaction is over; the next statement begins another.
@@ -287,7 +305,20 @@ impl Work {
             settle: self.settle,
             begin: (!self.begun).then(|| (self.begin.sql)(&self.begin.options)),
             control: self.savepoints.text(),
+            ..Ahead::default()
         }
+    }
+
+    /// The same as steps, for those who are told of each.
+    pub(crate) fn steps(&self) -> Vec<Step> {
+        let begin = (!self.begun)
+            .then(|| Step::outermost(Change::Begin, (self.begin.sql)(&self.begin.options)));
+        begin.into_iter().chain(self.savepoints.steps()).collect()
+    }
+
+    /// What becomes of the savepoints when the transaction ends as it is.
+    pub(crate) fn left_savepoints(&self) -> Vec<Step> {
+        self.savepoints.left().collect()
     }
 
     /// A statement's future was polled for the first time: it and what goes ahead of it are on their way.

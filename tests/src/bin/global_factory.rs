@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use diesel::prelude::*;
-use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
+use diesel_async::{AsyncConnection, RunQueryDsl, SimpleAsyncConnection};
 use session_factory::{Session, with_session};
 use session_factory_tests::{PgDb, items};
 use tokio::runtime::{Builder, Runtime};
@@ -27,6 +27,19 @@ async fn count(db: &mut Session<PgDb>) -> QueryResult<i64> {
 async fn insert_and_hang(db: &mut Session<PgDb>, id: i32) -> QueryResult<()> {
     insert_in(db, id).await?;
     std::future::pending().await
+}
+
+/// One savepoint that is kept, one that is rolled back, and a transaction that is.
+#[with_session]
+async fn savepoints(db: &mut Session<PgDb>) -> QueryResult<()> {
+    db.transaction(async |db| insert_in(db, 1).await).await?;
+    let undone = db.transaction(async |db| {
+        insert_in(db, 2).await?;
+        Err::<(), _>(diesel::result::Error::RollbackTransaction)
+    });
+    undone.await.unwrap_err();
+    insert_in(db, 3).await?;
+    Err(diesel::result::Error::NotFound)
 }
 
 /// Sessions of which the last two alone were forgotten.
@@ -100,6 +113,13 @@ fn main() {
             println!("{:?}", current_thread().block_on(insert(1)));
             // A rollback is not waited for by the call: this waits for it.
             current_thread().block_on(PgDb::shutdown(Duration::from_secs(5)));
+        }
+        Some("savepoints") => {
+            current_thread().block_on(async {
+                let refused = savepoints().await;
+                println!("{refused:?}");
+                PgDb::shutdown(Duration::from_secs(5)).await;
+            });
         }
         Some("forget") => {
             current_thread().block_on(forget());

@@ -16,6 +16,7 @@ use super::recover::Setup;
 use super::wire::Wire;
 use crate::driver::{Kill, as_conflict};
 use crate::error::{StatementError, StatementErrorKind};
+use crate::observe::{Events, Observer};
 
 type Foreign = bb8::PooledConnection<'static, AsyncDieselConnectionManager<AsyncMysqlConnection>>;
 
@@ -27,6 +28,13 @@ pub struct MysqlLink {
     rest: Rest,
     /// Statements are not kept prepared.
     uncached: bool,
+}
+
+impl Rest {
+    /// Where the events of a statement go.
+    pub(super) fn events(&mut self) -> Option<Events> {
+        self.observer.events().cloned()
+    }
 }
 
 enum Held {
@@ -52,6 +60,7 @@ pub(super) struct Rest {
     condemned: bool,
     /// COMMIT was sent and not answered.
     pub(super) committing: bool,
+    pub(super) observer: Observer,
 }
 
 /// What a connection has that was opened by us.
@@ -73,14 +82,22 @@ impl MysqlLink {
             killer,
             setup,
         };
-        Self::new(Held::Own(Box::new(connection)), Some(own))
+        Self::new(
+            Held::Own(Box::new(connection)),
+            Some(own),
+            Observer::default(),
+        )
     }
 
     pub(super) fn foreign(connection: Foreign) -> Self {
-        Self::new(Held::Foreign(Box::new(connection)), None)
+        Self::new(
+            Held::Foreign(Box::new(connection)),
+            None,
+            Observer::direct(),
+        )
     }
 
-    fn new(held: Held, own: Option<Own>) -> Self {
+    fn new(held: Held, own: Option<Own>, observer: Observer) -> Self {
         Self {
             held,
             rest: Rest {
@@ -92,6 +109,7 @@ impl MysqlLink {
                 given_up: None,
                 condemned: false,
                 committing: false,
+                observer,
             },
             uncached: false,
         }
@@ -174,6 +192,7 @@ impl MysqlLink {
         if !self.rest.raw {
             self.rest.raw = true;
             self.rest.unverified = true;
+            self.rest.observer.lend();
             let connection = self.connection_mut();
             forget_transactions(connection);
             AnsiTransactionManager::transaction_manager_status_mut(connection)
@@ -186,6 +205,7 @@ impl MysqlLink {
     pub(super) fn leave_raw(&mut self) {
         if self.rest.raw {
             self.rest.raw = false;
+            self.rest.observer.take_back();
             forget_transactions(self.connection_mut());
         }
     }

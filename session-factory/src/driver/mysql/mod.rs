@@ -40,6 +40,7 @@ use crate::config::Settings;
 use crate::error::{
     ConnectError, ConnectErrorKind, PartlyCommitted, StatementError, StatementErrorKind,
 };
+use crate::observe::{Establishing, Observer};
 
 /// MySQL and MariaDB: `pub struct AppDb(Mysql);`
 #[derive(Debug)]
@@ -65,7 +66,12 @@ impl Driver for Mysql {
     type ForeignPool = ForeignPool<AsyncMysqlConnection>;
 
     async fn connect(settings: &Settings) -> Result<MysqlLink, ConnectError> {
-        connect::connect(settings).await
+        let establishing = Establishing::start(|| url::shown(settings.url.expose()));
+        let mut opened = connect::connect(settings).await;
+        if let (Some(told), Ok(link)) = (establishing.finish(&opened), &mut opened) {
+            Self::set_instrumentation(link, told);
+        }
+        opened
     }
 
     async fn borrow_foreign(pool: &Self::ForeignPool) -> Result<MysqlLink, ForeignError> {
@@ -95,6 +101,14 @@ impl Driver for Mysql {
 
     fn connection(link: &mut MysqlLink) -> Option<&mut AsyncMysqlConnection> {
         Some(link.connection_mut())
+    }
+
+    fn observer(link: &mut MysqlLink) -> &mut Observer {
+        &mut link.rest_mut().observer
+    }
+
+    fn is_foreign(link: &MysqlLink) -> bool {
+        link.rest().own.is_none()
     }
 
     fn cache(link: &MysqlLink) -> CacheSize {

@@ -19,6 +19,7 @@ use super::link::{MysqlLink, Rest};
 use super::recover;
 use crate::driver::{Ahead, Reply};
 use crate::error::StatementError;
+use crate::observe::Heard;
 
 type Collector = RawBytesBindCollector<Mysql>;
 type Row = <AsyncMysqlConnection as AsyncConnectionCore>::Row<'static, 'static>;
@@ -52,7 +53,7 @@ pub(super) async fn load(
         Ok(started) => started,
         Err(error) => return Reply::not_sent(error),
     };
-    match connection.load(query).await {
+    match Heard::new(flight.rest.events(), || connection.load(query)).await {
         Ok(rows) => Reply::of(Ok(Rows::new(rows, flight).boxed())),
         Err(error) => Reply::of(Err(flight.failed(error))),
     }
@@ -65,7 +66,8 @@ pub(super) async fn execute(link: &mut MysqlLink, ahead: Ahead, query: Collected
     };
     match start(link, ahead).await {
         Ok((connection, flight)) => {
-            let result = connection.execute_returning_count(query).await;
+            let events = flight.rest.events();
+            let result = Heard::new(events, || connection.execute_returning_count(query)).await;
             Reply::of(flight.land(result))
         }
         Err(error) => Reply::not_sent(error),
@@ -76,7 +78,9 @@ pub(super) async fn batch(link: &mut MysqlLink, ahead: Ahead, sql: String) -> Re
     match start(link, ahead).await {
         Ok((_, flight)) if sql.is_empty() => Reply::of(flight.land(Ok(()))),
         Ok((connection, flight)) => {
-            let result = connection.batch_execute(&sql).await;
+            let events = flight.rest.events();
+            let batch = std::pin::pin!(connection.batch_execute(&sql));
+            let result = Heard::new(events, || batch).await;
             Reply::of(flight.land(result))
         }
         Err(error) => Reply::not_sent(error),
@@ -112,13 +116,16 @@ async fn start(
         text = Some(parts.into_iter().flatten().collect::<Vec<_>>().join("; "));
     }
     let mut flight = Flight::start(rest);
+    ahead.announced.start();
     if let Some(text) = text {
         let result = connection.batch_execute(&text).await;
         if let Err(error) = result {
+            ahead.announced.failed(&error, false);
             return Err(flight.failed(error));
         }
         flight.said_before = flight.said();
     }
+    ahead.announced.succeeded();
     Ok((connection, flight))
 }
 

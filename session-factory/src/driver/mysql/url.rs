@@ -115,6 +115,13 @@ pub(super) fn parse(url: &str) -> Result<Target, String> {
     })
 }
 
+/// A URL as an instrumentation is shown it: where the server is, and nothing that could be a piece of the password.
+pub(super) fn shown(url: &str) -> String {
+    let places = parse(url).map_or_else(|_| Vec::new(), |target| target.places);
+    let places: Vec<_> = places.iter().map(ToString::to_string).collect();
+    format!("mysql://{}", places.join(","))
+}
+
 /// `ssl`, `ssl_ca`, `useSSL`, `require_ssl`, `tls`, `verify_identity`, …
 fn asks_for_tls(option: &str) -> bool {
     let option = option.to_ascii_lowercase();

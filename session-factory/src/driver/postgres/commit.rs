@@ -33,6 +33,7 @@ pub(super) async fn commit(link: &mut PgLink) -> CommitReply {
         pipelined(
             link.connection(),
             "SAVEPOINT session_factory_commit",
+            None,
             &mut Box::pin(commit),
         )
         .await

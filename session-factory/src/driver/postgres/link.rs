@@ -28,6 +28,7 @@ use super::send::{Loading, pipelined};
 use super::{beginning, forget_transactions, fragment, pooler, positions, raw_depth};
 use crate::driver::{Ahead, Isolation, Kill, Position, Reply};
 use crate::error::{StatementError, StatementErrorKind};
+use crate::observe::{Events, Heard, Observer};
 
 type Foreign = bb8::PooledConnection<'static, AsyncDieselConnectionManager<AsyncPgConnection>>;
 
@@ -82,6 +83,7 @@ pub(super) struct Rest {
     kept: Kept,
     /// Behind a pooler: what goes with each BEGIN.
     limit: Option<Box<str>>,
+    observer: Observer,
 }
 
 impl PgLink {
@@ -104,6 +106,7 @@ impl PgLink {
                 ledger: Some(Arc::clone(&ledger)),
                 kept: Kept::default(),
                 limit: None,
+                observer: Observer::default(),
             },
             ledger: Some(ledger),
             driving: Some(driving),
@@ -142,8 +145,14 @@ impl PgLink {
                 ledger: None,
                 kept: Kept::default(),
                 limit: None,
+                observer: Observer::direct(),
             },
         }
+    }
+
+    /// Who listens.
+    pub(super) fn observer(&mut self) -> &mut Observer {
+        &mut self.rest.observer
     }
 
     pub(super) fn connection(&self) -> &AsyncPgConnection {
@@ -423,6 +432,7 @@ impl PgLink {
         if !self.rest.raw {
             self.rest.raw = true;
             self.rest.kept.lend();
+            self.rest.observer.lend();
             let connection = self.connection_mut();
             forget_transactions(connection);
             AnsiTransactionManager::transaction_manager_status_mut(connection)
@@ -436,6 +446,7 @@ impl PgLink {
         if self.rest.raw {
             self.rest.raw = false;
             self.rest.kept.take_back(self.ledger.as_deref());
+            self.rest.observer.take_back();
             forget_transactions(self.connection_mut());
         }
     }
@@ -488,6 +499,11 @@ fn kill(canceller: Canceller, driving: AbortHandle, ledger: Arc<Ledger>) -> Kill
 }
 
 impl Rest {
+    /// Where the events of a statement go.
+    pub(super) fn events(&mut self) -> Option<Events> {
+        self.observer.events().cloned()
+    }
+
     pub(super) fn ledger(&self) -> Option<Arc<Ledger>> {
         self.ledger.clone()
     }
@@ -521,15 +537,19 @@ impl Rest {
         &mut self,
         mut connection: &'conn AsyncPgConnection,
         query: PgQuery<'_>,
-    ) -> Loading<'conn> {
+    ) -> Heard<Loading<'conn>> {
+        let events = self.events();
         let types = self.kept.types().cloned();
         let known = self.known(query);
-        if let Some(taken) = types.and_then(|types| types.take(query, &known)) {
-            return taken.load(connection);
-        }
-        // What that gives holds its SQL and its binds.
-        fragment::take_apart(query, known, |fragment| {
-            AsyncConnectionCore::load(&mut connection, fragment)
+        let taken = types.and_then(|types| types.take(query, &known));
+        Heard::held(events.clone(), || {
+            if let Some(taken) = taken {
+                return taken.load(connection, events);
+            }
+            // What that gives holds its SQL and its binds.
+            fragment::take_apart(query, known, |fragment| {
+                AsyncConnectionCore::load(&mut connection, fragment)
+            })
         })
     }
 
@@ -538,14 +558,18 @@ impl Rest {
         &mut self,
         mut connection: &'conn AsyncPgConnection,
         query: PgQuery<'_>,
-    ) -> BoxFuture<'conn, QueryResult<usize>> {
+    ) -> Heard<BoxFuture<'conn, QueryResult<usize>>> {
+        let events = self.events();
         let types = self.kept.types().cloned();
         let known = self.known(query);
-        if let Some(taken) = types.and_then(|types| types.take(query, &known)) {
-            return taken.execute(connection);
-        }
-        fragment::take_apart(query, known, |fragment| {
-            AsyncConnectionCore::execute_returning_count(&mut connection, fragment)
+        let taken = types.and_then(|types| types.take(query, &known));
+        Heard::held(events.clone(), || {
+            if let Some(taken) = taken {
+                return taken.execute(connection, events);
+            }
+            fragment::take_apart(query, known, |fragment| {
+                AsyncConnectionCore::execute_returning_count(&mut connection, fragment)
+            })
         })
     }
 
@@ -608,9 +632,11 @@ impl Rest {
             // Nobody saw what ran on the raw connection. Outside of a transaction this fails.
             let probe = "SAVEPOINT session_factory_probe; RELEASE SAVEPOINT session_factory_probe";
             if let Err(error) = Box::pin(handle.batch_execute(probe)).await {
+                ahead.announced.failed(&error, false);
                 return Reply::not_sent(error);
             }
         }
+        ahead.announced.start();
         let Some(text) = self.ahead(ahead) else {
             return Reply::of(statement.await);
         };
@@ -618,12 +644,14 @@ impl Rest {
         // taken before it takes again, but for a server that stalls; the first time is awaited.
         if ahead.begin.is_some() && ahead.begin != self.taken {
             if let Err(error) = Box::pin(handle.batch_execute(&text)).await {
+                ahead.announced.failed(&error, false);
                 return Reply::not_sent(error);
             }
+            ahead.announced.succeeded();
             self.taken.clone_from(&ahead.begin);
             return Reply::of(statement.await);
         }
-        let reply = pipelined(connection, &text, statement).await;
+        let reply = pipelined(connection, &text, Some(&ahead.announced), statement).await;
         if ahead.begin.is_some() {
             beginning::told(reply, self.ledger.as_deref())
         } else {

@@ -68,6 +68,7 @@ use super::{
 };
 use crate::config::Settings;
 use crate::error::{ConnectError, ConnectErrorKind, PartlyCommitted, StatementError};
+use crate::observe::{Establishing, Heard, Observer};
 
 /// PostgreSQL: `pub struct AppDb(Postgres);`
 #[derive(Debug)]
@@ -97,8 +98,14 @@ impl Driver for Postgres {
     const HAS_REPLICAS: bool = true;
 
     async fn connect(settings: &Settings) -> Result<PgLink, ConnectError> {
-        let mut link = pooler::connect(settings).await?;
+        let establishing = Establishing::start(|| url::shown(settings.url.expose()));
+        let opened = pooler::connect(settings).await;
+        let told = establishing.finish(&opened);
+        let mut link = opened?;
         link.set_asks(settings.replica_url.is_some());
+        if let Some(told) = told {
+            Self::set_instrumentation(&mut link, told);
+        }
         Ok(link)
     }
 
@@ -124,6 +131,14 @@ impl Driver for Postgres {
 
     fn connection(link: &mut PgLink) -> Option<&mut AsyncPgConnection> {
         Some(link.connection_mut())
+    }
+
+    fn observer(link: &mut PgLink) -> &mut Observer {
+        link.observer()
+    }
+
+    fn is_foreign(link: &PgLink) -> bool {
+        link.ledger().is_none()
     }
 
     fn set_cache(link: &mut PgLink, size: CacheSize) {
@@ -194,8 +209,15 @@ impl Driver for Postgres {
         let (shared, rest) = link.split();
         rest.look_at(&sql);
         let mut handle = shared;
-        let statement = async move { handle.batch_execute(&sql).await };
-        rest.send(shared, ahead, Box::pin(statement)).boxed()
+        let statement = async move {
+            if sql.is_empty() {
+                // What goes ahead is all that there is to be sent.
+                return Ok(());
+            }
+            handle.batch_execute(&sql).await
+        };
+        let statement = Heard::held(rest.events(), || Box::pin(statement));
+        rest.send(shared, ahead, statement).boxed()
     }
 
     fn begin_watch(link: &mut PgLink) {

@@ -15,6 +15,7 @@ use super::fragment::PgQuery;
 use super::ledger::Ledger;
 use super::link::PgLink;
 use crate::driver::{Ahead, Reply};
+use crate::observe::Announced;
 
 /// One row of a result.
 pub(super) type Row = <AsyncPgConnection as AsyncConnectionCore>::Row<'static, 'static>;
@@ -76,9 +77,17 @@ impl Stream for Rows {
 pub(super) async fn pipelined<T>(
     mut connection: &AsyncPgConnection,
     ahead: &str,
+    announced: Option<&Announced>,
     statement: &mut (impl Future<Output = QueryResult<T>> + Unpin),
 ) -> Reply<T> {
     // `join` polls in order, so what goes ahead is queued first.
-    let (ahead, result) = join(connection.batch_execute(ahead), statement).await;
+    let ahead = async {
+        let answer = connection.batch_execute(ahead).await;
+        if let Some(announced) = announced {
+            announced.answered(&answer);
+        }
+        answer
+    };
+    let (ahead, result) = join(ahead, statement).await;
     Reply { ahead, result }
 }

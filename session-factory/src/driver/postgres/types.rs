@@ -21,6 +21,7 @@ use futures_util::future::BoxFuture;
 use super::fragment::{Key, Known, PgQuery, current_id, sql, with_id};
 use super::prepared::LOOKS_TYPES_UP;
 use super::send::Loading;
+use crate::observe::{Events, Hushed};
 
 /// No type has such a number.
 const FIRST: u32 = 0xF000_0000;
@@ -142,9 +143,13 @@ fn place(number: Option<u32>, first: u32, names: usize) -> Option<usize> {
 
 impl Taken {
     /// The rows, once the types are looked up.
-    pub(super) fn load(self, mut connection: &AsyncPgConnection) -> Loading<'_> {
+    pub(super) fn load(
+        self,
+        mut connection: &AsyncPgConnection,
+        events: Option<Events>,
+    ) -> Loading<'_> {
         async move {
-            let (ready, id) = self.resolved(connection).await?;
+            let (ready, id) = Hushed::new(events, self.resolved(connection).boxed()).await?;
             let rows = with_id(id, || AsyncConnectionCore::load(&mut connection, ready));
             rows.await
         }
@@ -155,9 +160,10 @@ impl Taken {
     pub(super) fn execute(
         self,
         mut connection: &AsyncPgConnection,
+        events: Option<Events>,
     ) -> BoxFuture<'_, QueryResult<usize>> {
         async move {
-            let (ready, id) = self.resolved(connection).await?;
+            let (ready, id) = Hushed::new(events, self.resolved(connection).boxed()).await?;
             let count = with_id(id, || {
                 AsyncConnectionCore::execute_returning_count(&mut connection, ready)
             });

@@ -7,7 +7,7 @@ use diesel::result::{DatabaseErrorKind, Error};
 use diesel::sqlite::SqliteConnection;
 
 use super::facts::Facts;
-use super::quiet::{aloud, is_panic, quietly};
+use super::quiet::{is_panic, quietly};
 use crate::driver::CommitReply;
 use crate::error::{StatementError, StatementErrorKind};
 
@@ -28,7 +28,7 @@ pub(super) fn begin(
     facts: &Facts,
 ) -> QueryResult<()> {
     query_only(connection, sql == READ_ONLY, facts)?;
-    let attempt = |connection: &mut SqliteConnection| aloud(connection, facts, sql);
+    let attempt = |connection: &mut SqliteConnection| quietly(connection, facts, sql);
     match patiently(connection, facts, attempt) {
         // Whatever was overlooked has not lost its connection for good.
         Err(error) if is_nested(&error) => {
@@ -135,7 +135,7 @@ pub(super) fn in_transaction(connection: &mut SqliteConnection, facts: &Facts) -
 
 pub(super) fn commit(connection: &mut SqliteConnection, facts: &Facts) -> CommitReply {
     // What was begun is not stopped.
-    let attempt = |connection: &mut SqliteConnection| aloud(connection, facts, "COMMIT");
+    let attempt = |connection: &mut SqliteConnection| quietly(connection, facts, "COMMIT");
     let committed = wait(connection, facts, attempt, |_| true);
     writable(connection, facts);
     let Err(error) = committed else {
@@ -167,7 +167,7 @@ pub(super) fn explained(error: &Error, facts: &Facts) -> StatementError {
 
 /// Rolls back, or finds that there is nothing to roll back.
 pub(super) fn rollback(connection: &mut SqliteConnection, facts: &Facts) -> QueryResult<()> {
-    let rolled_back = aloud(connection, facts, "ROLLBACK");
+    let rolled_back = quietly(connection, facts, "ROLLBACK");
     writable(connection, facts);
     match rolled_back {
         Err(error) if in_transaction(connection, facts) => {

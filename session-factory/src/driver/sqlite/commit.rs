@@ -8,7 +8,7 @@ use diesel::sqlite::SqliteConnection;
 use super::facts::{End, Facts};
 use super::job::Lost;
 use super::link::{Held, SqliteLink};
-use super::quiet::{aloud, contained};
+use super::quiet::{contained, quietly};
 use super::statement::{self, Collected};
 use super::{Sqlite, begin, mark, workers};
 use crate::driver::{Ahead, CommitReply, CommitSent, Driver, Last, Owner, Reply};
@@ -65,7 +65,7 @@ fn at_once(link: &mut SqliteLink) -> bool {
     let Held::Home(connection) = link.held() else {
         return false;
     };
-    let committed = aloud(connection, &facts, "COMMIT").is_ok();
+    let committed = quietly(connection, &facts, "COMMIT").is_ok();
     if committed {
         facts.set_end(End::Committed);
     }

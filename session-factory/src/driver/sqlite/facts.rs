@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::mark::Mark;
+use crate::observe::Events;
 
 /// How a transaction ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,8 +22,6 @@ pub(super) enum End {
 pub(crate) struct Facts {
     /// Whoever waits or loads rows should stop.
     stop: AtomicBool,
-    /// What runs is of no interest to the application.
-    quiet: AtomicBool,
     /// Other connections share its cache, and lock its tables.
     shares_cache: bool,
     /// Of the application's pool, which gets it back as it was.
@@ -41,6 +40,8 @@ struct State {
     touched: bool,
     /// A transaction of the raw connection was left half-way.
     unbalanced: bool,
+    /// Where the events of a statement go.
+    events: Option<Events>,
     unclean: bool,
     query_only: bool,
     written: bool,
@@ -94,11 +95,18 @@ impl Facts {
     pub(super) fn has_panicked(&self) -> bool {
         self.state().panicked
     }
-    pub(super) fn set_quiet(&self, quiet: bool) {
-        self.quiet.store(quiet, Ordering::Relaxed);
+    pub(super) fn set_events(&self, events: Option<Events>) {
+        self.state().events = events;
     }
-    pub(super) fn is_quiet(&self) -> bool {
-        self.quiet.load(Ordering::Relaxed)
+    pub(super) fn events(&self) -> Option<Events> {
+        self.state().events.clone()
+    }
+    /// Runs a statement of the application's: what diesel reports of it is shown.
+    pub(super) fn aloud<R>(&self, statement: impl FnOnce() -> R) -> R {
+        match self.events() {
+            Some(events) => events.aloud(statement),
+            None => statement(),
+        }
     }
     pub(super) fn set_touched(&self) {
         self.state().touched = true;

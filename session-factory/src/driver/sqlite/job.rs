@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use diesel::QueryResult;
+use diesel::connection::Connection as _;
 use diesel::result::{DatabaseErrorKind, Error};
 use diesel::sqlite::SqliteConnection;
 use futures_util::FutureExt;
@@ -86,6 +87,7 @@ where
     }
 
     fn start(&mut self, work: W) -> Result<Running<R>, Lost> {
+        let waiting = self.link.take_waiting();
         let facts = Arc::clone(self.link.facts());
         if facts.is_raw()
             && let Held::Lent(lent) = self.link.held()
@@ -94,6 +96,9 @@ where
             facts.set_panicked();
         }
         let work = move |connection: &mut SqliteConnection| {
+            if let Some(instrumentation) = waiting {
+                connection.set_instrumentation(instrumentation);
+            }
             contained(&facts, || work(connection)).ok_or_else(|| Lost::During(panicked()))
         };
         let mut connection = match self.link.held() {

@@ -3,19 +3,21 @@
 use std::sync::Arc;
 
 use diesel::QueryResult;
+use diesel::connection::{Connection as _, Instrumentation};
 use diesel::result::Error;
 use diesel::sqlite::SqliteConnection;
+use diesel_async::AsyncConnection as _;
 
 use super::anchor::Anchor;
 use super::facts::Facts;
 use super::job::{Job, Leftover, Lost};
 use super::lent::{self, Foreign, Lent};
-use super::quiet::Watching;
 use super::thread::Call;
 use super::tidy;
 use super::workers::{self, Worker};
 use super::writers::{Turn, Writers};
 use crate::driver::CommitSent;
+use crate::observe::Observer;
 
 /// It goes to the thread that works on it, and comes back.
 pub(super) type Connection = Box<SqliteConnection>;
@@ -36,6 +38,9 @@ pub struct SqliteLink {
     condemned: bool,
     is_private: bool,
     anchor: Option<Arc<Anchor>>,
+    observer: Observer,
+    /// An instrumentation that waits for the connection.
+    waiting: Option<Box<dyn Instrumentation>>,
 }
 
 pub(super) enum Held {
@@ -48,24 +53,24 @@ pub(super) enum Held {
 
 impl SqliteLink {
     pub(super) fn own(
-        mut connection: Connection,
+        connection: Connection,
         worker: Worker,
         writers: Option<Arc<Writers>>,
         facts: Facts,
         is_private: bool,
     ) -> Self {
-        let facts = Arc::new(facts);
-        Watching::set_default(&mut connection, &facts);
         Self {
             held: Held::Home(connection),
             leftover: None,
-            facts,
+            facts: Arc::new(facts),
             _worker: Some(worker),
             writers,
             turn: None,
             condemned: false,
             is_private,
             anchor: None,
+            observer: Observer::default(),
+            waiting: None,
         }
     }
 
@@ -80,7 +85,32 @@ impl SqliteLink {
             condemned: false,
             is_private: false,
             anchor: None,
+            observer: Observer::direct(),
+            waiting: None,
         }
+    }
+
+    pub(super) fn observer(&mut self) -> &mut Observer {
+        &mut self.observer
+    }
+
+    /// Gives diesel's connection another instrumentation: now, or before its next work.
+    pub(super) fn install(&mut self, instrumentation: impl Instrumentation) {
+        self.facts.set_events(self.observer.events().cloned());
+        self.waiting = None;
+        if self.leftover.is_none() {
+            match &mut self.held {
+                Held::Home(connection) => return connection.set_instrumentation(instrumentation),
+                Held::Lent(lent) => return lent.wrapper().set_instrumentation(instrumentation),
+                Held::Away => {}
+            }
+        }
+        self.waiting = Some(Box::new(instrumentation));
+    }
+
+    /// What waits for the connection.
+    pub(super) fn take_waiting(&mut self) -> Option<Box<dyn Instrumentation>> {
+        self.waiting.take()
     }
 
     pub(super) fn set_anchor(&mut self, anchor: Option<Arc<Anchor>>) {

@@ -10,10 +10,11 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use diesel::QueryResult;
+use diesel::connection::Connection as _;
 use diesel::sqlite::SqliteConnection;
 
 use super::facts::{End, Facts};
-use super::quiet::quietly;
+use super::quiet::{Watching, quietly};
 use super::{begin, lent};
 
 /// A savepoint in the transaction.
@@ -58,14 +59,27 @@ pub(super) fn enter_raw(connection: &mut SqliteConnection, facts: &Facts) -> Que
     let mark = Mark::set(connection, facts)?;
     lent::enter(connection)?;
     facts.set_raw(mark);
+    if let Some(events) = facts.events() {
+        events.lend();
+    }
     Ok(())
 }
 
 /// Takes it back, and looks at what was done to its transaction.
 pub(super) fn leave_raw(connection: &mut SqliteConnection, facts: &Facts) {
-    let Some(mark) = facts.take_raw() else { return };
-    if lent::leave(connection) > 1 {
-        facts.set_unbalanced();
+    if let Some((mark, depth)) = take_back(connection, facts) {
+        if depth > 1 {
+            facts.set_unbalanced();
+        }
+        mark.release(connection, facts);
     }
-    mark.release(connection, facts);
+}
+
+/// Takes it back without a look: its mark, and how deep the body's own transactions were.
+pub(super) fn take_back(connection: &mut SqliteConnection, facts: &Facts) -> Option<(Mark, u32)> {
+    let mark = facts.take_raw()?;
+    if let Some(events) = facts.events() {
+        events.take_back(!connection.instrumentation().is::<Watching>());
+    }
+    Some((mark, lent::leave(connection)))
 }

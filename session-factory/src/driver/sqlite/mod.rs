@@ -48,6 +48,7 @@ use super::{
 };
 use crate::config::Settings;
 use crate::error::{ConnectError, ConnectErrorKind, PartlyCommitted, StatementError};
+use crate::observe::{Observer, Relay};
 
 /// The connection type of diesel-async for SQLite.
 pub(crate) type Wrapper = SyncConnectionWrapper<SqliteConnection>;
@@ -85,7 +86,11 @@ impl Driver for Sqlite {
     }
 
     async fn connect(settings: &Settings) -> Result<SqliteLink, ConnectError> {
-        open::connect(settings).await
+        let mut link = open::connect(settings).await?;
+        if let Some(default) = get_default_instrumentation() {
+            Self::set_instrumentation(&mut link, default.into());
+        }
+        Ok(link)
     }
 
     fn anchor(link: &SqliteLink) -> Option<Arc<dyn Any + Send + Sync>> {
@@ -120,42 +125,33 @@ impl Driver for Sqlite {
         }
     }
 
-    fn instrumentation(link: &mut SqliteLink) -> Option<&mut dyn Instrumentation> {
+    fn observer(link: &mut SqliteLink) -> &mut Observer {
+        link.observer()
+    }
+
+    fn own_instrumentation(link: &mut SqliteLink) -> Option<&mut dyn Instrumentation> {
         if link.has_leftover() {
             // A dropped statement still has the connection.
             return None;
         }
         match link.held() {
-            Held::Home(connection) => Watching::inside(connection.instrumentation()),
-            Held::Lent(lent) => Watching::inside(lent.wrapper().instrumentation()),
+            Held::Home(connection) => Some(connection.instrumentation()),
+            Held::Lent(lent) => Some(lent.wrapper().instrumentation()),
             Held::Away => None,
         }
     }
 
-    fn set_instrumentation(link: &mut SqliteLink, instrumentation: impl Instrumentation) {
-        if link.has_leftover() {
-            return;
-        }
-        let instrumentation = Watching::new(instrumentation, link.facts());
-        match link.held() {
-            Held::Home(connection) => connection.set_instrumentation(instrumentation),
-            Held::Lent(lent) => lent.wrapper().set_instrumentation(instrumentation),
-            Held::Away => {}
-        }
+    fn install(link: &mut SqliteLink, relay: Relay) {
+        let watching = Watching::new(relay, link.facts());
+        link.install(watching);
     }
 
-    fn restore_instrumentation(link: &mut SqliteLink) {
-        if link.has_leftover() {
-            return;
-        }
-        let facts = Arc::clone(link.facts());
-        match link.held() {
-            Held::Home(connection) => Watching::set_default(connection, &facts),
-            Held::Lent(lent) => lent
-                .wrapper()
-                .set_instrumentation(get_default_instrumentation()),
-            Held::Away => {}
-        }
+    fn uninstall(link: &mut SqliteLink, default: Option<Box<dyn Instrumentation>>) {
+        link.install(default);
+    }
+
+    fn is_foreign(link: &SqliteLink) -> bool {
+        link.facts().is_foreign()
     }
 
     fn set_cache(link: &mut SqliteLink, size: CacheSize) {
@@ -263,6 +259,7 @@ impl Driver for Sqlite {
 
     async fn enter_raw(link: &mut SqliteLink) -> QueryResult<()> {
         link.settle().await.map_err(Lost::into_error)?;
+        link.observer().may_be_replaced();
         link.facts().set_touched();
         link.lend()?;
         let facts = link.stop();

@@ -20,7 +20,7 @@ use super::mark::{self, Mark};
 use super::quiet::{contained, panicked};
 use super::side_effects::{SideEffects, begins_with};
 use super::writers::Turn;
-use super::{Wrapper, begin, lent};
+use super::{Wrapper, begin};
 use crate::driver::{Ahead, Reply, as_conflict};
 use crate::error::{PartlyCommitted, SessionError};
 
@@ -127,8 +127,10 @@ fn behind<R>(
 ) -> Reply<R> {
     if let Some(sql) = &ahead.begin {
         // What the body did on the raw connection was another transaction.
-        let _over = facts.take_raw().map(|_| lent::leave(connection));
+        let _over = mark::take_back(connection, facts);
+        ahead.announced.start();
         if let Err(error) = begin::begin(connection, sql, facts) {
+            ahead.announced.failed(&error, false);
             return Reply::not_sent(error);
         }
     } else {
@@ -142,6 +144,7 @@ fn behind<R>(
         if facts.has_panicked() {
             return Reply::not_sent(panicked());
         }
+        ahead.announced.start();
     }
     if let Some(sql) = &ahead.control
         && let Err(error) = connection.batch_execute(sql)
@@ -150,8 +153,10 @@ fn behind<R>(
             // The session takes it for not begun.
             let _nothing_to_undo = begin::rollback(connection, facts);
         }
+        ahead.announced.failed(&error, false);
         return Reply::not_sent(error);
     }
+    ahead.announced.succeeded();
     Reply::of(work(connection))
 }
 
@@ -170,7 +175,7 @@ fn looked_after<R>(
         facts.set_unclean();
     }
     let work = |connection: &mut SqliteConnection| {
-        contained(facts, || work(connection))
+        contained(facts, || facts.aloud(|| work(connection)))
             .unwrap_or_else(|| Err(panicked()))
             .map_err(|error| advise(error, effects.checkpoints))
     };

@@ -49,5 +49,12 @@ pub(super) fn parse(url: &str) -> Result<Url, String> {
     parameters::understand(&pairs)
 }
 
+/// A URL as an instrumentation is shown it: where the server is, and nothing that could be a piece of the password.
+pub(super) fn shown(url: &str) -> String {
+    let hosts = parse(url).map_or_else(|_| Vec::new(), |url| url.hosts);
+    let hosts: Vec<_> = hosts.iter().map(Host::shown).collect();
+    format!("postgresql://{}", hosts.join(","))
+}
+
 #[cfg(test)]
 mod tests;

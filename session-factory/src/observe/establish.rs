@@ -1,0 +1,66 @@
+//! The events of opening a connection.
+
+use diesel::ConnectionError;
+use diesel::connection::{DynInstrumentation, InstrumentationEvent, get_default_instrumentation};
+
+use super::events::contained;
+use crate::error::ConnectError;
+
+/// A connection is being opened, and diesel's default instrumentation is told, if there is one.
+pub(crate) struct Establishing(Option<Told>);
+
+struct Told {
+    instrumentation: DynInstrumentation,
+    url: String,
+}
+
+impl Establishing {
+    /// `url` without anything secret.
+    pub(crate) fn start(url: impl FnOnce() -> String) -> Self {
+        let mut told = None;
+        contained(|| {
+            told = get_default_instrumentation().map(|instrumentation| Told {
+                instrumentation: instrumentation.into(),
+                url: url(),
+            });
+        });
+        if let Some(told) = &mut told {
+            let url = &told.url;
+            contained(|| {
+                let event = InstrumentationEvent::start_establish_connection(url);
+                told.instrumentation.on_connection_event(event);
+            });
+        }
+        Self(told)
+    }
+
+    /// The instrumentation, which is the connection's from now on.
+    pub(crate) fn finish<L>(
+        mut self,
+        opened: &Result<L, ConnectError>,
+    ) -> Option<DynInstrumentation> {
+        let mut told = self.0.take()?;
+        let error = opened.as_ref().err();
+        let error = error.map(|error| ConnectionError::BadConnection(error.to_string()));
+        told.finish(error.as_ref());
+        Some(told.instrumentation)
+    }
+}
+
+impl Drop for Establishing {
+    fn drop(&mut self) {
+        if let Some(mut told) = self.0.take() {
+            let given_up = "the attempt to connect was given up".to_owned();
+            told.finish(Some(&ConnectionError::BadConnection(given_up)));
+        }
+    }
+}
+
+impl Told {
+    fn finish(&mut self, error: Option<&ConnectionError>) {
+        contained(|| {
+            let event = InstrumentationEvent::finish_establish_connection(&self.url, error);
+            self.instrumentation.on_connection_event(event);
+        });
+    }
+}

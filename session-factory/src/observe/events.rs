@@ -1,0 +1,375 @@
+//! The application's instrumentation, and what it is shown.
+//!
+//! diesel-async reports every text that goes through its connection, the session's own among them, and it reports a
+//! statement when it is taken apart, before the BEGIN that goes ahead of it. So it gets a [`Relay`], which is silent but
+//! while a statement of the application's is at work; BEGIN, COMMIT and ROLLBACK the session reports itself.
+
+use std::fmt;
+use std::num::NonZeroU32;
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+use std::task::{Context, Poll};
+
+use diesel::connection::{
+    DynInstrumentation, Instrumentation, InstrumentationEvent, StrQueryHelper,
+};
+use diesel::result::Error;
+
+use super::held::Held;
+use crate::panics;
+
+/// A change of the transaction, or of one of its savepoints.
+#[derive(Debug, Clone)]
+
+pub(crate) struct Step {
+    pub(crate) change: Change,
+    /// 1 is the transaction, 2 its first savepoint.
+    pub(crate) depth: NonZeroU32,
+    /// Empty where nothing is sent for it.
+    pub(crate) text: String,
+}
+
+/// What a [`Step`] does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+
+pub(crate) enum Change {
+    Begin,
+    Commit,
+    RollBack,
+}
+
+impl Step {
+    pub(crate) fn new(change: Change, depth: NonZeroU32, text: impl Into<String>) -> Self {
+        let text = text.into();
+        Self {
+            change,
+            depth,
+            text,
+        }
+    }
+
+    /// Of the transaction itself.
+    pub(crate) fn outermost(change: Change, text: impl Into<String>) -> Self {
+        Self::new(change, NonZeroU32::MIN, text)
+    }
+
+    pub(crate) fn event(&self) -> InstrumentationEvent<'static> {
+        match self.change {
+            Change::Begin => InstrumentationEvent::begin_transaction(self.depth),
+            Change::Commit => InstrumentationEvent::commit_transaction(self.depth),
+            Change::RollBack => InstrumentationEvent::rollback_transaction(self.depth),
+        }
+    }
+}
+
+/// The application's instrumentation, shared with the [`Relay`] that diesel-async reports to.
+#[derive(Clone)]
+
+pub(crate) struct Events(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    /// None while [`Session::instrumentation`](crate::Session) has lent it.
+    instrumentation: Option<DynInstrumentation>,
+    /// A statement of the application's is at work.
+    aloud: bool,
+    /// The raw connection is out: every text is the application's.
+    raw: bool,
+    /// The body has set another one on the raw connection.
+    replaced: bool,
+    /// What waits for the answer to what goes ahead of the statement. None: that has come.
+    held: Option<Vec<Held>>,
+}
+
+impl fmt::Debug for Events {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Events")
+    }
+}
+
+impl Events {
+    pub(super) fn new(instrumentation: DynInstrumentation) -> Self {
+        Self(Arc::new(Mutex::new(State {
+            instrumentation: Some(instrumentation),
+            ..State::default()
+        })))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Left so by an instrumentation that panicked.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn take(&self) -> Option<DynInstrumentation> {
+        self.state().instrumentation.take()
+    }
+
+    pub(super) fn put(
+        &self,
+        instrumentation: Option<DynInstrumentation>,
+    ) -> Option<DynInstrumentation> {
+        std::mem::replace(&mut self.state().instrumentation, instrumentation)
+    }
+
+    /// The raw connection goes out.
+    pub(crate) fn lend(&self) {
+        self.state().raw = true;
+    }
+
+    /// The raw connection is back. `replaced`: with another instrumentation.
+    pub(crate) fn take_back(&self, replaced: bool) {
+        let mut state = self.state();
+        state.raw = false;
+        state.replaced |= replaced;
+    }
+
+    pub(super) fn is_replaced(&self) -> bool {
+        self.state().replaced
+    }
+
+    /// Runs `work`: what diesel reports meanwhile is the application's.
+    pub(crate) fn aloud<R>(&self, work: impl FnOnce() -> R) -> R {
+        self.with(true, work)
+    }
+
+    fn with<R>(&self, aloud: bool, work: impl FnOnce() -> R) -> R {
+        /// A panic ends it as well.
+        struct Until<'a>(&'a Events, bool);
+        impl Drop for Until<'_> {
+            fn drop(&mut self) {
+                self.0.state().aloud = self.1;
+            }
+        }
+        let before = std::mem::replace(&mut self.state().aloud, aloud);
+        let _until_then = Until(self, before);
+        work()
+    }
+
+    /// Begins to keep what diesel reports, for [`let_go`](Self::let_go).
+    #[cfg(feature = "postgres")]
+    fn hold(&self) {
+        self.state().held = Some(Vec::new());
+    }
+
+    /// Shows what was kept.
+    fn let_go(&self) {
+        let mut state = self.state();
+        let held = state.held.take();
+        if let Some(instrumentation) = &mut state.instrumentation {
+            for held in held.into_iter().flatten() {
+                held.show(&mut **instrumentation);
+            }
+        }
+    }
+
+    /// Forgets what was kept: the statement is not sent.
+    fn drop_held(&self) {
+        self.state().held = None;
+    }
+
+    /// Reports an event of the session's own. A panic of the instrumentation ends here: whoever ends a transaction
+    /// has to go on.
+    fn show(&self, event: InstrumentationEvent<'_>) {
+        contained(|| {
+            if let Some(instrumentation) = &mut self.state().instrumentation {
+                instrumentation.on_connection_event(event);
+            }
+        });
+    }
+
+    /// `step` is about to be sent.
+    pub(crate) fn start(&self, step: &Step) {
+        self.show(step.event());
+        if !step.text.is_empty() {
+            let query = StrQueryHelper::new(&step.text);
+            self.show(InstrumentationEvent::start_query(&query));
+        }
+    }
+
+    /// `step` was answered.
+    pub(crate) fn finish(&self, step: &Step, error: Option<&Error>) {
+        if !step.text.is_empty() {
+            let query = StrQueryHelper::new(&step.text);
+            self.show(InstrumentationEvent::finish_query(&query, error));
+        }
+    }
+}
+
+/// Runs what the application's instrumentation does for an event that has no caller to panic to.
+pub(crate) fn contained(show: impl FnOnce()) {
+    if panics::contained(show).is_none() {
+        super::report(
+            "an instrumentation panicked while it was told of the transaction; the session goes on without",
+        );
+    }
+}
+
+/// What diesel-async reports to.
+#[derive(Debug)]
+#[doc(hidden)]
+pub struct Relay {
+    events: Events,
+    /// Alive while the relay is in its place.
+    _alive: Arc<()>,
+}
+
+impl Relay {
+    pub(super) fn new(events: &Events, alive: Arc<()>) -> Self {
+        Self {
+            events: events.clone(),
+            _alive: alive,
+        }
+    }
+}
+
+impl Instrumentation for Relay {
+    fn on_connection_event(&mut self, event: InstrumentationEvent<'_>) {
+        let mut state = self.events.state();
+        let state = &mut *state;
+        if !state.aloud && !state.raw {
+            return;
+        }
+        if let Some(waiting) = &mut state.held
+            && let Some(held) = Held::of(&event)
+        {
+            waiting.push(held);
+        } else if let Some(instrumentation) = &mut state.instrumentation {
+            instrumentation.on_connection_event(event);
+        }
+    }
+}
+
+/// What goes ahead of a statement, for the instrumentation. None: nobody listens.
+#[derive(Debug, Default)]
+pub(crate) struct Announced(Option<Box<(Events, Vec<Step>)>>);
+
+impl Announced {
+    pub(crate) fn new(events: Events, steps: Vec<Step>) -> Self {
+        Self(Some(Box::new((events, steps))))
+    }
+
+    /// It is about to be sent. What diesel reports of the statement waits for the answer.
+    pub(crate) fn start(&self) {
+        let Some((events, steps)) = self.0.as_deref() else {
+            return;
+        };
+        match steps.first() {
+            Some(step) => events.start(step),
+            None => events.let_go(),
+        }
+    }
+
+    /// All of it was answered, with the statement on its way.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn answered(&self, answer: &diesel::QueryResult<()>) {
+        match answer {
+            Ok(()) => self.succeeded(),
+            Err(error) => self.failed(error, true),
+        }
+    }
+
+    /// All of it was answered, and the statement is at work.
+    pub(crate) fn succeeded(&self) {
+        let Some((events, steps)) = self.0.as_deref() else {
+            return;
+        };
+        let mut steps = steps.iter();
+        if let Some(first) = steps.next() {
+            events.finish(first, None);
+        }
+        for step in steps {
+            events.start(step);
+            events.finish(step, None);
+        }
+        events.let_go();
+    }
+
+    /// It failed, and with it what follows. `sent`: so is the statement.
+    pub(crate) fn failed(&self, error: &Error, sent: bool) {
+        let Some((events, steps)) = self.0.as_deref() else {
+            return;
+        };
+        if let Some(first) = steps.first() {
+            events.finish(first, Some(error));
+        }
+        if sent {
+            events.let_go();
+        } else {
+            events.drop_held();
+        }
+    }
+}
+
+/// A statement of the application's on its way: what diesel reports of it is shown.
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+#[derive(Debug)]
+pub(crate) struct Heard<S> {
+    events: Option<Events>,
+    statement: S,
+}
+
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+impl<S> Heard<S> {
+    /// Makes the statement now, and keeps what diesel reports until what goes ahead of it was answered.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn held(events: Option<Events>, make: impl FnOnce() -> S) -> Self {
+        if let Some(events) = &events {
+            events.hold();
+        }
+        Self::new(events, make)
+    }
+
+    /// Makes the statement now: what goes ahead of it was answered.
+    pub(crate) fn new(events: Option<Events>, make: impl FnOnce() -> S) -> Self {
+        let statement = match &events {
+            Some(events) => events.aloud(make),
+            None => make(),
+        };
+        Self { events, statement }
+    }
+}
+
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+impl<S: Future + Unpin> Future for Heard<S> {
+    type Output = S::Output;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<S::Output> {
+        let this = &mut *self;
+        let statement = Pin::new(&mut this.statement);
+        match &this.events {
+            Some(events) => events.aloud(|| statement.poll(cx)),
+            None => statement.poll(cx),
+        }
+    }
+}
+
+/// What the session asks for the sake of a statement, in the midst of it: nothing of that is shown.
+#[cfg(feature = "postgres")]
+#[derive(Debug)]
+pub(crate) struct Hushed<S> {
+    events: Option<Events>,
+    question: S,
+}
+
+#[cfg(feature = "postgres")]
+impl<S> Hushed<S> {
+    pub(crate) fn new(events: Option<Events>, question: S) -> Self {
+        Self { events, question }
+    }
+}
+
+#[cfg(feature = "postgres")]
+impl<S: Future + Unpin> Future for Hushed<S> {
+    type Output = S::Output;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<S::Output> {
+        let this = &mut *self;
+        let question = Pin::new(&mut this.question);
+        match &this.events {
+            Some(events) => events.with(false, || question.poll(cx)),
+            None => question.poll(cx),
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Who listens on a connection.
+
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use diesel::connection::{DynInstrumentation, Instrumentation};
+
+use super::events::{Events, Relay};
+
+/// What a link knows of the application's instrumentation.
+#[derive(Default)]
+#[doc(hidden)]
+pub struct Observer {
+    events: Option<Events>,
+    /// Lent to whoever asked for it, until the next event. A mutex, so that a link can be shared; nobody locks it.
+    lent: Mutex<Option<DynInstrumentation>>,
+    /// Alive while the relay is in its place.
+    relay: Weak<()>,
+    /// The connection has one that the session cannot see: the application's pool made it, or the body set it on the
+    /// raw connection.
+    direct: bool,
+}
+
+impl std::fmt::Debug for Observer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Observer")
+            .field("events", &self.events.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Observer {
+    /// Of a connection that was made by others.
+    pub(crate) fn direct() -> Self {
+        Self {
+            direct: true,
+            ..Self::default()
+        }
+    }
+
+    /// Takes the instrumentation, and gives what takes its place on the connection.
+    pub(crate) fn set(&mut self, instrumentation: DynInstrumentation) -> Relay {
+        *self.lent() = None;
+        self.direct = false;
+        let events = match &self.events {
+            Some(events) => {
+                let _replaced = events.put(Some(instrumentation));
+                events.clone()
+            }
+            None => self.events.insert(Events::new(instrumentation)).clone(),
+        };
+        let alive = Arc::new(());
+        self.relay = Arc::downgrade(&alive);
+        Relay::new(&events, alive)
+    }
+
+    /// Nobody listens any more, but for what is on the connection if that is `direct`.
+    pub(crate) fn clear(&mut self, direct: bool) {
+        *self.lent() = None;
+        self.direct = direct;
+        if let Some(events) = self.events.take() {
+            // A statement that was dropped may still have it.
+            let _gone = events.put(None);
+        }
+    }
+
+    /// Where events go. None: nobody listens.
+    pub(crate) fn events(&mut self) -> Option<&Events> {
+        if self.events.as_ref()?.is_replaced() {
+            self.clear(true);
+        }
+        let lent = self.lent().take();
+        let events = self.events.as_ref()?;
+        if lent.is_some() {
+            let _none = events.put(lent);
+        }
+        Some(events)
+    }
+
+    fn lent(&mut self) -> &mut Option<DynInstrumentation> {
+        self.lent.get_mut().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The instrumentation itself. None: it is the connection's.
+    pub(crate) fn instrumentation(&mut self) -> Option<&mut dyn Instrumentation> {
+        let events = self.events.as_ref()?.clone();
+        let lent = self.lent();
+        if lent.is_none() {
+            *lent = events.take();
+        }
+        lent.as_deref_mut()
+    }
+
+    /// See the field.
+    pub(crate) fn is_direct(&self) -> bool {
+        self.direct
+    }
+
+    /// The raw connection goes out.
+    #[cfg(any(feature = "postgres", feature = "mysql"))]
+    pub(crate) fn lend(&mut self) {
+        self.may_be_replaced();
+        if let Some(events) = self.events() {
+            events.lend();
+        }
+    }
+
+    /// Nobody sees whether one is set on the raw connection.
+    pub(crate) fn may_be_replaced(&mut self) {
+        self.direct = self.events.is_none();
+    }
+
+    /// The raw connection is back, and may have another instrumentation.
+    #[cfg(any(feature = "postgres", feature = "mysql"))]
+    pub(crate) fn take_back(&mut self) {
+        let replaced = self.relay.strong_count() == 0;
+        if let Some(events) = self.events() {
+            events.take_back(replaced);
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! What the application's instrumentation is told of the transaction.
+
+use diesel::result::Error;
+
+use super::unit::Left;
+use super::work::{Ending, Work};
+use crate::driver::{Ahead, CommitReply, Driver};
+use crate::error::StatementError;
+use crate::observe::{Announced, Change, Events, Step, contained};
+
+/// What goes ahead of the next statement, and its events.
+pub(super) fn ahead<D: Driver>(link: &mut D::Link, work: &Work) -> Ahead {
+    let ahead = work.ahead();
+    let observer = D::observer(link);
+    if let Some(events) = observer.events() {
+        return Ahead {
+            announced: Announced::new(events.clone(), work.steps()),
+            ..ahead
+        };
+    }
+    if observer.is_direct() {
+        // diesel-async itself reports the texts.
+        for step in work.steps() {
+            tell::<D>(link, &step);
+        }
+    }
+    ahead
+}
+
+/// The end of a transaction that an instrumentation was told of. Boxed: a caller's future carries it, and few have any.
+#[derive(Debug)]
+pub(super) struct Told(Box<(Events, Step)>);
+
+impl Told {
+    /// Tells that the transaction is about to end. None: nobody hears the answer.
+    pub(super) fn start<D: Driver>(
+        link: &mut D::Link,
+        work: &Work,
+        ending: Ending,
+    ) -> Option<Self> {
+        let observer = D::observer(link);
+        if observer.events().is_none() && !observer.is_direct() {
+            return None;
+        }
+        let step = step(ending);
+        let left = work.left_savepoints();
+        let Some(events) = D::observer(link).events().cloned() else {
+            for step in left.iter().chain([&step]) {
+                tell::<D>(link, step);
+            }
+            return None;
+        };
+        for step in &left {
+            events.start(step);
+        }
+        events.start(&step);
+        Some(Self(Box::new((events, step))))
+    }
+
+    /// Of an end whose beginning was told before its future was dropped.
+    pub(super) fn again<D: Driver>(link: &mut D::Link, ending: Ending) -> Option<Self> {
+        let events = D::observer(link).events().cloned()?;
+        Some(Self(Box::new((events, step(ending)))))
+    }
+
+    /// The answer to COMMIT.
+    pub(super) fn replied(self, reply: &CommitReply) {
+        match reply {
+            CommitReply::Committed => self.finish(None),
+            CommitReply::RolledBack(error) => {
+                self.finish(Some(error.clone().unwrap_or_else(rolled_back)));
+            }
+            CommitReply::Refused(error) | CommitReply::Unknown(error) => {
+                self.finish(Some(error.clone()));
+            }
+        }
+    }
+
+    /// What became of a COMMIT whose future was dropped.
+    pub(super) fn left(self, left: Left) {
+        self.finish(match left {
+            Left::Committed => None,
+            Left::RolledBack => Some(rolled_back()),
+            Left::Unknown => Some(StatementError::connection("no answer came to COMMIT")),
+        });
+    }
+
+    pub(super) fn finish(self, error: Option<StatementError>) {
+        let (events, step) = *self.0;
+        events.finish(&step, error.map(Error::from).as_ref());
+    }
+}
+
+fn step(ending: Ending) -> Step {
+    match ending {
+        Ending::Commit => Step::outermost(Change::Commit, "COMMIT"),
+        Ending::Rollback => Step::outermost(Change::RollBack, "ROLLBACK"),
+    }
+}
+
+fn rolled_back() -> StatementError {
+    StatementError::other("the server has rolled the transaction back")
+}
+
+/// Tells an instrumentation that diesel-async has by itself.
+fn tell<D: Driver>(link: &mut D::Link, step: &Step) {
+    contained(|| {
+        if let Some(instrumentation) = D::own_instrumentation(link) {
+            instrumentation.on_connection_event(step.event());
+        }
+    });
+}
