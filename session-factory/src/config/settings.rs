@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{Credentials, SecretUrl};
+use crate::driver::OpenPermit;
 
 /// The settings that every factory has, whatever keys they were read from.
 ///
@@ -54,6 +55,8 @@ pub struct Settings {
     pub leak_threshold: Option<Duration>,
     /// Who connects, instead of what the URL says: what `Factory::with_credentials` was told for this connection.
     pub(crate) credentials: Option<Credentials>,
+    /// Of the connection that is opened with these.
+    pub(crate) permit: Option<OpenPermit>,
 }
 
 impl Settings {
@@ -96,6 +99,7 @@ impl Settings {
             slow_acquire: Some(Duration::from_secs(2)),
             leak_threshold: None,
             credentials: None,
+            permit: None,
         }
     }
 }

@@ -204,6 +204,11 @@ impl CommitSent {
     }
 }
 
+/// Counts a connection as open on the server. A driver keeps it until the server has closed the connection.
+#[derive(Debug, Clone)]
+#[doc(hidden)]
+pub struct OpenPermit(#[allow(dead_code)] pub(crate) Arc<tokio::sync::OwnedSemaphorePermit>);
+
 /// Ends a connection from outside of its session: cancels what runs and closes.
 #[derive(Clone)]
 pub struct Kill(pub(crate) Arc<dyn Fn() + Send + Sync>);

@@ -41,8 +41,8 @@ mod untyped;
 pub use isolation::Isolation;
 pub(crate) use messages::as_conflict;
 pub use messages::{
-    Ahead, CommitReply, CommitSent, ForeignError, GoesTo, Kill, Last, Owner, Recovered, Reply,
-    Running, Watched,
+    Ahead, CommitReply, CommitSent, ForeignError, GoesTo, Kill, Last, OpenPermit, Owner, Recovered,
+    Reply, Running, Watched,
 };
 #[cfg(feature = "mysql")]
 pub use mysql::Mysql;

@@ -16,6 +16,17 @@ pub struct Holder {
     pub recovering: bool,
 }
 
+/// What keeps a caller waiting, apart from those who hold connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// A connection is being opened.
+    Opening,
+    /// A connection that idled is asked whether it lives.
+    Checking,
+    /// One is to be opened as soon as the server has closed another.
+    Closing,
+}
+
 /// No connection could be had.
 #[derive(Debug, Clone)]
 pub struct AcquireError {
@@ -27,6 +38,8 @@ pub struct AcquireError {
     pub(crate) waiting: u32,
     pub(crate) holders: Vec<Holder>,
     pub(crate) connect: Option<ConnectError>,
+    /// What was under way when the wait ended.
+    pub(crate) step: Option<Step>,
     /// The connect error ended the wait, not the clock.
     pub(crate) at_once: bool,
 }
@@ -80,12 +93,27 @@ impl fmt::Display for AcquireError {
                 callers => format!("{callers} callers wait"),
             }
         )?;
-        if self.holders.is_empty() && self.connect.is_none() {
-            write!(
+        match self.step {
+            Some(Step::Opening) if self.connect.is_none() => write!(
                 f,
                 "; the database that {} names has not answered the attempt to open one",
                 self.key
-            )?;
+            )?,
+            Some(Step::Checking) => write!(
+                f,
+                "; the database that {} names has not answered whether one that idled is alive",
+                self.key
+            )?,
+            Some(Step::Closing) => write!(
+                f,
+                "; the database that {} names has not closed one that was closed here, and another would be one \
+                 too many",
+                self.key
+            )?,
+            None if self.holders.is_empty() && self.connect.is_none() => {
+                f.write_str("; none is being opened")?;
+            }
+            _ => {}
         }
         for holder in self.holders.iter().take(5) {
             write!(

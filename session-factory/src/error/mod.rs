@@ -12,6 +12,7 @@ mod timeout;
 use diesel::result::Error as DieselError;
 
 pub use self::aborted::{AbortReason, Aborted, CommitError};
+pub(crate) use self::acquire::Step;
 pub use self::acquire::{AcquireError, Holder};
 pub use self::connect::{ConnectError, ConnectErrorKind};
 pub use self::nested::NestedError;

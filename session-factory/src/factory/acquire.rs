@@ -122,6 +122,7 @@ impl<D: Driver> Core<D> {
             waiting: status.waiting,
             holders: self.registry.holders(),
             at_once: at_once.is_some(),
+            step: self.health.steps.current(),
             connect: at_once.or_else(|| self.health.last_error()),
         }
     }

@@ -10,6 +10,7 @@ use super::credentials::Provider;
 use super::health::{Failures, Health};
 use super::manager::Manager;
 use super::marks::Marks;
+use super::permits::Permits;
 use super::places::Places;
 use super::registry::Registry;
 use super::replica::Replica;
@@ -105,6 +106,7 @@ impl<D: Driver> Core<D> {
                 Arc::clone(&settings),
                 provider,
                 Arc::clone(&health),
+                Permits::new(most),
             ));
         let core = Self {
             name,

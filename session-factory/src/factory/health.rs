@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bb8::ErrorSink;
 use tokio::sync::watch;
 
+use super::under_way::Steps;
 use crate::error::ConnectError;
 
 /// Told by the pool, asked by those who wait.
@@ -18,6 +19,7 @@ pub(super) struct Health {
     generation: AtomicU64,
     /// A pooler was met by the last connection that was opened.
     pooled: AtomicBool,
+    pub(super) steps: Steps,
 }
 
 impl Default for Health {
@@ -28,6 +30,7 @@ impl Default for Health {
             given_up: AtomicU64::new(0),
             pooled: AtomicBool::new(false),
             generation: AtomicU64::new(0),
+            steps: Steps::default(),
         }
     }
 }

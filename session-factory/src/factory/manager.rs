@@ -9,9 +9,10 @@ use tokio::time::timeout;
 
 use super::credentials::Provider;
 use super::health::Health;
+use super::permits::Permits;
 use crate::config::Settings;
-use crate::driver::Driver;
-use crate::error::{ConnectError, ConnectErrorKind};
+use crate::driver::{Driver, OpenPermit};
+use crate::error::{ConnectError, ConnectErrorKind, Step};
 use crate::panics::{Contained, contained_async};
 
 /// A connection that idled for less is not asked whether it lives (HikariCP's threshold).
@@ -27,6 +28,7 @@ pub(crate) struct Manager<D: Driver> {
     health: Arc<Health>,
     /// As long as the factory.
     anchor: OnceLock<Arc<dyn Any + Send + Sync>>,
+    permits: Permits,
     driver: std::marker::PhantomData<fn() -> D>,
 }
 
@@ -35,29 +37,28 @@ impl<D: Driver> Manager<D> {
         settings: Arc<Settings>,
         provider: Option<Provider>,
         health: Arc<Health>,
+        permits: Permits,
     ) -> Self {
         Self {
             settings,
             provider,
             health,
             anchor: OnceLock::new(),
+            permits,
             driver: std::marker::PhantomData,
         }
     }
 
     /// One attempt, with credentials that are asked for in its time.
-    async fn attempt(&self) -> Result<D::Link, ConnectError> {
+    async fn attempt(&self, permit: Option<OpenPermit>) -> Result<D::Link, ConnectError> {
         let limit = self.settings.connect_timeout;
         let started = Instant::now();
-        let settings = match &self.provider {
-            None => Arc::clone(&self.settings),
-            Some(provider) => {
-                let mut settings = Settings::clone(&self.settings);
-                settings.credentials = Some(provider.ask(limit).await?);
-                settings.connect_timeout = limit.saturating_sub(started.elapsed());
-                Arc::new(settings)
-            }
-        };
+        let mut settings = Settings::clone(&self.settings);
+        settings.permit = permit;
+        if let Some(provider) = &self.provider {
+            settings.credentials = Some(provider.ask(limit).await?);
+            settings.connect_timeout = limit.saturating_sub(started.elapsed());
+        }
         let opening = timeout(settings.connect_timeout, D::connect(&settings));
         crate::runtime::connecting(opening)
             .await?
@@ -70,9 +71,14 @@ impl<D: Driver> Manager<D> {
     }
 
     async fn open(&self) -> Result<Slot<D>, ConnectError> {
+        let permit = self.permits.take(&self.health).await;
+        let permit = permit.map(|permit| OpenPermit(Arc::new(permit)));
         // Before: the server may be demoted while we connect to it.
         let generation = self.health.generation();
-        let link = self.attempt().await?;
+        let link = {
+            let _opening = self.health.under_way(Step::Opening);
+            self.attempt(permit).await?
+        };
         if let Some(anchor) = D::anchor(&link) {
             let _kept_already = self.anchor.set(anchor);
         }
@@ -143,6 +149,7 @@ impl<D: Driver> Slot<D> {
     pub(super) async fn answers(&mut self) -> bool {
         self.standing = Standing::Unproven;
         // An instrumentation of the application's sees the question, and may panic.
+        let _checking = self.health.under_way(Step::Checking);
         let ping = contained_async(D::ping(&mut self.link));
         let Ok(Some(Ok(()))) = timeout(PING_LIMIT, ping).await else {
             return false;

@@ -11,6 +11,7 @@ mod idle;
 pub(crate) mod lease;
 mod manager;
 mod marks;
+mod permits;
 mod places;
 mod queue;
 mod registry;
@@ -18,6 +19,7 @@ mod replica;
 mod shutdown;
 mod status;
 mod token;
+mod under_way;
 
 use std::fmt::Debug;
 use std::sync::Arc;

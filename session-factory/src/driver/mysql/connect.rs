@@ -19,6 +19,7 @@ use super::relay::{self, Relay, Server};
 use super::url::{self, Place, Target};
 use super::wire::Wire;
 use crate::config::Settings;
+use crate::driver::OpenPermit;
 use crate::error::{ConnectError, ConnectErrorKind};
 
 pub(super) async fn connect(settings: &Settings) -> Result<MysqlLink, ConnectError> {
@@ -32,7 +33,14 @@ pub(super) async fn connect(settings: &Settings) -> Result<MysqlLink, ConnectErr
     }
     let mut last = ConnectError::new(ConnectErrorKind::Url, "the URL names no host");
     for place in &target.places {
-        match connect_to(&target, place, settings.statement_timeout).await {
+        match connect_to(
+            &target,
+            place,
+            settings.statement_timeout,
+            settings.permit.clone(),
+        )
+        .await
+        {
             Ok(mut link) => {
                 link.set_cache(settings.statement_cache);
                 return Ok(link);
@@ -47,6 +55,7 @@ async fn connect_to(
     target: &Target,
     place: &Place,
     statement_timeout: Option<Duration>,
+    permit: Option<OpenPermit>,
 ) -> Result<MysqlLink, ConnectError> {
     let (server, direct) = open(target, place).await?;
     let name = place.to_string();
@@ -61,7 +70,11 @@ async fn connect_to(
     let ledger = Arc::new(Ledger::default());
     let (orders, ordered) = mpsc::unbounded_channel();
     let relay = Relay::new(server, Arc::clone(&ledger), ordered);
-    let relay = tokio::spawn(relay.run(listener)).abort_handle();
+    let relay = tokio::spawn(async move {
+        relay.run(listener).await;
+        drop(permit);
+    })
+    .abort_handle();
     let wire = Wire::new(Arc::clone(&ledger), orders, relay);
 
     let opts = target

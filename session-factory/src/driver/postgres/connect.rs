@@ -43,6 +43,7 @@ pub(super) async fn connect(settings: &Settings) -> Result<PgLink, ConnectError>
     url.config
         .ssl_mode(SslMode::Require)
         .ssl_negotiation(SslNegotiation::Direct);
+    url.permit.clone_from(&settings.permit);
     if url.shuffled {
         fastrand::shuffle(&mut url.hosts);
     }

@@ -22,6 +22,7 @@ mod lexer;
 mod link;
 mod lookout;
 mod names;
+mod parting;
 mod pooler;
 mod positions;
 mod prepared;

@@ -14,6 +14,7 @@ use super::group::Group;
 use super::introduction;
 use super::ledger::Ledger;
 use super::link::PgLink;
+use super::parting::Parting;
 use super::pooler;
 #[cfg(feature = "tls")]
 use super::security::Mode;
@@ -105,7 +106,8 @@ async fn talk(
     place: &str,
 ) -> Result<PgLink, ConnectError> {
     let ledger = Arc::new(Ledger::default());
-    let watching = Watching::new(wire, Arc::clone(&ledger));
+    let parting = Parting::new(wire, Arc::clone(&ledger), url.permit.clone());
+    let watching = Watching::new(parting, Arc::clone(&ledger));
     let (client, connection) = url
         .config
         .connect_raw(watching, Done)

@@ -16,6 +16,7 @@ use tokio::net::TcpStream;
 use tokio::net::UnixStream;
 use tokio_postgres::tls::{ChannelBinding, TlsConnect, TlsStream};
 
+use super::parting::Parting;
 #[cfg(feature = "tls")]
 use super::tls::{Encrypted, Handshake, TlsError};
 use super::watch::Watching;
@@ -185,7 +186,7 @@ impl TlsStream for &mut Wire {
     }
 }
 
-impl TlsStream for Watching<Wire> {
+impl TlsStream for Watching<Parting> {
     fn channel_binding(&self) -> ChannelBinding {
         self.inner().channel_binding()
     }

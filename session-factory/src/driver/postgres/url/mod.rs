@@ -20,6 +20,7 @@ pub(super) use self::hosts::{Host, Place};
 pub(super) use self::parameters::Wanted;
 use super::security::Encryption;
 use super::socket::Socket;
+use crate::driver::OpenPermit;
 
 /// A URL, understood.
 pub(super) struct Url {
@@ -32,6 +33,8 @@ pub(super) struct Url {
     /// The hosts are tried in a random order.
     pub(super) shuffled: bool,
     pub(super) socket: Socket,
+    /// Of the connection that is opened with it.
+    pub(super) permit: Option<OpenPermit>,
 }
 
 /// A name and a value.

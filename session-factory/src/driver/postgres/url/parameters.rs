@@ -145,6 +145,7 @@ pub(super) fn understand(pairs: &[Pair]) -> Result<Url, String> {
         wanted,
         shuffled,
         socket,
+        permit: None,
     })
 }
 
