@@ -18,6 +18,7 @@ mod case;
 mod judge;
 mod postgres;
 mod run;
+mod sqlite;
 mod subject;
 mod words;
 
@@ -62,6 +63,9 @@ enum Backend {
     Postgres,
     /// Around a pool of the application's.
     PostgresPool,
+    Sqlite,
+    /// Around a pool of the application's.
+    SqlitePool,
 }
 
 #[tokio::main(worker_threads = 2)]
@@ -85,6 +89,12 @@ async fn main() -> ExitCode {
     }
     if is_asked(Backend::PostgresPool) {
         reports.push(run::run::<postgres::Foreign>(plan).await);
+    }
+    if is_asked(Backend::Sqlite) {
+        reports.push(run::run::<sqlite::Own>(plan).await);
+    }
+    if is_asked(Backend::SqlitePool) {
+        reports.push(run::run::<sqlite::Foreign>(plan).await);
     }
     for report in reports {
         for finding in &report.findings {

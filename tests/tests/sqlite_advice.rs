@@ -8,7 +8,7 @@ use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use session_factory::{Factory, Session};
 use session_factory_tests::{AppError, LiteBed, LiteDb, items};
 
-const OUTSIDE: &str = ": a session runs every statement in a transaction; run this one outside of any session, on a \
+const OUTSIDE: &str = "; a session runs every statement in a transaction; run this one outside of any session, on a \
      connection of your own: SqliteConnection::establish(file)?.batch_execute(sql)?";
 
 /// Runs a text under `retry`: its error, and how often it was run.
@@ -65,13 +65,30 @@ async fn what_cannot_run_inside_of_a_transaction_says_where_to_run_it_and_is_tri
 }
 
 #[tokio::test]
+async fn a_checkpoint_around_a_pool_of_the_applications_is_no_conflict_either() {
+    use diesel::sqlite::SqliteConnection;
+    use diesel_async::pooled_connection::AsyncDieselConnectionManager;
+    use diesel_async::pooled_connection::bb8::Pool;
+    use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
+    let bed = LiteBed::new().await;
+    let manager = AsyncDieselConnectionManager::<SyncConnectionWrapper<SqliteConnection>>::new(
+        bed.database.path().display().to_string(),
+    );
+    let pool = Pool::builder().max_size(1).build(manager).await.unwrap();
+    let factory: Factory<LiteDb> = Factory::from_pool(pool);
+    let (error, attempts) = refused(&factory, "PRAGMA wal_checkpoint", false).await;
+    assert_eq!(error, format!("database table is locked{OUTSIDE}"));
+    assert_eq!(attempts, 1);
+}
+
+#[tokio::test]
 async fn a_begin_inside_of_a_session_says_what_to_use() {
     let bed = LiteBed::new().await;
     for text in ["BEGIN", "begin immediate", "SELECT 1; BEGIN"] {
         let (error, attempts) = refused(&bed.factory, text, false).await;
         assert_eq!(
             error,
-            "cannot start a transaction within a transaction: a session has begun one; use db.savepoint(…) inside of it"
+            "cannot start a transaction within a transaction; a session has begun one; use db.savepoint(…) inside of it"
         );
         assert_eq!(attempts, 1, "{text}");
     }

@@ -19,7 +19,7 @@ pub(super) fn advise(error: Error, checkpoints: bool) -> Error {
         _ if is_refused_inside(message) => OUTSIDE,
         _ => return error,
     };
-    let advised = format!("{message}: {advice}");
+    let advised = format!("{message}; {advice}");
     Error::DatabaseError(DatabaseErrorKind::Unknown, Box::new(advised))
 }
 
