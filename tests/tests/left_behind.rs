@@ -143,6 +143,17 @@ async fn a_connection_that_a_session_opened_on_the_server_reaches_no_later_borro
 }
 
 #[tokio::test]
+async fn what_no_reset_undoes_costs_the_connection() {
+    let bed = bed().await;
+    let random = "SELECT random()::text AS value";
+    run(&bed, &["SELECT setseed(0.5)"]).await;
+    let first = ask(&bed, random).await;
+    run(&bed, &["SELECT setseed(0.5)"]).await;
+    assert_ne!(ask(&bed, random).await, first);
+    assert_eq!(bed.proxy().counts().opened, 3);
+}
+
+#[tokio::test]
 async fn what_a_function_of_the_applications_changes_is_put_back() {
     let bed = bed().await;
     with_functions(&bed).await;

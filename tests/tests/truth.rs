@@ -262,12 +262,14 @@ async fn a_terminated_backend_is_told_by_its_own_words() {
         .with_session(async |db| {
             insert(db, 1).await?;
             assert_eq!(bed.database.admin().terminate_all().await, 1);
-            tokio::time::sleep(Duration::from_millis(50)).await;
             insert(db, 2).await?;
             Ok::<_, AppError>(())
         })
         .await;
-    result.unwrap_err();
+    assert_eq!(
+        result.unwrap_err().to_string(),
+        "terminating connection due to administrator command [SQLSTATE 57P01]"
+    );
     assert_eq!(bed.count().await, 0);
     bed.factory
         .with_session(async |db| insert(db, 3).await)

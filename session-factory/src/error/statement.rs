@@ -49,6 +49,16 @@ impl StatementError {
         }
     }
 
+    /// The same with its SQLSTATE in the message: diesel's errors have no other place for that.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn into_words(self) -> Self {
+        let message = match &self.sqlstate {
+            Some(sqlstate) => format!("{} [SQLSTATE {sqlstate}]", self.message),
+            None => self.message,
+        };
+        Self { message, ..self }
+    }
+
     /// What the server said, as it said it. `Display` escapes newlines and other characters that control a line, so that
     /// a value in the message forges no line of a log.
     pub fn message(&self) -> &str {

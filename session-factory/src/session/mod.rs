@@ -246,6 +246,9 @@ impl<F: SessionFactory> Session<F> {
 
     /// The raw connection, with the transaction begun. `transaction()` on it is a savepoint.
     ///
+    /// On PostgreSQL its `notifications_stream()` never gives anything, its `cancel_token()` finds no host, and COPY to or
+    /// from the client costs the connection: open one of your own for these.
+    ///
     /// # Errors
     /// [`SessionError::Query`] when BEGIN fails, [`SessionError::Closed`] after [`close`](Self::close).
     ///

@@ -46,11 +46,22 @@ const LOUD: [&[u8]; 23] = [
 ];
 
 /// They change the session, and do nothing else.
-const CHANGING: [&[u8]; 5] = [
+const CHANGING: [&[u8]; 4] = [
     b"pg_advisory_lock",
     b"pg_advisory_lock_shared",
     b"pg_try_advisory_lock",
     b"pg_try_advisory_lock_shared",
+];
+
+/// What they leave behind ends with the connection: no reset undoes it.
+const KEPT: [&[u8]; 8] = [
+    b"pg_backup_start",
+    b"pg_copy_logical_replication_slot",
+    b"pg_copy_physical_replication_slot",
+    b"pg_create_logical_replication_slot",
+    b"pg_create_physical_replication_slot",
+    b"pg_replication_origin_session_setup",
+    b"pg_start_backup",
     b"setseed",
 ];
 
@@ -81,6 +92,8 @@ pub(super) struct Calls {
     pub(super) change: bool,
     /// To a setting, until the transaction ends.
     pub(super) configure: bool,
+    /// Something that no reset undoes.
+    pub(super) keep: bool,
     /// Something that its COMMIT has to be waited for.
     pub(super) loud: bool,
     /// To those who listen.
@@ -229,6 +242,7 @@ impl Called<'_> {
             }
             b"pg_notify" => calls.announce = true,
             name if LOUD.contains(&name) => calls.loud = true,
+            name if KEPT.contains(&name) => (calls.keep, calls.loud) = (true, true),
             name if CHANGING.contains(&name) => calls.change = true,
             name => calls.unknown |= !HARMLESS.contains(name),
         }

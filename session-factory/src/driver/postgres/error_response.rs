@@ -28,7 +28,9 @@ pub(super) fn parse(body: &[u8]) -> (StatementError, bool) {
         }
     }
     let sqlstate = error.sqlstate.as_deref().unwrap_or_default();
-    error.kind = if outdated && sqlstate == "0A000" || is_of_a_type_that_is_gone(&error) {
+    error.kind = if fatal {
+        StatementErrorKind::Connection
+    } else if outdated && sqlstate == "0A000" || is_of_a_type_that_is_gone(&error) {
         // A table or a type was replaced since the statement was prepared. On another connection it is prepared anew.
         StatementErrorKind::Serialization
     } else {

@@ -75,6 +75,11 @@ pub(super) enum Status {
     Failed,
 }
 
+/// What is said of COPY to or from the client.
+const COPY: &str = "COPY to or from the client is not supported on a session, and has cost its connection: \
+     insert many rows by one statement (diesel::insert_into(table).values(&rows)), read them by a query, \
+     or use a tokio_postgres client of your own for COPY";
+
 /// The command tags of statements that change rows; a count follows.
 const WRITES: [&[u8]; 4] = [b"INSERT ", b"UPDATE ", b"DELETE ", b"MERGE "];
 
@@ -89,7 +94,7 @@ impl Ledger {
     /// Frames from the server that tell something. Rows do while one of them may answer a question of our own.
     pub(super) fn wants_incoming(&self, tag: u8) -> bool {
         match tag {
-            b'Z' | b'E' | b'C' | b'K' => true,
+            b'Z' | b'E' | b'C' | b'K' | b'G' | b'H' | b'W' => true,
             b'D' => self.positions.expecting(),
             _ => false,
         }
@@ -119,6 +124,9 @@ impl Ledger {
                 let mut state = self.state();
                 state.failed(body, self.statements.look_types_up());
                 self.publish(&state);
+                if state.fatal.is_some() {
+                    self.closed();
+                }
             }
             b'C' => {
                 if body.starts_with(b"COMMIT") {
@@ -129,6 +137,11 @@ impl Ledger {
                 self.publish(&state);
             }
             b'D' => self.positions.row(body),
+            // The client does not know what to do with it, and the server waits for more.
+            b'G' | b'H' | b'W' => {
+                self.state().fatal = Some(StatementError::connection(COPY));
+                self.closed();
+            }
             b'K' => {
                 if let Some((process, _key)) = body.split_first_chunk::<4>() {
                     let process = u32::from_be_bytes(*process);
@@ -268,6 +281,13 @@ impl Ledger {
         self.state().first_error.clone()
     }
 
+    /// The first thing that went wrong in the transaction was the end of the connection.
+    pub(super) fn ended_by_loss(&self) -> bool {
+        let state = self.state();
+        let first = state.first_error.as_ref().map(StatementError::message);
+        first.is_some() && first == state.fatal.as_ref().map(StatementError::message)
+    }
+
     pub(super) fn met_conflict(&self) -> bool {
         self.state().met_conflict
     }
@@ -347,6 +367,7 @@ impl State {
         }
         self.changed |= effects.change;
         self.opaque |= effects.unknown;
+        self.unclean |= effects.keep;
         self.loud |= effects.loud || effects.announce;
         if let Some(moves) = effects.moves {
             self.names.moves(moves);

@@ -404,6 +404,17 @@ impl PgLink {
         }
     }
 
+    /// What ends a transaction does nothing else, and its answer is seen.
+    pub(super) fn sees_the_end(&self) -> bool {
+        !self.pooled && self.ledger.is_some()
+    }
+
+    /// No transaction is open, by what the server has said so far.
+    pub(super) fn has_ended(&self) -> bool {
+        let is_idle = |ledger: &Ledger| ledger.status() == Status::Idle;
+        self.sees_the_end() && self.ledger().is_some_and(is_idle)
+    }
+
     /// A cancel request may still hit what runs here.
     pub(super) fn may_be_hit(&self) -> bool {
         !self.is_closed() && self.rest.canceller.may_hit_later()

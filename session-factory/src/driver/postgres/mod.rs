@@ -253,7 +253,10 @@ impl Driver for Postgres {
                 committed: end == End::Commit,
                 error: None,
             },
-            (None, _, Status::Failed) => Watched::Failed(ledger.first_error()),
+            // A lost connection is no statement's failure: COMMIT tells of it.
+            (None, _, Status::Failed) if !ledger.ended_by_loss() => {
+                Watched::Failed(ledger.first_error())
+            }
             (None, ..) => Watched::Open,
         }
     }

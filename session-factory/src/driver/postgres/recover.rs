@@ -65,7 +65,7 @@ pub(super) async fn recover(
         // ROLLBACK queues behind whatever the dropped session still has under way, so its answer also
         // says that the server is done with that.
         let since = link.ledger().and_then(Ledger::runs_since);
-        let rolled_back = roll_back(link);
+        let rolled_back = end(link, running);
         let (first, cancelled) = match running {
             // A COMMIT is not cancelled: with a synchronous standby that would make it local only.
             Running::End => (rolled_back.await, false),
@@ -89,7 +89,7 @@ pub(super) async fn recover(
         if late || cancelled || first.is_err() {
             // A request that came late hits the first of these instead of the next borrower's query.
             let settled = async {
-                let (_late, second) = tokio::join!(roll_back(link), roll_back(link));
+                let (_late, second) = tokio::join!(settle(link), settle(link));
                 second.is_ok()
             };
             let (settled, free) = tokio::join!(settled, take_along(link, &canceller, false));
@@ -100,7 +100,7 @@ pub(super) async fn recover(
         if !link.is_closed() && !link.is_quiet() {
             // What was dropped with the session may have said its last word (a statement is closed by a
             // message) behind these.
-            let _behind = roll_back(link).await;
+            let _behind = settle(link).await;
         }
         link.was_recovered();
         !link.is_closed() && link.is_quiet()
@@ -117,6 +117,33 @@ pub(super) async fn recover(
 async fn take_along(link: &PgLink, canceller: &Canceller, is_reset: bool) -> bool {
     let now = is_reset || !link.ledger().is_some_and(Ledger::needs_reset);
     !now || canceller.take_along(link.connection()).await
+}
+
+/// Ends the transaction that is open, or may be once all that is under way is answered. A ROLLBACK outside of any would
+/// put a warning into the server's log, and into the application's.
+async fn end(link: &PgLink, running: Running) -> QueryResult<()> {
+    if link.has_ended() || running == Running::End && link.sees_the_end() {
+        let answered = barrier(link).await;
+        if answered.is_err() || link.has_ended() {
+            return answered;
+        }
+    }
+    roll_back(link).await
+}
+
+/// Waits until all that was sent is answered, and rolls back what is open.
+async fn settle(link: &PgLink) -> QueryResult<()> {
+    if link.has_ended() {
+        barrier(link).await
+    } else {
+        roll_back(link).await
+    }
+}
+
+/// Its answer says that the server is done with all that was sent before it.
+async fn barrier(link: &PgLink) -> QueryResult<()> {
+    let mut connection = link.connection();
+    connection.batch_execute("").await
 }
 
 async fn roll_back(link: &PgLink) -> QueryResult<()> {

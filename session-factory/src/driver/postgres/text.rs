@@ -16,6 +16,8 @@ pub(super) struct Effects {
     pub(super) change: bool,
     /// It calls a function that is not known, which may do anything.
     pub(super) unknown: bool,
+    /// It does what no reset undoes.
+    pub(super) keep: bool,
     /// It may write, or hold something until the transaction has ended: COMMIT has to be waited for.
     pub(super) loud: bool,
     /// It may tell others something when its transaction commits.
@@ -35,6 +37,7 @@ impl Effects {
     pub(super) const ANY: Self = Self {
         change: true,
         unknown: true,
+        keep: false,
         loud: true,
         announce: true,
         configure: true,
@@ -66,6 +69,7 @@ pub(super) fn read(text: &[u8]) -> Reading {
         effects: Effects {
             change: calls.change || is_sly(text) || makes_temporary(text),
             unknown: calls.unknown,
+            keep: calls.keep,
             // The level of a transaction decides whether its COMMIT can fail.
             loud: calls.loud || settles && names_a_transaction(text),
             announce: calls.announce,
@@ -297,7 +301,7 @@ mod tests {
         for text in [
             "SET LOCAL app.role = 'a'",
             "SET LOCAL work_mem = '77MB'",
-            "SELECT set_config('app.tenant', 'role', true)",
+            "SELECT set_config('app.role', 'a role', true)",
             "SELECT role FROM users",
             "UPDATE users SET role = 'a'",
         ] {

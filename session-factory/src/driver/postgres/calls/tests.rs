@@ -102,6 +102,7 @@ fn locks_and_numbers_have_to_be_waited_for() {
         assert_eq!(read(text.as_bytes()), loud, "{text}");
     }
     assert!(read(b"SELECT pg_try_advisory_lock(1)").change);
+    assert!(read(b"SELECT setseed(0.5)").keep);
     assert!(read(b"SELECT pg_notify('a', 'b')").announce);
 }
 
