@@ -573,3 +573,55 @@ async fn a_folder_that_is_missing_is_told_in_both_readings_of_the_url() {
                     absolute path: create it first (a relative path begins at /";
     assert!(error.contains(expected), "{error}");
 }
+
+#[tokio::test]
+async fn a_conflict_behind_a_raw_commit_is_not_tried_again() {
+    for raw in [false, true] {
+        let bed = one_connection().await;
+        let attempts = AtomicUsize::new(0);
+        let body = async |db: &mut Session<LiteDb>| {
+            attempts.fetch_add(1, Ordering::SeqCst);
+            insert_in(db, 1).await?;
+            run_one(db, raw, "COMMIT; BEGIN").await?;
+            // Nothing runs behind it: what the session knows of a conflict it knows by the body's error.
+            let conflict = diesel::result::DatabaseErrorKind::SerializationFailure;
+            let told = Box::new("database is locked".to_owned());
+            Err::<(), _>(AppError::Query(diesel::result::Error::DatabaseError(
+                conflict, told,
+            )))
+        };
+        let result = bed.factory.session().retry(3).run(body).await;
+        assert!(result.is_err(), "{result:?}");
+        assert_eq!(attempts.into_inner(), 1, "raw: {raw}");
+        assert_goes_on(&bed, 1, "retry").await;
+    }
+}
+
+#[tokio::test]
+async fn an_end_around_a_pool_of_the_applications_is_never_an_ok() {
+    use diesel::sqlite::SqliteConnection;
+    use diesel_async::pooled_connection::AsyncDieselConnectionManager;
+    use diesel_async::pooled_connection::bb8::Pool;
+    use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
+    for raw in [false, true] {
+        for text in ENDS {
+            let case = format!("raw: {raw}, {text:?}");
+            let database = testbed::sqlite::Database::new();
+            let sql = "CREATE TABLE items (id INTEGER PRIMARY KEY, name TEXT NOT NULL)";
+            testbed::sqlite::Database::execute(&database, sql);
+            let path = database.path().display().to_string();
+            let manager =
+                AsyncDieselConnectionManager::<SyncConnectionWrapper<SqliteConnection>>::new(path);
+            let pool = Pool::builder().max_size(1).build(manager).await.unwrap();
+            let bed = LiteBed {
+                factory: Factory::from_pool(pool),
+                database,
+            };
+            let result = run(&bed, raw, &[text]).await;
+            assert!(is_ended_unseen(&result), "{case}: {result:?}");
+            let upper = text.to_ascii_uppercase();
+            let commits = upper.contains("COMMIT") || upper == "END TRANSACTION";
+            assert_goes_on(&bed, i64::from(commits), &case).await;
+        }
+    }
+}

@@ -22,6 +22,8 @@ pub(super) enum End {
 pub(crate) struct Facts {
     /// Whoever waits or loads rows should stop.
     stop: AtomicBool,
+    /// The application has an instrumentation: without one nothing is locked to find that out.
+    has_events: AtomicBool,
     /// Other connections share its cache, and lock its tables.
     shares_cache: bool,
     /// Of the application's pool, which gets it back as it was.
@@ -95,10 +97,19 @@ impl Facts {
     pub(super) fn has_panicked(&self) -> bool {
         self.state().panicked
     }
+    /// Both, under one lock: it is asked ahead of every statement.
+    pub(super) fn end_and_panic(&self) -> (Option<End>, bool) {
+        let state = self.state();
+        (state.end, state.panicked)
+    }
     pub(super) fn set_events(&self, events: Option<Events>) {
+        self.has_events.store(events.is_some(), Ordering::Release);
         self.state().events = events;
     }
     pub(super) fn events(&self) -> Option<Events> {
+        if !self.has_events.load(Ordering::Acquire) {
+            return None;
+        }
         self.state().events.clone()
     }
     /// Runs a statement of the application's: what diesel reports of it is shown.

@@ -89,8 +89,8 @@ where
     fn start(&mut self, work: W) -> Result<Running<R>, Lost> {
         let waiting = self.link.take_waiting();
         let facts = Arc::clone(self.link.facts());
-        if facts.is_raw()
-            && let Held::Lent(lent) = self.link.held()
+        if let Held::Lent(lent) = self.link.held()
+            && facts.is_raw()
             && lent.has_panicked()
         {
             facts.set_panicked();

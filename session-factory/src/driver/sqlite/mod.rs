@@ -236,12 +236,11 @@ impl Driver for Sqlite {
     fn watch(link: &mut SqliteLink) -> Watched {
         let facts = link.facts();
         let ended = |committed, error| Watched::Ended { committed, error };
-        match facts.end() {
+        let (end, has_panicked) = facts.end_and_panic();
+        match end {
             Some(End::Unseen) => Watched::Parted(PartlyCommitted::EndedUnseen),
             Some(End::Committed) => ended(true, None),
-            _ if facts.has_panicked() => {
-                ended(false, Some(StatementError::from(&quiet::panicked())))
-            }
+            _ if has_panicked => ended(false, Some(StatementError::from(&quiet::panicked()))),
             Some(End::RolledBack) => ended(false, None),
             None if facts.is_unbalanced() => Watched::Unbalanced,
             None => Watched::Open,

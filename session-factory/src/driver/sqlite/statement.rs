@@ -136,13 +136,11 @@ fn behind<R>(
     } else {
         mark::leave_raw(connection, facts);
         // What comes now would be in no transaction.
-        match facts.end() {
-            None => {}
-            Some(End::Unseen) => return ended_unseen(),
-            Some(_) => return Reply::not_sent(Error::NotInTransaction),
-        }
-        if facts.has_panicked() {
-            return Reply::not_sent(panicked());
+        match facts.end_and_panic() {
+            (None, false) => {}
+            (None, true) => return Reply::not_sent(panicked()),
+            (Some(End::Unseen), _) => return ended_unseen(),
+            (Some(_), _) => return Reply::not_sent(Error::NotInTransaction),
         }
         ahead.announced.start();
     }
@@ -188,7 +186,11 @@ fn looked_after<R>(
         mark.release(connection, facts);
         return result;
     }
-    let result = begin::patiently(connection, facts, work);
+    // What failed may have rolled back: run again it would be outside of any transaction.
+    let may_wait = |connection: &mut SqliteConnection| {
+        !facts.is_stopped() && begin::in_transaction(connection, facts)
+    };
+    let result = begin::wait(connection, facts, work, may_wait);
     // Some errors roll the whole transaction back: what came after would run outside of any.
     if result.is_err() && !begin::in_transaction(connection, facts) {
         facts.set_end(End::RolledBack);
