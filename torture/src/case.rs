@@ -1,8 +1,11 @@
 //! One case: an id of its own on every row it writes, and a journal of what it was told.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use diesel::connection::{Instrumentation, InstrumentationEvent};
+use diesel_async::AsyncConnection;
 
 use crate::backend::Backend;
 
@@ -18,9 +21,38 @@ struct Inner {
     id: i64,
     backend: Backend,
     journal: Mutex<BTreeMap<i32, Entry>>,
-    /// Steps that the bodies have taken, and the one at which to panic.
+    /// Steps that the bodies have taken.
     steps: AtomicU64,
-    panic_at: Option<u64>,
+    /// Calls of the application's code that the library has made.
+    callbacks: AtomicU64,
+    panics: Option<PanicAt>,
+    has_panicked: AtomicBool,
+}
+
+/// Where to panic, apart from the polls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PanicAt {
+    Step(u64),
+    Callback(u64),
+}
+
+/// The application's instrumentation. Its events and its destructor are callbacks.
+#[derive(Debug)]
+struct Instrument(Case);
+
+impl Instrumentation for Instrument {
+    fn on_connection_event(&mut self, _event: InstrumentationEvent<'_>) {
+        self.0.callback();
+    }
+}
+
+impl Drop for Instrument {
+    fn drop(&mut self) {
+        // A second panic would end the process.
+        if !std::thread::panicking() {
+            self.0.callback();
+        }
+    }
 }
 
 /// What is known of one unit of work: a transaction that is there whole, or not at all.
@@ -55,13 +87,15 @@ pub(crate) enum Verdict {
 }
 
 impl Case {
-    pub(crate) fn new(backend: Backend, panic_at: Option<u64>) -> Self {
+    pub(crate) fn new(backend: Backend, panics: Option<PanicAt>) -> Self {
         Self(Arc::new(Inner {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             backend,
             journal: Mutex::default(),
             steps: AtomicU64::new(0),
-            panic_at,
+            callbacks: AtomicU64::new(0),
+            panics,
+            has_panicked: AtomicBool::new(false),
         }))
     }
 
@@ -71,6 +105,20 @@ impl Case {
 
     pub(crate) fn backend(&self) -> Backend {
         self.0.backend
+    }
+
+    /// A place in the application's code that the library calls, where it may panic.
+    fn callback(&self) {
+        let callback = self.0.callbacks.fetch_add(1, Ordering::SeqCst);
+        if self.0.panics == Some(PanicAt::Callback(callback)) {
+            self.0.has_panicked.store(true, Ordering::SeqCst);
+            panic!("torture: panic at callback {callback}");
+        }
+    }
+
+    /// A callback has.
+    pub(crate) fn has_panicked(&self) -> bool {
+        self.0.has_panicked.load(Ordering::SeqCst)
     }
 
     /// A unit of `rows` rows begins.
@@ -111,9 +159,21 @@ impl Unit {
     pub(crate) fn step(&self) {
         let step = self.case.0.steps.fetch_add(1, Ordering::SeqCst);
         assert!(
-            self.case.0.panic_at != Some(step),
+            self.case.0.panics != Some(PanicAt::Step(step)),
             "torture: panic at step {step}"
         );
+    }
+
+    /// Sets the application's instrumentation, where callbacks are to panic.
+    pub(crate) fn watch(&self, connection: &mut impl AsyncConnection) {
+        if let Some(PanicAt::Callback(_)) = self.case.0.panics {
+            connection.set_instrumentation(Instrument(self.case.clone()));
+        }
+    }
+
+    /// A hook is a callback, too.
+    pub(crate) fn callback(&self) {
+        self.case.callback();
     }
 
     /// The caller was told how it ended.

@@ -9,7 +9,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::audit::{self, Limits, audit};
 use crate::bed::{Against, Bed};
-use crate::case::Case;
+use crate::case::{Case, PanicAt};
 use crate::faults::{Fault, Struck, guarded};
 use crate::gate::Gate;
 use crate::plan::Series;
@@ -44,8 +44,8 @@ impl Lane {
         }
     }
 
-    pub(crate) fn case(&self, panic_at: Option<u64>) -> Case {
-        Case::new(self.bed.backend(), panic_at)
+    pub(crate) fn case(&self, panics: Option<PanicAt>) -> Case {
+        Case::new(self.bed.backend(), panics)
     }
 
     pub(crate) fn gate(&self) -> &Gate {

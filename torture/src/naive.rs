@@ -54,6 +54,7 @@ macro_rules! naive {
                         let connection: &mut $connection = &mut connection;
                         connection
                             .transaction(async move |connection: &mut $connection| {
+                                unit.watch(connection);
                                 let mut db = Plain::with(connection, Arc::clone(&extras));
                                 body(&mut db, unit).await?;
                                 if extras.is_rollback_only() {
@@ -75,6 +76,7 @@ macro_rules! naive {
                 /// Reads need no transaction.
                 async fn read(&self, unit: Unit, body: Body) -> Done {
                     let mut connection = self.connection().await?;
+                    unit.watch(&mut *connection);
                     body(&mut Plain::new(&mut *connection), unit).await
                 }
             }

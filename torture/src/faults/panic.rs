@@ -1,12 +1,18 @@
 //! The caller panics, around the call or inside of its body.
 
+use std::time::Duration;
+
 use futures_util::FutureExt as _;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::cancel::QUIET;
 use super::{Ended, Struck, Variant, guarded};
+use crate::case::PanicAt;
 use crate::lane::Lane;
 use crate::workloads::Workload;
+
+/// For what is done behind the caller's back.
+const REST: Duration = Duration::from_secs(5);
 
 pub(super) const VARIANTS: &[Variant] = &[
     // In place of a poll: every await of the call, the library's own too.
@@ -19,15 +25,24 @@ pub(super) const VARIANTS: &[Variant] = &[
         name: "step",
         thorough: false,
     },
+    // In code of the application's that the library calls: each event and the destructor of its instrumentation,
+    // and its hooks. Most of them run while the session ends, and some of these behind the caller's back.
+    Variant {
+        name: "callback",
+        thorough: false,
+    },
 ];
 
 pub(super) async fn strike(lane: &mut Lane, workload: &Workload, variant: &str, at: u64) -> Struck {
-    let in_body = variant == "step";
-    let case = lane.case(in_body.then_some(at));
-    let polls = if in_body {
-        usize::MAX
-    } else {
-        usize::try_from(at).unwrap_or(usize::MAX)
+    let panics = match variant {
+        "step" => Some(PanicAt::Step(at)),
+        "callback" => Some(PanicAt::Callback(at)),
+        _ => None,
+    };
+    let case = lane.case(panics);
+    let polls = match panics {
+        Some(_) => usize::MAX,
+        None => usize::try_from(at).unwrap_or(usize::MAX),
     };
     let mut gave_up = false;
     let ended = {
@@ -43,7 +58,17 @@ pub(super) async fn strike(lane: &mut Lane, workload: &Workload, variant: &str, 
         })
         .await
     };
-    let reached = matches!(ended, Ended::Panicked);
+    if let Some(PanicAt::Callback(_)) = panics {
+        // What the library does behind the caller's back calls as well.
+        let subject = &*lane.subject;
+        let _audited_anyway = timeout(REST, async {
+            while !subject.is_quiet() {
+                sleep(Duration::from_millis(1)).await;
+            }
+        })
+        .await;
+    }
+    let reached = matches!(ended, Ended::Panicked) || case.has_panicked();
     Struck {
         last: gave_up || !reached,
         ..Struck::new(case, reached, ended)

@@ -49,9 +49,14 @@ macro_rules! ours {
                 }
             }
 
+            async fn run(db: &mut Session<$factory>, unit: Unit, body: Body) -> Done {
+                unit.watch(db);
+                body(db, unit).await
+            }
+
             #[with_session]
             async fn annotated(db: &mut Session<$factory>, unit: Unit, body: Body) -> Done {
-                body(db, unit).await
+                run(db, unit, body).await
             }
 
             #[with_session]
@@ -61,13 +66,14 @@ macro_rules! ours {
 
             #[with_session($factory)]
             async fn on_connection(connection: &mut $connection, unit: Unit, body: Body) -> Done {
+                unit.watch(connection);
                 body(&mut Plain::new(connection), unit).await
             }
 
             impl Ours {
                 async fn manual(&self, entry: Entry, unit: Unit, body: Body) -> Done {
                     let mut db = self.0.create_session().await?;
-                    body(&mut db, unit).await?;
+                    run(&mut db, unit, body).await?;
                     match entry {
                         Entry::Manual => return Ok(db.commit().await?),
                         Entry::Closed => db.close().await?,
@@ -90,29 +96,31 @@ macro_rules! ours {
                         }
                         Entry::Joined => Box::pin(factory.scope(joining(unit, body))),
                         Entry::Connection => Box::pin(factory.scope(on_connection(unit, body))),
-                        Entry::Closure => {
-                            Box::pin(factory.with_session(async move |db| body(db, unit).await))
-                        }
+                        Entry::Closure => Box::pin(
+                            factory.with_session(async move |db| run(db, unit, body).await),
+                        ),
                         Entry::Manual | Entry::Forgotten | Entry::Closed => {
                             Box::pin(self.manual(entry, unit, body))
                         }
                         Entry::Retried => Box::pin(async move {
                             let (base, cap) = (Duration::from_millis(1), Duration::from_millis(4));
                             let retrying = factory.session().retry_within(3, base, cap);
-                            retrying.run(async |db| body(db, unit.clone()).await).await
+                            retrying
+                                .run(async |db| run(db, unit.clone(), body).await)
+                                .await
                         }),
                         Entry::Timed => Box::pin(
                             factory
                                 .session()
                                 .timeout(TIMEOUT)
-                                .run(async move |db| body(db, unit).await),
+                                .run(async move |db| run(db, unit, body).await),
                         ),
                         // Nobody gives up a detached call but its own deadline.
                         Entry::Detached => Box::pin(
                             factory
                                 .session()
                                 .timeout(TIMEOUT)
-                                .run_detached(async move |db| body(db, unit).await),
+                                .run_detached(async move |db| run(db, unit, body).await),
                         ),
                     }
                 }

@@ -47,6 +47,7 @@ macro_rules! session {
                 let unit = unit.clone();
                 Session::after_commit(self, async move {
                     unit.hooks(|hooks| hooks.saw_commit = true);
+                    unit.callback();
                 });
             }
 
@@ -55,6 +56,7 @@ macro_rules! session {
                 let unit = unit.clone();
                 Session::after_rollback(self, async move {
                     unit.hooks(|hooks| hooks.saw_rollback = true);
+                    unit.callback();
                 });
             }
         }
