@@ -1,4 +1,4 @@
-//! All errors of one item, together, and the nearest name to a misspelt one.
+//! All errors of one item, in the source's order, and the nearest name to a misspelt one.
 
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::ToTokens;
@@ -27,12 +27,25 @@ impl Errors {
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+
+    /// Each error as tokens, in the source's order: parsing, checking and comparing find them in another one.
+    pub(crate) fn in_order(&self) -> impl Iterator<Item = TokenStream> {
+        let mut errors: Vec<_> = self.0.iter().collect();
+        errors.sort_by_key(|error| position(error.span()));
+        errors.into_iter().map(syn::Error::to_compile_error)
+    }
 }
 
 impl ToTokens for Errors {
     fn to_tokens(&self, tokens: &mut TokenStream) {
-        tokens.extend(self.0.iter().map(syn::Error::to_compile_error));
+        tokens.extend(self.in_order());
     }
+}
+
+/// Line and column, where there is a source: unit tests and the fuzzer have none.
+fn position(span: Span) -> Option<(usize, usize)> {
+    let start = proc_macro::is_available().then(|| span.unwrap().start())?;
+    Some((start.line(), start.column()))
 }
 
 /// Parses all of the tokens. What is missing at their end is reported where it is missing: on the last one,

@@ -7,3 +7,4 @@ mod snippet;
 
 pub use cases::{Case, Kind, cases};
 pub use page::page;
+pub use snippet::mistakes;

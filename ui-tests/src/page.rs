@@ -50,11 +50,16 @@ const SECTIONS: &[Section] = &[
         "session_factory/fail/settings",
         "`session_factory!`: settings",
     ),
+    section(
+        "session_factory/fail/names_of_other_libraries",
+        "`session_factory!`: settings as other libraries call them",
+    ),
     section("session_factory/fail/values", "`session_factory!`: values"),
     section(
         "session_factory/fail/own_keys",
         "`session_factory!`: keys of your own",
     ),
+    section("session_factory/fail/calls", "What is generated"),
 ];
 
 const HEAD: &str = "\

@@ -21,6 +21,7 @@ pub(crate) fn snippet(source: &str) -> String {
         }
         let is_frame = line.starts_with("use ")
             || line.starts_with("//!")
+            || line.starts_with(MISTAKES)
             || line == "fn main() {}"
             || line.starts_with("fn spawned<");
         let after_blank = kept.last().is_none_or(|last| last.is_empty());
@@ -30,6 +31,17 @@ pub(crate) fn snippet(source: &str) -> String {
         }
     }
     kept.join("\n").trim_end().to_owned()
+}
+
+const MISTAKES: &str = "// mistakes: ";
+
+/// How many mistakes a case has: one, or what a line of it says.
+#[must_use]
+pub fn mistakes(source: &str) -> usize {
+    source
+        .lines()
+        .find_map(|line| line.strip_prefix(MISTAKES)?.parse().ok())
+        .unwrap_or(1)
 }
 
 /// What a case says about itself: the `//!` at its top.

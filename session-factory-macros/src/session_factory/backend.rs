@@ -8,7 +8,7 @@ use syn::{Ident, Lit, Path};
 use super::build::{self, Built};
 use super::input::{Backend as Written, Variable};
 use super::values::literal;
-use crate::diagnostics::{Errors, did_you_mean, respanned};
+use crate::diagnostics::{Errors, nearest, respanned};
 
 /// A database that a factory can be for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,17 +18,49 @@ pub(super) enum Backend {
     Sqlite,
 }
 
-impl Backend {
-    /// The backend of this name, however it is spelt.
-    fn of(name: &str) -> Option<Self> {
-        Some(match name.to_ascii_lowercase().as_str() {
-            "postgres" | "postgresql" | "pg" | "pgsql" => Self::Postgres,
-            "mysql" | "mariadb" => Self::Mysql,
-            "sqlite" | "sqlite3" => Self::Sqlite,
-            _ => return None,
-        })
-    }
+/// The backend that a name means, however it is spelt, and for the types of diesel and diesel-async as well.
+pub(super) fn known(name: &str) -> Option<Backend> {
+    let name = name.to_ascii_lowercase().replace(['_', '-'], "");
+    let name = name.strip_prefix("async").unwrap_or(&name);
+    let name = name.strip_suffix("connection").unwrap_or(name);
+    let name = name.strip_suffix("db").unwrap_or(name);
+    Some(match name {
+        "postgres" | "postgresql" | "pg" | "pgsql" | "psql" | "postgre" => Backend::Postgres,
+        "mysql" | "maria" => Backend::Mysql,
+        "sqlite" | "sqlite3" | "rusqlite" => Backend::Sqlite,
+        _ => return None,
+    })
+}
 
+/// The backend that a path ends in.
+pub(super) fn of_path(path: &Path) -> Option<Backend> {
+    known(&path.segments.last()?.ident.to_string())
+}
+
+const BACKENDS: [&str; 3] = ["Postgres", "Mysql", "Sqlite"];
+
+/// Databases that speak the protocol of another one.
+const RELATED: [(&str, Backend); 17] = [
+    ("cockroach", Backend::Postgres),
+    ("crdb", Backend::Postgres),
+    ("yugabyte", Backend::Postgres),
+    ("timescale", Backend::Postgres),
+    ("neon", Backend::Postgres),
+    ("supabase", Backend::Postgres),
+    ("redshift", Backend::Postgres),
+    ("greenplum", Backend::Postgres),
+    ("alloy", Backend::Postgres),
+    ("aurorapostgres", Backend::Postgres),
+    ("auroramysql", Backend::Mysql),
+    ("percona", Backend::Mysql),
+    ("tidb", Backend::Mysql),
+    ("planetscale", Backend::Mysql),
+    ("galera", Backend::Mysql),
+    ("libsql", Backend::Sqlite),
+    ("turso", Backend::Sqlite),
+];
+
+impl Backend {
     /// The backend that is written; a wrong spelling is noted.
     fn written(path: &Path, errors: &mut Errors) -> Option<Self> {
         let name = path
@@ -36,20 +68,43 @@ impl Backend {
             .last()
             .map(|last| last.ident.to_string())
             .unwrap_or_default();
-        let Some(backend) = Self::of(&name) else {
-            let guess = did_you_mean(&name, ["Postgres", "Mysql", "Sqlite"]);
-            let message =
-                format!("unknown backend `{name}`{guess}; write `Postgres`, `Mysql` or `Sqlite`");
-            errors.on(path, message);
-            return None;
-        };
-        if backend.name() != name {
-            errors.on(
-                path,
-                format!("unknown backend `{name}`; write `{}`", backend.name()),
-            );
+        if let Some(backend) = known(&name) {
+            let right = backend.name();
+            if name.contains("Connection") {
+                let message = format!(
+                    "the backend is named here, not the type of its connections; write `{right}`"
+                );
+                errors.on(path, message);
+            } else if right != name {
+                errors.on(
+                    path,
+                    format!("there is no backend `{name}`; write `{right}`"),
+                );
+            }
+            return Some(backend);
         }
-        Some(backend)
+        let plain = name.to_ascii_lowercase().replace(['_', '-'], "");
+        let related = RELATED.iter().find(|(word, _)| plain.starts_with(word));
+        if let Some((_, backend)) = related {
+            let protocol = match backend {
+                Self::Postgres => "speaks PostgreSQL's protocol",
+                Self::Mysql => "speaks MySQL's protocol",
+                Self::Sqlite => "uses SQLite's files",
+            };
+            let message = format!(
+                "`{name}` has no backend of its own; where it {protocol}, write `{}`",
+                backend.name()
+            );
+            errors.on(path, message);
+            return Some(*backend);
+        }
+        let near = nearest(&name, BACKENDS);
+        let right = near.unwrap_or("Postgres`, `Mysql` or `Sqlite");
+        errors.on(
+            path,
+            format!("there is no backend `{name}`; write `{right}`"),
+        );
+        near.and_then(known)
     }
 
     /// The backend of the environment that the program is compiled in, in any spelling.
@@ -57,7 +112,7 @@ impl Backend {
         const EXPECTED: &str = "expected `postgres`, `mysql` or `sqlite`";
         match build::read(variable, errors)? {
             Built::Set(name) => {
-                let backend = Self::of(&name);
+                let backend = known(&name);
                 if backend.is_none() {
                     build::malformed(&variable.key, EXPECTED, &name, errors);
                 }
@@ -68,7 +123,7 @@ impl Backend {
                     Some(Lit::Str(name)) => Some(name.value()),
                     _ => None,
                 };
-                let backend = name.as_deref().and_then(Self::of);
+                let backend = name.as_deref().and_then(known);
                 if backend.is_none() {
                     errors.on(default, format!("{EXPECTED}; write `default = \"sqlite\"`"));
                 }
@@ -110,9 +165,14 @@ pub(super) struct Driver {
 
 impl Driver {
     /// The code, or the one error that the feature is off, where the backend is written.
-    pub(super) fn require(&self, code: &TokenStream) -> TokenStream {
+    pub(super) fn require(
+        &self,
+        names: &TokenStream,
+        uses: &TokenStream,
+        code: &TokenStream,
+    ) -> TokenStream {
         let require = &self.require;
-        quote_spanned!(self.span=> #require! { #code })
+        quote_spanned!(self.span=> #require! { [#names] { #uses } #code })
     }
 }
 

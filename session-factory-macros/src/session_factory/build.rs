@@ -25,15 +25,17 @@ pub(super) fn read<'a>(variable: &'a Variable, errors: &mut Errors) -> Option<Bu
         Ok(value) => value.trim().to_owned(),
         Err(VarError::NotPresent) => String::new(),
         Err(VarError::NotUnicode(_)) => {
-            let message = format!("`{key}` is set to bytes that are not Unicode; set it to text");
+            let message = format!(
+                "`build_env` reads `{key}` when the program is compiled, and there it is not UTF-8; set it to a text"
+            );
             errors.on(&variable.key, message);
             return None;
         }
     };
     if has_credentials(&value) {
         let message = format!(
-            "`{key}` is set to a URL with a user in it, and `build_env` would put that into the \
-             program; write `env(\"{key}\")`, which is read at start-up"
+            "`{key}` is a URL with a user in it, and with `build_env` that would be in the program for \
+             everybody to read; write `env(\"{key}\")`, which is read at start-up"
         );
         errors.on(&variable.key, message);
         return None;
@@ -54,10 +56,10 @@ fn has_credentials(value: &str) -> bool {
 /// Neither set nor given a default.
 pub(super) fn unset(key: &LitStr, expected: &str, errors: &mut Errors) {
     let message = format!(
-        "`{}` is not set while the program is compiled, and there is no default; {}: \
-         set it, or write `build_env(\"{}\", default = …)`",
+        "`build_env` reads `{}` when the program is compiled, and there it is not set; set it to {}, or write \
+         `build_env(\"{}\", default = …)`",
         key.value(),
-        without_advice(expected),
+        without_advice(expected).trim_start_matches("expected "),
         key.value()
     );
     errors.on(key, message);
@@ -72,7 +74,7 @@ pub(super) fn malformed(key: &LitStr, expected: &str, found: &str, errors: &mut 
         format!("`{}`", found.escape_debug())
     };
     let message = format!(
-        "`{}`, which is read while the program is compiled, is malformed; {}; found {found}",
+        "`build_env` reads `{}` when the program is compiled, and there it is {found}; {}",
         key.value(),
         without_advice(expected)
     );

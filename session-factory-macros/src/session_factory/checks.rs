@@ -4,9 +4,11 @@ use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote};
 use syn::{Attribute, Expr, Ident, Lit, LitStr};
 
+use super::foreign::as_duration;
+use super::input::words;
 use super::number::Number;
 use super::range::{Bounds, Range};
-use super::settings::Standard;
+use super::settings::{Kind, Standard};
 use super::validate::Validator;
 use super::values::{Checked, check, literal};
 
@@ -23,15 +25,20 @@ impl Validator<'_> {
             return None;
         }
         if literal(value).is_none() && !matches!(value, Expr::Unary(_)) {
-            let message = format!(
-                "`{}` takes a literal or a variable; write `{} = env(\"{key}\")`",
-                standard.name, standard.name
-            );
+            let message = not_a_literal(standard, value, key);
             self.errors.on(value, message);
             return None;
         }
         let checked = check(standard.kind, value)
-            .map_err(|expected| self.errors.on(value, expected))
+            .map_err(|expected| {
+                let message = placeholder(value).map_or(expected, |key| {
+                    format!(
+                        "nothing is replaced in a text; write `{} = env(\"{key}\")`",
+                        standard.name
+                    )
+                });
+                self.errors.on(value, message);
+            })
             .ok()?;
         self.value_in_range(value, checked.number, range)
             .then_some(checked)
@@ -47,7 +54,7 @@ impl Validator<'_> {
         match (number, range) {
             (Some(number), Some(range)) if !range.contains(number) => {
                 let message = format!(
-                    "expected a value in {}; write one, or another range",
+                    "this is not in the range {}; write a value that is, or another range",
                     range.words()
                 );
                 self.errors.on(value, message);
@@ -60,9 +67,9 @@ impl Validator<'_> {
     /// Whether a range may stand.
     pub(super) fn range(&mut self, range: &Range, bounds: Option<Bounds>, name: &Ident) -> bool {
         let problem = match bounds {
-            Some(bounds) => range.refuses(bounds).map(str::to_owned),
+            Some(bounds) => range.refuses(bounds),
             None => Some(format!(
-                "a range is for numbers and durations; remove that of `{name}`"
+                "a range is for numbers and durations, and `{name}` is neither; remove the range"
             )),
         };
         if let Some(problem) = &problem {
@@ -72,22 +79,17 @@ impl Validator<'_> {
     }
 
     pub(super) fn secret(&mut self, tokens: impl ToTokens, name: &str, key: &str) {
-        let name = if name == "this key" {
-            name.to_owned()
-        } else {
-            format!("`{name}`")
-        };
         let message = format!(
-            "{name} is a secret, and this would put its value into the program; \
-             write `env(\"{key}\")`, which is read at start-up"
+            "`{name}` is a secret, and this would be in the program for everybody to read; \
+             write `{name} = env(\"{key}\")`, which is read at start-up"
         );
         self.errors.on(tokens, message);
     }
 
     pub(super) fn build_env_on_a_secret(&mut self, function: &Ident, name: &Ident, key: &str) {
         let message = format!(
-            "`{name}` is a secret, and `build_env` would put its value into the program; \
-             write `{name} = env(\"{key}\")`, which is read at start-up"
+            "`{name}` is a secret, and with `build_env` it would be in the program for everybody to read; \
+             write `env(\"{key}\")`, which is read at start-up"
         );
         self.errors.on(function, message);
     }
@@ -95,8 +97,11 @@ impl Validator<'_> {
     pub(super) fn key(&mut self, literal: &LitStr) -> String {
         let key = literal.value();
         if !is_key(&key) {
-            let message = "this cannot be the name of an environment variable; \
-                           write letters, digits and `_`, as in `env(\"DB_ECHO\")`";
+            let message = format!(
+                "a key is the name of an environment variable, which has letters, digits and `_` alone; \
+                 write `\"{}\"`",
+                as_key(&key)
+            );
             self.errors.on(literal, message);
         }
         key
@@ -119,7 +124,7 @@ impl Validator<'_> {
         for attr in attrs.iter().filter(|attr| !attr.path().is_ident("doc")) {
             self.errors.on(
                 attr,
-                "a setting has no attributes but documentation; remove this one",
+                "a setting has documentation (`/// …`) and no other attributes; remove this one",
             );
         }
         attrs.iter().filter(|attr| attr.path().is_ident("doc"))
@@ -128,6 +133,81 @@ impl Validator<'_> {
 
 pub(super) fn is_key(key: &str) -> bool {
     !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+/// The key that was probably meant.
+fn as_key(key: &str) -> String {
+    let name = key
+        .trim()
+        .trim_start_matches(['$', '{'])
+        .trim_end_matches('}');
+    let name: String = name
+        .chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() {
+                c.to_ascii_uppercase()
+            } else {
+                '_'
+            }
+        })
+        .collect();
+    if name.is_empty() {
+        "DB_ECHO".to_owned()
+    } else {
+        name
+    }
+}
+
+/// `DB_ECHO` in `"${DB_ECHO}"`.
+fn placeholder(value: &Expr) -> Option<String> {
+    let Some(Lit::Str(text)) = literal(value) else {
+        return None;
+    };
+    let text = text.value();
+    let key = text.strip_prefix('$')?.trim_start_matches(['{', '(']);
+    let key = key.trim_end_matches(['}', ')']);
+    is_key(key).then(|| key.to_owned())
+}
+
+/// What to write for a value that is neither a key nor a literal.
+fn not_a_literal(standard: &Standard, value: &Expr, key: &str) -> String {
+    let name = standard.name;
+    let tokens = value.to_token_stream();
+    let duration = matches!(standard.kind, Kind::Duration | Kind::OptionalDuration);
+    if let (true, Some(duration)) = (duration, as_duration(value)) {
+        return format!("write the duration as a text: `{name} = {duration}`");
+    }
+    let text = words(&tokens);
+    if text == "None" {
+        return if duration {
+            format!("write `{name} = \"off\"`")
+        } else {
+            format!("write a value, or remove the line: `{key}` is read then")
+        };
+    }
+    if let Expr::Call(call) = value
+        && words(&call.func.to_token_stream()) == "Some"
+        && let Some(inner) = call.args.first()
+    {
+        return format!(
+            "write the value alone: `{name} = {}`",
+            words(&inner.to_token_stream())
+        );
+    }
+    // `std::env::var("ECHO")`, `env!("ECHO")`, `getenv("ECHO")`
+    let quoted = text.split('"').nth(1).filter(|key| is_key(key));
+    if let Some(key) = quoted {
+        let function = if text.contains('!') || text.contains("build") {
+            "build_env"
+        } else {
+            "env"
+        };
+        return format!("write `{name} = {function}(\"{key}\")`");
+    }
+    format!(
+        "a value that is computed cannot stand here; write a literal, or `{name} = env(\"{key}\")`, which is \
+         read at start-up"
+    )
 }
 
 pub(super) fn is_text(value: &Expr) -> bool {

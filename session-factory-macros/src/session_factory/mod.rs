@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Input                                Output
-//! pub struct AppDb(Postgres) {         pub enum AppDb {}
+//! pub struct AppDb(Postgres) {         pub struct AppDb { … }
 //!     echo = env("ECHO"),              pub struct AppDbConfig { pub url: SecretUrl, pub echo: bool, … }
 //!     batch: u32 = env("BATCH"),       impl SessionFactory for AppDb { … }
 //! }                                    impl AppDb { … }
@@ -14,6 +14,7 @@ mod build;
 mod checks;
 mod docs;
 mod expand;
+mod foreign;
 mod input;
 mod model;
 mod number;
@@ -23,6 +24,7 @@ mod range;
 mod settings;
 mod standard;
 mod together;
+mod twice;
 mod validate;
 mod values;
 
@@ -30,7 +32,6 @@ mod values;
 mod tests;
 
 use proc_macro2::TokenStream;
-use quote::quote;
 
 use crate::diagnostics::Errors;
 
@@ -44,6 +45,5 @@ pub(crate) fn expand(tokens: TokenStream) -> TokenStream {
         .map(|factory| validate::validate(factory, &mut errors))
         .collect();
     together::factories(&models, &mut errors);
-    let items: TokenStream = models.iter().map(expand::expand).collect();
-    quote!(#errors #items)
+    expand::expand(&models, &errors)
 }

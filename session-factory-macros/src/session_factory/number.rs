@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use syn::{Expr, ExprUnary, Lit, UnOp};
 
-use super::values::literal;
+use super::values::{has_unit, literal};
 use crate::duration::parse as parse_duration;
 
 /// A number or a duration.
@@ -30,6 +30,8 @@ impl Number {
                 Self::Duration(_) => None,
             },
             value => match literal(value)? {
+                Lit::Int(literal) if has_unit(literal.suffix()) => None,
+                Lit::Float(literal) if has_unit(literal.suffix()) => None,
                 Lit::Int(literal) => literal.base10_parse().ok().map(Self::Integer),
                 Lit::Float(literal) => literal.base10_parse().ok().map(Self::Float),
                 Lit::Str(literal) => parse_duration(&literal.value()).map(Self::Duration),

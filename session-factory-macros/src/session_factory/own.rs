@@ -3,12 +3,13 @@
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
-use syn::{Expr, Ident};
+use syn::{Expr, Ident, Type};
 
 use super::also;
 use super::build::{self, Built};
 use super::checks::{as_text, is_text, with_range};
 use super::docs::text_of;
+use super::foreign::unknown;
 use super::input::{Setting, Value, Variable};
 use super::model::{Field, Source};
 use super::number::Number;
@@ -16,7 +17,6 @@ use super::own_keys::OwnType;
 use super::range::Range;
 use super::settings::{GLOBALS, names};
 use super::validate::Validator;
-use crate::diagnostics::did_you_mean;
 
 const GROUP: &str = "The application's own";
 
@@ -29,15 +29,31 @@ impl Validator<'_> {
             return None;
         }
         let Some(ty) = &setting.ty else {
-            let guess = did_you_mean(&text, names().chain(GLOBALS));
-            let message = format!(
-                "unknown setting `{name}`{guess}; if it is a key of your own, write its type: \
-                 `{name}: u32 = …`"
+            let range = setting.range.as_ref();
+            self.errors.on(
+                name,
+                unknown(&text, range, written(&setting.value).as_ref()),
             );
-            self.errors.on(name, message);
             return None;
         };
+        if syn::parse_str::<Ident>(&name.to_string()).is_err() {
+            let message = match text.as_str() {
+                "self" | "Self" | "super" | "crate" | "_" => {
+                    format!("`{text}` cannot be the name of a field; write another name")
+                }
+                _ => format!("`{text}` is a keyword of Rust; write `r#{text}`, or another name"),
+            };
+            self.errors.on(name, message);
+            return None;
+        }
         let own = OwnType::of(ty);
+        let unreadable = own.unreadable();
+        if let Some(message) = &unreadable {
+            self.errors.on(ty, message);
+            if !own.can_be_a_field() {
+                return None;
+            }
+        }
         let user_docs: Vec<_> = self.only_docs(&setting.attrs).collect();
         let doc = text_of(&user_docs);
         let range = setting.range.as_ref().filter(|range| {
@@ -45,12 +61,13 @@ impl Validator<'_> {
             self.range(range, bounds, name)
         });
         let (read, source) = match &setting.value {
+            _ if unreadable.is_some() => nothing(ty),
             Value::Env(variable) => self.own_key(&own, &text, variable, range),
-            Value::BuildEnv(variable) => self.own_built(&own, name, variable, range)?,
+            Value::BuildEnv(variable) => self
+                .own_built(&own, name, variable, range)
+                .unwrap_or_else(|| nothing(ty)),
+            Value::Constant(value) if !self.own_value(&own, name, value, range) => nothing(ty),
             Value::Constant(value) => {
-                if !self.own_value(&own, value, "KEY", range) {
-                    return None;
-                }
                 let shown = as_text(value);
                 let value = own.constant(value, &self.krate);
                 (
@@ -58,7 +75,7 @@ impl Validator<'_> {
                     Source::Constant(shown),
                 )
             }
-            Value::Crate(_) | Value::Standard => return None,
+            Value::Crate(_) | Value::Standard | Value::Broken => nothing(ty),
         };
         let read = match range {
             Some(range) => {
@@ -101,11 +118,12 @@ impl Validator<'_> {
         let default = variable
             .default
             .as_ref()
-            .filter(|value| self.own_value(own, value, &key, range));
+            .filter(|value| self.own_default(own, setting, value, &key, range));
         let ty = own.ty;
         let how = own.how(&self.krate);
         let read = match default {
             Some(value) if !is_text(value) => {
+                let value = own.default(value);
                 quote!(__session_factory_reader.own_or::<#ty>(#setting, &#how, || #value))
             }
             _ => quote!(__session_factory_reader.own::<#ty>(#setting, &#how)),
@@ -141,10 +159,10 @@ impl Validator<'_> {
         let default = variable
             .default
             .as_ref()
-            .filter(|value| self.own_value(own, value, &key, range));
+            .filter(|value| self.own_default(own, setting, value, &key, range));
         let (shown, value, from) = match found {
             Built::Set(text) => {
-                let problem = own.refuses(&text).map(str::to_owned).or_else(|| {
+                let problem = own.refuses(&text).or_else(|| {
                     let outside = own.number(&text)?;
                     let range = range.filter(|range| !range.contains(outside))?;
                     Some(format!("expected a value in {}", range.words()))
@@ -187,16 +205,34 @@ impl Validator<'_> {
         Some((read, source))
     }
 
-    /// Whether a constant or a default of an own key may stand.
+    /// Whether a constant may stand.
     fn own_value(
         &mut self,
         own: &OwnType<'_>,
+        name: &Ident,
+        value: &Expr,
+        range: Option<&Range>,
+    ) -> bool {
+        let name = name.unraw().to_string();
+        let key = name.to_uppercase();
+        self.own_default(own, &name, value, &key, range)
+    }
+
+    /// Whether a default may stand.
+    fn own_default(
+        &mut self,
+        own: &OwnType<'_>,
+        name: &str,
         value: &Expr,
         key: &str,
         range: Option<&Range>,
     ) -> bool {
         if own.secret {
-            self.secret(value, "this key", key);
+            self.secret(value, name, key);
+            return false;
+        }
+        if let Some(expected) = own.refuses_literal(value) {
+            self.errors.on(value, expected);
             return false;
         }
         let text = is_text(value).then(|| as_text(value));
@@ -206,5 +242,32 @@ impl Validator<'_> {
         }
         let number = text.map_or_else(|| Number::of(value), |text| own.number(&text));
         self.value_in_range(value, number, range)
+    }
+}
+
+/// A field whose value is wrong, which is noted: it is there, so that code that names it is right.
+fn nothing(ty: &Type) -> (TokenStream, Source) {
+    let read = quote!(::core::option::Option::<#ty>::None);
+    (read, Source::Constant(String::new()))
+}
+
+/// A value as it is written.
+fn written(value: &Value) -> Option<TokenStream> {
+    match value {
+        Value::Env(Variable {
+            function,
+            key,
+            default,
+        })
+        | Value::BuildEnv(Variable {
+            function,
+            key,
+            default,
+        }) => {
+            let default = default.as_ref().map(|default| quote!(, default = #default));
+            Some(quote!(#function(#key #default)))
+        }
+        Value::Constant(value) => Some(value.to_token_stream()),
+        Value::Crate(_) | Value::Standard | Value::Broken => None,
     }
 }

@@ -1,16 +1,16 @@
 //! The application's own typed keys.
 
 use std::net::{IpAddr, SocketAddr};
-use std::num::{NonZeroU8, NonZeroU16, NonZeroU32, NonZeroU64, NonZeroUsize};
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Expr, GenericArgument, Lit, Path, PathArguments, Type};
 
+use super::foreign::as_duration;
 use super::number::Number;
 use super::range::Bounds;
-use super::values::{duration_tokens, literal, parse_boolean};
+use super::values::{duration_tokens, has_unit, literal, parse_boolean};
 use crate::diagnostics::respanned;
 use crate::duration::parse as parse_duration;
 
@@ -50,53 +50,145 @@ impl<'a> OwnType<'a> {
             .replace(" <", "<")
             .replace("< ", "<")
             .replace(" >", ">")
+            .replace("& ", "&")
+    }
+
+    /// Whether a field of this type can be declared.
+    pub(super) fn can_be_a_field(&self) -> bool {
+        matches!(
+            self.ty,
+            Type::Path(_) | Type::Group(_) | Type::Paren(_) | Type::Macro(_)
+        )
+    }
+
+    /// What is wrong with the type itself, as far as its name says so.
+    pub(super) fn unreadable(&self) -> Option<String> {
+        let written = self.words();
+        let advice = match self.ty {
+            Type::Reference(reference) => match reference.elem.as_ref() {
+                Type::Path(path) if path.path.is_ident("str") => "write `String`".to_owned(),
+                Type::Path(path) => {
+                    format!("write `{}`, without `&`", path.to_token_stream())
+                }
+                _ => "write `String`".to_owned(),
+            },
+            Type::Path(path) if path.path.is_ident("str") => "write `String`".to_owned(),
+            Type::Path(_) => {
+                let has_no_from_str = [
+                    "Vec", "VecDeque", "HashMap", "HashSet", "BTreeMap", "BTreeSet", "Box", "Rc", "Arc",
+                    "Cow", "Result", "Instant", "SystemTime", "Range", "RangeInclusive",
+                ];
+                if !has_no_from_str.contains(&self.name.as_str()) {
+                    return None;
+                }
+                "declare `struct Wrapper` around it with `impl std::str::FromStr for Wrapper`, and write \
+                 `Wrapper`"
+                    .to_owned()
+            }
+            Type::Infer(_) => "write the type out, as in `batch: u32`".to_owned(),
+            Type::Paren(_) | Type::Group(_) | Type::Macro(_) => return None,
+            _ => "declare `struct Wrapper` around it with `impl std::str::FromStr for Wrapper`, and write \
+                  `Wrapper`"
+                .to_owned(),
+        };
+        Some(format!(
+            "an environment variable holds one text, of which no `{written}` can be made; {advice}"
+        ))
+    }
+
+    /// What is wrong with a literal as a value of this type, unless it is a text: that is read as the environment's.
+    pub(super) fn refuses_literal(&self, value: &Expr) -> Option<String> {
+        if let Some(duration) = as_duration(value)
+            && self.name == "Duration"
+        {
+            return Some(format!("write the duration as a text: `{duration}`"));
+        }
+        let negative = matches!(value, Expr::Unary(unary) if matches!(unary.op, syn::UnOp::Neg(_)));
+        let literal = match value {
+            Expr::Unary(unary) if negative => literal(&unary.expr)?,
+            value => literal(value)?,
+        };
+        let is_number = matches!(literal, Lit::Int(_) | Lit::Float(_));
+        match (self.name.as_str(), literal) {
+            (_, Lit::Str(_)) | ("bool", Lit::Bool(_)) | ("char", Lit::Char(_)) => None,
+            ("bool", _) => Some("expected a boolean; write `true` or `false`".to_owned()),
+            ("char", _) => Some("expected one character; write `','`".to_owned()),
+            ("String" | "PathBuf", literal) => {
+                let text = literal.to_token_stream().to_string();
+                let text = text.trim_matches('\'');
+                Some(format!("expected a text; write `\"{text}\"`"))
+            }
+            ("Duration", Lit::Int(_) | Lit::Float(_)) if has_unit(suffix(literal)) => {
+                let text = literal.to_token_stream().to_string();
+                Some(format!("write the duration as a text: `\"{text}\"`"))
+            }
+            ("Duration", _) if is_number && !negative => None,
+            ("Duration", _) => {
+                Some("expected a duration; write `\"30s\"` or `\"500ms\"`".to_owned())
+            }
+            ("f32" | "f64", Lit::Int(number)) => Some(format!(
+                "expected a number with a point; write `{}{}.0`",
+                if negative { "-" } else { "" },
+                number.base10_digits()
+            )),
+            (name, literal) if whole(name).is_some() => {
+                let text = literal.to_token_stream().to_string();
+                let text = match literal {
+                    Lit::Int(number) => number.base10_digits(),
+                    _ => text.as_str(),
+                };
+                let text = if negative {
+                    format!("-{text}")
+                } else {
+                    text.to_owned()
+                };
+                self.refuses(&text)
+            }
+            _ => None,
+        }
     }
 
     /// What is wrong with a text as a value of this type, if that can be seen already.
-    pub(super) fn refuses(&self, text: &str) -> Option<&'static str> {
-        let parses = match self.name.as_str() {
-            "bool" => {
-                let ok = parse_boolean(text).is_some();
-                return (!ok).then_some("expected a boolean; write `true` or `false`");
+    pub(super) fn refuses(&self, text: &str) -> Option<String> {
+        let (parses, expected) = match self.name.as_str() {
+            "bool" => (
+                parse_boolean(text).is_some(),
+                "expected a boolean; write `true` or `false`",
+            ),
+            "Duration" => (
+                parse_duration(text).is_some(),
+                "expected a duration; write `\"30s\"` or `\"500ms\"`",
+            ),
+            "char" => (
+                text.chars().count() == 1,
+                "expected one character; write `','`",
+            ),
+            "IpAddr" => (
+                text.parse::<IpAddr>().is_ok(),
+                "expected an IP address; write `\"127.0.0.1\"`",
+            ),
+            "SocketAddr" => (
+                text.parse::<SocketAddr>().is_ok(),
+                "expected an address with a port; write `\"127.0.0.1:8080\"`",
+            ),
+            "f32" | "f64" => (
+                text.parse::<f64>().is_ok_and(f64::is_finite),
+                "expected a number; write `0.5`",
+            ),
+            name => {
+                let (least, most) = whole(name)?;
+                let fits = match text.parse::<i128>() {
+                    Ok(number) => {
+                        least <= number && u128::try_from(number).is_ok_and(|number| number <= most)
+                            || (least..0).contains(&number)
+                    }
+                    Err(_) => text.parse::<u128>().is_ok_and(|number| number <= most),
+                };
+                return (!fits)
+                    .then(|| format!("expected a whole number from {least} to {most}; write `5`"));
             }
-            "Duration" => {
-                let ok = parse_duration(text).is_some();
-                return (!ok).then_some("expected a duration; write `\"30s\"` or `\"500ms\"`");
-            }
-            "char" => {
-                let ok = text.chars().count() == 1;
-                return (!ok).then_some("expected one character");
-            }
-            "IpAddr" => {
-                let ok = text.parse::<IpAddr>().is_ok();
-                return (!ok).then_some("expected an IP address; write `\"127.0.0.1\"`");
-            }
-            "SocketAddr" => {
-                let ok = text.parse::<SocketAddr>().is_ok();
-                return (!ok)
-                    .then_some("expected an address with a port; write `\"127.0.0.1:8080\"`");
-            }
-            "u8" => text.parse::<u8>().is_ok(),
-            "u16" => text.parse::<u16>().is_ok(),
-            "u32" => text.parse::<u32>().is_ok(),
-            "u64" => text.parse::<u64>().is_ok(),
-            "u128" => text.parse::<u128>().is_ok(),
-            "usize" => text.parse::<usize>().is_ok(),
-            "i8" => text.parse::<i8>().is_ok(),
-            "i16" => text.parse::<i16>().is_ok(),
-            "i32" => text.parse::<i32>().is_ok(),
-            "i64" => text.parse::<i64>().is_ok(),
-            "i128" => text.parse::<i128>().is_ok(),
-            "isize" => text.parse::<isize>().is_ok(),
-            "NonZeroU8" => text.parse::<NonZeroU8>().is_ok(),
-            "NonZeroU16" => text.parse::<NonZeroU16>().is_ok(),
-            "NonZeroU32" => text.parse::<NonZeroU32>().is_ok(),
-            "NonZeroU64" => text.parse::<NonZeroU64>().is_ok(),
-            "NonZeroUsize" => text.parse::<NonZeroUsize>().is_ok(),
-            "f32" | "f64" => text.parse::<f64>().is_ok_and(f64::is_finite),
-            _ => true,
         };
-        (!parses).then_some("expected a number that fits the type; write it without quotes")
+        (!parses).then(|| expected.to_owned())
     }
 
     /// What a text of the environment comes to, as far as that can be compared.
@@ -154,16 +246,53 @@ impl<'a> OwnType<'a> {
         if let Some(Lit::Str(text)) = literal(value) {
             return self.of_text(&text.value(), krate);
         }
-        let value = if self.name == "Duration" && !self.optional {
-            // As in the environment, a bare number is seconds.
-            Number::of(value)
-                .and_then(Number::as_duration)
-                .map_or_else(|| value.to_token_stream(), duration_tokens)
-        } else {
-            value.to_token_stream()
-        };
+        let value = self.default(value);
         quote!(::core::option::Option::Some(#value))
     }
+
+    /// A value that is no text, as an expression of this type: a literal is what is in an `Option`, and, as in the
+    /// environment, a bare number is seconds.
+    pub(super) fn default(&self, value: &Expr) -> TokenStream {
+        let is_literal = literal(value).is_some() || matches!(value, Expr::Unary(_));
+        let duration = match Number::of(value) {
+            Some(number) if self.name == "Duration" => number.as_duration(),
+            _ => None,
+        };
+        let tokens = duration.map_or_else(|| value.to_token_stream(), duration_tokens);
+        if self.optional && is_literal {
+            return quote!(::core::option::Option::Some(#tokens));
+        }
+        tokens
+    }
+}
+
+fn suffix(literal: &Lit) -> &str {
+    match literal {
+        Lit::Int(number) => number.suffix(),
+        Lit::Float(number) => number.suffix(),
+        _ => "",
+    }
+}
+
+/// The least and the most that a whole number of this type can be.
+fn whole(name: &str) -> Option<(i128, u128)> {
+    Some(match name {
+        "u8" => (0, u8::MAX.into()),
+        "u16" => (0, u16::MAX.into()),
+        "u32" => (0, u32::MAX.into()),
+        "u64" | "usize" => (0, u64::MAX.into()),
+        "u128" => (0, u128::MAX),
+        "i8" => (i8::MIN.into(), i8::MAX.unsigned_abs().into()),
+        "i16" => (i16::MIN.into(), i16::MAX.unsigned_abs().into()),
+        "i32" => (i32::MIN.into(), i32::MAX.unsigned_abs().into()),
+        "i64" | "isize" => (i64::MIN.into(), i64::MAX.unsigned_abs().into()),
+        "i128" => (i128::MIN, i128::MAX.unsigned_abs()),
+        "NonZeroU8" => (1, u8::MAX.into()),
+        "NonZeroU16" => (1, u16::MAX.into()),
+        "NonZeroU32" => (1, u32::MAX.into()),
+        "NonZeroU64" | "NonZeroUsize" => (1, u64::MAX.into()),
+        _ => return None,
+    })
 }
 
 fn name_and_argument(ty: &Type) -> (String, Option<&Type>) {

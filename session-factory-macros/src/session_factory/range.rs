@@ -27,9 +27,15 @@ pub(super) fn begins(input: ParseStream<'_>) -> bool {
     input.peek(Lit) || input.peek(Token![-]) || input.peek(Token![..])
 }
 
+/// Whether `..` follows the first bound.
+pub(super) fn has_limits(input: ParseStream<'_>) -> bool {
+    let fork = input.fork();
+    bound(&fork).is_ok() && fork.peek(Token![..])
+}
+
 /// A range between literals. An expression would go on after it: `1..=200 = env("KEY")` is an assignment.
 pub(super) fn parse(input: ParseStream<'_>) -> syn::Result<Range> {
-    let form = "write the values that are allowed as a range between literals: `1..=200`";
+    let form = "expected the values that are allowed; write a range of literals: `1..=200`";
     let error = |error: syn::Error| syn::Error::new(error.span(), form);
     let lower = bound(input)?;
     let limits: RangeLimits = input.parse().map_err(error)?;
@@ -59,7 +65,7 @@ fn bound(input: ParseStream<'_>) -> syn::Result<Option<Expr>> {
 
 impl Range {
     /// What is wrong with it, for bounds of this kind.
-    pub(super) fn refuses(&self, bounds: Bounds) -> Option<&'static str> {
+    pub(super) fn refuses(&self, bounds: Bounds) -> Option<String> {
         let numbers = [&self.lower, &self.upper]
             .into_iter()
             .flatten()
@@ -70,14 +76,35 @@ impl Range {
             })
             .collect::<Option<Vec<_>>>();
         match (numbers.as_deref(), bounds) {
-            (None, Bounds::Numbers) => Some("expected numbers as bounds; write `1..=200`"),
-            (None, Bounds::Durations) => {
-                Some("expected durations as bounds; write `\"1s\"..=\"5m\"`")
+            (None, Bounds::Numbers) => {
+                Some("expected a range of numbers; write `1..=200`".to_owned())
             }
-            (Some([lower, upper]), _) => {
-                let open = matches!(self.limits, RangeLimits::HalfOpen(_));
-                let empty = lower > upper || open && lower == upper;
-                empty.then_some("no value is in this range; write the smaller bound first")
+            (None, Bounds::Durations) => {
+                Some("expected a range of durations; write `\"1s\"..=\"5m\"`".to_owned())
+            }
+            (Some([lower, upper]), _) if lower > upper => {
+                let turned = Self {
+                    lower: self.upper.clone(),
+                    limits: self.limits,
+                    upper: self.lower.clone(),
+                };
+                Some(format!(
+                    "the smaller bound comes first; write `{}`",
+                    turned.source()
+                ))
+            }
+            (Some([lower, upper]), _)
+                if lower == upper && matches!(self.limits, RangeLimits::HalfOpen(_)) =>
+            {
+                let closed = Self {
+                    lower: self.lower.clone(),
+                    limits: RangeLimits::Closed(parse_quote!(..=)),
+                    upper: self.upper.clone(),
+                };
+                Some(format!(
+                    "no value is in this range, as `..` leaves out its end; write `{}`",
+                    closed.source()
+                ))
             }
             _ => None,
         }
@@ -101,12 +128,14 @@ impl Range {
         above && below
     }
 
-    /// As people write it.
+    /// As people say it.
     pub(super) fn words(&self) -> String {
-        let words = |bound: &Option<Expr>| {
-            let text = bound.to_token_stream().to_string();
-            text.replace("- ", "-").replace('"', "")
-        };
+        self.source().replace('"', "")
+    }
+
+    /// As it is written in the macro.
+    pub(super) fn source(&self) -> String {
+        let words = |bound: &Option<Expr>| bound.to_token_stream().to_string().replace("- ", "-");
         let limits = match self.limits {
             RangeLimits::HalfOpen(_) => "..",
             RangeLimits::Closed(_) => "..=",

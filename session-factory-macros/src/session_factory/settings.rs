@@ -196,3 +196,8 @@ pub(super) const GLOBALS: [&str; 3] = ["prefix", "dotenv", "crate"];
 pub(super) fn names() -> impl Iterator<Item = &'static str> {
     STANDARD.iter().map(|setting| setting.name)
 }
+
+/// The standard setting of this name.
+pub(super) fn standard(name: &str) -> Option<&'static Standard> {
+    STANDARD.iter().find(|setting| setting.name == name)
+}

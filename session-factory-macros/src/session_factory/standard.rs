@@ -38,10 +38,21 @@ impl Validator<'_> {
         if let Some(setting) = written {
             user_docs.extend(self.only_docs(&setting.attrs));
             if let Some(ty) = &setting.ty {
-                let message = format!(
-                    "`{name}` is a setting of every factory and has its type already; \
-                     remove the type, or give your own key another name"
-                );
+                let message = match (&setting.range, &setting.value) {
+                    (Some(range), _) => format!(
+                        "`{name}` is a setting and has its type already; write `{name}: {}`",
+                        range.source()
+                    ),
+                    (None, Value::Standard) => format!(
+                        "`{name}` is a setting and has its type already; remove this line, or write \
+                         `{name} = env(\"{}\")`",
+                        standard.key
+                    ),
+                    (None, _) => format!(
+                        "`{name}` is a setting and has its type already; remove the type, or, for a key of \
+                         your own, write another name"
+                    ),
+                };
                 self.errors.on(ty, message);
             }
             range = setting.range.as_ref().filter(|range| {
@@ -132,7 +143,7 @@ impl Validator<'_> {
             Built::Set(text) => {
                 let checked = check_text(standard.kind, &text);
                 let problem = match &checked {
-                    Err(expected) => Some((*expected).to_owned()),
+                    Err(expected) => Some(expected.clone()),
                     Ok(checked) => range
                         .filter(|range| {
                             checked.number.is_some_and(|number| !range.contains(number))
@@ -159,7 +170,7 @@ impl Validator<'_> {
                 (checked, variable.key.span(), quote!(NotSet))
             }
             Built::Unset => {
-                build::unset(&variable.key, expected(standard.kind), self.errors);
+                build::unset(&variable.key, &expected(standard.kind), self.errors);
                 return None;
             }
         };
@@ -249,9 +260,13 @@ impl Validator<'_> {
             .and_then(|checked| checked.number);
         if number.is_some_and(|number| !range.contains(number)) {
             let message = format!(
-                "the default {default} of `{}` is not in this range; write another one: \
-                 `env(\"{}{}\", default = …)`",
-                standard.name, self.prefix, standard.key
+                "the default of `{}`, {default}, is not in this range; write a range with it, or another default: \
+                 `{}: {} = env(\"{}{}\", default = …)`",
+                standard.name,
+                standard.name,
+                range.source(),
+                self.prefix,
+                standard.key
             );
             self.errors.on(range, message);
         }

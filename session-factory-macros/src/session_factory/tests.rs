@@ -1,9 +1,13 @@
+use std::fmt::Write as _;
+
+use expect_test::expect_file;
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::{File, Item};
 
-use super::expand;
 use super::settings::STANDARD;
+use super::{expand, foreign};
+use crate::diagnostics::same_name;
 
 fn errors(tokens: TokenStream) -> usize {
     expand(tokens).to_string().matches("compile_error").count()
@@ -18,13 +22,14 @@ fn the_short_form_makes_the_type_its_configuration_and_its_calls() {
     let text = tokens.to_string();
     assert!(!text.contains("compile_error"), "{text}");
     let file: File = syn::parse2(tokens).expect("the expansion is Rust");
-    let [
-        Item::Enum(factory),
-        Item::Impl(_),
-        Item::Struct(config),
-        Item::Macro(_),
-    ] = file.items.as_slice()
-    else {
+    let [Item::Macro(needing_the_driver)] = file.items.as_slice() else {
+        panic!("{text}");
+    };
+    // Behind the names and the uses.
+    let tokens = needing_the_driver.mac.tokens.clone();
+    let items: TokenStream = tokens.into_iter().skip(2).collect();
+    let file: File = syn::parse2(items).expect("the items are Rust");
+    let (Item::Struct(factory), Item::Struct(config)) = (&file.items[0], &file.items[2]) else {
         panic!("{text}");
     };
     assert_eq!(
@@ -53,7 +58,7 @@ fn all_mistakes_are_told_at_once_and_the_type_is_there() {
     assert_eq!(errors(tokens.clone()), 4);
     let text = expand(tokens).to_string();
     assert!(
-        text.contains("enum AppDb") && text.contains("struct AppDbConfig"),
+        text.contains("struct AppDb") && text.contains("struct AppDbConfig"),
         "{text}"
     );
 }
@@ -129,5 +134,37 @@ fn no_input_makes_it_panic() {
         quote!(pub struct AppDb(Sqlite) { wait: Duration in -1..=1e300 = -5, pool_timeout: -1.. }),
     ] {
         let _ = expand(tokens);
+    }
+}
+
+/// A name that the reader brings along from another library is answered with what it is called here.
+#[test]
+fn each_name_of_another_library_is_answered() {
+    let mut answers = String::new();
+    for name in foreign::all() {
+        let ident: proc_macro2::Ident = syn::parse_str(name).expect("it is a name");
+        let text = expand(quote!(pub struct AppDb(Postgres) { #ident = 5 })).to_string();
+        assert_eq!(text.matches("compile_error").count(), 1, "{name}: {text}");
+        let start = text.find("there is no setting").expect(name);
+        let message = &text[start..start + text[start..].find(" }").expect(name)];
+        let answer = message.split_once("; ").expect(name).1.trim_end();
+        let answer = answer.trim_end_matches('"').replace("\\\"", "\"");
+        writeln!(answers, "{name}: {answer}").expect("a string takes everything");
+    }
+    assert!(answers.lines().count() > 200);
+    expect_file!["names_of_other_libraries.txt"].assert_eq(&answers);
+}
+
+/// A name cannot mean two things, and a setting is nobody else's name.
+#[test]
+fn the_names_of_other_libraries_are_told_apart() {
+    let names: Vec<_> = foreign::all().collect();
+    for (at, name) in names.iter().enumerate() {
+        let twice = names[..at].iter().find(|other| same_name(other, name));
+        assert_eq!(twice, None, "{name}");
+        let setting = STANDARD
+            .iter()
+            .find(|setting| same_name(setting.name, name));
+        assert!(setting.is_none(), "{name}");
     }
 }

@@ -16,8 +16,8 @@ pub(super) fn settings(model: &Model<'_>, errors: &mut Errors) {
         // One that is off does nothing, as was asked.
         && !matches!(idle.number, Number::Duration(Duration::MAX))
     {
-        let message = "`idle_timeout` is not below `pool_recycle`, at which the connection is closed \
-                       anyway; write a shorter one";
+        let message = "a connection is closed after `pool_recycle` anyway, so this never applies; write an \
+                       `idle_timeout` that is shorter than `pool_recycle`";
         errors.at(idle.span, message);
     }
     if let (Some(size), Some(overflow)) = (known("pool_size"), known("max_overflow"))
@@ -25,7 +25,7 @@ pub(super) fn settings(model: &Model<'_>, errors: &mut Errors) {
         && size + more > i128::from(u32::MAX)
     {
         let message =
-            "`pool_size` and `max_overflow` are more than 4294967295 together; write smaller ones";
+            "`pool_size` and `max_overflow` come to more than 4294967295; write smaller numbers";
         errors.at(overflow.span, message);
     }
 }
@@ -40,7 +40,7 @@ pub(super) fn replica(model: &Model<'_>, backend: Option<Backend>, errors: &mut 
         && !backend.has_replicas()
     {
         let message = format!(
-            "replicas are read on PostgreSQL alone, and this is `{}`; remove `replica_url`",
+            "only PostgreSQL has replicas, and this is `{}`; remove `replica_url`",
             backend.name()
         );
         errors.on(&setting.name, message);
@@ -60,8 +60,8 @@ pub(super) fn factories(models: &[Model<'_>], errors: &mut Errors) {
             match seen.iter().find(|(other, ..)| other == key) {
                 Some((_, other, first, setting)) if *other != bare => {
                     let message = format!(
-                        "`{key}` is the key of `{setting}` in `{}`, where its type is `{other}`, and \
-                         here it is `{bare}`; write another key or the same type",
+                        "`{key}` is a `{other}` in `{}` (for `{setting}`), and a `{bare}` here; write another \
+                         key, or the same type",
                         first.factory.name
                     );
                     errors.at(key_span(model, field), message);

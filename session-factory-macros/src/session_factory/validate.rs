@@ -12,12 +12,14 @@ use super::input::{Backend as Written, Factory, Setting, Value};
 use super::model::Model;
 use super::settings::{GLOBALS, STANDARD, Standard};
 use super::together;
+use super::twice::is_declared_before;
 use super::values::literal;
 use crate::diagnostics::Errors;
 
 /// The model of one factory. A setting that is wrong is left at its default, and noted.
 pub(super) fn validate<'a>(factory: &'a Factory, errors: &mut Errors) -> Model<'a> {
-    let backend = backend(&factory.backend, errors);
+    let written = factory.backend.as_ref();
+    let backend = written.and_then(|written| backend(written, errors));
     let mut validator = Validator {
         krate: syn::parse_quote!(::session_factory),
         prefix: String::new(),
@@ -27,12 +29,12 @@ pub(super) fn validate<'a>(factory: &'a Factory, errors: &mut Errors) -> Model<'
         built: Vec::new(),
         errors,
     };
-    if let Written::BuildEnv(variable) = &factory.backend {
+    if let Some(Written::BuildEnv(variable)) = written {
         validator.built.push(variable.key.value());
     }
     let settings = validator.distinct(factory);
     validator.globals(&settings);
-    let written = |standard: &Standard| {
+    let setting = |standard: &Standard| {
         settings
             .iter()
             .copied()
@@ -40,7 +42,7 @@ pub(super) fn validate<'a>(factory: &'a Factory, errors: &mut Errors) -> Model<'
     };
     let mut fields: Vec<_> = STANDARD
         .iter()
-        .map(|standard| validator.standard(factory, standard, written(standard)))
+        .map(|standard| validator.standard(factory, standard, setting(standard)))
         .collect();
     fields.extend(settings.iter().filter_map(|setting| validator.own(setting)));
     for field in &fields {
@@ -55,7 +57,9 @@ pub(super) fn validate<'a>(factory: &'a Factory, errors: &mut Errors) -> Model<'
     } = validator;
     let model = Model {
         factory,
-        driver: backend.map(|backend| driver(backend, &factory.backend, &krate)),
+        driver: backend
+            .zip(written)
+            .map(|(backend, written)| driver(backend, written, &krate)),
         fields,
         built,
         dotenv,
@@ -66,15 +70,15 @@ pub(super) fn validate<'a>(factory: &'a Factory, errors: &mut Errors) -> Model<'
     model
 }
 
-/// The factories without those of a name that another one has.
+/// The factories without those of a name that an earlier one has.
 pub(super) fn distinct(factories: Vec<Factory>, errors: &mut Errors) -> Vec<Factory> {
     let mut distinct: Vec<Factory> = Vec::new();
     for factory in factories {
         let name = &factory.name;
-        if distinct.iter().any(|other| other.name == *name) {
+        if distinct.iter().any(|other| other.name == *name) || is_declared_before(name) {
             errors.on(
                 name,
-                format!("a second factory of the name `{name}`; write another name"),
+                format!("there are two factories `{name}`; write another name for one of them"),
             );
         } else {
             distinct.push(factory);
@@ -120,6 +124,7 @@ impl Validator<'_> {
                 self.errors.on(range, message);
             }
             match &setting.value {
+                Value::Broken => {}
                 Value::Crate(path) => self.krate = path.clone(),
                 value if setting.name == "prefix" => match value {
                     Value::Constant(value) => match literal(value) {
@@ -145,12 +150,12 @@ impl Validator<'_> {
     }
 
     fn bad_prefix(&mut self, tokens: impl ToTokens) {
-        let message = "a prefix is the beginning of the keys' names; write `prefix = \"REPORTS_\"`";
+        let message = "expected letters, digits and `_` that the default keys begin with; write `prefix = \"REPORTS_\"`";
         self.errors.on(tokens, message);
     }
 
     fn bad_dotenv(&mut self, tokens: impl ToTokens) {
-        let message = "whether `.env` is read is fixed here; write `dotenv = true`";
+        let message = "expected a boolean, as `.env` is read or is not; write `dotenv = true`";
         self.errors.on(tokens, message);
     }
 
@@ -172,9 +177,8 @@ impl Validator<'_> {
                     },
                 );
             let message = format!(
-                "`{}` belongs to `{}` already, which is read from it when its own key is not set; \
-                 write another key for `{other}`",
-                also.key, field.name,
+                "`{}` reads `{}` when its own key is not set; write another key for `{other}`",
+                field.name, also.key,
             );
             self.errors.at(span, message);
         }

@@ -20,8 +20,8 @@ pub(super) struct Checked {
     pub(super) number: Option<Number>,
 }
 
-/// The value of a literal, or what was expected.
-pub(super) fn check(kind: Kind, value: &Expr) -> Result<Checked, &'static str> {
+/// The value of a literal, or what was expected and what to write.
+pub(super) fn check(kind: Kind, value: &Expr) -> Result<Checked, String> {
     let checked = match kind {
         Kind::Url | Kind::OptionalUrl => None,
         Kind::Bool => boolean(value),
@@ -32,11 +32,37 @@ pub(super) fn check(kind: Kind, value: &Expr) -> Result<Checked, &'static str> {
             text_of_duration(value).and_then(|text| duration(kind, text))
         }
     };
-    checked.ok_or_else(|| expected(kind))
+    checked.ok_or_else(|| match instead(kind, value) {
+        Some(instead) => format!("{}; write `{instead}`", wanted(kind)),
+        None => expected(kind),
+    })
+}
+
+/// What was probably meant by a literal of another kind.
+fn instead(kind: Kind, value: &Expr) -> Option<String> {
+    let literal = literal(value)?;
+    match (kind, literal) {
+        (Kind::Bool, Lit::Str(text)) => parse_boolean(&text.value()).map(|value| value.to_string()),
+        (Kind::Bool, Lit::Int(number)) => {
+            parse_boolean(number.base10_digits()).map(|value| value.to_string())
+        }
+        (Kind::Size | Kind::Count | Kind::OptionalCount, Lit::Str(text)) => {
+            let number: u64 = text.value().trim().parse().ok()?;
+            count(kind, number).map(|checked| checked.text)
+        }
+        (Kind::Duration | Kind::OptionalDuration, Lit::Int(_) | Lit::Float(_)) => {
+            let text = literal.to_token_stream().to_string();
+            duration(kind, text.clone()).map(|_| format!("\"{text}\""))
+        }
+        (Kind::Duration | Kind::OptionalDuration, Lit::Bool(on)) if !on.value => {
+            Some("\"off\"".to_owned())
+        }
+        _ => None,
+    }
 }
 
 /// The value of a text from the environment, or what was expected.
-pub(super) fn check_text(kind: Kind, text: &str) -> Result<Checked, &'static str> {
+pub(super) fn check_text(kind: Kind, text: &str) -> Result<Checked, String> {
     let checked = match kind {
         Kind::Url | Kind::OptionalUrl => None,
         Kind::Bool => parse_boolean(text).map(|value| Checked {
@@ -53,19 +79,29 @@ pub(super) fn check_text(kind: Kind, text: &str) -> Result<Checked, &'static str
 }
 
 /// What a value is to be, and what to write.
-pub(super) fn expected(kind: Kind) -> &'static str {
+pub(super) fn expected(kind: Kind) -> String {
+    let sample = match kind {
+        Kind::Url | Kind::OptionalUrl => "`env(\"DATABASE_URL\")`",
+        Kind::Bool => "`true` or `false`",
+        Kind::Size => "`5`",
+        Kind::Count => "`10`",
+        Kind::OptionalCount => "`100`, or `0` to keep none",
+        Kind::Duration | Kind::OptionalDuration => {
+            "`\"30s\"` or `\"500ms\"`, or `\"off\"` for no limit"
+        }
+    };
+    format!("{}; write {sample}", wanted(kind))
+}
+
+/// What a value is to be.
+fn wanted(kind: Kind) -> &'static str {
     match kind {
-        Kind::Url | Kind::OptionalUrl => "a secret is read at start-up; write `env(\"KEY\")`",
-        Kind::Bool => "expected a boolean; write `true` or `false`",
-        Kind::Size => "expected a whole number of at least 1; write `5`",
-        Kind::Count => "expected a whole number from 0 to 4294967295; write `10`",
-        Kind::OptionalCount => "expected a whole number; write `0` for none or `100`",
-        Kind::Duration => {
-            "expected a duration longer than zero; write `\"30s\"`, `\"500ms\"` or `\"1m 30s\"`"
-        }
-        Kind::OptionalDuration => {
-            "expected a duration longer than zero; write `\"30s\"`, `\"500ms\"`, or `\"off\"` for none"
-        }
+        Kind::Url | Kind::OptionalUrl => "expected a key, as a secret is read at start-up",
+        Kind::Bool => "expected a boolean",
+        Kind::Size => "expected a whole number of at least 1",
+        Kind::Count => "expected a whole number from 0 to 4294967295",
+        Kind::OptionalCount => "expected a whole number",
+        Kind::Duration | Kind::OptionalDuration => "expected a duration longer than zero",
     }
 }
 
@@ -102,9 +138,18 @@ fn boolean(value: &Expr) -> Option<Checked> {
 
 fn number(value: &Expr) -> Option<u64> {
     match literal(value)? {
-        Lit::Int(literal) => literal.base10_parse().ok(),
+        Lit::Int(literal) if !has_unit(literal.suffix()) => literal.base10_parse().ok(),
         _ => None,
     }
+}
+
+/// Whether a suffix is none of a number's: in `500ms` it is a unit, and a bare number would be seconds.
+pub(super) fn has_unit(suffix: &str) -> bool {
+    let types = [
+        "", "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64", "i128", "isize",
+        "f32", "f64",
+    ];
+    !types.contains(&suffix)
 }
 
 fn count(kind: Kind, number: u64) -> Option<Checked> {
@@ -128,6 +173,8 @@ fn count(kind: Kind, number: u64) -> Option<Checked> {
 fn text_of_duration(value: &Expr) -> Option<String> {
     match literal(value)? {
         Lit::Str(literal) => Some(literal.value()),
+        Lit::Int(literal) if has_unit(literal.suffix()) => None,
+        Lit::Float(literal) if has_unit(literal.suffix()) => None,
         Lit::Int(literal) => Some(literal.base10_digits().to_owned()),
         Lit::Float(literal) => Some(literal.base10_digits().to_owned()),
         _ => None,

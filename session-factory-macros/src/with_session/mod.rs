@@ -16,7 +16,7 @@ mod docs;
 mod expand;
 mod input;
 mod model;
-mod place;
+pub(crate) mod place;
 mod session_param;
 mod source;
 mod types;

@@ -187,7 +187,7 @@ fn opened_by(header: &[Word]) -> Place {
 }
 
 /// The length of the token that `source` begins with, as far as braces and words are concerned.
-fn token_length(source: &str, first: char) -> usize {
+pub(crate) fn token_length(source: &str, first: char) -> usize {
     let until = |end: &str| {
         source[2..]
             .find(end)

@@ -1,12 +1,12 @@
 //! What `session_factory!` wraps the code in that needs the driver of a factory. With the backend's
-//! feature on it is that code; with the feature off it is the one error that says so.
+//! feature on it is that code; with the feature off it is the one error that says so, and names that may be used.
 
 /// PostgreSQL.
 #[cfg(feature = "postgres")]
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __session_factory_postgres {
-    ($($items:tt)*) => { $($items)* };
+    ([$($names:tt)*] { $($uses:tt)* } $($items:tt)*) => { $($items)* };
 }
 
 /// PostgreSQL, with the feature off.
@@ -14,11 +14,13 @@ macro_rules! __session_factory_postgres {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __session_factory_postgres {
-    ($($items:tt)*) => {
-        ::core::compile_error!(
+    ([$($names:tt)*] { $($uses:tt)* } $($items:tt)*) => {
+        $crate::__private::__session_factory_broken! {
+            [$($names)*]
             "the backend `Postgres` needs the feature `postgres`, which is off; write \
              `session-factory = { version = \"…\", features = [\"postgres\"] }` in Cargo.toml"
-        );
+        }
+        $($uses)*
     };
 }
 
@@ -27,7 +29,7 @@ macro_rules! __session_factory_postgres {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __session_factory_sqlite {
-    ($($items:tt)*) => { $($items)* };
+    ([$($names:tt)*] { $($uses:tt)* } $($items:tt)*) => { $($items)* };
 }
 
 /// SQLite, with the feature off.
@@ -35,11 +37,13 @@ macro_rules! __session_factory_sqlite {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __session_factory_sqlite {
-    ($($items:tt)*) => {
-        ::core::compile_error!(
+    ([$($names:tt)*] { $($uses:tt)* } $($items:tt)*) => {
+        $crate::__private::__session_factory_broken! {
+            [$($names)*]
             "the backend `Sqlite` needs the feature `sqlite`, which is off; write \
              `session-factory = { version = \"…\", features = [\"sqlite\"] }` in Cargo.toml"
-        );
+        }
+        $($uses)*
     };
 }
 
@@ -48,7 +52,7 @@ macro_rules! __session_factory_sqlite {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __session_factory_mysql {
-    ($($items:tt)*) => { $($items)* };
+    ([$($names:tt)*] { $($uses:tt)* } $($items:tt)*) => { $($items)* };
 }
 
 /// MySQL and MariaDB, with the feature off.
@@ -56,12 +60,35 @@ macro_rules! __session_factory_mysql {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __session_factory_mysql {
-    ($($items:tt)*) => {
-        ::core::compile_error!(
+    ([$($names:tt)*] { $($uses:tt)* } $($items:tt)*) => {
+        $crate::__private::__session_factory_broken! {
+            [$($names)*]
             "the backend `Mysql` needs the feature `mysql`, which is off; write \
              `session-factory = { version = \"…\", features = [\"mysql\"] }` in Cargo.toml"
-        );
+        }
+        $($uses)*
     };
 }
 
-pub use crate::{__session_factory_mysql, __session_factory_postgres, __session_factory_sqlite};
+/// What is left of a factory whose backend is off: its names, as a type that the compiler asks nothing more about.
+/// `expand/broken.rs` of the macros says how.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __session_factory_broken {
+    ([$vis:vis $broken:ident $name:ident $config:ident] $message:literal) => {
+        #[doc(hidden)]
+        #[allow(dead_code, unreachable_pub)]
+        $vis trait $broken {
+            type Error;
+        }
+        #[allow(dead_code, unreachable_pub)]
+        $vis type $name = dyn $broken<Error = [(); { let () = ::core::compile_error!($message); 0 }]>;
+        #[allow(dead_code, unreachable_pub)]
+        $vis type $config = $name;
+    };
+}
+
+pub use crate::{
+    __session_factory_broken, __session_factory_mysql, __session_factory_postgres,
+    __session_factory_sqlite,
+};

@@ -1,6 +1,7 @@
 //! The session: one connection, one transaction at a time, and its end on every path.
 
 mod attempt;
+mod awaited;
 mod body;
 mod bounded;
 mod builder;

@@ -21,6 +21,9 @@ pub(super) fn calls(model: &Model<'_>) -> TokenStream {
             /// # Errors
             /// `SessionError::Config` with everything that is wrong with the environment, and
             /// `SessionError::Acquire` when the database cannot be reached.
+            #[doc(alias = "new")]
+            #[doc(alias = "open")]
+            #[doc(alias = "start")]
             #vis async fn init() -> #result<(), #error> {
                 #private::init::<Self>().await
             }
@@ -38,6 +41,12 @@ pub(super) fn calls(model: &Model<'_>) -> TokenStream {
             /// # Errors
             /// When the factory is not configured or no connection could be had.
             #[track_caller]
+            #[doc(alias = "get")]
+            #[doc(alias = "acquire")]
+            #[doc(alias = "connect")]
+            #[doc(alias = "connection")]
+            #[doc(alias = "begin")]
+            #[doc(alias = "checkout")]
             #vis fn create_session() -> impl ::core::future::Future<
                 Output = #result<#krate::Session<Self>, #error>,
             > + ::core::marker::Send {
@@ -78,6 +87,7 @@ pub(super) fn calls(model: &Model<'_>) -> TokenStream {
             ///
             /// # Errors
             /// `SessionError::Config` with everything that is wrong with the environment.
+            #[doc(alias = "pool")]
             #vis async fn factory() -> #result<#krate::Factory<Self>, #error> {
                 ::core::future::ready(#private::factory::<Self>()).await
             }
@@ -92,12 +102,14 @@ pub(super) fn calls(model: &Model<'_>) -> TokenStream {
             ///
             /// # Errors
             /// When no connection could be had, or the database did not answer.
+            #[doc(alias = "ping")]
             #vis async fn health() -> #result<::core::time::Duration, #error> {
                 #private::health::<Self>().await
             }
 
             /// Opens no more sessions, waits up to `limit` for those that are open, rolls back the
             /// rest, and closes all connections.
+            #[doc(alias = "close")]
             #vis async fn shutdown(limit: ::core::time::Duration) -> #krate::ShutdownReport {
                 #private::shutdown::<Self>(limit).await
             }
@@ -121,11 +133,11 @@ pub(super) fn calls(model: &Model<'_>) -> TokenStream {
             #[allow(dead_code, unreachable_pub)]
             impl #name {
                 #[doc(hidden)]
-                #vis async fn init_from_dotenv() -> #result<(), #error>
+                #vis fn init_from_dotenv() -> ::core::future::Ready<#result<(), #error>>
                 where
                     for<'always> #private::Dotenv: #private::HasDotenv<'always>,
                 {
-                    #private::init::<Self>().await
+                    ::core::future::ready(#result::Ok(()))
                 }
             }
         }

@@ -145,7 +145,7 @@ fn trait_impl(model: &Model<'_>, config: &Ident) -> TokenStream {
         Some(quote!(#field: &#local))
     });
     let reads = model.fields.iter().map(|field| &field.read);
-    let backend = matches!(model.factory.backend, Backend::BuildEnv(_))
+    let backend = matches!(model.factory.backend, Some(Backend::BuildEnv(_)))
         .then(|| quote!(__session_factory_reader.backend::<__SessionFactoryDriver>();));
     let copies = model
         .fields

@@ -77,7 +77,7 @@ fn also(field: &Field<'_>, model: &Model<'_>) -> Vec<TokenStream> {
 /// The entry of the key that the backend is from.
 fn backend(model: &Model<'_>) -> Option<TokenStream> {
     let krate = &model.krate;
-    let Backend::BuildEnv(variable) = &model.factory.backend else {
+    let Some(Backend::BuildEnv(variable)) = &model.factory.backend else {
         return None;
     };
     let key = &variable.key;

@@ -1,39 +1,57 @@
 //! The generated items. Nothing behaves here: each function is one call of the runtime.
 
+mod broken;
 mod calls;
 mod config;
 mod keys;
 
 use proc_macro2::TokenStream;
-use quote::{format_ident, quote, quote_spanned};
+use quote::{quote, quote_spanned};
 use syn::Ident;
 
+use super::backend::Driver;
 use super::build::tracked;
 use super::docs;
 use super::model::Model;
-use crate::diagnostics::respanned;
+use crate::diagnostics::{Errors, respanned};
 use calls::calls;
 use config::{config_impl, config_type};
 use keys::keys;
 
-/// All items of one factory. Without a driver there are the types alone.
-pub(super) fn expand(model: &Model<'_>) -> TokenStream {
-    let config = format_ident!("{}Config", model.factory.name);
+/// All items of one invocation. The errors are told once, and a factory that has no driver is there without one.
+pub(super) fn expand(models: &[Model<'_>], errors: &Errors) -> TokenStream {
+    let first = models.iter().find(|model| model.driver.is_none());
+    let items = models.iter().map(|model| match (&model.driver, first) {
+        (Some(driver), _) => factory(model, driver),
+        (None, Some(first)) if first.factory.name != model.factory.name => {
+            broken::like(model, &first.factory.name)
+        }
+        (None, _) => broken::with(model, errors),
+    });
+    let errors = first.is_none().then_some(errors);
+    quote!(#errors #(#items)*)
+}
+
+/// All items of one factory.
+fn factory(model: &Model<'_>, driver: &Driver) -> TokenStream {
+    let config = broken::config(model);
     let factory_type = factory_type(model);
     let config_type = config_type(model, &config);
-    let needing_the_driver = model.driver.as_ref().map(|driver| {
-        let factory_impl = factory_impl(model, &config, &driver.name);
-        let calls = calls(model);
-        let config_impl = config_impl(model, &config);
-        driver.require(&quote!(#factory_impl #calls #config_impl))
-    });
+    let factory_impl = factory_impl(model, &config, &driver.name);
+    let calls = calls(model);
+    let config_impl = config_impl(model, &config);
+    let needing_the_driver = driver.require(
+        &broken::names(model),
+        &broken::uses(model),
+        &quote!(#factory_type #config_type #factory_impl #calls #config_impl),
+    );
     let built = model.built.iter().map(|key| tracked(key));
     let krate = &model.krate;
     let dotenv = model.dotenv.map(|span| {
         let krate = respanned(krate, span);
         quote_spanned!(span=> #krate::__private::__session_factory_require_dotenv! {})
     });
-    quote!(#factory_type #config_type #(#built)* #dotenv #needing_the_driver)
+    quote!(#(#built)* #dotenv #needing_the_driver)
 }
 
 fn factory_type(model: &Model<'_>) -> TokenStream {
@@ -50,8 +68,10 @@ fn factory_type(model: &Model<'_>) -> TokenStream {
         #(#attrs)*
         #[doc = #doc]
         #derive
-        #[allow(clippy::empty_enums)]
-        #vis enum #name {}
+        #[allow(dead_code)]
+        #vis struct #name {
+            __session_factory_never: ::core::convert::Infallible,
+        }
 
         #[allow(dead_code, unreachable_pub)]
         impl #name {

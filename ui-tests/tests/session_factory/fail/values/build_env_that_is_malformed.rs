@@ -1,3 +1,4 @@
+// mistakes: 8
 use session_factory::session_factory;
 
 // Cargo sets these: to `0`, and to the name of a package.

@@ -1,0 +1,431 @@
+//! `pub struct AppDb(Postgres)`, and what people write in its place.
+
+use proc_macro2::{Delimiter, Ident, Span, TokenStream, TokenTree};
+use syn::ext::IdentExt;
+use syn::parse::{ParseStream, Parser};
+use syn::{Attribute, LitStr, Path, Token, Visibility, token};
+
+use super::setting::settings;
+use super::{Backend, Factory, here, next, skip, value, words};
+use crate::diagnostics::Errors;
+use crate::session_factory::backend::{self, known};
+
+/// How a factory is written.
+pub(super) fn form(name: &str) -> String {
+    format!("write `pub struct {name}(Postgres);`")
+}
+
+const BACKENDS: &str = "with `Postgres`, `Mysql` or `Sqlite`";
+
+/// One factory; `None` after noting that it has no name.
+pub(super) fn factory(input: ParseStream<'_>, errors: &mut Errors) -> Option<Factory> {
+    let start = here(input, Span::call_site());
+    let attrs = attributes(input, errors);
+    let vis = visibility(input, errors);
+    let Some((name, is_noted)) = name(input, start, errors) else {
+        skip_item(input);
+        return None;
+    };
+    let mut header = Header {
+        end: name.span(),
+        name: &name,
+        is_noted,
+        is_closed: false,
+        errors,
+    };
+    let backend = header.backend(input);
+    let settings = header.block(input, !matches!(backend, Found::Nothing));
+    Some(Factory {
+        attrs,
+        vis,
+        backend: match backend {
+            Found::Backend(backend) => Some(backend),
+            Found::Unreadable | Found::Nothing => None,
+        },
+        settings,
+        name,
+    })
+}
+
+/// Takes what is left of an item, and at least one token.
+fn skip_item(input: ParseStream<'_>) {
+    while let Ok(token) = input.parse::<TokenTree>() {
+        let ends = match &token {
+            TokenTree::Punct(punct) => punct.as_char() == ';',
+            TokenTree::Group(group) => group.delimiter() == Delimiter::Brace,
+            _ => false,
+        };
+        if ends || begins(input) {
+            return;
+        }
+    }
+}
+
+/// Whether another factory begins.
+fn begins(input: ParseStream<'_>) -> bool {
+    input.peek(Token![pub]) || input.peek(Token![struct]) || input.peek(Token![#])
+}
+
+fn attributes(input: ParseStream<'_>, errors: &mut Errors) -> Vec<Attribute> {
+    let mut attrs = Vec::new();
+    while input.peek(Token![#]) {
+        let span = here(input, Span::call_site());
+        if let Ok(read) = input.call(Attribute::parse_outer)
+            && !read.is_empty()
+        {
+            attrs.extend(read);
+            continue;
+        }
+        errors.at(span, "expected an attribute; write `#[name]`, or remove it");
+        while input.peek(Token![#]) || input.peek(Token![!]) || input.peek(token::Bracket) {
+            let _ = input.parse::<TokenTree>();
+        }
+    }
+    attrs
+}
+
+fn visibility(input: ParseStream<'_>, errors: &mut Errors) -> Visibility {
+    let span = here(input, Span::call_site());
+    input.parse().unwrap_or_else(|_| {
+        errors.at(span, "expected `pub`, `pub(crate)` or nothing");
+        Visibility::Inherited
+    })
+}
+
+/// `struct AppDb`: the name, and whether something is wrong with what stands in front of it, which is noted.
+fn name(input: ParseStream<'_>, start: Span, errors: &mut Errors) -> Option<(Ident, bool)> {
+    const OTHER_ITEMS: [&str; 9] = [
+        "use", "fn", "impl", "mod", "const", "static", "let", "extern", "async",
+    ];
+    let Some(first) = next(input) else {
+        let message = format!("nothing follows this; {} below it", form("AppDb"));
+        errors.at(start, message);
+        return None;
+    };
+    let TokenTree::Ident(word) = &first else {
+        let message = format!("expected a factory; {}", form("AppDb"));
+        errors.at(first.span(), message);
+        return None;
+    };
+    if OTHER_ITEMS.iter().any(|item| word == item) {
+        let message = format!(
+            "only factories stand here; {}, and move this out of `session_factory!`",
+            form("AppDb")
+        );
+        errors.at(word.span(), message);
+        return None;
+    }
+    let is_struct = word == "struct";
+    if is_struct || input.peek2(Ident::peek_any) {
+        let _ = input.parse::<TokenTree>();
+    }
+    let Ok(name) = input.call(Ident::parse_any) else {
+        let message = format!("the name is missing; {}", form("AppDb"));
+        errors.at(word.span(), message);
+        return None;
+    };
+    if is_keyword(&name) {
+        let message = format!("`{name}` is a keyword of Rust; write another name");
+        errors.at(name.span(), message);
+        return None;
+    }
+    if !is_struct {
+        let text = name.to_string();
+        let shown = if known(&text).is_some() {
+            "AppDb"
+        } else {
+            &text
+        };
+        let message = format!("a factory is declared as a struct; {}", form(shown));
+        errors.at(word.span(), message);
+    }
+    Some((name, !is_struct))
+}
+
+fn is_keyword(name: &Ident) -> bool {
+    syn::parse_str::<Ident>(&name.to_string()).is_err()
+}
+
+/// What stands where the backend does.
+enum Found {
+    Backend(Backend),
+    /// It cannot be read, which is noted.
+    Unreadable,
+    /// What follows is not about a factory, which is noted.
+    Nothing,
+}
+
+impl Found {
+    fn of(backend: Option<Backend>) -> Self {
+        backend.map_or(Self::Unreadable, Self::Backend)
+    }
+}
+
+/// What follows the name.
+struct Header<'e, 'n> {
+    name: &'n Ident,
+    /// The last token that was read.
+    end: Span,
+    /// How a factory is written has been said.
+    is_noted: bool,
+    /// No semicolon is missing.
+    is_closed: bool,
+    errors: &'e mut Errors,
+}
+
+impl Header<'_, '_> {
+    /// The backend.
+    fn backend(&mut self, input: ParseStream<'_>) -> Found {
+        let first = next(input);
+        match &first {
+            Some(TokenTree::Group(group)) => {
+                let content = group.stream();
+                let parens = group.delimiter() == Delimiter::Parenthesis;
+                let only = match content.clone().into_iter().collect::<Vec<_>>().as_slice() {
+                    [TokenTree::Ident(word)] => known(&word.to_string()).is_some(),
+                    _ => false,
+                };
+                if !parens && !only {
+                    self.missing();
+                    return Found::Nothing;
+                }
+                let _ = input.parse::<TokenTree>();
+                self.end = group.span_close();
+                self.is_closed = group.delimiter() == Delimiter::Brace;
+                if !parens {
+                    self.in_parentheses(group.span(), &content.to_string());
+                }
+                let parser = |input: ParseStream<'_>| Ok(self.content(input, group.span()));
+                Found::of(parser.parse2(content).ok().flatten())
+            }
+            Some(TokenTree::Punct(punct)) if matches!(punct.as_char(), ':' | '=' | '<') => {
+                let written = punct.as_char();
+                let span = punct.span();
+                let _ = input.parse::<TokenTree>();
+                let fork = input.fork();
+                let path = input.call(Path::parse_mod_style).ok();
+                if path.is_none() && input.peek(syn::Lit) {
+                    let _ = input.parse::<TokenTree>();
+                }
+                if written == '<' {
+                    let mut parameters = TokenStream::new();
+                    while !(fork.is_empty() || fork.peek(Token![>])) {
+                        parameters.extend(fork.parse::<TokenTree>());
+                    }
+                    self.parameters(span, &words(&parameters), path.as_ref());
+                    while !(input.is_empty() || input.peek(Token![>])) {
+                        let _ = input.parse::<TokenTree>();
+                    }
+                    let _ = input.parse::<TokenTree>();
+                } else {
+                    let backend = path.as_ref().and_then(backend::of_path);
+                    let name = backend.map_or("Postgres", backend::Backend::name);
+                    self.in_parentheses(span, name);
+                }
+                if written == '<' && input.peek(token::Paren) {
+                    return self.backend(input);
+                }
+                Found::of(path.map(Backend::Written))
+            }
+            _ => {
+                self.missing();
+                Found::Nothing
+            }
+        }
+    }
+
+    fn missing(&mut self) {
+        if self.is_noted {
+            return;
+        }
+        let message = format!(
+            "the backend is missing; write `{}(Postgres)`, {BACKENDS}",
+            self.name
+        );
+        self.errors.at(self.name.span(), message);
+    }
+
+    fn in_parentheses(&mut self, span: Span, backend: &str) {
+        if self.is_noted {
+            return;
+        }
+        let message = format!(
+            "the backend stands in parentheses; write `{}({backend})`",
+            self.name
+        );
+        self.errors.at(span, message);
+    }
+
+    fn parameters(&mut self, span: Span, written: &str, path: Option<&Path>) {
+        if let Some(backend) = path.and_then(backend::of_path) {
+            self.in_parentheses(span, backend.name());
+        } else {
+            let message = format!("a factory has no parameters; remove `<{written}>`");
+            self.errors.at(span, message);
+        }
+    }
+
+    /// What is between the parentheses.
+    fn content(&mut self, input: ParseStream<'_>, parens: Span) -> Option<Backend> {
+        if input.is_empty() {
+            let message = format!(
+                "write the backend here: `{}(Postgres)`, {BACKENDS}",
+                self.name
+            );
+            self.errors.at(parens, message);
+            return None;
+        }
+        if input.peek(Token![pub]) {
+            let span = here(input, parens);
+            self.errors
+                .at(span, "a backend has no visibility; remove `pub`");
+            let _ = input.parse::<Visibility>();
+        }
+        let named = input.peek2(Token![=]) || input.peek2(Token![:]) && !input.peek2(Token![::]);
+        if input.peek(syn::Ident) && named {
+            let span = here(input, parens);
+            let _ = (input.parse::<TokenTree>(), input.parse::<TokenTree>());
+            let written = next(input).and_then(|token| known(&token.to_string()));
+            let backend = written.map_or("Postgres", backend::Backend::name);
+            let message = format!("write the backend alone: `{}({backend})`", self.name);
+            self.errors.at(span, message);
+        }
+        let backend = self.one(input, parens);
+        let _ = input.parse::<Option<Token![,]>>();
+        if !input.is_empty() {
+            if backend.is_some() {
+                self.left_over(input, parens);
+            }
+            skip(input);
+        }
+        backend
+    }
+
+    /// A name, or `build_env(…)`.
+    fn one(&mut self, input: ParseStream<'_>, parens: Span) -> Option<Backend> {
+        let span = here(input, parens);
+        if let Ok(text) = input.parse::<LitStr>() {
+            let name = text.value();
+            let known = known(&name);
+            let message = match known {
+                Some(known) => format!(
+                    "a backend is written without quotes; write `{}({})`",
+                    self.name,
+                    known.name()
+                ),
+                None if name.contains("://") => format!(
+                    "the URL is read at start-up, from `DATABASE_URL`; write the backend here: \
+                     `{}(Postgres)`, {BACKENDS}",
+                    self.name
+                ),
+                None => format!(
+                    "expected a backend; write `{}(Postgres)`, {BACKENDS}",
+                    self.name
+                ),
+            };
+            self.errors.at(span, message);
+            return known.map(|known| Backend::Written(Ident::new(known.name(), span).into()));
+        }
+        if input.peek(syn::Ident) && input.peek2(token::Paren) {
+            let function: Ident = input.fork().parse().ok()?;
+            if function != "build_env" {
+                let message = format!(
+                    "the backend is chosen when the program is compiled; write `Postgres`, `Mysql` or \
+                     `Sqlite`, or `build_env(\"APP_BACKEND\")` instead of `{function}(…)`"
+                );
+                self.errors.at(span, message);
+                skip(input);
+                return None;
+            }
+            let variable = value::call(input, "APP_BACKEND", self.errors)?;
+            return Some(Backend::BuildEnv(Box::new(variable)));
+        }
+        if let Ok(path) = input.parse::<Path>() {
+            return Some(Backend::Written(path));
+        }
+        let message = format!(
+            "expected a backend; write `{}(Postgres)`, {BACKENDS}",
+            self.name
+        );
+        self.errors.at(span, message);
+        None
+    }
+
+    /// More than a backend.
+    fn left_over(&mut self, input: ParseStream<'_>, parens: Span) {
+        let span = here(input, parens);
+        let is_setting = input.peek(token::Brace)
+            || input.peek(syn::Ident) && (input.peek2(Token![=]) || input.peek2(Token![:]));
+        let message = if is_setting {
+            format!(
+                "settings stand in a block behind the parentheses; write `{}(Postgres) {{ … }}`",
+                self.name
+            )
+        } else {
+            "a factory has one backend; write `Postgres`, `Mysql` or `Sqlite`, or \
+             `build_env(\"APP_BACKEND\")` to choose when the program is compiled"
+                .to_owned()
+        };
+        self.errors.at(span, message);
+    }
+
+    /// The settings, and the end.
+    fn block(&mut self, input: ParseStream<'_>, is_factory: bool) -> Vec<super::Setting> {
+        let mut read = Vec::new();
+        if !is_factory {
+            end_of_item(input);
+            return read;
+        }
+        if input.peek(Token![=]) && input.peek2(token::Brace) {
+            let message = format!(
+                "write the block without `=`: `{}(Postgres) {{ … }}`",
+                self.name
+            );
+            self.errors.at(here(input, self.end), message);
+            let _ = input.parse::<TokenTree>();
+        }
+        if let Some(TokenTree::Group(group)) = next(input)
+            && group.delimiter() == Delimiter::Brace
+        {
+            let _ = input.parse::<TokenTree>();
+            let parser = |input: ParseStream<'_>| {
+                read = settings(input, group.span_close(), self.errors);
+                Ok(())
+            };
+            let _ = parser.parse2(group.stream());
+            let _ = input.parse::<Option<Token![;]>>();
+            return read;
+        }
+        if input
+            .parse::<Option<Token![;]>>()
+            .is_ok_and(|end| end.is_some())
+        {
+            return read;
+        }
+        let name = self.name;
+        if self.is_closed {
+            return read;
+        }
+        if input.is_empty() || begins(input) {
+            let message = format!("the semicolon is missing; {}", form(&name.to_string()));
+            self.errors.at(self.end, message);
+            return read;
+        }
+        let message = format!(
+            "expected `;` or a block of settings; {} or `pub struct {name}(Postgres) {{ … }}`",
+            form(&name.to_string())
+        );
+        self.errors.at(here(input, self.end), message);
+        end_of_item(input);
+        read
+    }
+}
+
+fn end_of_item(input: ParseStream<'_>) {
+    if !(input.is_empty() || begins(input)) {
+        skip_item(input);
+    }
+    if input.peek(Token![;]) {
+        let _ = input.parse::<TokenTree>();
+    }
+}

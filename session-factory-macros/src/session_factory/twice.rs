@@ -1,0 +1,148 @@
+//! Two factories of one name in one place, declared by two invocations. The compiler would report each item that both of
+//! them generate, 27 times in all, and a macro sees its own invocation alone: so the source of the module is read.
+//!
+//! What cannot be read for certain (generated code, an editor's unsaved text, invocations with a `cfg`) is left to the
+//! compiler.
+
+use std::fs;
+
+use proc_macro2::Ident;
+
+use crate::with_session::place::token_length;
+
+/// Whether an earlier invocation in the same scope of the same file declares this name.
+pub(super) fn is_declared_before(name: &Ident) -> bool {
+    earlier(name).unwrap_or(false)
+}
+
+fn earlier(name: &Ident) -> Option<bool> {
+    let span = proc_macro::is_available().then(|| name.span().unwrap())?;
+    let text = fs::read_to_string(span.local_file()?).ok()?;
+    let (line, column) = (span.line().checked_sub(1)?, span.column().checked_sub(1)?);
+    let before: usize = text.split_inclusive('\n').take(line).map(str::len).sum();
+    let line = text.get(before..)?;
+    let column: usize = line.chars().take(column).map(char::len_utf8).sum();
+    declares(&text, before + column, &name.to_string())
+}
+
+/// One pair of braces, or the whole file.
+#[derive(Default)]
+struct Scope {
+    /// It is the block of `session_factory!`.
+    is_factories: bool,
+    /// An attribute, maybe a `cfg`, stands in front of it.
+    has_attribute: bool,
+    /// The name was declared in it, by an invocation that is certain to be compiled.
+    declares: bool,
+}
+
+/// Whether the name that stands at this place of a file is declared in front of it. `None`: it is not there.
+fn declares(text: &str, at: usize, name: &str) -> Option<bool> {
+    if !text.get(at..)?.starts_with(name) || !text.get(..at)?.contains(&format!("struct {name}")) {
+        return None;
+    }
+    let mut scopes = vec![Scope::default()];
+    // The words that were read last, and what stands in front of the path that they belong to.
+    let (mut last, mut before_last, mut before_path) = ("", "", "");
+    for (place, word) in (Words { text, at: 0 }) {
+        if place == at {
+            let [.., outer, inner] = scopes.as_slice() else {
+                return None;
+            };
+            let is_certain = inner.is_factories && !inner.has_attribute;
+            return is_certain.then_some(outer.declares);
+        }
+        match word {
+            "{" | "(" | "[" => scopes.push(Scope {
+                is_factories: last == "!" && before_last == "session_factory",
+                has_attribute: before_path == "]",
+                declares: false,
+            }),
+            "}" | ")" | "]" => {
+                scopes.pop();
+            }
+            word if word == name && last == "struct" => {
+                if let [.., outer, inner] = scopes.as_mut_slice() {
+                    outer.declares |= inner.is_factories && !inner.has_attribute;
+                }
+            }
+            _ => {}
+        }
+        let in_path = last == ":" || word == ":" || word == "!";
+        if !in_path {
+            before_path = last;
+        }
+        (before_last, last) = (last, word);
+    }
+    None
+}
+
+/// Words and signs of Rust with their places, without comments and literals.
+struct Words<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl<'a> Iterator for Words<'a> {
+    type Item = (usize, &'a str);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let (start, rest) = (self.at, self.text.get(self.at..)?);
+            let first = rest.chars().next()?;
+            let token = &rest[..token_length(rest, first)];
+            self.at += token.len();
+            let is_word = token.chars().all(|c| c.is_alphanumeric() || c == '_');
+            if is_word || token.len() == 1 && !first.is_whitespace() {
+                return Some((start, token));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Asks about the last `AppDb` behind `struct`.
+    fn second(text: &str) -> Option<bool> {
+        let at = text.rfind("struct AppDb").expect("there is one") + "struct ".len();
+        declares(text, at, "AppDb")
+    }
+
+    const FIRST: &str = "session_factory! {\n    /// Mine.\n    pub struct AppDb(Postgres);\n}\n";
+    const SECOND: &str = "session_factory::session_factory! { struct AppDb(Sqlite) {} }";
+
+    #[test]
+    fn the_second_of_one_scope_is_found() {
+        for between in [
+            "",
+            "fn f() { '{'; \"}\\\"}\"; r#\"}\"}\"#; } /* } /* } */ */ // }\n",
+            "impl<'a> X<'a> { const C: char = '\\''; const B: u8 = b'}'; }",
+            "#[cfg(test)] mod tests { }",
+        ] {
+            assert_eq!(
+                second(&format!("{FIRST}{between}{SECOND}")),
+                Some(true),
+                "{between}"
+            );
+        }
+        assert_eq!(second(&format!("mod a {{ {FIRST} {SECOND} }}")), Some(true));
+    }
+
+    #[test]
+    fn another_scope_and_a_condition_are_not() {
+        for text in [
+            format!("mod a {{ {FIRST} }} {SECOND}"),
+            format!("{FIRST} mod a {{ {SECOND} }}"),
+            format!("fn f() {{ {FIRST} }} fn g() {{ {SECOND} }}"),
+            format!("#[cfg(a)] {FIRST} {SECOND}"),
+            format!("/* {FIRST} */ {SECOND}"),
+            format!("session_factory! {{ pub struct AppDbs(Postgres); }} {SECOND}"),
+        ] {
+            assert_ne!(second(&text), Some(true), "{text}");
+        }
+        assert_eq!(second(&format!("{FIRST} #[cfg(a)] {SECOND}")), None);
+        assert_eq!(second(&format!("{FIRST} macro!(struct AppDb);")), None);
+    }
+}

@@ -1,0 +1,5 @@
+use session_factory::session_factory;
+
+session_factory! {}
+
+fn main() {}

@@ -1,0 +1,9 @@
+use session_factory::session_factory;
+
+session_factory! {
+    use std::time::Duration;
+
+    pub struct AppDb(Postgres);
+}
+
+fn main() {}

@@ -1,0 +1,14 @@
+// mistakes: 3
+use std::time::Duration;
+
+use session_factory::session_factory;
+
+session_factory! {
+    pub struct AppDb(Postgres) {
+        every: Duration = env("EVERY", default = "often"),
+        wait: Duration = Duration::from_secs(5),
+        pause: Duration = true,
+    }
+}
+
+fn main() {}

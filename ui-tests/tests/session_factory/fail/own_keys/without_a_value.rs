@@ -1,0 +1,13 @@
+// mistakes: 2
+use std::time::Duration;
+
+use session_factory::session_factory;
+
+session_factory! {
+    pub struct AppDb(Postgres) {
+        batch: u32,
+        wait: Duration in "1s"..="5s",
+    }
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+use session_factory::session_factory;
+
+session_factory! {
+    pub struct AppDb(Postgres) {
+        pool_size = 5
+        echo = true
+    }
+}
+
+fn main() {}

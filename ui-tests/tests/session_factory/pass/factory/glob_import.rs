@@ -1,0 +1,10 @@
+#[allow(unused_imports)]
+use session_factory::*;
+
+session_factory! {
+    pub struct AppDb(Sqlite);
+}
+
+fn main() {
+    assert_eq!(AppDb::KEYS[0].name, "DATABASE_URL");
+}

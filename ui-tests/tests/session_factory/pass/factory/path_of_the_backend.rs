@@ -1,0 +1,9 @@
+use session_factory::session_factory;
+
+session_factory! {
+    pub struct AppDb(session_factory::driver::Sqlite);
+}
+
+fn main() {
+    assert_eq!(AppDb::KEYS[0].name, "DATABASE_URL");
+}
