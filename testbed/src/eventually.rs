@@ -5,6 +5,11 @@ use std::time::{Duration, Instant};
 
 use crate::background;
 
+/// How long a condition may take that needs no time of its own. The limit is for what hangs: a machine that is busy with
+/// other tests takes many seconds over what it does in milliseconds alone. Statements that must not end by themselves
+/// within it sleep for longer.
+pub const PATIENCE: Duration = Duration::from_secs(40);
+
 /// Asks every 5 ms until the answer is true.
 ///
 /// For what another process does in its own time ("the server has noticed the closed
@@ -12,10 +17,9 @@ use crate::background;
 ///
 /// ```
 /// # testbed::block_on(async {
-/// # use std::time::Duration;
 /// # let database = testbed::postgres::database().await;
 /// # let admin = database.admin();
-/// testbed::eventually(Duration::from_secs(1), "nobody is in a transaction", async || {
+/// testbed::eventually(testbed::PATIENCE, "nobody is in a transaction", async || {
 ///     admin.activity().await.iter().all(|backend| !backend.in_transaction)
 /// })
 /// .await;

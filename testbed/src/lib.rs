@@ -60,5 +60,5 @@ pub mod sqlite;
 
 pub use background::block_on;
 pub use error::Error;
-pub use eventually::eventually;
+pub use eventually::{PATIENCE, eventually};
 pub use proxy::Proxy;

@@ -2,8 +2,6 @@
 
 #![allow(clippy::unwrap_used, reason = "these are tests")]
 
-use std::time::Duration;
-
 use testbed::pgbouncer::{PgBouncer, PoolMode};
 use testbed::postgres::{self, PASSWORD};
 use tokio_postgres::{Client, NoTls};
@@ -48,7 +46,7 @@ async fn in_transaction_mode_clients_share_server_connections_between_transactio
     one.batch_execute("BEGIN").await.unwrap();
     let waiting = tokio::spawn(async move { backend(&other).await });
     let console = pooler.console();
-    testbed::eventually(Duration::from_secs(10), "the other waits", async || {
+    testbed::eventually(testbed::PATIENCE, "the other waits", async || {
         let pools = console.rows("SHOW POOLS").await;
         // The third and fourth columns are active and waiting clients.
         pools.iter().any(|pool| pool[3].as_deref() == Some("1"))

@@ -1,7 +1,5 @@
 //! The servers that the tests rely on: found, started, ended and cleaned up.
 
-use std::time::Duration;
-
 use testbed::postgres::{self, Builder, PASSWORD, Server};
 use tokio_postgres::{Client, NoTls};
 
@@ -41,11 +39,9 @@ async fn a_database_is_removed_with_its_value() {
     let _open = connect(&database.url()).await.unwrap();
     assert_eq!(admin.integer(&sql).await, 1);
     drop(database);
-    testbed::eventually(
-        Duration::from_secs(10),
-        "the database is gone",
-        async || admin.integer(&sql).await == 0,
-    )
+    testbed::eventually(testbed::PATIENCE, "the database is gone", async || {
+        admin.integer(&sql).await == 0
+    })
     .await;
 }
 
@@ -91,14 +87,14 @@ async fn the_administrator_sees_what_the_connections_do_and_ends_them() {
     );
 
     let sleeping = tokio::spawn(async move { client.batch_execute("SELECT pg_sleep(60)").await });
-    testbed::eventually(Duration::from_secs(5), "it sleeps", async || {
+    testbed::eventually(testbed::PATIENCE, "it sleeps", async || {
         admin.activity().await[0].wait == "Timeout:PgSleep"
     })
     .await;
     assert_eq!(admin.terminate_all().await, 1);
     let error = sleeping.await.unwrap().unwrap_err();
     assert_eq!(error.code().unwrap().code(), "57P01");
-    testbed::eventually(Duration::from_secs(5), "it has gone", async || {
+    testbed::eventually(testbed::PATIENCE, "it has gone", async || {
         admin.connections().await == 0
     })
     .await;
@@ -204,7 +200,7 @@ fn a_server_ends_when_its_owners_process_is_killed() {
     owner.kill().unwrap();
     owner.wait().unwrap();
     testbed::block_on(testbed::eventually(
-        Duration::from_secs(10),
+        testbed::PATIENCE,
         "it has ended",
         async || std::net::TcpStream::connect(address).is_err(),
     ));

@@ -70,14 +70,14 @@ async fn counts_connections_ever_and_now_and_cancel_requests_apart() {
         connect(&database.url_via(&proxy)).await.unwrap(),
     ];
     drop(others);
-    testbed::eventually(Duration::from_secs(5), "two have closed", async || {
+    testbed::eventually(testbed::PATIENCE, "two have closed", async || {
         proxy.counts().open == 1
     })
     .await;
     let cancel = client.cancel_token();
     let sleep = tokio::spawn(async move { client.batch_execute("SELECT pg_sleep(60)").await });
     let admin = database.admin();
-    testbed::eventually(Duration::from_secs(5), "it sleeps", async || {
+    testbed::eventually(testbed::PATIENCE, "it sleeps", async || {
         admin.activity().await[0].is_active()
     })
     .await;
@@ -125,7 +125,7 @@ async fn cuts_after_every_byte_of_a_connection() {
         let client = connect(&url).await?;
         let answer = client.batch_execute("SELECT 1").await;
         drop(client);
-        testbed::eventually(Duration::from_secs(5), "it has closed", async || {
+        testbed::eventually(testbed::PATIENCE, "it has closed", async || {
             proxy.counts().open == 0
         })
         .await;
@@ -223,7 +223,7 @@ async fn a_stalled_connection_is_silent_and_later_ones_work() {
     connection.abort();
     let admin = database.admin();
     testbed::eventually(
-        Duration::from_secs(5),
+        testbed::PATIENCE,
         "a closed client's connection ends",
         async || admin.connections().await == 0,
     )

@@ -29,7 +29,7 @@ async fn quick(db: &mut Session<PgDb>) -> QueryResult<i64> {
 }
 
 async fn quiet(bed: &PgBed) {
-    testbed::eventually(Duration::from_secs(5), "recovered", || async {
+    testbed::eventually(testbed::PATIENCE, "recovered", || async {
         let status = bed.factory.status();
         status.in_use == 0 && status.recovering == 0
     })
@@ -57,8 +57,7 @@ async fn two_hundred_cancelled_calls_open_no_more_than_the_pool_and_leave_nothin
         join_all(calls).await;
     }
     let admin = bed.database.admin();
-    let ended = Instant::now();
-    testbed::eventually(Duration::from_secs(1), "the server is idle", || async {
+    testbed::eventually(testbed::PATIENCE, "the server is idle", || async {
         admin
             .activity()
             .await
@@ -66,7 +65,6 @@ async fn two_hundred_cancelled_calls_open_no_more_than_the_pool_and_leave_nothin
             .all(|backend| !backend.is_active() && !backend.is_idle_in_transaction())
     })
     .await;
-    assert!(ended.elapsed() < Duration::from_secs(1));
     let counts = bed.proxy().counts();
     assert!(
         counts.opened <= 10,
@@ -85,13 +83,13 @@ async fn the_next_caller_does_not_wait_for_a_cancelled_query() {
         config.max_overflow = 0;
     })
     .await;
-    let call = bed.factory.scope(slow(1, 30_000));
+    let call = bed.factory.scope(slow(1, 60_000));
     tokio::time::timeout(Duration::from_millis(200), call)
         .await
         .unwrap_err();
     let started = Instant::now();
     assert_eq!(bed.factory.scope(quick()).await.unwrap(), 0);
-    assert!(started.elapsed() < Duration::from_secs(5));
+    assert!(started.elapsed() < testbed::PATIENCE);
 }
 
 #[tokio::test]
@@ -150,7 +148,7 @@ async fn a_dropped_statement_makes_the_transaction_one_that_cannot_commit() {
                 .values((items::id.eq(1), items::name.eq("before")))
                 .execute(db)
                 .await?;
-            let sleep = db.batch_execute("SELECT pg_sleep(30)");
+            let sleep = db.batch_execute("SELECT pg_sleep(60)");
             tokio::time::timeout(Duration::from_millis(100), sleep)
                 .await
                 .unwrap_err();
@@ -181,7 +179,7 @@ async fn a_dropped_rollback_still_cancels_the_statement_it_waits_for() {
             Ok::<_, AppError>(())
         });
         let ended = testbed::polls::drop_at(polls, call).await;
-        testbed::eventually(Duration::from_secs(2), "no query runs", || async {
+        testbed::eventually(testbed::PATIENCE, "no query runs", || async {
             bed.database
                 .integer(
                     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
@@ -220,7 +218,7 @@ async fn a_dropped_statement_inside_a_dropped_savepoint_is_cancelled_and_undone(
         })
         .await
         .unwrap();
-    assert!(started.elapsed() < Duration::from_secs(10));
+    assert!(started.elapsed() < testbed::PATIENCE);
     assert_eq!(bed.count().await, 2);
 }
 
@@ -247,7 +245,7 @@ async fn a_statement_dropped_before_it_was_sent_is_waited_for_like_one_that_was(
             .await
             .unwrap();
     }
-    assert!(started.elapsed() < Duration::from_secs(30));
+    assert!(started.elapsed() < testbed::PATIENCE);
     assert_eq!(bed.count().await, 40);
 }
 
@@ -273,7 +271,7 @@ async fn a_half_read_stream_is_over_when_its_session_is() {
         .await
         .unwrap_err();
     assert_eq!(bed.factory.scope(quick()).await.unwrap(), 0);
-    assert!(started.elapsed() < Duration::from_secs(10));
+    assert!(started.elapsed() < testbed::PATIENCE);
     assert_eq!(bed.database.admin().connections().await, 1);
 }
 

@@ -170,14 +170,14 @@ macro_rules! on_every_backend {
                     insert_two_in(db, id).await
                 });
                 let ended = testbed::polls::drop_at(polls, call).await;
-                testbed::eventually(Duration::from_secs(5), "recovered", || async {
+                testbed::eventually(testbed::PATIENCE, "recovered", || async {
                     let status = bed.factory.status();
                     status.in_use == 0 && status.recovering == 0
                 })
                 .await;
                 let before = std::mem::replace(&mut committed, bed.count().await);
                 // Every hook holds the notes, until it has run or was dropped.
-                testbed::eventually(Duration::from_secs(5), "the hooks are through", || async {
+                testbed::eventually(testbed::PATIENCE, "the hooks are through", || async {
                     Arc::strong_count(&notes.0) == 1
                 })
                 .await;
@@ -299,7 +299,7 @@ async fn commit_never_overtakes_a_statement_whose_types_are_looked_up_first() {
     bed.run("CREATE TYPE mood AS ENUM ('happy'); CREATE TABLE moods (mood mood)")
         .await;
     bed.proxy()
-        .delay(Direction::ToClient, Duration::from_millis(5));
+        .delay(Direction::ToClient, Duration::from_millis(80));
     for round in 1..4 {
         let mut db = bed.factory.create_session().await.unwrap();
         let insert = diesel::sql_query("INSERT INTO moods VALUES ($1)").bind::<Mood, _>(Happy);
@@ -370,7 +370,7 @@ async fn a_connection_lost_at_any_byte_is_ok_and_committed_or_an_error_that_is_t
             let result = bed.factory.scope(insert(id)).await;
             let struck = !bed.proxy().is_armed();
             bed.proxy().disarm();
-            testbed::eventually(Duration::from_secs(5), "the server knows", || async {
+            testbed::eventually(testbed::PATIENCE, "the server knows", || async {
                 bed.database
                     .integer(
                         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
@@ -416,7 +416,7 @@ async fn a_deadline_that_passes_meanwhile_is_an_unknown_outcome() {
         .unwrap_err();
     bed.proxy().release(Direction::ToClient);
     assert!(matches!(error, SessionError::CommitUnknown(_)), "{error:?}");
-    testbed::eventually(Duration::from_secs(5), "a hook has run", || async {
+    testbed::eventually(testbed::PATIENCE, "a hook has run", || async {
         !notes.0.lock().unwrap().is_empty()
     })
     .await;

@@ -30,7 +30,7 @@ async fn begun(factory: &Factory<PgDb>, id: i32) -> impl Future<Output = Result<
 async fn the_callers_drop_does_not_stop_it() {
     let bed = PgBed::new().await;
     drop(begun(&bed.factory, 1).await);
-    testbed::eventually(Duration::from_secs(5), "it is committed", || async {
+    testbed::eventually(testbed::PATIENCE, "it is committed", || async {
         bed.count().await == 1
     })
     .await;
@@ -66,13 +66,13 @@ async fn shutdown_waits_for_one_that_still_waits_for_its_connection() {
         Ok::<_, AppError>(())
     });
     let call = tokio::spawn(call);
-    testbed::eventually(Duration::from_secs(5), "it waits", || async {
+    testbed::eventually(testbed::PATIENCE, "it waits", || async {
         bed.factory.status().waiting == 1
     })
     .await;
     let factory = bed.factory.clone();
     let shutdown = tokio::spawn(async move { factory.shutdown(Duration::from_secs(10)).await });
-    testbed::eventually(Duration::from_secs(5), "it is closed", || async {
+    testbed::eventually(testbed::PATIENCE, "it is closed", || async {
         bed.factory.status().closed
     })
     .await;

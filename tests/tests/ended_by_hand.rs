@@ -1,8 +1,6 @@
 //! A body that ends its transaction itself, by a call or by raw SQL, gets an `Ok` only where it is true.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::time::Duration;
-
 use diesel::prelude::*;
 use diesel_async::{AsyncConnection, RunQueryDsl, SimpleAsyncConnection};
 use session_factory::{AbortReason, PartlyCommitted, Session, SessionError, with_session};
@@ -48,14 +46,10 @@ macro_rules! suite {
 
             /// The connections are back, and the next call finds one that works.
             async fn assert_goes_on(bed: &$bed, rows: i64) {
-                testbed::eventually(
-                    Duration::from_secs(5),
-                    "the connections are back",
-                    || async {
-                        let status = bed.factory.status();
-                        status.in_use == 0 && status.recovering == 0
-                    },
-                )
+                testbed::eventually(testbed::PATIENCE, "the connections are back", || async {
+                    let status = bed.factory.status();
+                    status.in_use == 0 && status.recovering == 0
+                })
                 .await;
                 assert_eq!(bed.count().await, rows);
                 bed.factory.scope(insert(99)).await.unwrap();

@@ -69,14 +69,10 @@ macro_rules! suite {
 
             /// The slot is free again and the table as it was.
             async fn assert_clean(bed: &$bed, rows: i64) {
-                testbed::eventually(
-                    Duration::from_secs(5),
-                    "the connections are back",
-                    || async {
-                        let status = bed.factory.status();
-                        status.in_use == 0 && status.recovering == 0
-                    },
-                )
+                testbed::eventually(testbed::PATIENCE, "the connections are back", || async {
+                    let status = bed.factory.status();
+                    status.in_use == 0 && status.recovering == 0
+                })
                 .await;
                 assert_eq!(bed.count().await, rows);
             }
@@ -170,7 +166,7 @@ macro_rules! suite {
                     let id = i32::try_from(polls).unwrap();
                     let call = bed.factory.scope(insert(id));
                     let ended = testbed::polls::drop_at(polls, call).await;
-                    testbed::eventually(Duration::from_secs(5), "recovered", || async {
+                    testbed::eventually(testbed::PATIENCE, "recovered", || async {
                         bed.factory.status().recovering == 0
                     })
                     .await;

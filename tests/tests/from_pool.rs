@@ -28,7 +28,7 @@ async fn insert(db: &mut session_factory::Session<PgDb>, id: i32) -> QueryResult
 }
 
 async fn back(factory: &Factory<PgDb>) {
-    testbed::eventually(Duration::from_secs(5), "recovered", || async {
+    testbed::eventually(testbed::PATIENCE, "recovered", || async {
         let status = factory.status();
         status.in_use == 0 && status.recovering == 0
     })
@@ -194,7 +194,7 @@ async fn sqlite_pools_work_too() {
             .await;
         assert_eq!(result.is_err(), fail);
     }
-    testbed::eventually(Duration::from_secs(5), "recovered", || async {
+    testbed::eventually(testbed::PATIENCE, "recovered", || async {
         factory.status().recovering == 0
     })
     .await;

@@ -2,7 +2,6 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use diesel_async::SimpleAsyncConnection;
 use session_factory::{Session, SessionError, with_session};
@@ -28,7 +27,7 @@ async fn one_connection() -> PgBed {
     PgBed::proxied(|config| {
         config.pool_size = 1;
         config.max_overflow = 0;
-        config.pool_timeout = Duration::from_secs(5);
+        config.pool_timeout = testbed::PATIENCE;
     })
     .await
 }
@@ -144,14 +143,17 @@ async fn a_caller_dropped_during_commit_gets_the_hooks_of_what_the_server_did() 
         bed.proxy().hold(Direction::ToClient);
         Ok::<_, AppError>(())
     }));
+    let committing = testbed::eventually(testbed::PATIENCE, "COMMIT is on its way", || async {
+        bed.proxy().sql().iter().any(|sql| sql == "COMMIT")
+    });
     tokio::select! {
         ended = &mut call => panic!("{ended:?}"),
-        () = tokio::time::sleep(Duration::from_millis(100)) => {}
+        () = committing => {}
     }
     drop(call);
     assert!(notes.taken().is_empty(), "nobody knows yet");
     bed.proxy().release(Direction::ToClient);
-    testbed::eventually(Duration::from_secs(5), "a hook has run", || async {
+    testbed::eventually(testbed::PATIENCE, "a hook has run", || async {
         !notes.0.lock().unwrap().is_empty()
     })
     .await;
@@ -163,19 +165,21 @@ async fn a_caller_dropped_during_commit_gets_the_hooks_of_what_the_server_did() 
 async fn a_caller_dropped_in_its_body_gets_the_rollback_hooks() {
     let bed = one_connection().await;
     let notes = Notes::default();
+    let registered = tokio::sync::Notify::new();
     let mut call = Box::pin(bed.factory.with_session(async |db| {
         insert_in(db, 1).await?;
         db.after_commit(notes.note("commit"));
         db.after_rollback(notes.note("rollback"));
+        registered.notify_one();
         std::future::pending::<()>().await;
         Ok::<_, AppError>(())
     }));
     tokio::select! {
         ended = &mut call => panic!("{ended:?}"),
-        () = tokio::time::sleep(Duration::from_millis(100)) => {}
+        () = registered.notified() => {}
     }
     drop(call);
-    testbed::eventually(Duration::from_secs(5), "a hook has run", || async {
+    testbed::eventually(testbed::PATIENCE, "a hook has run", || async {
         !notes.0.lock().unwrap().is_empty()
     })
     .await;

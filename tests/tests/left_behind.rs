@@ -134,7 +134,7 @@ async fn a_connection_that_a_session_opened_on_the_server_reaches_no_later_borro
             let one = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
                  AND backend_type = 'client backend' AND pid <> pg_backend_pid()";
             let database = &bed.database;
-            eventually(Duration::from_secs(10), "one backend is left", || async {
+            eventually(testbed::PATIENCE, "one backend is left", || async {
                 database.integer(one).await == 1
             })
             .await;
@@ -337,7 +337,7 @@ async fn a_read_only_function_waits_for_its_commit_where_a_call_may_have_written
 }
 
 /// Answers are held back for so long, so that a COMMIT is under way when its call has returned.
-const HELD_BACK: Duration = Duration::from_millis(25);
+const HELD_BACK: Duration = Duration::from_millis(80);
 
 /// Whether a read-only session that runs this returns before its COMMIT is answered.
 async fn returns_early(bed: &PgBed, text: &str, prepared: bool, early: bool) {

@@ -13,7 +13,7 @@ use testbed::pgbouncer::{PgBouncer, PoolMode};
 use testbed::postgres::Database;
 use tokio::sync::Barrier;
 
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = testbed::PATIENCE;
 
 struct Bed {
     factory: Factory<PgDb>,

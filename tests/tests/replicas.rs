@@ -12,7 +12,7 @@ use session_factory_tests::{AppError, PgDb, PgDbConfig, create_items, items, pg_
 use testbed::postgres::{Admin, Database, Replicated, Server};
 use testbed::proxy::{Direction, Proxy};
 
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = testbed::PATIENCE;
 
 /// A factory on the primary of a set, with the asynchronous standby as its replica.
 struct Bed {
@@ -280,7 +280,7 @@ async fn commit_tells_where_it_is_in_the_same_round_trip() {
                 // The first one prepares.
                 add(id).await.unwrap();
                 // What is sent before a delayed answer arrives is the same round trip.
-                to_primary.delay(Direction::ToClient, Duration::from_millis(5));
+                to_primary.delay(Direction::ToClient, Duration::from_millis(80));
                 to_primary.reset_counts();
                 add(id + 1).await.unwrap();
             })

@@ -326,11 +326,9 @@ async fn the_session_is_closed_before_the_pause() {
     let mut retried = Box::pin(retried);
     let other = async {
         // The only connection is free while the other call waits.
-        testbed::eventually(
-            Duration::from_secs(10),
-            "the connection is back",
-            || async { bed.factory.status().idle == 1 },
-        )
+        testbed::eventually(testbed::PATIENCE, "the connection is back", || async {
+            bed.factory.status().idle == 1
+        })
         .await;
         bed.factory
             .with_session(async |db| {

@@ -69,7 +69,7 @@ fn a_session_may_be_dropped_on_a_thread_without_a_runtime() {
         .unwrap();
     std::thread::spawn(move || drop(session)).join().unwrap();
     runtime.block_on(testbed::eventually(
-        Duration::from_secs(5),
+        testbed::PATIENCE,
         "recovered",
         || async {
             let status = bed.factory.status();
@@ -95,7 +95,7 @@ fn a_session_may_be_dropped_on_a_thread_without_a_runtime() {
         .unwrap();
     let admin = bed.database.admin();
     runtime.block_on(testbed::eventually(
-        Duration::from_secs(5),
+        testbed::PATIENCE,
         "cancelled",
         || async {
             admin

@@ -11,7 +11,7 @@ use session_factory_tests::{AppError, LiteBed, LiteDb, LiteDbConfig, items};
 use testbed::polls;
 use testbed::sqlite::Database;
 
-const SOON: Duration = Duration::from_secs(5);
+const SOON: Duration = testbed::PATIENCE;
 
 #[with_session]
 async fn put(db: &mut Session<LiteDb>, ids: std::ops::Range<i32>) -> QueryResult<()> {

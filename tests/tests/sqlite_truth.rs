@@ -9,7 +9,7 @@ use diesel_async::{AsyncConnection, RunQueryDsl, SimpleAsyncConnection};
 use session_factory::{Factory, PartlyCommitted, Session, SessionError, with_session};
 use session_factory_tests::{AppError, LiteBed, LiteDb, LiteDbConfig, items};
 
-const SOON: Duration = Duration::from_secs(5);
+const SOON: Duration = testbed::PATIENCE;
 
 #[with_session]
 async fn insert(db: &mut Session<LiteDb>, id: i32) -> Result<(), AppError> {

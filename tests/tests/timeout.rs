@@ -35,17 +35,17 @@ async fn a_query_past_the_deadline_is_cancelled_on_the_server() {
         .timeout(SOON)
         .run(async |db| {
             insert(db, 1).await?;
-            db.batch_execute("SELECT pg_sleep(10)").await?;
+            db.batch_execute("SELECT pg_sleep(60)").await?;
             Ok::<_, SessionError>(())
         })
         .await;
-    assert!(started.elapsed() < Duration::from_secs(1));
+    assert!(started.elapsed() < testbed::PATIENCE);
     let error = late(result);
     assert_eq!(error.limit(), SOON);
     assert!(error.running() >= SOON / 2, "{error}");
     assert!(error.to_string().contains("to its body"), "{error}");
     assert!(error.to_string().contains("timeout.rs:"), "{error}");
-    testbed::eventually(Duration::from_secs(1), "no query runs", || async {
+    testbed::eventually(testbed::PATIENCE, "no query runs", || async {
         bed.database
             .integer(
                 "SELECT count(*) FROM pg_stat_activity \
@@ -100,7 +100,7 @@ async fn a_deadline_that_passes_during_commit_is_an_unknown_outcome() {
     );
     bed.proxy().release(Direction::ToClient);
     assert_eq!(bed.count().await, 1, "here it was committed");
-    testbed::eventually(Duration::from_secs(5), "the connection is back", || async {
+    testbed::eventually(testbed::PATIENCE, "the connection is back", || async {
         let status = bed.factory.status();
         status.in_use + status.recovering == 0
     })
@@ -145,7 +145,7 @@ async fn attempts_and_pauses_count() {
         })
         .await;
     result.unwrap_err();
-    assert!(started.elapsed() < Duration::from_secs(2));
+    assert!(started.elapsed() < testbed::PATIENCE);
 }
 
 #[tokio::test]
@@ -180,7 +180,7 @@ fn it_needs_no_timers_of_the_callers_runtime() {
             call.join().unwrap()
         });
         late(result);
-        testbed::eventually(Duration::from_secs(5), "it is rolled back", || async {
+        testbed::eventually(testbed::PATIENCE, "it is rolled back", || async {
             bed.factory.status().recovering == 0
         })
         .await;

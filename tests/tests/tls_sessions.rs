@@ -83,7 +83,7 @@ async fn hurried(db: &mut Session<PgDb>, id: i32) -> Result<(), AppError> {
 }
 
 async fn nothing_runs(database: &Database) {
-    testbed::eventually(Duration::from_secs(10), "no query runs", || async {
+    testbed::eventually(testbed::PATIENCE, "no query runs", || async {
         database
             .admin()
             .activity()
@@ -139,7 +139,7 @@ async fn a_dropped_query_is_cancelled_on_the_server_through_tls() {
     assert_eq!(database.integer("SELECT count(*) FROM items").await, 1);
     // Killed at shutdown.
     let call = tokio::spawn(factory.clone().scope(slow(4)));
-    testbed::eventually(Duration::from_secs(10), "it runs", || async {
+    testbed::eventually(testbed::PATIENCE, "it runs", || async {
         let activity = database.admin().activity().await;
         activity
             .iter()
@@ -188,7 +188,7 @@ async fn the_protocol_is_watched_above_the_encryption() {
     assert_eq!(database.integer("SELECT count(*) FROM items").await, 1);
     // A server that goes away is noticed without asking.
     server.restart().await;
-    testbed::eventually(Duration::from_secs(10), "it connects again", || async {
+    testbed::eventually(testbed::PATIENCE, "it connects again", || async {
         factory.scope(insert(3)).await.is_ok()
     })
     .await;
@@ -208,7 +208,7 @@ async fn a_unit_of_work_takes_as_many_round_trips_as_in_the_clear() {
         factory.scope(insert(id)).await.unwrap();
     }
     // As in `wire.rs`: what is sent before an answer arrives is the same round trip.
-    proxy.delay(Direction::ToClient, Duration::from_millis(3));
+    proxy.delay(Direction::ToClient, Duration::from_millis(80));
     proxy.reset_counts();
     factory.scope(insert(10)).await.unwrap();
     assert_eq!(proxy.counts().round_trips, 2, "{:?}", proxy.counts());

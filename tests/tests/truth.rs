@@ -9,6 +9,7 @@ use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl, SimpleAsyncC
 use session_factory::{AbortReason, Session, SessionError, with_session};
 use session_factory_tests::{AppError, LiteBed, PgBed, PgDb, items};
 use testbed::proxy::{Action, Cut, Direction};
+use tokio::sync::Barrier;
 
 async fn insert(db: &mut Session<PgDb>, id: i32) -> QueryResult<usize> {
     diesel::insert_into(items::table)
@@ -160,7 +161,7 @@ async fn after_a_raw_commit_the_next_statement_has_a_transaction_of_its_own() {
         })
         .await;
     result.unwrap_err();
-    testbed::eventually(Duration::from_secs(5), "rolled back", || async {
+    testbed::eventually(testbed::PATIENCE, "rolled back", || async {
         bed.factory.status().recovering == 0
     })
     .await;
@@ -239,11 +240,11 @@ async fn a_connection_lost_before_commit_is_not_unknown() {
         .with_session(async |db| {
             insert(db, 1).await?;
             bed.proxy().sever(Action::Close).await;
-            testbed::eventually(Duration::from_secs(5), "the server noticed", || async {
+            testbed::eventually(testbed::PATIENCE, "the server noticed", || async {
                 bed.database.admin().connections().await == 0
             })
             .await;
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            tokio::time::sleep(Duration::from_millis(250)).await;
             Ok::<_, AppError>(())
         })
         .await;
@@ -296,7 +297,7 @@ async fn a_raw_transaction_inside_a_session_does_not_commit_the_sessions_work() 
         })
         .await;
     result.unwrap_err();
-    testbed::eventually(Duration::from_secs(5), "rolled back", || async {
+    testbed::eventually(testbed::PATIENCE, "rolled back", || async {
         bed.factory.status().recovering == 0
     })
     .await;
@@ -331,13 +332,20 @@ async fn a_raw_transaction_dropped_half_way_is_never_an_ok() {
 }
 
 #[with_session]
-async fn lock_both(db: &mut Session<PgDb>, first: i32, second: i32) -> Result<(), AppError> {
+async fn lock_both(
+    db: &mut Session<PgDb>,
+    first: i32,
+    second: i32,
+    both_hold_one: &Barrier,
+) -> Result<(), AppError> {
     for id in [first, second] {
         diesel::update(items::table.find(id))
             .set(items::name.eq("locked"))
             .execute(db)
             .await?;
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        if id == first {
+            both_hold_one.wait().await;
+        }
     }
     Ok(())
 }
@@ -346,9 +354,10 @@ async fn lock_both(db: &mut Session<PgDb>, first: i32, second: i32) -> Result<()
 async fn a_deadlock_is_told_as_transient() {
     let bed = PgBed::new().await;
     bed.run("INSERT INTO items VALUES (1, 'a'), (2, 'b')").await;
+    let meet = Barrier::new(2);
     let (one, two) = tokio::join!(
-        bed.factory.scope(lock_both(1, 2)),
-        bed.factory.scope(lock_both(2, 1))
+        bed.factory.scope(lock_both(1, 2, &meet)),
+        bed.factory.scope(lock_both(2, 1, &meet))
     );
     assert_ne!(one.is_ok(), two.is_ok(), "one of them has to give way");
     let Err(AppError::Query(diesel::result::Error::DatabaseError(kind, _))) = one.and(two) else {

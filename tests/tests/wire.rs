@@ -6,7 +6,7 @@ use std::time::Duration;
 use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use session_factory::{Session, with_session};
-use session_factory_tests::{AppError, PgBed, PgDb, items};
+use session_factory_tests::{AppError, PgBed, PgDb, PgDbConfig, items};
 use testbed::proxy::Direction;
 
 #[with_session]
@@ -22,16 +22,21 @@ async fn raw_select(db: &mut AsyncPgConnection) -> QueryResult<Vec<i32>> {
     items::table.select(items::id).load::<i32>(db).await
 }
 
-/// A bed whose one connection has run everything once, and whose answers take long enough that what is
-/// sent before they arrive counts as one round trip.
 /// Answers are held back for so long: what is sent until then counts as sent together with what they are for. A busy
 /// machine may take a while between two pieces of that.
-const HELD_BACK: Duration = Duration::from_millis(25);
+const HELD_BACK: Duration = Duration::from_millis(80);
 
+/// A bed whose one connection has run everything once, and whose answers take long enough that what is sent before they
+/// arrive counts as one round trip. No ping: on a busy machine a connection idles long enough between two calls.
 async fn warm() -> PgBed {
+    warm_with(|config| config.pool_pre_ping = false).await
+}
+
+async fn warm_with(change: impl FnOnce(&mut PgDbConfig)) -> PgBed {
     let bed = PgBed::proxied(|config| {
         config.pool_size = 1;
         config.max_overflow = 0;
+        change(config);
     })
     .await;
     bed.factory.scope(select_times(1)).await.unwrap();
@@ -42,7 +47,7 @@ async fn warm() -> PgBed {
 }
 
 async fn round_trips(bed: &PgBed) -> u64 {
-    testbed::eventually(Duration::from_secs(5), "nothing is under way", || async {
+    testbed::eventually(testbed::PATIENCE, "nothing is under way", || async {
         let status = bed.factory.status();
         status.in_use == 0 && status.recovering == 0
     })
@@ -177,7 +182,7 @@ async fn a_raw_connection_costs_one_round_trip_more_for_its_begin() {
 
 #[tokio::test]
 async fn pre_ping_asks_only_a_connection_that_idled() {
-    let bed = warm().await;
+    let bed = warm_with(|_| {}).await;
     tokio::time::sleep(Duration::from_millis(700)).await;
     bed.factory.scope(select_times(1)).await.unwrap();
     assert_eq!(round_trips(&bed).await, 3, "{:?}", bed.proxy().sql());
@@ -185,9 +190,7 @@ async fn pre_ping_asks_only_a_connection_that_idled() {
 
 #[tokio::test]
 async fn pre_ping_can_be_switched_off() {
-    let bed = PgBed::proxied(|config| config.pool_pre_ping = false).await;
-    bed.factory.scope(select_times(1)).await.unwrap();
-    bed.proxy().delay(Direction::ToClient, HELD_BACK);
+    let bed = warm().await;
     tokio::time::sleep(Duration::from_millis(700)).await;
     bed.proxy().reset_counts();
     bed.factory.scope(select_times(1)).await.unwrap();
@@ -255,7 +258,7 @@ async fn a_read_only_function_waits_where_commit_can_still_fail() {
         format!("ALTER DATABASE \"{database}\" SET default_transaction_isolation = 'serializable'");
     testbed::postgres::Admin::execute(&admin, &sql).await;
     bed.proxy().sever(testbed::proxy::Action::Close).await;
-    testbed::eventually(Duration::from_secs(5), "a new connection", || async {
+    testbed::eventually(testbed::PATIENCE, "a new connection", || async {
         bed.factory.scope(only_read()).await.is_ok()
     })
     .await;

@@ -183,7 +183,7 @@ fn every_runtime() {
     let rows = futures_util::FutureExt::now_or_never(PgDb::factory());
     assert!(rows.is_some());
     let runtime = current_thread();
-    let deadline = std::time::Instant::now() + Duration::from_secs(5);
+    let deadline = std::time::Instant::now() + testbed::PATIENCE;
     while PgDb::status().recovering > 0 || PgDb::status().in_use > 0 {
         assert!(std::time::Instant::now() < deadline, "{:?}", PgDb::status());
         std::thread::sleep(Duration::from_millis(10));
