@@ -115,11 +115,16 @@ where
 }
 
 /// One session of the factory that applies here.
-pub async fn create_session<F: SessionFactory>(origin: Origin) -> Result<Session<F>, SessionError> {
-    let factory = factory::<F>()?;
-    let options = Options::new();
-    let lease = factory.lease(&origin, None, &options).await?;
-    Ok(factory.on(lease, &origin, &options).manual(origin))
+#[allow(clippy::manual_async_fn)] // the compiler looks no further than that `Send`
+pub fn create_session<F: SessionFactory>(
+    origin: Origin,
+) -> impl Future<Output = Result<Session<F>, SessionError>> + Send {
+    async move {
+        let factory = factory::<F>()?;
+        let options = Options::new();
+        let lease = factory.lease(&origin, None, &options).await?;
+        Ok(factory.on(lease, &origin, &options).manual(origin))
+    }
 }
 
 /// Runs a body in a session of the factory that applies here.

@@ -48,18 +48,24 @@ impl<F: SessionFactory> Session<F> {
     /// # Cancellation
     /// As for a statement until COMMIT was sent. From then on both are left to finish; the outcome is not known
     /// to the caller, and [`after_commit`](Self::after_commit) hooks run by what the server says.
-    pub async fn commit_with<T>(&mut self, statement: T) -> Result<usize, SessionError>
+    #[allow(clippy::manual_async_fn)] // the compiler looks no further than that `Send`
+    pub fn commit_with<T>(
+        &mut self,
+        statement: T,
+    ) -> impl Future<Output = Result<usize, SessionError>> + Send
     where
         T: QueryFragment<<F::Driver as Driver>::Backend> + QueryId + Send,
         <<F::Driver as Driver>::Backend as Backend>::QueryBuilder: Default,
     {
-        self.outside_of_savepoints("commit_with")?;
-        let ended = self.end_with(statement).await;
-        if let Err(error) = &ended {
-            self.work.lose(error);
+        async move {
+            self.outside_of_savepoints("commit_with")?;
+            let ended = self.end_with(statement).await;
+            if let Err(error) = &ended {
+                self.work.lose(error);
+            }
+            self.hooks.over(Left::of(&ended)).await;
+            ended
         }
-        self.hooks.over(Left::of(&ended)).await;
-        ended
     }
 
     async fn end_with<T>(&mut self, statement: T) -> Result<usize, SessionError>

@@ -140,14 +140,17 @@ impl<F: SessionFactory> Session<F> {
     ///
     /// # Cancellation
     /// A COMMIT that was sent is left to finish; its outcome is not known to the caller.
-    pub async fn commit(&mut self) -> Result<(), SessionError> {
-        self.outside_of_savepoints("commit")?;
-        let committed = self.end_by_commit().await;
-        if let Err(error) = &committed {
-            self.work.lose(error);
+    #[allow(clippy::manual_async_fn)] // the compiler looks no further than that `Send`
+    pub fn commit(&mut self) -> impl Future<Output = Result<(), SessionError>> + Send {
+        async move {
+            self.outside_of_savepoints("commit")?;
+            let committed = self.end_by_commit().await;
+            if let Err(error) = &committed {
+                self.work.lose(error);
+            }
+            self.hooks.over(Left::of(&committed)).await;
+            committed
         }
-        self.hooks.over(Left::of(&committed)).await;
-        committed
     }
 
     /// Rolls back what was done since the last commit. The next statement begins another transaction.
@@ -164,10 +167,13 @@ impl<F: SessionFactory> Session<F> {
     /// # Cancellation
     /// What the dropped future had not done yet is done ahead of the next statement, or when the session is
     /// dropped.
-    pub async fn rollback(&mut self) -> Result<(), SessionError> {
-        self.outside_of_savepoints("rollback")?;
-        self.work.forget_loss();
-        self.end_by_hand().await
+    #[allow(clippy::manual_async_fn)] // the compiler looks no further than that `Send`
+    pub fn rollback(&mut self) -> impl Future<Output = Result<(), SessionError>> + Send {
+        async move {
+            self.outside_of_savepoints("rollback")?;
+            self.work.forget_loss();
+            self.end_by_hand().await
+        }
     }
 
     async fn end_by_hand(&mut self) -> Result<(), SessionError> {
@@ -193,10 +199,13 @@ impl<F: SessionFactory> Session<F> {
     ///
     /// # Errors
     /// As [`rollback`](Self::rollback).
-    pub async fn close(mut self) -> Result<(), SessionError> {
-        let rolled_back = self.end_by_hand().await;
-        self.release();
-        rolled_back
+    #[allow(clippy::manual_async_fn)] // the compiler looks no further than that `Send`
+    pub fn close(mut self) -> impl Future<Output = Result<(), SessionError>> + Send {
+        async move {
+            let rolled_back = self.end_by_hand().await;
+            self.release();
+            rolled_back
+        }
     }
 
     /// Makes this transaction one that can only be rolled back: [`commit`](Self::commit), and a body that
@@ -256,23 +265,27 @@ impl<F: SessionFactory> Session<F> {
     /// # Cancellation
     /// A statement on the raw connection that is dropped half-way is not known to the session; the server's
     /// answers are still watched, so a failed one cannot be committed over.
-    pub async fn connection(
+    #[allow(clippy::manual_async_fn)] // the compiler looks no further than that `Send`
+    pub fn connection(
         &mut self,
-    ) -> Result<&mut <F::Driver as Driver>::Connection, SessionError> {
-        self.flush().await?;
-        let Some(lease) = &mut self.lease else {
-            return Err(SessionError::Closed);
-        };
-        // Nobody sees whether they are set on it.
-        lease.instrumented();
-        lease.recached();
-        let link = lease.link();
-        self.work.set_raw();
-        let entered = F::Driver::enter_raw(link).await;
-        // An earlier loan may have ended the transaction.
-        let (link, _) = self.parts()?;
-        entered?;
-        F::Driver::connection(link).ok_or(SessionError::Closed)
+    ) -> impl Future<Output = Result<&mut <F::Driver as Driver>::Connection, SessionError>> + Send
+    {
+        async move {
+            self.flush().await?;
+            let Some(lease) = &mut self.lease else {
+                return Err(SessionError::Closed);
+            };
+            // Nobody sees whether they are set on it.
+            lease.instrumented();
+            lease.recached();
+            let link = lease.link();
+            self.work.set_raw();
+            let entered = F::Driver::enter_raw(link).await;
+            // An earlier loan may have ended the transaction.
+            let (link, _) = self.parts()?;
+            entered?;
+            F::Driver::connection(link).ok_or(SessionError::Closed)
+        }
     }
 }
 

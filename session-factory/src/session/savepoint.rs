@@ -122,24 +122,30 @@ impl<'conn, F: SessionFactory> Savepoint<'conn, F> {
     ///
     /// # Errors
     /// What its caller has to hear of instead of the body's own result.
-    pub(super) async fn leave(mut self, keep: bool) -> Result<(), SessionError> {
-        self.left = true;
-        let level = self.level;
-        if keep {
-            match self.session.release_savepoint(level) {
-                Ok(()) => self.session.flush_if_observed().await,
-                Err(aborted) => {
-                    // `Ok` means kept: it is not, so the caller hears of it.
-                    let _already_failing = self.session.roll_back_to(level).await;
-                    Err(aborted)
+    #[allow(clippy::manual_async_fn)] // the compiler looks no further than that `Send`
+    pub(super) fn leave(
+        mut self,
+        keep: bool,
+    ) -> impl Future<Output = Result<(), SessionError>> + Send {
+        async move {
+            self.left = true;
+            let level = self.level;
+            if keep {
+                match self.session.release_savepoint(level) {
+                    Ok(()) => self.session.flush_if_observed().await,
+                    Err(aborted) => {
+                        // `Ok` means kept: it is not, so the caller hears of it.
+                        let _already_failing = self.session.roll_back_to(level).await;
+                        Err(aborted)
+                    }
                 }
-            }
-        } else {
-            match self.session.roll_back_to(level).await {
-                // The body's error says more than that its transaction is gone as well; the end of the
-                // transaction will say that.
-                Ok(()) | Err(SessionError::Aborted(_) | SessionError::Query(_)) => Ok(()),
-                Err(worse) => Err(worse),
+            } else {
+                match self.session.roll_back_to(level).await {
+                    // The body's error says more than that its transaction is gone as well; the end of the
+                    // transaction will say that.
+                    Ok(()) | Err(SessionError::Aborted(_) | SessionError::Query(_)) => Ok(()),
+                    Err(worse) => Err(worse),
+                }
             }
         }
     }

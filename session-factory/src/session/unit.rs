@@ -71,22 +71,25 @@ impl<F: SessionFactory> Unit<F> {
     ///
     /// # Errors
     /// Whatever keeps a session from being opened.
-    pub(crate) async fn open(
+    #[allow(clippy::manual_async_fn)] // the compiler looks no further than that `Send`
+    pub(crate) fn open(
         factory: impl FnOnce() -> Result<Factory<F>, SessionError> + Send,
         origin: Origin,
         options: SessionOptions,
-    ) -> Result<Self, SessionError> {
-        let factory = factory()?;
-        let scope = Scope {
-            identity: factory.identity(),
-            holder: origin,
-            clock: options.timeout.map(|limit| Box::new(Clock::start(limit))),
-        };
-        check_nesting(&factory, &scope.holder, &options)?;
-        let lease = factory
-            .lease(&scope.holder, scope.clock.as_deref(), &options)
-            .await?;
-        Ok(Self::attempt(factory, lease, scope, options, 1))
+    ) -> impl Future<Output = Result<Self, SessionError>> + Send {
+        async move {
+            let factory = factory()?;
+            let scope = Scope {
+                identity: factory.identity(),
+                holder: origin,
+                clock: options.timeout.map(|limit| Box::new(Clock::start(limit))),
+            };
+            check_nesting(&factory, &scope.holder, &options)?;
+            let lease = factory
+                .lease(&scope.holder, scope.clock.as_deref(), &options)
+                .await?;
+            Ok(Self::attempt(factory, lease, scope, options, 1))
+        }
     }
 
     fn attempt(
@@ -130,49 +133,62 @@ impl<F: SessionFactory> Unit<F> {
     ///
     /// # Errors
     /// Why it could not be committed. Rolling back always succeeds: if need be by closing the connection.
-    pub(crate) async fn finish(&mut self, commit: bool) -> Result<(), SessionError> {
-        if let Some(unknown) = self.cut_short() {
-            // Dropping the session waits for it, and runs the hooks of what became of it.
-            return Err(unknown);
-        }
-        if commit {
-            let committed = self.commit().await;
-            self.leave(Left::of(&committed)).await;
-            committed
-        } else {
-            self.roll_back().await;
-            Ok(())
+    #[allow(clippy::manual_async_fn)] // the compiler looks no further than that `Send`
+    pub(crate) fn finish(
+        &mut self,
+        commit: bool,
+    ) -> impl Future<Output = Result<(), SessionError>> + Send {
+        async move {
+            if let Some(unknown) = self.cut_short() {
+                // Dropping the session waits for it, and runs the hooks of what became of it.
+                return Err(unknown);
+            }
+            if commit {
+                let committed = self.commit().await;
+                self.leave(Left::of(&committed)).await;
+                committed
+            } else {
+                self.roll_back().await;
+                Ok(())
+            }
         }
     }
 
     /// The same, and opens the session of another attempt where that is due.
-    pub(crate) async fn again(&mut self, commit: bool, failed: bool) -> Next<F> {
-        if let Some(unknown) = self.cut_short() {
-            return Next::Done(Err(unknown));
-        }
-        if commit {
-            let committed = self.commit().await;
-            let due = match &committed {
-                Err(error) if error.is_transient() => self.due(),
-                _ => None,
-            };
-            if let Some(pause) = due {
+    #[allow(clippy::manual_async_fn)] // the compiler looks no further than that `Send`
+    pub(crate) fn again(
+        &mut self,
+        commit: bool,
+        failed: bool,
+    ) -> impl Future<Output = Next<F>> + Send {
+        async move {
+            if let Some(unknown) = self.cut_short() {
+                return Next::Done(Err(unknown));
+            }
+            if commit {
+                let committed = self.commit().await;
+                let due = match &committed {
+                    Err(error) if error.is_transient() => self.due(),
+                    _ => None,
+                };
+                if let Some(pause) = due {
+                    return self.repeat(pause).await;
+                }
+                self.leave(Left::of(&committed)).await;
+                return Next::Done(committed);
+            }
+            if failed {
+                Box::pin(self.session.note_end()).await;
+            }
+            let due = (failed && self.session.met_conflict()).then(|| self.due());
+            if let Some(Some(pause)) = due {
+                // If it fails the connection is closed, which rolls back as well.
+                let _closed_instead = self.session.end_by_rollback().await;
                 return self.repeat(pause).await;
             }
-            self.leave(Left::of(&committed)).await;
-            return Next::Done(committed);
+            self.roll_back().await;
+            Next::Done(Ok(()))
         }
-        if failed {
-            Box::pin(self.session.note_end()).await;
-        }
-        let due = (failed && self.session.met_conflict()).then(|| self.due());
-        if let Some(Some(pause)) = due {
-            // If it fails the connection is closed, which rolls back as well.
-            let _closed_instead = self.session.end_by_rollback().await;
-            return self.repeat(pause).await;
-        }
-        self.roll_back().await;
-        Next::Done(Ok(()))
     }
 
     /// The pause before the next attempt, if there may be one.
