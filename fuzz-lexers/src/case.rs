@@ -91,6 +91,11 @@ impl Case {
         [0, 1, 2].map(|row| self.id(row))
     }
 
+    /// A text's answer is not waited for.
+    pub(crate) fn drops_rows(&self) -> bool {
+        self.steps.iter().any(|(way, _)| *way == Way::Stream)
+    }
+
     fn id(&self, row: u64) -> i32 {
         i32::try_from(self.number * IDS + row + 1).unwrap_or(i32::MAX)
     }

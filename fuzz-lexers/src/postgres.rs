@@ -94,7 +94,7 @@ const WORDS: Words = Words {
         "SAVEPOINT a; INSERT INTO items VALUES ({id}); ROLLBACK TO SAVEPOINT a",
         "SAVEPOINT a; INSERT INTO items VALUES ({id}); RELEASE a",
         "SAVEPOINT \"a b\"; ROLLBACK WORK TO SAVEPOINT \"a b\"",
-        "SAVEPOINT \"commit\"; ABORT TO \"commit\"",
+        "SAVEPOINT \"commit\"; ROLLBACK TO \"commit\"",
         "ROLLBACK TO a",
         "ROLLBACK TO SAVEPOINT a",
         "ROLLBACK TRANSACTION TO SAVEPOINT a",

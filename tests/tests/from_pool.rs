@@ -8,7 +8,7 @@ use diesel::prelude::*;
 use diesel_async::pooled_connection::AsyncDieselConnectionManager;
 use diesel_async::pooled_connection::bb8::Pool;
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
-use session_factory::{AbortReason, Factory, SessionError};
+use session_factory::{AbortReason, Factory, PartlyCommitted, SessionError};
 use session_factory_tests::slow_cancels::slow_cancels;
 use session_factory_tests::{AppError, LiteBed, LiteDb, PgBed, PgDb, items};
 
@@ -201,6 +201,16 @@ async fn sqlite_pools_work_too() {
     assert_eq!(bed.count().await, 1);
 }
 
+fn is_unseen(result: &Result<(), AppError>) -> bool {
+    let Err(AppError::Session(error)) = result else {
+        return false;
+    };
+    matches!(
+        error,
+        SessionError::PartlyCommitted(PartlyCommitted::EndedUnseen)
+    )
+}
+
 #[tokio::test]
 async fn a_text_that_ends_the_transaction_is_never_an_ok() {
     for text in [
@@ -208,21 +218,53 @@ async fn a_text_that_ends_the_transaction_is_never_an_ok() {
         "ROLLBACK; BEGIN",
         "ABORT /* work */; SELECT 1; BEGIN",
         "COMMIT; BEGIN; INSERT INTO items VALUES (2, 'b')",
+        "COMMIT",
+        "SELECT E'a'\n'\\''; ROLLBACK AND CHAIN; SELECT ''",
+        "END AND CHAIN",
     ] {
-        let (_bed, _pool, factory) = bed().await;
-        let error = factory
+        for raw in [false, true] {
+            let (_bed, _pool, factory) = bed().await;
+            let result = factory
+                .with_session(async |db| {
+                    insert(db, 1).await?;
+                    if raw {
+                        db.connection().await?.batch_execute(text).await?;
+                    } else {
+                        db.batch_execute(text).await?;
+                    }
+                    Ok::<_, AppError>(())
+                })
+                .await;
+            assert!(is_unseen(&result), "{raw} {text}: {result:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_text_that_only_looks_like_an_end_is_an_ok() {
+    let (bed, _pool, factory) = bed().await;
+    for (id, text) in [
+        "SELECT 'rollback; begin', CASE WHEN true THEN 1 END",
+        "SAVEPOINT \"a b\"; ROLLBACK TO SAVEPOINT \"a b\"",
+        "PREPARE p AS SELECT 1; DEALLOCATE p",
+        "DO $$ BEGIN PERFORM 1/0; EXCEPTION WHEN OTHERS THEN NULL; END $$",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        factory
             .with_session(async |db| {
-                insert(db, 1).await?;
+                insert(db, i32::try_from(id).unwrap()).await?;
                 db.batch_execute(text).await?;
+                db.connection().await?.batch_execute(text).await?;
+                insert(db, i32::try_from(id + 100).unwrap()).await?;
                 Ok::<_, AppError>(())
             })
             .await
-            .unwrap_err();
-        let AppError::Session(SessionError::Aborted(aborted)) = error else {
-            panic!("{text}: {error:?}")
-        };
-        assert!(matches!(aborted.reason(), AbortReason::EndedByBody));
+            .unwrap_or_else(|error| panic!("{text}: {error}"));
     }
+    back(&factory).await;
+    assert_eq!(bed.count().await, 8);
 }
 
 #[tokio::test]

@@ -72,6 +72,8 @@ pub struct Reply<T> {
     pub ahead: QueryResult<()>,
     /// Of the statement.
     pub result: QueryResult<T>,
+    /// The statement failed before the database saw it, and a failed one is not to be committed over.
+    pub unsent: bool,
 }
 
 impl<T> Reply<T> {
@@ -80,6 +82,7 @@ impl<T> Reply<T> {
         Self {
             ahead: Err(error),
             result: Err(Error::NotInTransaction),
+            unsent: false,
         }
     }
 
@@ -89,6 +92,7 @@ impl<T> Reply<T> {
         Self {
             ahead: self.ahead.map_err(&change),
             result: self.result.map_err(&change),
+            unsent: self.unsent,
         }
     }
 
@@ -96,6 +100,7 @@ impl<T> Reply<T> {
         Self {
             ahead: Ok(()),
             result,
+            unsent: false,
         }
     }
 }
@@ -108,6 +113,8 @@ pub enum Watched {
     Unknown,
     /// Open and usable.
     Open,
+    /// It may not be the one that the session began: [`Driver::ask`](super::Driver::ask) finds out.
+    InDoubt,
     /// A statement failed, the server will refuse to commit.
     Failed(Option<StatementError>),
     /// A transaction that was begun on the raw connection was left open there.
@@ -133,6 +140,8 @@ pub enum CommitReply {
     RolledBack(Option<StatementError>),
     /// It refused, and nothing is kept.
     Refused(StatementError),
+    /// The transaction that it ended may not have been the session's.
+    Parted(PartlyCommitted),
     /// No answer came.
     Unknown(StatementError),
 }

@@ -213,6 +213,12 @@ pub trait Driver: Sized + Send + Sync + 'static {
     /// What is known about the transaction that [`begin_watch`](Self::begin_watch) started.
     fn watch(link: &mut Self::Link) -> Watched;
 
+    /// Asks the database whether the transaction is still the one that the session began. Called where
+    /// [`watch`](Self::watch) says that it may not be; it knows more afterwards.
+    fn ask(_link: &mut Self::Link) -> impl Future<Output = ()> + Send {
+        std::future::ready(())
+    }
+
     /// A statement of the current transaction met a serialization failure, a deadlock or a busy database:
     /// as the driver saw it, whoever sent the statement.
     fn met_conflict(_link: &mut Self::Link) -> bool {

@@ -72,18 +72,13 @@ impl<F: SessionFactory> Session<F> {
     where
         T: QueryFragment<<F::Driver as Driver>::Backend> + QueryId + Send,
     {
-        let Some(lease) = &mut self.lease else {
-            return Err(SessionError::Closed);
-        };
-        lease.note_commit_of_body();
-        if self.work.is_raw() {
-            Box::pin(F::Driver::leave_raw(lease.link())).await;
-        }
-        let watched = F::Driver::watch(lease.link());
+        let watched = self.look().await?;
         if let Some(error) = self.work.verdict(watched) {
             return Err(self.give_up(error).await);
         }
-        lease.committing();
+        if let Some(lease) = &mut self.lease {
+            lease.committing();
+        }
         let (link, work) = self.parts()?;
         let lines = Lines::of(work, || {
             let statement = debug_query::<<F::Driver as Driver>::Backend, _>(&statement);

@@ -6,8 +6,8 @@ use super::events::Told;
 use super::unit::Left;
 use super::work::Ending;
 use super::{Session, recovery};
-use crate::driver::{CommitReply, Driver, GoesTo, Recovered, Running};
-use crate::error::{AbortReason, Aborted, CommitError, SessionError};
+use crate::driver::{CommitReply, Driver, GoesTo, Recovered, Running, Watched};
+use crate::error::{AbortReason, CommitError, SessionError};
 use crate::factory::SessionFactory;
 use crate::factory::lease::Lease;
 
@@ -15,16 +15,27 @@ use crate::factory::lease::Lease;
 const ROLLBACK_LIMIT: Duration = Duration::from_secs(10);
 
 impl<F: SessionFactory> Session<F> {
-    /// Commits, or rolls back and says why.
-    pub(super) async fn end_by_commit(&mut self) -> Result<(), SessionError> {
+    /// What is known about the transaction, after a question to the database where there is a doubt.
+    pub(super) async fn look(&mut self) -> Result<Watched, SessionError> {
         let Some(lease) = &mut self.lease else {
             return Err(SessionError::Closed);
         };
-        lease.note_commit_of_body();
         if self.work.is_raw() {
             Box::pin(F::Driver::leave_raw(lease.link())).await;
         }
-        let watched = F::Driver::watch(lease.link());
+        let mut watched = F::Driver::watch(lease.link());
+        if matches!(watched, Watched::InDoubt) {
+            // Boxed, as it is the rare case: a caller's future should not carry it around.
+            Box::pin(F::Driver::ask(lease.link())).await;
+            watched = F::Driver::watch(lease.link());
+        }
+        lease.note_commit_of_body();
+        Ok(watched)
+    }
+
+    /// Commits, or rolls back and says why.
+    pub(super) async fn end_by_commit(&mut self) -> Result<(), SessionError> {
+        let watched = self.look().await?;
         if let Some(error) = self.work.verdict(watched) {
             return Err(self.give_up(error).await);
         }
@@ -35,11 +46,14 @@ impl<F: SessionFactory> Session<F> {
         if self.work.must_flush() {
             // A savepoint that was abandoned has to be rolled back first.
             if let Err(error) = Box::pin(self.flush()).await {
-                let reason = match error {
-                    SessionError::Query(error) => AbortReason::Statement((&error).into()),
-                    _ => AbortReason::EndedByBody,
+                let error = match error {
+                    SessionError::Query(error) => {
+                        self.work.aborted(AbortReason::Statement((&error).into()))
+                    }
+                    SessionError::PartlyCommitted(parts) => parts.into(),
+                    _ => self.work.aborted(AbortReason::EndedByBody),
                 };
-                return Err(self.give_up(Aborted::new(reason).into()).await);
+                return Err(self.give_up(error).await);
             }
         }
         let Some(lease) = &mut self.lease else {
@@ -63,6 +77,7 @@ impl<F: SessionFactory> Session<F> {
                 CommitReply::Committed => "committed",
                 CommitReply::RolledBack(_) => "rolled back by the server",
                 CommitReply::Refused(_) => "refused",
+                CommitReply::Parted(_) => "committed or rolled back",
                 CommitReply::Unknown(_) => "unknown: the connection was lost",
             });
         }
@@ -71,11 +86,7 @@ impl<F: SessionFactory> Session<F> {
 
     /// Takes in that the body ended the transaction by itself: what it committed so is not to be done again.
     pub(super) async fn note_end(&mut self) {
-        if let Some(lease) = &mut self.lease {
-            if self.work.is_raw() {
-                F::Driver::leave_raw(lease.link()).await;
-            }
-            let watched = F::Driver::watch(lease.link());
+        if let Ok(watched) = self.look().await {
             let _known_by_its_error = self.work.check(&watched);
         }
     }
@@ -103,11 +114,19 @@ impl<F: SessionFactory> Session<F> {
             CommitReply::Committed => Ok(()),
             CommitReply::RolledBack(error) => {
                 let reason = self.work.because(error);
-                Err(self.give_up(Aborted::new(reason).into()).await)
+                let error = self.work.aborted(reason);
+                Err(self.give_up(error).await)
+            }
+            CommitReply::Parted(parts) => {
+                let error = self.work.part(&parts);
+                Err(self.give_up(error).await)
             }
             CommitReply::Refused(error) => {
                 // Some servers leave the transaction open after that.
                 let _refused_already = self.end_by_rollback().await;
+                if self.work.is_committed_by_body() {
+                    return Err(self.work.kept(true));
+                }
                 Err(CommitError(self.work.counted_statement(error)).into())
             }
             CommitReply::Unknown(error) => {
@@ -123,10 +142,19 @@ impl<F: SessionFactory> Session<F> {
 
     pub(super) async fn give_up(&mut self, error: SessionError) -> SessionError {
         // If that fails the connection is closed, which rolls back as well.
-        match Box::pin(self.end_by_rollback()).await {
-            Err(parted @ SessionError::PartlyCommitted(_)) => parted,
-            _ => error,
+        if let Err(parted @ SessionError::PartlyCommitted(_)) =
+            Box::pin(self.end_by_rollback()).await
+        {
+            return parted;
         }
+        // A statement that was dropped may have committed the transaction, and only now has the server said so.
+        let committed =
+            |lease: &mut Lease<F::Driver>| F::Driver::was_committed_by_body(lease.link());
+        let is_told = matches!(error, SessionError::PartlyCommitted(_));
+        if !is_told && self.lease.as_mut().is_some_and(committed) {
+            return self.work.kept(true);
+        }
+        error
     }
 
     /// Rolls back what was begun, unless a COMMIT whose future was dropped went through.
@@ -228,7 +256,8 @@ impl<F: SessionFactory> Session<F> {
             return false;
         };
         let watched = F::Driver::watch(lease.link());
-        if self.work.verdict(watched).is_none() && self.work.is_begun() {
+        let in_doubt = matches!(watched, Watched::InDoubt);
+        if !in_doubt && self.work.verdict(watched).is_none() && self.work.is_begun() {
             recovery::commit(lease, &mut self.work);
             return true;
         }

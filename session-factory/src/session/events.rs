@@ -73,6 +73,9 @@ impl Told {
             CommitReply::Refused(error) | CommitReply::Unknown(error) => {
                 self.finish(Some(error.clone()));
             }
+            CommitReply::Parted(parts) => {
+                self.finish(Some(StatementError::other(parts.to_string())));
+            }
         }
     }
 

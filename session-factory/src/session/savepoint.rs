@@ -1,7 +1,8 @@
 //! Savepoints: lazy to open and to release, prompt to roll back.
 
 use super::{AsyncBody, Session};
-use crate::error::{AbortReason, Aborted, SessionError};
+use crate::driver::Watched;
+use crate::error::SessionError;
 use crate::factory::SessionFactory;
 
 impl<F: SessionFactory> Session<F> {
@@ -48,16 +49,12 @@ impl<F: SessionFactory> Session<F> {
     ///
     /// # Errors
     /// When the server has given it up already: releasing would only hide that.
-    pub(super) fn release_savepoint(&mut self, level: u32) -> Result<(), SessionError> {
-        use crate::driver::{Driver, Watched};
-        let Some(lease) = &mut self.lease else {
-            return Err(SessionError::Closed);
-        };
-        let watched = F::Driver::watch(lease.link());
+    pub(super) async fn release_savepoint(&mut self, level: u32) -> Result<(), SessionError> {
+        let watched = self.look().await?;
         self.work.check(&watched)?;
         if let (true, Watched::Failed(error)) = (self.work.is_begun(), watched) {
-            let reason: AbortReason = self.work.because(error);
-            return Err(Aborted::new(reason).into());
+            let reason = self.work.because(error);
+            return Err(self.work.aborted(reason));
         }
         self.work.release(level);
         self.hooks.keep_marked(level);
@@ -78,7 +75,19 @@ impl<F: SessionFactory> Session<F> {
     }
 
     /// Rolls back to a savepoint and forgets it.
+    ///
+    /// # Errors
+    /// When that cannot be done: SQL of the body's has committed what was done in it, or may have.
     pub(super) async fn roll_back_to(&mut self, level: u32) -> Result<(), SessionError> {
+        let watched = self.look().await?;
+        let kept = self.work.note_end(&watched).or_else(|| {
+            let is_gone = self.work.is_gone(level);
+            is_gone.then(|| self.work.kept(true))
+        });
+        if let Some(error) = kept {
+            self.abandon(level);
+            return Err(self.give_up(error).await);
+        }
         if self.abandon(level) {
             self.flush().await?;
         }
@@ -89,6 +98,10 @@ impl<F: SessionFactory> Session<F> {
     /// Marks a savepoint as to be rolled back. True when the server has to be told.
     pub(super) fn abandon(&mut self, level: u32) -> bool {
         self.hooks.drop_marked(level);
+        if self.work.is_gone(level) {
+            // Told where the body's `Ok` would be.
+            let _kept = self.work.kept(true);
+        }
         self.work.undo(level)
     }
 }
@@ -131,7 +144,7 @@ impl<'conn, F: SessionFactory> Savepoint<'conn, F> {
             self.left = true;
             let level = self.level;
             if keep {
-                match self.session.release_savepoint(level) {
+                match self.session.release_savepoint(level).await {
                     Ok(()) => self.session.flush_if_observed().await,
                     Err(aborted) => {
                         // `Ok` means kept: it is not, so the caller hears of it.

@@ -11,6 +11,9 @@ pub(super) struct Savepoints {
     depth: u32,
     waiting: Vec<Control>,
     undo: Option<Undo>,
+    /// Those of this level and below went with a transaction that SQL of the body's committed: they can be neither
+    /// released nor rolled back to.
+    gone: u32,
 }
 
 /// What has to be rolled back before anything else.
@@ -101,7 +104,9 @@ impl Savepoints {
             return;
         }
         self.depth = level - 1;
-        if !self.unsend(level) {
+        let is_gone = self.is_gone(level);
+        self.gone = self.gone.min(self.depth);
+        if !self.unsend(level) && !is_gone {
             self.waiting.push(Control::Release(level));
         }
     }
@@ -113,12 +118,33 @@ impl Savepoints {
         }
         let sent = self.sent_depth();
         self.depth = level - 1;
-        if self.unsend(level) {
+        let is_gone = self.is_gone(level);
+        self.gone = self.gone.min(self.depth);
+        if self.unsend(level) || is_gone {
             return false;
         }
         let from = self.undo.map_or(sent, |other| other.from.max(sent));
         self.undo = Some(Undo { to: level, from });
         true
+    }
+
+    /// The savepoint of this level went with its transaction, and what was done in it is committed.
+    pub(super) fn is_gone(&self, level: u32) -> bool {
+        level <= self.gone
+    }
+
+    /// SQL of the body's committed the transaction: the savepoints that were sent went with it. Those that were not
+    /// are opened in the next one.
+    pub(super) fn cut(&mut self) -> Self {
+        let mut waiting = std::mem::take(&mut self.waiting);
+        waiting.retain(|control| matches!(control, Control::Savepoint(_)));
+        let first = waiting.iter().map(|control| control.level()).min();
+        Self {
+            depth: self.depth,
+            gone: first.map_or(self.depth, |first| first - 1),
+            waiting,
+            undo: None,
+        }
     }
 
     /// Something has to be rolled back before COMMIT.
@@ -179,7 +205,7 @@ impl Savepoints {
 
     /// There is no transaction.
     pub(super) fn forget(&mut self) {
-        self.depth = 0;
+        self.depth = self.gone;
     }
 
     /// Forgets one that was not sent yet, and what waits behind it.

@@ -51,12 +51,19 @@ impl<'conn> Tracker<'conn> {
             // It may be more than the database said.
             let error = match SessionError::from(error) {
                 SessionError::PartlyCommitted(parts) => self.work.part(&parts).into(),
+                SessionError::Aborted(aborted) => {
+                    self.work.aborted(aborted.reason().clone()).into()
+                }
                 other => other.into(),
             };
             Err(self.work.counted(error))
         } else {
+            self.work.went_ahead();
             reply.result.map_err(|error| {
                 self.failed(&error);
+                if reply.unsent && !changes_nothing(&error) {
+                    self.work.failed_unsent(&error);
+                }
                 self.work.counted(error)
             })
         }
@@ -127,6 +134,12 @@ impl Lines {
             line.finish(&outcome);
         }
     }
+}
+
+/// An UPDATE of nothing, which `optional_empty_changeset()` makes a value of.
+fn changes_nothing(error: &diesel::result::Error) -> bool {
+    matches!(error, diesel::result::Error::QueryBuilderError(error)
+        if error.is::<diesel::result::EmptyChangeset>())
 }
 
 impl Drop for Tracker<'_> {

@@ -83,7 +83,7 @@ impl<F: SessionFactory> TransactionManager<Session<F>> for SessionTransactionMan
     async fn commit_transaction(conn: &mut Session<F>) -> QueryResult<()> {
         match conn.innermost_savepoint() {
             Some(level) => {
-                conn.release_savepoint(level)?;
+                conn.release_savepoint(level).await?;
                 Ok(conn.flush_if_observed().await?)
             }
             None => Err(Error::NotInTransaction),

@@ -295,8 +295,10 @@ impl<F: SessionFactory> Unit<F> {
         let late = self.scope.clock.as_deref().is_some_and(Clock::has_expired);
         if self.session.hooks.has_rollback_hooks() && !late {
             // The body's error says more than a rollback's.
+            Box::pin(self.session.note_end()).await;
             let left = match self.session.end_by_rollback().await {
                 Err(SessionError::PartlyCommitted(_)) => Left::Unknown,
+                _ if self.session.work.is_committed_by_body() => Left::Unknown,
                 _closed_instead => Left::RolledBack,
             };
             self.leave(left).await;

@@ -22,6 +22,10 @@ pub(crate) struct Work {
     ending: Option<Ending>,
     /// A transaction of this session was committed.
     committed: bool,
+    /// By SQL of the body's, and not by a commit of the session's.
+    committed_by_body: bool,
+    /// A rollback to a savepoint is on its way.
+    undoing: bool,
     /// A statement changed rows.
     wrote: bool,
     /// A statement failed in a way that running everything again may heal.
@@ -89,6 +93,8 @@ impl Work {
             begun: false,
             ending: None,
             committed: false,
+            committed_by_body: false,
+            undoing: false,
             wrote: false,
             met_conflict: false,
             refused: false,
@@ -158,6 +164,7 @@ impl Work {
         *self = Self {
             met_read_only: self.met_read_only,
             committed: self.committed,
+            committed_by_body: self.committed_by_body,
             lost: self.lost.take(),
             attempt: self.attempt,
             ..Self::new(self.begin, self.echo.take())
@@ -168,6 +175,47 @@ impl Work {
     pub(crate) fn committed(&mut self) {
         self.committed |= self.begun;
         self.ended();
+    }
+
+    /// SQL of the body's committed the transaction. What was to be rolled back cannot be any more.
+    fn end_by_body(&mut self) -> Option<SessionError> {
+        if self.rollback_only || self.undoing || self.savepoints.must_undo() || self.fault.is_some()
+        {
+            return Some(self.kept(false));
+        }
+        let savepoints = self.savepoints.cut();
+        self.committed();
+        self.committed_by_body = true;
+        self.savepoints = savepoints;
+        None
+    }
+
+    /// SQL of the body's committed a part of the session's work.
+    pub(crate) fn is_committed_by_body(&self) -> bool {
+        self.committed_by_body
+    }
+
+    /// What was to be rolled back is committed by SQL of the body's.
+    pub(crate) fn kept(&mut self, rolled_back: bool) -> SessionError {
+        self.part(&PartlyCommitted::EndedByBody {
+            before: true,
+            committed: false,
+            rolled_back,
+        })
+    }
+
+    /// Why the transaction is rolled back; or, where SQL of the body's has committed one before, that only a part is.
+    pub(crate) fn aborted(&mut self, reason: AbortReason) -> SessionError {
+        if self.committed_by_body {
+            self.kept(true)
+        } else {
+            Aborted::new(reason).into()
+        }
+    }
+
+    /// The savepoint of this level went with a transaction that SQL of the body's committed.
+    pub(crate) fn is_gone(&self, level: u32) -> bool {
+        self.savepoints.is_gone(level)
     }
 
     /// A `commit()` of the body's own failed: an `Ok` that comes after it would not be true.
@@ -254,24 +302,23 @@ impl Work {
     /// # Errors
     /// When the transaction cannot go on.
     pub(crate) fn check(&mut self, watched: &Watched) -> Result<(), SessionError> {
-        if self.begun {
-            match watched {
-                Watched::Parted(parts) => return Err(self.part(parts)),
-                Watched::Ended {
-                    committed: true, ..
-                } => self.committed(),
-                Watched::Ended {
-                    committed: false,
-                    error,
-                } => {
-                    let reason = self.because(error.clone());
-                    self.fault = Some(Fault::boxed(reason, 0));
-                }
-                _ => {}
-            }
+        if let Some(error) = self.note_end(watched) {
+            return Err(error);
+        }
+        if let (
+            true,
+            Watched::Ended {
+                committed: false,
+                error,
+            },
+        ) = (self.begun, watched)
+        {
+            let reason = self.because(error.clone());
+            self.fault = Some(Fault::boxed(reason, 0));
         }
         if let Some(fault) = &self.fault {
-            return Err(Aborted::new(fault.reason.clone()).into());
+            let reason = fault.reason.clone();
+            return Err(self.aborted(reason));
         }
         if self.ending == Some(Ending::Commit) {
             // A statement behind it would run outside of any transaction.
@@ -282,11 +329,36 @@ impl Work {
         Ok(())
     }
 
+    /// Takes in that something else than the session ended the transaction, and committed it or may have.
+    pub(crate) fn note_end(&mut self, watched: &Watched) -> Option<SessionError> {
+        match watched {
+            _ if !self.begun => None,
+            Watched::Parted(parts) => Some(self.part(parts)),
+            Watched::Ended {
+                committed: true, ..
+            } => self.end_by_body(),
+            _ => None,
+        }
+    }
+
     /// A part of the work is committed: an `Ok` would not be true, and running it all again would do that twice.
     pub(crate) fn part(&mut self, parts: &PartlyCommitted) -> SessionError {
         self.committed = true;
         self.parted = true;
-        let error = SessionError::from(parts.clone());
+        let parts = match parts {
+            // The second end of that kind: what came before the first is committed.
+            PartlyCommitted::EndedByBody {
+                before: false,
+                committed,
+                ..
+            } if self.committed_by_body => PartlyCommitted::EndedByBody {
+                before: true,
+                committed: *committed,
+                rolled_back: true,
+            },
+            parts => parts.clone(),
+        };
+        let error = SessionError::from(parts);
         self.lose(&error);
         error
     }
@@ -328,6 +400,7 @@ impl Work {
         self.in_flight = true;
         self.streaming = false;
         self.settle = false;
+        self.undoing |= self.savepoints.must_undo();
         self.savepoints.sent();
     }
 
@@ -342,6 +415,11 @@ impl Work {
     /// The statement's future resolved.
     pub(crate) fn answered(&mut self) {
         self.in_flight = false;
+    }
+
+    /// What travelled ahead of the statement was done.
+    pub(crate) fn went_ahead(&mut self) {
+        self.undoing = false;
     }
 
     pub(crate) fn set_streaming(&mut self, streaming: bool) {
@@ -363,6 +441,13 @@ impl Work {
         let error = StatementError::from(error);
         self.failed(&error);
         self.fault = Some(Fault::boxed(AbortReason::Statement(error), 0));
+    }
+
+    /// The last statement failed before the database saw it: the transaction goes on there, without what it was to do.
+    pub(crate) fn failed_unsent(&mut self, error: &Error) {
+        let (reason, depth) = (AbortReason::Statement(error.into()), self.depth());
+        self.fault
+            .get_or_insert_with(|| Fault::boxed(reason, depth));
     }
 
     /// The statement's future was dropped before it resolved.
@@ -399,11 +484,11 @@ impl Work {
 
     /// Why the transaction cannot be committed, if so.
     pub(crate) fn verdict(&mut self, watched: Watched) -> Option<SessionError> {
-        if let (true, Watched::Parted(parts)) = (self.begun, &watched) {
-            return Some(self.part(parts));
+        if let Some(error) = self.note_end(&watched) {
+            return Some(error);
         }
-        self.reason(watched)
-            .map(|reason| Aborted::new(reason).into())
+        let reason = self.reason(watched)?;
+        Some(self.aborted(reason))
     }
 
     fn reason(&mut self, watched: Watched) -> Option<AbortReason> {
@@ -423,12 +508,6 @@ impl Work {
                 error,
             } => Some(self.because(error)),
             Watched::Unbalanced => Some(AbortReason::OpenSavepoint),
-            Watched::Ended {
-                committed: true, ..
-            } => {
-                self.committed();
-                None
-            }
             _ if self.depth() > 0 => Some(AbortReason::OpenSavepoint),
             _ => None,
         }

@@ -1,7 +1,7 @@
 //! A text on its way to the server, read before it is answered.
 
-use super::control::Control;
 use super::ends::Flight;
+use super::mark;
 use super::names;
 use super::text::{self, Effects};
 
@@ -12,8 +12,6 @@ pub(super) const LONGEST_TEXT: usize = 256 * 1024;
 #[derive(Debug, Default)]
 pub(super) struct Asked {
     pub(super) effects: Effects,
-    /// A ROLLBACK in it that is not told apart by its text may be followed by another transaction.
-    pub(super) chains: bool,
     pub(super) flight: Flight,
 }
 
@@ -29,7 +27,6 @@ impl Asked {
             }
             body if body.len() >= LONGEST_TEXT => Self {
                 effects: Effects::ANY,
-                chains: true,
                 flight: Flight::default(),
             },
             body => {
@@ -37,11 +34,12 @@ impl Asked {
                 let reading = text::read(text);
                 Self {
                     effects: reading.effects,
-                    chains: false,
                     flight: Flight {
                         begins: text.starts_with(b"BEGIN"),
-                        controls: Some(reading.controls.into()),
+                        keeps_to_savepoints: mark::keeps_to_savepoints(text),
+                        mark: mark::number(text),
                         local_sets: reading.effects.local_sets,
+                        ..Flight::default()
                     },
                 }
             }
@@ -53,8 +51,6 @@ impl Asked {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Prepared {
     pub(super) effects: Effects,
-    /// See [`Asked::chains`].
-    pub(super) chains: bool,
     /// Tells the text from others, where its values may say that names stand for something else.
     pub(super) key: u64,
 }
@@ -65,14 +61,12 @@ impl Prepared {
         let Some(text) = text else {
             return Self {
                 effects: Effects::ANY,
-                chains: true,
                 key: 0,
             };
         };
         let reading = text::read(text);
         Self {
             effects: reading.effects,
-            chains: reading.controls.contains(&Control::End { chain: true }),
             key: if reading.effects.configure {
                 names::key(text)
             } else {

@@ -13,6 +13,7 @@ pub(super) fn told<T>(reply: Reply<T>, ledger: Option<&Ledger>) -> Reply<T> {
     let Reply {
         ahead: Err(begin),
         result,
+        unsent,
     } = reply
     else {
         return reply;
@@ -35,6 +36,7 @@ pub(super) fn told<T>(reply: Reply<T>, ledger: Option<&Ledger>) -> Reply<T> {
     Reply {
         ahead: Err(ahead),
         result,
+        unsent,
     }
 }
 

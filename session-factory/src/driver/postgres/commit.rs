@@ -9,9 +9,10 @@ use super::ends::End;
 use super::fragment::{self, PgQuery};
 use super::ledger::Ledger;
 use super::link::PgLink;
+use super::mark::{self, Suspicion};
 use super::send::pipelined;
 use crate::driver::{Ahead, CommitReply, CommitSent, Last, Reply};
-use crate::error::{StatementError, StatementErrorKind};
+use crate::error::{PartlyCommitted, StatementError, StatementErrorKind};
 
 pub(super) async fn commit(link: &mut PgLink) -> CommitReply {
     if link.is_closed() {
@@ -58,8 +59,11 @@ where
     spare(link).await;
     link.set_committing(true);
     let sql = fragment::sql(PgQuery::of(&source));
-    // Behind a pooler COMMIT puts back what the session changed, and this statement may be what changes it.
-    let alone = link.is_pooled();
+    // Behind a pooler COMMIT puts back what the session changed, and this statement may be what changes it. Or it may
+    // be what ends the transaction.
+    let may_end =
+        |sql: &String| !mark::is_query(sql) && Suspicion::of(sql, true) != Suspicion::None;
+    let alone = link.is_pooled() || sql.as_ref().is_ok_and(may_end);
     let text = link.commit_text();
     link.set_committed(true);
     let (shared, rest) = link.split_for_statement();
@@ -135,6 +139,7 @@ fn read(link: &PgLink, reply: Reply<()>) -> CommitReply {
     match (reply.ahead, reply.result, ended) {
         // Whatever became of the question behind COMMIT.
         (Ok(()), Ok(()), None) | (_, _, Some(Some(End::Commit))) => CommitReply::Committed,
+        (_, _, Some(Some(End::Unseen))) => CommitReply::Parted(PartlyCommitted::EndedUnseen),
         (Err(_), Ok(()), _) => CommitReply::RolledBack(None),
         (Ok(()), Ok(()), Some(_)) => {
             CommitReply::RolledBack(link.ledger().and_then(Ledger::first_error))

@@ -1,17 +1,20 @@
-//! How the session's transaction ended, and what ran behind that: read off the command tags, in their order.
+//! How the session's transaction ended, and what ran behind that: by the server's command tags, in their order, and
+//! nothing else.
 //!
 //! The first end decides what became of the session's work. What a text or the raw connection does behind it is outside
-//! of the transaction, and has a fate of its own.
+//! of the transaction, and has a fate of its own. Where tags leave open which of two things happened, the end is
+//! [unseen](End::Unseen); a ROLLBACK behind which a transaction is open is in doubt until the server was asked for the
+//! [mark](super::mark).
 
 use std::collections::VecDeque;
-
-use super::control::Control;
 
 /// How a transaction ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum End {
     Commit,
     Rollback,
+    /// By one of them, or it was prepared for a commit in two phases.
+    Unseen,
 }
 
 /// What became of the statements that ran behind the end.
@@ -22,39 +25,48 @@ pub(super) struct Behind {
 }
 
 /// A message that the server answers with ReadyForQuery.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Flight {
     /// It begins a transaction of the session's.
     pub(super) begins: bool,
-    /// What its text has of them. None: it was not read, or there is none.
-    pub(super) controls: Option<VecDeque<Control>>,
+    /// It goes back to savepoints, and does nothing else that has the tag ROLLBACK.
+    pub(super) keeps_to_savepoints: bool,
+    /// It is ours, and sets the mark of this number.
+    pub(super) mark: Option<u64>,
     /// Its tags of SET that are of settings which end with the transaction.
     pub(super) local_sets: u32,
+    /// It is ours, and part of the end.
+    pub(super) ends: bool,
 }
 
 /// The end of the transaction that was begun last.
 #[derive(Debug, Default)]
 pub(super) struct Ends {
     flights: VecDeque<Flight>,
+    /// The session ends the transaction.
+    sealed: bool,
     /// A transaction is open, by the last tag.
     inside: bool,
     first: Option<End>,
-    /// The tag ROLLBACK of a text that was not read: ReadyForQuery tells which statement it was.
-    unsure: bool,
-    /// Such a text may have said `AND CHAIN`.
-    pub(super) may_chain: bool,
+    /// The number of the last mark that the server has set for this transaction; 0 if there is none.
+    marked: u64,
+    /// The tag ROLLBACK came, which may be that of a savepoint. The last mark before it.
+    doubt: Option<u64>,
+    /// The message under way met an error.
+    failed: bool,
     behind: Fates,
 }
 
+/// Of what ran behind the end, or behind a ROLLBACK in doubt.
 #[derive(Debug, Default)]
 #[allow(clippy::struct_excessive_bools)] // independent facts, each read by name
 struct Fates {
     committed: bool,
     rolled_back: bool,
-    /// Inside of a transaction that is open.
-    open: bool,
-    /// Outside of any, and undone if what is left of its message fails.
-    loose: bool,
+    /// Done, and committed by the next COMMIT, or by the end of a message that leaves no transaction open.
+    pending: bool,
+    /// The same, and something that may have rolled it back came behind it.
+    held: bool,
 }
 
 /// Tags of statements that do no work of their own.
@@ -78,8 +90,16 @@ impl Ends {
         };
     }
 
+    /// What is sent from now on is the session's own, up to the next transaction: it is no work of the body's.
+    pub(super) fn seal(&mut self) {
+        self.sealed = true;
+    }
+
     pub(super) fn sent(&mut self, flight: Flight) {
-        self.flights.push_back(flight);
+        self.flights.push_back(Flight {
+            ends: self.sealed,
+            ..flight
+        });
     }
 
     /// A BEGIN of the session's is sent, and not answered.
@@ -101,16 +121,34 @@ impl Ends {
         self.first
     }
 
+    /// The transaction may not be the one that the session began. The server can be asked.
+    pub(super) fn is_in_doubt(&self) -> bool {
+        self.doubt.is_some()
+    }
+
+    /// The server has named the mark that the open transaction has.
+    pub(super) fn answered(&mut self, mark: Option<u64>) {
+        let Some(last) = self.doubt.take() else {
+            return;
+        };
+        // One that was set later stands in whatever transaction was open by then.
+        if mark.is_some_and(|mark| mark <= last) {
+            self.behind = Fates::default();
+        } else {
+            self.first = Some(End::Rollback);
+        }
+    }
+
     /// None: nothing ran behind the end.
     pub(super) fn behind(&self) -> Option<Behind> {
         let Fates {
             committed,
             rolled_back,
-            open,
-            loose,
+            pending,
+            held,
         } = self.behind;
-        let rolled_back = rolled_back || open;
-        let committed = committed || loose;
+        // What is open is rolled back by the session.
+        let rolled_back = rolled_back || pending || held;
         (committed || rolled_back).then_some(Behind {
             committed,
             rolled_back,
@@ -120,88 +158,112 @@ impl Ends {
     pub(super) fn completed(&mut self, tag: &[u8]) {
         match tag {
             b"COMMIT" => {
-                let chain = matches!(self.control(), Some(Control::End { chain: true }));
-                self.end(End::Commit, chain);
-            }
-            // What was prepared for a commit in two phases is not committed.
-            b"ROLLBACK" | b"PREPARE TRANSACTION" => match self.control() {
-                Some(Control::End { chain }) => self.end(End::Rollback, chain),
-                Some(Control::ToSavepoint) => {}
-                None => self.unsure = true,
-            },
-            b"BEGIN" | b"START TRANSACTION" => {
-                if std::mem::take(&mut self.unsure) {
-                    self.end(End::Rollback, false);
+                self.end(End::Commit);
+                if self.behind.held {
+                    self.first = Some(End::Unseen);
                 }
-                self.inside = true;
+                self.behind.committed |= std::mem::take(&mut self.behind.pending);
             }
-            _ if self.first.is_some() && !IDLE.contains(&tag) => {
-                if self.inside {
-                    self.behind.open = true;
-                } else {
-                    self.behind.loose = true;
+            b"PREPARE TRANSACTION" => self.end(End::Unseen),
+            b"ROLLBACK" => {
+                let front = self.flights.front();
+                if front.is_some_and(|flight| flight.keeps_to_savepoints) {
+                    return;
                 }
+                if self.first.is_none() && self.inside {
+                    self.doubt.get_or_insert(self.marked);
+                }
+                self.behind.hold();
+            }
+            b"BEGIN" | b"START TRANSACTION" => self.inside = true,
+            _ if (self.first.is_some() || self.doubt.is_some()) && !IDLE.contains(&tag) => {
+                let front = self.flights.front();
+                self.behind.pending |= !front.is_some_and(|flight| flight.ends);
             }
             _ => {}
         }
     }
 
     pub(super) fn failed(&mut self) {
-        if self.first.is_some() {
-            self.behind.rolled_back = true;
-            self.behind.loose = false;
-        }
+        self.failed = true;
+        self.behind.hold();
     }
 
     pub(super) fn ready(&mut self, inside: bool) {
-        self.flights.pop_front();
-        if std::mem::take(&mut self.unsure) && (!inside || self.may_chain) {
-            self.end(End::Rollback, inside);
+        let failed = std::mem::take(&mut self.failed);
+        let flight = self.flights.pop_front();
+        if let Some(mark) = flight.and_then(|flight| flight.mark)
+            && !failed
+        {
+            self.marked = mark;
         }
-        if self.inside && !inside {
-            // Without a tag of its own the end was an error's doing.
-            self.end(End::Rollback, false);
+        if !inside {
+            if self.doubt.take().is_some() {
+                self.first = Some(End::Rollback);
+            } else if self.inside && self.first.is_none() {
+                // Without a tag of its own the end was an error's doing.
+                self.first = Some(if failed { End::Rollback } else { End::Unseen });
+            }
+            self.behind.settle();
         }
         self.inside = inside;
-        self.behind.committed |= std::mem::take(&mut self.behind.loose);
     }
 
-    /// The next statement of the text that is answered, of those that end a transaction.
-    fn control(&mut self) -> Option<Control> {
-        self.flights.front_mut()?.controls.as_mut()?.pop_front()
-    }
-
-    fn end(&mut self, end: End, chain: bool) {
-        let was_inside = std::mem::replace(&mut self.inside, chain);
-        if self.first.is_none() {
+    /// A tag that only the end of a transaction has.
+    fn end(&mut self, end: End) {
+        let was_inside = std::mem::take(&mut self.inside);
+        if self.doubt.take().is_some() {
+            // That of the session's transaction, or of another one behind it.
+            self.first = Some(End::Unseen);
+        } else if self.first.is_none() && was_inside {
             // Outside of a transaction it is nothing but a warning.
-            self.first = was_inside.then_some(end);
-            return;
+            self.first = Some(end);
+        } else if self.first.is_some() && end == End::Unseen && self.behind.is_open() {
+            self.first = Some(End::Unseen);
         }
-        let open = std::mem::take(&mut self.behind.open);
-        let loose = std::mem::take(&mut self.behind.loose);
-        match end {
-            End::Commit => self.behind.committed |= open || loose,
-            End::Rollback => self.behind.rolled_back |= open || loose,
-        }
+    }
+}
+
+impl Fates {
+    fn hold(&mut self) {
+        self.held |= std::mem::take(&mut self.pending);
+    }
+
+    fn is_open(&self) -> bool {
+        self.pending || self.held
+    }
+
+    /// No transaction is open.
+    fn settle(&mut self) {
+        self.committed |= std::mem::take(&mut self.pending);
+        self.rolled_back |= std::mem::take(&mut self.held);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::control;
     use super::*;
 
-    /// The end of a transaction, and what is behind it, of a text that was answered with these tags.
-    fn told(text: &str, tags: &[&str], status: u8) -> (Option<End>, Option<(bool, bool)>) {
+    const ROLLBACK: Option<End> = Some(End::Rollback);
+    const COMMIT: Option<End> = Some(End::Commit);
+    const UNSEEN: Option<End> = Some(End::Unseen);
+
+    fn begun() -> Ends {
         let mut ends = Ends::default();
         ends.sent(Flight::default());
         ends.completed(b"BEGIN");
         ends.ready(true);
         ends.sent(Flight {
-            controls: Some(control::read(text.as_bytes()).into()),
+            mark: Some(1),
             ..Flight::default()
         });
+        ends.completed(b"SET");
+        ends.ready(true);
+        ends
+    }
+
+    fn run(ends: &mut Ends, tags: &[&str], status: u8) {
+        ends.sent(Flight::default());
         for tag in tags {
             match *tag {
                 "error" => ends.failed(),
@@ -209,44 +271,77 @@ mod tests {
             }
         }
         ends.ready(status != b'I');
+    }
+
+    /// The end of a transaction, and what is behind it, of a text that was answered with these tags.
+    fn told(tags: &[&str], status: u8) -> (Option<End>, Option<(bool, bool)>) {
+        let mut ends = begun();
+        run(&mut ends, tags, status);
         let behind = ends.behind();
         let behind = behind.map(|behind| (behind.committed, behind.rolled_back));
         (ends.first(), behind)
     }
 
     #[test]
-    fn the_first_end_decides() {
-        let rollback = Some(End::Rollback);
-        let commit = Some(End::Commit);
-        let text = "ROLLBACK; COMMIT";
-        assert_eq!(told(text, &["ROLLBACK", "COMMIT"], b'I'), (rollback, None));
-        let text = "ROLLBACK; BEGIN; SELECT 1; COMMIT";
-        let tags = ["ROLLBACK", "BEGIN", "SELECT 1", "COMMIT"];
-        assert_eq!(told(text, &tags, b'I'), (rollback, Some((true, false))));
-        let text = "COMMIT; ROLLBACK";
-        assert_eq!(told(text, &["COMMIT", "ROLLBACK"], b'I'), (commit, None));
-        let text = "ROLLBACK AND CHAIN";
-        assert_eq!(told(text, &["ROLLBACK"], b'T'), (rollback, None));
-        let text = "ROLLBACK TO a; ROLLBACK TO b";
-        assert_eq!(told(text, &["ROLLBACK", "ROLLBACK"], b'T'), (None, None));
-        assert_eq!(told("SELECT 1/0", &["error"], b'I'), (rollback, None));
+    fn an_end_is_told_as_far_as_the_tags_tell_it() {
+        assert_eq!(told(&["ROLLBACK"], b'I'), (ROLLBACK, None));
+        assert_eq!(told(&["COMMIT", "ROLLBACK"], b'I'), (COMMIT, None));
+        assert_eq!(told(&["error"], b'I'), (ROLLBACK, None));
+        assert_eq!(told(&["SELECT 1"], b'T'), (None, None));
+        // To a savepoint, and then a commit of all; or a commit of nothing.
+        assert_eq!(told(&["ROLLBACK", "COMMIT"], b'I'), (UNSEEN, None));
+        assert_eq!(told(&["PREPARE TRANSACTION"], b'I'), (UNSEEN, None));
+    }
+
+    #[test]
+    fn a_rollback_with_a_transaction_open_behind_it_is_in_doubt_until_the_server_names_the_mark() {
+        for (mark, first) in [(Some(1), None), (None, ROLLBACK), (Some(2), ROLLBACK)] {
+            let mut ends = begun();
+            run(&mut ends, &["ROLLBACK"], b'T');
+            assert!(ends.is_in_doubt());
+            // It was set behind the text in doubt.
+            ends.sent(Flight {
+                mark: Some(2),
+                ..Flight::default()
+            });
+            ends.completed(b"SET");
+            ends.ready(true);
+            ends.answered(mark);
+            assert_eq!(
+                (ends.first(), ends.is_in_doubt()),
+                (first, false),
+                "{mark:?}"
+            );
+        }
+        let mut ends = begun();
+        ends.sent(Flight {
+            keeps_to_savepoints: true,
+            ..Flight::default()
+        });
+        ends.completed(b"ROLLBACK");
+        ends.ready(true);
+        assert!(!ends.is_in_doubt());
     }
 
     #[test]
     fn what_runs_behind_the_end_has_a_fate_of_its_own() {
-        let commit = Some(End::Commit);
-        let tags = ["COMMIT", "BEGIN", "INSERT 0 1"];
-        let text = "COMMIT; BEGIN; INSERT";
-        assert_eq!(told(text, &tags, b'T'), (commit, Some((false, true))));
-        let text = "COMMIT AND CHAIN; INSERT";
-        let tags = ["COMMIT", "INSERT 0 1"];
-        assert_eq!(told(text, &tags, b'T'), (commit, Some((false, true))));
-        let text = "COMMIT; INSERT";
-        assert_eq!(told(text, &tags, b'I'), (commit, Some((true, false))));
-        let tags = ["COMMIT", "INSERT 0 1", "error"];
-        assert_eq!(told(text, &tags, b'I'), (commit, Some((false, true))));
-        let text = "COMMIT; BEGIN; INSERT; ROLLBACK";
+        let open = Some((false, true));
+        assert_eq!(
+            told(&["COMMIT", "BEGIN", "INSERT 0 1"], b'T'),
+            (COMMIT, open)
+        );
+        assert_eq!(told(&["COMMIT", "INSERT 0 1"], b'T'), (COMMIT, open));
+        assert_eq!(
+            told(&["COMMIT", "INSERT 0 1", "error"], b'I'),
+            (COMMIT, open)
+        );
         let tags = ["COMMIT", "BEGIN", "INSERT 0 1", "ROLLBACK"];
-        assert_eq!(told(text, &tags, b'I'), (commit, Some((false, true))));
+        assert_eq!(told(&tags, b'I'), (COMMIT, open));
+        let kept = Some((true, false));
+        assert_eq!(told(&["COMMIT", "INSERT 0 1"], b'I'), (COMMIT, kept));
+        assert_eq!(told(&["ROLLBACK", "INSERT 0 1"], b'I'), (ROLLBACK, kept));
+        // Back to a savepoint, or all of it: then the commit keeps it, or does not.
+        let tags = ["COMMIT", "BEGIN", "INSERT 0 1", "ROLLBACK", "COMMIT"];
+        assert_eq!(told(&tags, b'I').0, UNSEEN);
     }
 }

@@ -80,6 +80,15 @@ const COPY: &str = "COPY to or from the client is not supported on a session, an
      insert many rows by one statement (diesel::insert_into(table).values(&rows)), read them by a query, \
      or use a tokio_postgres client of your own for COPY";
 
+/// How the session's transaction stands.
+#[derive(Debug)]
+pub(super) struct Standing {
+    pub(super) first: Option<End>,
+    pub(super) behind: Option<Behind>,
+    pub(super) status: Status,
+    pub(super) in_doubt: bool,
+}
+
 /// The command tags of statements that change rows; a count follows.
 const WRITES: [&[u8]; 4] = [b"INSERT ", b"UPDATE ", b"DELETE ", b"MERGE "];
 
@@ -160,7 +169,7 @@ impl Ledger {
                 let asked = Asked::query(body);
                 let mut state = self.state();
                 state.sent = Some(*now.get_or_insert_with(Instant::now));
-                state.asked(asked);
+                state.asked(&asked);
                 self.publish(&state);
             }
             b'P' => self.statements.prepared(body),
@@ -170,7 +179,6 @@ impl Ledger {
                     let mut state = self.state();
                     state.note(&prepared.effects);
                     state.bound_sets += prepared.effects.local_sets;
-                    state.ends.may_chain |= prepared.chains;
                     self.publish(&state);
                 }
             }
@@ -246,6 +254,11 @@ impl Ledger {
         state.ends.begin_watch();
     }
 
+    /// What is sent from now on is the session's own, up to the next transaction.
+    pub(super) fn seal(&self) {
+        self.state().ends.seal();
+    }
+
     pub(super) fn last_sent(&self) -> Option<Instant> {
         self.state().sent
     }
@@ -260,12 +273,26 @@ impl Ledger {
         self.state().status
     }
 
-    /// How the transaction ended, what became of statements that ran behind that, and the status, in one look.
-    pub(super) fn seen(&self) -> (Option<End>, Option<Behind>, Status) {
+    /// How the transaction ended, what became of statements that ran behind that, and how it stands, in one look.
+    pub(super) fn standing(&self) -> Standing {
         let state = self.state();
         let first = state.ends.first();
-        let behind = first.and_then(|_| state.ends.behind());
-        (first, behind, state.status)
+        Standing {
+            first,
+            behind: first.and_then(|_| state.ends.behind()),
+            status: state.status,
+            in_doubt: state.is_in_doubt(),
+        }
+    }
+
+    /// The open transaction may not be the one that the session began, and the server can be asked.
+    pub(super) fn is_in_doubt(&self) -> bool {
+        self.state().is_in_doubt()
+    }
+
+    /// The server has named the mark that the open transaction has.
+    pub(super) fn answered(&self, mark: Option<u64>) {
+        self.state().ends.answered(mark);
     }
 
     pub(super) fn ended(&self) -> Option<End> {
@@ -309,7 +336,8 @@ impl Ledger {
         let state = self.state();
         let noted =
             state.changed || state.opaque || state.unclean || state.loud || state.has_written;
-        state.status == Status::InTransaction && self.is_quiet() && !noted
+        let is_open = state.status == Status::InTransaction && !state.ends.is_in_doubt();
+        is_open && self.is_quiet() && !noted
     }
 
     /// Session settings may differ from what the next borrower expects, or worse.
@@ -354,9 +382,13 @@ impl Ledger {
 }
 
 impl State {
-    fn asked(&mut self, asked: Asked) {
+    /// A failed transaction answers no question, and commits nothing.
+    fn is_in_doubt(&self) -> bool {
+        self.ends.is_in_doubt() && self.status == Status::InTransaction
+    }
+
+    fn asked(&mut self, asked: &Asked) {
         self.note(&asked.effects);
-        self.ends.may_chain |= asked.chains;
         self.ends.sent(asked.flight);
     }
 

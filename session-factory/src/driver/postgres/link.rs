@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use diesel::QueryResult;
 use diesel::connection::{CacheSize, TransactionDepthChange};
-use diesel::result::Error;
+use diesel::result::{DatabaseErrorKind, Error};
 use diesel_async::pooled_connection::AsyncDieselConnectionManager;
 use diesel_async::{
     AnsiTransactionManager, AsyncConnection, AsyncConnectionCore, AsyncPgConnection,
@@ -19,15 +19,15 @@ use tokio::task::AbortHandle;
 use super::cancel::Canceller;
 use super::conflict::classified;
 use super::connect::milliseconds;
-use super::control::{self, Control};
 use super::ends::End;
 use super::fragment::{Key, Known, PgQuery};
 use super::kept::Kept;
 use super::ledger::{Ledger, Status};
+use super::mark::{self, Marks, Suspicion};
 use super::send::{Loading, pipelined};
 use super::{beginning, forget_transactions, fragment, pooler, positions, raw_depth};
-use crate::driver::{Ahead, Isolation, Kill, Position, Reply};
-use crate::error::{StatementError, StatementErrorKind};
+use crate::driver::{Ahead, Isolation, Kill, Position, Reply, Watched};
+use crate::error::{AbortReason, Aborted, SessionError, StatementError, StatementErrorKind};
 use crate::observe::{Events, Heard, Observer};
 
 type Foreign = bb8::PooledConnection<'static, AsyncDieselConnectionManager<AsyncPgConnection>>;
@@ -77,13 +77,41 @@ pub(super) struct Rest {
     condemned: bool,
     /// COMMIT was sent, and its answer has not come.
     committing: bool,
-    /// Without a view of the protocol: a text of the body's ended the transaction.
-    ended_by_text: bool,
+    marks: Marks,
+    /// What the statement that goes next may do to the transaction.
+    suspicion: Suspicion,
+    /// It is ROLLBACK, and nothing else.
+    rolls_back: bool,
+    /// When the session looked last, the transaction was in doubt.
+    doubted: bool,
+    /// The transaction has a mark, and nothing of ours has put it back.
+    marked: bool,
+    unseen: Unseen,
     ledger: Option<Arc<Ledger>>,
     kept: Kept,
     /// Behind a pooler: what goes with each BEGIN.
     limit: Option<Box<str>>,
     observer: Observer,
+}
+
+/// Without a view of the protocol: what is known of the transaction's end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Unseen {
+    /// It is open.
+    #[default]
+    Open,
+    /// It may not be the one that the session began.
+    InDoubt {
+        /// The last mark that the session has set in that.
+        mark: u64,
+        /// The text in doubt is ROLLBACK alone.
+        rolls_back: bool,
+    },
+    /// Something else than the session ended it.
+    Ended {
+        /// And it was a ROLLBACK alone.
+        rolled_back: bool,
+    },
 }
 
 impl PgLink {
@@ -102,7 +130,12 @@ impl PgLink {
                 raw: false,
                 condemned: false,
                 committing: false,
-                ended_by_text: false,
+                marks: Marks::default(),
+                suspicion: Suspicion::None,
+                rolls_back: false,
+                doubted: false,
+                marked: false,
+                unseen: Unseen::default(),
                 ledger: Some(Arc::clone(&ledger)),
                 kept: Kept::default(),
                 limit: None,
@@ -141,7 +174,12 @@ impl PgLink {
                 raw: false,
                 condemned: false,
                 committing: false,
-                ended_by_text: false,
+                marks: Marks::default(),
+                suspicion: Suspicion::None,
+                rolls_back: false,
+                doubted: false,
+                marked: false,
+                unseen: Unseen::default(),
                 ledger: None,
                 kept: Kept::default(),
                 limit: None,
@@ -313,14 +351,21 @@ impl PgLink {
         }
     }
 
-    /// A text of the body's ended the transaction, and nobody saw how.
-    pub(super) fn is_ended_by_text(&self) -> bool {
-        self.rest.ended_by_text
+    /// What is known of the transaction's end without a view of the protocol.
+    pub(super) fn unseen(&self) -> Unseen {
+        self.rest.unseen
+    }
+
+    /// Asks the server whether the transaction is still the one that the session began.
+    pub(super) async fn ask(&mut self) {
+        let (shared, rest) = self.split();
+        rest.ask(shared).await;
     }
 
     /// A transaction begins.
     pub(super) fn begin_watch(&mut self) {
-        self.rest.ended_by_text = false;
+        self.rest.unseen = Unseen::default();
+        self.rest.marked = false;
         self.committed = false;
         if let Some(ledger) = self.ledger() {
             ledger.begin_watch();
@@ -331,11 +376,16 @@ impl PgLink {
     /// COMMIT is, or was, sent by us.
     pub(super) fn set_committed(&mut self, committed: bool) {
         self.committed = committed;
+        if committed {
+            self.seal();
+        }
     }
 
-    /// What runs behind the end is ours as well.
-    pub(super) fn is_committed_by_us(&self) -> bool {
-        self.committed
+    /// What is sent from now on is the session's own, up to the next transaction.
+    pub(super) fn seal(&self) {
+        if let Some(ledger) = self.ledger() {
+            ledger.seal();
+        }
     }
 
     pub(super) fn was_committed_by_body(&self) -> bool {
@@ -439,7 +489,10 @@ impl PgLink {
         said.unwrap_or_else(|| StatementError::connection("the connection to the server is lost"))
     }
 
-    pub(super) fn enter_raw(&mut self) -> QueryResult<()> {
+    pub(super) async fn enter_raw(&mut self) -> QueryResult<()> {
+        let (shared, rest) = self.split();
+        // Nobody sees what is run there before it is sent.
+        rest.mark(shared).await;
         if !self.rest.raw {
             self.rest.raw = true;
             self.rest.kept.lend();
@@ -460,6 +513,11 @@ impl PgLink {
             self.rest.observer.take_back();
             forget_transactions(self.connection_mut());
         }
+    }
+
+    /// The session has looked how the transaction stands.
+    pub(super) fn set_doubted(&mut self, doubted: bool) {
+        self.rest.doubted = doubted;
     }
 
     pub(super) fn raw_is_unbalanced(&mut self) -> bool {
@@ -519,27 +577,78 @@ impl Rest {
         self.ledger.clone()
     }
 
-    /// Looks at a text of the body's where the server's answers are not seen.
-    pub(super) fn look_at(&mut self, sql: &str) {
-        let ends = |control: &Control| matches!(control, Control::End { .. });
-        if self.ledger.is_none() && control::read(sql.as_bytes()).iter().any(ends) {
-            self.ended_by_text = true;
-        }
+    /// Looks at a text of the body's before it is sent.
+    pub(super) fn look_at(&mut self, text: &str) {
+        self.suspicion = Suspicion::of(text, self.ledger.is_some());
+        self.rolls_back = is_rollback(text);
     }
 
     /// What is known of a query by now.
     fn known(&mut self, query: PgQuery<'_>) -> Known<'_> {
-        if self.ledger.is_some() {
-            return self.kept.look_at(query);
+        self.suspicion = Suspicion::None;
+        let known = if self.ledger.is_some() {
+            self.kept.look_at(query)
+        } else {
+            // How many are kept on a connection of the application's is not known.
+            Known {
+                key: Key::Type(None),
+                text: fragment::sql(query).ok().map(Cow::Owned),
+            }
+        };
+        // One that is borrowed was looked at when it was built.
+        if let Some(Cow::Owned(text)) = &known.text
+            && !mark::is_query(text)
+        {
+            self.suspicion = Suspicion::of(text, self.ledger.is_some());
+            self.rolls_back = is_rollback(text);
         }
-        // How many are kept on a connection of the application's is not known. Nor are the server's answers seen.
-        let text = fragment::sql(query).ok();
-        if let Some(sql) = &text {
-            self.look_at(sql);
+        known
+    }
+
+    /// Sends a mark ahead of what cannot be looked at, unless the transaction has one.
+    async fn mark(&mut self, connection: &AsyncPgConnection) {
+        if self.is_in_doubt() {
+            self.ask(connection).await;
         }
-        Known {
-            key: Key::Type(None),
-            text: text.map(Cow::Owned),
+        let failed = |ledger: &Arc<Ledger>| ledger.status() == Status::Failed;
+        if !self.marked && !self.ledger.as_ref().is_some_and(failed) {
+            self.marked = true;
+            let text = self.marks.next();
+            mark::send(connection, &text).await;
+        }
+        self.doubt_unseen(false);
+    }
+
+    /// Without a view of the protocol: what goes next may end the transaction.
+    fn doubt_unseen(&mut self, rolls_back: bool) {
+        if self.ledger.is_none() && self.unseen == Unseen::Open {
+            self.unseen = Unseen::InDoubt {
+                mark: self.marks.sent(),
+                rolls_back,
+            };
+        }
+    }
+
+    /// The transaction may not be the one that the session began, and the server can be asked.
+    fn is_in_doubt(&self) -> bool {
+        match &self.ledger {
+            Some(ledger) => ledger.is_in_doubt(),
+            None => matches!(self.unseen, Unseen::InDoubt { .. }),
+        }
+    }
+
+    async fn ask(&mut self, connection: &AsyncPgConnection) {
+        let answer = self.marks.ask(connection).await;
+        if let Some(ledger) = &self.ledger {
+            ledger.answered(answer);
+        } else if let Unseen::InDoubt { mark, rolls_back } = self.unseen {
+            self.unseen = if answer.is_some_and(|answer| answer <= mark) {
+                Unseen::Open
+            } else {
+                Unseen::Ended {
+                    rolled_back: rolls_back,
+                }
+            };
         }
     }
 
@@ -598,30 +707,49 @@ impl Rest {
         T: Send + 'a,
         S: Future<Output = QueryResult<T>> + Send + Unpin + 'a,
     {
-        let fresh = self.kept.repeated.built().fresh();
+        let suspicion = std::mem::take(&mut self.suspicion);
+        let is_plain = suspicion == Suspicion::None;
+        let fresh = self.kept.repeated.built().fresh().filter(|_| is_plain);
         async move {
             if ahead.settle {
                 // Boxed, like the other rare ones: they would be a part of every statement's future.
                 Box::pin(settle(connection, &self.canceller, self.ledger.as_deref())).await;
+                self.doubted |= self.is_in_doubt();
             }
-            let reply = self.deliver(connection, &ahead, &mut statement).await;
+            let reply = if is_plain && !self.doubted {
+                self.deliver(connection, &ahead, None, &mut statement).await
+            } else {
+                let delivered = self.deliver_doubted(connection, ahead, suspicion, &mut statement);
+                Box::pin(delivered).await
+            };
             if let Some(fresh) = fresh
                 && reply.result.is_ok()
             {
                 self.kept.repeated.built().keep(fresh);
             }
             let ledger = self.ledger.as_deref();
-            reply.map_err(|error| classified(error, ledger))
+            let unsent = reply
+                .result
+                .as_ref()
+                .is_err_and(|error| is_unsent(error, ledger));
+            Reply {
+                unsent,
+                ..reply.map_err(|error| classified(error, ledger))
+            }
         }
     }
 
     /// What goes ahead, as one text.
-    fn ahead<'a>(&self, ahead: &'a Ahead) -> Option<Cow<'a, str>> {
-        let (Some(limit), Some(begin)) = (&self.limit, &ahead.begin) else {
-            return ahead.text();
-        };
+    fn ahead<'a>(&mut self, ahead: &'a Ahead, mark: Option<&str>) -> Option<Cow<'a, str>> {
         let control = ahead.control.as_deref();
-        let parts = [Some(begin.as_ref()), Some(&**limit), control];
+        if control.is_some_and(|control| control.starts_with("ROLLBACK")) {
+            self.marked = false;
+        }
+        let limit = self.limit.as_deref().filter(|_| ahead.begin.is_some());
+        if limit.is_none() && mark.is_none() {
+            return ahead.text();
+        }
+        let parts = [ahead.begin.as_deref(), limit, control, mark];
         Some(
             parts
                 .into_iter()
@@ -632,23 +760,83 @@ impl Rest {
         )
     }
 
+    /// A statement that may end the transaction, or the next one behind such a text.
+    async fn deliver_doubted<T>(
+        &mut self,
+        connection: &AsyncPgConnection,
+        mut ahead: Ahead,
+        suspicion: Suspicion,
+        statement: &mut (impl Future<Output = QueryResult<T>> + Unpin),
+    ) -> Reply<T> {
+        if std::mem::take(&mut self.doubted) {
+            // What goes back to a savepoint heals a failed transaction, which could not be asked.
+            let first = std::mem::take(&mut ahead);
+            if let Some(text) = self.ahead(&first, None) {
+                let mut handle = connection;
+                first.announced.start();
+                let answer = handle.batch_execute(&text).await;
+                first.announced.answered(&answer);
+                if let Err(error) = answer {
+                    return Reply::not_sent(error);
+                }
+            }
+            if self.is_in_doubt() {
+                self.ask(connection).await;
+            }
+            if let Some(error) = self.ended() {
+                return Reply::not_sent(error.into());
+            }
+        }
+        if suspicion == Suspicion::None {
+            return self.deliver(connection, &ahead, None, statement).await;
+        }
+        let is_failed = self
+            .ledger
+            .as_ref()
+            .is_some_and(|ledger| ledger.status() == Status::Failed);
+        // In a failed transaction the text may go back to a savepoint; to set a mark would be an error.
+        let mark = (!is_failed || ahead.control.is_some()).then(|| self.marks.next());
+        self.marked |= mark.is_some();
+        let mut mark = mark.as_deref();
+        if ahead.is_empty()
+            && let Some(text) = mark.take()
+        {
+            mark::send(connection, text).await;
+        }
+        if suspicion == Suspicion::End {
+            self.doubt_unseen(self.rolls_back);
+        }
+        let reply = self.deliver(connection, &ahead, mark, statement).await;
+        // Without a view of the protocol each such text is asked for. In a failed transaction that cannot be.
+        let is_done = reply.ahead.is_ok() && reply.result.is_ok();
+        if self.ledger.is_none() && is_done && self.is_in_doubt() {
+            self.ask(connection).await;
+        }
+        reply
+    }
+
+    /// Why nothing more can be done in the transaction: something else than the session ended it.
+    fn ended(&self) -> Option<SessionError> {
+        let end = match &self.ledger {
+            Some(ledger) => super::end_by_body(&ledger.standing())?,
+            None => super::end_unseen(self.unseen)?,
+        };
+        Some(match end {
+            Watched::Parted(parts) => parts.into(),
+            _ => Aborted::new(AbortReason::EndedByBody).into(),
+        })
+    }
+
     async fn deliver<T>(
         &mut self,
         connection: &AsyncPgConnection,
         ahead: &Ahead,
+        mark: Option<&str>,
         statement: &mut (impl Future<Output = QueryResult<T>> + Unpin),
     ) -> Reply<T> {
         let mut handle = connection;
-        if self.raw && self.ledger.is_none() && ahead.begin.is_none() {
-            // Nobody saw what ran on the raw connection. Outside of a transaction this fails.
-            let probe = "SAVEPOINT session_factory_probe; RELEASE SAVEPOINT session_factory_probe";
-            if let Err(error) = Box::pin(handle.batch_execute(probe)).await {
-                ahead.announced.failed(&error, false);
-                return Reply::not_sent(error);
-            }
-        }
         ahead.announced.start();
-        let Some(text) = self.ahead(ahead) else {
+        let Some(text) = self.ahead(ahead, mark) else {
             return Reply::of(statement.await);
         };
         // A BEGIN that fails by itself leaves the statement behind it in autocommit. What this connection has
@@ -669,6 +857,24 @@ impl Rest {
             reply
         }
     }
+}
+
+/// The error is the client's own: too many binds, a value that cannot be written, a query that cannot be built.
+fn is_unsent(error: &Error, ledger: Option<&Ledger>) -> bool {
+    match ledger {
+        // An error of the server's fails the transaction, or is the end of the connection.
+        Some(ledger) => ledger.status() == Status::InTransaction && !ledger.is_closed(),
+        None => matches!(
+            error,
+            Error::QueryBuilderError(_)
+                | Error::SerializationError(_)
+                | Error::DatabaseError(DatabaseErrorKind::UnableToSendCommand, _)
+        ),
+    }
+}
+
+fn is_rollback(text: &str) -> bool {
+    text.trim().eq_ignore_ascii_case("rollback")
 }
 
 /// Ends a statement whose future was dropped. What follows rolls it back, at least to a savepoint.

@@ -10,7 +10,6 @@ mod commit;
 mod conflict;
 mod connect;
 mod connect_error;
-mod control;
 mod ends;
 mod error_response;
 mod fragment;
@@ -21,6 +20,7 @@ mod ledger;
 mod lexer;
 mod link;
 mod lookout;
+mod mark;
 mod names;
 mod parting;
 mod pooler;
@@ -58,8 +58,8 @@ use futures_util::future::BoxFuture;
 
 use self::ends::End;
 use self::fragment::PgQuery;
-use self::ledger::{Ledger, Status};
-use self::link::PgLink;
+use self::ledger::{Ledger, Standing, Status};
+use self::link::{PgLink, Unseen};
 use self::send::Rows;
 use super::isolation::Level;
 use super::{
@@ -231,34 +231,26 @@ impl Driver for Postgres {
         if link.raw_is_unbalanced() {
             return Watched::Unbalanced;
         }
-        let Some(ledger) = link.ledger() else {
-            return if link.is_ended_by_text() {
-                Watched::Ended {
-                    committed: false,
-                    error: None,
+        let watched = match link.ledger().map(Ledger::standing) {
+            None => end_unseen(link.unseen()).unwrap_or(match link.unseen() {
+                Unseen::InDoubt { .. } => Watched::InDoubt,
+                _ => Watched::Unknown,
+            }),
+            Some(standing) => end_by_body(&standing).unwrap_or(match standing.status {
+                _ if standing.in_doubt => Watched::InDoubt,
+                // A lost connection is no statement's failure: COMMIT tells of it.
+                Status::Failed if !link.ledger().is_some_and(Ledger::ended_by_loss) => {
+                    Watched::Failed(link.ledger().and_then(Ledger::first_error))
                 }
-            } else {
-                Watched::Unknown
-            };
+                _ => Watched::Open,
+            }),
         };
-        match ledger.seen() {
-            (Some(end), Some(behind), _) if !link.is_committed_by_us() => {
-                Watched::Parted(PartlyCommitted::EndedByBody {
-                    before: end == End::Commit,
-                    committed: behind.committed,
-                    rolled_back: behind.rolled_back,
-                })
-            }
-            (Some(end), ..) => Watched::Ended {
-                committed: end == End::Commit,
-                error: None,
-            },
-            // A lost connection is no statement's failure: COMMIT tells of it.
-            (None, _, Status::Failed) if !ledger.ended_by_loss() => {
-                Watched::Failed(ledger.first_error())
-            }
-            (None, ..) => Watched::Open,
-        }
+        link.set_doubted(matches!(watched, Watched::InDoubt));
+        watched
+    }
+
+    async fn ask(link: &mut PgLink) {
+        link.ask().await;
     }
 
     fn met_conflict(link: &mut PgLink) -> bool {
@@ -285,7 +277,7 @@ impl Driver for Postgres {
     }
 
     async fn enter_raw(link: &mut PgLink) -> QueryResult<()> {
-        link.enter_raw()
+        link.enter_raw().await
     }
 
     async fn commit(link: &mut PgLink) -> CommitReply {
@@ -326,6 +318,7 @@ impl Driver for Postgres {
         }
         link.leave_raw();
         let rollback = link.ending("ROLLBACK");
+        link.seal();
         let result = link.connection_mut().batch_execute(&rollback).await;
         link.note_reset(result.is_ok());
         result.map_err(|error| Self::explain(link, &error))
@@ -362,6 +355,38 @@ impl Driver for Postgres {
 
     fn explain(link: &PgLink, error: &diesel::result::Error) -> StatementError {
         link.explain(error)
+    }
+}
+
+/// How the transaction ended that something else than the session ended.
+fn end_by_body(standing: &Standing) -> Option<Watched> {
+    let before = match standing.first? {
+        End::Commit => true,
+        End::Rollback => false,
+        End::Unseen => return Some(Watched::Parted(PartlyCommitted::EndedUnseen)),
+    };
+    Some(match standing.behind {
+        Some(behind) => Watched::Parted(PartlyCommitted::EndedByBody {
+            before,
+            committed: behind.committed,
+            rolled_back: behind.rolled_back,
+        }),
+        None => Watched::Ended {
+            committed: before,
+            error: None,
+        },
+    })
+}
+
+/// The same without a view of the protocol.
+fn end_unseen(unseen: Unseen) -> Option<Watched> {
+    match unseen {
+        Unseen::Open | Unseen::InDoubt { .. } => None,
+        Unseen::Ended { rolled_back: true } => Some(Watched::Ended {
+            committed: false,
+            error: None,
+        }),
+        Unseen::Ended { rolled_back: false } => Some(Watched::Parted(PartlyCommitted::EndedUnseen)),
     }
 }
 

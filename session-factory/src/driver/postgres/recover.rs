@@ -49,6 +49,7 @@ pub(super) async fn recover(
 ) -> Recovered {
     let within_limit = timeout_at(deadline.into(), async {
         link.leave_raw();
+        link.seal();
         let canceller = match goes_to {
             GoesTo::Anybody => link.canceller(),
             // A session that goes on neither waits for others nor is hit by what they are late with.

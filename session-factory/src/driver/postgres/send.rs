@@ -89,5 +89,9 @@ pub(super) async fn pipelined<T>(
         answer
     };
     let (ahead, result) = join(ahead, statement).await;
-    Reply { ahead, result }
+    Reply {
+        ahead,
+        result,
+        unsent: false,
+    }
 }

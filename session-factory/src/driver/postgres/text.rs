@@ -1,7 +1,6 @@
 //! What a text may do besides what its command tag tells.
 
 use super::calls::{self, Calls, is_clear};
-use super::control::{self, Control};
 use super::lexer::{Lexer, Token};
 use super::names::{self, Move};
 
@@ -56,8 +55,6 @@ impl Effects {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Reading {
     pub(super) effects: Effects,
-    /// Its statements that end a transaction or go back to a savepoint, in order.
-    pub(super) controls: Vec<Control>,
 }
 
 /// Reads the text of a Query message, or of a Parse message.
@@ -78,7 +75,6 @@ pub(super) fn read(text: &[u8]) -> Reading {
             moves: moves(text, calls, local_sets),
             defines: defines(text),
         },
-        controls: control::read(text),
     }
 }
 

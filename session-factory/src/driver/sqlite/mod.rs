@@ -204,6 +204,7 @@ impl Driver for Sqlite {
             result: reply
                 .result
                 .map(|rows| stream::iter(rows.into_iter().map(Ok)).boxed()),
+            unsent: reply.unsent,
         })
         .boxed()
     }

@@ -12,23 +12,26 @@ fn an_error_in_a_transaction_counts_before_its_ready_for_query() {
 }
 
 #[test]
-fn rollback_to_a_savepoint_is_not_an_end_and_rollback_is() {
+fn a_rollback_is_an_end_where_no_transaction_is_open_behind_it_and_else_in_doubt() {
     let ledger = Ledger::default();
     ledger.incoming(b'Z', b"T");
     ledger.incoming(b'C', b"ROLLBACK\0");
     ledger.incoming(b'Z', b"T");
     assert_eq!(ledger.ended(), None);
+    assert!(ledger.is_in_doubt());
     ledger.incoming(b'C', b"ROLLBACK\0");
     ledger.incoming(b'Z', b"I");
     assert_eq!(ledger.ended(), Some(End::Rollback));
+    assert!(!ledger.is_in_doubt());
 }
 
 #[test]
-fn rollback_and_begin_in_one_text_end_the_old_transaction() {
+fn a_failed_transaction_is_not_asked() {
     let ledger = Ledger::default();
     ledger.incoming(b'Z', b"T");
     ledger.incoming(b'C', b"ROLLBACK\0");
     ledger.incoming(b'C', b"BEGIN\0");
-    ledger.incoming(b'Z', b"T");
-    assert_eq!(ledger.ended(), Some(End::Rollback));
+    ledger.incoming(b'E', b"SERROR\0VERROR\0C22012\0Mdivision by zero\0\0");
+    ledger.incoming(b'Z', b"E");
+    assert!(!ledger.is_in_doubt());
 }

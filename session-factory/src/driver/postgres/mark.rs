@@ -1,0 +1,240 @@
+//! The mark: a setting that ends with the transaction. By it the server tells whether the transaction is still the one
+//! that the session began.
+//!
+//! The command tag ROLLBACK is that of a rollback to a savepoint, and of one of the transaction with another that
+//! begins at once. A text that can have this tag contains one of two words, whatever else it is made of; such a text is
+//! suspect, and is not read any further. A mark goes ahead of it in the same flight. When the tag comes and a
+//! transaction is open, the server is asked for the mark: a setting that was made with SET LOCAL is put back by the
+//! transaction's end, and by a rollback to a savepoint that is older than the setting.
+
+use std::hash::{BuildHasher, RandomState};
+
+use diesel::row::{Field, Row};
+use diesel_async::{AsyncConnectionCore, AsyncPgConnection, SimpleAsyncConnection};
+use futures_util::StreamExt;
+
+/// What sets the mark, up to its value. No snapshot is taken: a SET TRANSACTION behind it still works.
+const SET: &str = "SET LOCAL session_factory.mark TO '";
+const SHOW: &str = "SHOW session_factory.mark";
+
+/// The marks of one connection. Each has a number of its own, so that one that came too late is told from one that
+/// stood before the text in doubt.
+#[derive(Debug)]
+pub(super) struct Marks {
+    /// No text can hold it by accident.
+    nonce: u64,
+    sent: u64,
+}
+
+impl Default for Marks {
+    fn default() -> Self {
+        Self {
+            nonce: RandomState::new().hash_one(0),
+            sent: 0,
+        }
+    }
+}
+
+impl Marks {
+    /// The text that sets another one.
+    pub(super) fn next(&mut self) -> String {
+        self.sent += 1;
+        format!("{SET}{:016x}.{}'", self.nonce, self.sent)
+    }
+
+    /// The number of the last one.
+    pub(super) fn sent(&self) -> u64 {
+        self.sent
+    }
+
+    /// The number of the mark that the open transaction has. None: it has none, or the server cannot be asked.
+    pub(super) async fn ask(&self, mut connection: &AsyncPgConnection) -> Option<u64> {
+        let question = AsyncConnectionCore::load(&mut connection, diesel::sql_query(SHOW));
+        let row = question.await.ok()?.next().await?.ok()?;
+        let field = row.get(0)?;
+        let value = field.value()?;
+        let (nonce, number) = std::str::from_utf8(value.as_bytes())
+            .ok()?
+            .split_once('.')?;
+        let is_ours = u64::from_str_radix(nonce, 16) == Ok(self.nonce);
+        number.parse().ok().filter(|_| is_ours)
+    }
+}
+
+/// Sends a mark, and does not wait for its answer: what follows on this connection is queued behind it.
+pub(super) async fn send(mut connection: &AsyncPgConnection, text: &str) {
+    // The first poll sends it. Dropped after that, its answer is read all the same.
+    let sent = std::pin::pin!(connection.batch_execute(text));
+    let _answer = futures_util::poll!(sent);
+}
+
+/// The number of the mark that a message of ours sets.
+pub(super) fn number(message: &[u8]) -> Option<u64> {
+    let message = message.strip_suffix(b"'")?;
+    let at = message
+        .windows(SET.len())
+        .rposition(|part| part == SET.as_bytes())?;
+    let value = std::str::from_utf8(&message[at + SET.len()..]).ok()?;
+    value.split_once('.')?.1.parse().ok()
+}
+
+/// What a text may do to the transaction. It goes behind a mark, unless it can do nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Suspicion {
+    #[default]
+    None,
+    /// It makes savepoints or goes back to them, and nothing else. A later text goes back to the mark with them.
+    Savepoints,
+    /// It may have the command tag ROLLBACK; where no tags are seen, it may end the transaction in any way.
+    End,
+}
+
+impl Suspicion {
+    /// Of a text whose command tags are seen, or are not.
+    pub(super) fn of(text: &str, is_seen: bool) -> Self {
+        // The first three are all that can have the tag ROLLBACK, or prepare for it.
+        const WORDS: [&[u8]; 6] = [
+            b"rollback",
+            b"abort",
+            b"savepoint",
+            b"commit",
+            b"end",
+            b"prepare",
+        ];
+        let text = text.as_bytes();
+        if !contains(text, if is_seen { &WORDS[..3] } else { &WORDS }) {
+            Self::None
+        } else if keeps_to_savepoints(text) {
+            Self::Savepoints
+        } else {
+            Self::End
+        }
+    }
+}
+
+/// A statement that diesel has built, or one like it, is not: a message that is prepared has one statement, and no
+/// statement that begins so ends a transaction.
+pub(super) fn is_query(text: &str) -> bool {
+    const WORDS: [&str; 4] = ["SELECT ", "INSERT ", "UPDATE ", "DELETE "];
+    WORDS.iter().any(|word| text.starts_with(word))
+}
+
+fn contains(text: &[u8], words: &[&[u8]]) -> bool {
+    text.iter().enumerate().any(|(at, byte)| {
+        let here = &text[at..];
+        let is_here = |word: &&[u8]| {
+            word[0] == byte | 0x20
+                && here
+                    .get(..word.len())
+                    .is_some_and(|here| here.eq_ignore_ascii_case(word))
+        };
+        words.iter().any(is_here)
+    })
+}
+
+/// Nothing but SAVEPOINT, RELEASE and ROLLBACK TO SAVEPOINT, spelt with letters, digits and spaces alone, as diesel
+/// and sessions do: there is no literal, comment or quoted name in which anything else could hide.
+pub(super) fn keeps_to_savepoints(text: &[u8]) -> bool {
+    // Longer ones need not be read.
+    text.len() < 1024
+        && text
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b' ' | b';'))
+        && text
+            .split(|byte| *byte == b';')
+            .filter(|statement| !statement.trim_ascii().is_empty())
+            .all(keeps_to_a_savepoint)
+}
+
+fn keeps_to_a_savepoint(statement: &[u8]) -> bool {
+    let mut words = statement
+        .split(|byte| *byte == b' ')
+        .filter(|word| !word.is_empty())
+        .peekable();
+    let mut skip = |keywords: &[&str]| {
+        let is_one = |word: &&[u8]| {
+            let mut keywords = keywords.iter();
+            keywords.any(|keyword| word.eq_ignore_ascii_case(keyword.as_bytes()))
+        };
+        words.next_if(is_one).is_some()
+    };
+    let begins = if skip(&["SAVEPOINT"]) {
+        true
+    } else if skip(&["RELEASE"]) {
+        skip(&["SAVEPOINT"]);
+        true
+    } else {
+        skip(&["ROLLBACK"])
+            && {
+                skip(&["WORK", "TRANSACTION"]);
+                skip(&["TO"])
+            }
+            && {
+                skip(&["SAVEPOINT"]);
+                true
+            }
+    };
+    // A name, and nothing behind it.
+    begins && words.next().is_some() && words.next().is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_end_a_transaction_is_suspect_in_any_spelling() {
+        for text in [
+            "ROLLBACK",
+            "select 1; rollBack and chain",
+            "/* */ABORT",
+            "SELECT 'rollback'",
+            "SAVEPOINT \"a\"",
+            "SAVEPOINT a; SELECT 1",
+            "ROLLBACK TO a; ROLLBACK",
+            "ROLLBACK TO a AND CHAIN",
+            "ROLLBACK TO",
+            "ROLLBACK WORK",
+        ] {
+            for is_seen in [false, true] {
+                assert_eq!(Suspicion::of(text, is_seen), Suspicion::End, "{text}");
+            }
+        }
+        for text in ["COMMIT", "end", "PREPARE TRANSACTION 'a'"] {
+            assert_eq!(Suspicion::of(text, true), Suspicion::None, "{text}");
+            assert_eq!(Suspicion::of(text, false), Suspicion::End, "{text}");
+        }
+        let text = "INSERT INTO items VALUES (1)";
+        assert_eq!(Suspicion::of(text, false), Suspicion::None);
+    }
+
+    #[test]
+    fn savepoints_as_diesel_and_sessions_spell_them_end_nothing() {
+        for text in [
+            "SAVEPOINT diesel_savepoint_1",
+            "ROLLBACK TO SAVEPOINT diesel_savepoint_1",
+            "RELEASE SAVEPOINT session_factory_1; SAVEPOINT session_factory_1",
+            "ROLLBACK TO SAVEPOINT session_factory_1; RELEASE SAVEPOINT session_factory_1",
+            "rollback work to a;",
+            "release a; savepoint a",
+        ] {
+            for is_seen in [false, true] {
+                assert_eq!(
+                    Suspicion::of(text, is_seen),
+                    Suspicion::Savepoints,
+                    "{text}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_message_that_sets_a_mark_is_known_by_its_number() {
+        let mut marks = Marks::default();
+        assert_eq!(number(marks.next().as_bytes()), Some(1));
+        let text = format!("BEGIN; SAVEPOINT session_factory_1; {}", marks.next());
+        assert_eq!(number(text.as_bytes()), Some(2));
+        assert_eq!(number(b"BEGIN"), None);
+        assert_eq!(number(b"SELECT 'a'"), None);
+    }
+}

@@ -1,0 +1,563 @@
+//! Raw SQL that ends a transaction, where a text alone does not tell: the server's state decides what is told.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use diesel::prelude::*;
+use diesel_async::{AsyncConnection, RunQueryDsl, SimpleAsyncConnection};
+use session_factory::{AbortReason, PartlyCommitted, Session, SessionError};
+use session_factory_tests::{AppError, PgBed, PgDb, items};
+
+async fn insert(db: &mut Session<PgDb>, id: i32) -> Result<(), AppError> {
+    diesel::insert_into(items::table)
+        .values((items::id.eq(id), items::name.eq("name")))
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// What raw SQL committed could not be rolled back.
+fn is_kept<T>(result: &Result<T, AppError>) -> bool {
+    let error = match result {
+        Err(AppError::Session(error)) => error,
+        // `db.transaction` has its errors as diesel's.
+        Err(AppError::Query(diesel::result::Error::QueryBuilderError(error))) => {
+            return error.to_string().contains("before it was committed");
+        }
+        _ => return false,
+    };
+    matches!(
+        error,
+        SessionError::PartlyCommitted(PartlyCommitted::EndedByBody { before: true, .. })
+    )
+}
+
+fn is_ended_by_body(result: Result<(), AppError>) -> bool {
+    let error = match result {
+        Err(AppError::Session(error)) => error,
+        // A statement's error carries the session's.
+        Err(AppError::Query(error)) => error.into(),
+        _ => return false,
+    };
+    let SessionError::Aborted(aborted) = error else {
+        return false;
+    };
+    matches!(aborted.reason(), AbortReason::EndedByBody)
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Way {
+    Batch,
+    Query,
+    Raw,
+}
+
+async fn run(db: &mut Session<PgDb>, way: Way, text: &str) -> Result<(), AppError> {
+    match way {
+        Way::Batch => db.batch_execute(text).await?,
+        Way::Query => drop(diesel::sql_query(text).load::<Nothing>(db).await?),
+        Way::Raw => db.connection().await?.batch_execute(text).await?,
+    }
+    Ok(())
+}
+
+#[derive(QueryableByName)]
+struct Nothing {}
+
+#[tokio::test]
+async fn no_literal_comment_or_mode_hides_a_chained_rollback() {
+    for text in [
+        "SELECT E'a'\n'\\''; ROLLBACK AND CHAIN; SELECT ''",
+        "SET standard_conforming_strings = off; SELECT 1; \
+         SELECT '\\''; ROLLBACK AND CHAIN; SELECT ''",
+        "SELECT U&'\\0041'\n''; ROLLBACK AND CHAIN; SELECT ''",
+        "SELECT $a$ $$ $a$; ROLLBACK AND CHAIN; SELECT $$ $$",
+        "SELECT 1 /* /* */ ' */; ROLLBACK AND CHAIN; SELECT 1 -- '",
+        "CREATE FUNCTION pg_temp.f() RETURNS int BEGIN ATOMIC SELECT 1; END; ROLLBACK AND CHAIN",
+        "SAVEPOINT a; ROLLBACK TO a; ABORT WORK AND CHAIN",
+        "ROLLBACK; BEGIN; SAVEPOINT a; ROLLBACK TO SAVEPOINT a",
+    ] {
+        for way in [Way::Batch, Way::Raw] {
+            let bed = PgBed::new().await;
+            let body = async |db: &mut Session<PgDb>| {
+                insert(db, 1).await?;
+                run(db, way, "SET standard_conforming_strings = on").await?;
+                // With the setting off the first text of a message is read as one literal by the server as well.
+                for text in text.split("SELECT 1; ") {
+                    run(db, way, text).await?;
+                }
+                Ok::<_, AppError>(())
+            };
+            let result = bed.factory.with_session(body).await;
+            assert!(result.is_err(), "{way:?} {text}: {result:?}");
+            assert_eq!(bed.count().await, 0, "{way:?} {text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_chained_rollback_is_noticed_before_the_next_statement_runs() {
+    for way in [Way::Batch, Way::Query, Way::Raw] {
+        let bed = PgBed::new().await;
+        let body = async |db: &mut Session<PgDb>| {
+            insert(db, 1).await?;
+            run(db, way, "ROLLBACK /**/ AND CHAIN").await?;
+            insert(db, 2).await
+        };
+        let result = bed.factory.with_session(body).await;
+        let said = format!("{way:?}: {result:?}");
+        assert!(is_ended_by_body(result), "{said}");
+        assert_eq!(bed.count().await, 0);
+    }
+}
+
+#[tokio::test]
+async fn a_rollback_whose_answer_was_not_read_is_no_ok() {
+    for (text, rows) in [("ROLLBACK AND CHAIN", 0), ("ROLLBACK", 0)] {
+        let bed = PgBed::new().await;
+        let body = async |db: &mut Session<PgDb>| {
+            insert(db, 1).await?;
+            drop(diesel::sql_query(text).load_stream::<Nothing>(db).await?);
+            Ok::<_, AppError>(())
+        };
+        let result = bed.factory.with_session(body).await;
+        assert!(result.is_err(), "{text}: {result:?}");
+        assert_eq!(bed.count().await, rows, "{text}");
+    }
+}
+
+#[tokio::test]
+async fn savepoints_of_raw_sql_cost_nothing_and_lose_nothing() {
+    let texts: [&[&str]; 7] = [
+        &["SAVEPOINT a", "SELECT 1", "ROLLBACK TO a", "RELEASE a"],
+        &["SAVEPOINT \"a b\"", "ROLLBACK WORK TO SAVEPOINT \"a b\""],
+        &["SAVEPOINT a; SELECT 'rollback'; ROLLBACK TO/**/a; SELECT 1"],
+        &[
+            "SAVEPOINT a; SAVEPOINT b",
+            "ROLLBACK TO /* b */ b",
+            "ROLLBACK TO a -- b",
+        ],
+        &["SELECT 'abort; rollback and chain'"],
+        &["SAVEPOINT a", "rollback to a; select 1; rollback to a"],
+        &[
+            "CREATE TEMP TABLE \"rollback\" (a int); SAVEPOINT a; DROP TABLE \"rollback\"; ROLLBACK TO a; DROP TABLE \"rollback\"",
+        ],
+    ];
+    for texts in texts {
+        for way in [Way::Batch, Way::Raw] {
+            let bed = PgBed::new().await;
+            let body = async |db: &mut Session<PgDb>| {
+                insert(db, 1).await?;
+                for text in texts {
+                    run(db, way, text).await?;
+                }
+                let undone = db
+                    .savepoint(async |db| {
+                        insert(db, 2).await?;
+                        for text in texts {
+                            run(db, way, text).await?;
+                        }
+                        Err::<(), _>(AppError::Refused("no"))
+                    })
+                    .await;
+                assert!(matches!(undone, Err(AppError::Refused(_))), "{undone:?}");
+                for text in texts {
+                    run(db, way, text).await?;
+                }
+                insert(db, 3).await
+            };
+            let result = bed.factory.with_session(body).await;
+            assert!(result.is_ok(), "{way:?} {texts:?}: {result:?}");
+            assert_eq!(bed.count().await, 2, "{way:?} {texts:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_transaction_can_still_be_made_serializable_behind_a_mark() {
+    let bed = PgBed::new().await;
+    let body = async |db: &mut Session<PgDb>| {
+        db.batch_execute("SAVEPOINT \"a\"; RELEASE \"a\"").await?;
+        db.connection()
+            .await?
+            .batch_execute("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE")
+            .await?;
+        insert(db, 1).await
+    };
+    bed.factory.with_session(body).await.unwrap();
+    assert_eq!(bed.count().await, 1);
+}
+
+#[tokio::test]
+async fn what_is_prepared_for_two_phases_is_told_as_unknown() {
+    let server = testbed::postgres::Server::builder()
+        .config("max_prepared_transactions", "5")
+        .start()
+        .await;
+    for (way, text) in [
+        (Way::Batch, "PREPARE TRANSACTION 'a'"),
+        (Way::Query, "PREPARE TRANSACTION 'b'"),
+        (Way::Raw, "PREPARE/**/TRANSACTION 'c'"),
+    ] {
+        let database = server.database().await;
+        let url = database.url();
+        let bed = PgBed::make(database, &url, None, |_| {}).await;
+        let body = async |db: &mut Session<PgDb>| {
+            insert(db, 1).await?;
+            run(db, way, text).await
+        };
+        let result = bed.factory.with_session(body).await;
+        let Err(AppError::Session(SessionError::PartlyCommitted(PartlyCommitted::EndedUnseen))) =
+            &result
+        else {
+            panic!("{way:?}: {result:?}")
+        };
+        let words = "SQL that the body ran ended the transaction, and whether the work was committed or rolled back \
+                     is unknown; look for its effect before doing it again, and call db.commit() or db.rollback() \
+                     instead of raw SQL";
+        assert_eq!(result.unwrap_err().to_string(), words);
+        let prepared = "SELECT count(*) FROM pg_prepared_xacts WHERE database = current_database()";
+        assert_eq!(bed.database.integer(prepared).await, 1);
+    }
+}
+
+#[tokio::test]
+async fn a_savepoint_that_raw_sql_committed_is_never_told_as_rolled_back() {
+    for way in [Way::Batch, Way::Query, Way::Raw] {
+        for text in ["COMMIT", "END", "COMMIT AND CHAIN", "COMMIT; BEGIN"] {
+            if matches!(way, Way::Query) && text.contains(';') {
+                continue;
+            }
+            for goes_on_inside in [false, true] {
+                for nested in [false, true] {
+                    let bed = PgBed::new().await;
+                    let body = async |db: &mut Session<PgDb>| {
+                        let inner = async |db: &mut Session<PgDb>| {
+                            insert(db, 1).await?;
+                            run(db, way, text).await?;
+                            if goes_on_inside {
+                                insert(db, 2).await?;
+                            }
+                            Err::<(), _>(AppError::Refused("no"))
+                        };
+                        let undone = if nested {
+                            db.savepoint(async |db| db.savepoint(inner).await).await
+                        } else {
+                            db.savepoint(inner).await
+                        };
+                        assert!(is_kept(&undone), "{way:?} {text}: {undone:?}");
+                        insert(db, 3).await
+                    };
+                    let result = bed.factory.with_session(body).await;
+                    assert!(is_kept(&result), "{way:?} {text}: {result:?}");
+                    assert_eq!(bed.count().await, 1, "{way:?} {text} {goes_on_inside}");
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_transaction_inside_of_a_session_that_raw_sql_committed_is_an_error() {
+    let bed = PgBed::new().await;
+    let body = async |db: &mut Session<PgDb>| {
+        let undone = db
+            .transaction(async |db| {
+                insert(db, 1).await?;
+                db.batch_execute("COMMIT").await?;
+                Err::<(), _>(AppError::Refused("no"))
+            })
+            .await;
+        let Err(AppError::Query(error)) = &undone else {
+            panic!("{undone:?}")
+        };
+        assert!(error.to_string().contains("was committed"), "{error}");
+        insert(db, 2).await
+    };
+    let result = bed.factory.with_session(body).await;
+    assert!(is_kept(&result), "{result:?}");
+    assert_eq!(bed.count().await, 1);
+}
+
+#[tokio::test]
+async fn a_savepoint_behind_a_raw_commit_is_rolled_back_like_any_other() {
+    for way in [Way::Batch, Way::Raw] {
+        let bed = PgBed::new().await;
+        let body = async |db: &mut Session<PgDb>| {
+            insert(db, 1).await?;
+            run(db, way, "COMMIT").await?;
+            let undone = db
+                .savepoint(async |db| {
+                    insert(db, 2).await?;
+                    Err::<(), _>(AppError::Refused("no"))
+                })
+                .await;
+            assert!(matches!(undone, Err(AppError::Refused(_))), "{undone:?}");
+            insert(db, 3).await
+        };
+        bed.factory.with_session(body).await.unwrap();
+        let sum = bed.database.integer("SELECT sum(id)::bigint FROM items");
+        assert_eq!(sum.await, 4, "{way:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_savepoint_whose_transaction_raw_sql_rolled_back_is_no_ok() {
+    for text in ["ROLLBACK", "ROLLBACK AND CHAIN", "ROLLBACK; BEGIN"] {
+        for keeps in [false, true] {
+            let bed = PgBed::new().await;
+            let body = async |db: &mut Session<PgDb>| {
+                insert(db, 1).await?;
+                let inner = db
+                    .savepoint(async |db| {
+                        insert(db, 2).await?;
+                        db.batch_execute(text).await?;
+                        if keeps {
+                            Ok(())
+                        } else {
+                            Err(AppError::Refused("no"))
+                        }
+                    })
+                    .await;
+                assert!(inner.is_err(), "{text}");
+                let _refused = insert(db, 3).await;
+                Ok::<_, AppError>(())
+            };
+            let result = bed.factory.with_session(body).await;
+            let said = format!("{text} {keeps}: {result:?}");
+            assert!(is_ended_by_body(result), "{said}");
+            assert_eq!(bed.count().await, 0, "{text} {keeps}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_savepoint_that_is_kept_behind_a_raw_commit_is_an_ok() {
+    let bed = PgBed::new().await;
+    let body = async |db: &mut Session<PgDb>| {
+        insert(db, 1).await?;
+        db.savepoint(async |db| {
+            insert(db, 2).await?;
+            db.batch_execute("COMMIT").await?;
+            insert(db, 3).await
+        })
+        .await?;
+        insert(db, 4).await
+    };
+    bed.factory.with_session(body).await.unwrap();
+    assert_eq!(bed.count().await, 4);
+}
+
+#[tokio::test]
+async fn a_dropped_savepoint_that_raw_sql_committed_is_never_an_ok() {
+    for goes_on in [false, true] {
+        let bed = PgBed::new().await;
+        let body = async |db: &mut Session<PgDb>| {
+            let savepoint = db.savepoint(async |db| {
+                insert(db, 1).await?;
+                db.batch_execute("COMMIT").await?;
+                if goes_on {
+                    insert(db, 2).await?;
+                }
+                std::future::pending::<()>().await;
+                Ok::<_, AppError>(())
+            });
+            let limit = std::time::Duration::from_millis(300);
+            assert!(tokio::time::timeout(limit, savepoint).await.is_err());
+            let _refused = insert(db, 3).await;
+            Ok::<_, AppError>(())
+        };
+        let result = bed.factory.with_session(body).await;
+        assert!(is_kept(&result), "{goes_on}: {result:?}");
+        assert_eq!(bed.count().await, 1, "{goes_on}");
+    }
+}
+
+#[tokio::test]
+async fn what_raw_sql_committed_in_a_savepoint_is_not_done_again_by_retry() {
+    let bed = PgBed::new().await;
+    let attempts = AtomicU32::new(0);
+    let body = async |db: &mut Session<PgDb>| {
+        attempts.fetch_add(1, Ordering::SeqCst);
+        diesel::sql_query("INSERT INTO items SELECT count(*) + 1, 'a' FROM items")
+            .execute(db)
+            .await?;
+        let undone = db
+            .savepoint(async |db| {
+                db.batch_execute("COMMIT").await?;
+                db.batch_execute("DO $$ BEGIN RAISE SQLSTATE '40001'; END $$")
+                    .await?;
+                Ok::<_, AppError>(())
+            })
+            .await;
+        assert!(undone.is_err());
+        undone
+    };
+    let result = bed.factory.session().retry(3).run(body).await;
+    assert!(result.is_err());
+    assert_eq!(bed.count().await, 1);
+    assert_eq!(attempts.into_inner(), 1);
+}
+
+#[tokio::test]
+async fn a_transaction_that_may_only_be_rolled_back_and_was_committed_by_raw_sql_is_told_so() {
+    for before in [false, true] {
+        for goes_on in [false, true] {
+            let bed = PgBed::new().await;
+            let body = async |db: &mut Session<PgDb>| {
+                insert(db, 1).await?;
+                if before {
+                    db.set_rollback_only();
+                }
+                db.batch_execute("COMMIT").await?;
+                if !before {
+                    db.set_rollback_only();
+                }
+                if goes_on {
+                    let _refused = insert(db, 2).await;
+                }
+                Ok::<_, AppError>(())
+            };
+            let result = bed.factory.with_session(body).await;
+            assert!(is_kept(&result), "{before} {goes_on}: {result:?}");
+            assert_eq!(bed.count().await, 1);
+        }
+    }
+    let bed = PgBed::new().await;
+    let mut db = bed.factory.create_session().await.unwrap();
+    db.begin_test_transaction().await.unwrap();
+    insert(&mut db, 1).await.unwrap();
+    db.batch_execute("COMMIT").await.unwrap();
+    let ended = db.commit().await.map_err(AppError::from);
+    assert!(is_kept(&ended), "{ended:?}");
+}
+
+#[tokio::test]
+async fn a_transaction_that_fails_behind_a_raw_commit_is_told_as_a_part() {
+    let bed = PgBed::new().await;
+    let body = async |db: &mut Session<PgDb>| {
+        insert(db, 1).await?;
+        db.batch_execute("COMMIT").await?;
+        insert(db, 2).await?;
+        let _swallowed = insert(db, 2).await;
+        Ok::<_, AppError>(())
+    };
+    let result = bed.factory.with_session(body).await;
+    assert!(is_kept(&result), "{result:?}");
+    assert_eq!(bed.count().await, 1);
+}
+
+#[tokio::test]
+async fn a_dropped_commit_of_raw_sql_is_never_told_as_rolled_back() {
+    let bed = PgBed::new().await;
+    bed.run(
+        "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS \
+         'BEGIN PERFORM pg_sleep(0.5); RETURN NULL; END'; \
+         CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON items \
+         DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION slow()",
+    )
+    .await;
+    let body = async |db: &mut Session<PgDb>| {
+        insert(db, 1).await?;
+        let limit = std::time::Duration::from_millis(100);
+        let commit = db.batch_execute("COMMIT");
+        assert!(tokio::time::timeout(limit, commit).await.is_err());
+        Ok::<_, AppError>(())
+    };
+    let result = bed.factory.with_session(body).await;
+    assert!(result.is_err(), "{result:?}");
+    // Cancelled in time, or committed and told so.
+    assert_eq!(is_kept(&result), bed.count().await == 1, "{result:?}");
+}
+
+#[tokio::test]
+async fn hooks_of_a_rollback_do_not_run_over_what_raw_sql_committed() {
+    let bed = PgBed::new().await;
+    let ran = std::sync::Arc::new(AtomicU32::new(0));
+    let hook = ran.clone();
+    let body = async move |db: &mut Session<PgDb>| {
+        insert(db, 1).await?;
+        db.after_rollback(async move {
+            hook.fetch_add(1, Ordering::SeqCst);
+        });
+        db.batch_execute("COMMIT").await?;
+        Err::<(), _>(AppError::Refused("no"))
+    };
+    assert!(bed.factory.with_session(body).await.is_err());
+    assert_eq!(bed.count().await, 1);
+    assert_eq!(AtomicU32::load(&ran, Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn a_statement_that_failed_before_it_was_sent_is_not_committed_over() {
+    let many: Vec<i32> = (0..80_000).collect();
+    for in_savepoint in [false, true] {
+        let bed = PgBed::new().await;
+        let body = async |db: &mut Session<PgDb>| {
+            insert(db, 1).await?;
+            let values: Vec<_> = many
+                .iter()
+                .map(|id| (items::id.eq(*id), items::name.eq("x")))
+                .collect();
+            let refused = if in_savepoint {
+                db.savepoint(async |db| {
+                    diesel::insert_into(items::table)
+                        .values(&values)
+                        .execute(db)
+                        .await?;
+                    Ok::<_, AppError>(())
+                })
+                .await
+            } else {
+                let inserted = diesel::insert_into(items::table)
+                    .values(&values)
+                    .execute(db);
+                inserted.await.map(drop).map_err(AppError::from)
+            };
+            assert!(refused.is_err());
+            if in_savepoint {
+                insert(db, 80_001).await?;
+            }
+            Ok::<_, AppError>(())
+        };
+        let result = bed.factory.with_session(body).await;
+        if in_savepoint {
+            result.unwrap();
+            assert_eq!(bed.count().await, 2);
+        } else {
+            let Err(AppError::Session(SessionError::Aborted(aborted))) = result else {
+                panic!("{result:?}")
+            };
+            let statement = aborted.statement().unwrap().to_string();
+            assert_eq!(statement, "error encoding message to server");
+            assert_eq!(bed.count().await, 0);
+        }
+    }
+}
+
+#[derive(AsChangeset)]
+#[diesel(table_name = items)]
+struct Change {
+    name: Option<String>,
+}
+
+#[tokio::test]
+async fn a_row_that_is_not_found_and_a_change_of_nothing_abort_nothing() {
+    let bed = PgBed::new().await;
+    let body = async |db: &mut Session<PgDb>| {
+        insert(db, 1).await?;
+        let found = items::table
+            .find(7)
+            .select(items::id)
+            .first::<i32>(db)
+            .await
+            .optional()?;
+        assert_eq!(found, None);
+        let nothing = diesel::update(items::table.find(1)).set(Change { name: None });
+        let changed = nothing.execute(db).await.optional_empty_changeset()?;
+        assert_eq!(changed, None);
+        insert(db, 2).await
+    };
+    bed.factory.with_session(body).await.unwrap();
+    assert_eq!(bed.count().await, 2);
+}
