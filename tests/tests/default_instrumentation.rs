@@ -154,5 +154,7 @@ async fn connecting_is_told_without_a_password_and_what_the_pool_runs_is_not() {
     assert_eq!(session, expected(begin));
     assert!(connecting[0].starts_with("connect "), "{connecting:?}");
     assert!(connecting[1].starts_with("connected "), "{connecting:?}");
+    // The pragmas of a new connection are not the application's.
+    assert_eq!(connecting.len(), 2, "{connecting:?}");
     assert_eq!(of_a_session(&bed.factory).await, expected(begin));
 }

@@ -118,7 +118,9 @@ async fn it_ends_with_its_factory() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_hundred_tasks_all_succeed() {
-    for url in urls() {
+    let folder = testbed::sqlite::Database::new();
+    let file = format!("file:{}?cache=shared", folder.path().display());
+    for url in urls().into_iter().chain([file]) {
         let factory = factory(&url, |_| {}).await;
         let tasks: Vec<_> = (0..200)
             .map(|number| {

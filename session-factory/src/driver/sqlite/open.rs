@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use diesel::QueryResult;
-use diesel::connection::{Connection as _, SimpleConnection};
+use diesel::connection::{Connection as _, Instrumentation, SimpleConnection};
 use diesel::sqlite::SqliteConnection;
 use tokio::sync::oneshot;
 
@@ -92,6 +92,8 @@ fn open(path: &str, facts: Facts, anchored: bool) -> Result<Opened, String> {
         SqliteConnection::establish(path).map_err(|error| format!("open {}: {error}", shown(path)))
     };
     let mut connection = establish()?;
+    // What follows is not the application's. It gets its instrumentation back with the link.
+    connection.set_instrumentation(None::<Box<dyn Instrumentation>>);
     prepare(&mut connection, &facts).map_err(|error| format!("use {}: {error}", shown(path)))?;
     let anchor = anchored.then(|| Anchor::of(path, establish)).transpose()?;
     Ok((connection, facts, anchor))
