@@ -318,7 +318,7 @@ async fn shutdown_rolls_back_what_is_left_after_the_limit() {
     });
     testbed::eventually(testbed::PATIENCE, "it runs", || async {
         let activity = bed.database.admin().activity().await;
-        activity.iter().any(|backend| backend.is_active())
+        activity.iter().any(testbed::postgres::Activity::is_active)
     })
     .await;
     let report = bed.factory.shutdown(Duration::from_millis(200)).await;
