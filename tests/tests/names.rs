@@ -349,6 +349,45 @@ async fn a_session_may_replace_a_type_that_it_uses() {
     assert_eq!(bed.proxy().counts().opened, 1);
 }
 
+#[tokio::test]
+async fn a_function_that_chooses_the_tenant_costs_one_error() {
+    let bed = bed().await;
+    tenants(&bed).await;
+    bed.run(
+        "CREATE FUNCTION public.choose(tenant text) RETURNS text LANGUAGE sql \
+         AS 'SELECT set_config(''search_path'', tenant || '', public'', true)'",
+    )
+    .await;
+    for (prepared, mut errors) in [(false, 0), (true, 0)] {
+        for tenant in ["a", "b", "a", "b", "a", "b", "a"] {
+            let result = bed
+                .factory
+                .with_session(async move |db| {
+                    if prepared {
+                        diesel::sql_query("SELECT choose($1)")
+                            .bind::<Text, _>(tenant)
+                            .execute(db)
+                            .await?;
+                    } else {
+                        db.batch_execute(&format!("SELECT choose('{tenant}')"))
+                            .await?;
+                    }
+                    diesel::insert_into(people::table)
+                        .values((
+                            people::mood.eq(Mood::Happy),
+                            people::moods.eq(vec![Mood::Sad]),
+                        ))
+                        .execute(db)
+                        .await?;
+                    Ok::<_, AppError>(())
+                })
+                .await;
+            errors += u32::from(result.is_err());
+        }
+        assert!(errors <= 1, "{prepared}: {errors}");
+    }
+}
+
 /// Reads all columns, by a text that comes often.
 async fn read_all(db: &mut Session<PgDb>) -> Result<(), diesel::result::Error> {
     for _ in 0..3 {

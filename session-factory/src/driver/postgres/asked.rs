@@ -2,7 +2,6 @@
 
 use super::ends::Flight;
 use super::mark;
-use super::names;
 use super::text::{self, Effects};
 
 /// Texts of this length and more are not read. Such a text may do anything.
@@ -51,8 +50,6 @@ impl Asked {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Prepared {
     pub(super) effects: Effects,
-    /// Tells the text from others, where its values may say that names stand for something else.
-    pub(super) key: u64,
 }
 
 impl Prepared {
@@ -61,17 +58,11 @@ impl Prepared {
         let Some(text) = text else {
             return Self {
                 effects: Effects::ANY,
-                key: 0,
             };
         };
         let reading = text::read(text);
         Self {
             effects: reading.effects,
-            key: if reading.effects.configure {
-                names::key(text)
-            } else {
-                0
-            },
         }
     }
 }

@@ -408,7 +408,7 @@ impl State {
             self.names.defines();
         }
         if effects.unknown {
-            self.names.clouds();
+            self.names.clouds(effects.key);
         }
     }
 
@@ -432,7 +432,7 @@ impl State {
         self.ends.failed();
         self.names.undone();
         if looks_types_up && error_response::may_be_of_another_type(&error) {
-            self.names.defined();
+            self.names.has_another_type();
         }
         self.met_conflict |= error.is_transient();
         // The client goes on to run them by their names: no statement of theirs would ever succeed.

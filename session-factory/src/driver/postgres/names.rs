@@ -24,7 +24,7 @@ impl Move {
     /// The same with values, which decide as well.
     pub(super) fn with(self, values: &[u8]) -> Self {
         Self {
-            key: self.key.map(|key| hash(&(key, values))),
+            key: self.key.map(|key| with(key, values)),
             ..self
         }
     }
@@ -71,6 +71,8 @@ pub(super) struct Names {
     defining: bool,
     /// A function ran in this transaction that nobody can see into.
     clouded: bool,
+    /// Such a function has moved the names before: from then on each counts as one that does.
+    functions_move: bool,
     forgotten: u64,
     changes: u64,
 }
@@ -111,9 +113,21 @@ impl Names {
     }
 
     /// A function runs that nobody can see into.
-    pub(super) fn clouds(&mut self) {
+    pub(super) fn clouds(&mut self, key: u64) {
         self.changes += u64::from(!self.clouded);
         self.clouded = true;
+        if self.functions_move {
+            self.moves(Move {
+                key: Some(key),
+                stays: false,
+            });
+        }
+    }
+
+    /// The server has another type of a name than the one that was bound. Behind a function that is the function's doing.
+    pub(super) fn has_another_type(&mut self) {
+        self.functions_move |= self.clouded;
+        self.defined();
     }
 
     /// A statement is sent that defines something, and whose tag does not tell.
@@ -177,6 +191,7 @@ impl Names {
             self.go(View::Own);
         }
         *self = Self {
+            functions_move: self.functions_move,
             forgotten: self.forgotten,
             changes: self.changes,
             ..Self::default()
@@ -188,6 +203,11 @@ fn hash(value: &impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
     value.hash(&mut hasher);
     hasher.finish()
+}
+
+/// The key of a text with values.
+pub(super) fn with(key: u64, values: &[u8]) -> u64 {
+    hash(&(key, values))
 }
 
 /// The key of a text.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::asked::{LONGEST_TEXT, Prepared};
-use super::names::Move;
+use super::names::{self, Move};
 use super::text::{binds_a_path, names_a_transaction};
 
 /// How diesel-async and we begin to ask for the number of a type.
@@ -72,12 +72,15 @@ impl Statements {
         let mut parts = body.splitn(3, |byte| *byte == 0);
         let (_portal, name, values) = (parts.next()?, parts.next()?, parts.next()?);
         let mut prepared = *self.known().get(name)?;
+        if prepared.effects.key != 0 {
+            prepared.effects.key = names::with(prepared.effects.key, values);
+        }
         if prepared.effects.configure {
             // The name of the setting may be among the values.
             prepared.effects.loud |= names_a_transaction(values);
             if prepared.effects.moves.is_none() && binds_a_path(values) {
                 prepared.effects.moves = Some(Move {
-                    key: Some(prepared.key),
+                    key: Some(prepared.effects.key),
                     stays: prepared.effects.change,
                 });
             }

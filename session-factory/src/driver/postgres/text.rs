@@ -29,6 +29,8 @@ pub(super) struct Effects {
     pub(super) moves: Option<Move>,
     /// It may create something, and its tag does not tell.
     pub(super) defines: bool,
+    /// Tells its text from others, where what it calls may move the names.
+    pub(super) key: u64,
 }
 
 impl Effects {
@@ -43,6 +45,7 @@ impl Effects {
         local_sets: 0,
         moves: Some(Move::ANYWHERE),
         defines: true,
+        key: 0,
     };
 
     #[cfg(test)]
@@ -74,6 +77,11 @@ pub(super) fn read(text: &[u8]) -> Reading {
             local_sets,
             moves: moves(text, calls, local_sets),
             defines: defines(text),
+            key: if calls.configure || calls.unknown {
+                names::key(text)
+            } else {
+                0
+            },
         },
     }
 }

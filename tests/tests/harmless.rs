@@ -1,0 +1,32 @@
+//! The functions that are said to leave nothing behind, by the server's own word.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+const HARMLESS: &str = include_str!("../../session-factory/src/driver/postgres/harmless.txt");
+
+/// Volatile, because they tell a time, a size, a state or a random number; what they do to others they do at once.
+const VOLATILE: &str = "array_sample array_shuffle clock_timestamp current_query currval gen_random_uuid lastval lo_get \
+    pg_advisory_unlock pg_advisory_unlock_all pg_advisory_unlock_shared pg_blocking_pids pg_cancel_backend \
+    pg_current_wal_flush_lsn pg_current_wal_insert_lsn pg_current_wal_lsn pg_database_size pg_indexes_size \
+    pg_is_in_recovery pg_last_wal_receive_lsn pg_last_wal_replay_lsn pg_last_xact_replay_timestamp pg_lock_status \
+    pg_partition_ancestors pg_partition_tree pg_relation_size pg_sleep pg_sleep_for pg_sleep_until pg_table_size \
+    pg_tablespace_size pg_terminate_backend pg_total_relation_size pg_xact_status random random_normal timeofday \
+    txid_status uuidv4 uuidv7";
+
+#[tokio::test]
+async fn a_function_that_is_said_to_leave_nothing_behind_is_stable_on_this_server() {
+    let database = testbed::postgres::database().await;
+    let names = HARMLESS.lines().collect::<Vec<_>>();
+    assert!(names.is_sorted(), "one a line, in order");
+    let known = VOLATILE.split_whitespace().collect::<Vec<_>>();
+    let list = names
+        .iter()
+        .filter(|name| !known.contains(name))
+        .map(|name| format!("'{name}'"))
+        .collect::<Vec<_>>()
+        .join(",");
+    let volatile = format!(
+        "SELECT count(*) FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace \
+         AND provolatile = 'v' AND proname IN ({list})"
+    );
+    assert_eq!(database.integer(&volatile).await, 0);
+}
