@@ -329,3 +329,44 @@ async fn a_setting_never_reaches_the_next_borrower_whatever_event_of_the_reset_p
         }
     }
 }
+
+/// A bind whose destructor panics.
+#[derive(Debug, diesel::expression::AsExpression)]
+#[diesel(sql_type = diesel::sql_types::Text)]
+struct PanicsWhenDropped;
+
+impl diesel::serialize::ToSql<diesel::sql_types::Text, diesel::pg::Pg> for PanicsWhenDropped {
+    fn to_sql<'b>(
+        &'b self,
+        out: &mut diesel::serialize::Output<'b, '_, diesel::pg::Pg>,
+    ) -> diesel::serialize::Result {
+        std::io::Write::write_all(out, b"name")?;
+        Ok(diesel::serialize::IsNull::No)
+    }
+}
+
+impl Drop for PanicsWhenDropped {
+    fn drop(&mut self) {
+        assert!(std::thread::panicking(), "trap: a bind is dropped");
+    }
+}
+
+#[tokio::test]
+async fn a_bind_that_panics_when_it_is_dropped_commits_nothing_and_costs_no_slot() {
+    let bed = PgBed::with(|config| {
+        config.pool_size = 1;
+        config.max_overflow = 0;
+    })
+    .await;
+    for id in 0..3 {
+        let insert = bed.factory.with_session(async move |db| {
+            let row = (items::id.eq(id), items::name.eq(PanicsWhenDropped));
+            db.commit_with(diesel::insert_into(items::table).values(row))
+                .await?;
+            Ok::<_, AppError>(())
+        });
+        assert!(caught(insert).await.is_none());
+    }
+    bed.factory.health().await.unwrap();
+    assert_eq!(bed.count().await, 0);
+}

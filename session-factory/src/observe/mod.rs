@@ -37,3 +37,32 @@ pub(crate) fn report(message: &str) {
     #[allow(clippy::print_stderr)] // there is nowhere else to put it
     let _closed = crate::panics::contained(|| eprintln!("session_factory: {message}"));
 }
+
+#[cfg(all(test, feature = "tracing"))]
+#[allow(clippy::panic)] // a test
+mod tests {
+    use tracing::span;
+
+    struct Panicking;
+
+    impl tracing::Subscriber for Panicking {
+        fn enabled(&self, _metadata: &tracing::Metadata<'_>) -> bool {
+            true
+        }
+        fn new_span(&self, _attributes: &span::Attributes<'_>) -> span::Id {
+            span::Id::from_u64(1)
+        }
+        fn record(&self, _span: &span::Id, _values: &span::Record<'_>) {}
+        fn record_follows_from(&self, _span: &span::Id, _follows: &span::Id) {}
+        fn event(&self, _event: &tracing::Event<'_>) {
+            panic!("on purpose");
+        }
+        fn enter(&self, _span: &span::Id) {}
+        fn exit(&self, _span: &span::Id) {}
+    }
+
+    #[test]
+    fn a_subscriber_that_panics_keeps_nothing_from_being_done() {
+        tracing::subscriber::with_default(Panicking, || super::report("a report"));
+    }
+}
