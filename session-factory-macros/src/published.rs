@@ -115,11 +115,12 @@ Ten functions and what `#[with_session]` makes of them, as formatted code. This 
 (`UPDATE_EXPECT=1 cargo test -p session-factory-macros`) and is right for the version it lies beside.
 
 Nothing behaves here: an expansion names the function, its options and its arguments, and calls the runtime, in
-`session-factory/src/__private.rs`. Of that it needs one entry, `open`: what `open` gives runs the call (`run`) and ends
-it (`finish`, or `again` under `retry`). That these are three calls and not one with a closure has its reason in the
+`session-factory/src/__private.rs`. What `open` gives runs the call (`run`) and ends it (`finish`, or `again` under
+`retry`). That these are three calls and not one with a closure has its reason in the
 compiler: a closure that borrows the arguments makes a future of which it cannot be shown that it is `Send`
 (rust-lang/rust#100013), and errors in the arguments would be reported in the closure. `contract` asks of the return
-type, once and where it is written, whether it is a `Result` whose error can carry the session's.
+type whether it is a `Result` whose error can carry the session's, and `parameter` asks of the first parameter's whether
+it is a session: once, and where the type is written.
 
 Names that begin with `__session_factory` cannot be seen from your code, nor yours from there: all are hygienic, and all
 paths are absolute. What is left of a function that has errors is its two signatures, so that callers still find them.
@@ -152,7 +153,7 @@ fn the_expansion_of_a_simple_function_is_short() {
     let output = expansion(&EXAMPLES[0]);
     let lines = output.lines().count();
     assert!(lines < 40, "{lines} lines\n{output}");
-    assert_eq!(output.matches("__private::open").count(), 1);
+    assert_eq!(output.matches(".open(").count(), 1);
 }
 
 /// The formatted expansion.

@@ -62,7 +62,7 @@ fn the_opening_function_has_plain_names_and_no_session() {
         syn::parse_quote!(__session_factory_arg_1: (u8, u8), c: &'a T)
     );
     let body = docs(opening);
-    let call = "f_in :: < T , N > (unit . session () , __session_factory_arg_1 , c)";
+    let call = "f_in :: < T , N > (:: session_factory :: __private :: of (parameter , & mut unit) , __session_factory_arg_1 , c)";
     assert!(body.contains(call), "{body}");
     assert!(body.contains("call [`f_in`] with it"), "{body}");
 }
@@ -93,7 +93,7 @@ fn a_method_calls_its_sibling_through_self() {
     );
     let body = docs(&functions_of_impl(&expand(TokenStream::new(), &item))[1]);
     assert!(
-        body.contains("Self :: f_in (self , unit . session () , id)"),
+        body.contains("Self :: f_in (self , :: session_factory :: __private :: of (parameter , & mut unit) , id)"),
         "{body}"
     );
 }

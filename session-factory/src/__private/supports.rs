@@ -5,42 +5,40 @@ use std::marker::PhantomData;
 #[cfg(feature = "sqlite")]
 use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
 
-use super::{DriverOf, IsSession};
+use super::{IsSession, Opens};
 use crate::driver::{
     Driver, SupportsDeferrable, SupportsImmediate, SupportsIsolation, SupportsReplica,
 };
 use crate::factory::{PoolOfOne, SessionFactory};
 
-/// `isolation = "…"`
-pub const fn supports_isolation<P, L>()
-where
-    P: IsSession,
-    DriverOf<P::Factory>: SupportsIsolation<L>,
-{
-}
+impl<F: SessionFactory> Opens<F> {
+    /// `isolation = "…"`
+    pub const fn supports_isolation<L>(self)
+    where
+        F::Driver: SupportsIsolation<L>,
+    {
+    }
 
-/// `deferrable`
-pub const fn supports_deferrable<P>()
-where
-    P: IsSession,
-    DriverOf<P::Factory>: SupportsDeferrable,
-{
-}
+    /// `deferrable`
+    pub const fn supports_deferrable(self)
+    where
+        F::Driver: SupportsDeferrable,
+    {
+    }
 
-/// `replica = "…"`
-pub const fn supports_replica<P>()
-where
-    P: IsSession,
-    DriverOf<P::Factory>: SupportsReplica,
-{
-}
+    /// `replica = "…"`
+    pub const fn supports_replica(self)
+    where
+        F::Driver: SupportsReplica,
+    {
+    }
 
-/// `immediate`
-pub const fn supports_immediate<P>()
-where
-    P: IsSession,
-    DriverOf<P::Factory>: SupportsImmediate,
-{
+    /// `immediate`
+    pub const fn supports_immediate(self)
+    where
+        F::Driver: SupportsImmediate,
+    {
+    }
 }
 
 /// A backend's own connection as the first parameter.

@@ -54,7 +54,7 @@ pub trait SessionFactory: Sized + Send + Sync + 'static {
     #[doc(hidden)]
     type Driver: Driver;
     /// The generated configuration type.
-    type Config: FactoryConfig;
+    type Config: FactoryConfig<Factory = Self>;
     /// The name of the type, for messages.
     const NAME: &'static str;
     /// Every key that is read.
@@ -80,6 +80,9 @@ pub enum AnyPool {}
 /// What `session_factory!` implements for the configuration type it generates.
 #[doc(hidden)]
 pub trait FactoryConfig: Clone + Debug + Send + Sync + 'static {
+    /// The factory. Generated code gets to a factory by way of this: where a type is none, the compiler then knows
+    /// nothing that it could report a second time.
+    type Factory: SessionFactory;
     /// Whether `.env` is read as well.
     const DOTENV: bool;
     /// Reads all keys; `None` after noting what is wrong.

@@ -159,6 +159,8 @@ fn trait_impl(model: &Model<'_>, config: &Ident) -> TokenStream {
     let url = names.iter().find(|name| **name == "url");
     quote_spanned! {Span::call_site()=>
         impl #krate::__private::FactoryConfig for #config {
+            type Factory = #name;
+
             const DOTENV: ::core::primitive::bool = #dotenv;
 
             fn read(

@@ -11,7 +11,7 @@ mod replica;
 mod retry;
 mod value;
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
 use syn::{ExprPath, Ident, LitStr, Path, Token, Type, token};
@@ -170,7 +170,7 @@ impl Args {
     pub(super) fn krate(&self) -> Path {
         self.krate
             .clone()
-            .unwrap_or_else(|| syn::parse_quote!(::session_factory))
+            .unwrap_or_else(|| syn::parse_quote_spanned!(Span::mixed_site()=> ::session_factory))
     }
 
     fn argument(&mut self, input: ParseStream<'_>, seen: &mut Vec<String>) -> syn::Result<()> {

@@ -156,11 +156,12 @@ fn without_mut(receiver: &Receiver) -> Receiver {
 
 /// The names of the variables in an expansion. Nobody else's code sees them, but a plain name is the
 /// macro's own too.
-const OWN_NAMES: [&str; 9] = [
+const OWN_NAMES: [&str; 10] = [
     "commit",
     "contract",
     "error",
     "next",
+    "parameter",
     "result",
     "savepoint",
     "scope",

@@ -7,10 +7,10 @@ mod opening;
 mod options;
 mod savepoint;
 
-use proc_macro2::{Span, TokenStream};
-use quote::{quote, quote_spanned};
-use syn::Signature;
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
+use syn::{Signature, Type};
 
 pub(super) use self::after_errors::after_errors;
 use super::input::Function;
@@ -61,6 +61,47 @@ fn contract(model: &Model<'_>) -> TokenStream {
     let at_output = Span::mixed_site().located_at(model.output.span());
     let private = respanned(private(model), at_output);
     quote_spanned!(at_output=> #private::contract())
+}
+
+/// What is asked of the session's type, or of the factory that the attribute names: there and once.
+fn parameter(model: &Model<'_>) -> TokenStream {
+    let (name, of) = match model.factory {
+        Some(factory) => ("named", factory),
+        None => ("parameter", model.session),
+    };
+    call_at(model, of, name, true, TokenStream::new())
+}
+
+/// A call of the runtime that stands exactly where the type does, from its first to its last token. What the compiler
+/// asks of the type, of the call and of the signature that the user wrote it then says of the same place, and what is
+/// the same it says once.
+fn call_at(
+    model: &Model<'_>,
+    ty: &Type,
+    name: &str,
+    names_type: bool,
+    arguments: TokenStream,
+) -> TokenStream {
+    let mut spans = ty.to_token_stream().into_iter().map(|token| token.span());
+    let first = spans.next().unwrap_or_else(Span::mixed_site);
+    let last = spans.last().unwrap_or(first);
+    let private = private(model).into_iter().map(|mut token| {
+        // A name is seen from where it was written; `::` is seen from everywhere.
+        let is_name = matches!(token, TokenTree::Ident(_));
+        token.set_span(if is_name {
+            token.span().located_at(first)
+        } else {
+            first
+        });
+        token
+    });
+    let private: TokenStream = private.collect();
+    let name = Ident::new(name, last);
+    let mut arguments = Group::new(Delimiter::Parenthesis, arguments);
+    arguments.set_span(last);
+    let colons = quote_spanned!(first=> ::);
+    let generics = names_type.then(|| quote_spanned!(last=> ::<#ty, _>));
+    quote!(#private #colons #name #generics #arguments)
 }
 
 /// Whether `f` can call `f_in`. It cannot when there is none, nor when the return type hides another

@@ -9,12 +9,12 @@
 //!                                                        }
 //! ```
 
-use proc_macro2::{Span, TokenStream};
-use quote::{ToTokens, quote, quote_spanned};
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{FnArg, GenericParam, Signature, Type};
 
-use super::{arguments, calls, contract, options, private};
+use super::{arguments, call_at, calls, contract, options, parameter, private};
 use crate::diagnostics::respanned;
 use crate::with_session::model::Model;
 use crate::with_session::types::plain;
@@ -79,11 +79,16 @@ fn code(model: &Model<'_>, attempt: &TokenStream) -> TokenStream {
             const __SESSION_FACTORY_OPTIONS: #private::Options = #options;
         }
     });
-    let supported = options::supported(model);
     let contract = contract(model);
+    let parameter = parameter(model);
+    let supported = options::supported(model);
+    let asked = quote_spanned! {Span::mixed_site()=>
+        let contract = #contract;
+        let parameter = #parameter;
+        #supported
+    };
     let open = open(model);
     let attempts = attempts(model, attempt);
-    let contract = quote_spanned!(Span::mixed_site()=> let contract = #contract;);
     let mut code = quote_spanned! {Span::mixed_site()=>
         let mut unit = match #open.await {
             ::core::result::Result::Ok(unit) => unit,
@@ -93,64 +98,40 @@ fn code(model: &Model<'_>, attempt: &TokenStream) -> TokenStream {
     };
     if let Some(detach) = &model.args.detach {
         let at = Span::mixed_site().located_at(detach.span());
-        let factory = factory(model, at);
-        code = quote_spanned! {at=>
-            contract
-                .detach::<#factory, _>(async move { #code })
-                .await
-        };
+        code = quote_spanned!(at=> parameter.factory.detach(contract, async move { #code }).await);
     }
     if model.boxed {
         return quote_spanned! {Span::mixed_site()=>
             #options
-            ::std::boxed::Box::pin(async move { #supported #contract #code })
+            ::std::boxed::Box::pin(async move { #asked #code })
         };
     }
-    quote!(#options #supported #contract #code)
+    quote!(#options #asked #code)
 }
 
 /// The future that opens the session. Where it is called from is where the attribute stands.
 fn open(model: &Model<'_>) -> TokenStream {
     let name = model.function.sig.ident.to_string();
-    let has_options = options::options(model).is_some();
-    let options =
-        has_options.then(|| quote_spanned!(Span::mixed_site()=> , __SESSION_FACTORY_OPTIONS));
-    let (function, of) = match (model.factory, has_options) {
-        (Some(factory), false) => ("open_of", factory),
-        (Some(factory), true) => ("open_of_with", factory),
-        // The parameter is the session itself, and its type names the factory.
-        (None, false) => ("open", model.session),
-        (None, true) => ("open_with", model.session),
-    };
-    let at = Span::mixed_site().located_at(of.span());
-    let private = respanned(private(model), at);
-    let function = syn::Ident::new(function, at);
-    let open = quote_spanned!(at=> #private::#function::<#of>);
-    let arguments = quote_spanned!(Span::mixed_site()=> (#name, ::core::module_path!() #options));
-    quote!(#open #arguments)
-}
-
-/// The type of the factory.
-fn factory(model: &Model<'_>, at: Span) -> TokenStream {
-    let session = model.session;
-    let private = respanned(private(model), at);
-    model.factory.map_or_else(
-        || quote_spanned!(at=> <#session as #private::IsSession>::Factory),
-        ToTokens::to_token_stream,
-    )
+    if options::options(model).is_some() {
+        return quote_spanned! {Span::mixed_site()=>
+            parameter.factory.open_with(#name, ::core::module_path!(), __SESSION_FACTORY_OPTIONS)
+        };
+    }
+    quote_spanned!(Span::mixed_site()=> parameter.factory.open(#name, ::core::module_path!()))
 }
 
 /// The parameters of `f`, and the expression that runs the body once and gives its result.
 fn attempt(model: &Model<'_>) -> (Vec<FnArg>, TokenStream) {
     let session = quote_spanned!(Span::mixed_site()=> session);
-    let unit_session = quote_spanned!(Span::mixed_site()=> unit.session());
+    let of_unit = quote_spanned!(Span::mixed_site()=> parameter, &mut unit);
+    let unit_session = call_at(model, model.session, "of", false, of_unit);
     let calls = calls(model);
     let (inputs, call) = match (calls, model.factory) {
         (true, None) => arguments::call(model, &unit_session),
         (true, Some(_)) => arguments::call(model, &session),
         (false, _) => arguments::inline(model),
     };
-    let Some(factory) = model.factory else {
+    if model.factory.is_none() {
         let bind = (!calls).then(|| quote!(let #session = #unit_session;));
         let run = quote_spanned! {Span::mixed_site()=>
             contract.run(unit.scope(), #call).await
@@ -165,15 +146,13 @@ fn attempt(model: &Model<'_>) -> (Vec<FnArg>, TokenStream) {
             }}
         };
         return (inputs, run);
-    };
+    }
     // The connection with its transaction begun is part of the call, and of its deadline.
-    let ty = model.session;
-    let at = Span::mixed_site().located_at(ty.span());
-    let private = respanned(private(model), at);
-    let prepare = quote_spanned!(at=> #private::prepare::<#ty, #factory>);
+    let of_unit = quote_spanned!(Span::mixed_site()=> unit.session());
+    let prepare = call_at(model, model.session, "prepare", false, of_unit);
     let run = quote_spanned! {Span::mixed_site()=>
         contract.run(unit.scope(), async {
-            match #prepare(#unit_session).await {
+            match #prepare.await {
                 ::core::result::Result::Ok(#session) => #call.await,
                 ::core::result::Result::Err(error) => {
                     contract.fail(error)
@@ -198,7 +177,7 @@ fn attempts(model: &Model<'_>, attempt: &TokenStream) -> TokenStream {
     if commit.is_some() {
         (finish, again) = ("finish_by", "again_by");
     }
-    let [finish, again] = [finish, again].map(|name| syn::Ident::new(name, Span::mixed_site()));
+    let [finish, again] = [finish, again].map(|name| Ident::new(name, Span::mixed_site()));
     let argument = commit
         .is_some()
         .then(|| quote_spanned!(Span::mixed_site()=> , commit));

@@ -65,38 +65,41 @@ pub(super) fn supported(model: &Model<'_>) -> TokenStream {
     let args = model.args;
     let mut asserts = TokenStream::new();
     // What stands at an option is blamed on it.
-    let at = |span: Span| {
-        let at = Span::mixed_site().located_at(span);
+    let at = |span: Span| Span::mixed_site().located_at(span);
+    if let Some(isolation) = &args.isolation {
+        let at = at(isolation.span);
+        let private = respanned(private(model), at);
+        let level = Ident::new(isolation.level, at);
+        asserts.extend(quote_spanned! {at=>
+            parameter.factory.supports_isolation::<#private::isolation::#level>();
+        });
+    }
+    for (written, question) in [
+        (
+            args.replica.as_ref().map(|replica| replica.span),
+            "supports_replica",
+        ),
+        (
+            args.deferrable.as_ref().map(Ident::span),
+            "supports_deferrable",
+        ),
+        (
+            args.immediate.as_ref().map(Ident::span),
+            "supports_immediate",
+        ),
+    ] {
+        if let Some(span) = written {
+            let question = Ident::new(question, at(span));
+            asserts.extend(quote_spanned!(at(span)=> parameter.factory.#question();));
+        }
+    }
+    if let Some(name) = &args.requires_new {
+        let at = at(name.span());
         let private = respanned(private(model), at);
         let session = model.factory.map_or_else(
             || respanned(model.session, at),
             |factory| quote_spanned!(at=> #private::Session<#factory>),
         );
-        (at, private, session)
-    };
-    if let Some(isolation) = &args.isolation {
-        let (at, private, session) = at(isolation.span);
-        let level = Ident::new(isolation.level, at);
-        asserts.extend(quote_spanned! {at=>
-            #private::supports_isolation::<#session, #private::isolation::#level>();
-        });
-    }
-    if let Some(replica) = &args.replica {
-        let (at, private, session) = at(replica.span);
-        asserts.extend(quote_spanned!(at=> #private::supports_replica::<#session>();));
-    }
-    for (flag, function) in [
-        (&args.deferrable, "supports_deferrable"),
-        (&args.immediate, "supports_immediate"),
-    ] {
-        if let Some(name) = flag {
-            let (at, private, session) = at(name.span());
-            let function = Ident::new(function, at);
-            asserts.extend(quote_spanned!(at=> #private::#function::<#session>();));
-        }
-    }
-    if let Some(name) = &args.requires_new {
-        let (at, private, session) = at(name.span());
         asserts.extend(quote_spanned! {at=> {
             #[allow(unused_imports)]
             use #private::RequiresNewElsewhere as _;

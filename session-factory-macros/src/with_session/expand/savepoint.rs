@@ -11,19 +11,15 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
-use syn::spanned::Spanned;
 use syn::{FnArg, Signature};
 
-use super::{arguments, contract, private};
-use crate::diagnostics::respanned;
+use super::{arguments, contract, parameter};
 use crate::with_session::model::Model;
 
 /// The signature and the body.
 pub(super) fn wrapped(model: &Model<'_>, mut sig: Signature) -> (Signature, TokenStream) {
-    let private = private(model);
     let contract = contract(model);
-    let at_session = Span::mixed_site().located_at(model.session.span());
-    let private_at_session = respanned(&private, at_session);
+    let parameter = parameter(model);
     let body = arguments::body(model, &TokenStream::new(), true);
     let mut outer = quote!();
     if let FnArg::Typed(parameter) = &mut sig.inputs[model.session_at] {
@@ -33,9 +29,9 @@ pub(super) fn wrapped(model: &Model<'_>, mut sig: Signature) -> (Signature, Toke
     }
     let code = quote_spanned! {Span::mixed_site()=>
         let contract = #contract;
-        let mut savepoint =
-            #private_at_session::savepoint(#outer);
-        let session = savepoint.session();
+        let parameter = #parameter;
+        let mut savepoint = parameter.savepoint(#outer);
+        let session = parameter.within(&mut savepoint);
         let result = #body.await;
         contract
             .release(savepoint, result)

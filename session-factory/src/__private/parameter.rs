@@ -1,0 +1,229 @@
+//! What the generated code asks of the first parameter in an annotated function's signature, in words that the author
+//! of that function understands.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::panic::Location;
+
+use super::{Contract, FactoryConfig, Lends, Options, Origin, Savepoint, Unit};
+use crate::factory::global;
+use crate::{Session, SessionError, SessionFactory};
+
+/// The type of an annotated function's first parameter, behind `&mut`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a session",
+    label = "expected `Session<AppDb>`, with the factory's name for `AppDb`",
+    note = "write `db: &mut Session<AppDb>` as the first parameter",
+    note = "for a function on a backend's own connection (`&mut AsyncPgConnection`) name the factory: `#[with_session(AppDb)]`"
+)]
+pub trait IsSession {
+    /// Its factory.
+    type Factory: SessionFactory;
+    /// It is that session.
+    fn of_session(session: &mut Session<Self::Factory>) -> &mut Self;
+    /// And that session is it.
+    fn session(&mut self) -> &mut Session<Self::Factory>;
+}
+
+/// A factory, by way of its configuration: see [`FactoryConfig::Factory`].
+type Itself<F> = <<F as SessionFactory>::Config as FactoryConfig>::Factory;
+
+impl<F: SessionFactory> IsSession for Session<F> {
+    type Factory = Itself<F>;
+
+    fn of_session(session: &mut Self) -> &mut Self {
+        session
+    }
+
+    fn session(&mut self) -> &mut Self {
+        self
+    }
+}
+
+/// The first parameter. All that is asked of its type is asked where this is made, and its factory is known from there
+/// alone, so that a type that is no session is one error and not one for each use.
+pub struct Parameter<P, F: SessionFactory> {
+    /// What is done with its factory, whatever its own type.
+    pub factory: Opens<F>,
+    of_session: fn(&mut Session<F>) -> &mut P,
+    session: fn(&mut P) -> &mut Session<F>,
+}
+
+/// A factory that is known by its type.
+pub struct Opens<F>(PhantomData<fn() -> F>);
+
+impl<P, F: SessionFactory> Clone for Parameter<P, F> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<P, F: SessionFactory> Copy for Parameter<P, F> {}
+
+impl<F> Clone for Opens<F> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<F> Copy for Opens<F> {}
+
+impl<P, F: SessionFactory> fmt::Debug for Parameter<P, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Parameter").field(&F::NAME).finish()
+    }
+}
+
+impl<F: SessionFactory> fmt::Debug for Opens<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Opens").field(&F::NAME).finish()
+    }
+}
+
+/// The parameter of this type.
+pub fn parameter<P, F>() -> Parameter<P, F>
+where
+    P: IsSession<Factory = F>,
+    F: SessionFactory,
+{
+    Parameter {
+        factory: Opens(PhantomData),
+        of_session: P::of_session,
+        session: P::session,
+    }
+}
+
+/// The session of a function whose attribute names the factory.
+pub fn named<N, F>() -> Parameter<Session<F>, F>
+where
+    N: SessionFactory<Config: FactoryConfig<Factory = F>>,
+    F: SessionFactory,
+{
+    parameter()
+}
+
+impl<F: SessionFactory> Opens<F> {
+    /// Opens a session for the function of this name, in this module, where it calls this.
+    #[track_caller]
+    pub fn open(
+        self,
+        function: &'static str,
+        module: &'static str,
+    ) -> impl Future<Output = Result<Unit<F>, SessionError>> + Send {
+        self.open_with(function, module, Options::new())
+    }
+
+    /// The same with options.
+    #[track_caller]
+    pub fn open_with(
+        self,
+        function: &'static str,
+        module: &'static str,
+        options: Options,
+    ) -> impl Future<Output = Result<Unit<F>, SessionError>> + Send {
+        let origin = Origin::of_function(function, module, Location::caller());
+        Unit::open(global::factory::<F>, origin, options)
+    }
+
+    /// Runs the whole call in a task of its own, which a caller that goes away does not stop.
+    pub fn detach<R, B>(self, contract: Contract<R>, call: B) -> impl Future<Output = R>
+    where
+        B: Future<Output = R> + Send + 'static,
+        R: Send + 'static,
+    {
+        contract.detach::<F, B>(call)
+    }
+}
+
+impl<P, F: SessionFactory> Parameter<P, F> {
+    /// Opens the savepoint of a function with `savepoint`.
+    pub fn savepoint(self, session: &mut P) -> Savepoint<'_, F> {
+        Savepoint::open((self.session)(session))
+    }
+
+    /// The session for the body in a savepoint.
+    pub fn within<'s>(self, savepoint: &'s mut Savepoint<'_, F>) -> &'s mut P {
+        (self.of_session)(savepoint.session())
+    }
+}
+
+/// What an annotated function may take as its first parameter, behind `&mut`.
+#[diagnostic::on_unimplemented(
+    message = "a session of `{F}` cannot be passed as `&mut {Self}`",
+    label = "neither `Session<{F}>` nor the connection type of its backend",
+    note = "the first parameter is the session: write `db: &mut Session<{F}>`, or `&mut` the connection type of its backend (`AsyncPgConnection`, `AsyncMysqlConnection`, `SyncConnectionWrapper<SqliteConnection>`)"
+)]
+pub trait SessionParam<F: SessionFactory>: Sized + Send {
+    /// Gives the parameter.
+    fn prepare<'s>(
+        session: &'s mut Session<F>,
+    ) -> impl Future<Output = Result<&'s mut Self, SessionError>> + Send
+    where
+        Self: 's;
+}
+
+#[diagnostic::do_not_recommend]
+impl<F: SessionFactory> SessionParam<F> for Session<F> {
+    async fn prepare<'s>(session: &'s mut Session<F>) -> Result<&'s mut Self, SessionError>
+    where
+        Self: 's,
+    {
+        Ok(session)
+    }
+}
+
+#[cfg(feature = "postgres")]
+impl<F> SessionParam<F> for diesel_async::AsyncPgConnection
+where
+    F: SessionFactory<Driver: Lends<Self>>,
+{
+    async fn prepare<'s>(session: &'s mut Session<F>) -> Result<&'s mut Self, SessionError>
+    where
+        Self: 's,
+    {
+        session.connection().await.map(F::Driver::lend)
+    }
+}
+
+#[cfg(feature = "mysql")]
+impl<F> SessionParam<F> for diesel_async::AsyncMysqlConnection
+where
+    F: SessionFactory<Driver = crate::driver::Mysql>,
+{
+    async fn prepare<'s>(session: &'s mut Session<F>) -> Result<&'s mut Self, SessionError>
+    where
+        Self: 's,
+    {
+        session.connection().await
+    }
+}
+
+#[cfg(feature = "sqlite")]
+impl<F> SessionParam<F>
+    for diesel_async::sync_connection_wrapper::SyncConnectionWrapper<diesel::SqliteConnection>
+where
+    F: SessionFactory<Driver: Lends<Self>>,
+{
+    async fn prepare<'s>(session: &'s mut Session<F>) -> Result<&'s mut Self, SessionError>
+    where
+        Self: 's,
+    {
+        session.connection().await.map(F::Driver::lend)
+    }
+}
+
+/// The session for the body.
+pub fn of<P, F: SessionFactory>(parameter: Parameter<P, F>, unit: &mut Unit<F>) -> &mut P {
+    (parameter.of_session)(unit.session())
+}
+
+/// Makes the session what the function takes.
+pub fn prepare<'s, P, F>(
+    session: &'s mut Session<F>,
+) -> impl Future<Output = Result<&'s mut P, SessionError>> + Send
+where
+    P: SessionParam<F> + 's,
+    F: SessionFactory,
+{
+    P::prepare(session)
+}
