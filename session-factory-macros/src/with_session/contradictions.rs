@@ -1,19 +1,22 @@
 //! Options that contradict each other or the function: each is an error on the option.
 
+use proc_macro2::TokenStream;
 use quote::ToTokens;
-use syn::{FnArg, ReceiverKind, Type};
+use syn::{FnArg, ReceiverKind, Type, TypeParamBound, WherePredicate};
 
 use super::args::{Args, Isolation, Joined};
 use super::async_trait;
 use super::input::{Body, Function};
+use super::output::owned;
+use super::place::Place;
 use super::session_param::{parameters, pretty};
-use super::types::{Lifetimes, is_session, plain};
+use super::types::{Lifetimes, is_session, last_name, mentions, plain};
 use crate::diagnostics::Errors;
 
-pub(super) fn options(args: &Args, function: &Function, errors: &mut Errors) {
+pub(super) fn options(args: &Args, function: &Function, place: Place, errors: &mut Errors) {
     transaction(args, errors);
-    savepoint(args, function, errors);
-    retry(args, function, errors);
+    savepoint(args, function, place, errors);
+    retry(args, function, place, errors);
 }
 
 /// What the transaction is to be.
@@ -26,14 +29,13 @@ fn transaction(args: &Args, errors: &mut Errors) {
         if args.read_only.is_none() {
             errors.at(
                 replica.span,
-                "the replica is for functions that only read, and this one may write; \
-                 write `read_only` as well, or remove `replica`",
+                "a replica serves functions that only read; write `read_only` as well, or remove `replica`",
             );
         } else if serializable && !replica.is_never() {
             errors.at(
                 replica.span,
-                "a standby has no serializable transactions, so this function uses the primary; \
-                 remove `replica`, or write `isolation = \"repeatable_read\"`",
+                "a replica has no serializable transactions; write `isolation = \"repeatable_read\"`, or remove \
+                 `replica` to use the primary",
             );
         }
     }
@@ -41,14 +43,13 @@ fn transaction(args: &Args, errors: &mut Errors) {
         if let Some(immediate) = &args.immediate {
             errors.on(
                 immediate,
-                "`immediate` is an option of SQLite and `deferrable` one of PostgreSQL; \
-                 remove the one that is not this factory's",
+                "`immediate` is for SQLite and `deferrable` for PostgreSQL; remove the one that this factory's \
+                 backend does not have",
             );
         } else if !serializable || args.read_only.is_none() {
             errors.on(
                 deferrable,
-                "`deferrable` waits for a snapshot that cannot fail, which is there for serializable \
-                 transactions that only read; \
+                "`deferrable` works in serializable transactions that only read; \
                  write `isolation = \"serializable\", read_only, deferrable`",
             );
         }
@@ -56,27 +57,35 @@ fn transaction(args: &Args, errors: &mut Errors) {
     if let (Some(immediate), Some(_), None) = (&args.immediate, &args.read_only, &args.deferrable) {
         errors.on(
             immediate,
-            "`immediate` takes the lock of a writer, and `read_only` never writes; remove one of the two",
+            "`immediate` takes the write lock, and `read_only` never writes; remove one of the two",
         );
     }
 }
 
 /// `f_in` is what runs in the savepoint.
-fn savepoint(args: &Args, function: &Function, errors: &mut Errors) {
+fn savepoint(args: &Args, function: &Function, place: Place, errors: &mut Errors) {
     let Some(savepoint) = &args.savepoint else {
         return;
     };
-    if matches!(args.joined, Joined::Absent) {
-        errors.on(
-            savepoint,
-            "`savepoint` is for the function that joins a session, and `joined = false` says that there \
-             is none; remove one of the two",
+    let own = &function.sig.ident;
+    const WRITE: &str = "write `db.savepoint(async |db| { … }).await`";
+    if place == Place::TraitImpl {
+        let message = format!(
+            "`savepoint` is an option of `{own}_in`, and there is none in the `impl` of a trait; \
+             remove it, and {WRITE} in the body"
         );
+        errors.on(savepoint, message);
     } else if matches!(function.body, Body::Required(_)) {
-        errors.on(
-            savepoint,
-            "without a body there is nothing to run in a savepoint; write `savepoint` where the body is",
+        let message = format!(
+            "`savepoint` wraps a body, and this function has none; remove it, and {WRITE} in the body of \
+             `{own}_in` in each `impl`"
         );
+        errors.on(savepoint, message);
+    } else if matches!(args.joined, Joined::Absent) {
+        let message = format!(
+            "`savepoint` is an option of `{own}_in`, which `joined = false` leaves out; remove one of the two"
+        );
+        errors.on(savepoint, message);
     }
     let first = parameters(function).next();
     if let (Some(factory), Some((_, first))) = (&args.factory, first)
@@ -85,7 +94,7 @@ fn savepoint(args: &Args, function: &Function, errors: &mut Errors) {
     {
         let factory = pretty(factory);
         let message = format!(
-            "`savepoint` needs the session, and this function takes a connection; \
+            "`savepoint` needs a session, and this function takes a connection; \
              write `{}: &mut Session<{factory}>`",
             pretty(&first.pat)
         );
@@ -94,36 +103,39 @@ fn savepoint(args: &Args, function: &Function, errors: &mut Errors) {
 }
 
 /// The function as a whole runs again, each time with the same arguments.
-fn retry(args: &Args, function: &Function, errors: &mut Errors) {
-    let (Some(retry), Joined::Absent, Some(receiver)) =
-        (&args.retry, &args.joined, function.sig.receiver())
-    else {
+fn retry(args: &Args, function: &Function, place: Place, errors: &mut Errors) {
+    let (Some(retry), Some(receiver)) = (&args.retry, function.sig.receiver()) else {
         return;
     };
-    let exclusive = matches!(receiver.kind, ReceiverKind::Reference(_, _, Some(_)));
-    if exclusive && async_trait::output(&function.sig).is_some() {
-        errors.at(
-            retry.span,
-            "`retry` runs the body again, and under `#[async_trait]` the first run keeps `&mut self`; \
-             write `&self`",
+    let also = place.other_side();
+    let used_up = match &receiver.kind {
+        ReceiverKind::Reference(_, _, mutability) => {
+            // `#[async_trait]` has made one future of all attempts.
+            let inlined = matches!(args.joined, Joined::Absent);
+            mutability.is_some() && inlined && async_trait::output(&function.sig).is_some()
+        }
+        ReceiverKind::Typed(_, ty) if last_name(ty).is_some_and(|name| name == "Pin") => true,
+        _ => matches!(args.joined, Joined::Absent),
+    };
+    if used_up {
+        let message = format!(
+            "`retry` runs the body again, and the first run uses up `{}`; write `&self`{also}",
+            pretty(receiver)
         );
-    } else if !matches!(receiver.kind, ReceiverKind::Reference(..)) {
-        errors.at(
-            retry.span,
-            "`retry` runs the body again, and the first run uses up `self`; write `&self`",
-        );
+        errors.at(retry.span, message);
     }
 }
 
-const WHY: &str =
-    "`detach` lets the call run on when its caller is gone, and this belongs to the caller";
+const WHY: &str = "`detach` lets the call outlive its caller, and this is borrowed from the caller";
 
 /// The call goes on without its caller, so nothing of it may be the caller's.
-pub(super) fn detached(args: &Args, function: &Function, errors: &mut Errors) {
+pub(super) fn detached(args: &Args, function: &Function, place: Place, errors: &mut Errors) {
     if args.detach.is_none() {
         return;
     }
+    let also = place.other_side();
     let session_at = parameters(function).next().map(|(at, _)| at);
+    may_borrow(function, session_at, errors);
     for (at, input) in function.sig.inputs.iter().enumerate() {
         match input {
             _ if Some(at) == session_at => {}
@@ -134,7 +146,7 @@ pub(super) fn detached(args: &Args, function: &Function, errors: &mut Errors) {
                     _ => false,
                 };
                 if borrowed {
-                    let message = format!("{WHY}; write `self: std::sync::Arc<Self>`");
+                    let message = format!("{WHY}; write `self: std::sync::Arc<Self>`{also}");
                     errors.on(receiver, message);
                 }
             }
@@ -147,25 +159,101 @@ pub(super) fn detached(args: &Args, function: &Function, errors: &mut Errors) {
                     .cloned()
                     .or_else(|| named.map(ToTokens::to_token_stream));
                 if let Some(borrow) = borrow {
-                    let owned = owned(&parameter.ty);
-                    errors.on(borrow, format!("{WHY}; write {owned}"));
+                    let write = match plain(&parameter.ty) {
+                        Type::Reference(reference) => {
+                            format!("write `{}`", owned(&reference.elem))
+                        }
+                        _ => "take a type that owns what it holds".to_owned(),
+                    };
+                    errors.on(borrow, format!("{WHY}; {write}{also}"));
                 }
             }
         }
     }
 }
 
-/// The owned type that goes with a borrowed one.
-fn owned(ty: &Type) -> String {
-    let Type::Reference(reference) = plain(ty) else {
-        return "a type that owns what it holds".to_owned();
-    };
-    match plain(&reference.elem) {
-        Type::Slice(slice) => format!("`Vec<{}>`", pretty(&slice.elem)),
-        elem => match pretty(elem).as_str() {
-            "str" => "`String`".to_owned(),
-            "Path" | "std::path::Path" => "`PathBuf`".to_owned(),
-            elem => format!("`{elem}` or `Arc<{elem}>`"),
-        },
+/// What callers choose the type of may borrow from them. Where a bound may say that it does not, the compiler decides.
+fn may_borrow(function: &Function, session_at: Option<usize>, errors: &mut Errors) {
+    let why = "`detach` lets the call outlive its caller";
+    let generics = &function.sig.generics;
+    let passed: TokenStream = parameters(function)
+        .filter(|(at, _)| Some(*at) != session_at)
+        .map(|(_, parameter)| parameter.ty.to_token_stream())
+        .collect();
+    for param in generics.type_params() {
+        let clauses = generics
+            .where_clause
+            .iter()
+            .flat_map(|clause| &clause.predicates);
+        let elsewhere = clauses.filter_map(|predicate| match predicate {
+            WherePredicate::Type(bound) if pretty(&bound.bounded_ty) == param.ident.to_string() => {
+                Some(&bound.bounds)
+            }
+            _ => None,
+        });
+        let all = param.bounds.iter().chain(elsewhere.flatten());
+        if mentions(passed.clone(), &param.ident.to_string()) && all.into_iter().all(says_nothing) {
+            let mut bounds = pretty(&param.bounds);
+            if bounds.is_empty() {
+                "Send".clone_into(&mut bounds);
+            }
+            let message = format!(
+                "{why}, and `{}` may borrow from the caller; write `{}: {bounds} + 'static`",
+                param.ident, param.ident
+            );
+            errors.on(&param.ident, message);
+        }
+    }
+    for (_, parameter) in parameters(function).filter(|(at, _)| Some(*at) != session_at) {
+        if let Type::ImplTrait(ty) = plain(&parameter.ty)
+            && ty.bounds.iter().all(says_nothing)
+        {
+            let message = format!(
+                "{why}, and this may borrow from the caller; write `{} + 'static`",
+                pretty(ty)
+            );
+            errors.on(ty, message);
+        }
+    }
+}
+
+/// A bound that surely has no `'static` in it.
+fn says_nothing(bound: &TypeParamBound) -> bool {
+    const NAMES: [&str; 27] = [
+        "Send",
+        "Sync",
+        "Unpin",
+        "Sized",
+        "Clone",
+        "Copy",
+        "Default",
+        "Debug",
+        "Display",
+        "Eq",
+        "PartialEq",
+        "Ord",
+        "PartialOrd",
+        "Hash",
+        "Into",
+        "From",
+        "TryInto",
+        "AsRef",
+        "Borrow",
+        "ToString",
+        "Iterator",
+        "IntoIterator",
+        "Fn",
+        "FnMut",
+        "FnOnce",
+        "Serialize",
+        "Future",
+    ];
+    match bound {
+        TypeParamBound::Trait(bound) => bound
+            .path
+            .segments
+            .last()
+            .is_some_and(|last| NAMES.contains(&last.ident.to_string().as_str())),
+        _ => false,
     }
 }

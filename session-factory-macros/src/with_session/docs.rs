@@ -33,7 +33,7 @@ pub(super) fn of_joining(model: &Model<'_>) -> TokenStream {
 fn link(place: Place, name: &str) -> String {
     match place {
         Place::Free => format!("[`{name}`]"),
-        Place::Associated => format!("[`{name}`](Self::{name})"),
+        Place::Associated | Place::Trait => format!("[`{name}`](Self::{name})"),
         Place::TraitImpl => format!("`{name}`"),
     }
 }

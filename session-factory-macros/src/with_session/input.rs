@@ -59,10 +59,10 @@ impl Function {
         } else if input.peek(token::Brace) {
             Body::Block(input.parse()?)
         } else {
-            return Err(input.error("expected the body of the function, `{ … }`"));
+            return Err(input.error("this function needs a body; write `{ … }` here"));
         };
         if !input.is_empty() {
-            return Err(input.error("unexpected tokens after the function"));
+            return Err(input.error("nothing may follow the function's body; remove this"));
         }
         Ok(Self {
             attrs,
@@ -172,6 +172,27 @@ fn reject_other_items(input: ParseStream<'_>) -> syn::Result<()> {
          write it above each function that needs a session"
     );
     Err(input.error(message))
+}
+
+/// What the parser says of what it met is about tokens; the compiler has said where they are wrong.
+pub(super) fn in_words(error: syn::Error) -> syn::Error {
+    let text = error.to_string();
+    if text.starts_with("expected ") || text.starts_with("unexpected ") {
+        let message = "`#[with_session]` cannot read this function; write `async fn name(db: &mut \
+                       Session<AppDb>, …) -> Result<T, E> { … }`";
+        return syn::Error::new(error.span(), message);
+    }
+    error
+}
+
+/// Whether this is a closure.
+pub(super) fn is_closure(item: &TokenStream) -> bool {
+    let parser = |input: ParseStream<'_>| {
+        let is_closure = begins_closure(input);
+        let _rest = input.parse::<TokenStream>();
+        Ok(is_closure)
+    };
+    parser.parse2(item.clone()).unwrap_or(false)
 }
 
 fn begins_closure(input: ParseStream<'_>) -> bool {

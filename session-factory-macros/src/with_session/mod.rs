@@ -14,8 +14,11 @@ mod attrs;
 mod contradictions;
 mod docs;
 mod expand;
+mod half_typed;
 mod input;
+mod joined;
 mod model;
+mod output;
 pub(crate) mod place;
 mod session_param;
 mod source;
@@ -32,25 +35,34 @@ use crate::diagnostics::Errors;
 use args::Args;
 use input::Function;
 use place::Place;
+use source::Source;
 
 /// The whole of the macro.
 pub(crate) fn expand(args: TokenStream, item: &TokenStream) -> TokenStream {
     let mut errors = Errors::default();
     let args = Args::parse(args, &mut errors);
+    let source = Source::of_attribute();
+    let source = source.as_ref();
     let function = match Function::parse(item) {
         Ok(function) => function,
         Err(error) => {
-            errors.push(error);
+            if let Some(function) = half_typed::parse(item) {
+                let place = Place::find(&function, source);
+                let item = expand::after_errors(&args, &function, place, source);
+                return quote!(#errors #item);
+            }
+            errors.push(input::in_words(error));
+            // Two items where an expression is expected would be one more error.
+            let item = (!input::is_closure(item)).then_some(item);
             return quote!(#errors #item);
         }
     };
-    let before = source::before_attribute();
-    let place = Place::find(&function, before.as_deref());
-    let model = validate::validate(&args, &function, place, before.as_deref(), &mut errors);
+    let place = Place::find(&function, source);
+    let model = validate::validate(&args, &function, place, source, &mut errors);
     match model {
         Some(model) if errors.is_empty() => expand::expand(&model),
         _ => {
-            let item = expand::after_errors(&args, &function, place);
+            let item = expand::after_errors(&args, &function, place, source);
             quote!(#errors #item)
         }
     }

@@ -10,7 +10,8 @@ use std::cell::RefCell;
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
 
-use super::input::Function;
+use super::input::{Body, Function};
+use super::source::Source;
 use super::types::mentions;
 
 /// Where a function stands.
@@ -18,19 +19,22 @@ use super::types::mentions;
 pub(super) enum Place {
     /// In a module or in another function.
     Free,
-    /// In an inherent `impl`, or in a trait's declaration.
+    /// In an inherent `impl`.
     Associated,
+    /// In a trait's declaration.
+    Trait,
     /// In a trait's `impl`, where other functions than the trait's may not stand.
     TraitImpl,
 }
 
 impl Place {
-    /// The best that can be known about the function that is being expanded, of whose source this comes `before`.
-    pub(super) fn find(function: &Function, before: Option<&str>) -> Self {
-        let seen =
-            before.map(|before| SCANNED.with_borrow_mut(|scanned| scanned.place_after(before)));
+    /// The best that can be known about the function that is being expanded.
+    pub(super) fn find(function: &Function, source: Option<&Source>) -> Self {
+        let seen = source
+            .map(|source| SCANNED.with_borrow_mut(|scanned| scanned.place_after(source.before())));
         match seen {
-            Some(place @ (Self::Associated | Self::TraitImpl)) => place,
+            Some(place @ (Self::Associated | Self::Trait | Self::TraitImpl)) => place,
+            None | Some(Self::Free) if matches!(function.body, Body::Required(_)) => Self::Trait,
             None | Some(Self::Free) if mentions_self(function) => Self::Associated,
             None | Some(Self::Free) => Self::Free,
         }
@@ -181,7 +185,8 @@ fn opened_by(header: &[Word]) -> Place {
     let for_a_type = |words: &[Word]| matches!(words, [Word::For, next] if *next != Word::Less);
     match header[start] {
         Word::Impl if header[start..].windows(2).any(for_a_type) => Place::TraitImpl,
-        Word::Impl | Word::Trait => Place::Associated,
+        Word::Impl => Place::Associated,
+        Word::Trait => Place::Trait,
         _ => Place::Free,
     }
 }
@@ -278,6 +283,17 @@ fn raw_string(source: &str, start: usize) -> usize {
         .map_or(source.len(), |at| content + 1 + at + end.len())
 }
 
+impl Place {
+    /// Where the same has to be written once more, when a message says how to write the signature.
+    pub(super) fn other_side(self) -> &'static str {
+        match self {
+            Self::Free | Self::Associated => "",
+            Self::Trait => ", here and in each `impl` of the trait",
+            Self::TraitImpl => ", here and in the trait",
+        }
+    }
+}
+
 /// The tokens with which `f` names its sibling.
 pub(super) fn path_to(place: Place) -> Option<TokenStream> {
     (place != Place::Free).then(|| quote::quote!(Self::))
@@ -311,10 +327,7 @@ mod tests {
             scan("#[cfg(x)]\nimpl<'a, T> A<'a, T> where for<'b> T: Fn(&'b u8) {"),
             Place::Associated
         );
-        assert_eq!(
-            scan("pub(crate) trait Repository: Send {"),
-            Place::Associated
-        );
+        assert_eq!(scan("pub(crate) trait Repository: Send {"), Place::Trait);
         assert_eq!(scan("fn f() { struct X; impl X {"), Place::Associated);
     }
 

@@ -1,11 +1,11 @@
 //! Every rejection of the session among the parameters.
 
 use quote::ToTokens;
-use syn::{FnArg, GenericParam, PatType, Type};
+use syn::{FnArg, GenericArgument, GenericParam, Pat, PatType, PathArguments, Type, TypeReference};
 
 use super::args::Args;
 use super::input::Function;
-use super::types::{behind_references, is_connection, is_session, last_name, mentions, plain};
+use super::types::{behind_references, has_impl_trait, is_connection, is_session, mentions, plain};
 use crate::diagnostics::Errors;
 
 /// The parameters after `self`, with their positions.
@@ -25,11 +25,15 @@ pub(super) fn has_one_session<'a>(
     args: &Args,
     function: &'a Function,
     errors: &mut Errors,
-) -> Option<(usize, &'a syn::TypeReference)> {
+) -> Option<(usize, &'a TypeReference)> {
     let sig = &function.sig;
     let write = format!("`db: &mut Session<{}>`", factory_name(args));
+    let (place, front) = match sig.receiver() {
+        Some(_) => ("first parameter after `self`", "directly behind `self`"),
+        None => ("first parameter", "to the front"),
+    };
     let Some((at, first)) = parameters(function).next() else {
-        let message = format!("there is no session; write {write} as the first parameter");
+        let message = format!("`#[with_session]` needs the session as the {place}; write {write}");
         errors.at(sig.paren_token.span.close(), message);
         return None;
     };
@@ -41,51 +45,48 @@ pub(super) fn has_one_session<'a>(
         && let Some((_, later)) = later
     {
         let message = format!(
-            "the session must be the first parameter; move `{}` to the front",
+            "the session must be the {place}; move `{}` {front}",
             pretty(later)
         );
         errors.on(later, message);
         return None;
     }
+    let no_session = format!("the {place} is not a session; write {write} in front of it");
     let Type::Reference(reference) = plain(&first.ty) else {
-        if is_session(&first.ty) || is_connection(&first.ty) {
+        if looks_right(&first.ty) {
             let message = format!(
-                "the session is taken by value, but it belongs to whoever opened it; \
-                 write `{}: &mut {}`",
+                "take the session by `&mut`, as whoever opened it has to end it; write `{}: &mut {}`",
                 pretty(&first.pat),
                 pretty(&first.ty)
             );
             errors.on(&first.ty, message);
         } else if mentions(first.ty.to_token_stream(), "Session") {
-            let message =
-                format!("the first parameter has to be the session itself; write {write}");
-            errors.on(first, message);
+            let message = format!(
+                "the {place} must be the session itself, with nothing around it; write {write}"
+            );
+            errors.on(&first.ty, message);
         } else {
-            let message =
-                format!("the first parameter is not a session; write {write} in front of it");
-            errors.on(first, message);
+            errors.on(first, no_session);
         }
         return None;
     };
     if reference.mutability.is_none() {
-        let elem = &reference.elem;
-        if looks_right(elem) || args.factory.is_some() {
+        if looks_right(&reference.elem) || args.factory.is_some() {
             let message = format!(
-                "the session is borrowed without `mut`, so nothing could run on it; write `&mut {}`",
-                pretty(elem)
+                "queries need the session by `&mut`; write `{}: &mut {}`",
+                pretty(&first.pat),
+                behind_reference(&reference.elem)
             );
             errors.on(&first.ty, message);
         } else {
-            let message =
-                format!("the first parameter is not a session; write {write} in front of it");
-            errors.on(first, message);
+            errors.on(first, no_session);
         }
         return None;
     }
-    session_type(args, function, &reference.elem, errors);
+    session_type(args, function, &first.pat, &reference.elem, errors);
     if let Some((_, second)) = later.filter(|(_, second)| same(&second.ty, &first.ty)) {
         let message = format!(
-            "a second session of the same factory; a function has one, so remove `{}`",
+            "`#[with_session]` opens one session for a function; remove `{}`",
             pretty(second)
         );
         errors.on(second, message);
@@ -94,35 +95,67 @@ pub(super) fn has_one_session<'a>(
 }
 
 /// The type behind `&mut` is one that `f` can name and make.
-fn session_type(args: &Args, function: &Function, ty: &Type, errors: &mut Errors) {
-    let write = format!("`&mut Session<{}>`", factory_name(args));
+fn session_type(args: &Args, function: &Function, pat: &Pat, ty: &Type, errors: &mut Errors) {
+    let (name, pat) = (&function.sig.ident, pretty(pat));
+    let factory = factory_name(args);
+    let write = format!("`{pat}: &mut Session<{factory}>`");
     if is_connection(ty) && args.factory.is_none() {
-        let name = last_name(ty).unwrap_or_default();
         let message = format!(
-            "nothing says which factory this connection comes from; \
-             write `#[with_session(AppDb)]` with your factory, or {write} instead of `{name}`"
+            "`#[with_session]` does not know whose connection this is; \
+             write `#[with_session(AppDb)]` with the name of your factory, or {write}"
         );
         errors.on(ty, message);
         return;
     }
     match plain(ty) {
         Type::ImplTrait(_) | Type::TraitObject(_) => {
-            let message = format!(
-                "the session's type has to be named, so that one can be opened; write {write}"
-            );
+            let message =
+                format!("`{name}` opens the session, so its type needs a name; write {write}");
             errors.on(ty, message);
         }
         Type::Path(path) if is_type_parameter(function, &path.path) => {
             let message = format!(
-                "callers could not say what `{}` is once the session is gone; write {write}",
+                "`{name}` opens the session, and its callers cannot tell it what `{}` is; write {write}",
                 pretty(ty)
             );
             errors.on(ty, message);
         }
         Type::Reference(_) => {
-            errors.on(ty, format!("a reference too many; write {write}"));
+            errors.on(ty, format!("remove this second reference; write {write}"));
+        }
+        Type::Path(path) if is_session(ty) => {
+            factory_of_session(function, &path.path, &write, errors);
         }
         _ => {}
+    }
+}
+
+/// `F` of `Session<F>` is one that callers can name, and that is not mistaken for something else.
+fn factory_of_session(function: &Function, path: &syn::Path, write: &str, errors: &mut Errors) {
+    let Some(PathArguments::AngleBracketed(arguments)) =
+        path.segments.last().map(|segment| &segment.arguments)
+    else {
+        return;
+    };
+    for argument in &arguments.args {
+        let GenericArgument::Type(ty) = argument else {
+            continue;
+        };
+        let name = &function.sig.ident;
+        if has_impl_trait(ty) {
+            let message = format!(
+                "`{name}` opens the session, so its factory needs a name; write {write}, or for any \
+                 factory `async fn {name}<F: SessionFactory>(db: &mut Session<F>)`"
+            );
+            errors.on(ty, message);
+        } else if is_connection(ty) {
+            let message = format!(
+                "a session is named by its factory, and `{}` is a connection; write {write}, with the \
+                 type that `session_factory!` declares",
+                pretty(ty)
+            );
+            errors.on(ty, message);
+        }
     }
 }
 
@@ -146,6 +179,17 @@ fn factory_name(args: &Args) -> String {
 
 fn same(one: &Type, other: &Type) -> bool {
     one.to_token_stream().to_string() == other.to_token_stream().to_string()
+}
+
+/// A type as it is written behind `&` or `&mut`.
+pub(super) fn behind_reference(ty: &Type) -> String {
+    let several = match ty {
+        Type::ImplTrait(ty) => ty.bounds.len() > 1,
+        Type::TraitObject(ty) => ty.bounds.len() > 1,
+        _ => false,
+    };
+    let text = pretty(ty);
+    if several { format!("({text})") } else { text }
 }
 
 /// Tokens as somebody would have written them.

@@ -3,26 +3,66 @@
 
 use proc_macro2::Span;
 
-/// All of the file that comes before the attribute. To be asked once for each function: it reads the file.
-pub(super) fn before_attribute() -> Option<String> {
-    if !proc_macro::is_available() {
-        return None;
+/// A file, and where in it the attribute stands.
+pub(super) struct Source {
+    text: String,
+    at: usize,
+}
+
+impl Source {
+    /// The file of the attribute that is being expanded. To be asked once for each function: it reads the file.
+    pub(super) fn of_attribute() -> Option<Self> {
+        if !proc_macro::is_available() {
+            return None;
+        }
+        let span = Span::call_site().unwrap();
+        let text = std::fs::read_to_string(span.local_file()?).ok()?;
+        let line_start = match span.line() {
+            0 | 1 => 0,
+            line => text.match_indices('\n').nth(line - 2)?.0 + 1,
+        };
+        let line = text.get(line_start..)?;
+        let column = line.char_indices().nth(span.column().checked_sub(1)?)?.0;
+        let at = line_start + column;
+        // Only where the attribute really stands there in the source.
+        text.get(at..)?
+            .starts_with('#')
+            .then_some(Self { text, at })
     }
-    let span = Span::call_site().unwrap();
-    let mut text = std::fs::read_to_string(span.local_file()?).ok()?;
-    let line_start = match span.line() {
-        0 | 1 => 0,
-        line => text.match_indices('\n').nth(line - 2)?.0 + 1,
+
+    /// All that comes before the attribute.
+    pub(super) fn before(&self) -> &str {
+        self.text.get(..self.at).unwrap_or_default()
+    }
+
+    /// Whether this is anywhere in the file.
+    pub(super) fn contains(&self, text: &str) -> bool {
+        self.text.contains(text)
+    }
+
+    /// The items of the file. To be asked for the sake of a message alone: it parses the file.
+    pub(super) fn items(&self) -> Option<Vec<syn::Item>> {
+        syn::parse_file(&self.text).ok().map(|file| file.items)
+    }
+}
+
+/// The name of the trait whose `impl` the end of this source stands in.
+pub(super) fn implemented_trait(before: &str) -> Option<&str> {
+    let header = before
+        .rmatch_indices("impl")
+        .map(|(at, _)| &before[at + "impl".len()..])
+        .find_map(|rest| {
+            let header = &rest[..rest.find('{')?];
+            header.contains(" for ").then_some(header)
+        })?;
+    let name = header.split(" for ").next()?.trim();
+    // Generics before the trait's path, and behind it.
+    let name = match name.strip_prefix('<') {
+        Some(generics) => generics.rsplit_once("> ").map_or(name, |(_, path)| path),
+        None => name,
     };
-    let line = text.get(line_start..)?;
-    let column = line.char_indices().nth(span.column().checked_sub(1)?)?.0;
-    let at = line_start + column;
-    // Only where the attribute really stands there in the source.
-    if !text.get(at..)?.starts_with('#') {
-        return None;
-    }
-    text.truncate(at);
-    Some(text)
+    let path = name.split('<').next()?.trim();
+    path.rsplit("::").next()
 }
 
 /// The name of the attribute among these that stands directly above, each on a line of its own.
@@ -55,6 +95,19 @@ mod tests {
         ] {
             assert_eq!(above(before, NAMES), Some("debug_handler"), "{before}");
         }
+    }
+
+    #[test]
+    fn the_trait_of_an_implementation_is_found() {
+        for before in [
+            "impl Repository for Users {\n    ",
+            "impl a::Repository<T> for Users<T> { fn f(x: impl Into<T>) {} #[x]",
+            "impl<T: X<Y>> Repository for Users<T> {",
+            "impl A for B {} impl Repository for Users {",
+        ] {
+            assert_eq!(implemented_trait(before), Some("Repository"), "{before}");
+        }
+        assert_eq!(implemented_trait("impl Users {"), None);
     }
 
     #[test]

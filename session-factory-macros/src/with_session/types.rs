@@ -136,13 +136,18 @@ impl<'ast> Visit<'ast> for Lifetimes {
 
 /// Whether `impl Trait` is anywhere in the type.
 pub(super) fn has_impl_trait(ty: &Type) -> bool {
-    struct Finder(bool);
+    impl_trait(ty).is_some()
+}
+
+/// The first `impl Trait` in the type.
+pub(super) fn impl_trait(ty: &Type) -> Option<Type> {
+    struct Finder(Option<Type>);
     impl<'ast> Visit<'ast> for Finder {
-        fn visit_type_impl_trait(&mut self, _: &'ast syn::TypeImplTrait) {
-            self.0 = true;
+        fn visit_type_impl_trait(&mut self, ty: &'ast syn::TypeImplTrait) {
+            self.0.get_or_insert_with(|| Type::ImplTrait(ty.clone()));
         }
     }
-    let mut finder = Finder(false);
+    let mut finder = Finder(None);
     finder.visit_type(ty);
     finder.0
 }

@@ -2,15 +2,16 @@
 
 use proc_macro2::Span;
 use quote::ToTokens;
-use syn::{Lifetime, ReceiverKind, ReturnType, Safety, Type};
+use syn::{ReturnType, Safety, Type};
 
-use super::args::{Args, Joined};
-use super::input::{Body, Function};
+use super::args::Args;
+use super::input::Function;
 use super::model::Model;
 use super::place::Place;
-use super::session_param::{has_one_session, parameters, pretty};
-use super::types::{Lifetimes, is_surely_no_result, mentions};
-use super::{async_trait, attrs, contradictions, source};
+use super::session_param::{has_one_session, pretty};
+use super::source::Source;
+use super::types::{is_surely_no_result, mentions};
+use super::{async_trait, attrs, contradictions, joined, output, source};
 use crate::diagnostics::Errors;
 
 /// The model, when the function is right; else what is wrong goes to `errors`.
@@ -18,23 +19,23 @@ pub(super) fn validate<'a>(
     args: &'a Args,
     function: &'a Function,
     place: Place,
-    before: Option<&str>,
+    source: Option<&Source>,
     errors: &mut Errors,
 ) -> Option<Model<'a>> {
-    is_async(function, errors);
+    is_async(function, place, errors);
     has_no_odd_qualifiers(function, errors);
-    stands_above_those_who_look(before, errors);
+    stands_above_those_who_look(source, errors);
     is_annotated_once(function, errors);
-    joins(args, function, place, errors);
-    contradictions::options(args, function, errors);
-    contradictions::detached(args, function, errors);
-    let output = returns_a_result(function, errors);
+    joined::has_room(args, function, place, source, errors);
+    contradictions::options(args, function, place, errors);
+    contradictions::detached(args, function, place, errors);
+    let output = returns_a_result(function, place, errors);
     let session = has_one_session(args, function, errors);
     let (session_at, reference) = session?;
     if let Some(output) = output
         && is_async_still(function)
     {
-        does_not_borrow(function, session_at, reference, output, errors);
+        output::is_owned(function, session_at, reference, output, place, errors);
     }
     let model = Model {
         args,
@@ -51,7 +52,7 @@ pub(super) fn validate<'a>(
     Some(model)
 }
 
-fn is_async(function: &Function, errors: &mut Errors) {
+fn is_async(function: &Function, place: Place, errors: &mut Errors) {
     let sig = &function.sig;
     if sig.asyncness.is_some() || async_trait::output(sig).is_some() {
         return;
@@ -62,6 +63,8 @@ fn is_async(function: &Function, errors: &mut Errors) {
     let boxed = ["Pin", "Box", "dyn", "Future"]
         .iter()
         .all(|word| mentions(output.clone(), word));
+    let name = &sig.ident;
+    let also = place.other_side();
     if harness.is_some() || mentions(statements, "block_on") {
         errors.on(
             sig.fn_token,
@@ -70,15 +73,18 @@ fn is_async(function: &Function, errors: &mut Errors) {
         );
     } else if boxed || mentions(output, "Future") {
         let message = format!(
-            "`#[with_session]` needs an `async fn`, and this one returns a future; \
-             write `async fn {}(…) -> Result<T, E>`",
-            sig.ident
+            "`#[with_session]` needs an `async fn`, and this function returns a future; \
+             write `async fn {name}(…) -> Result<T, E>`{also}"
         );
         errors.on(sig.fn_token, message);
     } else {
+        let without = match (&sig.constness, &sig.abi) {
+            (Some(_), _) => " without `const`",
+            (None, Some(_)) => " without `extern`",
+            (None, None) => "",
+        };
         let message = format!(
-            "`#[with_session]` needs an `async fn`; write `async fn {}`",
-            sig.ident
+            "`#[with_session]` needs an `async fn`; write `async fn {name}`{without}{also}"
         );
         errors.on(sig.fn_token, message);
     }
@@ -86,43 +92,40 @@ fn is_async(function: &Function, errors: &mut Errors) {
 
 fn has_no_odd_qualifiers(function: &Function, errors: &mut Errors) {
     let sig = &function.sig;
-    if let Some(token) = sig.constness {
-        errors.on(token, "a `const fn` cannot open a session; remove `const`");
+    let is_async = sig.asyncness.is_some();
+    if let (Some(token), true) = (sig.constness, is_async) {
+        errors.on(token, "an `async fn` cannot be `const`; remove `const`");
     }
     if let Safety::Unsafe(token) = sig.safety {
         let word = token.to_token_stream();
         let message = format!(
-            "`#[with_session]` would call this function where nobody has promised what `{word}` asks \
-             for; remove `{word}`, and put it around the lines in the body that need it"
+            "the caller of an `{word}` function has to keep a promise, and generated code cannot; \
+             remove `{word}` here, and write it around the lines in the body that need it"
         );
         errors.on(token, message);
     }
-    if let Some(abi) = &sig.abi {
-        errors.on(
-            abi,
-            "an `extern` function cannot be `async`; remove `extern`",
-        );
+    if let (Some(abi), true) = (&sig.abi, is_async) {
+        errors.on(abi, "an `async fn` cannot be `extern`; remove `extern`");
     }
     if let Some(variadic) = &sig.variadic {
         errors.on(
             variadic,
-            "a variable number of arguments cannot be passed on; write a slice or a `Vec` instead",
+            "`#[with_session]` cannot pass on a variable number of arguments; take a slice or a `Vec` instead",
         );
     }
 }
 
 fn is_annotated_once(function: &Function, errors: &mut Errors) {
     if let Some(second) = function.attrs.iter().find(|attr| attrs::is_own(attr)) {
-        let message =
-            "a second `#[with_session]` on the same function; write all options in the first";
+        let message = "`#[with_session]` stands here a second time; write all options in one, and remove the other";
         errors.on(second, message);
     }
 }
 
 /// Axum's checks look at the parameters, of which the session is none of its extractors.
-fn stands_above_those_who_look(before: Option<&str>, errors: &mut Errors) {
-    let above =
-        before.and_then(|before| source::above(before, &["debug_handler", "debug_middleware"]));
+fn stands_above_those_who_look(source: Option<&Source>, errors: &mut Errors) {
+    let above = source
+        .and_then(|source| source::above(source.before(), &["debug_handler", "debug_middleware"]));
     if let Some(name) = above {
         let message = format!(
             "`#[{name}]` above `#[with_session]` takes the session for an extractor; \
@@ -132,44 +135,16 @@ fn stands_above_those_who_look(before: Option<&str>, errors: &mut Errors) {
     }
 }
 
-fn joins(args: &Args, function: &Function, place: Place, errors: &mut Errors) {
-    let own = &function.sig.ident;
-    match &args.joined {
-        Joined::Named(name) if name == own => {
-            let message = format!(
-                "`{own}` is the name of the function itself; write another name for `joined`"
-            );
-            errors.on(name, message);
-        }
-        Joined::Default if place == Place::TraitImpl && is_async_still(function) => {
-            errors.on(own, no_room_for(&format!("{own}_in")));
-        }
-        Joined::Named(name) if place == Place::TraitImpl && is_async_still(function) => {
-            errors.on(name, no_room_for(&name.to_string()));
-        }
-        Joined::Absent if matches!(function.body, Body::Required(_)) => {
-            errors.on(
-                own,
-                "without a body there is nothing but `joined`; remove `joined = false`",
-            );
-        }
-        _ => {}
-    }
-}
-
-fn no_room_for(name: &str) -> String {
-    format!(
-        "a trait's `impl` has room for the trait's own functions only, and not for `{name}`; \
-         write `#[with_session(joined = false)]`"
-    )
-}
-
 /// `async`, or what `#[async_trait]` makes of that.
-fn is_async_still(function: &Function) -> bool {
+pub(super) fn is_async_still(function: &Function) -> bool {
     function.sig.asyncness.is_some() || async_trait::output(&function.sig).is_some()
 }
 
-fn returns_a_result<'a>(function: &'a Function, errors: &mut Errors) -> Option<&'a Type> {
+fn returns_a_result<'a>(
+    function: &'a Function,
+    place: Place,
+    errors: &mut Errors,
+) -> Option<&'a Type> {
     let sig = &function.sig;
     if let Some(output) = async_trait::output(sig) {
         return Some(output);
@@ -178,8 +153,11 @@ fn returns_a_result<'a>(function: &'a Function, errors: &mut Errors) -> Option<&
         ReturnType::Default => {
             errors.at(
                 sig.paren_token.span.close(),
-                "`#[with_session]` needs to know whether to commit, and this function returns \
-                 nothing; write `-> Result<(), E>`",
+                format!(
+                    "`#[with_session]` commits on `Ok` and rolls back on `Err`, and this function returns \
+                     neither; write `-> Result<(), SessionError>`{}",
+                    place.other_side()
+                ),
             );
             None
         }
@@ -187,71 +165,14 @@ fn returns_a_result<'a>(function: &'a Function, errors: &mut Errors) -> Option<&
         ReturnType::Type(_, output) if sig.asyncness.is_none() => Some(output),
         ReturnType::Type(_, output) if is_surely_no_result(output) => {
             let message = format!(
-                "`#[with_session]` commits on `Ok` and rolls back on `Err`, and this is no `Result`; \
-                 write `-> Result<{}, E>`",
-                pretty(output)
+                "`#[with_session]` commits on `Ok` and rolls back on `Err`, and this is not a `Result`; \
+                 write `-> Result<{}, SessionError>`{}",
+                pretty(output),
+                place.other_side()
             );
             errors.on(output, message);
             None
         }
         ReturnType::Type(_, output) => Some(output),
-    }
-}
-
-/// `f` closes the session before it returns, so that nothing it returns may borrow from it.
-fn does_not_borrow(
-    function: &Function,
-    session_at: usize,
-    session: &syn::TypeReference,
-    output: &Type,
-    errors: &mut Errors,
-) {
-    let name = &function.sig.ident;
-    if let Some(lifetime) = session
-        .lifetime
-        .as_ref()
-        .filter(|lifetime| lifetime.ident == "static")
-    {
-        let message = "a session does not live that long; remove `'static`";
-        errors.on(lifetime, message);
-        return;
-    }
-    let in_output = Lifetimes::of(output);
-    let mut of_session: Vec<Lifetime> = Lifetimes::of(&session.elem).named;
-    of_session.extend(session.lifetime.clone());
-    if let Some(borrow) = in_output
-        .named
-        .iter()
-        .find(|used| of_session.contains(used))
-    {
-        let message = format!(
-            "the return type borrows from the session, which `{name}` closes before it returns; \
-             return owned data, or, when it borrows from another argument, remove `{borrow}` from \
-             the session's type"
-        );
-        errors.on(borrow, message);
-        return;
-    }
-    // What an elided lifetime means: `self`'s when that is a reference, else the only one there is.
-    let elided_from_self = function
-        .sig
-        .receiver()
-        .is_some_and(|receiver| match &receiver.kind {
-            ReceiverKind::Reference(..) => true,
-            ReceiverKind::Typed(_, ty) => !Lifetimes::of(ty).is_empty(),
-            _ => false,
-        });
-    let elsewhere = parameters(function)
-        .any(|(at, parameter)| at != session_at && !Lifetimes::of(&parameter.ty).is_empty());
-    if let Some(borrow) = in_output
-        .elided
-        .first()
-        .filter(|_| !elided_from_self && !elsewhere)
-    {
-        let message = format!(
-            "the return type borrows from the session, which `{name}` closes before it returns; \
-             return owned data, such as `String` instead of `&str`"
-        );
-        errors.on(borrow, message);
     }
 }

@@ -138,8 +138,7 @@ pub fn decision<D: Decision>(decision: D) -> bool {
 #[diagnostic::on_unimplemented(
     message = "`retry` runs the function again, and `{Self}` can be given to it only once",
     label = "`{Self}` is not `Clone`",
-    note = "derive `Clone` for it, take it by reference (`&{Self}`) or in an `Arc`, or remove `retry`",
-    note = "an extractor of a web framework stays in its handler: call from there a function with `retry` that takes what is in it"
+    note = "derive `Clone` for it, take it by reference (`&{Self}`) or in an `Arc`, or remove `retry`"
 )]
 pub trait RetryArgument: Sized {
     /// One for the next attempt.
@@ -157,4 +156,41 @@ impl<A: Clone> RetryArgument for A {
 /// The argument for one attempt.
 pub fn again<A: RetryArgument>(argument: &A) -> A {
     argument.again()
+}
+
+/// An argument that is a web framework's.
+#[diagnostic::on_unimplemented(
+    message = "`retry` runs the function again, and `{Self}` can be given to it only once",
+    label = "an extractor, and not `Clone`",
+    note = "keep the extractor in the handler: call from there a function with `retry` that takes what is in it"
+)]
+pub trait RetryExtractor: Sized + Clone {}
+
+#[diagnostic::do_not_recommend]
+impl<A: Clone> RetryExtractor for A {}
+
+/// The extractor for one attempt.
+pub fn again_for_extractor<A: RetryExtractor>(argument: &A) -> A {
+    argument.clone()
+}
+
+/// The `self` of a function with `retry`.
+#[diagnostic::on_unimplemented(
+    message = "`retry` runs the function again, and the first run uses up this `self`",
+    label = "`{Self}` is not `Clone`",
+    note = "write `&self`, or derive `Clone` for `{Self}`"
+)]
+pub trait RetrySelf: Sized + Clone {}
+
+#[diagnostic::do_not_recommend]
+impl<A: Clone> RetrySelf for A {}
+
+/// The `self` for one attempt.
+pub fn again_for_self<A: RetrySelf>(argument: &A) -> A {
+    argument.clone()
+}
+
+/// An argument whose type callers choose: the compiler says where to write `Clone`.
+pub fn again_for_any<A: Clone>(argument: &A) -> A {
+    argument.clone()
 }

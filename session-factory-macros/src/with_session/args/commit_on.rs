@@ -3,7 +3,7 @@
 use syn::parse::ParseStream;
 use syn::{ExprPath, LitStr, Token};
 
-const WRITE: &str = "write `commit_on = decide`, with `fn decide(result: &Result<T, E>) -> bool` beside this function";
+const WRITE: &str = "write `commit_on = decide`, and `fn decide(result: &Result<T, E>) -> bool` beside this function";
 
 pub(super) fn read(input: ParseStream<'_>) -> syn::Result<ExprPath> {
     if let Ok(literal) = input.fork().parse::<LitStr>() {
@@ -12,18 +12,21 @@ pub(super) fn read(input: ParseStream<'_>) -> syn::Result<ExprPath> {
         return Err(syn::Error::new(literal.span(), message));
     }
     if input.peek(Token![|]) || input.peek(Token![||]) || input.peek(Token![move]) {
-        let message = format!("expected the name of a function, not a closure; {WRITE}");
+        let message = format!("`commit_on` takes the name of a function, not a closure; {WRITE}");
         return Err(input.error(message));
     }
     let at = input.span();
-    let path: ExprPath = input
-        .parse()
-        .map_err(|_| syn::Error::new(at, format!("expected the name of a function; {WRITE}")))?;
+    let path: ExprPath = input.parse().map_err(|_| {
+        syn::Error::new(
+            at,
+            format!("`commit_on` takes the name of a function; {WRITE}"),
+        )
+    })?;
     if input.is_empty() || input.peek(Token![,]) {
         return Ok(path);
     }
     Err(syn::Error::new_spanned(
         path,
-        format!("expected nothing but the name of a function; {WRITE}"),
+        format!("`commit_on` takes the name of a function, without a call; {WRITE}"),
     ))
 }

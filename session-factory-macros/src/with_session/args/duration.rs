@@ -29,7 +29,7 @@ pub(super) fn read(name: &str, input: ParseStream<'_>) -> syn::Result<Limit> {
             _ => String::new(),
         };
         let message = format!(
-            "a number alone does not say of what; write `{name} = \"{number}s\"` or \
+            "a duration needs its unit, in quotes; write `{name} = \"{number}s\"` or \
              `{name} = \"{number}ms\"`"
         );
         return Err(syn::Error::new(literal.span(), message));
@@ -38,14 +38,14 @@ pub(super) fn read(name: &str, input: ParseStream<'_>) -> syn::Result<Limit> {
     let literal: LitStr = input.parse().map_err(|error| {
         syn::Error::new(
             error.span(),
-            format!("expected a duration in quotes; {write}"),
+            format!("a duration is written in quotes; {write}"),
         )
     })?;
     let text = literal.value();
     let refuse = |problem: String| syn::Error::new(literal.span(), format!("{problem}; {write}"));
     match duration::parse(&text) {
         None => Err(refuse(format!("\"{text}\" is not a duration"))),
-        Some(limit) if limit.is_zero() => Err(refuse(format!("`{name}` cannot be zero"))),
+        Some(limit) if limit.is_zero() => Err(refuse(format!("`{name}` must be longer than zero"))),
         // The runtime takes nanoseconds in 64 bits.
         Some(limit) if u64::try_from(limit.as_nanos()).is_err() => {
             Err(refuse(format!("\"{text}\" is longer than 500 years")))

@@ -9,14 +9,15 @@ pub(super) fn read(
     input: ParseStream<'_>,
     flag: &mut Option<Ident>,
 ) -> syn::Result<()> {
-    let equals = input.parse::<Option<Token![=]>>()?;
-    if equals.is_none() && !input.peek(token::Paren) {
+    let colon = input.parse::<Option<Token![:]>>()?.is_some();
+    let equals = input.parse::<Option<Token![=]>>()?.is_some() || colon;
+    if !equals && !input.peek(token::Paren) {
         *flag = Some(name.clone());
         return Ok(());
     }
     let off = matches!(input.fork().parse(), Ok(LitBool { value: false, .. }));
     let message = if off {
-        format!("`{name}` is off unless it is written; remove `{name} = false`")
+        format!("`{name}` is off unless it is written; remove it")
     } else {
         format!("`{name}` takes no value; write `{name}` alone")
     };

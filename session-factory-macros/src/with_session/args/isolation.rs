@@ -37,7 +37,7 @@ pub(super) fn read(input: ParseStream<'_>) -> syn::Result<Isolation> {
             let name = input.fork().parse::<Ident>().ok();
             let level = name.and_then(|name| find(&snake(&name.to_string())));
             let message = level.map_or_else(
-                || format!("expected an isolation level; write {LIST}"),
+                || format!("an isolation level is written in quotes; write {LIST}"),
                 |(level, _)| {
                     format!(
                         "an isolation level is written in quotes; write `isolation = \"{level}\"`"
@@ -58,7 +58,7 @@ pub(super) fn read(input: ParseStream<'_>) -> syn::Result<Isolation> {
         &text.replace([' ', '-'], "_"),
         LEVELS.iter().map(|(level, _)| *level),
     );
-    let message = format!("unknown isolation level \"{text}\"{guess}; write {LIST}");
+    let message = format!("there is no isolation level \"{text}\"{guess}; write {LIST}");
     Err(syn::Error::new(literal.span(), message))
 }
 

@@ -32,11 +32,11 @@ pub(super) fn read(input: ParseStream<'_>) -> syn::Result<Joined> {
     match input.parse::<LitBool>() {
         Ok(LitBool { value: false, .. }) => Ok(Joined::Absent),
         Ok(literal) => {
-            let message = "`joined = true` is what happens anyway; remove it";
+            let message = "`joined` is on unless it is `false`; remove `joined = true`";
             Err(syn::Error::new(literal.span(), message))
         }
         Err(error) => {
-            let message = format!("expected a name in quotes; {WRITE}");
+            let message = format!("a name is written in quotes; {WRITE}");
             Err(syn::Error::new(error.span(), message))
         }
     }

@@ -22,7 +22,7 @@ pub(super) use self::joined::Joined;
 pub(super) use self::replica::Replica;
 pub(super) use self::retry::Retry;
 use self::value::{expect_equals, skip_to_comma};
-use crate::diagnostics::{Errors, did_you_mean, same_name};
+use crate::diagnostics::{Errors, nearest, same_name};
 
 /// The arguments of one attribute.
 #[derive(Default)]
@@ -112,7 +112,7 @@ const OPTIONS: &[Row] = &[
     },
     Row {
         name: "commit_on",
-        form: "commit_on = path",
+        form: "commit_on = decide",
         read: |args, name, input| {
             expect_equals(name, input)?;
             commit_on::read(input).map(|path| args.commit_on = Some(path))
@@ -153,7 +153,7 @@ impl Args {
                     skip_to_comma(input)?;
                 }
                 if !input.is_empty() && input.parse::<Token![,]>().is_err() {
-                    errors.push(input.error("unexpected tokens; write a comma between arguments"));
+                    errors.push(input.error("write a comma in front of this"));
                     skip_to_comma(input)?;
                     input.parse::<Option<Token![,]>>()?;
                 }
@@ -177,7 +177,7 @@ impl Args {
         if let Ok(literal) = input.fork().parse::<LitStr>() {
             let text = literal.value();
             let what = if OPTIONS.iter().any(|option| text.starts_with(option.name)) {
-                "options are written without quotes"
+                "an option is written without quotes"
             } else {
                 "the factory is a type, not a string"
             };
@@ -202,12 +202,12 @@ impl Args {
         let factory: Type = input.parse().map_err(|_| {
             syn::Error::new(
                 start,
-                "this is neither a factory nor an option; write `#[with_session]`, \
-                 `#[with_session(AppDb)]` or `#[with_session(option = value)]`",
+                "this is neither a factory nor an option; write `#[with_session(AppDb)]` or an option, such as \
+                 `#[with_session(read_only, timeout = \"5s\")]`",
             )
         })?;
         if self.factory.is_some() {
-            let message = "a second factory; a function has one session, so name one factory";
+            let message = "a function has one session; name one factory, and remove this one";
             return Err(syn::Error::new_spanned(factory, message));
         }
         self.factory = Some(factory);
@@ -215,26 +215,108 @@ impl Args {
     }
 
     fn option(&mut self, name: &Ident, input: ParseStream<'_>) -> syn::Result<()> {
-        if let Some(row) = row(name) {
+        if let Some(row) = row(&name.to_string()) {
             return (row.read)(self, name, input);
         }
-        if ["factory", "database", "db", "pool"].contains(&name.to_string().as_str()) {
+        let text = name.to_string();
+        if ["factory", "database", "db", "pool"].contains(&text.as_str()) {
             let message = "the factory is written without a name; write `#[with_session(AppDb)]`";
             return Err(syn::Error::new(name.span(), message));
         }
         let names = OPTIONS.iter().map(|option| option.name);
-        let guess = did_you_mean(&name.to_string(), names.clone());
-        let names: Vec<_> = names.map(|option| format!("`{option}`")).collect();
-        let message = format!(
-            "unknown option `{name}`{guess}; write the factory's type or one of {}",
-            names.join(", ")
-        );
+        let near = nearest(&text, names.clone());
+        let message = match (meant(&text).and_then(row), near) {
+            (Some(row), _) => format!("there is no option `{name}`; write `{}`", row.form),
+            (None, Some(near)) => format!("there is no option `{name}`; write `{near}`"),
+            (None, None) => {
+                let names: Vec<_> = names.map(|option| format!("`{option}`")).collect();
+                format!(
+                    "there is no option `{name}`; the options are {}",
+                    names.join(", ")
+                )
+            }
+        };
         Err(syn::Error::new(name.span(), message))
     }
 }
 
-fn row(name: &Ident) -> Option<&'static Row> {
+fn row(name: &str) -> Option<&'static Row> {
     OPTIONS.iter().find(|option| name == option.name)
+}
+
+/// The option that goes by another name elsewhere: in Spring, SQLAlchemy, Django, sqlx, or in one's own words.
+fn meant(name: &str) -> Option<&'static str> {
+    const NAMES: [(&str, &[&str]); 10] = [
+        ("isolation", &["isolation_level", "level", "tx_isolation"]),
+        ("read_only", &["ro", "read", "query_only"]),
+        (
+            "replica",
+            &[
+                "standby",
+                "read_replica",
+                "secondary",
+                "follower",
+                "primary",
+            ],
+        ),
+        ("immediate", &["exclusive", "begin_immediate", "write"]),
+        (
+            "timeout",
+            &[
+                "deadline",
+                "limit",
+                "max_time",
+                "statement_timeout",
+                "timeout_ms",
+                "timeout_secs",
+            ],
+        ),
+        (
+            "retry",
+            &[
+                "retries",
+                "max_retries",
+                "attempts",
+                "max_attempts",
+                "tries",
+                "retryable",
+                "backoff",
+            ],
+        ),
+        (
+            "savepoint",
+            &["nested", "subtransaction", "sub_transaction"],
+        ),
+        (
+            "requires_new",
+            &[
+                "propagation",
+                "new",
+                "independent",
+                "autonomous",
+                "new_session",
+            ],
+        ),
+        (
+            "commit_on",
+            &[
+                "rollback_on",
+                "rollback_for",
+                "no_rollback_for",
+                "commit_if",
+                "commit_when",
+                "rollback_if",
+            ],
+        ),
+        (
+            "detach",
+            &["detached", "background", "spawn", "shield", "uncancellable"],
+        ),
+    ];
+    NAMES
+        .iter()
+        .find(|(_, others)| others.iter().any(|other| same_name(other, name)))
+        .map(|(option, _)| *option)
 }
 
 /// The name of the option that comes next; `None` when it is a type.
@@ -244,20 +326,23 @@ fn option_name(input: ParseStream<'_>) -> Option<Ident> {
     if ahead.peek(Token![::]) {
         return None;
     }
-    let has_value = ahead.peek(Token![=]) || ahead.peek(token::Paren);
+    let has_value = ahead.peek(Token![=]) || ahead.peek(Token![:]) || ahead.peek(token::Paren);
     let alone = ahead.is_empty() || ahead.peek(Token![,]);
     let text = name.to_string();
     // A type's name begins with a capital letter; `Self` and paths are types too.
     let lower = text.starts_with(|first: char| first.is_lowercase() || first == '_');
     let misspelt = || OPTIONS.iter().any(|option| same_name(option.name, &text));
-    (has_value || row(&name).is_some() || (alone && (lower || misspelt())))
+    (has_value || row(&text).is_some() || (alone && (lower || misspelt())))
         .then(|| input.call(Ident::parse_any).ok())
         .flatten()
 }
 
 fn krate(input: ParseStream<'_>) -> syn::Result<Path> {
     let at = input.span();
-    input
-        .call(Path::parse_mod_style)
-        .map_err(|_| syn::Error::new(at, "expected a path; write `crate = ::path::to::it`"))
+    input.call(Path::parse_mod_style).map_err(|_| {
+        syn::Error::new(
+            at,
+            "write the path of the crate, such as `crate = ::path::to::session_factory`",
+        )
+    })
 }

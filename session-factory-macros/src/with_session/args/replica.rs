@@ -34,8 +34,10 @@ pub(super) fn read(input: ParseStream<'_>) -> syn::Result<Replica> {
             // `replica = any`: the name is right, and only the quotes are missing.
             let name = input.fork().parse::<Ident>().map(|name| name.to_string());
             let message = match name.ok().filter(|name| find(name).is_some()) {
-                Some(name) => format!("this is written in quotes; write `replica = \"{name}\"`"),
-                None => format!("expected which replica may be read; write {LIST}"),
+                Some(name) => {
+                    format!("a policy is written in quotes; write `replica = \"{name}\"`")
+                }
+                None => format!("a policy is written in quotes; write {LIST}"),
             };
             return Err(syn::Error::new(error.span(), message));
         }
@@ -51,7 +53,7 @@ pub(super) fn read(input: ParseStream<'_>) -> syn::Result<Replica> {
         &text.replace([' ', '-'], "_"),
         POLICIES.iter().map(|(policy, _)| *policy),
     );
-    let message = format!("unknown policy for the replica, \"{text}\"{guess}; write {LIST}");
+    let message = format!("there is no policy \"{text}\" for the replica{guess}; write {LIST}");
     Err(syn::Error::new(literal.span(), message))
 }
 

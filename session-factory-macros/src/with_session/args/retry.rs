@@ -81,23 +81,21 @@ fn parts(name: &Ident, input: ParseStream<'_>) -> syn::Result<Retry> {
             skip_to_comma(input)?;
         }
         if !input.is_empty() && input.parse::<Token![,]>().is_err() {
-            return Err(
-                input.error("unexpected tokens; write a comma between the parts of `retry`")
-            );
+            return Err(input.error("write a comma in front of this"));
         }
     }
     if let Some(errors) = errors {
         return Err(errors);
     }
     let max = max_part.ok_or_else(|| {
-        let message = format!("`retry` has to say how often (`max`); {FORM}");
+        let message = format!("`retry` needs to know how often at most; {FORM}");
         syn::Error::new(name.span(), message)
     })?;
     let (base, cap) = (base.unwrap_or(BASE), cap.unwrap_or_else(|| longer(base)));
     if cap.0 < base.0 {
         let message = format!(
-            "no pause may be longer than `cap`, and this is shorter than the first one, `base` \
-             ({:?}); write a longer `cap`, or a shorter `base`",
+            "`cap` limits all pauses, and this is shorter than the first one, `base` ({:?}); \
+             write a longer `cap`, or a shorter `base`",
             base.0
         );
         return Err(syn::Error::new(cap_at.unwrap_or(name.span()), message));
@@ -119,14 +117,15 @@ fn longer(base: Option<Limit>) -> Limit {
 fn key(input: ParseStream<'_>) -> syn::Result<Ident> {
     if input.peek(LitInt) {
         let number: LitInt = input.parse()?;
-        let message =
-            format!("which part of `retry` is this? write `retry = {number}` or `max = {number}`");
+        let message = format!(
+            "this number needs a name; write `retry = {number}` or `retry(max = {number})`"
+        );
         return Err(syn::Error::new(number.span(), message));
     }
     let key = input.call(Ident::parse_any).map_err(|error| {
         syn::Error::new(
             error.span(),
-            format!("expected `max`, `base` or `cap`; {FORM}"),
+            format!("`retry` takes `max`, `base` and `cap`; {FORM}"),
         )
     })?;
     let text = key.to_string();
@@ -134,6 +133,10 @@ fn key(input: ParseStream<'_>) -> syn::Result<Ident> {
         let guess = did_you_mean(&text, ["max", "base", "cap"]);
         let message = format!("`retry` has no part `{key}`{guess}; write `max`, `base` or `cap`");
         return Err(syn::Error::new(key.span(), message));
+    }
+    if input.peek(Token![:]) {
+        let message = format!("a value follows `=`, not `:`; {FORM}");
+        return Err(input.error(message));
     }
     let equals = input.parse::<Option<Token![=]>>()?;
     if equals.is_none() || input.is_empty() || input.peek(Token![,]) {
@@ -145,19 +148,20 @@ fn key(input: ParseStream<'_>) -> syn::Result<Ident> {
 
 fn max(input: ParseStream<'_>) -> syn::Result<u32> {
     let number: LitInt = input.parse().map_err(|error| {
-        let message = format!("expected a whole number, how often to run again at most; {FORM}");
+        let message =
+            format!("`retry` takes a whole number, how often to run again at most; {FORM}");
         syn::Error::new(error.span(), message)
     })?;
     match number.base10_parse::<u32>() {
         Ok(0) => Err(syn::Error::new(
             number.span(),
-            "to run the function once, and not again, remove `retry`",
+            "`retry = 0` never runs the function again; remove `retry`",
         )),
         Ok(max) => Ok(max),
         Err(_) => Err(syn::Error::new(
             number.span(),
             format!(
-                "expected a number from 1 to {}; write `retry = 5`",
+                "`retry` takes a number from 1 to {}; write `retry = 5`",
                 u32::MAX
             ),
         )),

@@ -7,6 +7,11 @@ use super::row;
 
 /// Reads the `=` between an option and its value, and makes sure that there is one.
 pub(super) fn expect_equals(name: &Ident, input: ParseStream<'_>) -> syn::Result<()> {
+    if input.peek(Token![:]) {
+        let form = row(&name.to_string()).map_or("", |option| option.form);
+        let message = format!("an option's value follows `=`, not `:`; write `{form}`");
+        return Err(input.error(message));
+    }
     let equals = input.parse::<Option<Token![=]>>()?;
     if equals.is_none() || input.is_empty() || input.peek(Token![,]) {
         return Err(needs_a_value(name));
@@ -16,7 +21,7 @@ pub(super) fn expect_equals(name: &Ident, input: ParseStream<'_>) -> syn::Result
 
 /// The option stands without what it needs.
 fn needs_a_value(name: &Ident) -> syn::Error {
-    let form = row(name).map_or("", |option| option.form);
+    let form = row(&name.to_string()).map_or("", |option| option.form);
     syn::Error::new(
         name.span(),
         format!("`{name}` needs a value; write `{form}`"),

@@ -2,12 +2,14 @@
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
-use syn::{FnArg, ReturnType, Signature, Type};
+use syn::{FnArg, PatType, ReturnType, Signature, Type};
 
 use crate::with_session::args::Args;
 use crate::with_session::attrs;
 use crate::with_session::input::{Body, Function};
+use crate::with_session::joined;
 use crate::with_session::place::Place;
+use crate::with_session::source::Source;
 use crate::with_session::types::{
     behind_references, has_impl_trait, is_connection, is_session, with_static_lifetimes,
 };
@@ -18,15 +20,14 @@ pub(in crate::with_session) fn after_errors(
     args: &Args,
     function: &Function,
     place: Place,
+    source: Option<&Source>,
 ) -> TokenStream {
-    if place == Place::TraitImpl && function.sig.asyncness.is_none() {
-        return quote!(#function);
-    }
     let own_name = &function.sig.ident;
-    let name = args
-        .joined
-        .name(own_name)
-        .filter(|_| place != Place::TraitImpl);
+    let name = args.joined.name(own_name);
+    let name = name.filter(|name| !joined::is_taken(name, own_name, source));
+    if place == Place::TraitImpl || name.is_none() {
+        return alone(function, place, source);
+    }
     let joined = name.map(|name| {
         let mut joining = function.clone();
         joining.attrs.retain(|attr| !attrs::is_own(attr));
@@ -42,29 +43,7 @@ pub(in crate::with_session) fn after_errors(
     if hides_a_type || matches!(function.body, Body::Required(_)) {
         return quote!(#joined);
     }
-    let sig = &function.sig;
-    let mut inputs = sig.inputs.clone();
-    let is_session = |ty: &Type| {
-        let ty = behind_references(ty);
-        is_session(ty) || is_connection(ty)
-    };
-    let session = inputs
-        .iter()
-        .position(|input| matches!(input, FnArg::Typed(parameter) if is_session(&parameter.ty)));
-    if let Some(session) = session {
-        inputs = inputs
-            .into_iter()
-            .enumerate()
-            .filter_map(|(at, input)| (at != session).then_some(input))
-            .collect();
-    }
-    let mut sig = Signature {
-        inputs,
-        ..sig.clone()
-    };
-    if let (Some(_), ReturnType::Type(_, output)) = (session, &mut sig.output) {
-        **output = with_static_lifetimes(output);
-    }
+    let (sig, _) = without_session(function);
     let attrs = attrs::of_opening(&function.attrs);
     let vis = &function.vis;
     quote! {
@@ -73,4 +52,64 @@ pub(in crate::with_session) fn after_errors(
         #[allow(unused, clippy::all, clippy::pedantic)]
         #vis #sig { ::core::panic!("this function has errors") }
     }
+}
+
+/// Where there is no `f_in`: `f` with the body in it, so that what the body uses is used.
+fn alone(function: &Function, place: Place, source: Option<&Source>) -> TokenStream {
+    let mut function = function.clone();
+    function.attrs.retain(|attr| !attrs::is_own(attr));
+    if let Some(name) = joined::taken_as_written(&function.sig.ident, source)
+        && place == Place::TraitImpl
+    {
+        function.sig.ident = name;
+        return quote!(#[allow(unused)] #function);
+    }
+    if function.sig.asyncness.is_none() || matches!(function.body, Body::Required(_)) {
+        return quote!(#function);
+    }
+    let (sig, session) = without_session(&function);
+    let session = session.map(|PatType { pat, ty, .. }| {
+        quote!(let #pat: #ty = ::core::panic!("this function has errors");)
+    });
+    let statements = function.statements();
+    let Function { attrs, vis, .. } = &function;
+    quote! {
+        #(#attrs)*
+        #[allow(unused, clippy::all, clippy::pedantic)]
+        #vis #sig { #session #statements }
+    }
+}
+
+/// The signature without the session, and the session.
+fn without_session(function: &Function) -> (Signature, Option<PatType>) {
+    let mut sig = function.sig.clone();
+    let is_session = |ty: &Type| {
+        let ty = behind_references(ty);
+        is_session(ty) || is_connection(ty) || is_unread(ty)
+    };
+    let at = sig
+        .inputs
+        .iter()
+        .position(|input| matches!(input, FnArg::Typed(parameter) if is_session(&parameter.ty)));
+    let mut session = None;
+    sig.inputs = std::mem::take(&mut sig.inputs)
+        .into_iter()
+        .enumerate()
+        .filter_map(|(number, input)| match input {
+            FnArg::Typed(parameter) if Some(number) == at => {
+                session = Some(parameter);
+                None
+            }
+            input => Some(input),
+        })
+        .collect();
+    if let (Some(_), ReturnType::Type(_, output)) = (at, &mut sig.output) {
+        **output = with_static_lifetimes(output);
+    }
+    (sig, session)
+}
+
+/// `&mut` and nothing behind it: a session that is still being written.
+fn is_unread(ty: &Type) -> bool {
+    matches!(ty, Type::Verbatim(_))
 }

@@ -1,7 +1,7 @@
 //! The parameters of `f`, and how the body gets them: as the arguments of `f_in`, or inlined.
 
 use proc_macro2::{Delimiter, Group, Span, TokenStream};
-use quote::{format_ident, quote, quote_spanned};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{
     FnArg, GenericParam, Ident, Pat, PatType, Receiver, ReceiverKind, Signature, Type,
@@ -13,7 +13,7 @@ use crate::diagnostics::respanned;
 use crate::with_session::attrs;
 use crate::with_session::model::Model;
 use crate::with_session::place::path_to;
-use crate::with_session::types::{plain, without_impl_trait};
+use crate::with_session::types::{has_impl_trait, last_name, mentions, plain, without_impl_trait};
 
 /// The parameters of `f`, and its call of `f_in` with this session.
 pub(super) fn call(model: &Model<'_>, session: &TokenStream) -> (Vec<FnArg>, TokenStream) {
@@ -26,14 +26,10 @@ pub(super) fn call(model: &Model<'_>, session: &TokenStream) -> (Vec<FnArg>, Tok
             FnArg::Receiver(receiver) => {
                 let name = receiver.self_token;
                 let by_reference = matches!(receiver.kind, ReceiverKind::Reference(..));
-                let ty = match &receiver.kind {
-                    ReceiverKind::Typed(_, ty) => Some(&**ty),
-                    _ => None,
-                };
                 let own = if by_reference {
                     quote!(#name)
                 } else {
-                    argument(model, ty, &quote!(#name), name.span)
+                    again(model, "again_for_self", &quote!(#name), name.span)
                 };
                 arguments.push(own);
                 inputs.push(FnArg::Receiver(without_mut(receiver)));
@@ -42,7 +38,7 @@ pub(super) fn call(model: &Model<'_>, session: &TokenStream) -> (Vec<FnArg>, Tok
                 let name = argument_name(parameter, at);
                 let attrs: Vec<_> = attrs::of_parameter(&parameter.attrs).cloned().collect();
                 let ty = &parameter.ty;
-                let own = argument(model, Some(ty), &quote!(#name), ty.span());
+                let own = argument(model, ty, &quote!(#name));
                 arguments.push(quote!(#(#attrs)* #own));
                 inputs.push(FnArg::Typed(plain_parameter(parameter, &name)));
             }
@@ -66,7 +62,7 @@ pub(super) fn inline(model: &Model<'_>) -> (Vec<FnArg>, TokenStream) {
                 // Each attempt has arguments of its own, under the names that the body knows.
                 let name = argument_name(parameter, at);
                 let (attrs, pat, ty) = (&parameter.attrs, &parameter.pat, &parameter.ty);
-                let own = argument(model, Some(ty), &quote!(#name), ty.span());
+                let own = argument(model, ty, &quote!(#name));
                 rebound.extend(quote!(#(#attrs)* let #pat = #own;));
                 inputs.push(FnArg::Typed(plain_parameter(parameter, &name)));
             }
@@ -117,21 +113,66 @@ fn return_hint(model: &Model<'_>) -> TokenStream {
 }
 
 /// What is passed on for a parameter: itself, or with `retry` one of its own for each attempt.
-fn argument(model: &Model<'_>, ty: Option<&Type>, name: &TokenStream, at: Span) -> TokenStream {
+fn argument(model: &Model<'_>, ty: &Type, name: &TokenStream) -> TokenStream {
     if model.args.retry.is_none() {
         return name.clone();
     }
-    match ty.map(plain) {
-        Some(Type::Reference(TypeReference {
+    match plain(ty) {
+        Type::Reference(TypeReference {
             mutability: None, ..
-        })) => name.clone(),
-        Some(Type::Reference(_)) => quote!(&mut *#name),
-        _ => {
-            let at = Span::mixed_site().located_at(at);
-            let private = respanned(private(model), at);
-            quote_spanned!(at=> #private::again(&#name))
+        }) => name.clone(),
+        Type::Reference(_) => quote!(&mut *#name),
+        ty => {
+            // What the compiler says of a type that callers choose is right as it is: where to write `Clone`.
+            let function = if is_open(model, ty) {
+                "again_for_any"
+            } else if is_extractor(ty) {
+                "again_for_extractor"
+            } else {
+                "again"
+            };
+            again(model, function, name, ty.span())
         }
     }
+}
+
+/// One for each attempt, by this function of the runtime.
+fn again(model: &Model<'_>, function: &str, name: &TokenStream, at: Span) -> TokenStream {
+    if model.args.retry.is_none() {
+        return name.clone();
+    }
+    let at = Span::mixed_site().located_at(at);
+    let private = respanned(private(model), at);
+    let function = Ident::new(function, at);
+    quote_spanned!(at=> #private::#function(&#name))
+}
+
+/// Whether callers choose the type, or a part of it.
+fn is_open(model: &Model<'_>, ty: &Type) -> bool {
+    has_impl_trait(ty)
+        || model
+            .function
+            .sig
+            .generics
+            .type_params()
+            .any(|param| mentions(ty.to_token_stream(), &param.ident.to_string()))
+}
+
+/// Whether a web framework makes it from a request, by its name.
+fn is_extractor(ty: &Type) -> bool {
+    const NAMES: [&str; 10] = [
+        "Path",
+        "Query",
+        "Json",
+        "Form",
+        "Multipart",
+        "Request",
+        "Body",
+        "Payload",
+        "TypedHeader",
+        "Bytes",
+    ];
+    last_name(ty).is_some_and(|name| NAMES.contains(&name.as_str()))
 }
 
 /// The parameter under a plain name.

@@ -17,7 +17,7 @@ use syn::{FnArg, GenericParam, Signature, Type};
 use super::{arguments, call_at, calls, contract, options, parameter, private};
 use crate::diagnostics::respanned;
 use crate::with_session::model::Model;
-use crate::with_session::types::plain;
+use crate::with_session::types::{has_impl_trait, plain};
 use crate::with_session::{async_trait, attrs, docs};
 
 /// The whole function.
@@ -89,8 +89,10 @@ fn code(model: &Model<'_>, attempt: &TokenStream) -> TokenStream {
     };
     let open = open(model);
     let attempts = attempts(model, attempt);
+    let opened = unit(model, model.session.span());
+    let opened = quote_spanned!(model.session.span()=> let mut #opened);
     let mut code = quote_spanned! {Span::mixed_site()=>
-        let mut unit = match #open.await {
+        #opened = match #open.await {
             ::core::result::Result::Ok(unit) => unit,
             ::core::result::Result::Err(error) => return contract.fail(error),
         };
@@ -123,7 +125,10 @@ fn open(model: &Model<'_>) -> TokenStream {
 /// The parameters of `f`, and the expression that runs the body once and gives its result.
 fn attempt(model: &Model<'_>) -> (Vec<FnArg>, TokenStream) {
     let session = quote_spanned!(Span::mixed_site()=> session);
-    let of_unit = quote_spanned!(Span::mixed_site()=> parameter, &mut unit);
+    let at_session = model.session.span();
+    let borrowed = unit(model, at_session);
+    let borrowed = quote_spanned!(at_session=> &mut #borrowed);
+    let of_unit = quote_spanned!(Span::mixed_site()=> parameter, #borrowed);
     let unit_session = call_at(model, model.session, "of", false, of_unit);
     let calls = calls(model);
     let (inputs, call) = match (calls, model.factory) {
@@ -131,20 +136,19 @@ fn attempt(model: &Model<'_>) -> (Vec<FnArg>, TokenStream) {
         (true, Some(_)) => arguments::call(model, &session),
         (false, _) => arguments::inline(model),
     };
-    if model.factory.is_none() {
-        let bind = (!calls).then(|| quote!(let #session = #unit_session;));
+    if model.factory.is_none() && calls {
         let run = quote_spanned! {Span::mixed_site()=>
             contract.run(unit.scope(), #call).await
         };
-        let run = if calls {
-            run
-        } else {
-            quote_spanned! {Span::mixed_site()=> {
-                let scope = unit.scope();
-                #bind
-                contract.run(scope, #call).await
-            }}
-        };
+        return (inputs, run);
+    }
+    if model.factory.is_none() {
+        let unit = unit(model, Span::call_site());
+        let run = quote_spanned! {Span::mixed_site()=> {
+            let scope = #unit.scope();
+            let #session = #unit_session;
+            contract.run(scope, #call).await
+        }};
         return (inputs, run);
     }
     // The connection with its transaction begun is part of the call, and of its deadline.
@@ -161,6 +165,22 @@ fn attempt(model: &Model<'_>) -> (Vec<FnArg>, TokenStream) {
         }).await
     };
     (inputs, run)
+}
+
+/// The variable that holds the opened session.
+///
+/// What `impl Trait` hides may borrow from the session, and the compiler finds that out where the session ends. In such a
+/// function the variable has a name that says what it is.
+fn unit(model: &Model<'_>, at: Span) -> TokenStream {
+    if hides_a_type(model) {
+        let unit = Ident::new("__session_factory_session_is_closed_before_returning", at);
+        return quote!(#unit);
+    }
+    quote_spanned!(Span::mixed_site()=> unit)
+}
+
+fn hides_a_type(model: &Model<'_>) -> bool {
+    !calls(model) && model.factory.is_none() && has_impl_trait(model.output)
 }
 
 /// One attempt and the end of its session, or with `retry` one after another.
@@ -181,12 +201,21 @@ fn attempts(model: &Model<'_>, attempt: &TokenStream) -> TokenStream {
     let argument = commit
         .is_some()
         .then(|| quote_spanned!(Span::mixed_site()=> , commit));
+    let unit = unit(model, Span::call_site());
     if model.args.retry.is_none() {
+        // Moved, where it was borrowed: of a borrow that is still there the compiler then says one thing, that the
+        // session cannot be taken away from it.
+        let unit = if hides_a_type(model) {
+            let unit = self::unit(model, model.session.span());
+            quote!({ #unit })
+        } else {
+            unit
+        };
         return quote_spanned! {Span::mixed_site()=>
             let result = #attempt;
             #commit
             contract
-                .#finish(&mut unit, result #argument)
+                .#finish(&mut #unit, result #argument)
                 .await
         };
     }
@@ -195,7 +224,7 @@ fn attempts(model: &Model<'_>, attempt: &TokenStream) -> TokenStream {
             let result = #attempt;
             #commit
             if let ::core::ops::ControlFlow::Break(result) = contract
-                .#again(&mut unit, result #argument)
+                .#again(&mut #unit, result #argument)
                 .await
             {
                 break result;

@@ -1,0 +1,196 @@
+//! Whether there is room for `f_in`, and on which side of a trait.
+
+use syn::{Attribute, FnArg, Ident, ImplItem, Item, Meta, TraitItem, TraitItemFn};
+
+use super::args::{Args, Joined};
+use super::input::{Body, Function};
+use super::place::Place;
+use super::source::Source;
+use super::types::{behind_references, is_connection, is_session};
+use super::validate::is_async_still;
+use super::{attrs, source};
+use crate::diagnostics::Errors;
+
+pub(super) fn has_room(
+    args: &Args,
+    function: &Function,
+    place: Place,
+    source: Option<&Source>,
+    errors: &mut Errors,
+) {
+    let own = &function.sig.ident;
+    match &args.joined {
+        Joined::Named(name) if name == own => {
+            let message = format!(
+                "`{own}` is the name of the function itself; write another name for `joined`"
+            );
+            errors.on(name, message);
+        }
+        Joined::Absent if matches!(function.body, Body::Required(_)) => {
+            let message = format!(
+                "`joined = false` leaves nothing of a function without a body; remove it, so that each \
+                 `impl` writes `async fn {own}_in` without the attribute"
+            );
+            errors.on(own, message);
+        }
+        joined if place == Place::TraitImpl && is_async_still(function) => {
+            if let Some(message) = in_implementation(joined, own, source) {
+                match joined {
+                    Joined::Named(name) => errors.on(name, message),
+                    _ => errors.on(own, message),
+                }
+            }
+        }
+        joined => {
+            if let Some(name) = joined.name(own).filter(|name| is_taken(name, own, source)) {
+                let message = format!(
+                    "`#[with_session]` makes a function `{name}`, and there is one already; write \
+                     `#[with_session(joined = \"another_name\")]`, or rename that one"
+                );
+                match joined {
+                    Joined::Named(name) => errors.on(name, message),
+                    _ => errors.on(own, message),
+                }
+            }
+        }
+    }
+}
+
+/// Whether a function of this name stands beside the annotated one. What is there under a condition may not be there
+/// together with it.
+pub(super) fn is_taken(name: &Ident, own: &Ident, source: Option<&Source>) -> bool {
+    let is_written = |source: &&Source| {
+        ["(", "<"]
+            .iter()
+            .any(|next| source.contains(&format!("fn {name}{next}")))
+    };
+    let Some(source) = source.filter(is_written) else {
+        return false;
+    };
+    let is_conditional = |attrs: &[Attribute]| attrs.iter().any(|attr| attr.path().is_ident("cfg"));
+    let beside = |functions: &[(&Ident, &[Attribute])]| {
+        let free = |(_, attrs): &&(&Ident, &[Attribute])| !is_conditional(attrs);
+        let mut free = functions.iter().filter(free);
+        let annotated = free
+            .clone()
+            .any(|(ident, attrs)| *ident == own && attrs.iter().any(attrs::is_own));
+        annotated && free.any(|(ident, _)| *ident == name)
+    };
+    source
+        .items()
+        .is_some_and(|items| any_list(&items, &beside))
+}
+
+/// Whether it is so of the functions of a module, or of an `impl` or a trait, in these items.
+fn any_list(items: &[Item], is_so: &impl Fn(&[(&Ident, &[Attribute])]) -> bool) -> bool {
+    let free: Vec<_> = items
+        .iter()
+        .filter_map(|item| match item {
+            Item::Fn(function) => Some((&function.sig.ident, &*function.attrs)),
+            _ => None,
+        })
+        .collect();
+    is_so(&free)
+        || items.iter().any(|item| match item {
+            Item::Mod(module) => module
+                .content
+                .as_ref()
+                .is_some_and(|(_, items)| any_list(items, is_so)),
+            Item::Impl(item) => {
+                let methods = item.items.iter().filter_map(|item| match item {
+                    ImplItem::Fn(function) => Some((&function.sig.ident, &*function.attrs)),
+                    _ => None,
+                });
+                is_so(&methods.collect::<Vec<_>>())
+            }
+            Item::Trait(item) => {
+                let methods = item.items.iter().filter_map(|item| match item {
+                    TraitItem::Fn(function) => Some((&function.sig.ident, &*function.attrs)),
+                    _ => None,
+                });
+                is_so(&methods.collect::<Vec<_>>())
+            }
+            _ => false,
+        })
+}
+
+/// In the `impl` of a trait other functions than the trait's own may not stand. What to write there depends on how the
+/// trait declares the function.
+fn in_implementation(joined: &Joined, own: &Ident, source: Option<&Source>) -> Option<String> {
+    let joining = joined.name(own);
+    match (declared(own, source), &joining) {
+        (Some(Declared::Annotated(name)), _) => Some(format!(
+            "the trait has `#[with_session]` at its own `{own}`, so an `impl` writes `{name}` instead; \
+             write `async fn {name}`, and remove the attribute here"
+        )),
+        (Some(Declared::WithSession), _) => Some(format!(
+            "the trait's own `{own}` takes the session; move `#[with_session]` there, and write \
+             `async fn {own}_in` here, without it"
+        )),
+        (Some(Declared::Plain), Some(name)) => Some(format!(
+            "the `impl` of a trait has no room for `{name}`; write `#[with_session(joined = false)]`"
+        )),
+        (None, Some(name)) => Some(format!(
+            "the `impl` of a trait has no room for `{name}`; write `#[with_session(joined = false)]`, or, \
+             if the trait has `#[with_session]` at its own `{own}`, write `async fn {own}_in` here, without it"
+        )),
+        (Some(Declared::Plain) | None, None) => None,
+    }
+}
+
+/// What an `impl` is to write without the attribute, by its name: what was annotated there instead can stay as it is.
+pub(super) fn taken_as_written(own: &Ident, source: Option<&Source>) -> Option<Ident> {
+    match declared(own, source)? {
+        Declared::Annotated(name) => Some(name),
+        Declared::WithSession => Some(own.clone()),
+        Declared::Plain => None,
+    }
+}
+
+/// How a trait declares a function.
+enum Declared {
+    /// With the attribute, which has made this name for an `impl` to write.
+    Annotated(Ident),
+    /// Without it, although with a session.
+    WithSession,
+    /// Without both.
+    Plain,
+}
+
+/// The declaration, if it is in the same file.
+fn declared(name: &Ident, source: Option<&Source>) -> Option<Declared> {
+    let source = source?;
+    let implemented = source::implemented_trait(source.before())?;
+    let items = source.items()?;
+    let function = find(&items, implemented, name)?;
+    if let Some(own) = function.attrs.iter().find(|attr| attrs::is_own(attr)) {
+        let args = match &own.meta {
+            Meta::List(list) => Args::parse(list.tokens.clone(), &mut Errors::default()),
+            _ => Args::default(),
+        };
+        return args.joined.name(name).map(Declared::Annotated);
+    }
+    let has_session = function.sig.inputs.iter().any(|input| match input {
+        FnArg::Typed(parameter) => {
+            let ty = behind_references(&parameter.ty);
+            is_session(ty) || is_connection(ty)
+        }
+        FnArg::Receiver(_) => false,
+    });
+    Some(if has_session {
+        Declared::WithSession
+    } else {
+        Declared::Plain
+    })
+}
+
+fn find<'a>(items: &'a [Item], of: &str, name: &Ident) -> Option<&'a TraitItemFn> {
+    items.iter().find_map(|item| match item {
+        Item::Trait(item) if item.ident == of => item.items.iter().find_map(|item| match item {
+            TraitItem::Fn(function) if function.sig.ident == *name => Some(function),
+            _ => None,
+        }),
+        Item::Mod(module) => find(&module.content.as_ref()?.1, of, name),
+        _ => None,
+    })
+}
