@@ -77,8 +77,8 @@ pub(super) fn parse(item: &TokenStream) -> Option<Function> {
     if is_used || is_missing_output {
         let empty = quote!({ ::core::panic!("this function has errors") });
         function.body = Body::Block(empty.into_iter().next()?);
-        function.attrs.push(syn::parse_quote!(#[allow(unused)]));
     }
+    function.attrs.push(syn::parse_quote!(#[allow(unused)]));
     Some(function)
 }
 

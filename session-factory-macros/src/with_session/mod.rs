@@ -52,11 +52,16 @@ pub(crate) fn expand(args: TokenStream, item: &TokenStream) -> TokenStream {
                 return quote!(#errors #item);
             }
             errors.push(input::in_words(error));
-            // Two items where an expression is expected would be one more error.
-            let item = (!input::is_closure(item)).then_some(item);
+            if input::is_closure(item) {
+                // Where an expression is expected there may be one.
+                return quote!({ #errors #item });
+            }
             return quote!(#errors #item);
         }
     };
+    if validate::is_looked_at(source, &mut errors) {
+        return quote!(#errors #[allow(unused)] #function);
+    }
     let place = Place::find(&function, source);
     let model = validate::validate(&args, &function, place, source, &mut errors);
     match model {

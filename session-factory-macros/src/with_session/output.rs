@@ -10,7 +10,7 @@ use syn::{
 use super::input::Function;
 use super::place::Place;
 use super::session_param::{parameters, pretty};
-use super::types::{Lifetimes, plain};
+use super::types::{Lifetimes, is_connection, is_session, plain};
 use crate::diagnostics::Errors;
 
 pub(super) fn is_owned(
@@ -148,6 +148,10 @@ impl<B: Fn(Option<&Lifetime>) -> bool> Finder<B> {
 
 impl<'ast, B: Fn(Option<&Lifetime>) -> bool> Visit<'ast> for Finder<B> {
     fn visit_type_reference(&mut self, reference: &'ast TypeReference) {
+        let ty = &reference.elem;
+        if (self.borrows)(reference.lifetime.as_ref()) && (is_session(ty) || is_connection(ty)) {
+            self.note("return what the function has read, and not the session".to_owned());
+        }
         if (self.borrows)(reference.lifetime.as_ref()) {
             self.note(format!(
                 "return `{}` instead of `{}`",

@@ -5,7 +5,10 @@ use syn::{FnArg, GenericArgument, GenericParam, Pat, PatType, PathArguments, Typ
 
 use super::args::Args;
 use super::input::Function;
-use super::types::{behind_references, has_impl_trait, is_connection, is_session, mentions, plain};
+use super::types::{
+    behind_references, has_impl_trait, is_blocking_connection, is_connection, is_session, mentions,
+    plain,
+};
 use crate::diagnostics::Errors;
 
 /// The parameters after `self`, with their positions.
@@ -99,6 +102,14 @@ fn session_type(args: &Args, function: &Function, pat: &Pat, ty: &Type, errors: 
     let (name, pat) = (&function.sig.ident, pretty(pat));
     let factory = factory_name(args);
     let write = format!("`{pat}: &mut Session<{factory}>`");
+    if is_blocking_connection(ty) {
+        let message = format!(
+            "`{}` blocks the thread while it waits, and an `async fn` cannot use it; write {write}",
+            pretty(ty)
+        );
+        errors.on(ty, message);
+        return;
+    }
     if is_connection(ty) && args.factory.is_none() {
         let message = format!(
             "`#[with_session]` does not know whose connection this is; \
@@ -146,13 +157,6 @@ fn factory_of_session(function: &Function, path: &syn::Path, write: &str, errors
             let message = format!(
                 "`{name}` opens the session, so its factory needs a name; write {write}, or for any \
                  factory `async fn {name}<F: SessionFactory>(db: &mut Session<F>)`"
-            );
-            errors.on(ty, message);
-        } else if is_connection(ty) {
-            let message = format!(
-                "a session is named by its factory, and `{}` is a connection; write {write}, with the \
-                 type that `session_factory!` declares",
-                pretty(ty)
             );
             errors.on(ty, message);
         }

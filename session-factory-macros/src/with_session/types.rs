@@ -46,6 +46,12 @@ pub(super) fn is_connection(ty: &Type) -> bool {
     last_name(ty).is_some_and(|name| NAMES.contains(&name.as_str()))
 }
 
+/// A connection of diesel itself, by its name.
+pub(super) fn is_blocking_connection(ty: &Type) -> bool {
+    const NAMES: [&str; 3] = ["PgConnection", "MysqlConnection", "SqliteConnection"];
+    last_name(ty).is_some_and(|name| NAMES.contains(&name.as_str()))
+}
+
 /// The type behind the references, if any.
 pub(super) fn behind_references(ty: &Type) -> &Type {
     match plain(ty) {

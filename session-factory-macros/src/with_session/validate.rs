@@ -1,5 +1,7 @@
 //! Every rejection: what is wrong, on the token that is wrong; what to write.
 
+use std::cell::Cell;
+
 use proc_macro2::Span;
 use quote::ToTokens;
 use syn::{ReturnType, Safety, Type};
@@ -24,7 +26,6 @@ pub(super) fn validate<'a>(
 ) -> Option<Model<'a>> {
     is_async(function, place, errors);
     has_no_odd_qualifiers(function, errors);
-    stands_above_those_who_look(source, errors);
     is_annotated_once(function, errors);
     joined::has_room(args, function, place, source, errors);
     contradictions::options(args, function, place, errors);
@@ -122,17 +123,29 @@ fn is_annotated_once(function: &Function, errors: &mut Errors) {
     }
 }
 
-/// Axum's checks look at the parameters, of which the session is none of its extractors.
-fn stands_above_those_who_look(source: Option<&Source>, errors: &mut Errors) {
-    let above = source
-        .and_then(|source| source::above(source.before(), &["debug_handler", "debug_middleware"]));
-    if let Some(name) = above {
+thread_local! {
+    /// Where an attribute above was last reported: axum's has the function expanded twice.
+    static REPORTED: Cell<Option<usize>> = const { Cell::new(None) };
+}
+
+/// Axum's checks look at the parameters, of which the session is none of its extractors. True when they do: then the
+/// function had better stay as they have seen it.
+pub(super) fn is_looked_at(source: Option<&Source>, errors: &mut Errors) -> bool {
+    let Some(source) = source else {
+        return false;
+    };
+    let before = source.before();
+    let Some(name) = source::above(before, &["debug_handler", "debug_middleware"]) else {
+        return false;
+    };
+    if REPORTED.replace(Some(before.len())) != Some(before.len()) {
         let message = format!(
             "`#[{name}]` above `#[with_session]` takes the session for an extractor; \
              write `#[with_session]` first and `#[{name}]` below it"
         );
         errors.at(Span::call_site(), message);
     }
+    true
 }
 
 /// `async`, or what `#[async_trait]` makes of that.

@@ -149,9 +149,9 @@ impl<P, F: SessionFactory> Parameter<P, F> {
 
 /// What an annotated function may take as its first parameter, behind `&mut`.
 #[diagnostic::on_unimplemented(
-    message = "a session of `{F}` cannot be passed as `&mut {Self}`",
-    label = "neither `Session<{F}>` nor the connection type of its backend",
-    note = "the first parameter is the session: write `db: &mut Session<{F}>`, or `&mut` the connection type of its backend (`AsyncPgConnection`, `AsyncMysqlConnection`, `SyncConnectionWrapper<SqliteConnection>`)"
+    message = "the attribute names the factory `{F}`, whose session is not `{Self}`",
+    label = "expected `Session<{F}>`",
+    note = "write `db: &mut Session<{F}>`, or `&mut` its backend's connection: `AsyncPgConnection`, `AsyncMysqlConnection` or `SyncConnectionWrapper<SqliteConnection>`"
 )]
 pub trait SessionParam<F: SessionFactory>: Sized + Send {
     /// Gives the parameter.

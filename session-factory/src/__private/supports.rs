@@ -43,10 +43,10 @@ impl<F: SessionFactory> Opens<F> {
 
 /// A backend's own connection as the first parameter.
 #[diagnostic::on_unimplemented(
-    message = "`{C}` is the connection of another backend: this factory is one of {Self}",
+    message = "`{C}` is the connection of another backend; the one of this factory is `{Self}`",
     label = "not this factory's connection",
-    note = "write `&mut Session<F>` with the factory, which is right for every backend, or name in `#[with_session(…)]` the \
-            factory that the connection belongs to"
+    note = "write `&mut Session<AppDb>` with the factory's name for `AppDb`, or name in `#[with_session(…)]` the factory of \
+            this connection"
 )]
 pub trait Lends<C>: Driver {
     /// It is that connection.
@@ -106,9 +106,9 @@ impl<P> RequiresNewElsewhere for &RequiresNew<P> {}
 
 /// What a factory with a [`PoolOfOne`] has not. No type has it, as others are never asked.
 #[diagnostic::on_unimplemented(
-    message = "`requires_new` needs a second connection, and the pool_size and max_overflow of `{Self}` allow one",
-    label = "this pool has one connection",
-    note = "raise `max_overflow` in `session_factory!`, or remove `requires_new` and join the caller's session: call the function's `_in` form"
+    message = "`requires_new` needs a second connection, and the pool of `{Self}` has one",
+    label = "there is no second connection",
+    note = "raise `pool_size` or `max_overflow` in `session_factory!`; or remove `requires_new`, and join the caller's session by calling the function's `_in` form"
 )]
 pub trait HasSecondConnection {}
 

@@ -11,7 +11,7 @@ use crate::factory::{Factory, SessionFactory, global};
 #[diagnostic::on_unimplemented(
     message = "`#[with_session]` needs a function that returns `Result<T, E>`, and this one returns `{Self}`",
     label = "not a `Result`",
-    note = "`Ok` commits and `Err` rolls back: write `-> Result<{Self}, E>`, where `E: From<SessionError>`"
+    note = "`Ok` commits and `Err` rolls back: write `-> Result<{Self}, SessionError>`, or with an error type of your own"
 )]
 #[doc(hidden)]
 pub trait ReturnsResult: Sized {
@@ -38,11 +38,12 @@ impl<T, E> ReturnsResult for Result<T, E> {
 
 /// An error type that can carry a session's own errors.
 #[diagnostic::on_unimplemented(
-    message = "the error type `{Self}` cannot carry the errors of the session itself",
+    message = "the error type `{Self}` cannot be made from a `SessionError`",
     label = "`{Self}` does not implement `From<SessionError>`",
     note = "a session may fail to open or to commit: write `impl From<session_factory::SessionError> for {Self}`, \
             or with thiserror a variant `#[error(transparent)] Session(#[from] session_factory::SessionError)`",
-    note = "of a type parameter ask it: `{Self}: From<session_factory::SessionError>`"
+    note = "for an error type that is not yours, return `Result<T, session_factory::SessionError>` or \
+            `Result<T, anyhow::Error>`; for a type parameter, write `{Self}: From<session_factory::SessionError>`"
 )]
 #[doc(hidden)]
 pub trait CarriesSessionError: From<SessionError> {}

@@ -1,3 +1,4 @@
+// mistakes: 5
 use diesel::result::QueryResult;
 use session_factory::{Session, session_factory, with_session};
 

@@ -1,4 +1,4 @@
-use diesel::result::QueryResult;
+// mistakes: 7
 use session_factory::{Session, session_factory, with_session};
 
 session_factory! {

@@ -1,3 +1,4 @@
+// mistakes: 2
 use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};

@@ -1,5 +1,4 @@
-use diesel::result::QueryResult;
-use session_factory::{Session, session_factory, with_session};
+use session_factory::{session_factory, with_session};
 
 session_factory! {
     pub struct AppDb(Sqlite);
@@ -7,7 +6,7 @@ session_factory! {
 
 #[tokio::test]
 #[with_session]
-async fn adds(db: &mut Session<AppDb>) -> QueryResult<()> {
+async fn adds(db: &mut session_factory::Session<AppDb>) -> diesel::QueryResult<()> {
     let _ = db;
     Ok(())
 }

@@ -1,3 +1,4 @@
+// mistakes: 4
 use session_factory::{Session, session_factory, with_session};
 
 session_factory! {

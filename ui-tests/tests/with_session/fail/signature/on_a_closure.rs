@@ -1,3 +1,4 @@
+// mistakes: 3
 use session_factory::{Session, SessionError, session_factory, with_session};
 
 session_factory! {

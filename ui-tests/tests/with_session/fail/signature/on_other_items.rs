@@ -1,3 +1,4 @@
+// mistakes: 5
 use session_factory::{session_factory, with_session};
 
 session_factory! {

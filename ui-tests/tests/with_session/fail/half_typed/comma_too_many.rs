@@ -1,0 +1,19 @@
+use session_factory::{Session, SessionError, session_factory, with_session};
+
+session_factory! {
+    pub struct AppDb(Sqlite);
+}
+
+#[with_session]
+async fn rename(db: &mut Session<AppDb>,, id: i32) -> Result<(), SessionError> {
+    let _ = db;
+    Ok(())
+}
+
+async fn caller(db: &mut Session<AppDb>) -> Result<(), SessionError> {
+    rename(1).await?;
+    rename_in(db, 1).await?;
+    Ok(())
+}
+
+fn main() {}

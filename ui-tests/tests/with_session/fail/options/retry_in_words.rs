@@ -1,0 +1,27 @@
+// mistakes: 3
+use diesel::result::QueryResult;
+use session_factory::{Session, session_factory, with_session};
+
+session_factory! {
+    pub struct AppDb(Sqlite);
+}
+
+#[with_session(retry = "5")]
+async fn f0(db: &mut Session<AppDb>) -> QueryResult<()> {
+    let _ = db;
+    Ok(())
+}
+
+#[with_session(retry = true)]
+async fn f1(db: &mut Session<AppDb>) -> QueryResult<()> {
+    let _ = db;
+    Ok(())
+}
+
+#[with_session(retry = -1)]
+async fn f2(db: &mut Session<AppDb>) -> QueryResult<()> {
+    let _ = db;
+    Ok(())
+}
+
+fn main() {}

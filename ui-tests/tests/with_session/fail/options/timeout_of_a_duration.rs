@@ -1,0 +1,14 @@
+use diesel::result::QueryResult;
+use session_factory::{Session, session_factory, with_session};
+
+session_factory! {
+    pub struct AppDb(Sqlite);
+}
+
+#[with_session(timeout = Duration::from_secs(5))]
+async fn f0(db: &mut Session<AppDb>) -> QueryResult<()> {
+    let _ = db;
+    Ok(())
+}
+
+fn main() {}

@@ -1,0 +1,14 @@
+use diesel::result::QueryResult;
+use session_factory::{Session, session_factory, with_session};
+
+session_factory! {
+    pub struct AppDb(Sqlite);
+}
+
+#[with_session]
+async extern "C" fn rename(db: &mut Session<AppDb>) -> QueryResult<()> {
+    let _ = db;
+    Ok(())
+}
+
+fn main() {}

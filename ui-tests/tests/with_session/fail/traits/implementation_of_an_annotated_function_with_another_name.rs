@@ -1,0 +1,23 @@
+use diesel::result::QueryResult;
+use session_factory::{Session, session_factory, with_session};
+
+session_factory! {
+    pub struct AppDb(Sqlite);
+}
+
+trait Repository {
+    #[with_session(joined = "run_within")]
+    async fn run(&self, db: &mut Session<AppDb>) -> QueryResult<()>;
+}
+
+struct Users;
+
+impl Repository for Users {
+    #[with_session]
+    async fn run(&self, db: &mut Session<AppDb>) -> QueryResult<()> {
+        let _ = db;
+        Ok(())
+    }
+}
+
+fn main() {}

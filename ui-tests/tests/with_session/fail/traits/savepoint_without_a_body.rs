@@ -1,0 +1,13 @@
+use diesel::result::QueryResult;
+use session_factory::{Session, session_factory, with_session};
+
+session_factory! {
+    pub struct AppDb(Sqlite);
+}
+
+trait Repository {
+    #[with_session(savepoint)]
+    async fn run(&self, db: &mut Session<AppDb>) -> QueryResult<()>;
+}
+
+fn main() {}
