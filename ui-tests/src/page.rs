@@ -27,6 +27,14 @@ const SECTIONS: &[Section] = &[
     ),
     section("with_session/fail/output", "What it returns"),
     section("with_session/fail/body", "Its body"),
+    section(
+        "with_session/fail/half_typed",
+        "A signature that is still being typed",
+    ),
+    section(
+        "with_session/fail/traits",
+        "Functions of a trait, and their implementations",
+    ),
     section("with_session/fail/order", "The order of attributes"),
     section("with_session/fail/options", "Options: how they are written"),
     section(
@@ -41,7 +49,7 @@ const SECTIONS: &[Section] = &[
         "with_session/fail/backend",
         "Options that the backend lacks",
     ),
-    section("with_session/fail/builder", "The options of a closure"),
+    section("with_session/fail/builder", "Closures, and their options"),
     section(
         "session_factory/fail/factory",
         "`session_factory!`: the factory",

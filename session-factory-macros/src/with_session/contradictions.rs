@@ -94,8 +94,7 @@ fn savepoint(args: &Args, function: &Function, place: Place, errors: &mut Errors
     {
         let factory = pretty(factory);
         let message = format!(
-            "`savepoint` needs a session, and this function takes a connection; \
-             write `{}: &mut Session<{factory}>`",
+            "`savepoint` needs the session as the first parameter; write `{}: &mut Session<{factory}>`",
             pretty(&first.pat)
         );
         errors.on(savepoint, message);

@@ -246,6 +246,7 @@ impl Kind {
 pub(super) fn owned(ty: &Type) -> String {
     match plain(ty) {
         Type::Slice(slice) => format!("Vec<{}>", pretty(&slice.elem)),
+        Type::TraitObject(object) => format!("Box<{} + Send>", pretty(object)),
         ty => match ty.to_token_stream().to_string().as_str() {
             "str" => "String".to_owned(),
             "Path" | "std :: path :: Path" => "PathBuf".to_owned(),

@@ -176,6 +176,13 @@ impl<F: SessionFactory> Factory<F> {
 
     /// Runs `body` with a session: the guarantees of `#[with_session]` without the attribute.
     ///
+    /// # What the compiler says about a body
+    /// | it says | write |
+    /// | --- | --- |
+    /// | "implementation of `AsyncFnOnce` is not general enough", "lifetime may not live long enough", or "type annotations needed" about the parameter | `async \|db\| { … }` instead of `\|db\| async move { … }` |
+    /// | "type annotations needed" about `E` or `Result<_, _>` | the error type: `async \|db\| -> Result<_, AppError> { … }`, or `Ok::<_, AppError>(…)` at the end |
+    /// | "async closure does not implement `Fn` because it captures state", with `retry` | a body that changes nothing outside of it: return what changes, or count in an atomic |
+    ///
     /// # Errors
     /// What the body returns, or a [`SessionError`] as the body's error type when no session could be
     /// opened or its work could not be committed.

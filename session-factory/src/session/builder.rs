@@ -235,6 +235,10 @@ impl<F: SessionFactory, Runs, Commits> SessionBuilder<F, Runs, Commits> {
 impl<F: SessionFactory, Commits> SessionBuilder<F, Once, Commits> {
     /// Runs `body` with a session.
     ///
+    /// # What the compiler says about a body
+    /// "Not general enough", "type annotations needed" and "does not implement `Fn`" are explained, with what to write, at
+    /// [`Factory::with_session`](crate::Factory::with_session).
+    ///
     /// # Errors
     /// What the body returns, or a [`SessionError`] as the body's error type when no session could be
     /// opened or its work could not be committed.
@@ -302,6 +306,10 @@ impl<F: SessionFactory, Commits> SessionBuilder<F, Once, Commits> {
 
 impl<F: SessionFactory, Commits> SessionBuilder<F, Retrying, Commits> {
     /// Runs `body` with a session, and again with another after a conflict.
+    ///
+    /// # What the compiler says about a body
+    /// "Not general enough", "type annotations needed" and "does not implement `Fn`" are explained, with what to write, at
+    /// [`Factory::with_session`](crate::Factory::with_session).
     ///
     /// # Errors
     /// What the body returned last, or a [`SessionError`] as the body's error type. The text of a

@@ -11,6 +11,10 @@ impl<F: SessionFactory> Session<F> {
     /// SAVEPOINT travels with the first statement of the body, RELEASE with the first one after it: a
     /// savepoint costs no round trip of its own unless it is rolled back.
     ///
+    /// # What the compiler says about a body
+    /// "Not general enough", "type annotations needed" and "does not implement `Fn`" are explained, with what to write, at
+    /// [`Factory::with_session`](crate::Factory::with_session).
+    ///
     /// # Errors
     /// What the body returns; or a [`SessionError`], as the body's error type, when rolling back to the
     /// savepoint fails.

@@ -2,7 +2,7 @@
 
 use proc_macro2::Span;
 use syn::parse::ParseStream;
-use syn::{Ident, LitStr};
+use syn::{LitStr, Path};
 
 use crate::diagnostics::did_you_mean;
 
@@ -34,8 +34,10 @@ pub(super) fn read(input: ParseStream<'_>) -> syn::Result<Isolation> {
         Ok(literal) => literal,
         Err(error) => {
             // `isolation = Serializable`: the name is right, and only the quotes are missing.
-            let name = input.fork().parse::<Ident>().ok();
-            let level = name.and_then(|name| find(&snake(&name.to_string())));
+            let path = input.fork().parse::<Path>().ok();
+            let name =
+                path.and_then(|path| path.segments.last().map(|last| last.ident.to_string()));
+            let level = name.and_then(|name| find(&snake(&name)));
             let message = level.map_or_else(
                 || format!("an isolation level is written in quotes; write {LIST}"),
                 |(level, _)| {
