@@ -62,22 +62,24 @@ fn transaction(args: &Args, errors: &mut Errors) {
     }
 }
 
+/// A savepoint without the option.
+const SAVEPOINT: &str = "write `db.savepoint(async |db| { … }).await`";
+
 /// `f_in` is what runs in the savepoint.
 fn savepoint(args: &Args, function: &Function, place: Place, errors: &mut Errors) {
     let Some(savepoint) = &args.savepoint else {
         return;
     };
     let own = &function.sig.ident;
-    const WRITE: &str = "write `db.savepoint(async |db| { … }).await`";
     if place == Place::TraitImpl {
         let message = format!(
             "`savepoint` is an option of `{own}_in`, and there is none in the `impl` of a trait; \
-             remove it, and {WRITE} in the body"
+             remove it, and {SAVEPOINT} in the body"
         );
         errors.on(savepoint, message);
     } else if matches!(function.body, Body::Required(_)) {
         let message = format!(
-            "`savepoint` wraps a body, and this function has none; remove it, and {WRITE} in the body of \
+            "`savepoint` wraps a body, and this function has none; remove it, and {SAVEPOINT} in the body of \
              `{own}_in` in each `impl`"
         );
         errors.on(savepoint, message);
@@ -185,7 +187,7 @@ fn may_borrow(function: &Function, session_at: Option<usize>, errors: &mut Error
             .iter()
             .flat_map(|clause| &clause.predicates);
         let elsewhere = clauses.filter_map(|predicate| match predicate {
-            WherePredicate::Type(bound) if pretty(&bound.bounded_ty) == param.ident.to_string() => {
+            WherePredicate::Type(bound) if param.ident == pretty(&bound.bounded_ty) => {
                 Some(&bound.bounds)
             }
             _ => None,

@@ -7,7 +7,7 @@ session_factory! {
 
 #[with_session(retry = 5)]
 async fn rename(db: &mut Session<AppDb>, id: i32) -> QueryResult<i32> {
-    let name = id.;
+    let _name = (db, id.);
     Ok(id)
 }
 
