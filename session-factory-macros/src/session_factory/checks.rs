@@ -10,7 +10,7 @@ use super::number::Number;
 use super::range::{Bounds, Range};
 use super::settings::{Kind, Standard};
 use super::validate::Validator;
-use super::values::{Checked, check, literal};
+use super::values::{Checked, check, literal, parse_boolean};
 
 impl Validator<'_> {
     pub(super) fn value(
@@ -21,6 +21,11 @@ impl Validator<'_> {
         range: Option<&Range>,
     ) -> Option<Checked> {
         if standard.kind.is_secret() {
+            if words(&value.to_token_stream()) == "None" {
+                let message = format!("remove this line: `{key}` is read when it is set");
+                self.errors.on(value, message);
+                return None;
+            }
             self.secret(value, standard.name, key);
             return None;
         }
@@ -194,8 +199,29 @@ fn not_a_literal(standard: &Standard, value: &Expr, key: &str) -> String {
             words(&inner.to_token_stream())
         );
     }
+    if let Expr::MethodCall(call) = value
+        && let Some(Lit::Str(text)) = literal(&call.receiver)
+    {
+        return format!(
+            "write the value alone: `{name} = {}`",
+            text.to_token_stream()
+        );
+    }
+    let is_off = matches!(text.to_ascii_lowercase().as_str(), "off" | "none" | "never");
+    match standard.kind {
+        Kind::Bool if parse_boolean(&text).is_some() => {
+            return format!("write `{name} = {}`", parse_boolean(&text) == Some(true));
+        }
+        Kind::Duration | Kind::OptionalDuration if is_off => {
+            return format!("write `{name} = \"off\"`");
+        }
+        Kind::OptionalCount if is_off => return format!("write `{name} = 0`"),
+        _ => {}
+    }
     // `std::env::var("ECHO")`, `env!("ECHO")`, `getenv("ECHO")`
-    let quoted = text.split('"').nth(1).filter(|key| is_key(key));
+    let reads = text.to_ascii_lowercase();
+    let reads = reads.contains("env") || reads.contains("var");
+    let quoted = text.split('"').nth(1).filter(|key| reads && is_key(key));
     if let Some(key) = quoted {
         let function = if text.contains('!') || text.contains("build") {
             "build_env"

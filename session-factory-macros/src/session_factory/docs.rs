@@ -41,7 +41,7 @@ pub(super) fn of_factory(model: &Model<'_>) -> String {
     {
         text.push_str("A session factory.\n");
     }
-    text.push_str("\n# Configuration\n| variable | type | default |\n| --- | --- | --- |\n");
+    text.push_str("\n# Configuration\n| key | type | default |\n| --- | --- | --- |\n");
     for field in &model.fields {
         let (key, ty, default) = match &field.source {
             Source::Constant(_) => continue,

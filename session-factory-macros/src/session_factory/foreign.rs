@@ -9,7 +9,7 @@ use syn::{Expr, ExprCall, ExprPath, Lit};
 
 use super::input::words;
 use super::range::Range;
-use super::settings::{GLOBALS, Kind, names, standard};
+use super::settings::{GLOBALS, Kind, STANDARD, names, standard};
 use super::values::{check, literal};
 use crate::diagnostics::{nearest, same_name};
 
@@ -705,6 +705,10 @@ pub(super) fn means(name: &str) -> Option<String> {
 
 /// What to write for a name that is no setting here.
 fn advice(name: &str, value: Option<&TokenStream>) -> Option<String> {
+    if let Some(standard) = STANDARD.iter().find(|standard| standard.key == name) {
+        let line = write(standard.name, value, false);
+        return Some(format!("that is the key of `{}`: {line}", standard.name));
+    }
     let (_, meaning) = FOREIGN.iter().find(|(names, _)| {
         let plain = name.replace('-', "_");
         names.iter().any(|foreign| same_name(foreign, &plain))
@@ -818,7 +822,14 @@ pub(super) fn unknown(name: &str, range: Option<&Range>, value: Option<&TokenStr
     if let Some(advice) = advice(name, value) {
         return format!("there is no setting `{name}`; {advice}");
     }
-    let value_text = value.map_or_else(|| format!("env(\"{}\")", name.to_uppercase()), words);
+    let value_text = match value {
+        // What the application reads by itself.
+        Some(value) if words(value).contains("env::") || words(value).contains("env!") => {
+            format!("env(\"{}\")", name.to_uppercase())
+        }
+        Some(value) => words(value),
+        None => format!("env(\"{}\")", name.to_uppercase()),
+    };
     let range_text = range.map_or_else(String::new, |range| format!(" in {}", range.source()));
     let usual = if range.is_some() { "u32" } else { "String" };
     let own = format!(

@@ -51,7 +51,7 @@ fn instead(kind: Kind, value: &Expr) -> Option<String> {
             count(kind, number).map(|checked| checked.text)
         }
         (Kind::Duration | Kind::OptionalDuration, Lit::Int(_) | Lit::Float(_)) => {
-            let text = literal.to_token_stream().to_string();
+            let text = literal.to_token_stream().to_string().replace('_', "");
             duration(kind, text.clone()).map(|_| format!("\"{text}\""))
         }
         (Kind::Duration | Kind::OptionalDuration, Lit::Bool(on)) if !on.value => {

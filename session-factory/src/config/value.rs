@@ -40,8 +40,9 @@ use super::{SecretString, SecretUrl, duration};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be read from an environment variable",
     label = "has neither `FromStr` nor `ConfigValue`",
-    note = "write `impl std::str::FromStr for {Self}`, or use one of the types that can be read: `bool`, numbers, \
-            `String`, `Duration`, `PathBuf`, `SocketAddr`, `SecretString`, whatever has a `FromStr`, `Option` of these"
+    note = "write `impl std::str::FromStr for {Self}`; for a type of another crate write a struct around it with that `impl`",
+    note = "types that can be read: `bool`, numbers, `String`, `Duration`, `PathBuf`, `SocketAddr`, `SecretString`, whatever has a \
+            `FromStr`, and `Option` of these"
 )]
 pub trait ConfigValue: Sized {
     /// What a well-formed value looks like, with an example, to end "expected …".

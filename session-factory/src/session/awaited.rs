@@ -1,6 +1,8 @@
 //! `AppDb::session().await`. A builder opens no session, and a bound that nothing fulfils says what does.
 
-use std::future::{IntoFuture, Pending, pending};
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use super::{Session, SessionBuilder};
 use crate::error::SessionError;
@@ -16,14 +18,14 @@ use crate::factory::SessionFactory;
 )]
 pub trait OpensASession {}
 
-impl<F: SessionFactory, Runs, Commits> IntoFuture for SessionBuilder<F, Runs, Commits>
+// Were the bound on the builder itself, the compiler would say that it is no future.
+impl<F: SessionFactory, Runs, Commits> Future for SessionBuilder<F, Runs, Commits>
 where
-    Self: OpensASession,
+    SessionBuilder<F, (), ()>: OpensASession,
 {
     type Output = Result<Session<F>, SessionError>;
-    type IntoFuture = Pending<Self::Output>;
 
-    fn into_future(self) -> Self::IntoFuture {
-        pending()
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
+        Poll::Pending
     }
 }

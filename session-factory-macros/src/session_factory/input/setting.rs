@@ -391,9 +391,8 @@ impl Line<'_> {
         let text = name.unraw().to_string();
         let message = match &ty {
             _ if standard(&text).is_some() => {
-                let key = key_of(&text);
                 format!(
-                    "`{name}` has no value here; write `{}`, or remove the line: `{key}` is read anyway",
+                    "`{name}` has no value; write `{}`, or remove the line",
                     form(name, "")
                 )
             }
@@ -454,6 +453,8 @@ impl Line<'_> {
             format!("a value follows `=`; write `{}`", form(name, value))
         } else if let Some(advice) = foreign::means(&text) {
             format!("there is no setting `{name}`; {advice}")
+        } else if value.contains(" = ") {
+            format!("a type follows a colon; write `{name}: {value}`")
         } else {
             format!("expected a setting; write `{}`", form(name, value))
         };
