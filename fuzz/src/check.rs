@@ -4,7 +4,7 @@ use std::any::Any;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use proc_macro2::{TokenStream, TokenTree};
+use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use quote::quote;
 use syn::{File, Item};
 
@@ -120,10 +120,26 @@ fn is_rust(items: &TokenStream, place: Place) -> syn::Result<()> {
             && let Some(name) = item.mac.path.segments.last()
             && name.ident.to_string().starts_with("__session_factory_")
         {
-            is_rust(&item.mac.tokens, Place::Module)?;
+            is_rust(&passed_on(&item.mac.tokens), Place::Module)?;
         }
     }
     Ok(())
+}
+
+/// The items in a macro of the runtime. One that is for a backend has the factory's names in brackets in front of them, and
+/// what is left of it without the backend in braces.
+fn passed_on(tokens: &TokenStream) -> TokenStream {
+    let trees: Vec<_> = tokens.clone().into_iter().collect();
+    match trees.as_slice() {
+        [TokenTree::Group(names), TokenTree::Group(uses), items @ ..]
+            if names.delimiter() == Delimiter::Bracket && uses.delimiter() == Delimiter::Brace =>
+        {
+            let uses = uses.stream();
+            let items = items.iter().cloned().collect::<TokenStream>();
+            quote!(#uses #items)
+        }
+        _ => tokens.clone(),
+    }
 }
 
 fn text_of(panic: &(dyn Any + Send)) -> String {
