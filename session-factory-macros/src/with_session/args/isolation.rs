@@ -4,7 +4,7 @@ use proc_macro2::Span;
 use syn::parse::ParseStream;
 use syn::{LitStr, Path};
 
-use crate::diagnostics::did_you_mean;
+use crate::diagnostics::nearest;
 
 /// The isolation level that is asked for, and where.
 pub(in crate::with_session) struct Isolation {
@@ -56,11 +56,16 @@ pub(super) fn read(input: ParseStream<'_>) -> syn::Result<Isolation> {
             span: literal.span(),
         });
     }
-    let guess = did_you_mean(
+    let near = nearest(
         &text.replace([' ', '-'], "_"),
         LEVELS.iter().map(|(level, _)| *level),
     );
-    let message = format!("there is no isolation level \"{text}\"{guess}; write {LIST}");
+    let message = match near {
+        Some(level) => {
+            format!("there is no isolation level \"{text}\"; write `isolation = \"{level}\"`")
+        }
+        None => format!("there is no isolation level \"{text}\"; write {LIST}"),
+    };
     Err(syn::Error::new(literal.span(), message))
 }
 

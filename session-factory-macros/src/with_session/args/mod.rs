@@ -153,7 +153,12 @@ impl Args {
                     skip_to_comma(input)?;
                 }
                 if !input.is_empty() && input.parse::<Token![,]>().is_err() {
-                    errors.push(input.error("write a comma in front of this"));
+                    let message = if input.peek(Token![;]) {
+                        "write a comma instead of this"
+                    } else {
+                        "write a comma in front of this"
+                    };
+                    errors.push(input.error(message));
                     skip_to_comma(input)?;
                     input.parse::<Option<Token![,]>>()?;
                 }
