@@ -5,7 +5,9 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::panic::Location;
 
-use super::{Contract, FactoryConfig, Lends, Options, Origin, Savepoint, Unit};
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+use super::Lends;
+use super::{Contract, FactoryConfig, Options, Origin, Savepoint, Unit};
 use crate::factory::global;
 use crate::{Session, SessionError, SessionFactory};
 

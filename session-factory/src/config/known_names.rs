@@ -25,6 +25,7 @@ pub(crate) fn nearest<'list>(
 }
 
 /// `: did you mean `name`?`, or nothing.
+#[cfg(any(feature = "mysql", feature = "serde", test))]
 pub(crate) fn suggestion<'list>(
     written: &str,
     names: impl IntoIterator<Item = &'list str>,

@@ -18,6 +18,7 @@ pub(crate) fn is_one_of(scheme: &str, schemes: &[&str]) -> bool {
 }
 
 /// Whether the text could be a scheme at all.
+#[cfg(feature = "postgres")]
 pub(crate) fn is_well_formed(scheme: &str) -> bool {
     scheme.starts_with(|first: char| first.is_ascii_alphabetic())
         && scheme
