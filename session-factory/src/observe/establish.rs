@@ -47,6 +47,17 @@ impl Establishing {
     }
 }
 
+/// A host as an instrumentation is shown it before anybody has found it: an address or `localhost`. Another name may be
+/// a piece of a password that stands in the host's place.
+pub(crate) fn unresolved(host: &str, port: u16) -> String {
+    match host.parse::<std::net::IpAddr>() {
+        Ok(std::net::IpAddr::V6(address)) => format!("[{address}]:{port}"),
+        Ok(address) => format!("{address}:{port}"),
+        Err(_) if host == "localhost" => format!("localhost:{port}"),
+        Err(_) => format!("…:{port}"),
+    }
+}
+
 impl Drop for Establishing {
     fn drop(&mut self) {
         if let Some(mut told) = self.0.take() {

@@ -10,7 +10,7 @@ mod one_line;
 
 pub(crate) use echo::{Echo, Line};
 #[cfg(any(feature = "postgres", feature = "mysql"))]
-pub(crate) use establish::Establishing;
+pub(crate) use establish::{Establishing, unresolved};
 pub(crate) use events::Announced;
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 pub(crate) use events::Heard;

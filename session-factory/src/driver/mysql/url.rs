@@ -7,6 +7,7 @@ use percent_encoding::percent_decode_str;
 
 use crate::config::known_names::suggestion;
 use crate::driver::scheme;
+use crate::observe::unresolved;
 
 pub(super) const SCHEMES: &[&str] = &["mysql", "mariadb"];
 
@@ -118,7 +119,11 @@ pub(super) fn parse(url: &str) -> Result<Target, String> {
 /// A URL as an instrumentation is shown it: where the server is, and nothing that could be a piece of the password.
 pub(super) fn shown(url: &str) -> String {
     let places = parse(url).map_or_else(|_| Vec::new(), |target| target.places);
-    let places: Vec<_> = places.iter().map(ToString::to_string).collect();
+    let place = |place: &Place| match place {
+        Place::Tcp(host, port) => unresolved(host, *port),
+        Place::Socket(_) => place.to_string(),
+    };
+    let places: Vec<_> = places.iter().map(place).collect();
     format!("mysql://{}", places.join(","))
 }
 
@@ -272,6 +277,23 @@ mod tests {
                 !wrong.contains("hunter2") && !wrong.contains("ada"),
                 "{wrong}"
             );
+        }
+    }
+
+    #[test]
+    fn an_instrumentation_is_shown_no_host_that_may_be_a_password() {
+        for (url, expected) in [
+            (
+                "mysql://ada:hun/ter2@127.0.0.1/db",
+                "mysql://127.0.0.1:3306",
+            ),
+            (
+                "mysql://ada@[::1]:3308,localhost/db",
+                "mysql://[::1]:3308,localhost:3306",
+            ),
+            ("mysql://ada:x@hunter2/db", "mysql://…:3306"),
+        ] {
+            assert_eq!(shown(url), expected, "{url}");
         }
     }
 }

@@ -16,6 +16,7 @@ use super::url::{self, Host, Place, Url, Wanted};
 use super::wire::Address;
 use crate::config::Settings;
 use crate::error::{ConnectError, ConnectErrorKind};
+use crate::observe::unresolved;
 
 pub(super) async fn connect(settings: &Settings) -> Result<PgLink, ConnectError> {
     let mut url = url::parse(settings.url.expose())
@@ -147,6 +148,14 @@ async fn addresses(host: &Host, shuffled: bool) -> io::Result<Vec<Address>> {
 }
 
 impl Host {
+    /// As an instrumentation is shown it, before it is found.
+    pub(super) fn shown_unresolved(&self) -> String {
+        match &self.place {
+            Place::Folder(_) => self.shown(),
+            _ => unresolved(&self.name, self.port),
+        }
+    }
+
     /// As errors print it.
     pub(super) fn shown(&self) -> String {
         match &self.place {

@@ -55,7 +55,7 @@ pub(super) fn parse(url: &str) -> Result<Url, String> {
 /// A URL as an instrumentation is shown it: where the server is, and nothing that could be a piece of the password.
 pub(super) fn shown(url: &str) -> String {
     let hosts = parse(url).map_or_else(|_| Vec::new(), |url| url.hosts);
-    let hosts: Vec<_> = hosts.iter().map(Host::shown).collect();
+    let hosts: Vec<_> = hosts.iter().map(Host::shown_unresolved).collect();
     format!("postgresql://{}", hosts.join(","))
 }
 

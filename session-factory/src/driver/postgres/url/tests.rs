@@ -244,3 +244,24 @@ fn no_error_quotes_a_piece_of_a_password() {
         assert!(!error.contains("hunter2"), "{url}: {error}");
     }
 }
+
+#[test]
+fn an_instrumentation_is_shown_no_host_that_may_be_a_password() {
+    for (url, expected) in [
+        (
+            "postgres://ada@127.0.0.1/app",
+            "postgresql://127.0.0.1:5432",
+        ),
+        (
+            "postgres://ada@[::1]:1,localhost/app",
+            "postgresql://[::1]:1,localhost:5432",
+        ),
+        ("postgres://ada:x@hunter2/app", "postgresql://…:5432"),
+        (
+            "host=hunter2 hostaddr=127.0.0.1 user=ada",
+            "postgresql://…:5432",
+        ),
+    ] {
+        assert_eq!(shown(url), expected, "{url}");
+    }
+}
