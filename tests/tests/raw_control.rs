@@ -7,6 +7,7 @@ use diesel::prelude::*;
 use diesel_async::{AsyncConnection, RunQueryDsl, SimpleAsyncConnection};
 use session_factory::{AbortReason, PartlyCommitted, Session, SessionError};
 use session_factory_tests::{AppError, PgBed, PgDb, items};
+use testbed::proxy::{Cut, Direction};
 
 async fn insert(db: &mut Session<PgDb>, id: i32) -> Result<(), AppError> {
     diesel::insert_into(items::table)
@@ -448,6 +449,30 @@ async fn a_transaction_that_fails_behind_a_raw_commit_is_told_as_a_part() {
 }
 
 #[tokio::test]
+async fn a_statement_that_fails_behind_a_raw_commit_is_no_ok_although_its_error_was_swallowed() {
+    for way in [Way::Batch, Way::Raw] {
+        for texts in [
+            &["COMMIT; SELECT 1 / 0; INSERT INTO items VALUES (2, 'a')"][..],
+            &["COMMIT; BEGIN; SELECT 1 / 0; INSERT INTO items VALUES (2, 'a')"],
+            &["COMMIT AND CHAIN; SELECT 1 / 0"],
+            &["COMMIT; BEGIN", "SELECT 1 / 0", "ROLLBACK"],
+        ] {
+            let bed = PgBed::new().await;
+            let body = async |db: &mut Session<PgDb>| {
+                insert(db, 1).await?;
+                for text in texts {
+                    let _swallowed = run(db, way, text).await;
+                }
+                Ok::<_, AppError>(())
+            };
+            let result = bed.factory.with_session(body).await;
+            assert!(is_kept(&result), "{way:?} {texts:?}: {result:?}");
+            assert_eq!(bed.count().await, 1, "{way:?} {texts:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_dropped_commit_of_raw_sql_is_never_told_as_rolled_back() {
     let bed = PgBed::new().await;
     bed.run(
@@ -468,6 +493,59 @@ async fn a_dropped_commit_of_raw_sql_is_never_told_as_rolled_back() {
     assert!(result.is_err(), "{result:?}");
     // Cancelled in time, or committed and told so.
     assert_eq!(is_kept(&result), bed.count().await == 1, "{result:?}");
+}
+
+#[tokio::test]
+async fn an_end_that_a_lost_connection_hides_is_never_an_ok_and_never_told_as_rolled_back() {
+    let bed = PgBed::proxied(|config| {
+        config.pool_size = 1;
+        config.max_overflow = 0;
+    })
+    .await;
+    let mut id = 0;
+    for way in [Way::Batch, Way::Query, Way::Raw] {
+        for (text, rows) in [
+            ("COMMIT", 1),
+            ("/* */ COMMIT AND CHAIN", 1),
+            (
+                "COMMIT; INSERT INTO items VALUES (-ID, 'a'); SELECT 1 / 0",
+                2,
+            ),
+        ] {
+            if matches!(way, Way::Query) && text.contains(';') {
+                continue;
+            }
+            let mut unknown = 0;
+            for bytes in (0..).step_by(3) {
+                id += 1;
+                let text = text.replace("ID", &id.to_string());
+                let body = async |db: &mut Session<PgDb>| {
+                    insert(db, id).await?;
+                    bed.proxy().arm(Cut::after(bytes, Direction::ToClient));
+                    let _swallowed = run(db, way, &text).await;
+                    Ok::<_, AppError>(())
+                };
+                let result = bed.factory.with_session(body).await;
+                let struck = !bed.proxy().is_armed();
+                bed.proxy().disarm();
+                let said = format!("{way:?} {text}, byte {bytes}: {result:?}");
+                let sql = format!("SELECT count(*) FROM items WHERE abs(id) = {id}");
+                let there = bed.database.integer(&sql).await;
+                match result {
+                    Ok(()) => assert_eq!(there, rows, "{said}"),
+                    Err(AppError::Session(SessionError::PartlyCommitted(
+                        PartlyCommitted::EndedUnseen,
+                    ))) => unknown += 1,
+                    error if is_kept(&error) => assert_eq!(there, 1, "{said}"),
+                    Err(_) => assert_eq!(there, 0, "{said}"),
+                }
+                if !struck {
+                    break;
+                }
+            }
+            assert!(unknown > 0, "{way:?} {text}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use tokio::sync::Barrier;
 use tokio::time::{sleep, timeout};
 
 use crate::bed::{Bed, Found, Scene};
-use crate::case::{Case, Entry, Verdict};
+use crate::case::{Case, Entry, RawEnd, Verdict};
 use crate::problem::Problem;
 use crate::subject::{Answer, LIMIT, Subject};
 
@@ -38,6 +38,7 @@ pub(crate) fn judge(entries: &BTreeMap<i32, Entry>, rows: &[Found]) -> Vec<Probl
                 .find(|row| row.item == item)
                 .map_or(0, |row| row.count)
         };
+        let end = entry.end;
         let whole = (0..entry.rows).all(|item| counts(item) == 1)
             && found.iter().all(|row| (0..entry.rows).contains(&row.item));
         let nothing = found.is_empty();
@@ -45,6 +46,8 @@ pub(crate) fn judge(entries: &BTreeMap<i32, Entry>, rows: &[Found]) -> Vec<Probl
             problems.push(Problem::Doubled { unit });
         } else if found.iter().any(|row| row.item < 0) {
             problems.push(Problem::RolledBackRows { unit });
+        } else if let Some(end) = end {
+            problems.extend(judge_ended(unit, entry, end, |item| counts(item) == 1));
         } else if !whole && !nothing {
             problems.push(Problem::Half {
                 unit,
@@ -53,7 +56,7 @@ pub(crate) fn judge(entries: &BTreeMap<i32, Entry>, rows: &[Found]) -> Vec<Probl
             });
         } else if entry.verdict == Some(Verdict::Committed) && !whole {
             problems.push(Problem::OkWithoutRows { unit });
-        } else if entry.verdict == Some(Verdict::RolledBack) && !nothing {
+        } else if entry.verdict.is_some_and(Verdict::is_rolled_back) && !nothing {
             problems.push(Problem::ErrWithRows { unit });
         }
         let hooks = entry.hooks;
@@ -70,6 +73,40 @@ pub(crate) fn judge(entries: &BTreeMap<i32, Entry>, rows: &[Found]) -> Vec<Probl
         problems.push(Problem::UnknownRows { unit: row.unit });
     }
     problems
+}
+
+/// The same for a unit whose SQL ends its transaction: the rows before that end and those behind it are there, or not,
+/// each for themselves.
+fn judge_ended(
+    unit: i32,
+    entry: &Entry,
+    end: RawEnd,
+    is_there: impl Fn(i32) -> bool,
+) -> Option<Problem> {
+    let (mut before, mut behind) = (0..end.before, end.before..entry.rows);
+    let (any_before, all_before) = (before.clone().any(&is_there), before.all(&is_there));
+    let (any_behind, all_behind) = (behind.clone().any(&is_there), behind.all(&is_there));
+    let is_true = match entry.verdict {
+        Some(Verdict::Committed) if !(all_before && all_behind) => {
+            return Some(Problem::OkWithoutRows { unit });
+        }
+        Some(Verdict::RolledBack) => !any_before && !any_behind,
+        Some(Verdict::Failed) => {
+            let by_hand = if end.commits { end.by_hand } else { 0 };
+            !(by_hand..entry.rows).any(&is_there)
+        }
+        Some(Verdict::Partly {
+            before,
+            committed,
+            rolled_back,
+        }) => {
+            (if before { all_before } else { !any_before })
+                && (committed || !any_behind)
+                && (rolled_back || !committed || all_behind)
+        }
+        Some(Verdict::Committed | Verdict::Unknown) | None => end.commits || !any_before,
+    };
+    (!is_true).then_some(Problem::ErrWithRows { unit })
 }
 
 /// Audits a case: first everything comes to rest, then the rows, then the pool.

@@ -63,6 +63,19 @@ pub(crate) struct Entry {
     /// What its caller was told. None: nothing, it was dropped or panicked.
     pub(crate) verdict: Option<Verdict>,
     pub(crate) hooks: Hooks,
+    /// The body's SQL ends the transaction itself, so that the unit may be there by half.
+    pub(crate) end: Option<RawEnd>,
+}
+
+/// How the SQL of a body ends the transaction of its session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RawEnd {
+    pub(crate) commits: bool,
+    /// How many of the unit's rows, the first ones, stand before that end.
+    pub(crate) before: i32,
+    /// How many of them stand there or behind it in the same text. An error of that text, which the body returns, does
+    /// not say what became of them.
+    pub(crate) by_hand: i32,
 }
 
 /// Which hooks were asked for, and which ran.
@@ -80,10 +93,28 @@ pub(crate) struct Hooks {
 pub(crate) enum Verdict {
     /// `Ok`.
     Committed,
-    /// Any error but the next.
+    /// An error of the library's that says so, or that nothing was begun.
     RolledBack,
+    /// The error that the body returned. It says the same, but nothing about what the body committed by itself.
+    Failed,
     /// An error that says that the outcome is not known.
     Unknown,
+    /// An error that says what became of both parts of a transaction that the body's SQL had ended.
+    Partly {
+        /// What came before that end is there.
+        before: bool,
+        /// Something behind it is there.
+        committed: bool,
+        /// Something behind it is not.
+        rolled_back: bool,
+    },
+}
+
+impl Verdict {
+    /// The caller takes it that nothing was kept.
+    pub(crate) fn is_rolled_back(self) -> bool {
+        matches!(self, Self::RolledBack | Self::Failed)
+    }
 }
 
 impl Case {
@@ -122,9 +153,10 @@ impl Case {
     }
 
     /// A unit of `rows` rows begins.
-    pub(crate) fn begin(&self, number: i32, rows: i32) -> Unit {
+    pub(crate) fn begin(&self, number: i32, rows: i32, end: Option<RawEnd>) -> Unit {
         let entry = Entry {
             rows,
+            end,
             ..Entry::default()
         };
         self.journal().insert(number, entry);
@@ -183,7 +215,7 @@ impl Unit {
 
     /// Another unit in the same session, with a number of its own.
     pub(crate) fn next(&self, rows: i32) -> Self {
-        self.case.begin(self.number + 100, rows)
+        self.case.begin(self.number + 100, rows, None)
     }
 
     /// The same for a unit whose outcome is not told apart from this one's.

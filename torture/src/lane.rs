@@ -9,7 +9,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::audit::{self, Limits, audit};
 use crate::bed::{Against, Bed};
-use crate::case::{Case, PanicAt};
+use crate::case::{Case, PanicAt, Verdict};
 use crate::faults::{Fault, Struck, guarded};
 use crate::gate::Gate;
 use crate::plan::Series;
@@ -158,7 +158,12 @@ impl Lane {
         }
         for (number, unit) in (0..).zip(workload.units) {
             let told = case.entries().get(&number).and_then(|entry| entry.verdict);
-            if told != Some(unit.clean) {
+            let as_planned = match unit.clean {
+                None => told.is_some(),
+                Some(Verdict::RolledBack) => told.is_some_and(Verdict::is_rolled_back),
+                clean => told == clean,
+            };
+            if !as_planned {
                 let detail = format!(
                     "unit {number} was told {told:?} instead of {:?}",
                     unit.clean

@@ -9,7 +9,7 @@ fn entries(rows: i32, verdict: Option<Verdict>) -> BTreeMap<i32, Entry> {
     let entry = Entry {
         rows,
         verdict,
-        hooks: Hooks::default(),
+        ..Entry::default()
     };
     BTreeMap::from([(0, entry)])
 }
@@ -83,4 +83,52 @@ fn hooks_have_to_agree_with_the_rows() {
     assert_eq!(with(None, false, true, &kept), lied);
     assert_eq!(with(None, true, false, &[]), lied);
     assert_eq!(with(None, true, true, &kept), lied);
+}
+
+#[test]
+fn what_the_body_ended_by_hand_is_judged_by_its_parts() {
+    let parts = |before, committed, rolled_back| Verdict::Partly {
+        before,
+        committed,
+        rolled_back,
+    };
+    // Of three rows the first stands before the end, the second behind it in the same text.
+    let is_true = |commits, told, items: &[i32]| {
+        let mut entries = entries(3, Some(told));
+        if let Some(entry) = entries.get_mut(&0) {
+            entry.end = Some(RawEnd {
+                commits,
+                before: 1,
+                by_hand: 2,
+            });
+        }
+        let rows: Vec<_> = items.iter().map(|item| found(0, *item, 1)).collect();
+        judge(&entries, &rows).is_empty()
+    };
+    for (told, items) in [
+        (Verdict::Committed, &[0, 1, 2][..]),
+        (Verdict::Unknown, &[0, 2]),
+        (Verdict::Failed, &[0, 1]),
+        (Verdict::RolledBack, &[]),
+        (parts(true, false, true), &[0]),
+        (parts(true, true, true), &[0, 2]),
+        (parts(false, true, false), &[1, 2]),
+    ] {
+        assert!(is_true(true, told, items), "{told:?} {items:?}");
+    }
+    for (told, items) in [
+        (Verdict::Committed, &[0, 1][..]),
+        (Verdict::Failed, &[2]),
+        (Verdict::RolledBack, &[0]),
+        (parts(true, false, true), &[]),
+        (parts(false, false, true), &[0]),
+        (parts(true, false, true), &[0, 1]),
+        (parts(true, true, false), &[0, 1]),
+    ] {
+        assert!(!is_true(true, told, items), "{told:?} {items:?}");
+    }
+    // What was rolled back by hand is never there.
+    assert!(!is_true(false, Verdict::Unknown, &[0]));
+    assert!(!is_true(false, Verdict::Failed, &[1]));
+    assert!(is_true(false, Verdict::Failed, &[]));
 }

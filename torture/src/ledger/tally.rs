@@ -121,11 +121,11 @@ impl Tally {
     ) -> Line {
         let state = self.state();
         let count = |wanted: fn(&Fate) -> bool| state.fates.values().filter(|f| wanted(f)).count();
-        let told = |verdict, there| {
+        let told = |wanted: fn(&Verdict) -> bool, there| {
             let with = state
                 .fates
                 .iter()
-                .filter(|(_, fate)| **fate == Fate::Told(verdict));
+                .filter(|(_, fate)| matches!(fate, Fate::Told(verdict) if wanted(verdict)));
             with.filter(|(id, _)| books.transfers.contains_key(id) == there)
                 .count()
         };
@@ -134,7 +134,7 @@ impl Tally {
             seconds,
             transfers: state.fates.len(),
             acknowledged: state.acknowledged,
-            refused: count(|fate| *fate == Fate::Told(Verdict::RolledBack)),
+            refused: count(|fate| matches!(fate, Fate::Told(verdict) if verdict.is_rolled_back())),
             unknown: count(|fate| *fate == Fate::Told(Verdict::Unknown)),
             dropped: count(|fate| *fate == Fate::Dropped),
             panicked: count(|fate| *fate == Fate::Panicked),
@@ -146,9 +146,9 @@ impl Tally {
             stale_reads: state.stale_reads,
             replica_reads: 0,
             fallbacks: 0,
-            lost: told(Verdict::Committed, false),
+            lost: told(|verdict| *verdict == Verdict::Committed, false),
             doubled: books.transfers.values().filter(|times| **times > 1).count(),
-            kept: told(Verdict::RolledBack, true),
+            kept: told(|verdict| verdict.is_rolled_back(), true),
             sum_ok: books.total == i64::from(ACCOUNTS) * BALANCE
                 && books.unbalanced == 0
                 && books.differing == 0,

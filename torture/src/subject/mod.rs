@@ -9,7 +9,7 @@ mod session;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use session_factory::{SessionError, session_factory};
+use session_factory::{AbortReason, PartlyCommitted, SessionError, session_factory};
 use tokio::sync::Barrier;
 
 pub(crate) use self::answer::{Answer, question};
@@ -56,26 +56,35 @@ pub(crate) enum Failure {
 impl Failure {
     /// What the caller learns from this about its work.
     pub(crate) fn verdict(self) -> Verdict {
-        let unknown = match self {
+        let error = match self {
             // A session's error may have travelled through diesel's.
-            Self::Query(error) => is_unknown(&SessionError::from(error)),
-            Self::Session(error) => is_unknown(&error),
-            Self::Refused(_) => false,
+            Self::Query(error) => SessionError::from(error),
+            Self::Session(error) => error,
+            Self::Refused(_) => return Verdict::Failed,
         };
-        if unknown {
-            Verdict::Unknown
-        } else {
-            Verdict::RolledBack
+        match error {
+            SessionError::PartlyCommitted(PartlyCommitted::EndedByBody {
+                before,
+                committed,
+                rolled_back,
+                ..
+            }) => Verdict::Partly {
+                before,
+                committed,
+                rolled_back,
+            },
+            // The caller is told to look for the effect.
+            SessionError::CommitUnknown(_) | SessionError::PartlyCommitted(_) => Verdict::Unknown,
+            SessionError::Query(_) => Verdict::Failed,
+            SessionError::Aborted(aborted)
+                if matches!(aborted.reason(), AbortReason::EndedByBody) =>
+            {
+                // What came before the end is as the body's statement left it.
+                Verdict::Failed
+            }
+            _ => Verdict::RolledBack,
         }
     }
-}
-
-/// The caller is told to look for the effect.
-fn is_unknown(error: &SessionError) -> bool {
-    matches!(
-        error,
-        SessionError::CommitUnknown(_) | SessionError::PartlyCommitted(_)
-    )
 }
 
 /// What a result tells its caller.

@@ -37,6 +37,8 @@ pub(super) struct Number {
 pub(crate) trait Queries: Send {
     /// SQL text as it is, perhaps several statements.
     fn batch<'a>(&'a mut self, sql: &'a str) -> BoxFuture<'a, QueryResult<()>>;
+    /// One statement of SQL text, without values, the way that a query goes: prepared.
+    fn prepared<'a>(&'a mut self, sql: &'a str) -> BoxFuture<'a, QueryResult<usize>>;
     /// A typed INSERT: prepared once, then reused.
     fn insert(&mut self, row: Row) -> BoxFuture<'_, QueryResult<usize>>;
     /// SQL with values, prepared for this one time.
@@ -62,6 +64,16 @@ macro_rules! queries {
                     &mut *self$(.$field)?,
                     sql,
                 ))
+            }
+
+            fn prepared<'a>(
+                &'a mut self,
+                sql: &'a str,
+            ) -> futures_util::future::BoxFuture<'a, diesel::QueryResult<usize>> {
+                Box::pin(async move {
+                    let query = diesel::sql_query(sql);
+                    diesel_async::RunQueryDsl::execute(query, &mut *self$(.$field)?).await
+                })
             }
 
             fn insert(

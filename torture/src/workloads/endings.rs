@@ -47,10 +47,6 @@ pub(super) const WORKLOADS: &[Workload] = &[
         &[UnitOfWork::new(Entry::Annotated, 1, failed_hooks).in_vain()],
     ),
     Workload::new(
-        "raw_rollback",
-        &[UnitOfWork::new(Entry::Annotated, 1, raw_rollback).in_vain()],
-    ),
-    Workload::new(
         "sessions_in_sequence",
         &[
             UnitOfWork::new(Entry::Annotated, 1, one),
@@ -138,12 +134,5 @@ fn failed_hooks(db: &mut dyn Db, unit: Unit) -> BoxFuture<'_, Done> {
     Box::pin(async move {
         hooks(db, unit).await?;
         Err(Failure::Refused("as planned"))
-    })
-}
-
-fn raw_rollback(db: &mut dyn Db, unit: Unit) -> BoxFuture<'_, Done> {
-    Box::pin(async move {
-        unit.write(db, 0).await?;
-        unit.sql(db, "ROLLBACK").await
     })
 }

@@ -3,13 +3,14 @@
 mod endings;
 mod entries;
 mod interrupted;
+mod raw_texts;
 mod savepoints;
 mod state;
 mod statements;
 mod streams;
 
 use crate::backend::Backend;
-use crate::case::{Case, Unit, Verdict};
+use crate::case::{Case, RawEnd, Unit, Verdict};
 use crate::subject::{Body, Db, Done, Entry, Row, Subject, verdict};
 
 /// One way of using sessions.
@@ -21,8 +22,10 @@ pub(crate) struct Workload {
     pub(crate) setup: Setup,
     /// Its statements outlast everybody's patience: it ends only by what is done to it.
     pub(crate) endless: bool,
-    /// None: both.
+    /// None: all.
     pub(crate) only: Option<Backend>,
+    /// All but this one.
+    pub(crate) except: Option<Backend>,
 }
 
 /// A transaction of a workload.
@@ -32,8 +35,10 @@ pub(crate) struct UnitOfWork {
     /// How many rows it is made of.
     pub(crate) rows: i32,
     pub(crate) body: Body,
-    /// What its caller is told when nothing goes wrong.
-    pub(crate) clean: Verdict,
+    /// What its caller is told when nothing goes wrong. None: anything that is true.
+    pub(crate) clean: Option<Verdict>,
+    /// Its SQL ends the transaction.
+    pub(crate) end: Option<RawEnd>,
     /// How often the workload itself tries, when it is told that nothing was kept.
     pub(crate) tries: u32,
 }
@@ -57,6 +62,7 @@ impl Workload {
             setup: Setup::Warm,
             endless: false,
             only: None,
+            except: None,
         }
     }
 
@@ -67,6 +73,13 @@ impl Workload {
     const fn endless(self) -> Self {
         Self {
             endless: true,
+            ..self
+        }
+    }
+
+    const fn except(self, backend: Backend) -> Self {
+        Self {
+            except: Some(backend),
             ..self
         }
     }
@@ -82,10 +95,10 @@ impl Workload {
     pub(crate) async fn run(&self, subject: &dyn Subject, case: &Case) {
         for (number, work) in (0..).zip(self.units) {
             for _ in 0..work.tries {
-                let unit = case.begin(number, work.rows);
+                let unit = case.begin(number, work.rows, work.end);
                 let told = verdict(subject.unit(work.entry, unit.clone(), work.body).await);
                 unit.ended(told);
-                if told != Verdict::RolledBack {
+                if !told.is_rolled_back() {
                     break;
                 }
             }
@@ -99,7 +112,8 @@ impl UnitOfWork {
             entry,
             rows,
             body,
-            clean: Verdict::Committed,
+            clean: Some(Verdict::Committed),
+            end: None,
             tries: 1,
         }
     }
@@ -107,7 +121,42 @@ impl UnitOfWork {
     /// A unit that is rolled back even when nothing goes wrong.
     const fn in_vain(self) -> Self {
         Self {
-            clean: Verdict::RolledBack,
+            clean: Some(Verdict::RolledBack),
+            ..self
+        }
+    }
+
+    /// A unit whose SQL commits its transaction by itself, with so many of its rows.
+    const fn commits(self, before: i32) -> Self {
+        self.ends(RawEnd {
+            commits: true,
+            before,
+            by_hand: before,
+        })
+    }
+
+    /// The same, and so many of its rows are written by then or in the same text.
+    const fn commits_amid(self, before: i32, by_hand: i32) -> Self {
+        self.ends(RawEnd {
+            commits: true,
+            before,
+            by_hand,
+        })
+    }
+
+    /// A unit whose SQL rolls its transaction back by itself, with so many of its rows.
+    const fn rolls_back(self, before: i32) -> Self {
+        self.ends(RawEnd {
+            commits: false,
+            before,
+            by_hand: before,
+        })
+    }
+
+    const fn ends(self, end: RawEnd) -> Self {
+        Self {
+            clean: None,
+            end: Some(end),
             ..self
         }
     }
@@ -124,6 +173,7 @@ pub(crate) fn all(backend: Backend) -> impl Iterator<Item = &'static Workload> {
         savepoints::WORKLOADS,
         streams::WORKLOADS,
         endings::WORKLOADS,
+        raw_texts::WORKLOADS,
         entries::WORKLOADS,
         state::WORKLOADS,
         interrupted::WORKLOADS,
@@ -131,6 +181,7 @@ pub(crate) fn all(backend: Backend) -> impl Iterator<Item = &'static Workload> {
     .into_iter()
     .flatten()
     .filter(move |workload| workload.only.is_none_or(|only| only == backend.engine()))
+    .filter(move |workload| workload.except != Some(backend.engine()))
     // A pool of the application's own leaves statements prepared on whatever server connection it met.
     .filter(move |workload| backend != Backend::Pgbouncer || workload.setup != Setup::Foreign)
 }
@@ -164,6 +215,14 @@ impl Unit {
     async fn sql(&self, db: &mut dyn Db, text: &str) -> Done {
         self.step();
         db.batch(text).await?;
+        self.step();
+        Ok(())
+    }
+
+    /// Runs one statement of SQL text, prepared.
+    async fn prepared(&self, db: &mut dyn Db, text: &str) -> Done {
+        self.step();
+        db.prepared(text).await?;
         self.step();
         Ok(())
     }

@@ -22,20 +22,26 @@ impl Asked {
             b"BEGIN\0" | b"COMMIT\0" | b"ROLLBACK\0" | b"\0" => {
                 let mut asked = Self::default();
                 asked.flight.begins = body == b"BEGIN\0";
+                asked.flight.may_end = body == b"COMMIT\0";
                 asked
             }
             body if body.len() >= LONGEST_TEXT => Self {
                 effects: Effects::ANY,
-                flight: Flight::default(),
+                flight: Flight {
+                    may_end: true,
+                    ..Flight::default()
+                },
             },
             body => {
                 let text = body.strip_suffix(b"\0").unwrap_or(body);
                 let reading = text::read(text);
+                let keeps_to_savepoints = mark::keeps_to_savepoints(text);
                 Self {
                     effects: reading.effects,
                     flight: Flight {
                         begins: text.starts_with(b"BEGIN"),
-                        keeps_to_savepoints: mark::keeps_to_savepoints(text),
+                        keeps_to_savepoints,
+                        may_end: !keeps_to_savepoints && mark::may_end(text),
                         mark: mark::number(text),
                         local_sets: reading.effects.local_sets,
                         ..Flight::default()
@@ -50,6 +56,8 @@ impl Asked {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Prepared {
     pub(super) effects: Effects,
+    /// It may end the transaction.
+    pub(super) may_end: bool,
 }
 
 impl Prepared {
@@ -58,11 +66,13 @@ impl Prepared {
         let Some(text) = text else {
             return Self {
                 effects: Effects::ANY,
+                may_end: true,
             };
         };
         let reading = text::read(text);
         Self {
             effects: reading.effects,
+            may_end: mark::begins_with_an_end(text),
         }
     }
 }

@@ -26,6 +26,7 @@ pub(super) struct Behind {
 
 /// A message that the server answers with ReadyForQuery.
 #[derive(Debug, Clone, Copy, Default)]
+#[allow(clippy::struct_excessive_bools)] // independent facts, each read by name
 pub(super) struct Flight {
     /// It begins a transaction of the session's.
     pub(super) begins: bool,
@@ -33,6 +34,8 @@ pub(super) struct Flight {
     pub(super) keeps_to_savepoints: bool,
     /// It is ours, and sets the mark of this number.
     pub(super) mark: Option<u64>,
+    /// It may end the transaction, in any way.
+    pub(super) may_end: bool,
     /// Its tags of SET that are of settings which end with the transaction.
     pub(super) local_sets: u32,
     /// It is ours, and part of the end.
@@ -117,6 +120,16 @@ impl Ends {
         is_local
     }
 
+    /// The connection is lost. What a message did that was not answered to its end is unknown, where it may have ended
+    /// the transaction or ran behind that end.
+    pub(super) fn lost(&mut self) {
+        let has_ended = self.first.is_some() || self.doubt.is_some();
+        let mut flights = self.flights.iter().filter(|flight| !flight.ends);
+        if flights.any(|flight| flight.may_end || has_ended) {
+            self.first = Some(End::Unseen);
+        }
+    }
+
     pub(super) fn first(&self) -> Option<End> {
         self.first
     }
@@ -187,6 +200,9 @@ impl Ends {
     pub(super) fn failed(&mut self) {
         self.failed = true;
         self.behind.hold();
+        // What failed behind a COMMIT is lost even if it is all that ran there.
+        let is_ours = self.flights.front().is_some_and(|flight| flight.ends);
+        self.behind.held |= self.first == Some(End::Commit) && !is_ours;
     }
 
     pub(super) fn ready(&mut self, inside: bool) {
@@ -324,6 +340,37 @@ mod tests {
     }
 
     #[test]
+    fn an_end_that_the_loss_of_the_connection_hides_is_unseen() {
+        let lost = |may_end, tags: &[&str], ends| {
+            let mut watched = begun();
+            if ends {
+                watched.seal();
+            }
+            watched.sent(Flight {
+                may_end,
+                ..Flight::default()
+            });
+            for tag in tags {
+                watched.completed(tag.as_bytes());
+            }
+            watched.lost();
+            watched.first()
+        };
+        assert_eq!(lost(true, &[], false), UNSEEN);
+        assert_eq!(lost(true, &["COMMIT"], false), UNSEEN);
+        assert_eq!(lost(false, &["INSERT 0 1"], false), None);
+        // The session's own COMMIT has an answer of its own.
+        assert_eq!(lost(true, &[], true), None);
+        let mut ends = begun();
+        run(&mut ends, &["COMMIT"], b'I');
+        ends.lost();
+        assert_eq!(ends.first(), COMMIT);
+        ends.sent(Flight::default());
+        ends.lost();
+        assert_eq!(ends.first(), UNSEEN);
+    }
+
+    #[test]
     fn what_runs_behind_the_end_has_a_fate_of_its_own() {
         let open = Some((false, true));
         assert_eq!(
@@ -335,6 +382,7 @@ mod tests {
             told(&["COMMIT", "INSERT 0 1", "error"], b'I'),
             (COMMIT, open)
         );
+        assert_eq!(told(&["COMMIT", "error"], b'I'), (COMMIT, open));
         let tags = ["COMMIT", "BEGIN", "INSERT 0 1", "ROLLBACK"];
         assert_eq!(told(&tags, b'I'), (COMMIT, open));
         let kept = Some((true, false));

@@ -62,6 +62,8 @@ struct State {
     loud: bool,
     /// What is bound, and not sent up to its Sync, has so many SET that end with the transaction.
     bound_sets: u32,
+    /// The same, and may end the transaction.
+    bound_end: bool,
     /// When the last message went out that the server answers.
     sent: Option<Instant>,
 }
@@ -179,6 +181,7 @@ impl Ledger {
                     let mut state = self.state();
                     state.note(&prepared.effects);
                     state.bound_sets += prepared.effects.local_sets;
+                    state.bound_end |= prepared.may_end;
                     self.publish(&state);
                 }
             }
@@ -191,7 +194,9 @@ impl Ledger {
                     state.note(&Effects::ANY);
                 }
                 let local_sets = std::mem::take(&mut state.bound_sets);
+                let may_end = std::mem::take(&mut state.bound_end);
                 state.ends.sent(Flight {
+                    may_end,
                     local_sets,
                     ..Flight::default()
                 });
@@ -275,7 +280,10 @@ impl Ledger {
 
     /// How the transaction ended, what became of statements that ran behind that, and how it stands, in one look.
     pub(super) fn standing(&self) -> Standing {
-        let state = self.state();
+        let mut state = self.state();
+        if self.is_closed() {
+            state.ends.lost();
+        }
         let first = state.ends.first();
         Standing {
             first,

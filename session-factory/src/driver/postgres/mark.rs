@@ -119,6 +119,34 @@ pub(super) fn is_query(text: &str) -> bool {
     WORDS.iter().any(|word| text.starts_with(word))
 }
 
+/// A text without any of these words ends no transaction.
+fn is_end(word: &[u8]) -> bool {
+    const WORDS: [&str; 5] = ["commit", "end", "prepare", "rollback", "abort"];
+    let mut words = WORDS.iter();
+    words.any(|end| word.eq_ignore_ascii_case(end.as_bytes()))
+}
+
+fn is_of_a_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_'
+}
+
+/// A text of one statement or more may end the transaction.
+pub(super) fn may_end(text: &[u8]) -> bool {
+    text.split(|byte| !is_of_a_word(*byte)).any(is_end)
+}
+
+/// The same for one statement: its first word says what it is.
+pub(super) fn begins_with_an_end(text: &[u8]) -> bool {
+    let begin = text.iter().position(|byte| is_of_a_word(*byte));
+    let (before, text) = text.split_at(begin.unwrap_or(text.len()));
+    if before.iter().any(|byte| matches!(byte, b'-' | b'/')) {
+        // A comment has words of its own.
+        return may_end(text);
+    }
+    let word = text.split(|byte| !is_of_a_word(*byte)).next();
+    word.is_some_and(is_end)
+}
+
 fn contains(text: &[u8], words: &[&[u8]]) -> bool {
     text.iter().enumerate().any(|(at, byte)| {
         let here = &text[at..];
@@ -206,6 +234,36 @@ mod tests {
         }
         let text = "INSERT INTO items VALUES (1)";
         assert_eq!(Suspicion::of(text, false), Suspicion::None);
+    }
+
+    #[test]
+    fn only_a_text_with_a_word_for_it_may_end_a_transaction() {
+        for text in [
+            "COMMIT",
+            " ;end",
+            "/* a */commit and chain",
+            "-- a\nAbort",
+            "Prepare transaction 'a'",
+        ] {
+            assert!(may_end(text.as_bytes()), "{text}");
+            assert!(begins_with_an_end(text.as_bytes()), "{text}");
+        }
+        for text in [
+            "SELECT 1;COMMIT",
+            "SELECT $$ $$;\x0bend",
+            "SELECT 'a'/**/;abort",
+        ] {
+            assert!(may_end(text.as_bytes()), "{text}");
+            assert!(!begins_with_an_end(text.as_bytes()), "{text}");
+        }
+        for text in [
+            "",
+            "UPDATE pending SET commit_id = 1",
+            "SELECT committed FROM ends",
+        ] {
+            assert!(!may_end(text.as_bytes()), "{text}");
+            assert!(!begins_with_an_end(text.as_bytes()), "{text}");
+        }
     }
 
     #[test]
