@@ -111,8 +111,7 @@ fn commit_midway(db: &mut dyn Db, unit: Unit) -> BoxFuture<'_, Done> {
 /// Fails.
 const TAKEN: &str = "INSERT INTO torture_taken (id) VALUES (1);";
 
-/// A text that fails behind its COMMIT, whose error the body swallows.
-
+/// The text fails behind its COMMIT, and the body swallows the error.
 fn commit_then_failing(db: &mut dyn Db, unit: Unit) -> BoxFuture<'_, Done> {
     Box::pin(async move {
         unit.write(db, 0).await?;
