@@ -27,6 +27,7 @@ struct Inner {
     callbacks: AtomicU64,
     panics: Option<PanicAt>,
     has_panicked: AtomicBool,
+    is_over: AtomicBool,
 }
 
 /// Where to panic, apart from the polls.
@@ -127,6 +128,7 @@ impl Case {
             callbacks: AtomicU64::new(0),
             panics,
             has_panicked: AtomicBool::new(false),
+            is_over: AtomicBool::new(false),
         }))
     }
 
@@ -139,12 +141,20 @@ impl Case {
     }
 
     /// A place in the application's code that the library calls, where it may panic.
-    fn callback(&self) {
+    pub(crate) fn callback(&self) {
+        if self.0.is_over.load(Ordering::SeqCst) {
+            return;
+        }
         let callback = self.0.callbacks.fetch_add(1, Ordering::SeqCst);
         if self.0.panics == Some(PanicAt::Callback(callback)) {
             self.0.has_panicked.store(true, Ordering::SeqCst);
             panic!("torture: panic at callback {callback}");
         }
+    }
+
+    /// What is called from now on does not panic: the auditor borrows connections next.
+    pub(crate) fn is_over(&self) {
+        self.0.is_over.store(true, Ordering::SeqCst);
     }
 
     /// A callback has.

@@ -26,7 +26,7 @@ pub(super) const VARIANTS: &[Variant] = &[
         thorough: false,
     },
     // In code of the application's that the library calls: each event and the destructor of its instrumentation,
-    // and its hooks. Most of them run while the session ends, and some of these behind the caller's back.
+    // its hooks, and on PostgreSQL its provider of credentials. Most of them run while the session ends, and some of these behind the caller's back.
     Variant {
         name: "callback",
         thorough: false,
@@ -44,6 +44,9 @@ pub(super) async fn strike(lane: &mut Lane, workload: &Workload, variant: &str, 
         Some(_) => usize::MAX,
         None => usize::try_from(at).unwrap_or(usize::MAX),
     };
+    if let Some(PanicAt::Callback(_)) = panics {
+        lane.subject.serves(Some(&case));
+    }
     let mut gave_up = false;
     let ended = {
         let run = testbed::polls::panic_at(polls, workload.run(&*lane.subject, &case));
@@ -68,6 +71,7 @@ pub(super) async fn strike(lane: &mut Lane, workload: &Workload, variant: &str, 
         })
         .await;
     }
+    case.is_over();
     let reached = matches!(ended, Ended::Panicked) || case.has_panicked();
     Struck {
         last: gave_up || !reached,

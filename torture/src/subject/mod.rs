@@ -15,7 +15,7 @@ use tokio::sync::Barrier;
 pub(crate) use self::answer::{Answer, question};
 pub(crate) use self::plain::{Extras, Lite, Plain};
 pub(crate) use self::queries::{Queries, Row};
-use crate::case::{Unit, Verdict};
+use crate::case::{Case, Unit, Verdict};
 
 session_factory! {
     /// The PostgreSQL database under torture.
@@ -146,6 +146,9 @@ pub(crate) enum Entry {
 pub(crate) trait Subject: Send + Sync {
     /// Runs a body as one unit of work.
     fn unit(&self, entry: Entry, unit: Unit, body: Body) -> BoxFuture<'_, Done>;
+
+    /// Whose code the library calls from now on, where it belongs to no session: a provider of credentials.
+    fn serves(&self, _case: Option<&Case>) {}
 
     /// Takes a connection, asks it, waits for all the others at the barrier, and gives it back.
     fn ask(&self, token: i64, all: Arc<Barrier>) -> BoxFuture<'_, Done<Answer>>;

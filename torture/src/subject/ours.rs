@@ -1,6 +1,6 @@
 //! The library, through every entry it has.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use diesel_async::pooled_connection::AsyncDieselConnectionManager;
@@ -13,7 +13,7 @@ use super::{
     Subject,
 };
 use crate::backend::Backend;
-use crate::case::Unit;
+use crate::case::{Case, Unit};
 
 /// A silent server keeps the pool's place for so long.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -21,14 +21,40 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// Far above what a call takes, below what the auditor waits.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
+/// The case on whose behalf connections are opened.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Served(Arc<Mutex<Option<Case>>>);
+
+impl Served {
+    fn set(&self, case: Option<&Case>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = case.cloned();
+    }
+
+    /// The provider of credentials, which is a callback.
+    fn credentials(&self) -> Result<String, std::convert::Infallible> {
+        let case = self
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        if let Some(case) = case {
+            case.callback();
+        }
+        Ok(String::from("no secret"))
+    }
+}
+
 macro_rules! ours {
-    ($module:ident, $backend:expr, $factory:ident, $config:ident, $connection:ty, $address:expr) => {
+    (
+        $module:ident, $backend:expr, $factory:ident, $config:ident, $connection:ty, $address:expr,
+        $with_credentials:expr
+    ) => {
         pub(crate) mod $module {
             use super::*;
             use crate::subject::$config;
 
             /// A factory under torture.
-            pub(crate) struct Ours(pub(crate) Factory<$factory>);
+            pub(crate) struct Ours(pub(crate) Factory<$factory>, Served);
 
             impl Ours {
                 pub(crate) fn new(url: &str) -> Self {
@@ -37,7 +63,13 @@ macro_rules! ours {
                     config.pool_size = LIMIT;
                     config.max_overflow = 0;
                     config.connect_timeout = CONNECT_TIMEOUT;
-                    Self(Factory::new(config))
+                    let served = Served::default();
+                    let with_credentials: fn(Factory<$factory>, Served) -> Factory<$factory> =
+                        $with_credentials;
+                    Self(
+                        with_credentials(Factory::new(config), served.clone()),
+                        served,
+                    )
                 }
 
                 /// Over a pool that an application has already.
@@ -45,7 +77,8 @@ macro_rules! ours {
                     let address: fn(&str) -> &str = $address;
                     let manager = AsyncDieselConnectionManager::<$connection>::new(address(url));
                     let pool = bb8::Pool::builder().max_size(LIMIT).build(manager).await;
-                    Self(Factory::from_pool(pool.expect("no connection is made yet")))
+                    let factory = Factory::from_pool(pool.expect("no connection is made yet"));
+                    Self(factory, Served::default())
                 }
             }
 
@@ -125,6 +158,10 @@ macro_rules! ours {
                     }
                 }
 
+                fn serves(&self, case: Option<&Case>) {
+                    self.1.set(case);
+                }
+
                 fn ask(&self, token: i64, all: Arc<Barrier>) -> BoxFuture<'_, Done<Answer>> {
                     let ask = async move |db: &mut Session<$factory>| {
                         let answer = db.ask($backend, token).await;
@@ -161,7 +198,9 @@ ours!(
     PgDb,
     PgDbConfig,
     diesel_async::AsyncPgConnection,
-    |url| url
+    |url| url,
+    // The server trusts everybody.
+    |factory: Factory<PgDb>, served| factory.with_credentials(async move || served.credentials())
 );
 ours!(
     mysql,
@@ -169,8 +208,15 @@ ours!(
     MyDb,
     MyDbConfig,
     diesel_async::AsyncMysqlConnection,
-    |url| url
+    |url| url,
+    |factory, _| factory
 );
-ours!(sqlite, Backend::Sqlite, LiteDb, LiteDbConfig, Lite, |url| {
-    url.trim_start_matches("sqlite://")
-});
+ours!(
+    sqlite,
+    Backend::Sqlite,
+    LiteDb,
+    LiteDbConfig,
+    Lite,
+    |url| url.trim_start_matches("sqlite://"),
+    |factory, _| factory
+);
