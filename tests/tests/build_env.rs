@@ -38,15 +38,15 @@ fn a_changed_variable_is_built_in_without_a_clean() {
     for (wrong, parts) in [
         (
             ("PROJECT_POOL", "many"),
-            ["`PROJECT_POOL`", "whole number", "found `many`"],
+            ["`PROJECT_POOL`", "whole number", "there it is `many`"],
         ),
         (
             ("PROJECT_POOL", "500"),
-            ["`PROJECT_POOL`", "in 1..=200", "found `500`"],
+            ["`PROJECT_POOL`", "in 1..=200", "there it is `500`"],
         ),
         (
             ("PROJECT_BATCH", "-1"),
-            ["`PROJECT_BATCH`", "number", "found `-1`"],
+            ["`PROJECT_BATCH`", "number", "there it is `-1`"],
         ),
         (
             ("PROJECT_BATCH", "postgres://ada:hunter2@host/app"),
@@ -58,7 +58,7 @@ fn a_changed_variable_is_built_in_without_a_clean() {
         ),
         (
             ("PROJECT_BACKEND", "oracle"),
-            ["`PROJECT_BACKEND`", "`sqlite`", "found `oracle`"],
+            ["`PROJECT_BACKEND`", "`sqlite`", "there it is `oracle`"],
         ),
         (
             ("PROJECT_BACKEND", "sqlite"),
