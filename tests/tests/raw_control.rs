@@ -1,7 +1,7 @@
 //! Raw SQL that ends a transaction, where a text alone does not tell: the server's state decides what is told.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 
 use diesel::prelude::*;
 use diesel_async::{AsyncConnection, RunQueryDsl, SimpleAsyncConnection};
@@ -468,6 +468,48 @@ async fn a_statement_that_fails_behind_a_raw_commit_is_no_ok_although_its_error_
             let result = bed.factory.with_session(body).await;
             assert!(is_kept(&result), "{way:?} {texts:?}: {result:?}");
             assert_eq!(bed.count().await, 1, "{way:?} {texts:?}");
+        }
+    }
+}
+
+/// The client hears of the error before ReadyForQuery says that no transaction is open any more.
+#[tokio::test]
+async fn nothing_runs_outside_of_a_transaction_behind_a_text_that_ended_it_and_failed() {
+    let bed = PgBed::new().await;
+    let count = AtomicI32::new(0);
+    for way in [Way::Batch, Way::Raw] {
+        for text in [
+            "ROLLBACK; SELECT 1/0",
+            "ROLLBACK; ROLLBACK TO SAVEPOINT nothing",
+            "ALTER TABLE nothing RENAME TO none; COMMIT",
+            "INSERT INTO items VALUES (-1, 'a'), (-1, 'b'); COMMIT",
+        ] {
+            // How soon ReadyForQuery comes is up to the machine: the mistake was made in one call of four.
+            for in_savepoint in [false, true].repeat(12) {
+                let id = count.fetch_add(2, Ordering::Relaxed);
+                let behind = async |db: &mut Session<PgDb>| {
+                    if in_savepoint {
+                        let kept = db.savepoint(async |db| {
+                            insert(db, id + 1).await?;
+                            Err::<(), _>(AppError::Refused("on purpose"))
+                        });
+                        let _swallowed = kept.await;
+                    } else {
+                        let _swallowed = insert(db, id + 1).await;
+                    }
+                };
+                let result: Result<(), AppError> = bed
+                    .factory
+                    .with_session(async |db| {
+                        insert(db, id).await?;
+                        let _swallowed = run(db, way, text).await;
+                        behind(db).await;
+                        Err(AppError::Refused("on purpose"))
+                    })
+                    .await;
+                assert!(result.is_err());
+                assert_eq!(bed.count().await, 0, "{way:?} {text} {in_savepoint}");
+            }
         }
     }
 }

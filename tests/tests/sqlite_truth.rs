@@ -243,8 +243,7 @@ async fn one_statement_that_fails_and_rolls_back_is_told_as_rolled_back() {
         let Err(AppError::Session(error @ SessionError::Aborted(_))) = result else {
             panic!("{text}: {result:?}")
         };
-        let words =
-            "the transaction is rolled back although its body returned Ok: a statement failed";
+        let words = "the transaction cannot be committed and is rolled back: a statement failed";
         assert!(error.to_string().starts_with(words), "{error}");
         assert_eq!(bed.count().await, 0, "{text}");
     }

@@ -55,7 +55,7 @@ impl Aborted {
 impl fmt::Display for Aborted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !matches!(self.reason, AbortReason::EndedByBody) {
-            f.write_str("the transaction is rolled back although its body returned Ok: ")?;
+            f.write_str("the transaction cannot be committed and is rolled back: ")?;
         }
         match &self.reason {
             AbortReason::Statement(error) if error.kind == StatementErrorKind::Connection => write!(
@@ -76,7 +76,7 @@ impl fmt::Display for Aborted {
                 f.write_str("set_rollback_only() or begin_test_transaction() was called")
             }
             AbortReason::EndedByBody => f.write_str(
-                "the body returned Ok, but one of its statements ended the transaction by itself: what came before it \
+                "a statement of the body ended the transaction by itself: what came before it \
                  is as that statement left it, and nothing behind it was committed; use db.rollback() or db.commit() \
                  instead of raw SQL",
             ),

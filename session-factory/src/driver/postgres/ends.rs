@@ -139,6 +139,13 @@ impl Ends {
         self.doubt.is_some()
     }
 
+    /// A text that may end the transaction met an error, and ReadyForQuery has not told yet how that left the
+    /// transaction. What went out now could run outside of any.
+    pub(super) fn is_unsettled(&self) -> bool {
+        let front = self.flights.front();
+        self.failed && front.is_some_and(|flight| flight.may_end && !flight.ends)
+    }
+
     /// The server has named the mark that the open transaction has.
     pub(super) fn answered(&mut self, mark: Option<u64>) {
         let Some(last) = self.doubt.take() else {

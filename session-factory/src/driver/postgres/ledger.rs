@@ -298,6 +298,11 @@ impl Ledger {
         self.state().is_in_doubt()
     }
 
+    /// See [`Ends::is_unsettled`].
+    pub(super) fn is_unsettled(&self) -> bool {
+        self.state().ends.is_unsettled()
+    }
+
     /// The server has named the mark that the open transaction has.
     pub(super) fn answered(&self, mark: Option<u64>) {
         self.state().ends.answered(mark);
@@ -390,9 +395,10 @@ impl Ledger {
 }
 
 impl State {
-    /// A failed transaction answers no question, and commits nothing.
+    /// A failed transaction answers no question, and commits nothing. What failed is a transaction still open only once
+    /// the server has said so.
     fn is_in_doubt(&self) -> bool {
-        self.ends.is_in_doubt() && self.status == Status::InTransaction
+        self.ends.is_in_doubt() && self.status == Status::InTransaction || self.ends.is_unsettled()
     }
 
     fn asked(&mut self, asked: &Asked) {
