@@ -251,6 +251,7 @@ impl Announced {
     }
 
     /// It is about to be sent. What diesel reports of the statement waits for the answer.
+    #[inline]
     pub(crate) fn start(&self) {
         let Some((events, steps)) = self.0.as_deref() else {
             return;
@@ -271,6 +272,7 @@ impl Announced {
     }
 
     /// All of it was answered, and the statement is at work.
+    #[inline]
     pub(crate) fn succeeded(&self) {
         let Some((events, steps)) = self.0.as_deref() else {
             return;

@@ -64,7 +64,14 @@ impl Observer {
     }
 
     /// Where events go. None: nobody listens.
+    #[inline]
     pub(crate) fn events(&mut self) -> Option<&Events> {
+        self.events.as_ref()?;
+        self.heard()
+    }
+
+    /// The same where somebody listens.
+    fn heard(&mut self) -> Option<&Events> {
         if self.events.as_ref()?.is_replaced() {
             self.clear(true);
         }

@@ -33,9 +33,24 @@ impl<F: SessionFactory> Session<F> {
         Ok(watched)
     }
 
+    /// The same without a question. None: there is one, or something to do before.
+    fn glance(&mut self) -> Option<Watched> {
+        let lease = self.lease.as_mut().filter(|_| !self.work.is_raw())?;
+        let watched = F::Driver::watch(lease.link());
+        if matches!(watched, Watched::InDoubt) {
+            return None;
+        }
+        lease.note_commit_of_body();
+        Some(watched)
+    }
+
     /// Commits, or rolls back and says why.
     pub(super) async fn end_by_commit(&mut self) -> Result<(), SessionError> {
-        let watched = self.look().await?;
+        // Boxed, as it is the rare case: a caller's future should not carry it around.
+        let watched = match self.glance() {
+            Some(watched) => watched,
+            None => Box::pin(self.look()).await?,
+        };
         if let Some(error) = self.work.verdict(watched) {
             return Err(self.give_up(error).await);
         }

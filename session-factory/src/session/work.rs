@@ -330,6 +330,7 @@ impl Work {
     }
 
     /// Takes in that something else than the session ended the transaction, and committed it or may have.
+    #[inline]
     pub(crate) fn note_end(&mut self, watched: &Watched) -> Option<SessionError> {
         match watched {
             _ if !self.begun => None,

@@ -130,11 +130,13 @@ impl Ends {
         }
     }
 
+    #[inline]
     pub(super) fn first(&self) -> Option<End> {
         self.first
     }
 
     /// The transaction may not be the one that the session began. The server can be asked.
+    #[inline]
     pub(super) fn is_in_doubt(&self) -> bool {
         self.doubt.is_some()
     }
@@ -160,6 +162,7 @@ impl Ends {
     }
 
     /// None: nothing ran behind the end.
+    #[inline]
     pub(super) fn behind(&self) -> Option<Behind> {
         let Fates {
             committed,

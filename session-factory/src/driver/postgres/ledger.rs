@@ -98,6 +98,7 @@ const WRITES: [&[u8]; 4] = [b"INSERT ", b"UPDATE ", b"DELETE ", b"MERGE "];
 const DEFINITIONS: [&[u8]; 5] = [b"CREATE ", b"ALTER ", b"DROP ", b"IMPORT ", b"DISCARD T"];
 
 impl Ledger {
+    #[inline]
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -207,6 +208,7 @@ impl Ledger {
     }
 
     /// Has the session see that names changed.
+    #[inline]
     fn publish(&self, state: &State) {
         let changes = state.names.changes();
         if changes != self.names_changed.load(Ordering::Relaxed) {
@@ -279,6 +281,7 @@ impl Ledger {
     }
 
     /// How the transaction ended, what became of statements that ran behind that, and how it stands, in one look.
+    #[inline]
     pub(super) fn standing(&self) -> Standing {
         let mut state = self.state();
         if self.is_closed() {
@@ -467,6 +470,9 @@ impl State {
             return;
         }
         match tag {
+            // Most that come.
+            b"BEGIN" | b"COMMIT" => return,
+            _ if tag.starts_with(b"SELECT ") => return,
             b"SET" if self.ends.is_local_set() => {}
             b"SET" | b"RESET" | b"LISTEN" | b"UNLISTEN" | b"DECLARE CURSOR" | b"DISCARD"
             | b"DISCARD ALL" | b"DISCARD TEMP" | b"DISCARD PLANS" | b"DISCARD SEQUENCES"
@@ -484,6 +490,7 @@ impl State {
             b"PREPARE" | b"DEALLOCATE" | b"DEALLOCATE ALL" | b"LOAD" => self.unclean = true,
             _ if WRITES.iter().any(|write| tag.starts_with(write)) => {
                 self.has_written |= !tag.ends_with(b" 0");
+                return;
             }
             _ => {}
         }

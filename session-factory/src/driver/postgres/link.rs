@@ -861,7 +861,7 @@ impl Rest {
             return Reply::of(statement.await);
         }
         let reply = pipelined(connection, &text, Some(&ahead.announced), statement).await;
-        if ahead.begin.is_some() {
+        if ahead.begin.is_some() && reply.ahead.is_err() {
             beginning::told(reply, self.ledger.as_deref())
         } else {
             reply

@@ -81,13 +81,11 @@ pub(super) async fn pipelined<T>(
     statement: &mut (impl Future<Output = QueryResult<T>> + Unpin),
 ) -> Reply<T> {
     // `join` polls in order, so what goes ahead is queued first.
-    let ahead = async {
-        let answer = connection.batch_execute(ahead).await;
+    let ahead = connection.batch_execute(ahead).inspect(|answer| {
         if let Some(announced) = announced {
-            announced.answered(&answer);
+            announced.answered(answer);
         }
-        answer
-    };
+    });
     let (ahead, result) = join(ahead, statement).await;
     Reply {
         ahead,
