@@ -69,7 +69,7 @@ pub(super) fn read(text: &[u8]) -> Reading {
         effects: Effects {
             change: calls.change || is_sly(text) || makes_temporary(text),
             unknown: calls.unknown,
-            keep: calls.keep,
+            keep: calls.keep || sets_seed(text, calls),
             // The level of a transaction decides whether its COMMIT can fail.
             loud: calls.loud || settles && names_a_transaction(text),
             announce: calls.announce,
@@ -89,6 +89,19 @@ pub(super) fn read(text: &[u8]) -> Reading {
 /// `transaction_isolation` and its like.
 pub(super) fn names_a_transaction(text: &[u8]) -> bool {
     contains(text, b"transaction")
+}
+
+/// `SET seed`, in a transaction or for good: neither its end nor a reset puts back what `random()` gives.
+fn sets_seed(text: &[u8], calls: Calls) -> bool {
+    if !contains(text, b"seed") {
+        return false;
+    }
+    let mut begins = true;
+    let sets = |token| {
+        let first = std::mem::replace(&mut begins, token == Token::Semicolon);
+        matches!(token, Token::Word(word) if first && is_word(word, &["set"]))
+    };
+    calls.configure || !is_clear(text) || Lexer::new(text).any(sets)
 }
 
 fn is_sly(text: &[u8]) -> bool {
@@ -354,5 +367,25 @@ mod tests {
         }
         assert!(effects("SELECT set_config('transaction_isolation', $1, true)").loud);
         assert!(!effects("SELECT set_config('app.tenant', $1, true)").loud);
+    }
+
+    #[test]
+    fn a_seed_costs_the_connection_and_a_column_of_that_name_nothing() {
+        for text in [
+            "SET seed = 0.5",
+            "SET LOCAL \"seed\" TO 0.5",
+            "SELECT 1; set session SEED = 0.5",
+            "SELECT set_config('seed', '0.5', true)",
+            "SELECT setseed(0.5)",
+        ] {
+            assert!(read(text.as_bytes()).effects.keep, "{text}");
+        }
+        for text in [
+            "UPDATE \"plants\" SET \"seed\" = $1 WHERE (\"plants\".\"id\" = $2)",
+            "SELECT seed FROM plants",
+            "SET LOCAL work_mem = 1000",
+        ] {
+            assert!(!read(text.as_bytes()).effects.keep, "{text}");
+        }
     }
 }
