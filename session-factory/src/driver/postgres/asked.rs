@@ -34,6 +34,12 @@ impl Asked {
             },
             body => {
                 let text = body.strip_suffix(b"\0").unwrap_or(body);
+                if let Some(flight) = of_a_session(text) {
+                    return Self {
+                        flight,
+                        ..Self::default()
+                    };
+                }
                 let reading = text::read(text);
                 let keeps_to_savepoints = mark::keeps_to_savepoints(text);
                 Self {
@@ -50,6 +56,39 @@ impl Asked {
             }
         }
     }
+}
+
+/// What sessions send with many of their statements: BEGIN with its modes, and what becomes of their own savepoints. It is
+/// recognized by its exact spelling, which has no room for anything else, and need not be read as SQL.
+fn of_a_session(text: &[u8]) -> Option<Flight> {
+    const PREFIXES: [&[u8]; 3] = [
+        b"SAVEPOINT session_factory_",
+        b"RELEASE SAVEPOINT session_factory_",
+        b"ROLLBACK TO SAVEPOINT session_factory_",
+    ];
+    let is_begin = |statement: &[u8]| {
+        let modes = statement.strip_prefix(b"BEGIN");
+        modes.is_some_and(|modes| {
+            let mut modes = modes.iter();
+            modes.all(|byte| byte.is_ascii_uppercase() || *byte == b' ')
+        })
+    };
+    let is_of_a_savepoint = |statement: &[u8]| {
+        let level = PREFIXES
+            .iter()
+            .find_map(|prefix| statement.strip_prefix(*prefix));
+        level.is_some_and(|level| !level.is_empty() && level.iter().all(u8::is_ascii_digit))
+    };
+    let mut statements = text
+        .split(|byte| *byte == b';')
+        .map(|statement| statement.strip_prefix(b" ").unwrap_or(statement))
+        .peekable();
+    let begins = statements.next_if(|first| is_begin(first)).is_some();
+    statements.all(is_of_a_savepoint).then_some(Flight {
+        begins,
+        keeps_to_savepoints: !begins,
+        ..Flight::default()
+    })
 }
 
 /// A text that runs whenever a message names it.
@@ -73,6 +112,62 @@ impl Prepared {
         Self {
             effects: reading.effects,
             may_end: mark::begins_with_an_end(text),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_session_sends_is_known_by_its_spelling_and_nothing_else_is() {
+        for (text, begins) in [
+            ("BEGIN READ ONLY", true),
+            (
+                "BEGIN ISOLATION LEVEL SERIALIZABLE READ ONLY DEFERRABLE",
+                true,
+            ),
+            ("BEGIN; SAVEPOINT session_factory_1", true),
+            ("SAVEPOINT session_factory_1", false),
+            (
+                "ROLLBACK TO SAVEPOINT session_factory_2; RELEASE SAVEPOINT session_factory_2",
+                false,
+            ),
+        ] {
+            let flight = of_a_session(text.as_bytes());
+            let flight = flight.unwrap_or_else(|| unreachable!("{text}"));
+            assert_eq!(
+                (flight.begins, flight.keeps_to_savepoints),
+                (begins, !begins),
+                "{text}"
+            );
+            // Reading it as SQL would say the same.
+            assert_eq!(
+                text::read(text.as_bytes()).effects,
+                Effects::default(),
+                "{text}"
+            );
+            assert_eq!(
+                mark::keeps_to_savepoints(text.as_bytes()),
+                !begins,
+                "{text}"
+            );
+        }
+        for text in [
+            "",
+            "BEGIN; COMMIT",
+            "BEGIN; SELECT 1",
+            "BEGIN -- a",
+            "begin read only",
+            "SAVEPOINT session_factory_",
+            "SAVEPOINT session_factory_1 ",
+            "SAVEPOINT session_factory_raw",
+            "SAVEPOINT session_factory_1; ROLLBACK",
+            "ROLLBACK TO SAVEPOINT session_factory_1; ROLLBACK AND CHAIN",
+            "BEGIN; SET LOCAL statement_timeout = 1",
+        ] {
+            assert!(of_a_session(text.as_bytes()).is_none(), "{text}");
         }
     }
 }
