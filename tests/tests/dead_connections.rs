@@ -107,7 +107,8 @@ async fn what_a_lost_connection_left_running_is_cancelled() {
             };
             factory.with_session(sleep).await
         });
-        let runs = || async { admin.activity().await.iter().any(Activity::is_active) };
+        let sleeps = |one: &Activity| one.wait == "Timeout:PgSleep";
+        let runs = || async { admin.activity().await.iter().any(sleeps) };
         testbed::eventually(testbed::PATIENCE, "it runs", runs).await;
         // The server does not look at its socket before it has an answer.
         bed.proxy().sever(action).await;
