@@ -3,8 +3,6 @@
 use std::future::Future;
 use std::marker::PhantomData;
 use std::ops::ControlFlow;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::{
@@ -71,28 +69,6 @@ impl<F: SessionFactory, Runs, Commits> std::fmt::Debug for SessionBuilder<F, Run
             .field("factory", &F::NAME)
             .field("options", &self.options)
             .finish_non_exhaustive()
-    }
-}
-
-/// What would make a [`SessionBuilder`] a future: nothing does.
-#[doc(hidden)]
-#[diagnostic::on_unimplemented(
-    message = "`session()` is not awaited by itself; write `create_session().await` for a session that you commit",
-    label = "this is not a session yet",
-    note = "to run a body in a session write `session().run(async |db| …).await`"
-)]
-pub trait IsAwaited {}
-
-// For the message above, where `.await` is written.
-#[doc(hidden)]
-impl<F: SessionFactory, Runs, Commits> Future for SessionBuilder<F, Runs, Commits>
-where
-    F: IsAwaited,
-{
-    type Output = Result<Session<F>, SessionError>;
-
-    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
-        Poll::Pending
     }
 }
 
