@@ -87,6 +87,9 @@ pub(crate) struct Line {
     /// Violations in which a query was answered with the rows of another one, silently.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) wrong_rows: Option<u64>,
+    /// Each violation in words, to be repeated when the run is over.
+    #[serde(skip)]
+    pub(crate) violations_in_words: Vec<String>,
 }
 
 /// Takes in what the lanes find for one backend and fault.
@@ -108,6 +111,7 @@ struct State {
     workloads: BTreeSet<&'static str>,
     traps: BTreeSet<&'static str>,
     wrong_rows: u64,
+    in_words: Vec<String>,
 }
 
 impl Report {
@@ -160,7 +164,6 @@ impl Report {
         state
             .traps
             .extend(problems.iter().filter_map(Problem::trap));
-        drop(state);
         let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
         let text = format!(
             "violation: {point}: {}\n    again: cargo xtask torture --repeat {point} --seed {}{}",
@@ -172,6 +175,8 @@ impl Report {
                 ""
             }
         );
+        state.in_words.push(text.clone());
+        drop(state);
         self.bar.suspend(|| eprintln!("{text}"));
     }
 
@@ -193,6 +198,7 @@ impl Report {
             against: self.against,
             traps: self.against.map(|_| state.traps),
             wrong_rows: self.against.map(|_| state.wrong_rows),
+            violations_in_words: state.in_words,
         }
     }
 
@@ -265,6 +271,11 @@ mod tests {
         report.violation(&point(), &problems);
         let line = report.finish();
         assert_eq!((line.cases, line.violations), (0, 1));
+        assert!(
+            line.violations_in_words[0].starts_with(&format!("violation: {}", point())),
+            "{:?}",
+            line.violations_in_words
+        );
         let json = serde_json::to_value(&line).unwrap();
         assert_eq!(json["traps"], serde_json::json!(["1", "3", "4"]));
         assert_eq!(json["wrong_rows"], 1);

@@ -27,6 +27,7 @@ pub(crate) async fn run(arguments: Torture) -> ExitCode {
     }
     let (mut violations, mut cases) = (0, 0);
     let mut traps = BTreeSet::new();
+    let mut in_words = Vec::new();
     let mut servers = Servers::default();
     let repeated = arguments.repeat.as_ref().map(|point| point.backend);
     let usual = arguments.backend.is_empty() && repeated.is_none();
@@ -50,7 +51,12 @@ pub(crate) async fn run(arguments: Torture) -> ExitCode {
             cases += line.cases;
             traps.extend(line.traps.iter().flatten().copied());
             say(&line, arguments.json);
+            in_words.extend(line.violations_in_words);
         }
+    }
+    if against == Against::Ours {
+        // Repeated at the end: a log that keeps only its last lines still names each case.
+        in_words.iter().for_each(|text| eprintln!("{text}"));
     }
     let as_it_should_be = match against {
         Against::Ours => violations == 0 && cases > 0,
