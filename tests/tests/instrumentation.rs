@@ -11,7 +11,7 @@ use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error};
 use diesel_async::{AsyncConnection, RunQueryDsl, SimpleAsyncConnection, TransactionManager as _};
 use session_factory::driver::Driver;
-use session_factory::{Session, SessionFactory};
+use session_factory::{Session, SessionError, SessionFactory};
 use session_factory_tests::{AppError, LiteBed, MyBed, PgBed, items};
 use testbed::eventually;
 
@@ -492,9 +492,13 @@ async fn a_session_is_a_transaction_to_those_who_ask_for_its_depth<F: Db>(
     assert_eq!(depth(&mut db), Ok(Some(2)));
     Manager::<F>::rollback_transaction(&mut db).await.unwrap();
     assert_eq!(depth(&mut db), Ok(Some(1)));
-    let none = Manager::<F>::commit_transaction(&mut db).await;
-    assert!(matches!(none, Err(Error::NotInTransaction)), "{none:?}");
-    db.commit().await.unwrap();
+    let none = Manager::<F>::commit_transaction(&mut db).await.unwrap_err();
+    let none = SessionError::from(none);
+    assert!(
+        matches!(none, SessionError::NotBegun("commit_transaction")),
+        "{none:?}"
+    );
+    db.rollback().await.unwrap();
     assert_eq!(depth(&mut db), Ok(Some(1)));
     assert!(!Manager::<F>::is_broken_transaction_manager(&mut db));
     let raw = db.connection().await.unwrap();

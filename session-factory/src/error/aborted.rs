@@ -22,6 +22,9 @@ pub enum AbortReason {
     EndedByBody,
     /// A savepoint was begun and neither released nor rolled back.
     OpenSavepoint,
+    /// This function of diesel-async's `TransactionManager` was called without a `begin_transaction` before it, and its
+    /// error ([`SessionError::NotBegun`](crate::SessionError::NotBegun)) was not returned.
+    NotBegun(&'static str),
     /// The body put another session in the place of its own (`std::mem::replace`), whose work is lost.
     Replaced,
 }
@@ -83,6 +86,12 @@ impl fmt::Display for Aborted {
             AbortReason::OpenSavepoint => {
                 f.write_str("a savepoint was begun and neither released nor rolled back")
             }
+            AbortReason::NotBegun(call) => write!(
+                f,
+                "TransactionManager::{call}() was called without a begin_transaction() before it, and its error was not \
+                 returned; {}",
+                super::END_BY_HAND
+            ),
             AbortReason::Replaced => f.write_str(
                 "the body put another session in the place of the one it was given; use \
                  AppDb::create_session() beside it, not in its place",

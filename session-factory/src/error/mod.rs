@@ -22,6 +22,10 @@ pub(crate) use self::statement::StatementErrorKind;
 pub use self::timeout::TimeoutError;
 use crate::config::ConfigError;
 
+/// What to write where the caller wanted to end what the session ends.
+const END_BY_HAND: &str = "db.savepoint(…) and db.transaction(…) end with their closure: return Ok to keep the work or Err to \
+     undo it; the session's transaction is ended by db.commit() or db.rollback()";
+
 /// Everything that can go wrong with a session.
 ///
 /// Each variant says in which state the work is. For every one but [`CommitUnknown`](Self::CommitUnknown),
@@ -77,6 +81,14 @@ pub enum SessionError {
          and call {0}() outside of it"
     )]
     InSavepoint(&'static str),
+    /// This function of diesel-async's `TransactionManager` was called by hand without a `begin_transaction` before it.
+    /// What it would have ended is the session's: its transaction, or the savepoint of a closure. Nothing was sent. That
+    /// savepoint, or outside of any the transaction, can only be rolled back.
+    #[error(
+        "TransactionManager::{0}() was called without a begin_transaction() before it: nothing was sent, and what is open \
+         can only be rolled back; {END_BY_HAND}"
+    )]
+    NotBegun(&'static str),
     /// The deadline of the call passed; the work is rolled back.
     #[error(transparent)]
     Timeout(#[from] TimeoutError),

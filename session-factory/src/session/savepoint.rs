@@ -2,7 +2,7 @@
 
 use super::{AsyncBody, Session};
 use crate::driver::Watched;
-use crate::error::SessionError;
+use crate::error::{AbortReason, SessionError};
 use crate::factory::SessionFactory;
 
 impl<F: SessionFactory> Session<F> {
@@ -52,12 +52,18 @@ impl<F: SessionFactory> Session<F> {
     /// Releases a savepoint.
     ///
     /// # Errors
-    /// When the server has given it up already: releasing would only hide that.
+    /// When the server has given it up already: releasing would only hide that. When a savepoint inside of it was begun by
+    /// hand and not ended.
     pub(super) async fn release_savepoint(&mut self, level: u32) -> Result<(), SessionError> {
         let watched = self.look().await?;
         self.work.check(&watched)?;
-        if let (true, Watched::Failed(error)) = (self.work.is_begun(), watched) {
-            let reason = self.work.because(error);
+        let reason = match watched {
+            Watched::Failed(error) if self.work.is_begun() => Some(self.work.because(error)),
+            Watched::Unbalanced => Some(AbortReason::OpenSavepoint),
+            _ if self.work.depth() > level => Some(AbortReason::OpenSavepoint),
+            _ => None,
+        };
+        if let Some(reason) = reason {
             return Err(self.work.aborted(reason));
         }
         self.work.release(level);
@@ -116,6 +122,8 @@ impl<F: SessionFactory> Session<F> {
 pub struct Savepoint<'conn, F: SessionFactory> {
     session: &'conn mut Session<F>,
     level: u32,
+    /// The level of the closure around this one.
+    outer: u32,
     left: bool,
 }
 
@@ -123,9 +131,11 @@ impl<'conn, F: SessionFactory> Savepoint<'conn, F> {
     /// Opens one, without a round trip.
     pub fn open(session: &'conn mut Session<F>) -> Self {
         let level = session.open_savepoint();
+        let outer = session.work.set_closure_level(level);
         Self {
             session,
             level,
+            outer,
             left: false,
         }
     }
@@ -170,6 +180,7 @@ impl<'conn, F: SessionFactory> Savepoint<'conn, F> {
 
 impl<F: SessionFactory> Drop for Savepoint<'_, F> {
     fn drop(&mut self) {
+        self.session.work.set_closure_level(self.outer);
         if !self.left {
             self.session.abandon(self.level);
         }

@@ -18,6 +18,9 @@ use crate::factory::SessionFactory;
 ///
 /// diesel-async's own would send COMMIT where the session has begun the transaction, and it cannot be used
 /// again after a future of its was dropped.
+///
+/// `begin_transaction` opens a savepoint, which the caller ends by `commit_transaction` or `rollback_transaction`. Without
+/// one of the caller's own these fail with [`SessionError::NotBegun`].
 #[derive(Debug)]
 pub struct SessionTransactionManager;
 
@@ -74,20 +77,14 @@ impl<F: SessionFactory> TransactionManager<Session<F>> for SessionTransactionMan
     }
 
     async fn rollback_transaction(conn: &mut Session<F>) -> QueryResult<()> {
-        match conn.innermost_savepoint() {
-            Some(level) => Ok(conn.roll_back_to(level).await?),
-            None => Err(Error::NotInTransaction),
-        }
+        let level = conn.work.begun_by_hand("rollback_transaction")?;
+        Ok(conn.roll_back_to(level).await?)
     }
 
     async fn commit_transaction(conn: &mut Session<F>) -> QueryResult<()> {
-        match conn.innermost_savepoint() {
-            Some(level) => {
-                conn.release_savepoint(level).await?;
-                Ok(conn.flush_if_observed().await?)
-            }
-            None => Err(Error::NotInTransaction),
-        }
+        let level = conn.work.begun_by_hand("commit_transaction")?;
+        conn.release_savepoint(level).await?;
+        Ok(conn.flush_if_observed().await?)
     }
 
     /// A session is a transaction, so its depth is 1 also before the statement that begins it, and after `commit()`:

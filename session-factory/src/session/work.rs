@@ -46,6 +46,9 @@ pub(crate) struct Work {
     /// A dropped statement has to be ended before the next one.
     settle: bool,
     savepoints: Savepoints,
+    /// The level of the innermost savepoint that ends with its closure. A caller may end by hand only what lies deeper.
+    /// It outlives the transaction, as the closure does.
+    closure_level: u32,
     /// Boxed, like the next one: a session is a part of its caller's future, and few have any.
     fault: Option<Box<Fault>>,
     rollback_only: bool,
@@ -106,6 +109,7 @@ impl Work {
             raw: false,
             settle: false,
             savepoints: Savepoints::default(),
+            closure_level: 0,
             fault: None,
             rollback_only: false,
             test: false,
@@ -167,6 +171,7 @@ impl Work {
             committed_by_body: self.committed_by_body,
             lost: self.lost.take(),
             attempt: self.attempt,
+            closure_level: self.closure_level,
             ..Self::new(self.begin, self.echo.take())
         };
     }
@@ -463,6 +468,26 @@ impl Work {
     /// Opens a savepoint, and gives its level.
     pub(crate) fn savepoint(&mut self) -> u32 {
         self.savepoints.open()
+    }
+
+    /// A closure begins or ends whose savepoint is of this level. Returns the level of the closure around it.
+    pub(crate) fn set_closure_level(&mut self, level: u32) -> u32 {
+        std::mem::replace(&mut self.closure_level, level)
+    }
+
+    /// The level of the savepoint that `call` of diesel-async's `TransactionManager` ends.
+    ///
+    /// # Errors
+    /// When the caller began none: the savepoint, or the session's own transaction, is not the caller's to end. What is
+    /// open there can only be rolled back, as the caller may have meant to undo it.
+    pub(crate) fn begun_by_hand(&mut self, call: &'static str) -> Result<u32, SessionError> {
+        let level = self.depth();
+        if level > self.closure_level {
+            return Ok(level);
+        }
+        self.fault
+            .get_or_insert_with(|| Fault::boxed(AbortReason::NotBegun(call), level));
+        Err(SessionError::NotBegun(call))
     }
 
     /// Releases the savepoint of this level and all inside of it.
