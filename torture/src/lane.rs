@@ -202,14 +202,19 @@ impl Fault {
         let seconds = match (against, self) {
             // A silent connection is given up after 30 seconds.
             (Against::Ours, Self::Stall) => 45,
-            (Against::Ours, _) => 5,
+            // Less than an endless statement takes, and enough for a machine that does much else: SQLite
+            // stops no statement in the middle, so its slow ones run to their end.
+            (Against::Ours, _) => 30,
             (Against::Naive, _) => 1,
         };
         Limits {
             settle: Duration::from_secs(seconds),
-            borrow: Duration::from_secs(seconds.min(10)),
+            borrow: Duration::from_secs(match against {
+                Against::Ours => 30,
+                Against::Naive => 1,
+            }),
             call: Duration::from_secs(match against {
-                Against::Ours => 25,
+                Against::Ours => 45,
                 Against::Naive => 3,
             }),
             may_meet_the_dead: matches!(self, Self::Cut | Self::Terminate),

@@ -12,7 +12,7 @@ use crate::lane::Lane;
 use crate::workloads::Workload;
 
 /// For what is done behind the caller's back.
-const REST: Duration = Duration::from_secs(5);
+const REST: Duration = Duration::from_secs(30);
 
 pub(super) const VARIANTS: &[Variant] = &[
     // In place of a poll: every await of the call, the library's own too.
