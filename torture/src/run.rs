@@ -56,7 +56,9 @@ pub(crate) async fn run(arguments: Torture) -> ExitCode {
     }
     if against == Against::Ours {
         // Repeated at the end: a log that keeps only its last lines still names each case.
-        in_words.iter().for_each(|text| eprintln!("{text}"));
+        for text in &in_words {
+            eprintln!("{text}");
+        }
     }
     let as_it_should_be = match against {
         Against::Ours => violations == 0 && cases > 0,
