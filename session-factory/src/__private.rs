@@ -11,10 +11,10 @@ pub use self::backend::*;
 pub use self::feature::*;
 pub use self::parameter::*;
 pub use self::supports::*;
+pub use crate::call::{Isolation, Origin, ReplicaPolicy, SessionOptions as Options, isolation};
 pub use crate::config::{
     ByFromStr, Key, OptionByFromStr, Own, Part, Reader, Source, Together, Unreadable, env_example,
 };
-pub use crate::driver::isolation::{self, Isolation};
 #[cfg(feature = "serde")]
 pub use crate::factory::configure::config_from_serde;
 pub use crate::factory::configure::{config_from_env, config_from_vars, describe, describe_vars};
@@ -23,8 +23,8 @@ pub use crate::factory::{AnyPool, FactoryConfig, Global, PoolOfOne};
 #[cfg(feature = "dotenv")]
 pub use crate::factory::{configure::config_from_dotenv, global::init_from_dotenv};
 pub use crate::session::{
-    AsyncBody, Bounded, CarriesSessionError, Contract, Origin, Replica, ReturnsResult, Savepoint,
-    Scope, SessionBuilder, SessionOptions as Options, Unit, contract,
+    AsyncBody, Bounded, CarriesSessionError, Contract, ReturnsResult, Savepoint, Scope,
+    SessionBuilder, Unit, contract,
 };
 pub use crate::{
     ConfigError, Factory, Session, SessionError, SessionFactory, ShutdownReport, Status,

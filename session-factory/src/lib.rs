@@ -7,11 +7,13 @@
     allow(dead_code, unused_imports)
 )]
 
+mod call;
 pub mod config;
 pub mod driver;
 pub mod error;
 pub mod factory;
 mod observe;
+mod one_line;
 mod panics;
 mod runtime;
 pub mod session;
@@ -20,8 +22,9 @@ mod time;
 #[doc(hidden)]
 pub mod __private;
 
+pub use call::{Isolation, ReplicaPolicy};
 pub use config::{ConfigError, Credentials, SecretUrl};
-pub use driver::Isolation;
+
 pub use error::{
     AbortReason, Aborted, AcquireError, CommitError, ConnectError, ConnectErrorKind, NestedError,
     PartlyCommitted, SessionError, StatementError, TimeoutError,
@@ -29,5 +32,5 @@ pub use error::{
 pub use factory::{
     CommitToken, CommitTokenError, Factory, ReplicaStatus, SessionFactory, ShutdownReport, Status,
 };
-pub use session::{Replica, Session, SessionBuilder};
+pub use session::{Session, SessionBuilder};
 pub use session_factory_macros::{session_factory, with_session};

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use diesel::prelude::*;
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection as _};
-use session_factory::{CommitToken, Factory, Replica, Session, SessionError, with_session};
+use session_factory::{CommitToken, Factory, ReplicaPolicy, Session, SessionError, with_session};
 use session_factory_tests::{AppError, PgDb, PgDbConfig, create_items, items, pg_config};
 use testbed::postgres::{Admin, Database, Replicated, Server};
 use testbed::proxy::{Direction, Proxy};
@@ -176,9 +176,9 @@ async fn the_policy_says_where_a_function_reads() {
     })
     .await;
     for (policy, expected) in [
-        (Replica::Any, true),
-        (Replica::CaughtUp, true),
-        (Replica::Never, false),
+        (ReplicaPolicy::Any, true),
+        (ReplicaPolicy::CaughtUp, true),
+        (ReplicaPolicy::Never, false),
     ] {
         let session = bed.factory.session().read_only().replica(policy);
         let read = session.run(async |db| is_standby(db).await).await;

@@ -30,15 +30,11 @@ mod postgres;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
-pub mod isolation;
 mod messages;
-mod options;
-mod position;
 pub(crate) mod scheme;
 mod support;
 mod untyped;
 
-pub use isolation::Isolation;
 pub(crate) use messages::as_conflict;
 pub use messages::{
     Ahead, CommitReply, CommitSent, ForeignError, GoesTo, Kill, Last, OpenPermit, Owner, Recovered,
@@ -46,8 +42,6 @@ pub use messages::{
 };
 #[cfg(feature = "mysql")]
 pub use mysql::Mysql;
-pub use options::TransactionOptions;
-pub use position::Position;
 #[cfg(feature = "postgres")]
 pub use postgres::Postgres;
 #[cfg(feature = "sqlite")]
@@ -57,6 +51,7 @@ pub use support::{
 };
 pub use untyped::Untyped;
 
+pub use crate::call::{Isolation, LogPosition, TransactionOptions, isolation};
 #[doc(hidden)]
 pub use crate::observe::{Observer, Relay};
 
@@ -279,7 +274,7 @@ pub trait Driver: Sized + Send + Sync + 'static {
         T: QueryFragment<Self::Backend> + QueryId + Send;
 
     /// Where in the log the last COMMIT of ours is, where the settings name a replica.
-    fn committed_at(_link: &mut Self::Link) -> Option<Position> {
+    fn committed_at(_link: &mut Self::Link) -> Option<LogPosition> {
         None
     }
 
@@ -292,7 +287,7 @@ pub trait Driver: Sized + Send + Sync + 'static {
     /// not in time. Dropped half-way, it leaves a question under way.
     fn has_replayed(
         _link: &mut Self::Link,
-        _position: Position,
+        _position: LogPosition,
         _patience: Duration,
     ) -> impl Future<Output = Result<bool, StatementError>> + Send {
         std::future::ready(Ok(false))

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::observe::one_line;
+use crate::one_line::one_line;
 
 /// What kind of failure kept a connection from being opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

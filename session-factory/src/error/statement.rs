@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::observe::one_line;
+use crate::one_line::one_line;
 use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error as DieselError};
 
 /// An error the database reported for a statement: kind, message and, where the server gives one, its

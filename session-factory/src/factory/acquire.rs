@@ -4,15 +4,14 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
-use super::context;
 use super::core::{Core, Source};
 use super::lease::Lease;
 use super::manager::Liveness;
 use super::places::Place;
 use super::queue::{Failure, Idle, take_idle_of};
+use crate::call::{Origin, task_context};
 use crate::driver::Driver;
 use crate::error::{AcquireError, ConnectError, SessionError};
-use crate::session::Origin;
 
 /// For a pool of the application's: it has a timeout of its own.
 const FOREIGN_TIMEOUT: Duration = Duration::from_secs(60 * 60);
@@ -39,7 +38,7 @@ impl<D: Driver> Core<D> {
 
     /// What ends the waiting of this task: a call that `shutdown` waits for may still get its sessions.
     pub(super) fn closed_here(&self) -> &CancellationToken {
-        if context::is_detached(self.identity()) {
+        if task_context::is_detached(self.identity()) {
             &self.ended
         } else {
             &self.closed

@@ -15,11 +15,11 @@ use super::places::Places;
 use super::registry::Registry;
 use super::replica::Replica;
 use super::{Status, idle};
+use crate::call::Origin;
 use crate::config::Settings;
 use crate::driver::Driver;
 use crate::error::{ConnectError, ConnectErrorKind, SessionError};
 use crate::observe::{self, Echo};
-use crate::session::Origin;
 
 /// bb8 must not end a wait by itself: it could not say why. The factory's own clock does.
 const FAR_AWAY: std::time::Duration = std::time::Duration::from_secs(60 * 60 * 24 * 365);

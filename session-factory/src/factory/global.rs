@@ -3,7 +3,8 @@
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::{Factory, SessionFactory, Status, configure, context};
+use super::{Factory, SessionFactory, Status, configure};
+use crate::call::task_context;
 use crate::error::SessionError;
 
 /// The place of a type's global factory.
@@ -48,7 +49,7 @@ impl<F: SessionFactory> Global<F> {
 
 /// The factory that applies here: the scope's, or the global one, made on first use.
 pub fn factory<F: SessionFactory>() -> Result<Factory<F>, SessionError> {
-    match context::factory::<F>() {
+    match task_context::factory::<Factory<F>>() {
         Some(factory) => Ok(factory),
         None => global::<F>(),
     }
@@ -92,7 +93,7 @@ pub async fn init_from_dotenv<F: SessionFactory>() -> Result<(), SessionError> {
 
 /// The figures of the factory that applies here; before its first use, those of an empty pool.
 pub fn status<F: SessionFactory>() -> Status {
-    let made = context::factory::<F>().or_else(|| F::global().factory.get().cloned());
+    let made = task_context::factory::<Factory<F>>().or_else(|| F::global().factory.get().cloned());
     match made {
         Some(factory) => factory.status(),
         None => Status {
@@ -112,7 +113,7 @@ pub fn status<F: SessionFactory>() -> Status {
 
 /// Shuts the factory that applies here down. One that was never made stays unmade.
 pub async fn shutdown<F: SessionFactory>(limit: std::time::Duration) -> super::ShutdownReport {
-    let made = context::factory::<F>().or_else(|| F::global().factory.get().cloned());
+    let made = task_context::factory::<Factory<F>>().or_else(|| F::global().factory.get().cloned());
     match made {
         Some(factory) => factory.shutdown(limit).await,
         None => super::ShutdownReport {

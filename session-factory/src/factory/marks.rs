@@ -4,7 +4,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::driver::Position;
+use crate::call::LogPosition;
 
 /// For how long a COMMIT without an answer may still take effect: as long as the recovery looks for it.
 const IN_DOUBT: Duration = Duration::from_secs(30);
@@ -15,7 +15,7 @@ pub(crate) struct Marks(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    newest: Option<Position>,
+    newest: Option<LogPosition>,
     /// Something was committed, or may be, of which no position is known. The position of a commit that
     /// is sent after this moment is behind it.
     doubt: Option<Instant>,
@@ -29,7 +29,7 @@ pub(super) enum Mark {
     /// This factory has committed nothing yet.
     Nothing,
     /// The log up to there.
-    At(Position),
+    At(LogPosition),
     /// It is not known: only the primary has it for certain.
     Unknown,
 }
@@ -48,11 +48,11 @@ impl Marks {
     }
 
     /// A transaction that may have written was committed by a COMMIT that was sent at `sent`.
-    pub(super) fn committed(&self, at: Option<Position>, sent: Instant) {
+    pub(super) fn committed(&self, at: Option<LogPosition>, sent: Instant) {
         let mut state = self.state();
         match at {
             Some(_) => {
-                state.newest = Position::both(state.newest, at);
+                state.newest = LogPosition::both(state.newest, at);
                 state.seen(sent);
             }
             None => state.doubt = state.doubt.max(Some(Instant::now())),
@@ -60,11 +60,11 @@ impl Marks {
     }
 
     /// A transaction that only read was committed on the primary: worth knowing while there is a doubt.
-    pub(super) fn passed(&self, at: Option<Position>, sent: Instant) {
+    pub(super) fn passed(&self, at: Option<LogPosition>, sent: Instant) {
         let mut state = self.state();
         if at.is_some() && state.doubt.is_some_and(|doubt| sent > doubt) {
             // Nothing was written at that time, and what was is older.
-            state.newest = Position::both(state.newest, at.map(Position::undated));
+            state.newest = LogPosition::both(state.newest, at.map(LogPosition::undated));
             state.seen(sent);
         }
     }
@@ -98,9 +98,9 @@ impl State {
 mod tests {
     use super::*;
 
-    const TEN: Option<Position> = Position::new(10, 0);
-    const ELEVEN: Option<Position> = Position::new(11, 0);
-    const TWELVE: Option<Position> = Position::new(12, 0);
+    const TEN: Option<LogPosition> = LogPosition::new(10, 0);
+    const ELEVEN: Option<LogPosition> = LogPosition::new(11, 0);
+    const TWELVE: Option<LogPosition> = LogPosition::new(12, 0);
 
     #[test]
     fn the_newest_commit_counts_whatever_the_order_of_the_answers() {

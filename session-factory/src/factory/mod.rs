@@ -2,7 +2,6 @@
 
 mod acquire;
 pub(crate) mod configure;
-pub(crate) mod context;
 mod core;
 mod credentials;
 pub(crate) mod global;
@@ -36,10 +35,11 @@ pub use self::replica::ReplicaStatus;
 pub use self::shutdown::ShutdownReport;
 pub use self::status::Status;
 pub use self::token::{CommitToken, CommitTokenError};
+use crate::call::{Deadline, LogPosition, Origin, SessionOptions, task_context};
 use crate::config::{Key, Reader, Settings};
-use crate::driver::{Driver, Position};
+use crate::driver::Driver;
 use crate::error::{ConnectError, SessionError};
-use crate::session::{AsyncBody, Clock, Origin, Session, SessionBuilder, SessionOptions};
+use crate::session::{AsyncBody, Session, SessionBuilder};
 
 /// What `session_factory!` implements for the type it generates.
 ///
@@ -216,7 +216,7 @@ impl<F: SessionFactory> Factory<F> {
     /// Makes every `#[with_session]` function called inside `future` use this factory instead of the
     /// global one. Tasks that it spawns are outside.
     pub fn scope<T: Future>(&self, future: T) -> impl Future<Output = T::Output> + use<T, F> {
-        context::with_factory(self.clone(), future)
+        task_context::with_factory(self.clone(), future)
     }
 
     /// The pool's figures, at once and without asking the server.
@@ -268,14 +268,14 @@ impl<F: SessionFactory> Factory<F> {
     }
 
     /// Has every `read_only` session of this factory that is opened inside `future` see the commit that
-    /// `token` names: one with [`Replica::CaughtUp`](crate::Replica::CaughtUp), which is the default. Tasks that it spawns are
+    /// `token` names: one with [`ReplicaPolicy::CaughtUp`](crate::ReplicaPolicy::CaughtUp), which is the default. Tasks that it spawns are
     /// outside.
     pub fn following<T: Future>(
         &self,
         token: CommitToken,
         future: T,
     ) -> impl Future<Output = T::Output> + use<T, F> {
-        context::following(self.identity(), token.position(), future)
+        task_context::following(self.identity(), token.position(), future)
     }
 
     /// Gives no more sessions, waits at most `limit` for those that are out and for the calls that are
@@ -292,18 +292,22 @@ impl<F: SessionFactory> Factory<F> {
     pub(crate) async fn lease(
         &self,
         origin: &Origin,
-        clock: Option<&Clock>,
+        deadline: Option<&Deadline>,
         options: &SessionOptions,
     ) -> Result<Lease<F::Driver>, SessionError> {
-        let acquired = match self.open_on_replica(origin, options, clock).await {
+        let acquired = match self.open_on_replica(origin, options, deadline).await {
             Some(lease) => Ok(lease),
-            None => self.core.acquire(origin, clock.map(Clock::left)).await,
+            None => {
+                self.core
+                    .acquire(origin, deadline.map(Deadline::left))
+                    .await
+            }
         };
         match acquired {
             Err(SessionError::Acquire(error))
-                if !error.at_once && clock.is_some_and(Clock::has_expired) =>
+                if !error.at_once && deadline.is_some_and(Deadline::has_expired) =>
             {
-                let late = clock.map(|clock| clock.while_acquiring(origin, error.clone()));
+                let late = deadline.map(|deadline| deadline.while_acquiring(origin, error.clone()));
                 Err(late.map_or(SessionError::Acquire(error), SessionError::Timeout))
             }
             taken => taken,
@@ -325,12 +329,12 @@ impl<F: SessionFactory> Factory<F> {
         &self,
         origin: &Origin,
         options: &SessionOptions,
-        clock: Option<&Clock>,
+        deadline: Option<&Deadline>,
     ) -> Option<Lease<F::Driver>> {
         let replica = self.core.replica.as_ref()?;
-        let followed = context::followed(self.identity());
-        let after = Position::both(options.after, followed);
-        let left = clock.map(Clock::left);
+        let followed = task_context::followed(self.identity());
+        let after = LogPosition::both(options.after, followed);
+        let left = deadline.map(Deadline::left);
         // Boxed: most factories have no replica.
         Box::pin(replica.acquire(origin, options, after, left)).await
     }

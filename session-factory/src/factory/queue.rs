@@ -13,9 +13,9 @@ use super::core::{Core, Source};
 use super::lease::Lease;
 use super::manager::{Liveness, Manager};
 use super::places::Place;
+use crate::call::Origin;
 use crate::driver::{Driver, ForeignError};
 use crate::error::ConnectError;
-use crate::session::Origin;
 
 /// While other connections are out, a failed attempt to open one more is repeated after this.
 const TRY_AGAIN: Duration = Duration::from_millis(200);

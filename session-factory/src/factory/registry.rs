@@ -7,9 +7,9 @@ use std::time::Instant;
 use slab::Slab;
 use tokio::sync::Notify;
 
+use crate::call::Origin;
 use crate::driver::Kill;
 use crate::error::Holder;
-use crate::session::Origin;
 
 /// The connections that are out.
 #[derive(Debug, Default)]

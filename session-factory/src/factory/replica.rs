@@ -9,11 +9,11 @@ use tokio::time::sleep;
 use super::core::Core;
 use super::lease::Lease;
 use super::marks::{Mark, Marks};
-use crate::driver::{Driver, Position};
+use crate::call::{LogPosition, Origin, ReplicaPolicy, SessionOptions};
+use crate::driver::Driver;
 use crate::error::{ConnectError, SessionError, StatementError};
 use crate::observe;
 use crate::panics::contained_async;
-use crate::session::{Origin, Replica as Policy, SessionOptions};
 
 /// The longest wait for a connection to the replica: the primary is there as well.
 const CONNECTION: Duration = Duration::from_secs(1);
@@ -95,7 +95,7 @@ impl<D: Driver> Replica<D> {
         self: &Arc<Self>,
         origin: &Origin,
         options: &SessionOptions,
-        after: Option<Position>,
+        after: Option<LogPosition>,
         left: Option<Duration>,
     ) -> Option<Lease<D>> {
         if !options.may_read_replica() {
@@ -115,10 +115,10 @@ impl<D: Driver> Replica<D> {
         self: &Arc<Self>,
         origin: &Origin,
         options: &SessionOptions,
-        after: Option<Position>,
+        after: Option<LogPosition>,
         left: Option<Duration>,
     ) -> Option<Lease<D>> {
-        let any = options.replica == Policy::Any;
+        let any = options.replica == ReplicaPolicy::Any;
         let own = match self.marks.mark() {
             _ if any => None,
             Mark::Nothing => None,
@@ -140,7 +140,7 @@ impl<D: Driver> Replica<D> {
                 return None;
             }
         };
-        let Some(position) = Position::both(own, after) else {
+        let Some(position) = LogPosition::both(own, after) else {
             return Some(lease);
         };
         match has_replayed(&mut lease, position, within(LAG)).await {
@@ -265,7 +265,7 @@ fn why_dead(error: &SessionError) -> Option<String> {
 /// must not meet the next borrower.
 async fn has_replayed<D: Driver>(
     lease: &mut Lease<D>,
-    position: Position,
+    position: LogPosition,
     patience: Duration,
 ) -> Result<bool, StatementError> {
     let limit = patience + CONNECTION;

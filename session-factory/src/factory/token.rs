@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::driver::Position;
+use crate::call::LogPosition;
 
 /// Names the newest commit of a factory, for a reader elsewhere: another process that has the same database
 /// and a replica, or a later request of the same client.
@@ -22,14 +22,14 @@ use crate::driver::Position;
 /// # Ok::<(), session_factory::CommitTokenError>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct CommitToken(Position);
+pub struct CommitToken(LogPosition);
 
 impl CommitToken {
-    pub(crate) const fn new(position: Position) -> Self {
+    pub(crate) const fn new(position: LogPosition) -> Self {
         Self(position)
     }
 
-    pub(crate) const fn position(self) -> Position {
+    pub(crate) const fn position(self) -> LogPosition {
         self.0
     }
 }
@@ -50,6 +50,6 @@ impl FromStr for CommitToken {
     type Err = CommitTokenError;
 
     fn from_str(text: &str) -> Result<Self, CommitTokenError> {
-        Position::parse(text).map(Self).ok_or(CommitTokenError)
+        LogPosition::parse(text).map(Self).ok_or(CommitTokenError)
     }
 }

@@ -5,7 +5,7 @@
 
 use std::time::Instant;
 
-use super::one_line::{one_line, without_controls};
+use crate::one_line::{one_line, without_controls};
 
 /// Whose statements are printed.
 #[derive(Debug, Clone, Copy)]

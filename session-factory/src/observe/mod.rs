@@ -6,7 +6,6 @@ mod establish;
 mod events;
 mod held;
 mod observer;
-mod one_line;
 
 pub(crate) use echo::{Echo, Line};
 #[cfg(any(feature = "postgres", feature = "mysql"))]
@@ -20,12 +19,11 @@ pub use events::Relay;
 pub(crate) use events::contained;
 pub(crate) use events::{Change, Events, Step};
 pub use observer::Observer;
-pub(crate) use one_line::one_line;
 
 /// Reports something that has no caller to tell: to `tracing` where somebody listens, else to the console. It is one
 /// line, whatever a server or a user has put into it.
 pub(crate) fn report(message: &str) {
-    let message = one_line(message);
+    let message = crate::one_line::one_line(message);
     #[cfg(feature = "tracing")]
     if tracing::dispatcher::has_been_set() {
         // The subscriber is the application's, and what has to be done behind the report must be done.

@@ -8,8 +8,8 @@ use pin_project_lite::pin_project;
 use tokio::time::{Sleep, sleep};
 
 use super::unit::Scope;
+use crate::call::task_context::{self, Surroundings};
 use crate::error::SessionError;
-use crate::factory::context::{self, Surroundings};
 
 pin_project! {
     /// The future of a body.
@@ -26,14 +26,14 @@ pin_project! {
 /// What is around a body. It does not know the body's type, and is compiled once.
 struct Around {
     surroundings: Surroundings,
-    deadline: Option<Box<Deadline>>,
+    timer: Option<Box<Timer>>,
 }
 
 /// Only calls with a `timeout` have one.
-struct Deadline {
+struct Timer {
     scope: Scope,
     /// Made at the first poll.
-    timer: Option<Pin<Box<Sleep>>>,
+    sleep: Option<Pin<Box<Sleep>>>,
 }
 
 impl<B: Future> std::fmt::Debug for Bounded<B> {
@@ -72,8 +72,8 @@ impl<B: Future> Future for Bounded<B> {
 impl Around {
     fn of(scope: Scope) -> Self {
         Self {
-            surroundings: context::in_session(scope.identity, scope.holder),
-            deadline: Deadline::of(scope),
+            surroundings: task_context::in_session(scope.identity, scope.holder),
+            timer: Timer::of(scope),
         }
     }
 
@@ -85,31 +85,31 @@ impl Around {
     ) -> Poll<SessionError> {
         let mut is_ready = false;
         self.surroundings.run(&mut || is_ready = body(cx));
-        match &mut self.deadline {
-            Some(deadline) if !is_ready => deadline.poll(cx),
+        match &mut self.timer {
+            Some(timer) if !is_ready => timer.poll(cx),
             _ => Poll::Pending,
         }
     }
 }
 
-impl Deadline {
+impl Timer {
     fn of(scope: Scope) -> Option<Box<Self>> {
-        scope.clock.as_ref()?;
-        Some(Box::new(Self { scope, timer: None }))
+        scope.deadline.as_ref()?;
+        Some(Box::new(Self { scope, sleep: None }))
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<SessionError> {
-        let Some(clock) = self.scope.clock.as_deref() else {
+        let Some(deadline) = self.scope.deadline.as_deref() else {
             return Poll::Pending;
         };
-        let timer = self.timer.get_or_insert_with(|| {
+        let sleep = self.sleep.get_or_insert_with(|| {
             // The caller's runtime may have no timers, or none that runs.
             let _context = crate::runtime::enter();
-            Box::pin(sleep(clock.left()))
+            Box::pin(sleep(deadline.left()))
         });
-        timer
+        sleep
             .as_mut()
             .poll(cx)
-            .map(|()| clock.while_running(&self.scope.holder).into())
+            .map(|()| deadline.while_running(&self.scope.holder).into())
     }
 }

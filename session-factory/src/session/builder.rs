@@ -5,11 +5,9 @@ use std::marker::PhantomData;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use super::{
-    AsyncBody, AsyncBodyAgain, Contract, Origin, Replica, Retry, Session, SessionOptions, Unit,
-    contract,
-};
-use crate::driver::isolation::Level;
+use super::{AsyncBody, AsyncBodyAgain, Contract, Session, Unit, contract};
+use crate::call::isolation::Level;
+use crate::call::{Origin, ReplicaPolicy, Retry, SessionOptions};
 use crate::driver::{SupportsDeferrable, SupportsImmediate, SupportsIsolation, SupportsReplica};
 use crate::error::SessionError;
 use crate::factory::{CommitToken, Factory, SessionFactory, global};
@@ -125,8 +123,8 @@ impl<F: SessionFactory, Runs, Commits> SessionBuilder<F, Runs, Commits> {
         self
     }
 
-    /// Whether a [`read_only`](Self::read_only) session may use the replica. Default: [`Replica::CaughtUp`].
-    pub fn replica(mut self, replica: Replica) -> Self
+    /// Whether a [`read_only`](Self::read_only) session may use the replica. Default: [`ReplicaPolicy::CaughtUp`].
+    pub fn replica(mut self, replica: ReplicaPolicy) -> Self
     where
         F::Driver: SupportsReplica,
     {

@@ -4,8 +4,9 @@ use std::future::Future;
 
 use tokio::runtime::Handle;
 
+use crate::call::task_context;
 use crate::error::SessionError;
-use crate::factory::{Factory, SessionFactory, context};
+use crate::factory::{Factory, SessionFactory};
 
 /// Runs a call in a task of the caller's runtime, or of the background one where there is none.
 ///
@@ -20,7 +21,7 @@ where
     B: Future<Output: Send + 'static> + Send + 'static,
 {
     // `shutdown` waits for it, and gives it the sessions that it still needs.
-    let call = factory.detached(context::detached(factory.identity(), call));
+    let call = factory.detached(task_context::detached(factory.identity(), call));
     let task = match Handle::try_current() {
         Ok(runtime) => runtime.spawn(call),
         Err(_none) => crate::runtime::spawn(call).map_err(|error| factory.cannot_connect(error))?,

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
 
-use super::clock::Clock;
+use super::Session;
 use super::work::Ending;
-use super::{Origin, Replica, Session, SessionOptions};
+use crate::call::{Deadline, Origin, ReplicaPolicy, SessionOptions, task_context};
 use crate::error::{AbortReason, Aborted, NestedError, SessionError, StatementError};
 use crate::factory::lease::Lease;
-use crate::factory::{Factory, SessionFactory, context};
+use crate::factory::{Factory, SessionFactory};
 
 /// A session for the length of one call, or of one attempt of it.
 #[doc(hidden)]
@@ -29,7 +29,7 @@ pub struct Unit<F: SessionFactory> {
 pub struct Scope {
     pub(super) identity: usize,
     pub(super) holder: Origin,
-    pub(super) clock: Option<Box<Clock>>,
+    pub(super) deadline: Option<Box<Deadline>>,
 }
 
 #[derive(Debug)]
@@ -82,11 +82,13 @@ impl<F: SessionFactory> Unit<F> {
             let scope = Scope {
                 identity: factory.identity(),
                 holder: origin,
-                clock: options.timeout.map(|limit| Box::new(Clock::start(limit))),
+                deadline: options
+                    .timeout
+                    .map(|limit| Box::new(Deadline::start(limit))),
             };
             check_nesting(&factory, &scope.holder, &options)?;
             let lease = factory
-                .lease(&scope.holder, scope.clock.as_deref(), &options)
+                .lease(&scope.holder, scope.deadline.as_deref(), &options)
                 .await?;
             Ok(Self::attempt(factory, lease, scope, options, 1))
         }
@@ -100,8 +102,8 @@ impl<F: SessionFactory> Unit<F> {
         attempt: u32,
     ) -> Self {
         let mut session = factory.on(lease, &scope.holder, &options);
-        if let Some(clock) = &mut scope.clock {
-            clock.opened();
+        if let Some(deadline) = &mut scope.deadline {
+            deadline.opened();
         }
         let repeat = options.retry.map(|retry| {
             session.work.set_attempt(attempt, retry.attempts());
@@ -201,9 +203,9 @@ impl<F: SessionFactory> Unit<F> {
         let pause = repeat.options.retry?.pause_after(repeat.attempt)?;
         let in_time = self
             .scope
-            .clock
+            .deadline
             .as_deref()
-            .is_none_or(|clock| clock.left() > pause);
+            .is_none_or(|deadline| deadline.left() > pause);
         in_time.then_some(pause)
     }
 
@@ -221,13 +223,13 @@ impl<F: SessionFactory> Unit<F> {
         } = *repeat;
         // Without the background runtime there would be no connection either: opening says so.
         let _no_runtime = crate::runtime::within(async { sleep(pause).await }).await;
-        if let Some(clock) = &mut scope.clock {
-            clock.again();
+        if let Some(deadline) = &mut scope.deadline {
+            deadline.again();
         }
-        let clock = scope.clock.as_deref();
+        let deadline = scope.deadline.as_deref();
         // The conflict may have been one with what the replica replays: the primary has none of those.
-        let opening = options.replica(Replica::Never);
-        match Box::pin(factory.lease(&scope.holder, clock, &opening)).await {
+        let opening = options.replica(ReplicaPolicy::Never);
+        match Box::pin(factory.lease(&scope.holder, deadline, &opening)).await {
             Ok(lease) => {
                 let next = Self::attempt(factory, lease, scope, options, attempt + 1);
                 Next::Again(Box::new(next))
@@ -238,7 +240,11 @@ impl<F: SessionFactory> Unit<F> {
 
     /// The deadline passed while the body waited for the answer to a COMMIT of its own.
     fn cut_short(&self) -> Option<SessionError> {
-        let late = self.scope.clock.as_deref().is_some_and(Clock::has_expired);
+        let late = self
+            .scope
+            .deadline
+            .as_deref()
+            .is_some_and(Deadline::has_expired);
         let committing = self.session.work.ending() == Some(Ending::Commit);
         (late && committing).then(|| self.unknown())
     }
@@ -256,21 +262,21 @@ impl<F: SessionFactory> Unit<F> {
             let _closed_instead = self.session.end_by_rollback().await;
             return Err(loss);
         }
-        let Some(clock) = self.scope.clock.as_deref() else {
+        let Some(deadline) = self.scope.deadline.as_deref() else {
             return if self.session.leave_commit() {
                 Ok(())
             } else {
                 self.session.end_by_commit().await
             };
         };
-        if clock.has_expired() && self.session.in_transaction() {
+        if deadline.has_expired() && self.session.in_transaction() {
             // Dropping the session rolls back.
-            return Err(clock.while_running(&self.scope.holder).into());
+            return Err(deadline.while_running(&self.scope.holder).into());
         }
         if self.session.leave_commit() {
             return Ok(());
         }
-        let limit = clock.left();
+        let limit = deadline.left();
         // Boxed, as few calls have a deadline.
         let session = &mut self.session;
         let ending = Box::pin(async { timeout(limit, session.end_by_commit()).await });
@@ -279,7 +285,7 @@ impl<F: SessionFactory> Unit<F> {
         }
         match self.session.work.ending() {
             Some(Ending::Commit) => Err(self.unknown()),
-            _ => Err(clock.while_running(&self.scope.holder).into()),
+            _ => Err(deadline.while_running(&self.scope.holder).into()),
         }
     }
 
@@ -292,7 +298,11 @@ impl<F: SessionFactory> Unit<F> {
     }
 
     async fn roll_back(&mut self) {
-        let late = self.scope.clock.as_deref().is_some_and(Clock::has_expired);
+        let late = self
+            .scope
+            .deadline
+            .as_deref()
+            .is_some_and(Deadline::has_expired);
         if self.session.hooks.has_rollback_hooks() && !late {
             // The body's error says more than a rollback's.
             Box::pin(self.session.note_end()).await;
@@ -330,11 +340,11 @@ fn check_nesting<F: SessionFactory>(
     options: &SessionOptions,
 ) -> Result<(), SessionError> {
     let identity = factory.identity();
-    let Some(holder) = context::holder(identity) else {
+    let Some(holder) = task_context::holder(identity) else {
         return Ok(());
     };
     let limit = factory.limit();
-    let exhausted = u32::try_from(context::held(identity)).is_ok_and(|held| held >= limit);
+    let exhausted = u32::try_from(task_context::held(identity)).is_ok_and(|held| held >= limit);
     if options.requires_new && !exhausted {
         return Ok(());
     }

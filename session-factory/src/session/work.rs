@@ -7,7 +7,8 @@ use diesel::result::Error;
 use super::attempt::Attempt;
 use super::loss::Loss;
 use super::savepoints::Savepoints;
-use crate::driver::{Ahead, Running, TransactionOptions, Watched};
+use crate::call::TransactionOptions;
+use crate::driver::{Ahead, Running, Watched};
 use crate::error::{AbortReason, Aborted, PartlyCommitted, SessionError, StatementError};
 use crate::observe::{Change, Echo, Step};
 

@@ -18,7 +18,7 @@ pub(super) fn options(model: &Model<'_>) -> Option<TokenStream> {
     });
     let replica = args.replica.as_ref().map(|replica| {
         let policy = Ident::new(replica.policy, Span::mixed_site());
-        quote!(.replica(#private::Replica::#policy))
+        quote!(.replica(#private::ReplicaPolicy::#policy))
     });
     let flags = [
         (&args.read_only, quote!(.read_only())),

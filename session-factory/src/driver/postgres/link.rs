@@ -26,7 +26,7 @@ use super::ledger::{Ledger, Status};
 use super::mark::{self, Marks, Suspicion};
 use super::send::{Loading, pipelined};
 use super::{beginning, forget_transactions, fragment, pooler, positions, raw_depth};
-use crate::driver::{Ahead, Isolation, Kill, Position, Reply, Watched};
+use crate::driver::{Ahead, Isolation, Kill, LogPosition as Position, Reply, Watched};
 use crate::error::{AbortReason, Aborted, SessionError, StatementError, StatementErrorKind};
 use crate::observe::{Events, Heard, Observer};
 

@@ -63,9 +63,9 @@ use self::link::{PgLink, Unseen};
 use self::send::Rows;
 use super::isolation::Level;
 use super::{
-    Ahead, CommitReply, CommitSent, Driver, ForeignError, GoesTo, Isolation, Kill, Last, Position,
-    Recovered, Reply, Running, SupportsCredentials, SupportsDeferrable, SupportsIsolation,
-    SupportsReplica, TransactionOptions, Watched,
+    Ahead, CommitReply, CommitSent, Driver, ForeignError, GoesTo, Isolation, Kill, Last,
+    LogPosition as Position, Recovered, Reply, Running, SupportsCredentials, SupportsDeferrable,
+    SupportsIsolation, SupportsReplica, TransactionOptions, Watched,
 };
 use crate::config::Settings;
 use crate::error::{ConnectError, ConnectErrorKind, PartlyCommitted, StatementError};

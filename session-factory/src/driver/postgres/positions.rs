@@ -10,7 +10,7 @@ use diesel_async::SimpleAsyncConnection;
 use tokio::time::{Instant, sleep};
 
 use super::link::PgLink;
-use crate::driver::Position;
+use crate::driver::LogPosition as Position;
 use crate::error::StatementError;
 
 /// COMMIT, and behind it in the same message the question where that was. The insert position and not

@@ -7,7 +7,7 @@ use crate::error::{AcquireError, TimeoutError};
 
 /// When a call with a `timeout` began, and when it has to be over.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Clock {
+pub(crate) struct Deadline {
     limit: Duration,
     started: Instant,
     /// The current attempt got its connection.
@@ -16,7 +16,7 @@ pub(crate) struct Clock {
     earlier: Duration,
 }
 
-impl Clock {
+impl Deadline {
     pub(crate) fn start(limit: Duration) -> Self {
         Self {
             limit,

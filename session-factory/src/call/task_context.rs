@@ -1,6 +1,6 @@
 //! What a task knows: the factory of a scope, and the sessions it is inside of.
 
-use std::any::{Any, TypeId};
+use std::any::Any;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -8,9 +8,7 @@ use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
-use super::{Factory, SessionFactory};
-use crate::driver::Position;
-use crate::session::Origin;
+use super::{LogPosition, Origin};
 
 tokio::task_local! {
     static CONTEXT: Arc<Frame>;
@@ -23,12 +21,12 @@ struct Frame {
 }
 
 enum Entry {
-    /// `factory.scope(…)`, by the type of the factory.
-    Scope(TypeId, Box<dyn Any + Send + Sync>),
+    /// `factory.scope(…)`: the factory, whatever its type.
+    Scope(Box<dyn Any + Send + Sync>),
     /// A session of this factory is in use, by this function.
     Session(usize, Origin),
     /// Readers of this factory follow the commit at this position.
-    Follows(usize, Position),
+    Follows(usize, LogPosition),
     /// The task runs to its end whether or not its caller waits: `shutdown` of this factory waits for it.
     Detached(usize),
 }
@@ -42,11 +40,12 @@ fn frames() -> impl Iterator<Item = Arc<Frame>> {
 }
 
 /// Runs `future` with `factory` in place of the global one.
-pub(crate) fn with_factory<F: SessionFactory, T: Future>(
-    factory: Factory<F>,
-    future: T,
-) -> Within<T> {
-    Within::new(Entry::Scope(TypeId::of::<F>(), Box::new(factory)), future)
+pub(crate) fn with_factory<F, T>(factory: F, future: T) -> Within<T>
+where
+    F: Any + Send + Sync,
+    T: Future,
+{
+    Within::new(Entry::Scope(Box::new(factory)), future)
 }
 
 /// For what uses a session of the factory with this identity.
@@ -55,7 +54,7 @@ pub(crate) fn in_session(identity: usize, holder: Origin) -> Surroundings {
 }
 
 /// Runs `future`, whose readers of the factory with this identity follow a commit.
-pub(crate) fn following<T: Future>(identity: usize, position: Position, future: T) -> Within<T> {
+pub(crate) fn following<T: Future>(identity: usize, position: LogPosition, future: T) -> Within<T> {
     Within::new(Entry::Follows(identity, position), future)
 }
 
@@ -139,11 +138,9 @@ impl<T: Future> Future for Within<T> {
 }
 
 /// The factory of the innermost scope of this type.
-pub(crate) fn factory<F: SessionFactory>() -> Option<Factory<F>> {
+pub(crate) fn factory<F: Any + Clone>() -> Option<F> {
     frames().find_map(|frame| match &frame.entry {
-        Entry::Scope(of, factory) if *of == TypeId::of::<F>() => {
-            factory.downcast_ref::<Factory<F>>().cloned()
-        }
+        Entry::Scope(factory) => factory.downcast_ref::<F>().cloned(),
         _ => None,
     })
 }
@@ -156,14 +153,14 @@ pub(crate) fn held(identity: usize) -> usize {
 }
 
 /// The newest commit of the factory that readers here follow.
-pub(crate) fn followed(identity: usize) -> Option<Position> {
+pub(crate) fn followed(identity: usize) -> Option<LogPosition> {
     let position = |frame: Arc<Frame>| match &frame.entry {
         Entry::Follows(of, position) if *of == identity => Some(*position),
         _ => None,
     };
     frames()
         .filter_map(position)
-        .fold(None, |all, one| Position::both(all, Some(one)))
+        .fold(None, |all, one| LogPosition::both(all, Some(one)))
 }
 
 /// Whether this is a task that `shutdown` waits for.

@@ -5,7 +5,7 @@
 /// Without a replica every session uses the primary, and so does every session that may write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
-pub enum Replica {
+pub enum ReplicaPolicy {
     /// The replica, however far it is behind.
     Any,
     /// The replica, once it has replayed everything that this factory has committed (and the token that

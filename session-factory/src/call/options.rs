@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use super::replica::Replica;
-use super::retry::Retry;
-use crate::driver::{Isolation, Position, TransactionOptions};
+use super::{Isolation, LogPosition, ReplicaPolicy, Retry, TransactionOptions};
 
 /// The options of `#[with_session(…)]`, as the runtime takes them.
 #[derive(Debug, Clone, Copy, Default)]
@@ -14,9 +12,9 @@ pub struct SessionOptions {
     pub(crate) requires_new: bool,
     pub(crate) timeout: Option<Duration>,
     pub(crate) retry: Option<Retry>,
-    pub(crate) replica: Replica,
+    pub(crate) replica: ReplicaPolicy,
     /// A commit that has to be visible.
-    pub(crate) after: Option<Position>,
+    pub(crate) after: Option<LogPosition>,
 }
 
 impl SessionOptions {
@@ -27,7 +25,7 @@ impl SessionOptions {
             requires_new: false,
             timeout: None,
             retry: None,
-            replica: Replica::CaughtUp,
+            replica: ReplicaPolicy::CaughtUp,
             after: None,
         }
     }
@@ -76,12 +74,12 @@ impl SessionOptions {
 
     /// `replica = "…"`
     #[must_use]
-    pub const fn replica(mut self, replica: Replica) -> Self {
+    pub const fn replica(mut self, replica: ReplicaPolicy) -> Self {
         self.replica = replica;
         self
     }
 
-    pub(crate) const fn after(mut self, position: Position) -> Self {
+    pub(crate) const fn after(mut self, position: LogPosition) -> Self {
         self.after = Some(position);
         self
     }
@@ -90,7 +88,7 @@ impl SessionOptions {
     pub(crate) fn may_read_replica(&self) -> bool {
         self.transaction.read_only
             && self.transaction.isolation != Some(Isolation::Serializable)
-            && self.replica != Replica::Never
+            && self.replica != ReplicaPolicy::Never
     }
 
     /// `retry = …`

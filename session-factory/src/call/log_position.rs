@@ -14,13 +14,13 @@ use std::num::NonZeroU64;
 /// `16/B374D848@1700000000000000`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[doc(hidden)]
-pub struct Position {
+pub struct LogPosition {
     bytes: NonZeroU64,
     /// Zero: not known.
     micros: u64,
 }
 
-impl Position {
+impl LogPosition {
     /// None for zero, which is PostgreSQL's "no position".
     pub(crate) const fn new(bytes: u64, micros: u64) -> Option<Self> {
         match NonZeroU64::new(bytes) {
@@ -72,7 +72,7 @@ impl Position {
     }
 }
 
-impl fmt::Display for Position {
+impl fmt::Display for LogPosition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let bytes = self.bytes.get();
         write!(f, "{:X}/{:X}", bytes >> 32, bytes & 0xFFFF_FFFF)?;
@@ -90,9 +90,9 @@ mod tests {
     #[test]
     fn is_written_and_read_as_postgresql_does() {
         for text in ["16/B374D848", "16/B374D848@1700000000000000"] {
-            assert_eq!(Position::parse(text).unwrap().to_string(), text);
+            assert_eq!(LogPosition::parse(text).unwrap().to_string(), text);
         }
-        let position = Position::parse("16/B374D848").unwrap();
+        let position = LogPosition::parse("16/B374D848").unwrap();
         assert_eq!(position.bytes.get(), 0x16_B374_D848);
         for wrong in [
             "",
@@ -111,19 +111,19 @@ mod tests {
             "1/2@99999999999999999999999",
             "@1",
         ] {
-            assert_eq!(Position::parse(wrong), None, "{wrong}");
+            assert_eq!(LogPosition::parse(wrong), None, "{wrong}");
         }
     }
 
     #[test]
     fn what_is_further_in_an_older_history_has_not_got_there() {
         let [commit, on_the_way, elsewhere] =
-            ["0/20@500", "0/30@600", "0/40@400"].map(|text| Position::parse(text).unwrap());
+            ["0/20@500", "0/30@600", "0/40@400"].map(|text| LogPosition::parse(text).unwrap());
         assert!(on_the_way.covers(commit) && commit.covers(commit));
         assert!(!elsewhere.covers(commit) && !commit.covers(on_the_way));
         assert!(elsewhere.covers(commit.undated()));
-        let both = Position::both(Some(commit), Some(elsewhere));
-        assert_eq!(both, Position::parse("0/40@500"));
-        assert_eq!(Position::both(None, both), both);
+        let both = LogPosition::both(Some(commit), Some(elsewhere));
+        assert_eq!(both, LogPosition::parse("0/40@500"));
+        assert_eq!(LogPosition::both(None, both), both);
     }
 }

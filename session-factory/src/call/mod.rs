@@ -1,0 +1,20 @@
+//! What a call carries: where it was written, its options, its deadline, and what surrounds it in its task.
+
+mod deadline;
+pub mod isolation;
+mod log_position;
+mod options;
+mod origin;
+mod replica_policy;
+mod retry;
+pub(crate) mod task_context;
+mod transaction_options;
+
+pub(crate) use self::deadline::Deadline;
+pub use self::isolation::Isolation;
+pub use self::log_position::LogPosition;
+pub use self::options::SessionOptions;
+pub use self::origin::Origin;
+pub use self::replica_policy::ReplicaPolicy;
+pub(crate) use self::retry::Retry;
+pub use self::transaction_options::TransactionOptions;
