@@ -1,6 +1,4 @@
-//! The macros of [session-factory](https://docs.rs/session-factory), which re-exports and documents
-//! them. Depend on that crate, not on this one: the expansions name paths in it.
-
+#![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
 mod diagnostics;

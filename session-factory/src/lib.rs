@@ -1,4 +1,8 @@
-#![doc = include_str!("../../README.md")]
+// On docs.rs, and there alone, each item says which feature it needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+// The first definition of a link wins: the README's links to the guide are links to its modules here.
+#![doc = include_str!("../docs/links.md")]
+#![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 // Without a backend there is nobody to call most of it: the crate compiles, and `session_factory!` says
 // which feature is missing.
@@ -18,6 +22,10 @@ mod panics;
 mod runtime;
 pub mod session;
 mod time;
+
+// Documentation alone: a program does not compile it.
+#[cfg(doc)]
+pub mod guide;
 
 #[doc(hidden)]
 pub mod __private;

@@ -36,25 +36,36 @@ fn targets(text: &str) -> Vec<String> {
         .collect()
 }
 
+/// Where a link to a file of the repository begins, on pages that are read elsewhere too.
+const REPOSITORY: &str = "https://github.com/session-factory/session-factory/blob/main/";
+
 #[test]
 fn every_link_of_the_documentation_leads_somewhere() {
     let root = root();
-    let mut found = vec![
-        root.join("README.md"),
-        root.join("CONTRIBUTING.md"),
-        root.join("CHANGELOG.md"),
-    ];
+    let mut found = [
+        "README.md",
+        "CONTRIBUTING.md",
+        "CHANGELOG.md",
+        "examples/README.md",
+        "ui-tests/README.md",
+        "session-factory-macros/README.md",
+    ]
+    .map(|page| root.join(page))
+    .to_vec();
     collect_pages(&root.join("docs"), &mut found);
+    collect_pages(&root.join("session-factory/docs"), &mut found);
     assert!(found.len() > 10, "{found:?}");
     let mut dead = Vec::new();
     for page in found {
         let text = fs::read_to_string(&page).unwrap();
         for target in targets(&text) {
-            if target.contains("://") || target.starts_with('#') {
-                continue;
-            }
             let file = target.split('#').next().unwrap();
-            if !page.parent().unwrap().join(file).exists() {
+            let file = match target.strip_prefix(REPOSITORY) {
+                Some(_) => root.join(&file[REPOSITORY.len()..]),
+                None if target.contains("://") || target.starts_with('#') => continue,
+                None => page.parent().unwrap().join(file),
+            };
+            if !file.exists() {
                 dead.push(format!("{}: {target}", page.display()));
             }
         }
@@ -62,10 +73,32 @@ fn every_link_of_the_documentation_leads_somewhere() {
     assert!(dead.is_empty(), "{dead:#?}");
 }
 
+/// The front page and the guide are read on docs.rs as well, which has no files beside them. `links.md` stands before
+/// each of them, and of two definitions of one link the first wins.
+#[test]
+fn no_link_of_the_front_page_and_the_guide_is_relative() {
+    let package = root().join("session-factory");
+    let links = fs::read_to_string(package.join("docs/links.md")).unwrap();
+    let mut found = vec![package.join("README.md")];
+    collect_pages(&package.join("docs/guide"), &mut found);
+    let mut relative = Vec::new();
+    for page in found {
+        let text = format!("{links}\n{}", fs::read_to_string(&page).unwrap());
+        for target in targets(&text) {
+            let absolute = ["https://", "crate::", "#"];
+            if !absolute.iter().any(|start| target.starts_with(start)) {
+                relative.push(format!("{}: {target}", page.display()));
+            }
+        }
+    }
+    assert!(relative.is_empty(), "{relative:#?}");
+}
+
 #[test]
 fn every_test_that_the_guarantees_name_exists_where_they_say() {
-    let guide = root().join("docs/guide");
-    let text = fs::read_to_string(guide.join("guarantees.md")).unwrap();
+    let root = root();
+    let page = root.join("session-factory/docs/guide/guarantees.md");
+    let text = fs::read_to_string(page).unwrap();
     let mut named = 0;
     for line in text.lines() {
         let Some((name, file)) = line
@@ -74,7 +107,10 @@ fn every_test_that_the_guarantees_name_exists_where_they_say() {
         else {
             continue;
         };
-        let source = fs::read_to_string(guide.join(file)).unwrap();
+        let file = file
+            .strip_prefix(REPOSITORY)
+            .expect("an absolute link: the page is read on docs.rs too");
+        let source = fs::read_to_string(root.join(file)).unwrap();
         assert!(
             source.contains(&format!("fn {name}(")),
             "{name} is not in {file}"

@@ -1,5 +1,5 @@
 //! The traps of the foundations, one test for each that applies here, by its number in the list that the
-//! project keeps (`docs/guide/guarantees.md`). Facts 4 and 5 are MySQL's.
+//! project keeps (`session-factory/docs/guide/guarantees.md`). Facts 4 and 5 are MySQL's.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::time::{Duration, Instant};
