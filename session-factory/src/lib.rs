@@ -19,6 +19,7 @@ pub mod factory;
 mod observe;
 mod one_line;
 mod panics;
+mod pool;
 mod runtime;
 pub mod session;
 mod time;
@@ -37,8 +38,7 @@ pub use error::{
     AbortReason, Aborted, AcquireError, CommitError, ConnectError, ConnectErrorKind, NestedError,
     PartlyCommitted, SessionError, StatementError, TimeoutError,
 };
-pub use factory::{
-    CommitToken, CommitTokenError, Factory, ReplicaStatus, SessionFactory, ShutdownReport, Status,
-};
+pub use factory::{Factory, SessionFactory};
+pub use pool::{CommitToken, CommitTokenError, ReplicaStatus, ShutdownReport, Status};
 pub use session::{Session, SessionBuilder};
 pub use session_factory_macros::{session_factory, with_session};

@@ -60,6 +60,7 @@ const NOT_MOVED_YET: &[&str] = &[
     "config/",
     "driver/",
     "factory/",
+    "pool/",
     "runtime.rs",
     "session/",
 ];

@@ -1,18 +1,12 @@
 //! Credentials that change: asked for before each connection is opened.
 
 use std::error::Error;
-use std::fmt::Debug;
-use std::sync::Arc;
-use std::time::Duration;
 
-use tokio::runtime::Handle;
-use tokio::time::timeout;
-use tokio_util::sync::CancellationToken;
-
-use super::{Core, Factory, FactoryConfig, SessionFactory};
+use super::{Factory, FactoryConfig, SessionFactory};
 use crate::config::Credentials;
 use crate::driver::SupportsCredentials;
 use crate::error::{ConnectError, ConnectErrorKind};
+use crate::pool::{Core, CredentialProvider};
 
 impl<F: SessionFactory> Factory<F> {
     /// Asks `provider` for a password, and a user if it is not the URL's, before each connection is opened: for
@@ -53,7 +47,7 @@ impl<F: SessionFactory> Factory<F> {
         let keys = super::keys::<F>();
         let core = match &self.config {
             Some(config) => {
-                let provider = Provider::new(provider);
+                let provider = CredentialProvider::new(provider);
                 Core::own(F::NAME, keys, config.settings(), Some(provider))
             }
             None => Core::broken(F::NAME, keys.url, not_ours()),
@@ -65,71 +59,10 @@ impl<F: SessionFactory> Factory<F> {
     }
 }
 
-type Failure = Box<dyn Error + Send + Sync>;
-/// Runs the provider to its end, on the thread that calls.
-type Ask = dyn Fn(&Handle, CancellationToken) -> Option<Result<Credentials, Failure>> + Send + Sync;
-
-/// The application's provider.
-#[derive(Clone)]
-pub(super) struct Provider(Arc<Ask>);
-
-impl Debug for Provider {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("Provider")
-    }
-}
-
-impl Provider {
-    pub(super) fn new<P, C, E>(provider: P) -> Self
-    where
-        P: AsyncFn() -> Result<C, E> + Send + Sync + 'static,
-        C: Into<Credentials>,
-        E: Into<Failure>,
-    {
-        Self(Arc::new(move |runtime, given_up| {
-            runtime.block_on(async {
-                tokio::select! {
-                    biased;
-                    () = given_up.cancelled() => None,
-                    given = provider() => Some(given.map(Into::into).map_err(Into::into)),
-                }
-            })
-        }))
-    }
-
-    /// Asks for the credentials of one connection.
-    ///
-    /// On a thread of its own, for three reasons: the future of an `async move ||` that uses what it captured cannot
-    /// be shown to be `Send`; one that blocks must not hold up the connections; and a panic must not take a slot of
-    /// the pool with it.
-    pub(super) async fn ask(&self, limit: Duration) -> Result<Credentials, ConnectError> {
-        let given_up = CancellationToken::new();
-        let _with_us = given_up.clone().drop_guard();
-        let (provider, runtime) = (Arc::clone(&self.0), Handle::current());
-        let asked = tokio::task::spawn_blocking(move || provider(&runtime, given_up));
-        match timeout(limit, asked).await {
-            Ok(Ok(Some(Ok(credentials)))) => Ok(credentials),
-            Ok(Ok(Some(Err(error)))) => Err(failed(&format!("failed: {error}")).with_source(error)),
-            Ok(Ok(None)) => Err(failed("was interrupted")),
-            Ok(Err(_panic)) => Err(failed("panicked")),
-            Err(_late) => Err(failed(&format!(
-                "did not answer within {limit:?} (connect_timeout)"
-            ))),
-        }
-    }
-}
-
 /// The application's pool opens its connections itself.
 fn not_ours() -> ConnectError {
     ConnectError::new(
         ConnectErrorKind::Credentials,
         "with_credentials is for Factory::new: a pool that is given to Factory::from_pool opens its connections itself",
-    )
-}
-
-fn failed(how: &str) -> ConnectError {
-    ConnectError::new(
-        ConnectErrorKind::Credentials,
-        format!("the credentials provider {how}"),
     )
 }

@@ -3,9 +3,10 @@
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::{Factory, SessionFactory, Status, configure};
+use super::{Factory, SessionFactory, configure};
 use crate::call::task_context;
 use crate::error::SessionError;
+use crate::pool::{ShutdownReport, Status};
 
 /// The place of a type's global factory.
 #[doc(hidden)]
@@ -112,11 +113,11 @@ pub fn status<F: SessionFactory>() -> Status {
 }
 
 /// Shuts the factory that applies here down. One that was never made stays unmade.
-pub async fn shutdown<F: SessionFactory>(limit: std::time::Duration) -> super::ShutdownReport {
+pub async fn shutdown<F: SessionFactory>(limit: std::time::Duration) -> ShutdownReport {
     let made = task_context::factory::<Factory<F>>().or_else(|| F::global().factory.get().cloned());
     match made {
         Some(factory) => factory.shutdown(limit).await,
-        None => super::ShutdownReport {
+        None => ShutdownReport {
             rolled_back: 0,
             remaining: 0,
         },

@@ -1,24 +1,8 @@
 //! The factory: configuration, pool and the sessions it has given out.
 
-mod acquire;
 pub(crate) mod configure;
-mod core;
 mod credentials;
 pub(crate) mod global;
-mod health;
-mod idle;
-pub(crate) mod lease;
-mod manager;
-mod marks;
-mod permits;
-mod places;
-mod queue;
-mod registry;
-mod replica;
-mod shutdown;
-mod status;
-mod token;
-mod under_way;
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -26,19 +10,12 @@ use std::time::{Duration, Instant};
 
 use tokio_util::task::task_tracker::TrackedFuture;
 
-pub(crate) use self::core::Core;
-use self::core::Keys;
 pub use self::global::Global;
-use self::lease::Lease;
-use self::marks::Mark;
-pub use self::replica::ReplicaStatus;
-pub use self::shutdown::ShutdownReport;
-pub use self::status::Status;
-pub use self::token::{CommitToken, CommitTokenError};
 use crate::call::{Deadline, LogPosition, Origin, SessionOptions, task_context};
 use crate::config::{Key, Reader, Settings};
 use crate::driver::Driver;
 use crate::error::{ConnectError, SessionError};
+use crate::pool::{CommitToken, Core, Keys, Lease, Mark, ShutdownReport, Status};
 use crate::session::{AsyncBody, Session, SessionBuilder};
 
 /// What `session_factory!` implements for the type it generates.

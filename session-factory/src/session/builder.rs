@@ -10,7 +10,8 @@ use crate::call::isolation::Level;
 use crate::call::{Origin, ReplicaPolicy, Retry, SessionOptions};
 use crate::driver::{SupportsDeferrable, SupportsImmediate, SupportsIsolation, SupportsReplica};
 use crate::error::SessionError;
-use crate::factory::{CommitToken, Factory, SessionFactory, global};
+use crate::factory::{Factory, SessionFactory, global};
+use crate::pool::CommitToken;
 
 /// A session with options, for a body: from `AppDb::session()` or
 /// [`Factory::session`](crate::Factory::session).

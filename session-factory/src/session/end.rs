@@ -9,7 +9,7 @@ use super::{Session, recovery};
 use crate::driver::{CommitReply, Driver, GoesTo, Recovered, Running, Watched};
 use crate::error::{AbortReason, CommitError, SessionError};
 use crate::factory::SessionFactory;
-use crate::factory::lease::Lease;
+use crate::pool::Lease;
 
 /// For a rollback in the caller's path.
 const ROLLBACK_LIMIT: Duration = Duration::from_secs(10);

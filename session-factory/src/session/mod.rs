@@ -42,8 +42,8 @@ use crate::call::{Origin, SessionOptions, TransactionOptions};
 use crate::driver::Driver;
 use crate::error::SessionError;
 use crate::factory::SessionFactory;
-use crate::factory::lease::Lease;
 use crate::observe::{self, Echo};
+use crate::pool::Lease;
 
 /// A database session: a connection out of the pool and, from the first statement on, a transaction.
 ///

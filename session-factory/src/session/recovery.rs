@@ -11,9 +11,9 @@ use super::unit::Left;
 use super::work::{Ending, Work};
 use crate::driver::{CommitReply, Driver, GoesTo, Recovered, Running, Watched};
 use crate::error::StatementError;
-use crate::factory::lease::Lease;
 use crate::observe;
 use crate::panics::contained_async;
+use crate::pool::Lease;
 
 /// A server that has not let go of a statement by then does so when the connection is closed, or later.
 const LIMIT: Duration = Duration::from_secs(30);

@@ -8,8 +8,8 @@ use super::Session;
 use super::work::Ending;
 use crate::call::{Deadline, Origin, ReplicaPolicy, SessionOptions, task_context};
 use crate::error::{AbortReason, Aborted, NestedError, SessionError, StatementError};
-use crate::factory::lease::Lease;
 use crate::factory::{Factory, SessionFactory};
+use crate::pool::Lease;
 
 /// A session for the length of one call, or of one attempt of it.
 #[doc(hidden)]

@@ -31,7 +31,7 @@ impl ShutdownReport {
 }
 
 impl<D: Driver> Core<D> {
-    pub(super) async fn shutdown(&self, limit: Duration) -> ShutdownReport {
+    pub(crate) async fn shutdown(&self, limit: Duration) -> ShutdownReport {
         let Some(replica) = &self.replica else {
             return self.shut_down(limit).await;
         };

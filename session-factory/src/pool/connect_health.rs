@@ -1,13 +1,12 @@
 //! What the last attempts to connect came to.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bb8::ErrorSink;
 use tokio::sync::watch;
 
-use super::under_way::Steps;
-use crate::error::ConnectError;
+use crate::error::{ConnectError, Step};
 
 /// Told by the pool, asked by those who wait.
 #[derive(Debug)]
@@ -100,5 +99,52 @@ impl ErrorSink<ConnectError> for Failures {
 
     fn boxed_clone(&self) -> Box<dyn ErrorSink<ConnectError>> {
         Box::new(self.clone())
+    }
+}
+
+/// How often each is under way.
+#[derive(Debug, Default)]
+pub(super) struct Steps([AtomicU32; 3]);
+
+impl Steps {
+    fn count(&self, step: Step) -> &AtomicU32 {
+        let [opening, checking, closing] = &self.0;
+        match step {
+            Step::Opening => opening,
+            Step::Checking => checking,
+            Step::Closing => closing,
+        }
+    }
+
+    /// The one that says most.
+    pub(super) fn current(&self) -> Option<Step> {
+        let is_under_way = |step: &Step| self.count(*step).load(Ordering::Relaxed) > 0;
+        [Step::Opening, Step::Checking, Step::Closing]
+            .into_iter()
+            .find(is_under_way)
+    }
+}
+
+impl Health {
+    /// Counts a step until the guard is dropped.
+    pub(super) fn under_way(self: &Arc<Self>, step: Step) -> UnderWay {
+        self.steps.count(step).fetch_add(1, Ordering::Relaxed);
+        UnderWay {
+            health: Arc::clone(self),
+            step,
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct UnderWay {
+    health: Arc<Health>,
+    step: Step,
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        let count = self.health.steps.count(self.step);
+        count.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -6,15 +6,16 @@ use bb8::{Pool, QueueStrategy};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::credentials::Provider;
-use super::health::{Failures, Health};
-use super::manager::Manager;
-use super::marks::Marks;
+use super::connect_health::{Failures, Health};
+use super::connector::Connector;
+use super::credential_provider::CredentialProvider;
+use super::open_permits::OpenPermits;
 use super::permits::Permits;
-use super::places::Places;
+use super::reaper;
 use super::registry::Registry;
 use super::replica::Replica;
-use super::{Status, idle};
+use super::replica::commit_marks::Marks;
+use super::status::Status;
 use crate::call::Origin;
 use crate::config::Settings;
 use crate::driver::Driver;
@@ -36,26 +37,26 @@ pub(crate) struct Core<D: Driver> {
     /// No more sessions at all.
     pub(super) ended: CancellationToken,
     /// Calls that run whether or not their callers wait.
-    pub(super) detached: TaskTracker,
+    pub(crate) detached: TaskTracker,
     /// Up to where this factory has committed: kept where a replica has to know.
-    pub(super) marks: Option<Arc<Marks>>,
+    pub(crate) marks: Option<Arc<Marks>>,
     /// For what only reads.
-    pub(super) replica: Option<Arc<Replica<D>>>,
+    pub(crate) replica: Option<Arc<Replica<D>>>,
     /// Of the own pool.
-    pub(super) places: Places,
+    pub(super) permits: Permits,
     source: Mutex<Source<D>>,
 }
 
 /// The keys that errors and reports name.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Keys {
-    pub(super) url: &'static str,
-    pub(super) replica_url: &'static str,
+pub(crate) struct Keys {
+    pub(crate) url: &'static str,
+    pub(crate) replica_url: &'static str,
 }
 
 /// Where connections come from.
-pub(super) enum Source<D: Driver> {
-    Own(Pool<Manager<D>>),
+pub(crate) enum Source<D: Driver> {
+    Own(Pool<Connector<D>>),
     Foreign(D::ForeignPool),
     /// Nowhere: the factory was put together in a way that cannot work.
     None(ConnectError),
@@ -74,11 +75,11 @@ impl<D: Driver> Clone for Source<D> {
 }
 
 impl<D: Driver> Core<D> {
-    pub(super) fn own(
+    pub(crate) fn own(
         name: &'static str,
         keys: Keys,
         settings: Settings,
-        provider: Option<Provider>,
+        provider: Option<CredentialProvider>,
     ) -> Arc<Self> {
         if let Some(refusal) = settings.refusal() {
             let error = ConnectError::new(ConnectErrorKind::Other, refusal);
@@ -91,7 +92,7 @@ impl<D: Driver> Core<D> {
         let pool = Pool::builder()
             .max_size(most)
             .min_idle(None)
-            // Ages and idleness are the manager's business: bb8 cannot keep `pool_size` connections and
+            // Ages and idleness are the connector's business: bb8 cannot keep `pool_size` connections and
             // close only those above, and its reaper would need a runtime now.
             .max_lifetime(None)
             .idle_timeout(None)
@@ -102,11 +103,11 @@ impl<D: Driver> Core<D> {
             // The connections used last have the warmest caches, and the others can idle out.
             .queue_strategy(QueueStrategy::Lifo)
             .error_sink(Box::new(Failures(Arc::clone(&health))))
-            .build_unchecked(Manager::new(
+            .build_unchecked(Connector::new(
                 Arc::clone(&settings),
                 provider,
                 Arc::clone(&health),
-                Permits::new(most),
+                OpenPermits::new(most),
             ));
         let core = Self {
             name,
@@ -118,12 +119,12 @@ impl<D: Driver> Core<D> {
             closed: CancellationToken::new(),
             ended: CancellationToken::new(),
             detached: TaskTracker::new(),
-            places: Places::new(most),
+            permits: Permits::new(most),
             source: Mutex::new(Source::Own(pool)),
             settings: Some(Arc::clone(&settings)),
         };
         let core = Arc::new(core);
-        idle::watch(&core, kept, &settings);
+        reaper::watch(&core, kept, &settings);
         core
     }
 
@@ -133,7 +134,7 @@ impl<D: Driver> Core<D> {
         name: &'static str,
         keys: Keys,
         settings: &Settings,
-        provider: Option<Provider>,
+        provider: Option<CredentialProvider>,
     ) -> Option<(Arc<Marks>, Arc<Replica<D>>)> {
         let url = settings.replica_url.clone()?;
         if !D::HAS_REPLICAS {
@@ -158,7 +159,7 @@ impl<D: Driver> Core<D> {
         Some((Arc::clone(&marks), Arc::new(Replica::new(core, marks))))
     }
 
-    pub(super) fn foreign(
+    pub(crate) fn foreign(
         name: &'static str,
         url_key: &'static str,
         pool: D::ForeignPool,
@@ -167,7 +168,7 @@ impl<D: Driver> Core<D> {
     }
 
     /// Gives no sessions, and says why.
-    pub(super) fn broken(
+    pub(crate) fn broken(
         name: &'static str,
         url_key: &'static str,
         error: ConnectError,
@@ -184,7 +185,7 @@ impl<D: Driver> Core<D> {
             closed: CancellationToken::new(),
             ended: CancellationToken::new(),
             detached: TaskTracker::new(),
-            places: Places::new(0),
+            permits: Permits::new(0),
             source: Mutex::new(source),
             settings: None,
             marks: None,
@@ -192,7 +193,7 @@ impl<D: Driver> Core<D> {
         })
     }
 
-    pub(super) fn source(&self) -> Source<D> {
+    pub(crate) fn source(&self) -> Source<D> {
         self.source
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -200,12 +201,12 @@ impl<D: Driver> Core<D> {
     }
 
     /// Tells this factory from others.
-    pub(super) fn identity(&self) -> usize {
+    pub(crate) fn identity(&self) -> usize {
         std::ptr::from_ref(self).addr()
     }
 
     /// Lets go of the pool: its idle connections close now, the others when they come back.
-    pub(super) fn close_source(&self) {
+    pub(crate) fn close_source(&self) {
         self.ended.cancel();
         let source = std::mem::replace(
             &mut *self.source.lock().unwrap_or_else(PoisonError::into_inner),
@@ -216,7 +217,7 @@ impl<D: Driver> Core<D> {
     }
 
     /// Connections that are kept, and the most that may be open.
-    pub(super) fn sizes(&self) -> (u32, u32) {
+    pub(crate) fn sizes(&self) -> (u32, u32) {
         match (&self.settings, self.source()) {
             (Some(settings), _) => sizes::<D>(settings),
             (None, Source::Foreign(pool)) => {

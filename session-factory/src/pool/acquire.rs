@@ -6,8 +6,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::core::{Core, Source};
 use super::lease::Lease;
-use super::manager::Liveness;
-use super::places::Place;
+use super::permits::Permit;
+use super::pooled::Liveness;
 use super::queue::{Failure, Idle, take_idle_of};
 use crate::call::{Origin, task_context};
 use crate::driver::Driver;
@@ -51,11 +51,11 @@ impl<D: Driver> Core<D> {
             return None;
         };
         // None is free, or those who wait come first.
-        let place = self.places.try_take()?;
+        let permit = self.permits.try_take()?;
         let mut slot = take_idle_of(&pool)?;
         let now = Instant::now();
         match slot.liveness(self.pre_ping(), now) {
-            Liveness::Alive => return Some(self.lend(slot, place, origin, now)),
+            Liveness::Alive => return Some(self.lend(slot, permit, origin, now)),
             Liveness::Dead => {
                 // What is closed here may need a runtime for that.
                 let _context = crate::runtime::enter();
@@ -76,13 +76,13 @@ impl<D: Driver> Core<D> {
     pub(super) fn lend(
         &self,
         slot: Idle<D>,
-        place: Place,
+        permit: Permit,
         origin: &Origin,
         now: Instant,
     ) -> Lease<D> {
         let kill = D::kill(&slot.link);
         let ticket = self.registry.enter(*origin, now, kill);
-        Lease::pooled(slot, place, ticket, self.marks.clone())
+        Lease::pooled(slot, permit, ticket, self.marks.clone())
     }
 
     async fn wait(

@@ -25,7 +25,7 @@ struct State {
 
 /// What a replica has to have replayed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Mark {
+pub(crate) enum Mark {
     /// This factory has committed nothing yet.
     Nothing,
     /// The log up to there.
@@ -39,7 +39,7 @@ impl Marks {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn mark(&self) -> Mark {
+    pub(crate) fn mark(&self) -> Mark {
         let state = self.state();
         if state.doubt.is_some() || state.unfinished > 0 {
             return Mark::Unknown;
@@ -48,7 +48,7 @@ impl Marks {
     }
 
     /// A transaction that may have written was committed by a COMMIT that was sent at `sent`.
-    pub(super) fn committed(&self, at: Option<LogPosition>, sent: Instant) {
+    pub(crate) fn committed(&self, at: Option<LogPosition>, sent: Instant) {
         let mut state = self.state();
         match at {
             Some(_) => {
@@ -60,7 +60,7 @@ impl Marks {
     }
 
     /// A transaction that only read was committed on the primary: worth knowing while there is a doubt.
-    pub(super) fn passed(&self, at: Option<LogPosition>, sent: Instant) {
+    pub(crate) fn passed(&self, at: Option<LogPosition>, sent: Instant) {
         let mut state = self.state();
         if at.is_some() && state.doubt.is_some_and(|doubt| sent > doubt) {
             // Nothing was written at that time, and what was is older.
@@ -70,18 +70,18 @@ impl Marks {
     }
 
     /// No answer came to COMMIT.
-    pub(super) fn in_doubt(&self) {
+    pub(crate) fn in_doubt(&self) {
         let mut state = self.state();
         state.doubt = state.doubt.max(Some(crate::time::from_now(IN_DOUBT)));
     }
 
     /// The caller is gone while COMMIT is under way. [`finished`](Self::finished) follows.
-    pub(super) fn unfinished(&self) {
+    pub(crate) fn unfinished(&self) {
         self.state().unfinished += 1;
     }
 
     /// What became of it is known, or never will be.
-    pub(super) fn finished(&self) {
+    pub(crate) fn finished(&self) {
         let mut state = self.state();
         state.unfinished = state.unfinished.saturating_sub(1);
     }

@@ -7,8 +7,8 @@ use bb8::{Pool, PooledConnection};
 use futures_util::FutureExt;
 use tokio::time::sleep;
 
+use super::connector::Connector;
 use super::core::{Core, Source};
-use super::manager::Manager;
 use crate::config::Settings;
 use crate::driver::Driver;
 
@@ -36,11 +36,11 @@ async fn run<D: Driver>(core: Weak<Core<D>>, kept: u32, idle_timeout: Duration, 
     }
 }
 
-fn sweep<D: Driver>(pool: &Pool<Manager<D>>, kept: u32, idle_timeout: Duration) {
+fn sweep<D: Driver>(pool: &Pool<Connector<D>>, kept: u32, idle_timeout: Duration) {
     let state = pool.state();
     // Taking them out and putting them back is all that bb8 offers; there is no await in between, so
     // nobody finds the pool empty for longer than this takes.
-    let mut idle: Vec<PooledConnection<'static, Manager<D>>> = Vec::new();
+    let mut idle: Vec<PooledConnection<'static, Connector<D>>> = Vec::new();
     for _ in 0..state.idle_connections {
         match pool.get_owned().now_or_never() {
             Some(Ok(slot)) => idle.push(slot),

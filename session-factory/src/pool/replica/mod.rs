@@ -1,14 +1,19 @@
 //! The replica: a second pool, for what only reads, and the primary in its place when it will not do.
 
+pub(crate) mod commit_marks;
+mod token;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::time::sleep;
 
+use self::commit_marks::{Mark, Marks};
+pub use self::token::{CommitToken, CommitTokenError};
 use super::core::Core;
 use super::lease::Lease;
-use super::marks::{Mark, Marks};
+
 use crate::call::{LogPosition, Origin, ReplicaPolicy, SessionOptions};
 use crate::driver::Driver;
 use crate::error::{ConnectError, SessionError, StatementError};
@@ -25,8 +30,8 @@ const FIRST_TRY: Duration = Duration::from_millis(100);
 const LATER_TRIES: Duration = Duration::from_secs(5);
 
 /// A pool of connections to the replica, and what is known of the server.
-pub(super) struct Replica<D: Driver> {
-    pub(super) core: Arc<Core<D>>,
+pub(crate) struct Replica<D: Driver> {
+    pub(crate) core: Arc<Core<D>>,
     marks: Arc<Marks>,
     trouble: Mutex<Option<Trouble>>,
     reads: AtomicU64,
@@ -62,7 +67,7 @@ pub struct ReplicaStatus {
 }
 
 impl<D: Driver> Replica<D> {
-    pub(super) fn new(core: Arc<Core<D>>, marks: Arc<Marks>) -> Self {
+    pub(crate) fn new(core: Arc<Core<D>>, marks: Arc<Marks>) -> Self {
         Self {
             core,
             marks,
@@ -72,7 +77,7 @@ impl<D: Driver> Replica<D> {
         }
     }
 
-    pub(super) fn status(&self) -> ReplicaStatus {
+    pub(crate) fn status(&self) -> ReplicaStatus {
         let status = self.core.status();
         ReplicaStatus {
             open: status.open,
@@ -91,7 +96,7 @@ impl<D: Driver> Replica<D> {
     /// A connection to the replica for such a session, or none: then it is the primary's.
     ///
     /// Dropped half-way, it gives the connection back, or closes it while a question is under way.
-    pub(super) async fn acquire(
+    pub(crate) async fn acquire(
         self: &Arc<Self>,
         origin: &Origin,
         options: &SessionOptions,
@@ -165,7 +170,7 @@ impl<D: Driver> Replica<D> {
     ///
     /// # Errors
     /// What no waiting heals. A server that is merely down is reported, and tried again.
-    pub(super) async fn prove(self: &Arc<Self>) -> Result<(), SessionError> {
+    pub(crate) async fn prove(self: &Arc<Self>) -> Result<(), SessionError> {
         match self.core.ping().await {
             Ok(()) | Err(SessionError::Closed) => Ok(()),
             Err(SessionError::Acquire(error))

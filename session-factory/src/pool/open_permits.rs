@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::health::Health;
+use super::connect_health::Health;
 use crate::error::Step;
 
 /// As many as the pool may have connections. bb8 opens another one as soon as a connection is dropped, and the server
 /// counts that until its session is gone.
 #[derive(Debug, Clone)]
-pub(super) struct Permits(Arc<Semaphore>);
+pub(super) struct OpenPermits(Arc<Semaphore>);
 
-impl Permits {
+impl OpenPermits {
     pub(super) fn new(most: u32) -> Self {
         let most = usize::try_from(most).unwrap_or(usize::MAX);
         Self(Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS))))

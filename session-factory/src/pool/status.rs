@@ -1,6 +1,6 @@
 //! The pool's figures.
 
-use super::ReplicaStatus;
+use super::replica::ReplicaStatus;
 
 /// What the pool looks like at this moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,10 +5,11 @@ use std::time::Instant;
 
 use bb8::PooledConnection;
 
-use super::manager::{Manager, Slot};
-use super::marks::Marks;
-use super::places::Place;
+use super::connector::Connector;
+use super::permits::Permit;
+use super::pooled::Pooled;
 use super::registry::Ticket;
+use super::replica::commit_marks::Marks;
 use crate::driver::{Driver, Owner};
 use crate::panics::{Contained, contained};
 
@@ -21,8 +22,8 @@ pub(crate) struct Lease<D: Driver> {
     /// The end of a proof was reached.
     proven_clean: bool,
     ticket: Option<Ticket>,
-    /// Its place in the factory's own pool.
-    place: Option<Place>,
+    /// Its permit of the factory's own pool.
+    permit: Option<Permit>,
     /// The borrower set an instrumentation, or the size of the statement cache.
     instrumented: bool,
     recached: bool,
@@ -37,14 +38,14 @@ struct Following {
 }
 
 enum Held<D: Driver> {
-    Pooled(PooledConnection<'static, Manager<D>>),
+    Pooled(PooledConnection<'static, Connector<D>>),
     Foreign(Contained<Box<D::Link>>),
 }
 
 impl<D: Driver> Lease<D> {
     pub(super) fn pooled(
-        mut slot: PooledConnection<'static, Manager<D>>,
-        place: Place,
+        mut slot: PooledConnection<'static, Connector<D>>,
+        permit: Permit,
         ticket: Ticket,
         marks: Option<Arc<Marks>>,
     ) -> Self {
@@ -53,7 +54,7 @@ impl<D: Driver> Lease<D> {
             held: Some(Held::Pooled(slot)),
             proven_clean: false,
             ticket: Some(ticket),
-            place: Some(place),
+            permit: Some(permit),
             instrumented: false,
             recached: false,
             following: marks.map(|marks| Box::new(Following { marks, sent: None })),
@@ -65,7 +66,7 @@ impl<D: Driver> Lease<D> {
             held: Some(Held::Foreign(Contained::new(Box::new(link)))),
             proven_clean: false,
             ticket: Some(ticket),
-            place: None,
+            permit: None,
             instrumented: false,
             recached: false,
             following: None,
@@ -81,7 +82,7 @@ impl<D: Driver> Lease<D> {
     pub(crate) fn link(&mut self) -> &mut D::Link {
         match self.held.as_mut().expect("present until dropped") {
             Held::Pooled(slot) => {
-                let slot: &mut Slot<D> = slot;
+                let slot: &mut Pooled<D> = slot;
                 &mut slot.link
             }
             Held::Foreign(link) => link,
@@ -215,7 +216,7 @@ impl<D: Driver> Drop for Lease<D> {
         // First the connection, then the entry: whoever sees the entry gone finds the slot free. The next
         // in the queue is woken when there is a connection to take.
         drop(self.held.take());
-        drop(self.place.take());
+        drop(self.permit.take());
         drop(self.ticket.take());
     }
 }

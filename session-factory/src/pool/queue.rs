@@ -9,10 +9,11 @@ use futures_util::FutureExt;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
+use super::connector::Connector;
 use super::core::{Core, Source};
 use super::lease::Lease;
-use super::manager::{Liveness, Manager};
-use super::places::Place;
+use super::permits::Permit;
+use super::pooled::Liveness;
 use crate::call::Origin;
 use crate::driver::{Driver, ForeignError};
 use crate::error::ConnectError;
@@ -22,7 +23,7 @@ const TRY_AGAIN: Duration = Duration::from_millis(200);
 /// One that waits for a connection to be opened looks for one that idles this often.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// A connection out of the pool, before anything is known of it.
-pub(super) type Idle<D> = PooledConnection<'static, Manager<D>>;
+pub(super) type Idle<D> = PooledConnection<'static, Connector<D>>;
 
 /// How a wait ended without a connection.
 pub(super) enum Failure {
@@ -52,9 +53,9 @@ impl<D: Driver> Core<D> {
             let _context = crate::runtime::handle().map_err(Failure::Connect)?.enter();
             sleep(limit)
         };
-        let place = tokio::select! {
+        let permit = tokio::select! {
             biased;
-            place = self.places.take() => place.ok_or(Failure::Closed)?,
+            permit = self.permits.take() => permit.ok_or(Failure::Closed)?,
             () = closed.cancelled() => return Err(Failure::Closed),
             () = late => return Err(Failure::TimedOut),
         };
@@ -65,17 +66,17 @@ impl<D: Driver> Core<D> {
         let idle = take_idle_of(&pool);
         let idle = match idle {
             Some(slot) if slot.liveness(self.pre_ping(), now) == Liveness::Alive => {
-                return Ok(self.lend(slot, place, origin, now));
+                return Ok(self.lend(slot, permit, origin, now));
             }
             other => other,
         };
         // Those in front of us may have found that there are no connections to be had. They have given their
-        // places up, and so does everybody behind them, who would find the same.
+        // permits up, and so does everybody behind them, who would find the same.
         if idle.is_none() && given_up != self.health.given_up() {
             self.failing(&pool)?;
         }
         let left = limit.saturating_sub(started.elapsed());
-        let taken = self.within(left, self.take_own(&pool, place, idle, origin));
+        let taken = self.within(left, self.take_own(&pool, permit, idle, origin));
         Box::pin(taken).await
     }
 
@@ -117,8 +118,8 @@ impl<D: Driver> Core<D> {
     /// Waits for a connection to be opened, or asks one that idled whether it lives.
     async fn take_own(
         &self,
-        pool: &Pool<Manager<D>>,
-        place: Place,
+        pool: &Pool<Connector<D>>,
+        permit: Permit,
         mut idle: Option<Idle<D>>,
         origin: &Origin,
     ) -> Result<Lease<D>, Failure> {
@@ -130,7 +131,7 @@ impl<D: Driver> Core<D> {
                     Liveness::Unknown => slot.answers().await,
                 };
                 if usable {
-                    return Ok(self.lend(slot, place, origin, Instant::now()));
+                    return Ok(self.lend(slot, permit, origin, Instant::now()));
                 }
                 slot.retire();
             }
@@ -156,7 +157,7 @@ impl<D: Driver> Core<D> {
     /// Waits before another attempt to connect. What no further attempt can heal is heard meanwhile.
     async fn pause(
         &self,
-        pool: &Pool<Manager<D>>,
+        pool: &Pool<Connector<D>>,
         failures: &mut watch::Receiver<u64>,
     ) -> Result<(), Failure> {
         let mut over = pin!(sleep(TRY_AGAIN));
@@ -171,7 +172,7 @@ impl<D: Driver> Core<D> {
     }
 
     /// [`failing`](Self::failing) for one whose turn it is: those who wait behind it hear of the end.
-    fn goes_on(&self, pool: &Pool<Manager<D>>) -> Result<bool, Failure> {
+    fn goes_on(&self, pool: &Pool<Connector<D>>) -> Result<bool, Failure> {
         let failing = self.failing(pool);
         if failing.is_err() {
             self.health.give_up();
@@ -180,7 +181,7 @@ impl<D: Driver> Core<D> {
     }
 
     /// Whether the last attempt to connect failed; an error where there is nothing left to wait for.
-    fn failing(&self, pool: &Pool<Manager<D>>) -> Result<bool, Failure> {
+    fn failing(&self, pool: &Pool<Connector<D>>) -> Result<bool, Failure> {
         let Some(error) = self.health.last_error() else {
             return Ok(false);
         };
@@ -192,7 +193,7 @@ impl<D: Driver> Core<D> {
 }
 
 /// What idles in the pool, if anything does.
-pub(super) fn take_idle_of<D: Driver>(pool: &Pool<Manager<D>>) -> Option<Idle<D>> {
+pub(super) fn take_idle_of<D: Driver>(pool: &Pool<Connector<D>>) -> Option<Idle<D>> {
     let _context = crate::runtime::enter();
     if pool.state().idle_connections == 0 {
         return None;

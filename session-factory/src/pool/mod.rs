@@ -1,0 +1,25 @@
+//! The pool: connections that are open, those who wait for one, and the replica's pool beside it.
+
+mod acquire;
+mod connect_health;
+mod connector;
+mod core;
+mod credential_provider;
+mod lease;
+mod open_permits;
+mod permits;
+mod pooled;
+mod queue;
+mod reaper;
+mod registry;
+mod replica;
+mod shutdown;
+mod status;
+
+pub(crate) use self::core::{Core, Keys};
+pub(crate) use self::credential_provider::CredentialProvider;
+pub(crate) use self::lease::Lease;
+pub(crate) use self::replica::commit_marks::Mark;
+pub use self::replica::{CommitToken, CommitTokenError, ReplicaStatus};
+pub use self::shutdown::ShutdownReport;
+pub use self::status::Status;
