@@ -15,8 +15,8 @@ use crate::graph::Graph;
 /// The folders and files of the runtime crate, from the bottom to the top. A file imports from its own row and from
 /// those above it in this list.
 const LAYERS: &[&[&str]] = &[
-    &["sync", "runtime", "time", "panics", "names", "one_line"],
-    &["call", "config", "error", "observe"],
+    &["sync", "time", "panics", "names", "one_line"],
+    &["call", "config", "error", "observe", "runtime"],
     &["driver"],
     &["pool"],
     &["factory"],
@@ -55,15 +55,7 @@ const RETIRED: &[&str] = &[
 
 /// What is still to be moved. An entry stands for a file, or with a slash at its end for a folder. The test fails on
 /// an entry that is needed no more.
-const NOT_MOVED_YET: &[&str] = &[
-    "__private/",
-    "config/",
-    "driver/",
-    "factory/",
-    "pool/",
-    "runtime.rs",
-    "session/",
-];
+const NOT_MOVED_YET: &[&str] = &["__private/", "config/", "driver/"];
 
 /// The same for the macros.
 const NOT_MOVED_YET_IN_MACROS: &[&str] = &["session_factory/", "with_session/"];

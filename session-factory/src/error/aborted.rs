@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::advice::END_BY_HAND;
 use super::advice::advice;
 use super::{StatementError, StatementErrorKind};
 
@@ -90,7 +91,7 @@ impl fmt::Display for Aborted {
                 f,
                 "TransactionManager::{call}() was called without a begin_transaction() before it, and its error was not \
                  returned; {}",
-                super::END_BY_HAND
+                END_BY_HAND
             ),
             AbortReason::Replaced => f.write_str(
                 "the body put another session in the place of the one it was given; use \

@@ -2,6 +2,10 @@
 
 use super::{StatementError, StatementErrorKind};
 
+/// What to write where the caller wanted to end what the session ends.
+pub(super) const END_BY_HAND: &str = "db.savepoint(…) and db.transaction(…) end with their closure: return Ok to keep the work or Err to \
+     undo it; the session's transaction is ended by db.commit() or db.rollback()";
+
 /// The end of the sentence "a statement failed and its error was not returned; …". Each text is true for every error
 /// that it is given for: a savepoint keeps the transaction usable, but it does not help a statement that no transaction
 /// may contain, or a conflict that only another transaction solves. MySQL and SQLite undo the failed statement alone, so

@@ -8,23 +8,22 @@ mod nested;
 mod partly;
 mod statement;
 mod timeout;
+mod transaction_outcome;
 
 use diesel::result::Error as DieselError;
 
 pub use self::aborted::{AbortReason, Aborted, CommitError};
 pub(crate) use self::acquire::Step;
 pub use self::acquire::{AcquireError, Holder};
+use self::advice::END_BY_HAND;
 pub use self::connect::{ConnectError, ConnectErrorKind};
 pub use self::nested::NestedError;
 pub use self::partly::PartlyCommitted;
 pub use self::statement::StatementError;
 pub(crate) use self::statement::StatementErrorKind;
 pub use self::timeout::TimeoutError;
+pub(crate) use self::transaction_outcome::TransactionOutcome;
 use crate::config::ConfigError;
-
-/// What to write where the caller wanted to end what the session ends.
-const END_BY_HAND: &str = "db.savepoint(…) and db.transaction(…) end with their closure: return Ok to keep the work or Err to \
-     undo it; the session's transaction is ended by db.commit() or db.rollback()";
 
 /// Everything that can go wrong with a session.
 ///

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use super::{FactoryConfig, SessionFactory};
+use super::database::{FactoryConfig, SessionFactory};
 use crate::config::{ConfigError, Reader};
 
 /// Reads the process's environment, and `.env` when the factory is declared so.

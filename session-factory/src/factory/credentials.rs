@@ -2,11 +2,13 @@
 
 use std::error::Error;
 
-use super::{Factory, FactoryConfig, SessionFactory};
+use super::database::{FactoryConfig, SessionFactory};
+use super::handle::{Factory, keys};
+use super::shared::Shared;
 use crate::config::Credentials;
 use crate::driver::SupportsCredentials;
 use crate::error::{ConnectError, ConnectErrorKind};
-use crate::pool::{Core, CredentialProvider};
+use crate::pool::{CredentialProvider, Pools};
 
 impl<F: SessionFactory> Factory<F> {
     /// Asks `provider` for a password, and a user if it is not the URL's, before each connection is opened: for
@@ -44,18 +46,18 @@ impl<F: SessionFactory> Factory<F> {
         C: Into<Credentials>,
         E: Into<Box<dyn Error + Send + Sync>>,
     {
-        let keys = super::keys::<F>();
-        let core = match &self.config {
+        let keys = keys::<F>();
+        let pools = match &self.shared.config {
             Some(config) => {
                 let provider = CredentialProvider::new(provider);
-                Core::own(F::NAME, keys, config.settings(), Some(provider))
+                Pools::own(F::NAME, keys, config.settings(), Some(provider))
             }
-            None => Core::broken(F::NAME, keys.url, not_ours()),
+            None => Pools::broken(F::NAME, keys.url, not_ours()),
         };
-        Self {
-            core,
-            config: self.config,
-        }
+        Self::of(Shared {
+            pools,
+            config: self.shared.config,
+        })
     }
 }
 

@@ -1,52 +1,13 @@
 //! The factory that needs no handle.
 
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
-use super::{Factory, SessionFactory, configure};
+use super::configure;
+use super::database::SessionFactory;
+use super::handle::Factory;
 use crate::call::task_context;
 use crate::error::SessionError;
 use crate::pool::{ShutdownReport, Status};
-
-/// The place of a type's global factory.
-#[doc(hidden)]
-pub struct Global<F: SessionFactory> {
-    factory: OnceLock<Factory<F>>,
-    /// `init` has connected once.
-    proven: AtomicBool,
-    /// `init_from_dotenv` was called: `.env` is read as well.
-    pub(super) dotenv: AtomicBool,
-}
-
-impl<F: SessionFactory> std::fmt::Debug for Global<F> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Global")
-            .field("factory", &self.factory)
-            .finish_non_exhaustive()
-    }
-}
-
-impl<F: SessionFactory> Default for Global<F> {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl<F: SessionFactory> Global<F> {
-    /// An empty place.
-    pub const fn new() -> Self {
-        Self {
-            factory: OnceLock::new(),
-            proven: AtomicBool::new(false),
-            dotenv: AtomicBool::new(false),
-        }
-    }
-
-    /// Puts a factory in its place, if that is empty.
-    pub(super) fn set(&self, factory: Factory<F>) -> bool {
-        self.factory.set(factory).is_ok()
-    }
-}
 
 /// The factory that applies here: the scope's, or the global one, made on first use.
 pub fn factory<F: SessionFactory>() -> Result<Factory<F>, SessionError> {
@@ -57,24 +18,27 @@ pub fn factory<F: SessionFactory>() -> Result<Factory<F>, SessionError> {
 }
 
 fn global<F: SessionFactory>() -> Result<Factory<F>, SessionError> {
-    let place = &F::global().factory;
-    if let Some(factory) = place.get() {
-        return Ok(factory.clone());
+    if let Some(factory) = made::<F>() {
+        return Ok(factory);
     }
     // A mistake is not remembered: the next call reads again. Two callers may both get here; making a
     // factory connects to nothing, so the one that comes second costs nothing.
     let config = configure::config_of_global::<F>()?;
-    Ok(place.get_or_init(|| Factory::new(config)).clone())
+    let shared = &F::global().shared;
+    let made = shared.get_or_init(|| Factory::<F>::new(config).shared);
+    Ok(Factory::of(made.clone()))
+}
+
+/// The global factory, if it was made.
+fn made<F: SessionFactory>() -> Option<Factory<F>> {
+    F::global().shared.get().cloned().map(Factory::of)
 }
 
 /// Reads the environment and connects once.
 pub async fn init<F: SessionFactory>() -> Result<(), SessionError> {
     let factory = factory::<F>()?;
     let proven = &F::global().proven;
-    let is_global = F::global()
-        .factory
-        .get()
-        .is_some_and(|global| global.identity() == factory.identity());
+    let is_global = made::<F>().is_some_and(|global| global.identity() == factory.identity());
     if is_global && proven.load(Ordering::SeqCst) {
         return Ok(());
     }
@@ -94,7 +58,7 @@ pub async fn init_from_dotenv<F: SessionFactory>() -> Result<(), SessionError> {
 
 /// The figures of the factory that applies here; before its first use, those of an empty pool.
 pub fn status<F: SessionFactory>() -> Status {
-    let made = task_context::factory::<Factory<F>>().or_else(|| F::global().factory.get().cloned());
+    let made = task_context::factory::<Factory<F>>().or_else(made::<F>);
     match made {
         Some(factory) => factory.status(),
         None => Status {
@@ -114,7 +78,7 @@ pub fn status<F: SessionFactory>() -> Status {
 
 /// Shuts the factory that applies here down. One that was never made stays unmade.
 pub async fn shutdown<F: SessionFactory>(limit: std::time::Duration) -> ShutdownReport {
-    let made = task_context::factory::<Factory<F>>().or_else(|| F::global().factory.get().cloned());
+    let made = task_context::factory::<Factory<F>>().or_else(made::<F>);
     match made {
         Some(factory) => factory.shutdown(limit).await,
         None => ShutdownReport {

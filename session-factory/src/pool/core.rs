@@ -1,31 +1,25 @@
-//! What all handles of one factory share.
+//! One pool and its state.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use bb8::{Pool, QueueStrategy};
+use bb8::Pool;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::connect_health::{Failures, Health};
+use super::connect_health::Health;
 use super::connector::Connector;
-use super::credential_provider::CredentialProvider;
-use super::open_permits::OpenPermits;
 use super::permits::Permits;
-use super::reaper;
 use super::registry::Registry;
-use super::replica::Replica;
 use super::replica::commit_marks::Marks;
+use super::size;
 use super::status::Status;
 use crate::call::Origin;
 use crate::config::Settings;
 use crate::driver::Driver;
-use crate::error::{ConnectError, ConnectErrorKind, SessionError};
-use crate::observe::{self, Echo};
+use crate::error::{ConnectError, SessionError};
+use crate::observe::Echo;
 
-/// bb8 must not end a wait by itself: it could not say why. The factory's own clock does.
-const FAR_AWAY: std::time::Duration = std::time::Duration::from_secs(60 * 60 * 24 * 365);
-
-/// The shared part of a factory.
+/// One pool: its connections, those who wait for one, and those who have one.
 pub(crate) struct Core<D: Driver> {
     pub(super) name: &'static str,
     pub(super) url_key: &'static str,
@@ -38,20 +32,11 @@ pub(crate) struct Core<D: Driver> {
     pub(super) ended: CancellationToken,
     /// Calls that run whether or not their callers wait.
     pub(crate) detached: TaskTracker,
-    /// Up to where this factory has committed: kept where a replica has to know.
+    /// Up to where this pool's sessions have committed: kept where a replica has to know.
     pub(crate) marks: Option<Arc<Marks>>,
-    /// For what only reads.
-    pub(crate) replica: Option<Arc<Replica<D>>>,
     /// Of the own pool.
     pub(super) permits: Permits,
-    source: Mutex<Source<D>>,
-}
-
-/// The keys that errors and reports name.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Keys {
-    pub(crate) url: &'static str,
-    pub(crate) replica_url: &'static str,
+    pub(super) source: Mutex<Source<D>>,
 }
 
 /// Where connections come from.
@@ -75,90 +60,6 @@ impl<D: Driver> Clone for Source<D> {
 }
 
 impl<D: Driver> Core<D> {
-    pub(crate) fn own(
-        name: &'static str,
-        keys: Keys,
-        settings: Settings,
-        provider: Option<CredentialProvider>,
-    ) -> Arc<Self> {
-        if let Some(refusal) = settings.refusal() {
-            let error = ConnectError::new(ConnectErrorKind::Other, refusal);
-            return Self::broken(name, keys.url, error);
-        }
-        let replica = Self::replica(name, keys, &settings, provider.clone());
-        let settings = Arc::new(settings);
-        let health = Arc::new(Health::default());
-        let (kept, most) = sizes::<D>(&settings);
-        let pool = Pool::builder()
-            .max_size(most)
-            .min_idle(None)
-            // Ages and idleness are the connector's business: bb8 cannot keep `pool_size` connections and
-            // close only those above, and its reaper would need a runtime now.
-            .max_lifetime(None)
-            .idle_timeout(None)
-            .connection_timeout(FAR_AWAY)
-            .retry_connection(false)
-            // The liveness check is ours: it is free on a busy connection.
-            .test_on_check_out(false)
-            // The connections used last have the warmest caches, and the others can idle out.
-            .queue_strategy(QueueStrategy::Lifo)
-            .error_sink(Box::new(Failures(Arc::clone(&health))))
-            .build_unchecked(Connector::new(
-                Arc::clone(&settings),
-                provider,
-                Arc::clone(&health),
-                OpenPermits::new(most),
-            ));
-        let core = Self {
-            name,
-            url_key: keys.url,
-            marks: replica.as_ref().map(|(marks, _)| Arc::clone(marks)),
-            replica: replica.map(|(_, replica)| replica),
-            registry: Arc::new(Registry::default()),
-            health,
-            closed: CancellationToken::new(),
-            ended: CancellationToken::new(),
-            detached: TaskTracker::new(),
-            permits: Permits::new(most),
-            source: Mutex::new(Source::Own(pool)),
-            settings: Some(Arc::clone(&settings)),
-        };
-        let core = Arc::new(core);
-        reaper::watch(&core, kept, &settings);
-        core
-    }
-
-    /// A second pool, with the same settings, where they name a replica.
-    #[allow(clippy::type_complexity)]
-    fn replica(
-        name: &'static str,
-        keys: Keys,
-        settings: &Settings,
-        provider: Option<CredentialProvider>,
-    ) -> Option<(Arc<Marks>, Arc<Replica<D>>)> {
-        let url = settings.replica_url.clone()?;
-        if !D::HAS_REPLICAS {
-            observe::report(&format!(
-                "{name}: {} has no replicas, so {} is not used",
-                D::NAME,
-                keys.replica_url
-            ));
-            return None;
-        }
-        let settings = Settings {
-            url,
-            replica_url: None,
-            ..settings.clone()
-        };
-        let keys = Keys {
-            url: keys.replica_url,
-            ..keys
-        };
-        let marks = Arc::new(Marks::default());
-        let core = Self::own(name, keys, settings, provider);
-        Some((Arc::clone(&marks), Arc::new(Replica::new(core, marks))))
-    }
-
     pub(crate) fn foreign(
         name: &'static str,
         url_key: &'static str,
@@ -189,7 +90,6 @@ impl<D: Driver> Core<D> {
             source: Mutex::new(source),
             settings: None,
             marks: None,
-            replica: None,
         })
     }
 
@@ -219,7 +119,7 @@ impl<D: Driver> Core<D> {
     /// Connections that are kept, and the most that may be open.
     pub(crate) fn sizes(&self) -> (u32, u32) {
         match (&self.settings, self.source()) {
-            (Some(settings), _) => sizes::<D>(settings),
+            (Some(settings), _) => size::of::<D>(settings),
             (None, Source::Foreign(pool)) => {
                 let (_, _, most) = D::foreign_figures(&pool);
                 (most, most)
@@ -252,7 +152,7 @@ impl<D: Driver> Core<D> {
             limit,
             pooler: self.health.pooled(),
             closed: self.closed.is_cancelled(),
-            replica: self.replica.as_ref().map(|replica| replica.status()),
+            replica: None,
         }
     }
 
@@ -271,14 +171,5 @@ impl<D: Driver> Core<D> {
             }
             Err(error) => Err(SessionError::Query(error.into())),
         }
-    }
-}
-
-fn sizes<D: Driver>(settings: &Settings) -> (u32, u32) {
-    let kept = settings.pool_size.max(1);
-    let most = kept.saturating_add(settings.max_overflow);
-    match D::connection_limit(settings) {
-        Some(limit) => (kept.min(limit), most.min(limit)),
-        None => (kept, most),
     }
 }

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use futures_util::future::join;
 use tokio::time::timeout;
 
 use super::core::Core;
@@ -32,19 +31,6 @@ impl ShutdownReport {
 
 impl<D: Driver> Core<D> {
     pub(crate) async fn shutdown(&self, limit: Duration) -> ShutdownReport {
-        let Some(replica) = &self.replica else {
-            return self.shut_down(limit).await;
-        };
-        // Side by side: both have the whole limit.
-        let of_replica = Box::pin(replica.core.shut_down(limit));
-        let (own, of_replica) = join(self.shut_down(limit), of_replica).await;
-        ShutdownReport {
-            rolled_back: own.rolled_back + of_replica.rolled_back,
-            remaining: own.remaining + of_replica.remaining,
-        }
-    }
-
-    async fn shut_down(&self, limit: Duration) -> ShutdownReport {
         self.closed.cancel();
         self.detached.close();
         // Made inside: the caller's runtime may have no timers.

@@ -1,7 +1,5 @@
 //! The pool's figures.
 
-use super::replica::ReplicaStatus;
-
 /// What the pool looks like at this moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -26,4 +24,23 @@ pub struct Status {
     pub closed: bool,
     /// The replica's own figures, where the settings name one. The others are those of the primary.
     pub replica: Option<ReplicaStatus>,
+}
+
+/// The figures of the replica's pool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ReplicaStatus {
+    /// Connections that are open.
+    pub open: u32,
+    /// Of these, free.
+    pub idle: u32,
+    /// Connections that sessions hold.
+    pub in_use: u32,
+    /// It answers, and is not too far behind. While false, a task tries it again after 100 ms, then ever more
+    /// seldom, up to every 5 s.
+    pub usable: bool,
+    /// Sessions that were opened on it.
+    pub reads: u64,
+    /// Sessions that would have been opened on it, and had to use the primary.
+    pub fallbacks: u64,
 }

@@ -6,11 +6,10 @@ use diesel::{QueryResult, debug_query};
 
 use super::events::{self, Told};
 use super::statement::Lines;
-use super::unit::Left;
 use super::work::Ending;
 use super::{Session, statement};
 use crate::driver::{CommitReply, CommitSent, Driver};
-use crate::error::{SessionError, StatementError};
+use crate::error::{SessionError, StatementError, TransactionOutcome};
 use crate::factory::SessionFactory;
 
 impl<F: SessionFactory> Session<F> {
@@ -63,7 +62,7 @@ impl<F: SessionFactory> Session<F> {
             if let Err(error) = &ended {
                 self.work.lose(error);
             }
-            self.hooks.over(Left::of(&ended)).await;
+            self.hooks.over(TransactionOutcome::of(&ended)).await;
             ended
         }
     }

@@ -12,7 +12,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 
 use super::statement::Lines;
-use super::transaction::TransactionState;
+use super::transaction_state::TransactionState;
 use super::work::Work;
 use super::{Session, SessionTransactionManager, events, statement};
 use crate::driver::{Driver, Untyped};

@@ -3,11 +3,10 @@
 use std::time::Duration;
 
 use super::events::Told;
-use super::unit::Left;
 use super::work::Ending;
 use super::{Session, recovery};
 use crate::driver::{CommitReply, Driver, GoesTo, Recovered, Running, Watched};
-use crate::error::{AbortReason, CommitError, SessionError};
+use crate::error::{AbortReason, CommitError, SessionError, TransactionOutcome};
 use crate::factory::SessionFactory;
 use crate::pool::Lease;
 
@@ -173,14 +172,14 @@ impl<F: SessionFactory> Session<F> {
     }
 
     /// Rolls back what was begun, unless a COMMIT whose future was dropped went through.
-    pub(super) async fn end_by_rollback(&mut self) -> Result<Left, SessionError> {
+    pub(super) async fn end_by_rollback(&mut self) -> Result<TransactionOutcome, SessionError> {
         let Some(lease) = &mut self.lease else {
             return Err(SessionError::Closed);
         };
         lease.note_commit_of_body();
         if !self.work.is_begun() {
             self.work.ended();
-            return Ok(Left::RolledBack);
+            return Ok(TransactionOutcome::RolledBack);
         }
         let line = self
             .work
@@ -221,7 +220,7 @@ impl<F: SessionFactory> Session<F> {
         let left = if committing {
             recovery::outcome(lease, self.work.is_read_only())
         } else {
-            Left::RolledBack
+            TransactionOutcome::RolledBack
         };
         if let Some(told) = told {
             if committing {
@@ -234,12 +233,12 @@ impl<F: SessionFactory> Session<F> {
         // What was dropped, or ran on the raw connection, is known only now.
         let parted = self.work.newly_parted(&F::Driver::watch(lease.link()));
         match left {
-            Left::Committed => self.work.committed(),
-            Left::RolledBack | Left::Unknown => self.work.ended(),
+            TransactionOutcome::Committed => self.work.committed(),
+            TransactionOutcome::RolledBack | TransactionOutcome::Unknown => self.work.ended(),
         }
         if let Some(line) = line {
             line.finish(match (left, &rolled_back) {
-                (Left::Committed, _) => "committed before",
+                (TransactionOutcome::Committed, _) => "committed before",
                 (_, Ok(())) => "rolled back",
                 (_, Err(_)) => "failed",
             });
@@ -250,9 +249,11 @@ impl<F: SessionFactory> Session<F> {
                 F::Driver::condemn(lease.link());
                 match left {
                     // The answer to COMMIT says more than what became of the connection.
-                    Left::Committed => Ok(left),
-                    Left::Unknown => Err(SessionError::CommitUnknown(error)),
-                    Left::RolledBack => Err(parted.unwrap_or(SessionError::Rollback(error))),
+                    TransactionOutcome::Committed => Ok(left),
+                    TransactionOutcome::Unknown => Err(SessionError::CommitUnknown(error)),
+                    TransactionOutcome::RolledBack => {
+                        Err(parted.unwrap_or(SessionError::Rollback(error)))
+                    }
                 }
             }
         }

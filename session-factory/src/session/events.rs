@@ -2,10 +2,9 @@
 
 use diesel::result::Error;
 
-use super::unit::Left;
 use super::work::{Ending, Work};
 use crate::driver::{Ahead, CommitReply, Driver};
-use crate::error::StatementError;
+use crate::error::{StatementError, TransactionOutcome};
 use crate::observe::{Announced, Change, Events, Step, contained};
 
 /// What goes ahead of the next statement, and its events.
@@ -80,11 +79,13 @@ impl Told {
     }
 
     /// What became of a COMMIT whose future was dropped.
-    pub(super) fn left(self, left: Left) {
+    pub(super) fn left(self, left: TransactionOutcome) {
         self.finish(match left {
-            Left::Committed => None,
-            Left::RolledBack => Some(rolled_back()),
-            Left::Unknown => Some(StatementError::connection("no answer came to COMMIT")),
+            TransactionOutcome::Committed => None,
+            TransactionOutcome::RolledBack => Some(rolled_back()),
+            TransactionOutcome::Unknown => {
+                Some(StatementError::connection("no answer came to COMMIT"))
+            }
         });
     }
 

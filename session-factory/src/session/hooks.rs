@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
-use super::unit::Left;
+use crate::error::TransactionOutcome;
 use crate::observe;
 
 /// A hook. No panic of its leaves it, in its last moment either: what it holds may panic when it is dropped.
@@ -89,7 +89,7 @@ impl Hooks {
     }
 
     /// The transaction is over.
-    pub(super) async fn over(&mut self, left: Left) {
+    pub(super) async fn over(&mut self, left: TransactionOutcome) {
         self.marks.clear();
         if !self.has_any() {
             return;
@@ -100,10 +100,10 @@ impl Hooks {
             std::mem::take(&mut self.rollback),
         );
         match left {
-            Left::Committed => due.extend(commit),
-            Left::RolledBack => due.extend(rollback),
+            TransactionOutcome::Committed => due.extend(commit),
+            TransactionOutcome::RolledBack => due.extend(rollback),
             // Nobody knows: acting on either outcome may be wrong.
-            Left::Unknown => {}
+            TransactionOutcome::Unknown => {}
         }
         run(due).await;
     }

@@ -13,12 +13,14 @@ mod end;
 mod events;
 mod hooks;
 mod loss;
+mod open;
 mod recovery;
 mod save;
 mod savepoint;
 mod savepoints;
 mod statement;
 mod transaction;
+mod transaction_state;
 mod unit;
 mod work;
 
@@ -35,12 +37,11 @@ pub use self::transaction::SessionTransactionManager;
 pub use self::unit::{Scope, Unit};
 
 use self::hooks::Hooks;
-use self::transaction::TransactionState;
-use self::unit::Left;
+use self::transaction_state::TransactionState;
 use self::work::{Begin, Work};
 use crate::call::{Origin, SessionOptions, TransactionOptions};
 use crate::driver::Driver;
-use crate::error::SessionError;
+use crate::error::{SessionError, TransactionOutcome};
 use crate::factory::SessionFactory;
 use crate::observe::{self, Echo};
 use crate::pool::Lease;
@@ -139,7 +140,7 @@ impl<F: SessionFactory> Session<F> {
             if let Err(error) = &committed {
                 self.work.lose(error);
             }
-            self.hooks.over(Left::of(&committed)).await;
+            self.hooks.over(TransactionOutcome::of(&committed)).await;
             committed
         }
     }
@@ -171,8 +172,10 @@ impl<F: SessionFactory> Session<F> {
         let rolled_back = self.end_by_rollback().await;
         let left = match &rolled_back {
             Ok(left) => *left,
-            Err(SessionError::CommitUnknown(_) | SessionError::PartlyCommitted(_)) => Left::Unknown,
-            Err(_) => Left::RolledBack,
+            Err(SessionError::CommitUnknown(_) | SessionError::PartlyCommitted(_)) => {
+                TransactionOutcome::Unknown
+            }
+            Err(_) => TransactionOutcome::RolledBack,
         };
         self.hooks.over(left).await;
         rolled_back.map(drop)

@@ -7,10 +7,9 @@ use tokio::time::timeout;
 
 use super::events::Told;
 use super::hooks::Hooks;
-use super::unit::Left;
 use super::work::{Ending, Work};
 use crate::driver::{CommitReply, Driver, GoesTo, Recovered, Running, Watched};
-use crate::error::StatementError;
+use crate::error::{StatementError, TransactionOutcome};
 use crate::observe;
 use crate::panics::contained_async;
 use crate::pool::Lease;
@@ -61,7 +60,7 @@ pub(super) fn hand_over<D: Driver>(lease: Option<Lease<D>>, work: &mut Work, hoo
             (begun || running != Running::Nothing).then_some(running),
         ));
         let clean = ended.await.unwrap_or(false);
-        let mut left = Left::RolledBack;
+        let mut left = TransactionOutcome::RolledBack;
         if committing {
             left = outcome(&mut lease, read_only);
             lease.finished();
@@ -73,10 +72,10 @@ pub(super) fn hand_over<D: Driver>(lease: Option<Lease<D>>, work: &mut Work, hoo
         }
         if let Some(line) = line.flatten() {
             line.finish(match (left, clean) {
-                (Left::Committed, _) => "committed after all",
-                (Left::Unknown, _) => "unknown: no answer came to COMMIT",
-                (Left::RolledBack, true) => "rolled back, the connection goes on",
-                (Left::RolledBack, false) => "rolled back by closing the connection",
+                (TransactionOutcome::Committed, _) => "committed after all",
+                (TransactionOutcome::Unknown, _) => "unknown: no answer came to COMMIT",
+                (TransactionOutcome::RolledBack, true) => "rolled back, the connection goes on",
+                (TransactionOutcome::RolledBack, false) => "rolled back by closing the connection",
             });
         }
         if clean {
@@ -131,9 +130,9 @@ pub(super) fn commit<D: Driver>(mut lease: Lease<D>, work: &mut Work) {
     let over = |mut lease: Lease<D>, committed: bool| {
         if let Some(told) = told {
             told.left(if committed {
-                Left::Committed
+                TransactionOutcome::Committed
             } else {
-                Left::RolledBack
+                TransactionOutcome::RolledBack
             });
         }
         if committed {
@@ -175,20 +174,20 @@ fn spawn(task: impl Future<Output = ()> + Send + 'static) {
 }
 
 /// What the server has said about a COMMIT whose caller went away.
-pub(super) fn outcome<D: Driver>(lease: &mut Lease<D>, read_only: bool) -> Left {
+pub(super) fn outcome<D: Driver>(lease: &mut Lease<D>, read_only: bool) -> TransactionOutcome {
     let left = match D::watch(lease.link()) {
         Watched::Ended {
             committed: true, ..
-        } => Left::Committed,
+        } => TransactionOutcome::Committed,
         Watched::Ended {
             committed: false, ..
-        } => Left::RolledBack,
-        _ => Left::Unknown,
+        } => TransactionOutcome::RolledBack,
+        _ => TransactionOutcome::Unknown,
     };
     match left {
-        Left::Committed => lease.committed(read_only),
-        Left::RolledBack => {}
-        Left::Unknown => lease.in_doubt(),
+        TransactionOutcome::Committed => lease.committed(read_only),
+        TransactionOutcome::RolledBack => {}
+        TransactionOutcome::Unknown => lease.in_doubt(),
     }
     left
 }

@@ -9,6 +9,7 @@ use diesel::connection::{TransactionManagerStatus, ValidTransactionManagerStatus
 use diesel::result::Error;
 use diesel_async::TransactionManager;
 
+use super::transaction_state::TransactionState;
 use super::{AsyncBody, Session};
 use crate::driver::{Driver, Watched};
 use crate::error::SessionError;
@@ -23,13 +24,6 @@ use crate::factory::SessionFactory;
 /// one of the caller's own these fail with [`SessionError::NotBegun`].
 #[derive(Debug)]
 pub struct SessionTransactionManager;
-
-/// What diesel-async keeps for a manager. The session knows better, and writes it down for those who ask.
-#[derive(Debug, Default)]
-#[doc(hidden)]
-pub struct TransactionState {
-    status: TransactionManagerStatus,
-}
 
 /// A session as generic code sees it.
 struct Seen {

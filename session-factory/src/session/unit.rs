@@ -7,7 +7,9 @@ use tokio::time::{sleep, timeout};
 use super::Session;
 use super::work::Ending;
 use crate::call::{Deadline, Origin, ReplicaPolicy, SessionOptions, task_context};
-use crate::error::{AbortReason, Aborted, NestedError, SessionError, StatementError};
+use crate::error::{
+    AbortReason, Aborted, NestedError, SessionError, StatementError, TransactionOutcome,
+};
 use crate::factory::{Factory, SessionFactory};
 use crate::pool::Lease;
 
@@ -37,25 +39,6 @@ struct Repeat<F: SessionFactory> {
     factory: Factory<F>,
     options: SessionOptions,
     attempt: u32,
-}
-
-/// In which state the work was left.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Left {
-    Committed,
-    RolledBack,
-    Unknown,
-}
-
-impl Left {
-    pub(super) fn of<T>(committed: &Result<T, SessionError>) -> Self {
-        match committed {
-            Ok(_) => Self::Committed,
-            // What was committed has no hooks of its own.
-            Err(SessionError::CommitUnknown(_) | SessionError::PartlyCommitted(_)) => Self::Unknown,
-            Err(_) => Self::RolledBack,
-        }
-    }
 }
 
 /// What follows an attempt.
@@ -147,7 +130,7 @@ impl<F: SessionFactory> Unit<F> {
             }
             if commit {
                 let committed = self.commit().await;
-                self.leave(Left::of(&committed)).await;
+                self.leave(TransactionOutcome::of(&committed)).await;
                 committed
             } else {
                 self.roll_back().await;
@@ -176,7 +159,7 @@ impl<F: SessionFactory> Unit<F> {
                 if let Some(pause) = due {
                     return self.repeat(pause).await;
                 }
-                self.leave(Left::of(&committed)).await;
+                self.leave(TransactionOutcome::of(&committed)).await;
                 return Next::Done(committed);
             }
             if failed {
@@ -215,7 +198,7 @@ impl<F: SessionFactory> Unit<F> {
             return Next::Done(Ok(()));
         };
         let mut scope = self.scope.clone();
-        self.leave(Left::RolledBack).await;
+        self.leave(TransactionOutcome::RolledBack).await;
         let Repeat {
             factory,
             options,
@@ -307,9 +290,9 @@ impl<F: SessionFactory> Unit<F> {
             // The body's error says more than a rollback's.
             Box::pin(self.session.note_end()).await;
             let left = match self.session.end_by_rollback().await {
-                Err(SessionError::PartlyCommitted(_)) => Left::Unknown,
-                _ if self.session.work.is_committed_by_body() => Left::Unknown,
-                _closed_instead => Left::RolledBack,
+                Err(SessionError::PartlyCommitted(_)) => TransactionOutcome::Unknown,
+                _ if self.session.work.is_committed_by_body() => TransactionOutcome::Unknown,
+                _closed_instead => TransactionOutcome::RolledBack,
             };
             self.leave(left).await;
         }
@@ -318,7 +301,7 @@ impl<F: SessionFactory> Unit<F> {
     }
 
     /// Gives the connection back, then runs the hooks: they may take their time.
-    async fn leave(&mut self, left: Left) {
+    async fn leave(&mut self, left: TransactionOutcome) {
         if self.session.work.ending().is_some() {
             // Cut short by the deadline: the recovery runs the hooks once the outcome is there.
             return;

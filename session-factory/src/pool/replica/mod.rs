@@ -13,6 +13,7 @@ use self::commit_marks::{Mark, Marks};
 pub use self::token::{CommitToken, CommitTokenError};
 use super::core::Core;
 use super::lease::Lease;
+use super::status::ReplicaStatus;
 
 use crate::call::{LogPosition, Origin, ReplicaPolicy, SessionOptions};
 use crate::driver::Driver;
@@ -45,25 +46,6 @@ enum Trouble {
     Dead,
     /// It answers, and has not replayed what this factory has committed.
     Behind,
-}
-
-/// The figures of the replica's pool.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct ReplicaStatus {
-    /// Connections that are open.
-    pub open: u32,
-    /// Of these, free.
-    pub idle: u32,
-    /// Connections that sessions hold.
-    pub in_use: u32,
-    /// It answers, and is not too far behind. While false, a task tries it again after 100 ms, then ever more
-    /// seldom, up to every 5 s.
-    pub usable: bool,
-    /// Sessions that were opened on it.
-    pub reads: u64,
-    /// Sessions that would have been opened on it, and had to use the primary.
-    pub fallbacks: u64,
 }
 
 impl<D: Driver> Replica<D> {

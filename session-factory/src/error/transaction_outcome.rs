@@ -1,0 +1,22 @@
+//! How a transaction ended.
+
+use super::SessionError;
+
+/// What became of a transaction's work.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum TransactionOutcome {
+    Committed,
+    RolledBack,
+    Unknown,
+}
+
+impl TransactionOutcome {
+    pub(crate) fn of<T>(committed: &Result<T, SessionError>) -> Self {
+        match committed {
+            Ok(_) => Self::Committed,
+            // What was committed has no hooks of its own.
+            Err(SessionError::CommitUnknown(_) | SessionError::PartlyCommitted(_)) => Self::Unknown,
+            Err(_) => Self::RolledBack,
+        }
+    }
+}

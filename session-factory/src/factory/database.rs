@@ -1,0 +1,100 @@
+//! What `session_factory!` implements: the trait of a factory, that of its configuration, and the global factory's
+//! place.
+
+use std::fmt::Debug;
+use std::sync::OnceLock;
+use std::sync::atomic::AtomicBool;
+
+use super::shared::Shared;
+use crate::config::{Key, Reader, Settings};
+use crate::driver::Driver;
+
+/// What `session_factory!` implements for the type it generates.
+///
+/// Implement it through the macro only: items may be added in any release.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a session factory",
+    label = "expected a type that `session_factory!` declares",
+    note = "declare one: `session_factory! {{ pub struct AppDb(Postgres); }}`, and write `Session<AppDb>`"
+)]
+pub trait SessionFactory: Sized + Send + Sync + 'static {
+    /// The database backend.
+    #[doc(hidden)]
+    type Driver: Driver;
+    /// The generated configuration type.
+    type Config: FactoryConfig<Factory = Self>;
+    /// The name of the type, for messages.
+    const NAME: &'static str;
+    /// Every key that is read.
+    const KEYS: &'static [Key];
+    /// What the macro's settings say about the size of the pool.
+    #[doc(hidden)]
+    type Pool;
+    /// The global factory's place.
+    #[doc(hidden)]
+    fn global() -> &'static Global<Self>;
+}
+
+/// [`SessionFactory::Pool`] of a pool whose settings fix its size at one connection.
+#[doc(hidden)]
+#[derive(Debug)]
+pub enum PoolOfOne {}
+
+/// [`SessionFactory::Pool`] of any other.
+#[doc(hidden)]
+#[derive(Debug)]
+pub enum AnyPool {}
+
+/// What `session_factory!` implements for the configuration type it generates.
+#[doc(hidden)]
+pub trait FactoryConfig: Clone + Debug + Send + Sync + 'static {
+    /// The factory. Generated code gets to a factory by way of this: where a type is none, the compiler then knows
+    /// nothing that it could report a second time.
+    type Factory: SessionFactory;
+    /// Whether `.env` is read as well.
+    const DOTENV: bool;
+    /// Reads all keys; `None` after noting what is wrong.
+    fn read(reader: &mut Reader<'_>) -> Option<Self>;
+    /// The standard settings.
+    fn settings(&self) -> Settings;
+}
+
+/// The place of a type's global factory.
+#[doc(hidden)]
+pub struct Global<F: SessionFactory> {
+    pub(super) shared: OnceLock<Shared<F::Driver, F::Config>>,
+    /// `init` has connected once.
+    pub(super) proven: AtomicBool,
+    /// `init_from_dotenv` was called: `.env` is read as well.
+    pub(super) dotenv: AtomicBool,
+}
+
+impl<F: SessionFactory> Debug for Global<F> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Global")
+            .field("is_set", &self.shared.get().is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<F: SessionFactory> Default for Global<F> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<F: SessionFactory> Global<F> {
+    /// An empty place.
+    pub const fn new() -> Self {
+        Self {
+            shared: OnceLock::new(),
+            proven: AtomicBool::new(false),
+            dotenv: AtomicBool::new(false),
+        }
+    }
+
+    /// Puts a factory in its place, if that is empty.
+    pub(super) fn set(&self, shared: Shared<F::Driver, F::Config>) -> bool {
+        self.shared.set(shared).is_ok()
+    }
+}

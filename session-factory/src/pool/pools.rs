@@ -1,0 +1,123 @@
+//! What all handles of one factory share: the pool, and the replica's beside it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join;
+
+use super::core::Core;
+use super::credential_provider::CredentialProvider;
+use super::replica::Replica;
+use super::replica::commit_marks::Marks;
+use super::shutdown::ShutdownReport;
+use super::status::Status;
+use crate::config::Settings;
+use crate::driver::Driver;
+use crate::error::ConnectError;
+use crate::observe;
+
+/// The pools of a factory.
+pub(crate) struct Pools<D: Driver> {
+    pub(crate) primary: Arc<Core<D>>,
+    /// For what only reads.
+    pub(crate) replica: Option<Arc<Replica<D>>>,
+}
+
+/// The keys that errors and reports name.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Keys {
+    pub(crate) url: &'static str,
+    pub(crate) replica_url: &'static str,
+}
+
+impl<D: Driver> Clone for Pools<D> {
+    fn clone(&self) -> Self {
+        Self {
+            primary: Arc::clone(&self.primary),
+            replica: self.replica.clone(),
+        }
+    }
+}
+
+impl<D: Driver> Pools<D> {
+    /// Pools of the factory's own.
+    pub(crate) fn own(
+        name: &'static str,
+        keys: Keys,
+        settings: Settings,
+        provider: Option<CredentialProvider>,
+    ) -> Self {
+        let replica = match settings.refusal() {
+            Some(_refused) => None,
+            None => replica(name, keys, &settings, provider.clone()),
+        };
+        let (marks, replica) = replica.unzip();
+        Self {
+            primary: Core::own(name, keys.url, settings, provider, marks),
+            replica,
+        }
+    }
+
+    /// Around a pool of the application's.
+    pub(crate) fn foreign(name: &'static str, url_key: &'static str, pool: D::ForeignPool) -> Self {
+        Self {
+            primary: Core::foreign(name, url_key, pool),
+            replica: None,
+        }
+    }
+
+    /// Gives no sessions, and says why.
+    pub(crate) fn broken(name: &'static str, url_key: &'static str, error: ConnectError) -> Self {
+        Self {
+            primary: Core::broken(name, url_key, error),
+            replica: None,
+        }
+    }
+
+    pub(crate) fn status(&self) -> Status {
+        Status {
+            replica: self.replica.as_ref().map(|replica| replica.status()),
+            ..self.primary.status()
+        }
+    }
+
+    pub(crate) async fn shutdown(&self, limit: Duration) -> ShutdownReport {
+        let Some(replica) = &self.replica else {
+            return self.primary.shutdown(limit).await;
+        };
+        // Side by side: both have the whole limit.
+        let of_replica = Box::pin(replica.core.shutdown(limit));
+        let (own, of_replica) = join(self.primary.shutdown(limit), of_replica).await;
+        ShutdownReport {
+            rolled_back: own.rolled_back + of_replica.rolled_back,
+            remaining: own.remaining + of_replica.remaining,
+        }
+    }
+}
+
+/// A second pool, with the same settings, where they name a replica.
+#[allow(clippy::type_complexity)]
+fn replica<D: Driver>(
+    name: &'static str,
+    keys: Keys,
+    settings: &Settings,
+    provider: Option<CredentialProvider>,
+) -> Option<(Arc<Marks>, Arc<Replica<D>>)> {
+    let url = settings.replica_url.clone()?;
+    if !D::HAS_REPLICAS {
+        observe::report(&format!(
+            "{name}: {} has no replicas, so {} is not used",
+            D::NAME,
+            keys.replica_url
+        ));
+        return None;
+    }
+    let settings = Settings {
+        url,
+        replica_url: None,
+        ..settings.clone()
+    };
+    let marks = Arc::new(Marks::default());
+    let core = Core::own(name, keys.replica_url, settings, provider, None);
+    Some((Arc::clone(&marks), Arc::new(Replica::new(core, marks))))
+}

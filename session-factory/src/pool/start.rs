@@ -1,0 +1,79 @@
+//! Puts a pool together, and starts its reaper.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bb8::{Pool, QueueStrategy};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::connect_health::{Failures, Health};
+use super::connector::Connector;
+use super::core::{Core, Source};
+use super::credential_provider::CredentialProvider;
+use super::open_permits::OpenPermits;
+use super::permits::Permits;
+use super::registry::Registry;
+use super::replica::commit_marks::Marks;
+use super::{reaper, size};
+use crate::config::Settings;
+use crate::driver::Driver;
+use crate::error::{ConnectError, ConnectErrorKind};
+
+/// bb8 must not end a wait by itself: it could not say why. The factory's own clock does.
+const FAR_AWAY: Duration = Duration::from_secs(60 * 60 * 24 * 365);
+
+impl<D: Driver> Core<D> {
+    /// A pool of the factory's own. It connects when it is first used.
+    pub(crate) fn own(
+        name: &'static str,
+        url_key: &'static str,
+        settings: Settings,
+        provider: Option<CredentialProvider>,
+        marks: Option<Arc<Marks>>,
+    ) -> Arc<Self> {
+        if let Some(refusal) = settings.refusal() {
+            let error = ConnectError::new(ConnectErrorKind::Other, refusal);
+            return Self::broken(name, url_key, error);
+        }
+        let settings = Arc::new(settings);
+        let health = Arc::new(Health::default());
+        let (kept, most) = size::of::<D>(&settings);
+        let pool = Pool::builder()
+            .max_size(most)
+            .min_idle(None)
+            // Ages and idleness are the connector's business: bb8 cannot keep `pool_size` connections and
+            // close only those above, and its reaper would need a runtime now.
+            .max_lifetime(None)
+            .idle_timeout(None)
+            .connection_timeout(FAR_AWAY)
+            .retry_connection(false)
+            // The liveness check is ours: it is free on a busy connection.
+            .test_on_check_out(false)
+            // The connections used last have the warmest caches, and the others can idle out.
+            .queue_strategy(QueueStrategy::Lifo)
+            .error_sink(Box::new(Failures(Arc::clone(&health))))
+            .build_unchecked(Connector::new(
+                Arc::clone(&settings),
+                provider,
+                Arc::clone(&health),
+                OpenPermits::new(most),
+            ));
+        let core = Self {
+            name,
+            url_key,
+            marks,
+            registry: Arc::new(Registry::default()),
+            health,
+            closed: CancellationToken::new(),
+            ended: CancellationToken::new(),
+            detached: TaskTracker::new(),
+            permits: Permits::new(most),
+            source: Mutex::new(Source::Own(pool)),
+            settings: Some(Arc::clone(&settings)),
+        };
+        let core = Arc::new(core);
+        reaper::watch(&core, kept, &settings);
+        core
+    }
+}

@@ -1,0 +1,79 @@
+//! How a factory opens sessions.
+
+use super::{AsyncBody, Session, SessionBuilder};
+use crate::call::{Origin, SessionOptions};
+use crate::error::SessionError;
+use crate::factory::{Factory, SessionFactory};
+use crate::pool::Lease;
+
+impl<F: SessionFactory> Factory<F> {
+    /// Opens one session. The caller commits; dropped uncommitted, it is rolled back.
+    ///
+    /// # Errors
+    /// [`SessionError::Acquire`] when no connection can be had, [`SessionError::Closed`] after
+    /// [`shutdown`](Self::shutdown).
+    ///
+    /// # Cancellation
+    /// Dropping the future gives its place in the queue (or the connection) back.
+    #[track_caller]
+    pub fn create_session(&self) -> impl Future<Output = Result<Session<F>, SessionError>> + Send {
+        let origin = Origin::of_caller("create_session", std::panic::Location::caller());
+        let factory = self.clone();
+        async move {
+            let options = SessionOptions::new();
+            let lease = factory.lease(&origin, None, &options).await?;
+            let session = factory.on(lease, &origin, &options);
+            Ok(session.manual(origin))
+        }
+    }
+
+    /// Runs `body` with a session: the guarantees of `#[with_session]` without the attribute.
+    ///
+    /// # What the compiler says about a body
+    /// | it says | write |
+    /// | --- | --- |
+    /// | "implementation of `AsyncFnOnce` is not general enough", "lifetime may not live long enough", or "type annotations needed" about the parameter | `async \|db\| { … }` instead of `\|db\| async move { … }` |
+    /// | "type annotations needed" about `E` or `Result<_, _>` | the error type: `async \|db\| -> Result<_, AppError> { … }`, or `Ok::<_, AppError>(…)` at the end |
+    /// | "async closure does not implement `Fn` because it captures state", with `retry` | a body that changes nothing outside of it: return what changes, or count in an atomic |
+    ///
+    /// # Errors
+    /// What the body returns, or a [`SessionError`] as the body's error type when no session could be
+    /// opened or its work could not be committed.
+    ///
+    /// # Cancellation
+    /// Dropping the future cancels the running statement on the server and rolls back.
+    #[track_caller]
+    pub fn with_session<'a, T, E, B>(
+        &self,
+        body: B,
+    ) -> impl Future<Output = Result<T, E>> + Send + 'a
+    where
+        for<'s> B: AsyncFnOnce(&'s mut Session<F>) -> Result<T, E>
+            + AsyncBody<&'s mut Session<F>, Result<T, E>>
+            + Send
+            + 'a,
+        T: Send + 'a,
+        E: From<SessionError> + Send + 'a,
+    {
+        let origin = Origin::of_caller("with_session", std::panic::Location::caller());
+        SessionBuilder::of(self.clone(), origin).call(body)
+    }
+
+    /// A session with options, for a body: `factory.session().read_only().run(async |db| …)`.
+    #[track_caller]
+    pub fn session(&self) -> SessionBuilder<F> {
+        let origin = Origin::of_caller("session", std::panic::Location::caller());
+        SessionBuilder::of(self.clone(), origin)
+    }
+
+    /// The session on it. Not made where the connection is waited for: it is large, and would be moved through
+    /// every future on the way.
+    pub(crate) fn on(
+        &self,
+        lease: Lease<F::Driver>,
+        origin: &Origin,
+        options: &SessionOptions,
+    ) -> Session<F> {
+        Session::new(lease, options, self.echo(origin))
+    }
+}
