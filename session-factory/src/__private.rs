@@ -13,7 +13,8 @@ pub use self::parameter::*;
 pub use self::supports::*;
 pub use crate::call::{Isolation, Origin, ReplicaPolicy, SessionOptions as Options, isolation};
 pub use crate::config::{
-    ByFromStr, Key, OptionByFromStr, Own, Part, Reader, Source, Together, Unreadable, env_example,
+    ByFromStr, CrossChecks, Custom, Key, OptionByFromStr, Part, Reader, Source, Unreadable,
+    env_example,
 };
 #[cfg(feature = "serde")]
 pub use crate::factory::configure::config_from_serde;

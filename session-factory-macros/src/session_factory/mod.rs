@@ -8,22 +8,22 @@
 //! }                                    impl AppDb { … }
 //! ```
 
-mod also;
 mod backend;
 mod build;
 mod checks;
+mod companion_keys;
+mod cross_checks;
+mod custom_keys;
+mod custom_type;
 mod docs;
 mod expand;
 mod foreign;
 mod input;
 mod model;
 mod number;
-mod own;
-mod own_keys;
 mod range;
 mod settings;
 mod standard;
-mod together;
 mod twice;
 mod validate;
 mod values;
@@ -44,6 +44,6 @@ pub(crate) fn expand(tokens: TokenStream) -> TokenStream {
         .iter()
         .map(|factory| validate::validate(factory, &mut errors))
         .collect();
-    together::factories(&models, &mut errors);
+    cross_checks::factories(&models, &mut errors);
     expand::expand(&models, &errors)
 }

@@ -61,7 +61,7 @@ pub(super) struct Field<'a> {
     /// The value that somebody wrote, as a constant, a default or for the build.
     pub(super) known: Option<Known>,
     /// Other keys that may give its value, or a part of it.
-    pub(super) also: Vec<Also>,
+    pub(super) companions: Vec<CompanionKey>,
 }
 
 /// A value that is known while the program is compiled.
@@ -93,7 +93,7 @@ pub(super) enum Source {
 }
 
 /// A key that may give the value of another, or a part of it.
-pub(super) struct Also {
+pub(super) struct CompanionKey {
     pub(super) key: String,
     /// The name of the variant of `config::Part`.
     pub(super) part: &'static str,

@@ -4,9 +4,9 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use syn::Ident;
 
-use super::also;
 use super::build::{self, Built};
 use super::checks::with_range;
+use super::companion_keys;
 use super::input::{Factory, Setting, Value, Variable};
 use super::model::{Field, Known, Source};
 use super::range::Range;
@@ -74,15 +74,15 @@ impl Validator<'_> {
                 range,
             ),
         };
-        let mut also = Vec::new();
+        let mut companions = Vec::new();
         if let (true, Source::Key { key, .. }) = (standard.kind.is_secret(), &found.source) {
-            also.push(also::file(key));
+            companions.push(companion_keys::file(key));
             let by_default = *key == format!("{}{}", self.prefix, standard.key);
             let has_server = self
                 .backend
                 .is_some_and(super::backend::Backend::has_server);
             if standard.kind == Kind::Url && by_default && has_server {
-                also.extend(also::parts(key, &self.prefix));
+                companions.extend(companion_keys::parts(key, &self.prefix));
             }
         }
         Field {
@@ -96,7 +96,7 @@ impl Validator<'_> {
             range: range.map(Range::words),
             source: found.source,
             known: found.known,
-            also,
+            companions,
         }
     }
 

@@ -8,10 +8,10 @@ use syn::{Lit, Path};
 
 use super::backend::{Backend, backend, driver};
 use super::checks::is_key;
+use super::cross_checks;
 use super::input::{Backend as Written, Factory, Setting, Value};
 use super::model::Model;
 use super::settings::{GLOBALS, STANDARD, Standard};
-use super::together;
 use super::twice::is_declared_before;
 use super::values::literal;
 use crate::diagnostics::Errors;
@@ -65,8 +65,8 @@ pub(super) fn validate<'a>(factory: &'a Factory, errors: &mut Errors) -> Model<'
         dotenv,
         krate,
     };
-    together::settings(&model, errors);
-    together::replica(&model, backend, errors);
+    cross_checks::settings(&model, errors);
+    cross_checks::replica(&model, backend, errors);
     model
 }
 
@@ -161,8 +161,8 @@ impl Validator<'_> {
 
     /// The keys beside those of secrets, after all that are written: whoever wrote one is to blame.
     fn claim_also(&mut self, factory: &Factory, field: &super::model::Field<'_>) {
-        for also in &field.also {
-            let Some(other) = self.keys.get(&also.key) else {
+        for companion in &field.companions {
+            let Some(other) = self.keys.get(&companion.key) else {
                 continue;
             };
             let span = factory
@@ -178,7 +178,7 @@ impl Validator<'_> {
                 );
             let message = format!(
                 "`{}` reads `{}` when its own key is not set; write another key for `{other}`",
-                field.name, also.key,
+                field.name, companion.key,
             );
             self.errors.at(span, message);
         }

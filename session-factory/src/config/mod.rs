@@ -26,12 +26,15 @@ mod env_example;
 mod error;
 mod key;
 pub(crate) mod known_names;
+mod open_permit;
 mod reader;
+pub(crate) mod scheme;
 mod secret;
 #[cfg(feature = "serde")]
 mod serde;
 mod settings;
 mod source;
+mod url_dialect;
 mod value;
 
 #[cfg(feature = "serde")]
@@ -40,11 +43,15 @@ pub use credentials::Credentials;
 pub use env_example::env_example;
 pub use error::{ConfigError, Problem, ProblemKind};
 pub use key::{Key, Part};
+#[doc(hidden)]
+pub use open_permit::OpenPermit;
 pub use reader::Reader;
 #[doc(hidden)]
-pub use reader::{ByFromStr, How, OptionByFromStr, Own, Together, Unreadable};
+pub use reader::{ByFromStr, CrossChecks, Custom, How, OptionByFromStr, Unreadable};
 pub use secrecy::{ExposeSecret, SecretString};
 pub use secret::SecretUrl;
 pub use settings::Settings;
 pub use source::Source;
+#[doc(hidden)]
+pub use url_dialect::UrlDialect;
 pub use value::ConfigValue;

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Credentials, SecretUrl};
-use crate::driver::OpenPermit;
+use super::{Credentials, OpenPermit, SecretUrl};
 
 /// The settings that every factory has, whatever keys they were read from.
 ///

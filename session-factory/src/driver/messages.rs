@@ -214,14 +214,6 @@ impl CommitSent {
     }
 }
 
-/// Counts a connection as open on the server. A driver keeps it until the server has closed the connection.
-///
-/// The permit's type is erased. Clippy would otherwise take a session for a lock, and report each annotated function of
-/// a user who turns on `significant_drop_tightening`.
-#[derive(Debug, Clone)]
-#[doc(hidden)]
-pub struct OpenPermit(#[allow(dead_code)] pub(crate) Arc<dyn std::any::Any + Send + Sync>);
-
 /// Ends a connection from outside of its session: cancels what runs and closes.
 #[derive(Clone)]
 pub struct Kill(pub(crate) Arc<dyn Fn() + Send + Sync>);

@@ -20,7 +20,7 @@ use diesel_async::AsyncConnection;
 use futures_util::future::BoxFuture;
 use futures_util::stream::Stream;
 
-use crate::config::Settings;
+use crate::config::{Settings, UrlDialect};
 use crate::error::{ConnectError, StatementError};
 
 #[cfg(feature = "mysql")]
@@ -31,14 +31,13 @@ mod postgres;
 mod sqlite;
 
 mod messages;
-pub(crate) mod scheme;
 mod support;
 mod untyped;
 
 pub(crate) use messages::as_conflict;
 pub use messages::{
-    Ahead, CommitReply, CommitSent, ForeignError, GoesTo, Kill, Last, OpenPermit, Owner, Recovered,
-    Reply, Running, Watched,
+    Ahead, CommitReply, CommitSent, ForeignError, GoesTo, Kill, Last, Owner, Recovered, Reply,
+    Running, Watched,
 };
 #[cfg(feature = "mysql")]
 pub use mysql::Mysql;
@@ -53,20 +52,13 @@ pub use untyped::Untyped;
 
 pub use crate::call::{Isolation, LogPosition, TransactionOptions, isolation};
 #[doc(hidden)]
+pub use crate::config::OpenPermit;
+#[doc(hidden)]
 pub use crate::observe::{Observer, Relay};
 
 /// A database backend.
 #[doc(hidden)]
-pub trait Driver: Sized + Send + Sync + 'static {
-    /// The backend's name, as errors print it.
-    const NAME: &'static str;
-    /// The URL schemes it takes, without the colon.
-    const SCHEMES: &'static [&'static str];
-    /// Whether reads may go to another server that follows the first.
-    const HAS_REPLICAS: bool = false;
-    /// Checks a URL without connecting. The error says what is wrong, and quotes nothing secret.
-    fn check_url(url: &str) -> Result<(), String>;
-
+pub trait Driver: UrlDialect + Sized + Send + Sync + 'static {
     /// diesel's backend.
     type Backend: Backend<QueryBuilder: Default> + Default;
     /// diesel-async's connection: what [`Session::connection`](crate::Session::connection) gives.

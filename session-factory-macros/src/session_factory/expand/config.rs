@@ -169,8 +169,8 @@ fn trait_impl(model: &Model<'_>, config: &Ident) -> TokenStream {
                 type __SessionFactoryDriver = <#name as #krate::SessionFactory>::Driver;
                 #backend
                 #(let #locals = #reads;)*
-                __session_factory_reader.together::<__SessionFactoryDriver>(
-                    &#krate::__private::Together { #(#together),* },
+                __session_factory_reader.cross_check::<__SessionFactoryDriver>(
+                    &#krate::__private::CrossChecks { #(#together),* },
                 );
                 ::core::option::Option::Some(Self { #(#names: #locals?),* })
             }

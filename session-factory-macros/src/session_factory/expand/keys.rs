@@ -14,8 +14,8 @@ const WHEN_BUILT: &str = "Fixed when the program is built";
 /// All entries.
 pub(super) fn keys(model: &Model<'_>) -> Vec<TokenStream> {
     let of_fields = model.fields.iter().flat_map(|field| {
-        let also = also(field, model);
-        key(field, model).into_iter().chain(also)
+        let companions = companions(field, model);
+        key(field, model).into_iter().chain(companions)
     });
     of_fields.chain(backend(model)).collect()
 }
@@ -59,19 +59,19 @@ fn key(field: &Field<'_>, model: &Model<'_>) -> Option<TokenStream> {
 }
 
 /// The entries of the keys beside it.
-fn also(field: &Field<'_>, model: &Model<'_>) -> Vec<TokenStream> {
+fn companions(field: &Field<'_>, model: &Model<'_>) -> Vec<TokenStream> {
     let krate = &model.krate;
     let (setting, group) = (field.name.unraw().to_string(), field.group);
-    let entry = |also: &crate::session_factory::model::Also| {
-        let (key, ty, doc) = (&also.key, also.ty, &also.doc);
-        let part = Ident::new(also.part, Span::call_site());
-        let secret = also.secret.then(|| quote!(.secret()));
+    let entry = |companion: &crate::session_factory::model::CompanionKey| {
+        let (key, ty, doc) = (&companion.key, companion.ty, &companion.doc);
+        let part = Ident::new(companion.part, Span::call_site());
+        let secret = companion.secret.then(|| quote!(.secret()));
         quote! {
             #krate::config::Key::new(#key, #setting, #ty)
                 .part(#krate::__private::Part::#part) #secret .group(#group).doc(#doc)
         }
     };
-    field.also.iter().map(entry).collect()
+    field.companions.iter().map(entry).collect()
 }
 
 /// The entry of the key that the backend is from.

@@ -3,7 +3,6 @@
 use std::fs;
 use std::path::Path;
 
-use super::parts::is_host_name;
 use super::{Reader, Variable};
 use crate::config::describe::Row;
 use crate::config::error::{plain, quoted};
@@ -38,6 +37,14 @@ fn fits(part: Option<Part>, text: &str) -> bool {
         Some(Part::User | Part::Database) => only(&['-', '.', '_']),
         _ => true,
     }
+}
+
+pub(super) fn is_host_name(host: &str) -> bool {
+    !host.is_empty() && host.chars().all(is_of_a_host_name)
+}
+
+pub(super) fn is_of_a_host_name(c: char) -> bool {
+    c.is_alphanumeric() || matches!(c, '-' | '.' | '_')
 }
 
 /// A name, an address, or the folder of a socket that is there.

@@ -1,17 +1,18 @@
 //! Reads all keys of a factory, and collects everything that is wrong.
 
+mod companion_keys;
+mod cross_checks;
+mod custom_keys;
+mod dialect;
+mod from_text;
 mod lookup;
-mod own;
-mod parts;
-mod together;
-mod typed;
 mod url;
 
 use std::env::{VarError, var};
 use std::fmt;
 
-pub use self::own::{ByFromStr, How, OptionByFromStr, Own, Unreadable};
-pub use self::together::Together;
+pub use self::cross_checks::CrossChecks;
+pub use self::custom_keys::{ByFromStr, Custom, How, OptionByFromStr, Unreadable};
 use super::describe::Row;
 use super::{ConfigError, Key, Problem, Source};
 

@@ -1,19 +1,18 @@
 //! Database URLs.
 
 use super::Reader;
+use super::dialect::Dialect;
 use super::lookup::{Found, Text};
-use crate::config::{Key, Part, Problem, SecretUrl};
-use crate::driver::Driver;
-use crate::driver::scheme::{self, is_one_of};
+use crate::config::{Key, Part, Problem, SecretUrl, UrlDialect, scheme};
 
 impl Reader<'_> {
     /// A database URL that the driver understands, from its key, from the file of its key, or from parts.
-    pub fn url<D: Driver>(&mut self, setting: &str) -> Option<SecretUrl> {
+    pub fn url<D: UrlDialect>(&mut self, setting: &str) -> Option<SecretUrl> {
         self.url_in(setting, &Dialect::of::<D>())
     }
 
     /// A database URL that the driver understands, or none.
-    pub fn optional_url<D: Driver>(&mut self, setting: &str) -> Option<Option<SecretUrl>> {
+    pub fn optional_url<D: UrlDialect>(&mut self, setting: &str) -> Option<Option<SecretUrl>> {
         self.optional_url_in(setting, &Dialect::of::<D>())
     }
 
@@ -92,37 +91,5 @@ impl Reader<'_> {
         self.problems
             .push(Problem::malformed(name, dialect.expected(), found));
         None
-    }
-}
-
-/// What a driver says about URLs.
-pub(super) struct Dialect {
-    pub(super) name: &'static str,
-    pub(super) schemes: &'static [&'static str],
-    pub(super) check: fn(&str) -> Result<(), String>,
-}
-
-impl Dialect {
-    fn of<D: Driver>() -> Self {
-        Self {
-            name: D::NAME,
-            schemes: D::SCHEMES,
-            check: D::check_url,
-        }
-    }
-
-    fn knows(&self, scheme: &str) -> bool {
-        is_one_of(scheme, self.schemes)
-    }
-
-    pub(super) fn expected(&self) -> String {
-        let example = match self.schemes.first() {
-            Some(&"sqlite") => "sqlite:app.db".to_owned(),
-            scheme => {
-                let scheme = scheme.unwrap_or(&"scheme");
-                format!("{scheme}://user:password@localhost/app")
-            }
-        };
-        format!("a URL for {}, such as `{example}`", self.name)
     }
 }

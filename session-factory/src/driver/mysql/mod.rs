@@ -36,7 +36,7 @@ use super::{
     Ahead, CommitReply, CommitSent, Driver, ForeignError, GoesTo, Isolation, Kill, Last, Recovered,
     Reply, Running, SupportsCredentials, SupportsIsolation, TransactionOptions, Untyped, Watched,
 };
-use crate::config::Settings;
+use crate::config::{Settings, UrlDialect};
 use crate::error::{
     ConnectError, ConnectErrorKind, PartlyCommitted, StatementError, StatementErrorKind,
 };
@@ -50,14 +50,16 @@ pub struct Mysql;
 impl<L: Level> SupportsIsolation<L> for Mysql {}
 impl SupportsCredentials for Mysql {}
 
-impl Driver for Mysql {
+impl UrlDialect for Mysql {
     const NAME: &'static str = "MySQL";
     const SCHEMES: &'static [&'static str] = url::SCHEMES;
 
     fn check_url(url: &str) -> Result<(), String> {
         url::parse(url).map(drop)
     }
+}
 
+impl Driver for Mysql {
     type Backend = Backend;
     type Connection = AsyncMysqlConnection;
     type Row = <AsyncMysqlConnection as AsyncConnectionCore>::Row<'static, 'static>;

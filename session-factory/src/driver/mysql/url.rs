@@ -6,7 +6,7 @@ use mysql_async::OptsBuilder;
 use percent_encoding::percent_decode_str;
 
 use crate::config::known_names::suggestion;
-use crate::driver::scheme;
+use crate::config::scheme;
 use crate::observe::unresolved;
 
 pub(super) const SCHEMES: &[&str] = &["mysql", "mariadb"];

@@ -67,7 +67,7 @@ use super::{
     LogPosition as Position, Recovered, Reply, Running, SupportsCredentials, SupportsDeferrable,
     SupportsIsolation, SupportsReplica, TransactionOptions, Watched,
 };
-use crate::config::Settings;
+use crate::config::{Settings, UrlDialect};
 use crate::error::{ConnectError, ConnectErrorKind, PartlyCommitted, StatementError};
 use crate::observe::{Establishing, Heard, Observer};
 
@@ -81,22 +81,23 @@ impl SupportsCredentials for Postgres {}
 impl SupportsDeferrable for Postgres {}
 impl SupportsReplica for Postgres {}
 
-impl Driver for Postgres {
+impl UrlDialect for Postgres {
     const NAME: &'static str = "PostgreSQL";
-    const SCHEMES: &'static [&'static str] = &["postgres", "postgresql"];
+    const HAS_REPLICAS: bool = true;
+    const SCHEMES: &'static [&'static str] = url::SCHEMES;
 
     fn check_url(url: &str) -> Result<(), String> {
         url::parse(url).map(drop)
     }
+}
 
+impl Driver for Postgres {
     type Backend = Pg;
     type Connection = AsyncPgConnection;
     type Row = <AsyncPgConnection as AsyncConnectionCore>::Row<'static, 'static>;
     type Rows<'conn> = Rows;
     type Link = PgLink;
     type ForeignPool = ForeignPool<AsyncPgConnection>;
-
-    const HAS_REPLICAS: bool = true;
 
     async fn connect(settings: &Settings) -> Result<PgLink, ConnectError> {
         let establishing = Establishing::start(|| url::shown(settings.url.expose()));

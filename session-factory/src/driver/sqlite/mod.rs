@@ -46,7 +46,7 @@ use super::{
     Ahead, CommitReply, CommitSent, Driver, ForeignError, GoesTo, Last, Owner, Recovered, Reply,
     Running, SupportsImmediate, SupportsIsolation, TransactionOptions, Untyped, Watched, isolation,
 };
-use crate::config::Settings;
+use crate::config::{Settings, UrlDialect};
 use crate::error::{ConnectError, ConnectErrorKind, PartlyCommitted, StatementError};
 use crate::observe::{Observer, Relay};
 
@@ -64,15 +64,16 @@ impl SupportsIsolation<isolation::Serializable> for Sqlite {}
 impl SupportsIsolation<std::convert::Infallible> for Sqlite {}
 impl SupportsImmediate for Sqlite {}
 
-impl Driver for Sqlite {
+impl UrlDialect for Sqlite {
     const NAME: &'static str = "SQLite";
-    const HAS_REPLICAS: bool = false;
-    const SCHEMES: &'static [&'static str] = &["sqlite", "file"];
+    const SCHEMES: &'static [&'static str] = url::SCHEMES;
 
     fn check_url(url: &str) -> Result<(), String> {
         url::parse(url).map(drop)
     }
+}
 
+impl Driver for Sqlite {
     type Backend = Backend;
     type Connection = Wrapper;
     type Row = <Wrapper as AsyncConnectionCore>::Row<'static, 'static>;

@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Sqlite;
-use crate::driver::{Driver, scheme};
+use crate::config::scheme;
+
+pub(super) const SCHEMES: &[&str] = &["sqlite", "file"];
 
 /// What a URL names.
 #[derive(Debug, PartialEq, Eq)]
@@ -18,7 +19,7 @@ pub(super) enum Named {
 /// What the URL says, before anybody looks at the file system.
 pub(super) fn parse(url: &str) -> Result<Named, String> {
     let rest = match url.split_once(':') {
-        Some((scheme, rest)) if scheme::is_one_of(scheme, &Sqlite::SCHEMES[..1]) => {
+        Some((scheme, rest)) if scheme::is_one_of(scheme, &SCHEMES[..1]) => {
             let Some(path) = rest.strip_prefix("//") else {
                 return one(rest);
             };

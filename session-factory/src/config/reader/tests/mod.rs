@@ -1,9 +1,9 @@
-mod places;
-mod together;
+mod companion_keys;
+mod cross_checks;
 
 use std::time::Duration;
 
-use super::url::Dialect;
+use super::dialect::Dialect;
 use super::*;
 use crate::config::SecretUrl;
 

@@ -40,6 +40,9 @@ pub(super) struct Url {
 /// A name and a value.
 type Pair = (String, String);
 
+/// The schemes of a URL.
+pub(super) const SCHEMES: &[&str] = &["postgres", "postgresql"];
+
 const EXPECTED: &str = "expected postgres://user:password@host:5432/database";
 
 /// Parses a URL. The error says what is wrong, as "its port is …".

@@ -4,9 +4,8 @@ use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
 
-use super::{EXPECTED, Pair};
-use crate::driver::scheme;
-use crate::driver::{Driver, Postgres};
+use super::{EXPECTED, Pair, SCHEMES};
+use crate::config::scheme;
 
 /// Said in place of any other error when the text was most likely cut inside of the password: that error would
 /// be about the wrong part, and might quote it.
@@ -18,7 +17,7 @@ pub(super) fn rest(url: &str) -> Result<Option<&str>, String> {
     let Some((scheme, rest)) = url.split_once("://") else {
         return Ok(None);
     };
-    if scheme::is_one_of(scheme, Postgres::SCHEMES) {
+    if scheme::is_one_of(scheme, SCHEMES) {
         return Ok(Some(rest));
     }
     if scheme::is_well_formed(scheme) || !scheme.contains('=') {

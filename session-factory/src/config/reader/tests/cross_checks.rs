@@ -61,8 +61,8 @@ fn together(vars: &'static [(&str, &str)]) -> String {
         reader.duration("pool_recycle"),
         reader.duration("idle_timeout"),
     );
-    reader.together_in(
-        &Together {
+    reader.cross_check_in(
+        &CrossChecks {
             pool_size: &values.0,
             max_overflow: &values.1,
             pool_recycle: &values.2,
@@ -113,18 +113,18 @@ impl std::str::FromStr for Level {
 #[test]
 fn a_type_that_has_only_a_from_str_is_read_by_it() {
     let mut given = reader(&[("LEVEL", "3")]);
-    let how = Own::<Level>::new().how();
-    assert_eq!(given.own("level", &how), Some(Level(3)));
-    let how = Own::<Option<Level>>::new().how();
-    assert_eq!(given.own("level", &how), Some(Some(Level(3))));
-    assert_eq!(reader(&[]).own("level", &how), Some(None));
+    let how = Custom::<Level>::new().how();
+    assert_eq!(given.custom("level", &how), Some(Level(3)));
+    let how = Custom::<Option<Level>>::new().how();
+    assert_eq!(given.custom("level", &how), Some(Some(Level(3))));
+    assert_eq!(reader(&[]).custom("level", &how), Some(None));
     let mut wrong = reader(&[("LEVEL", "x")]);
-    assert_eq!(wrong.own("level", &how), None);
+    assert_eq!(wrong.custom("level", &how), None);
     let message = message(wrong, Some(()));
     assert!(
         message.contains("LEVEL is malformed; expected a value of the type `Level`; found `x`"),
         "{message}"
     );
     // `bool` has a `FromStr` that knows two words; ours is asked first.
-    assert_eq!(Own::<bool>::new().how().value("yes"), Some(true));
+    assert_eq!(Custom::<bool>::new().how().value("yes"), Some(true));
 }

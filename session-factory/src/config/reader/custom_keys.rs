@@ -1,7 +1,7 @@
 //! How a type of the application's is read: as its `ConfigValue` says, else as its `FromStr` does.
 //!
 //! Both cannot be one blanket implementation (`bool` has a `FromStr` that knows two words), and a type of
-//! another crate can be given neither. So the expansion asks `(&Own::<T>::new()).how()`: the compiler takes
+//! another crate can be given neither. So the expansion asks `(&Custom::<T>::new()).how()`: the compiler takes
 //! the inherent method where `T: ConfigValue`, else that of a trait where `T: FromStr`, and else, one
 //! reference further, the one that asks for what is missing and so makes the error message.
 
@@ -12,7 +12,7 @@ use crate::config::{ConfigValue, Key};
 
 /// A question about the type `T`.
 #[derive(Debug, Default)]
-pub struct Own<T>(PhantomData<T>);
+pub struct Custom<T>(PhantomData<T>);
 
 /// How a value of the type `T` is read.
 #[derive(Debug)]
@@ -44,7 +44,7 @@ impl<T: ConfigValue> How<T> {
     }
 }
 
-impl<T> Own<T> {
+impl<T> Custom<T> {
     /// The question.
     #[must_use]
     pub const fn new() -> Self {
@@ -52,7 +52,7 @@ impl<T> Own<T> {
     }
 }
 
-impl<T: ConfigValue> Own<T> {
+impl<T: ConfigValue> Custom<T> {
     /// As the type itself says.
     #[must_use]
     pub fn how(&self) -> How<T> {
@@ -66,7 +66,7 @@ pub trait ByFromStr<T> {
     fn how(&self) -> How<T>;
 }
 
-impl<T: FromStr> ByFromStr<T> for Own<T> {
+impl<T: FromStr> ByFromStr<T> for Custom<T> {
     fn how(&self) -> How<T> {
         How {
             expected: of_type,
@@ -82,7 +82,7 @@ pub trait OptionByFromStr<T> {
     fn how(&self) -> How<T>;
 }
 
-impl<T: FromStr> OptionByFromStr<Option<T>> for Own<Option<T>> {
+impl<T: FromStr> OptionByFromStr<Option<T>> for Custom<Option<T>> {
     fn how(&self) -> How<Option<T>> {
         How {
             expected: of_type,
@@ -100,7 +100,7 @@ pub trait Unreadable<T> {
         T: ConfigValue;
 }
 
-impl<T> Unreadable<T> for &Own<T> {
+impl<T> Unreadable<T> for &Custom<T> {
     fn how(&self) -> How<T>
     where
         T: ConfigValue,

@@ -3,16 +3,15 @@
 use std::time::Duration;
 
 use super::Reader;
+use super::custom_keys::How;
 use super::lookup::{Found, Text};
-use super::own::How;
 use crate::config::error::{plain, quoted};
-use crate::config::{ConfigValue, Key, Problem, Source, duration};
-use crate::driver::Driver;
+use crate::config::{ConfigValue, Key, Problem, Source, UrlDialect, duration};
 
 impl Reader<'_> {
     /// A value of any type; the key's default, or the type's own, when it is not set.
     pub fn read<T: ConfigValue>(&mut self, setting: &str) -> Option<T> {
-        self.own(setting, &How::of_value())
+        self.custom(setting, &How::of_value())
     }
 
     /// A value of any type, with a default that is not text.
@@ -21,19 +20,19 @@ impl Reader<'_> {
         setting: &str,
         default: impl FnOnce() -> T,
     ) -> Option<T> {
-        self.own_or(setting, &How::of_value(), default)
+        self.custom_or(setting, &How::of_value(), default)
     }
 
     /// A value of a type that says how it is read.
     #[doc(hidden)]
-    pub fn own<T>(&mut self, setting: &str, how: &How<T>) -> Option<T> {
+    pub fn custom<T>(&mut self, setting: &str, how: &How<T>) -> Option<T> {
         let key = self.key(setting)?;
         self.parse(&key, &how.expected(&key), how.parse, how.missing)
     }
 
     /// The same with a default that is not text.
     #[doc(hidden)]
-    pub fn own_or<T>(
+    pub fn custom_or<T>(
         &mut self,
         setting: &str,
         how: &How<T>,
@@ -81,7 +80,7 @@ impl Reader<'_> {
 
     /// The backend that the program was built for.
     #[doc(hidden)]
-    pub fn backend<D: Driver>(&mut self) {
+    pub fn backend<D: UrlDialect>(&mut self) {
         let name = self.name_of("backend");
         self.rows
             .push(super::Row::new(name, Source::Build, D::NAME));

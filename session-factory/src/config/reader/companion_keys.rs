@@ -3,8 +3,8 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::Reader;
-use super::lookup::{Found, Seen};
-use super::url::Dialect;
+use super::dialect::Dialect;
+use super::lookup::{Found, Seen, is_host_name, is_of_a_host_name};
 use crate::config::{Key, Part, Problem, Source};
 
 /// All but what RFC 3986 leaves alone everywhere.
@@ -210,14 +210,6 @@ impl Reader<'_> {
 
 // What stands in the place of a part may be a whole URL, or what a wrong cut left of one.
 const NOT_A_PORT: &str = "a value that is none (not shown)";
-
-pub(super) fn is_host_name(host: &str) -> bool {
-    !host.is_empty() && host.chars().all(is_of_a_host_name)
-}
-
-fn is_of_a_host_name(c: char) -> bool {
-    c.is_alphanumeric() || matches!(c, '-' | '.' | '_')
-}
 
 fn encoded(text: &str) -> String {
     utf8_percent_encode(text, RESERVED).to_string()

@@ -1,10 +1,10 @@
 //! The keys that stand beside that of a secret: its file, and the parts of a URL.
 
-use super::model::Also;
+use super::model::CompanionKey;
 
 /// The file that may hold the value of a secret.
-pub(super) fn file(key: &str) -> Also {
-    Also {
+pub(super) fn file(key: &str) -> CompanionKey {
+    CompanionKey {
         key: format!("{key}_FILE"),
         part: "File",
         ty: "path",
@@ -16,8 +16,8 @@ pub(super) fn file(key: &str) -> Also {
 }
 
 /// The parts of a URL, which are read when the URL is not set.
-pub(super) fn parts(url: &str, prefix: &str) -> Vec<Also> {
-    let part = |name: &str, part, ty, doc: String| Also {
+pub(super) fn parts(url: &str, prefix: &str) -> Vec<CompanionKey> {
+    let part = |name: &str, part, ty, doc: String| CompanionKey {
         key: format!("{prefix}{name}"),
         part,
         ty,

@@ -5,15 +5,15 @@ use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
 use syn::{Expr, Ident, Type};
 
-use super::also;
 use super::build::{self, Built};
 use super::checks::{as_text, is_text, with_range};
+use super::companion_keys;
+use super::custom_type::CustomType;
 use super::docs::text_of;
 use super::foreign::unknown;
 use super::input::{Setting, Value, Variable};
 use super::model::{Field, Source};
 use super::number::Number;
-use super::own_keys::OwnType;
 use super::range::Range;
 use super::settings::{GLOBALS, names};
 use super::validate::Validator;
@@ -46,7 +46,7 @@ impl Validator<'_> {
             self.errors.on(name, message);
             return None;
         }
-        let own = OwnType::of(ty);
+        let own = CustomType::of(ty);
         let unreadable = own.unreadable();
         if let Some(message) = &unreadable {
             self.errors.on(ty, message);
@@ -84,10 +84,10 @@ impl Validator<'_> {
             }
             None => read,
         };
-        let also = match &source {
+        let companions = match &source {
             Source::Key {
                 key, secret: true, ..
-            } => vec![also::file(key)],
+            } => vec![companion_keys::file(key)],
             _ => Vec::new(),
         };
         Some(Field {
@@ -101,14 +101,14 @@ impl Validator<'_> {
             range: range.map(Range::words),
             source,
             known: None,
-            also,
+            companions,
         })
     }
 
     /// A key that is read at start-up.
     fn own_key(
         &mut self,
-        own: &OwnType<'_>,
+        own: &CustomType<'_>,
         setting: &str,
         variable: &Variable,
         range: Option<&Range>,
@@ -124,9 +124,9 @@ impl Validator<'_> {
         let read = match default {
             Some(value) if !is_text(value) => {
                 let value = own.default(value);
-                quote!(__session_factory_reader.own_or::<#ty>(#setting, &#how, || #value))
+                quote!(__session_factory_reader.custom_or::<#ty>(#setting, &#how, || #value))
             }
-            _ => quote!(__session_factory_reader.own::<#ty>(#setting, &#how)),
+            _ => quote!(__session_factory_reader.custom::<#ty>(#setting, &#how)),
         };
         let default = default.map(as_text);
         let source = Source::Key {
@@ -142,7 +142,7 @@ impl Validator<'_> {
     /// A key that is read now; `None` after noting what is wrong.
     fn own_built(
         &mut self,
-        own: &OwnType<'_>,
+        own: &CustomType<'_>,
         name: &Ident,
         variable: &Variable,
         range: Option<&Range>,
@@ -208,7 +208,7 @@ impl Validator<'_> {
     /// Whether a constant may stand.
     fn own_value(
         &mut self,
-        own: &OwnType<'_>,
+        own: &CustomType<'_>,
         name: &Ident,
         value: &Expr,
         range: Option<&Range>,
@@ -221,7 +221,7 @@ impl Validator<'_> {
     /// Whether a default may stand.
     fn own_default(
         &mut self,
-        own: &OwnType<'_>,
+        own: &CustomType<'_>,
         name: &str,
         value: &Expr,
         key: &str,

@@ -15,7 +15,7 @@ use crate::diagnostics::respanned;
 use crate::duration::parse as parse_duration;
 
 /// What can be seen of an own key's type.
-pub(super) struct OwnType<'a> {
+pub(super) struct CustomType<'a> {
     pub(super) ty: &'a Type,
     /// `Option<…>`: may be missing.
     pub(super) optional: bool,
@@ -25,7 +25,7 @@ pub(super) struct OwnType<'a> {
     name: String,
 }
 
-impl<'a> OwnType<'a> {
+impl<'a> CustomType<'a> {
     pub(super) fn of(ty: &'a Type) -> Self {
         let (name, inner) = name_and_argument(ty);
         let optional = name == "Option";
@@ -230,7 +230,7 @@ impl<'a> OwnType<'a> {
         quote_spanned! {span.resolved_at(Span::mixed_site())=> {
             #[allow(unused_imports)]
             use #private::{ByFromStr as _, OptionByFromStr as _, Unreadable as _};
-            (&#private::Own::<#ty>::new()).how()
+            (&#private::Custom::<#ty>::new()).how()
         }}
     }
 

@@ -4,14 +4,13 @@ use std::ops::RangeBounds;
 use std::time::Duration;
 
 use super::Reader;
-use crate::config::{Problem, SecretUrl, Source, duration};
-use crate::driver::Driver;
+use crate::config::{Problem, SecretUrl, Source, UrlDialect, duration};
 
 /// The settings that depend on each other; `None` for one that is wrong by itself.
 #[doc(hidden)]
 #[derive(Debug)]
 #[allow(clippy::option_option)] // as the reader gives them
-pub struct Together<'v> {
+pub struct CrossChecks<'v> {
     pub pool_size: &'v Option<u32>,
     pub max_overflow: &'v Option<u32>,
     pub pool_recycle: &'v Option<Duration>,
@@ -63,11 +62,16 @@ impl Reader<'_> {
 
     /// What only shows when the settings are seen together.
     #[doc(hidden)]
-    pub fn together<D: Driver>(&mut self, values: &Together<'_>) {
-        self.together_in(values, D::NAME, D::HAS_REPLICAS);
+    pub fn cross_check<D: UrlDialect>(&mut self, values: &CrossChecks<'_>) {
+        self.cross_check_in(values, D::NAME, D::HAS_REPLICAS);
     }
 
-    pub(super) fn together_in(&mut self, values: &Together<'_>, backend: &str, replicas: bool) {
+    pub(super) fn cross_check_in(
+        &mut self,
+        values: &CrossChecks<'_>,
+        backend: &str,
+        replicas: bool,
+    ) {
         if let (Some(size), Some(overflow)) = (values.pool_size, values.max_overflow)
             && size.checked_add(*overflow).is_none()
         {
