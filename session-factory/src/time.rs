@@ -16,6 +16,39 @@ pub(crate) fn from_now(wait: Duration) -> Instant {
     after(Instant::now(), wait)
 }
 
+const UNITS: [(u128, &str); 7] = [
+    (86_400_000_000_000, "d"),
+    (3_600_000_000_000, "h"),
+    (60_000_000_000, "m"),
+    (1_000_000_000, "s"),
+    (1_000_000, "ms"),
+    (1_000, "us"),
+    (1, "ns"),
+];
+
+/// How messages print a duration: in units that every setting takes, from days down. `365d`, `1m 30s`, `1s 500ms`.
+pub(crate) fn text(duration: Duration) -> String {
+    let mut left = duration.as_nanos();
+    let mut parts = Vec::new();
+    for (nanos, unit) in UNITS {
+        let count = left / nanos;
+        left %= nanos;
+        if count > 0 {
+            parts.push(format!("{count}{unit}"));
+        }
+    }
+    if parts.is_empty() {
+        return "0s".to_owned();
+    }
+    parts.join(" ")
+}
+
+/// The same to the millisecond, for a time that was measured.
+pub(crate) fn in_millis(duration: Duration) -> String {
+    let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    text(Duration::from_millis(millis))
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -32,6 +65,22 @@ mod tests {
         );
         for wait in [Duration::MAX, Duration::from_secs(u64::MAX)] {
             assert!(after(now, wait) >= now + FAR_AWAY);
+        }
+    }
+
+    #[test]
+    fn a_duration_is_printed_in_days_and_smaller_units_and_reads_back() {
+        for (duration, printed) in [
+            (Duration::ZERO, "0s"),
+            (Duration::from_millis(500), "500ms"),
+            (Duration::from_millis(1_500), "1s 500ms"),
+            (Duration::from_secs(90), "1m 30s"),
+            (Duration::from_secs(86_400 * 365), "365d"),
+            (Duration::from_secs(86_400 * 30 + 3_600), "30d 1h"),
+            (Duration::from_nanos(1_001), "1us 1ns"),
+        ] {
+            assert_eq!(text(duration), printed);
+            assert_eq!(humantime::parse_duration(printed).ok(), Some(duration));
         }
     }
 

@@ -783,7 +783,7 @@ fn fitting(setting: &str, value: &TokenStream, milliseconds: bool) -> Option<Str
 }
 
 fn quoted(duration: Duration) -> String {
-    format!("\"{}\"", humantime::format_duration(duration))
+    format!("\"{}\"", crate::duration::text(duration))
 }
 
 /// `Duration::from_secs(30)` and `Some(…)` of it as it is written here: `"30s"`.

@@ -10,6 +10,10 @@ pub(super) const EXPECTED: &str = "a duration such as `30s`, `500ms` or `1m 30s`
 /// `30s`, `500ms`, `1m 30s`; a bare number is seconds. Nothing negative, nothing without a meaning.
 pub(super) fn parse(text: &str) -> Option<Duration> {
     let text = text.trim();
+    // As many seconds as fit, with and without the unit. A floating point number would be rounded up.
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
     let bare = text
         .bytes()
         .all(|byte| byte.is_ascii_digit() || byte == b'.');
@@ -40,7 +44,7 @@ pub(super) fn text(duration: Duration) -> String {
     if duration == Duration::MAX {
         return "off".to_owned();
     }
-    humantime::format_duration(duration).to_string()
+    crate::time::text(duration)
 }
 
 #[cfg(test)]
@@ -52,6 +56,9 @@ mod tests {
         assert_eq!(parse("30"), Some(Duration::from_secs(30)));
         assert_eq!(parse(" 0.5 "), Some(Duration::from_millis(500)));
         assert_eq!(parse("0"), Some(Duration::ZERO));
+        let most = Some(Duration::from_secs(u64::MAX));
+        assert_eq!(parse("18446744073709551615"), most);
+        assert_eq!(parse("18446744073709551615s"), most);
     }
 
     #[test]
@@ -88,6 +95,7 @@ mod tests {
             "..",
             "99999999999999999999999h",
             "18446744073709551616",
+            "18446744073709551616s",
             "584554530873years",
         ] {
             assert_eq!(parse(text), None, "{text:?}");

@@ -82,9 +82,9 @@ impl fmt::Display for AcquireError {
         }
         write!(
             f,
-            "{}: no connection became free within {:?}: {} of at most {} are open, {} in use, {}",
+            "{}: no connection became free within {}: {} of at most {} are open, {} in use, {}",
             self.factory,
-            in_millis(self.waited),
+            crate::time::in_millis(self.waited),
             self.open,
             self.limit,
             self.holders.len(),
@@ -118,14 +118,14 @@ impl fmt::Display for AcquireError {
         for holder in self.holders.iter().take(5) {
             write!(
                 f,
-                "; {} {} {:?}",
+                "; {} {} {}",
                 holder.holder,
                 if holder.recovering {
                     "(its call is gone, the connection is being rolled back) since"
                 } else {
                     "holds one since"
                 },
-                in_millis(holder.held_for)
+                crate::time::in_millis(holder.held_for)
             )?;
         }
         if self.holders.len() > 5 {
@@ -140,11 +140,6 @@ impl fmt::Display for AcquireError {
         }
         Ok(())
     }
-}
-
-/// Nobody needs the nanoseconds.
-fn in_millis(duration: Duration) -> Duration {
-    Duration::from_millis(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
 }
 
 impl std::error::Error for AcquireError {

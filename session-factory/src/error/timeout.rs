@@ -52,7 +52,8 @@ impl fmt::Display for TimeoutError {
         } = self;
         write!(
             f,
-            "{function} did not finish within its timeout of {limit:?}: "
+            "{function} did not finish within its timeout of {}: ",
+            crate::time::text(*limit)
         )?;
         if !self.earlier.is_zero() {
             write!(f, "{} went to earlier attempts, ", millis(self.earlier))?;

@@ -61,7 +61,11 @@ impl<D: Driver> Connector<D> {
             .unwrap_or_else(|_late| {
                 Err(ConnectError::new(
                     ConnectErrorKind::TimedOut,
-                    format!("{} did not answer within {limit:?}", D::NAME),
+                    format!(
+                        "{} did not answer within {}",
+                        D::NAME,
+                        crate::time::text(limit)
+                    ),
                 ))
             })
     }

@@ -60,7 +60,8 @@ impl CredentialProvider {
             Ok(Ok(None)) => Err(failed("was interrupted")),
             Ok(Err(_panic)) => Err(failed("panicked")),
             Err(_late) => Err(failed(&format!(
-                "did not answer within {limit:?} (connect_timeout)"
+                "did not answer within {} (connect_timeout)",
+                crate::time::text(limit)
             ))),
         }
     }

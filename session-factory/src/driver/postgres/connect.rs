@@ -107,8 +107,9 @@ async fn host_within(
             Err(ConnectError::new(
                 ConnectErrorKind::TimedOut,
                 format!(
-                    "PostgreSQL at {} did not answer within {limit:.1?}",
-                    host.shown()
+                    "PostgreSQL at {} did not answer within {}",
+                    host.shown(),
+                    crate::time::in_millis(limit)
                 ),
             ))
         })

@@ -66,9 +66,10 @@ pub(super) fn turn_did_not_come() -> Error {
     Error::DatabaseError(
         DatabaseErrorKind::SerializationFailure,
         Box::new(format!(
-            "database is locked: other sessions of this process held the write lock for {BUSY_LIMIT:?}; a session \
+            "database is locked: other sessions of this process held the write lock for {}; a session \
              holds it from its first statement until it ends, even while it only reads: write `read_only` on those \
-             that do, as on one that this task still has open"
+             that do, as on one that this task still has open",
+            crate::time::text(BUSY_LIMIT)
         )),
     )
 }

@@ -136,7 +136,10 @@ impl<D: Driver> Replica<D> {
                 lease.give_back();
                 // A token may have come from anywhere: only what we know of says that the replica is slow.
                 if own == Some(position) && left.is_none_or(|left| left > LAG) {
-                    let lag = format!("it has not replayed {position} within {LAG:?}");
+                    let lag = format!(
+                        "it has not replayed {position} within {}",
+                        crate::time::text(LAG)
+                    );
                     self.report(Trouble::Behind, &lag);
                 }
                 None
@@ -261,7 +264,8 @@ async fn has_replayed<D: Driver>(
     match answer {
         Ok(Ok(answer)) => answer,
         Ok(Err(_)) => Err(StatementError::connection(format!(
-            "it did not answer within {limit:?}"
+            "it did not answer within {}",
+            crate::time::text(limit)
         ))),
         Err(error) => Err(StatementError::connection(error.to_string())),
     }

@@ -94,6 +94,16 @@ fn settings_that_cannot_be_right_together_are_told() {
 }
 
 #[test]
+fn a_duration_is_shown_in_days_and_smaller_units() {
+    let message = together(&[("DB_POOL_IDLE_TIMEOUT", "365d"), ("DB_POOL_RECYCLE", "36h")]);
+    assert!(
+        message.contains("that of DB_POOL_RECYCLE (1d 12h)"),
+        "{message}"
+    );
+    assert!(message.contains("found `365d`"), "{message}");
+}
+
+#[test]
 fn a_shorter_life_alone_is_no_mistake() {
     let message = together(&[("DB_POOL_RECYCLE", "90")]);
     assert!(!message.contains("IDLE_TIMEOUT"), "{message}");
