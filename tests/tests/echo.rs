@@ -52,6 +52,21 @@ async fn each_statement_is_shown_with_binds_outcome_and_time() {
 }
 
 #[tokio::test]
+async fn a_refused_commit_is_shown_with_the_reason() {
+    let bed = PgBed::new().await;
+    bed.run(
+        "CREATE TABLE children (item INTEGER REFERENCES items DEFERRABLE INITIALLY DEFERRED); \
+         GRANT ALL ON children TO public",
+    )
+    .await;
+    let shown = shown(&bed.database.url(), "refused", "true");
+    let refused =
+        "COMMIT -- refused: insert or update on table \"children\" violates foreign key constraint";
+    assert!(shown.contains(refused), "{shown}");
+    assert!(shown.contains("[SQLSTATE 23503]"), "{shown}");
+}
+
+#[tokio::test]
 async fn what_users_and_the_server_write_forges_no_line() {
     let bed = PgBed::new().await;
     let shown = shown(&bed.database.url(), "forge", "true");

@@ -107,7 +107,9 @@ async fn a_commit_behind_the_end_of_the_session_tells_of_the_lost_connection() {
         };
         assert_eq!(
             error.to_string(),
-            format!("COMMIT failed, nothing was kept: {words} [SQLSTATE {state}]")
+            format!(
+                "the connection was lost before COMMIT was sent, nothing was kept: {words} [SQLSTATE {state}]"
+            )
         );
         assert_eq!(error.statement().sqlstate(), Some(state));
         assert_eq!(bed.count().await, 0);
@@ -171,6 +173,9 @@ async fn copy_says_that_it_is_not_supported_and_what_to_use() {
                     error.contains("diesel::insert_into(table).values(&rows)"),
                     "{error}"
                 );
+                assert!(!error.contains("synchronization"), "{error}");
+                // COMMIT is not said to have failed, as it was never sent.
+                assert!(!error.contains("COMMIT failed"), "{error}");
                 // The next caller waits for nobody.
                 bed.factory
                     .with_session(async |db| Ok::<_, AppError>(insert(db, 3).await?))

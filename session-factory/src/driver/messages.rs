@@ -141,6 +141,8 @@ pub enum CommitReply {
     RolledBack(Option<StatementError>),
     /// It refused, and nothing is kept.
     Refused(StatementError),
+    /// The connection was lost before COMMIT was sent, so nothing is kept.
+    NotSent(StatementError),
     /// The transaction that it ended may not have been the session's.
     Parted(PartlyCommitted),
     /// No answer came.

@@ -107,14 +107,52 @@ impl std::error::Error for Aborted {
     }
 }
 
-/// The server refused the COMMIT, for instance on a deferred constraint or a serialization failure.
-#[derive(Debug, Clone, thiserror::Error)]
-#[error("COMMIT failed, nothing was kept: {0}")]
-pub struct CommitError(#[source] pub(crate) StatementError);
+/// The server refused the COMMIT, for instance on a deferred constraint or a serialization failure; or the connection was
+/// lost before COMMIT was sent.
+#[derive(Debug, Clone)]
+pub struct CommitError {
+    error: StatementError,
+    is_sent: bool,
+}
 
 impl CommitError {
-    /// What the server said.
+    pub(crate) fn refused(error: StatementError) -> Self {
+        Self {
+            error,
+            is_sent: true,
+        }
+    }
+
+    pub(crate) fn not_sent(error: StatementError) -> Self {
+        Self {
+            error,
+            is_sent: false,
+        }
+    }
+
+    /// What the server said, to COMMIT or when it ended the connection.
     pub fn statement(&self) -> &StatementError {
-        &self.0
+        &self.error
+    }
+
+    pub(super) fn into_statement(self) -> StatementError {
+        self.error
+    }
+}
+
+impl fmt::Display for CommitError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.is_sent {
+            "COMMIT failed, nothing was kept: "
+        } else {
+            "the connection was lost before COMMIT was sent, nothing was kept: "
+        })?;
+        self.error.fmt(f)
+    }
+}
+
+impl std::error::Error for CommitError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.error)
     }
 }

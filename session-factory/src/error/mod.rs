@@ -56,7 +56,7 @@ pub enum SessionError {
     /// by a statement of the body ([`AbortReason::EndedByBody`]).
     #[error(transparent)]
     Aborted(#[from] Aborted),
-    /// The server refused the COMMIT. Nothing was kept.
+    /// The server refused the COMMIT, or the connection was lost before it was sent. Nothing was kept.
     #[error(transparent)]
     Commit(#[from] CommitError),
     /// The connection died, or the call's deadline passed, while COMMIT was under way: the work may be
@@ -130,7 +130,7 @@ impl From<SessionError> for DieselError {
     fn from(error: SessionError) -> Self {
         match error {
             SessionError::Query(error) => error,
-            SessionError::Commit(error) => error.0.into(),
+            SessionError::Commit(error) => error.into_statement().into(),
             other => DieselError::QueryBuilderError(Box::new(other)),
         }
     }

@@ -1,12 +1,13 @@
 //! COMMIT and ROLLBACK, and what the server made of them.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use super::events::Told;
 use super::work::Ending;
 use super::{Session, recovery};
 use crate::driver::{CommitReply, Driver, GoesTo, Recovered, Running, Watched};
-use crate::error::{AbortReason, CommitError, SessionError, TransactionOutcome};
+use crate::error::{AbortReason, CommitError, SessionError, StatementError, TransactionOutcome};
 use crate::factory::SessionFactory;
 use crate::pool::Lease;
 
@@ -87,13 +88,7 @@ impl<F: SessionFactory> Session<F> {
             told.replied(&reply);
         }
         if let Some(line) = line {
-            line.finish(match &reply {
-                CommitReply::Committed => "committed",
-                CommitReply::RolledBack(_) => "rolled back by the server",
-                CommitReply::Refused(_) => "refused",
-                CommitReply::Parted(_) => "committed or rolled back",
-                CommitReply::Unknown(_) => "unknown: the connection was lost",
-            });
+            line.finish(&outcome(&reply));
         }
         self.committed(reply).await
     }
@@ -135,13 +130,20 @@ impl<F: SessionFactory> Session<F> {
                 let error = self.work.part(&parts);
                 Err(self.give_up(error).await)
             }
+            CommitReply::NotSent(error) => {
+                let _closed_instead = self.end_by_rollback().await;
+                if self.work.is_committed_by_body() {
+                    return Err(self.work.kept(true));
+                }
+                Err(CommitError::not_sent(error).into())
+            }
             CommitReply::Refused(error) => {
                 // Some servers leave the transaction open after that.
                 let _refused_already = self.end_by_rollback().await;
                 if self.work.is_committed_by_body() {
                     return Err(self.work.kept(true));
                 }
-                Err(CommitError(self.work.counted_statement(error)).into())
+                Err(CommitError::refused(self.work.counted_statement(error)).into())
             }
             CommitReply::Unknown(error) => {
                 if let Some(lease) = &mut self.lease {
@@ -209,7 +211,7 @@ impl<F: SessionFactory> Session<F> {
                     F::Driver::condemn(link);
                 }
                 if recovered == Recovered::Failed {
-                    Err(crate::error::StatementError::connection(
+                    Err(StatementError::connection(
                         "the server did not give up the running statement in time",
                     ))
                 } else {
@@ -237,11 +239,11 @@ impl<F: SessionFactory> Session<F> {
             TransactionOutcome::RolledBack | TransactionOutcome::Unknown => self.work.ended(),
         }
         if let Some(line) = line {
-            line.finish(match (left, &rolled_back) {
-                (TransactionOutcome::Committed, _) => "committed before",
-                (_, Ok(())) => "rolled back",
-                (_, Err(_)) => "failed",
-            });
+            match (left, &rolled_back) {
+                (TransactionOutcome::Committed, _) => line.finish("committed before"),
+                (_, Ok(())) => line.finish("rolled back"),
+                (_, Err(error)) => line.finish(&format!("failed: {error}")),
+            }
         }
         match rolled_back {
             Ok(()) => parted.map_or(Ok(left), Err),
@@ -284,5 +286,19 @@ impl<F: SessionFactory> Session<F> {
     /// Gives the connection back.
     pub(super) fn release(&mut self) {
         recovery::hand_over(self.lease.take(), &mut self.work, &mut self.hooks);
+    }
+}
+
+/// What the echo prints behind COMMIT.
+fn outcome(reply: &CommitReply) -> Cow<'static, str> {
+    let because = |outcome: &str, error: &StatementError| format!("{outcome}: {error}").into();
+    match reply {
+        CommitReply::Committed => "committed".into(),
+        CommitReply::RolledBack(None) => "rolled back by the server".into(),
+        CommitReply::RolledBack(Some(error)) => because("rolled back by the server", error),
+        CommitReply::Refused(error) => because("refused", error),
+        CommitReply::NotSent(error) => because("not sent, the connection was lost", error),
+        CommitReply::Parted(_) => "committed or rolled back".into(),
+        CommitReply::Unknown(error) => because("unknown", error),
     }
 }

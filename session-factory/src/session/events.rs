@@ -69,7 +69,9 @@ impl Told {
             CommitReply::RolledBack(error) => {
                 self.finish(Some(error.clone().unwrap_or_else(rolled_back)));
             }
-            CommitReply::Refused(error) | CommitReply::Unknown(error) => {
+            CommitReply::Refused(error)
+            | CommitReply::NotSent(error)
+            | CommitReply::Unknown(error) => {
                 self.finish(Some(error.clone()));
             }
             CommitReply::Parted(parts) => {

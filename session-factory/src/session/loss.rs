@@ -8,7 +8,7 @@ use crate::error::{
 #[derive(Debug, Clone)]
 pub(super) enum Loss {
     Aborted(AbortReason),
-    Refused(StatementError),
+    Commit(CommitError),
     Unknown(StatementError),
     Partly(PartlyCommitted),
 }
@@ -17,7 +17,7 @@ impl Loss {
     pub(super) fn of(error: &SessionError) -> Option<Self> {
         match error {
             SessionError::Aborted(aborted) => Some(Self::Aborted(aborted.reason().clone())),
-            SessionError::Commit(refused) => Some(Self::Refused(refused.statement().clone())),
+            SessionError::Commit(refused) => Some(Self::Commit(refused.clone())),
             SessionError::CommitUnknown(cause) => Some(Self::Unknown(cause.clone())),
             SessionError::PartlyCommitted(parts) => Some(Self::Partly(parts.clone())),
             _ => None,
@@ -28,7 +28,7 @@ impl Loss {
     pub(super) fn error(&self) -> SessionError {
         match self {
             Self::Aborted(reason) => Aborted::new(reason.clone()).into(),
-            Self::Refused(error) => CommitError(error.clone()).into(),
+            Self::Commit(error) => error.clone().into(),
             Self::Unknown(error) => SessionError::CommitUnknown(error.clone()),
             Self::Partly(parts) => parts.clone().into(),
         }

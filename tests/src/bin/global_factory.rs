@@ -6,8 +6,11 @@ use std::time::Duration;
 
 use diesel::prelude::*;
 use diesel_async::{AsyncConnection, RunQueryDsl, SimpleAsyncConnection};
+use session_factory::{Factory, SessionFactory};
 use session_factory::{Session, with_session};
-use session_factory_tests::{PgDb, items};
+use session_factory_tests::{
+    AppError, LiteDb, LiteDbConfig, MyDb, PgDb, items, my_config, pg_config,
+};
 use tokio::runtime::{Builder, Runtime};
 
 #[with_session]
@@ -99,6 +102,68 @@ async fn insert_named(db: &mut Session<PgDb>, id: i32, name: &str) -> QueryResul
         .await
 }
 
+/// How a body goes on behind its raw COMMIT.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Then {
+    Fails,
+    Succeeds,
+    Panics,
+    IsDropped,
+}
+
+/// Calls whose body commits by raw SQL, by the session or on the raw connection, and one that does not.
+async fn raw_commits<F>(factory: Factory<F>)
+where
+    F: SessionFactory,
+    Session<F>: SimpleAsyncConnection,
+{
+    let call = async |sql: &'static str, raw: bool, then: Then| {
+        let factory = factory.clone();
+        let call = async move |db: &mut Session<F>| {
+            db.batch_execute("UPDATE items SET name = name").await?;
+            if raw {
+                db.connection().await?.batch_execute(sql).await?;
+            } else {
+                db.batch_execute(sql).await?;
+            }
+            match then {
+                Then::Succeeds => Ok(()),
+                Then::Fails => Err(AppError::Refused("the body's own")),
+                Then::Panics => std::panic::resume_unwind(Box::new("on purpose")),
+                Then::IsDropped => std::future::pending().await,
+            }
+        };
+        let called = tokio::spawn(async move {
+            tokio::time::timeout(Duration::from_secs(1), factory.with_session(call)).await
+        });
+        let told = match called.await {
+            Ok(Ok(Err(AppError::Refused(error)))) => error.to_owned(),
+            Ok(Ok(result)) => if result.is_ok() { "ok" } else { "told" }.to_owned(),
+            Ok(Err(_dropped)) => "dropped".to_owned(),
+            Err(_panic) => "panicked".to_owned(),
+        };
+        println!("{raw} {then:?}: {told}");
+    };
+    for raw in [false, true] {
+        for then in [Then::Fails, Then::Succeeds, Then::Panics, Then::IsDropped] {
+            call("COMMIT", raw, then).await;
+        }
+        call("SELECT 1", raw, Then::Fails).await;
+    }
+    factory.shutdown(Duration::from_secs(5)).await;
+}
+
+async fn raw_commits_on(url: &str) {
+    if url.starts_with("postgres") {
+        raw_commits(Factory::<PgDb>::new(pg_config(url, |_| {}))).await;
+    } else if url.starts_with("mysql") {
+        raw_commits(Factory::<MyDb>::new(my_config(url, |_| {}))).await;
+    } else {
+        let config = LiteDbConfig::from_vars(|key| (key == "DATABASE_URL").then(|| url.to_owned()));
+        raw_commits(Factory::<LiteDb>::new(config.unwrap())).await;
+    }
+}
+
 fn current_thread() -> Runtime {
     Builder::new_current_thread().enable_all().build().unwrap()
 }
@@ -129,6 +194,17 @@ fn main() {
             let run = PgDb::with_session(async |db| forge(db).await);
             println!("{:?}", current_thread().block_on(run));
             current_thread().block_on(PgDb::shutdown(Duration::from_secs(5)));
+        }
+        Some("refused") => {
+            let run = PgDb::with_session(async |db| {
+                db.batch_execute("INSERT INTO children VALUES (7)").await
+            });
+            println!("{:?}", current_thread().block_on(run));
+            current_thread().block_on(PgDb::shutdown(Duration::from_secs(5)));
+        }
+        Some("raw-commits") => {
+            let url = std::env::var("DATABASE_URL").unwrap();
+            current_thread().block_on(raw_commits_on(&url));
         }
         Some("init") => match current_thread().block_on(PgDb::init()) {
             Ok(()) => println!("connected"),

@@ -239,7 +239,7 @@ impl Driver for Mysql {
             recover::verify(link).await;
         }
         if link.rest().out_of_step {
-            return CommitReply::Refused(StatementError::connection(
+            return CommitReply::NotSent(StatementError::connection(
                 "a statement was dropped half-way on this connection, or failed behind the rows that were read",
             ));
         }
@@ -255,8 +255,7 @@ impl Driver for Mysql {
             return commit_foreign(link).await;
         };
         if own.wire.ledger().is_closed() {
-            // COMMIT was never sent, so the server has nothing to keep.
-            return CommitReply::Refused(own.wire.why_closed());
+            return CommitReply::NotSent(own.wire.why_closed());
         }
         *committing = true;
         let answer = own.wire.run("COMMIT").await;

@@ -16,8 +16,7 @@ use crate::error::{PartlyCommitted, StatementError, StatementErrorKind};
 
 pub(super) async fn commit(link: &mut PgLink) -> CommitReply {
     if link.is_closed() {
-        // COMMIT was never sent, so the server has nothing to keep.
-        return CommitReply::Refused(link.why_closed());
+        return CommitReply::NotSent(link.why_closed());
     }
     link.leave_raw();
     spare(link).await;

@@ -151,7 +151,9 @@ impl Ledger {
             b'D' => self.positions.row(body),
             // The client does not know what to do with it, and the server waits for more.
             b'G' | b'H' | b'W' => {
-                self.state().fatal = Some(StatementError::connection(COPY));
+                let mut state = self.state();
+                state.fatal = Some(StatementError::connection(COPY));
+                drop(state);
                 self.closed();
             }
             b'K' => {
@@ -441,7 +443,11 @@ impl State {
     }
 
     fn failed(&mut self, body: &[u8], looks_types_up: bool) {
-        let (error, fatal) = error_response::parse(body);
+        let (mut error, fatal) = error_response::parse(body);
+        if let (true, Some(known)) = (fatal, &self.fatal) {
+            // A server that ends the connection over COPY says only that the protocol is out of step.
+            error = known.clone();
+        }
         if self.status == Status::InTransaction {
             // The client may hear of the error before the ReadyForQuery behind it.
             self.status = Status::Failed;
