@@ -10,14 +10,15 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use diesel::QueryResult;
-use diesel::connection::Connection as _;
+use diesel::connection::{Connection as _, Instrumentation};
 use diesel::sqlite::SqliteConnection;
 
 use super::facts::{End, Facts};
-use super::quiet::{Watching, quietly};
+use super::quiet::{Watching, contained, is_panic, quietly};
 use super::{begin, lent};
 
-/// A savepoint in the transaction.
+/// Two savepoints of one name in the transaction: what became of the first RELEASE is not known where an instrumentation
+/// panics, and the second one tells.
 #[derive(Debug)]
 pub(super) struct Mark {
     name: String,
@@ -31,7 +32,11 @@ impl Mark {
         static MARKS: AtomicU64 = AtomicU64::new(0);
         let number = MARKS.fetch_add(1, Ordering::Relaxed);
         let name = format!("session_factory_mark_{:x}_{number}", *PROCESS);
-        quietly(connection, facts, &format!("SAVEPOINT {name}"))?;
+        quietly(
+            connection,
+            facts,
+            &format!("SAVEPOINT {name}; SAVEPOINT {name}"),
+        )?;
         Ok(Self { name })
     }
 
@@ -43,11 +48,30 @@ impl Mark {
     /// Takes it away again. Where it is gone the transaction is over, and nobody knows what became of it. What is open
     /// in its place is rolled back.
     pub(super) fn release(self, connection: &mut SqliteConnection, facts: &Facts) {
-        if quietly(connection, facts, &format!("RELEASE {}", self.name)).is_err() {
+        let release = format!("RELEASE {}", self.name);
+        let is_there = match quietly(connection, facts, &release) {
+            Ok(()) => {
+                let _twin = quietly(connection, facts, &release);
+                true
+            }
+            // The instrumentation of the raw connection panicked, and RELEASE was run or not. Without it the twin tells.
+            Err(error) if is_panic(&error) => {
+                let _dropping_it_panicked = contained(facts, || {
+                    connection.set_instrumentation(no_instrumentation());
+                });
+                quietly(connection, facts, &release).is_ok()
+            }
+            Err(_) => false,
+        };
+        if !is_there {
             facts.set_end(End::Unseen);
             begin::roll_back_quietly(connection, facts);
         }
     }
+}
+
+fn no_instrumentation() -> Option<Box<dyn Instrumentation>> {
+    None
 }
 
 /// Lends the connection to the body: its transaction is marked, and entered into diesel's own bookkeeping.
