@@ -1,9 +1,9 @@
-//! A manual session that wrote and was dropped uncommitted is reported, with the place that opened it.
+//! What no result tells is reported: a forgotten commit, and a part that stays although the call did not end in `Ok`.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::process::Command;
 
-use session_factory_tests::PgBed;
+use session_factory_tests::{LiteBed, MyBed, PgBed};
 
 #[tokio::test]
 async fn a_forgotten_commit_is_reported_with_file_and_line_and_nothing_else_is() {
@@ -19,4 +19,60 @@ async fn a_forgotten_commit_is_reported_with_file_and_line_and_nothing_else_is()
     assert!(shown.contains("global_factory.rs:"), "{shown}");
     assert!(shown.contains("without commit()"), "{shown}");
     assert_eq!(bed.count().await, 1);
+}
+
+/// A call whose body commits by raw SQL and ends without `Ok`: its own error says nothing of what stays.
+fn assert_reported(url: &str) {
+    let output = Command::new(env!("CARGO_BIN_EXE_global_factory"))
+        .arg("raw-commits")
+        .env("DATABASE_URL", url)
+        .output()
+        .unwrap();
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{told}");
+    let reported = String::from_utf8(output.stderr).unwrap();
+    for raw in [false, true] {
+        // The body's error stays its own.
+        assert!(
+            told.contains(&format!("{raw} Fails: the body's own")),
+            "{told}"
+        );
+        assert!(told.contains(&format!("{raw} Panics: panicked")), "{told}");
+        assert!(
+            told.contains(&format!("{raw} IsDropped: dropped")),
+            "{told}"
+        );
+    }
+    let reports: Vec<_> = reported
+        .lines()
+        .filter(|line| line.contains("did not end in Ok"))
+        .collect();
+    // One for each of them, and none for the `Ok` or for the `Err` of a body that committed nothing.
+    assert_eq!(reports.len(), 6, "{reported}");
+    for report in reports {
+        assert!(report.contains("global_factory.rs:"), "{report}");
+        assert!(
+            report.contains("yet not all of its work is rolled back"),
+            "{report}"
+        );
+        assert!(report.contains("db.commit()"), "{report}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_raw_commit_kept_of_a_call_that_did_not_end_in_ok_is_reported_on_postgres() {
+    let bed = PgBed::new().await;
+    assert_reported(&bed.database.url());
+}
+
+#[tokio::test]
+async fn what_a_raw_commit_kept_of_a_call_that_did_not_end_in_ok_is_reported_on_mysql() {
+    let bed = MyBed::new().await;
+    assert_reported(&bed.database.url());
+}
+
+#[tokio::test]
+async fn what_a_raw_commit_kept_of_a_call_that_did_not_end_in_ok_is_reported_on_sqlite() {
+    let bed = LiteBed::new().await;
+    assert_reported(&bed.database.url());
 }

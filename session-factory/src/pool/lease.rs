@@ -78,6 +78,12 @@ impl<D: Driver> Lease<D> {
         self.ticket.as_ref().map_or(0, Ticket::number)
     }
 
+    /// The call that borrowed it, as reports name it.
+    pub(crate) fn holder(&self) -> String {
+        let holder = self.ticket.as_ref().and_then(Ticket::holder);
+        holder.unwrap_or_else(|| "a session".to_owned())
+    }
+
     #[allow(clippy::expect_used)] // `held` is taken in `drop` alone
     pub(crate) fn link(&mut self) -> &mut D::Link {
         match self.held.as_mut().expect("present until dropped") {

@@ -127,6 +127,14 @@ impl Ticket {
         self.number
     }
 
+    /// The call that holds it.
+    pub(super) fn holder(&self) -> Option<String> {
+        let entries = self.registry.entries();
+        entries
+            .get(self.place)
+            .map(|entry| entry.holder.to_string())
+    }
+
     /// The session is gone.
     pub(super) fn recovering(&self) {
         if let Some(entry) = self.registry.entries().get_mut(self.place) {

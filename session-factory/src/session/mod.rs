@@ -113,6 +113,7 @@ impl<F: SessionFactory> Session<F> {
     /// Makes it one whose caller has to commit.
     pub(crate) fn manual(mut self, origin: Origin) -> Self {
         self.manual = Some(origin);
+        self.work.set_answered_for();
         self
     }
 

@@ -28,6 +28,11 @@ pub(super) fn hand_over<D: Driver>(lease: Option<Lease<D>>, work: &mut Work, hoo
         // The server was demoted. The next connection may find its successor.
         lease.demoted();
     }
+    let mut is_reported = work.is_answered_for();
+    if let (false, Some(kept)) = (is_reported, work.kept_by_body()) {
+        report_kept(&lease, &kept);
+        is_reported = true;
+    }
     let link = lease.link();
     let was_begun = work.is_begun();
     // The last is a safety net: whatever was overlooked is not for the next borrower.
@@ -64,6 +69,11 @@ pub(super) fn hand_over<D: Driver>(lease: Option<Lease<D>>, work: &mut Work, hoo
         if committing {
             left = outcome(&mut lease, read_only);
             lease.finished();
+        } else if was_begun
+            && !is_reported
+            && let Some(kept) = Work::kept_of(&D::watch(lease.link()))
+        {
+            report_kept(&lease, &kept);
         }
         match told {
             Some(told) if committing => told.left(left),
@@ -92,6 +102,14 @@ pub(super) fn hand_over<D: Driver>(lease: Option<Lease<D>>, work: &mut Work, hoo
             "a session was dropped and there is no thread to recover its connection on",
         );
     }
+}
+
+/// The call's own error, its panic or its end half-way does not say that a part of its work stays.
+fn report_kept<D: Driver>(lease: &Lease<D>, kept: &str) {
+    observe::report(&format!(
+        "the call of {} did not end in Ok, and yet not all of its work is rolled back: {kept}",
+        lease.holder()
+    ));
 }
 
 /// Ends what was left, and puts back what was changed. True when the connection is proven to be as every borrower

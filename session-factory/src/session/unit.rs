@@ -240,6 +240,7 @@ impl<F: SessionFactory> Unit<F> {
     }
 
     async fn commit(&mut self) -> Result<(), SessionError> {
+        self.session.work.set_answered_for();
         if let Some(loss) = self.loss() {
             // What the body did after it goes the same way. If that fails the connection is closed.
             let _closed_instead = self.session.end_by_rollback().await;

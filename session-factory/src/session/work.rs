@@ -37,6 +37,9 @@ pub(crate) struct Work {
     parted: bool,
     /// A `commit()` of the body's own failed.
     lost: Option<Box<Loss>>,
+    /// The result of the call, or the caller itself, says what became of the work. Where it does not (the body's `Err`, a
+    /// panic, a dropped call) what SQL of the body's committed is reported.
+    answered_for: bool,
     attempt: Attempt,
     /// A statement's future was polled and has not resolved.
     in_flight: bool,
@@ -61,6 +64,9 @@ pub(crate) struct Work {
     first_error: Option<Box<Fault>>,
     pub(crate) echo: Option<Echo>,
 }
+
+const COMMITTED_BY_BODY: &str = "a statement of the body committed the transaction by itself, and what came before it is \
+     kept; call db.commit() where that is meant";
 
 /// How the transaction begins, in the backend's words: asked for when it does.
 #[derive(Debug, Clone, Copy)]
@@ -104,6 +110,7 @@ impl Work {
             refused: false,
             parted: false,
             lost: None,
+            answered_for: false,
             attempt: Attempt::ONLY,
             in_flight: false,
             streaming: false,
@@ -171,6 +178,7 @@ impl Work {
             committed: self.committed,
             committed_by_body: self.committed_by_body,
             lost: self.lost.take(),
+            answered_for: self.answered_for,
             attempt: self.attempt,
             closure_level: self.closure_level,
             ..Self::new(self.begin, self.echo.take())
@@ -237,6 +245,33 @@ impl Work {
     /// What an `Ok` of the body has to become.
     pub(crate) fn loss(&self) -> Option<SessionError> {
         self.lost.as_deref().map(Loss::error)
+    }
+
+    pub(crate) fn set_answered_for(&mut self) {
+        self.answered_for = true;
+    }
+
+    pub(crate) fn is_answered_for(&self) -> bool {
+        self.answered_for
+    }
+
+    /// What the session knows of work that SQL of the body's has committed, or may have.
+    pub(crate) fn kept_by_body(&self) -> Option<String> {
+        match self.lost.as_deref() {
+            Some(Loss::Partly(parts)) => Some(parts.to_string()),
+            _ => self.committed_by_body.then(|| COMMITTED_BY_BODY.to_owned()),
+        }
+    }
+
+    /// The same by what the driver knows of the transaction that is open for the session.
+    pub(crate) fn kept_of(watched: &Watched) -> Option<String> {
+        match watched {
+            Watched::Parted(parts) => Some(parts.to_string()),
+            Watched::Ended {
+                committed: true, ..
+            } => Some(COMMITTED_BY_BODY.to_owned()),
+            _ => None,
+        }
     }
 
     /// Something of this session is committed already.
