@@ -18,6 +18,10 @@ pub(super) fn advice(error: &StatementError) -> &'static str {
         StatementErrorKind::ReadOnly => {
             return "return the error; a session that writes is not read_only, and its server takes writes";
         }
+        _ if is_of_a_lost_savepoint(error) => {
+            return "return the error; SQL of the body's had ended a savepoint of the session's: write db.savepoint(…) in \
+                    place of raw SAVEPOINT, RELEASE and ROLLBACK TO";
+        }
         _ if error.is_transient() => {
             return "return the error, so that `retry` runs the whole call again";
         }
@@ -44,9 +48,32 @@ pub(super) fn advice(error: &StatementError) -> &'static str {
     }
 }
 
+/// How the names of a session's savepoints begin.
+const SAVEPOINT: &str = "session_factory_";
+
+/// A savepoint of the session's own is not there any more. Its name is in the words of all databases.
+fn is_of_a_lost_savepoint(error: &StatementError) -> bool {
+    let message = error.message.to_ascii_lowercase();
+    message.contains("savepoint") && message.contains(SAVEPOINT)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_savepoint_that_raw_sql_ended_is_told_in_the_words_of_every_database() {
+        for message in [
+            "savepoint \"session_factory_1\" does not exist",
+            "SAVEPOINT session_factory_1 does not exist",
+            "no such savepoint: session_factory_1",
+        ] {
+            let advice = advice(&StatementError::other(message));
+            assert!(advice.contains("SQL of the body's had ended"), "{advice}");
+        }
+        let advice = advice(&StatementError::other("no such savepoint: mine"));
+        assert!(!advice.contains("SQL of the body's"), "{advice}");
+    }
 
     #[test]
     fn a_savepoint_is_advised_only_where_it_helps() {

@@ -46,6 +46,8 @@ impl<'conn> Tracker<'conn> {
         if let Err(error) = reply.ahead {
             if self.begins {
                 self.work.not_begun();
+            } else {
+                self.work.control_failed(&error);
             }
             self.failed(&error);
             // It may be more than the database said.

@@ -9,7 +9,9 @@ use super::loss::Loss;
 use super::savepoints::Savepoints;
 use crate::call::TransactionOptions;
 use crate::driver::{Ahead, Running, Watched};
-use crate::error::{AbortReason, Aborted, PartlyCommitted, SessionError, StatementError};
+use crate::error::{
+    AbortReason, Aborted, PartlyCommitted, SessionError, StatementError, StatementErrorKind,
+};
 use crate::observe::{Change, Echo, Step};
 
 /// One transaction after another on the same connection.
@@ -490,6 +492,20 @@ impl Work {
         let (reason, depth) = (AbortReason::Statement(error.into()), self.depth());
         self.fault
             .get_or_insert_with(|| Fault::boxed(reason, depth));
+    }
+
+    /// SAVEPOINT, RELEASE or ROLLBACK TO failed. SQL of the body's had ended that savepoint, say, and what was to be undone
+    /// is not: nothing of it may be committed, also where the database would.
+    pub(crate) fn control_failed(&mut self, error: &Error) {
+        if !matches!(error, Error::DatabaseError(..)) {
+            return;
+        }
+        let error = StatementError::from(error);
+        if error.kind != StatementErrorKind::Connection {
+            let depth = self.depth();
+            self.fault
+                .get_or_insert_with(|| Fault::boxed(AbortReason::Statement(error), depth));
+        }
     }
 
     /// The statement's future was dropped before it resolved.

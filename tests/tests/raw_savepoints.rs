@@ -1,0 +1,124 @@
+//! Raw SQL that ends a savepoint of the session's: what was to be undone is never kept behind an `Ok`.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use diesel::prelude::*;
+use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
+use session_factory::{Session, SessionError, with_session};
+use session_factory_tests::{AppError, LiteBed, LiteDb, MyBed, MyDb, PgBed, PgDb, items};
+
+macro_rules! row_2 {
+    (sqlite, $bed:ident) => {
+        $bed.database.integer(ROW_2)
+    };
+    ($backend:ident, $bed:ident) => {
+        $bed.database.integer(ROW_2).await
+    };
+}
+
+const ROW_2: &str = "SELECT count(*) FROM items WHERE id = 2";
+
+macro_rules! suite {
+    ($backend:ident, $db:ident, $bed:ident) => {
+        mod $backend {
+            use super::*;
+
+            #[with_session]
+            async fn insert(db: &mut Session<$db>, id: i32) -> Result<(), AppError> {
+                diesel::insert_into(items::table)
+                    .values((items::id.eq(id), items::name.eq("name")))
+                    .execute(db)
+                    .await?;
+                Ok(())
+            }
+
+            async fn text(db: &mut Session<$db>, raw: bool, text: &str) -> Result<(), AppError> {
+                if raw {
+                    db.connection().await?.batch_execute(text).await?;
+                } else {
+                    db.batch_execute(text).await?;
+                }
+                Ok(())
+            }
+
+            /// A raw savepoint around one of the session's is ended inside of that, which goes with it.
+            async fn run(
+                bed: &$bed,
+                sql: &str,
+                raw: bool,
+                fails: bool,
+                goes_on: bool,
+            ) -> Result<(), AppError> {
+                let body = async |db: &mut Session<$db>| {
+                    insert_in(db, 1).await?;
+                    text(db, raw, "SAVEPOINT a").await?;
+                    let inner = async |db: &mut Session<$db>| {
+                        insert_in(db, 2).await?;
+                        let _hidden = text(db, raw, sql).await;
+                        if fails {
+                            Err(AppError::Refused("undo it"))
+                        } else {
+                            Ok(())
+                        }
+                    };
+                    let _hidden = db.savepoint(inner).await;
+                    if goes_on {
+                        let _hidden = insert_in(db, 3).await;
+                    }
+                    Ok::<_, AppError>(())
+                };
+                bed.factory.with_session(body).await
+            }
+
+            #[tokio::test]
+            async fn what_a_savepoint_was_to_undo_is_never_kept_where_raw_sql_ended_the_savepoint()
+            {
+                for raw in [false, true] {
+                    for sql in [
+                        "RELEASE SAVEPOINT a",
+                        "RELEASE SAVEPOINT a; SELECT * FROM nosuch",
+                        "RELEASE SAVEPOINT session_factory_1",
+                        "ROLLBACK TO SAVEPOINT a",
+                        "ROLLBACK TO SAVEPOINT a; SELECT * FROM nosuch",
+                        "SELECT * FROM nosuch",
+                    ] {
+                        for goes_on in [false, true] {
+                            let bed = $bed::new().await;
+                            let result = run(&bed, sql, raw, true, goes_on).await;
+                            let rows = row_2!($backend, bed);
+                            let case = format!("{sql} {raw} {goes_on} {result:?}");
+                            assert_eq!(rows, 0, "{case}");
+                            if result.is_err() {
+                                assert_eq!(bed.count().await, 0, "{case}");
+                            }
+                        }
+                    }
+                }
+            }
+
+            #[tokio::test]
+            async fn a_savepoint_that_raw_sql_ended_is_told_with_what_to_write() {
+                // On the session: SQLite's raw connection ends a loan's savepoints with the loan.
+                for (fails, goes_on) in [(true, false), (true, true), (false, true)] {
+                    let bed = $bed::new().await;
+                    let result = run(&bed, "RELEASE SAVEPOINT a", false, fails, goes_on).await;
+                    let Err(AppError::Session(SessionError::Aborted(aborted))) = result else {
+                        panic!("{fails} {goes_on}: {result:?}")
+                    };
+                    let words = aborted.to_string();
+                    for part in [
+                        "session_factory_1",
+                        "SQL of the body's had ended a savepoint of the session's",
+                        "write db.savepoint(…) in place of raw SAVEPOINT, RELEASE and ROLLBACK TO",
+                    ] {
+                        assert!(words.contains(part), "{words}");
+                    }
+                    assert_eq!(bed.count().await, 0, "{fails} {goes_on}");
+                }
+            }
+        }
+    };
+}
+
+suite!(postgres, PgDb, PgBed);
+suite!(mysql, MyDb, MyBed);
+suite!(sqlite, LiteDb, LiteBed);
