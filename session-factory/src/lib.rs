@@ -4,8 +4,7 @@
 #![doc = include_str!("../docs/links.md")]
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
-// Without a backend there is nobody to call most of it: the crate compiles, and `session_factory!` says
-// which feature is missing.
+// Without a backend most of the crate has no caller: it compiles, and `session_factory!` names the missing feature.
 #![cfg_attr(
     not(any(feature = "postgres", feature = "mysql", feature = "sqlite")),
     allow(dead_code, unused_imports)

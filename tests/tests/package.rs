@@ -75,8 +75,32 @@ fn unpack_into(folder: &Path) {
     }
 }
 
+/// What the listed sources include, as paths in the package.
+fn included_files(name: &str, listed: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for file in listed.lines() {
+        let is_source = Path::new(file).extension().is_some_and(|end| end == "rs");
+        if !is_source {
+            continue;
+        }
+        let text = fs::read_to_string(root().join(name).join(file)).unwrap();
+        for part in text.split("include_str!(\"").skip(1) {
+            let mut path: Vec<_> = file.split('/').collect();
+            path.pop();
+            for step in part.split('"').next().unwrap().split('/') {
+                match step {
+                    ".." => drop(path.pop()),
+                    step => path.push(step),
+                }
+            }
+            found.push(path.join("/"));
+        }
+    }
+    found
+}
+
 #[test]
-fn each_packed_crate_has_its_licences_and_its_front_page() {
+fn each_packed_crate_has_its_licences_its_front_page_and_all_that_its_source_includes() {
     for name in CRATES {
         let listed =
             output(cargo(&root()).args(["package", "--list", "--allow-dirty", "-p", name]));
@@ -84,6 +108,12 @@ fn each_packed_crate_has_its_licences_and_its_front_page() {
             assert!(
                 listed.lines().any(|line| line == file),
                 "{name} lacks {file}:\n{listed}"
+            );
+        }
+        for included in included_files(name, &listed) {
+            assert!(
+                listed.lines().any(|line| line == included),
+                "{name} lacks {included}, which its source includes:\n{listed}"
             );
         }
         for line in listed.lines() {
