@@ -90,8 +90,7 @@ impl fmt::Display for Aborted {
             AbortReason::NotBegun(call) => write!(
                 f,
                 "TransactionManager::{call}() was called without a begin_transaction() before it, and its error was not \
-                 returned; {}",
-                END_BY_HAND
+                 returned; {END_BY_HAND}"
             ),
             AbortReason::Replaced => f.write_str(
                 "the body put another session in the place of the one it was given; use \
