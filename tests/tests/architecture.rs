@@ -55,7 +55,7 @@ const RETIRED: &[&str] = &[
 
 /// What is still to be moved. An entry stands for a file, or with a slash at its end for a folder. The test fails on
 /// an entry that is needed no more.
-const NOT_MOVED_YET: &[&str] = &["__private/", "driver/"];
+const NOT_MOVED_YET: &[&str] = &["__private/", "driver/mysql/", "driver/postgres/"];
 
 /// The same for the macros.
 const NOT_MOVED_YET_IN_MACROS: &[&str] = &["session_factory/", "with_session/"];

@@ -5,21 +5,23 @@ use std::sync::Arc;
 use diesel::QueryResult;
 use diesel::sqlite::SqliteConnection;
 
-use super::facts::{End, Facts};
-use super::job::Lost;
-use super::link::{Held, SqliteLink};
+use super::connection::LiteConnection;
 use super::quiet::{contained, quietly};
+use super::slot::Slot;
+use super::state::ConnectionState;
 use super::statement::{self, Collected};
-use super::{Sqlite, begin, mark, workers};
-use crate::driver::{Ahead, CommitReply, CommitSent, Driver, Last, Owner, Reply};
+use super::task::Lost;
+use super::transaction_end::TransactionEnd;
+use super::{raw_access, threads::readers, transaction};
+use crate::driver::{Ahead, CommitReply, CommitSent, Last, Owner, Reply};
 use crate::error::{PartlyCommitted, StatementError};
 
-pub(super) async fn commit(link: &mut SqliteLink) -> CommitReply {
-    let facts = Arc::clone(link.facts());
+pub(super) async fn commit(link: &mut LiteConnection) -> CommitReply {
+    let state = Arc::clone(link.state());
     let turn = link.turn().map(Arc::clone);
     let result = link
-        .job(move |connection| {
-            let reply = end(connection, &facts);
+        .task(move |connection| {
+            let reply = end(connection, &state);
             // Here, and not when somebody hears of it: the next writer's statement follows at once.
             turn.inspect(|turn| turn.over());
             reply
@@ -28,26 +30,28 @@ pub(super) async fn commit(link: &mut SqliteLink) -> CommitReply {
     link.end_turn();
     match result {
         Ok(reply) => reply,
-        Err(error) => CommitReply::Unknown(Sqlite::explain(link, &error.into_error())),
+        Err(error) => {
+            CommitReply::Unknown(transaction::explained(&error.into_error(), link.state()))
+        }
     }
 }
 
 /// Commits a transaction that has only read, with nobody waiting for it. The owner of the link goes with it.
 pub(super) fn unattended<O, E>(mut owner: O, over: E) -> Result<(), (O, E)>
 where
-    O: Owner<SqliteLink> + Send + 'static,
+    O: Owner<LiteConnection> + Send + 'static,
     E: FnOnce(O, bool) + Send + 'static,
 {
     if at_once(owner.link()) {
         over(owner, true);
         return Ok(());
     }
-    let facts = Arc::clone(owner.link().facts());
+    let state = Arc::clone(owner.link().state());
     let Some(mut connection) = owner.link().send_away() else {
         return Err((owner, over));
     };
-    workers::start(Box::new(move |_| {
-        let ended = contained(&facts, || end(&mut connection, &facts));
+    readers::start(Box::new(move |_| {
+        let ended = contained(&state, || end(&mut connection, &state));
         owner.link().came_back(Some(connection));
         over(owner, matches!(ended, Some(CommitReply::Committed)));
     }));
@@ -57,24 +61,24 @@ where
 /// COMMIT of a transaction that has only read, on the caller's thread: it lets go of a lock, and neither waits nor looks
 /// at the disk. To wake a thread for it takes ten times as long, and the connection would be away meanwhile. False when
 /// it has failed: then it is for a thread that may wait.
-fn at_once(link: &mut SqliteLink) -> bool {
-    let facts = Arc::clone(link.facts());
-    if facts.shares_cache() {
+fn at_once(link: &mut LiteConnection) -> bool {
+    let state = Arc::clone(link.state());
+    if state.shares_cache() {
         return false;
     }
-    let Held::Home(connection) = link.held() else {
+    let Slot::Home(connection) = link.slot() else {
         return false;
     };
-    let committed = quietly(connection, &facts, "COMMIT").is_ok();
+    let committed = quietly(connection, &state, "COMMIT").is_ok();
     if committed {
-        facts.set_end(End::Committed);
+        state.set_end(TransactionEnd::Committed);
     }
     committed
 }
 
 /// Runs a statement and commits, in one piece.
 pub(super) async fn behind(
-    link: &mut SqliteLink,
+    link: &mut LiteConnection,
     ahead: Ahead,
     query: QueryResult<Collected>,
     sent: CommitSent,
@@ -85,33 +89,33 @@ pub(super) async fn behind(
             commit: None,
         };
     }
-    let facts = Arc::clone(link.facts());
+    let state = Arc::clone(link.state());
     let turn = link.turn().map(Arc::clone);
     let work = move |connection: &mut SqliteConnection| {
-        let reply = statement::in_order(connection, &ahead, &facts, None, |connection| {
-            statement::execute(connection, query, &facts)
+        let reply = statement::in_order(connection, &ahead, &state, None, |connection| {
+            statement::execute(connection, query, &state)
         });
-        let reply = match facts.end() {
-            Some(End::Unseen) => statement::ended_unseen(),
+        let reply = match state.end() {
+            Some(TransactionEnd::Unseen) => statement::ended_unseen(),
             _ => reply,
         };
         let succeeded = reply.ahead.is_ok() && reply.result.is_ok();
         // Nobody waits any more: what can still be rolled back is.
-        let commit = if succeeded && !facts.is_stopped() {
-            end(connection, &facts)
+        let commit = if succeeded && !state.is_stopped() {
+            end(connection, &state)
         } else {
-            let _nothing_open = begin::rollback(connection, &facts);
-            facts.set_end(End::RolledBack);
+            let _nothing_open = transaction::rollback(connection, &state);
+            state.set_end(TransactionEnd::RolledBack);
             CommitReply::RolledBack(None)
         };
         turn.inspect(|turn| turn.over());
         (reply, commit)
     };
-    let ended = link.job_that_commits(work, sent).await;
+    let ended = link.task_that_commits(work, sent).await;
     link.end_turn();
     match ended {
         Ok((reply, commit)) => Last {
-            reply: statement::answer(Ok(reply), link.facts()),
+            reply: statement::answer(Ok(reply), link.state()),
             commit: Some(commit),
         },
         Err(Lost::Before(error)) => Last {
@@ -119,7 +123,7 @@ pub(super) async fn behind(
             commit: None,
         },
         Err(Lost::During(error)) => {
-            let lost = Sqlite::explain(link, &error);
+            let lost = transaction::explained(&error, link.state());
             Last {
                 reply: Reply::of(Err(error)),
                 commit: Some(CommitReply::Unknown(lost)),
@@ -128,40 +132,40 @@ pub(super) async fn behind(
     }
 }
 
-pub(super) async fn rollback(link: &mut SqliteLink) -> Result<(), StatementError> {
-    let facts = Arc::clone(link.facts());
+pub(super) async fn rollback(link: &mut LiteConnection) -> Result<(), StatementError> {
+    let state = Arc::clone(link.state());
     let turn = link.turn().map(Arc::clone);
-    let rollback = link.job(move |connection| {
-        mark::leave_raw(connection, &facts);
-        let rolled_back = begin::rollback(connection, &facts);
+    let rollback = link.task(move |connection| {
+        raw_access::leave_raw(connection, &state);
+        let rolled_back = transaction::rollback(connection, &state);
         turn.inspect(|turn| turn.over());
         rolled_back
     });
     let result = rollback.await.unwrap_or_else(|lost| Err(lost.into_error()));
     link.end_turn();
-    result.map_err(|error| Sqlite::explain(link, &error))
+    result.map_err(|error| transaction::explained(&error, link.state()))
 }
 
-fn end(connection: &mut SqliteConnection, facts: &Facts) -> CommitReply {
-    mark::leave_raw(connection, facts);
-    match facts.end() {
-        None if facts.is_unbalanced() || facts.has_panicked() => {
-            begin::roll_back_quietly(connection, facts);
+fn end(connection: &mut SqliteConnection, state: &ConnectionState) -> CommitReply {
+    raw_access::leave_raw(connection, state);
+    match state.end() {
+        None if state.is_unbalanced() || state.has_panicked() => {
+            transaction::roll_back_quietly(connection, state);
             return CommitReply::RolledBack(None);
         }
         None => {}
         // By a COMMIT whose caller went away, say.
-        Some(End::Committed) => return CommitReply::Committed,
-        Some(End::RolledBack) => return CommitReply::RolledBack(None),
-        Some(End::Unseen) => {
+        Some(TransactionEnd::Committed) => return CommitReply::Committed,
+        Some(TransactionEnd::RolledBack) => return CommitReply::RolledBack(None),
+        Some(TransactionEnd::Unseen) => {
             let unseen = PartlyCommitted::EndedUnseen.to_string();
             return CommitReply::Unknown(StatementError::connection(unseen));
         }
     }
-    let reply = begin::commit(connection, facts);
+    let reply = transaction::commit(connection, state);
     if matches!(reply, CommitReply::Committed) {
         // Known even if nobody waits for the answer any more.
-        facts.set_end(End::Committed);
+        state.set_end(TransactionEnd::Committed);
     }
     reply
 }

@@ -3,22 +3,24 @@
 
 mod advice;
 mod anchor;
-mod begin;
 mod commit;
-mod facts;
-mod job;
-mod lent;
-mod link;
+mod connection;
+mod diesel_wrapper;
+mod leftover;
 mod mark;
 mod open;
 mod quiet;
+mod raw_access;
+mod reset;
 mod side_effects;
+mod slot;
+mod state;
 mod statement;
-mod thread;
-mod tidy;
+mod task;
+mod threads;
+mod transaction;
+mod transaction_end;
 mod url;
-mod workers;
-mod writers;
 
 use std::any::Any;
 use std::borrow::Cow;
@@ -30,18 +32,19 @@ use diesel::connection::{
     CacheSize, Connection as _, Instrumentation, get_default_instrumentation,
 };
 use diesel::query_builder::{QueryFragment, QueryId};
-use diesel::sqlite::{Sqlite as Backend, SqliteConnection};
+use diesel::sqlite::Sqlite as Backend;
 use diesel_async::pooled_connection::bb8::{Pool as ForeignPool, RunError};
-use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
 use diesel_async::{AsyncConnection as _, AsyncConnectionCore};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{self, BoxStream, StreamExt};
 
-use self::facts::End;
-use self::job::Lost;
-use self::link::{Held, SqliteLink};
+use self::connection::LiteConnection;
+use self::diesel_wrapper::Wrapper;
 use self::quiet::Watching;
+use self::slot::Slot;
+use self::task::Lost;
+use self::transaction_end::TransactionEnd;
 use super::{
     Ahead, CommitReply, CommitSent, Driver, ForeignError, GoesTo, Last, Owner, Recovered, Reply,
     Running, SupportsImmediate, SupportsIsolation, TransactionOptions, Untyped, Watched, isolation,
@@ -49,9 +52,6 @@ use super::{
 use crate::config::{Settings, UrlDialect};
 use crate::error::{ConnectError, ConnectErrorKind, PartlyCommitted, StatementError};
 use crate::observe::{Observer, Relay};
-
-/// The connection type of diesel-async for SQLite.
-pub(crate) type Wrapper = SyncConnectionWrapper<SqliteConnection>;
 
 /// SQLite: `pub struct AppDb(Sqlite);`
 #[derive(Debug)]
@@ -78,7 +78,7 @@ impl Driver for Sqlite {
     type Connection = Wrapper;
     type Row = <Wrapper as AsyncConnectionCore>::Row<'static, 'static>;
     type Rows<'conn> = BoxStream<'conn, QueryResult<Self::Row>>;
-    type Link = SqliteLink;
+    type Link = LiteConnection;
     type ForeignPool = ForeignPool<Wrapper>;
 
     fn connection_limit(settings: &Settings) -> Option<u32> {
@@ -86,7 +86,7 @@ impl Driver for Sqlite {
         url::is_private(settings.url.expose()).then_some(1)
     }
 
-    async fn connect(settings: &Settings) -> Result<SqliteLink, ConnectError> {
+    async fn connect(settings: &Settings) -> Result<LiteConnection, ConnectError> {
         let mut link = open::connect(settings).await?;
         if let Some(default) = get_default_instrumentation() {
             Self::set_instrumentation(&mut link, default.into());
@@ -94,14 +94,14 @@ impl Driver for Sqlite {
         Ok(link)
     }
 
-    fn anchor(link: &SqliteLink) -> Option<Arc<dyn Any + Send + Sync>> {
+    fn anchor(link: &LiteConnection) -> Option<Arc<dyn Any + Send + Sync>> {
         link.anchor()
             .map(|anchor| anchor as Arc<dyn Any + Send + Sync>)
     }
 
-    async fn borrow_foreign(pool: &Self::ForeignPool) -> Result<SqliteLink, ForeignError> {
+    async fn borrow_foreign(pool: &Self::ForeignPool) -> Result<LiteConnection, ForeignError> {
         match pool.get_owned().await {
-            Ok(connection) => Ok(SqliteLink::foreign(connection)),
+            Ok(connection) => Ok(LiteConnection::foreign(connection)),
             Err(RunError::TimedOut) => Err(ForeignError::TimedOut),
             Err(RunError::User(error)) => Err(ForeignError::Connect(ConnectError::new(
                 ConnectErrorKind::Other,
@@ -119,62 +119,62 @@ impl Driver for Sqlite {
         )
     }
 
-    fn connection(link: &mut SqliteLink) -> Option<&mut Wrapper> {
-        match link.held() {
-            Held::Lent(lent) => Some(lent.wrapper()),
+    fn connection(link: &mut LiteConnection) -> Option<&mut Wrapper> {
+        match link.slot() {
+            Slot::Wrapped(lent) => Some(lent.wrapper()),
             _ => None,
         }
     }
 
-    fn observer(link: &mut SqliteLink) -> &mut Observer {
+    fn observer(link: &mut LiteConnection) -> &mut Observer {
         link.observer()
     }
 
-    fn own_instrumentation(link: &mut SqliteLink) -> Option<&mut dyn Instrumentation> {
+    fn own_instrumentation(link: &mut LiteConnection) -> Option<&mut dyn Instrumentation> {
         if link.has_leftover() {
             // A dropped statement still has the connection.
             return None;
         }
-        match link.held() {
-            Held::Home(connection) => Some(connection.instrumentation()),
-            Held::Lent(lent) => Some(lent.wrapper().instrumentation()),
-            Held::Away => None,
+        match link.slot() {
+            Slot::Home(connection) => Some(connection.instrumentation()),
+            Slot::Wrapped(lent) => Some(lent.wrapper().instrumentation()),
+            Slot::Away => None,
         }
     }
 
-    fn install(link: &mut SqliteLink, relay: Relay) {
-        let watching = Watching::new(relay, link.facts());
+    fn install(link: &mut LiteConnection, relay: Relay) {
+        let watching = Watching::new(relay, link.state());
         link.install(watching);
     }
 
-    fn uninstall(link: &mut SqliteLink, default: Option<Box<dyn Instrumentation>>) {
+    fn uninstall(link: &mut LiteConnection, default: Option<Box<dyn Instrumentation>>) {
         link.install(default);
     }
 
-    fn is_foreign(link: &SqliteLink) -> bool {
-        link.facts().is_foreign()
+    fn is_foreign(link: &LiteConnection) -> bool {
+        link.state().is_foreign()
     }
 
-    fn set_cache(link: &mut SqliteLink, size: CacheSize) {
+    fn set_cache(link: &mut LiteConnection, size: CacheSize) {
         if link.has_leftover() {
             return;
         }
-        match link.held() {
-            Held::Home(connection) => connection.set_prepared_statement_cache_size(size),
-            Held::Lent(lent) => lent.wrapper().set_prepared_statement_cache_size(size),
-            Held::Away => {}
+        match link.slot() {
+            Slot::Home(connection) => connection.set_prepared_statement_cache_size(size),
+            Slot::Wrapped(lent) => lent.wrapper().set_prepared_statement_cache_size(size),
+            Slot::Away => {}
         }
     }
 
-    fn is_closed(link: &SqliteLink) -> bool {
+    fn is_closed(link: &LiteConnection) -> bool {
         link.is_condemned()
     }
 
-    fn condemn(link: &mut SqliteLink) {
+    fn condemn(link: &mut LiteConnection) {
         link.condemn();
     }
 
-    async fn ping(_link: &mut SqliteLink) -> Result<(), StatementError> {
+    async fn ping(_link: &mut LiteConnection) -> Result<(), StatementError> {
         // There is no server that could have gone away.
         Ok(())
     }
@@ -183,15 +183,15 @@ impl Driver for Sqlite {
         // A session that may write takes the write lock at once: a deferred transaction that finds it
         // taken when it comes to write can only fail.
         let sql = if options.read_only {
-            begin::READ_ONLY
+            transaction::READ_ONLY
         } else {
-            begin::IMMEDIATE
+            transaction::IMMEDIATE
         };
         sql.into()
     }
 
     fn load<'conn>(
-        link: &'conn mut SqliteLink,
+        link: &'conn mut LiteConnection,
         ahead: Ahead,
         query: Untyped<'_, Backend>,
     ) -> BoxFuture<'conn, Reply<Self::Rows<'conn>>> {
@@ -211,78 +211,78 @@ impl Driver for Sqlite {
     }
 
     fn execute<'conn>(
-        link: &'conn mut SqliteLink,
+        link: &'conn mut LiteConnection,
         ahead: Ahead,
         query: Untyped<'_, Backend>,
     ) -> BoxFuture<'conn, Reply<usize>> {
         let query = statement::collect(&query);
-        let facts = link.stop();
+        let state = link.stop();
         statement::run(link, ahead, move |connection| {
-            statement::execute(connection, query, &facts)
+            statement::execute(connection, query, &state)
         })
         .boxed()
     }
 
-    fn batch(link: &mut SqliteLink, ahead: Ahead, sql: String) -> BoxFuture<'_, Reply<()>> {
-        let facts = link.stop();
+    fn batch(link: &mut LiteConnection, ahead: Ahead, sql: String) -> BoxFuture<'_, Reply<()>> {
+        let state = link.stop();
         statement::run(link, ahead, move |connection| {
-            statement::batch(connection, &sql, &facts)
+            statement::batch(connection, &sql, &state)
         })
         .boxed()
     }
 
-    fn begin_watch(link: &mut SqliteLink) {
-        link.facts().begin_watch();
+    fn begin_watch(link: &mut LiteConnection) {
+        link.state().begin_watch();
     }
 
-    fn watch(link: &mut SqliteLink) -> Watched {
-        let facts = link.facts();
+    fn watch(link: &mut LiteConnection) -> Watched {
+        let state = link.state();
         let ended = |committed, error| Watched::Ended { committed, error };
-        let (end, has_panicked) = facts.end_and_panic();
+        let (end, has_panicked) = state.end_and_panic();
         match end {
-            Some(End::Unseen) => Watched::Parted(PartlyCommitted::EndedUnseen),
-            Some(End::Committed) => ended(true, None),
+            Some(TransactionEnd::Unseen) => Watched::Parted(PartlyCommitted::EndedUnseen),
+            Some(TransactionEnd::Committed) => ended(true, None),
             _ if has_panicked => ended(false, Some(StatementError::from(&quiet::panicked()))),
-            Some(End::RolledBack) => ended(false, None),
-            None if facts.is_unbalanced() => Watched::Unbalanced,
+            Some(TransactionEnd::RolledBack) => ended(false, None),
+            None if state.is_unbalanced() => Watched::Unbalanced,
             None => Watched::Open,
         }
     }
 
-    fn has_written(link: &mut SqliteLink) -> bool {
-        link.facts().has_written()
+    fn has_written(link: &mut LiteConnection) -> bool {
+        link.state().has_written()
     }
 
-    fn commits_silently(link: &mut SqliteLink, options: &TransactionOptions) -> bool {
-        let facts = link.facts();
-        options.read_only && facts.end().is_none() && !facts.needs_reset()
+    fn commits_silently(link: &mut LiteConnection, options: &TransactionOptions) -> bool {
+        let state = link.state();
+        options.read_only && state.end().is_none() && !state.needs_reset()
     }
 
-    async fn enter_raw(link: &mut SqliteLink) -> QueryResult<()> {
+    async fn enter_raw(link: &mut LiteConnection) -> QueryResult<()> {
         link.settle().await.map_err(Lost::into_error)?;
         link.observer().may_be_replaced();
-        link.facts().set_touched();
+        link.state().set_touched();
         link.lend()?;
-        let facts = link.stop();
-        link.job(move |connection| mark::enter_raw(connection, &facts))
+        let state = link.stop();
+        link.task(move |connection| raw_access::enter_raw(connection, &state))
             .await
             .map_err(Lost::into_error)?
     }
 
-    async fn leave_raw(link: &mut SqliteLink) {
-        let facts = link.stop();
+    async fn leave_raw(link: &mut LiteConnection) {
+        let state = link.stop();
         // If it is not done here it is done ahead of what comes next.
         let _done = link
-            .job(move |connection| mark::leave_raw(connection, &facts))
+            .task(move |connection| raw_access::leave_raw(connection, &state))
             .await;
     }
 
-    async fn commit(link: &mut SqliteLink) -> CommitReply {
+    async fn commit(link: &mut LiteConnection) -> CommitReply {
         commit::commit(link).await
     }
 
     async fn execute_and_commit<T>(
-        link: &mut SqliteLink,
+        link: &mut LiteConnection,
         ahead: Ahead,
         source: T,
         sent: CommitSent,
@@ -297,23 +297,23 @@ impl Driver for Sqlite {
 
     fn commit_unattended<O, E>(owner: O, over: E) -> Result<(), (O, E)>
     where
-        O: Owner<SqliteLink> + Send + 'static,
+        O: Owner<LiteConnection> + Send + 'static,
         E: FnOnce(O, bool) + Send + 'static,
     {
         commit::unattended(owner, over)
     }
 
-    async fn rollback(link: &mut SqliteLink) -> Result<(), StatementError> {
+    async fn rollback(link: &mut LiteConnection) -> Result<(), StatementError> {
         commit::rollback(link).await
     }
 
     async fn recover(
-        link: &mut SqliteLink,
+        link: &mut LiteConnection,
         _running: Running,
         _goes_to: GoesTo,
         deadline: Instant,
     ) -> Recovered {
-        link.facts().stop_running();
+        link.state().stop_running();
         let done = crate::runtime::within(tokio::time::timeout_at(deadline.into(), async {
             Self::rollback(link).await.is_ok()
         }))
@@ -325,19 +325,19 @@ impl Driver for Sqlite {
     }
 
     /// Whoever has the turn to write has a transaction open.
-    fn at_rest(link: &SqliteLink) -> bool {
+    fn at_rest(link: &LiteConnection) -> bool {
         !link.has_turn() && !link.has_leftover()
     }
 
-    fn needs_reset(link: &SqliteLink) -> bool {
-        link.facts().needs_reset()
+    fn needs_reset(link: &LiteConnection) -> bool {
+        link.state().needs_reset()
     }
 
-    async fn reset(link: &mut SqliteLink) -> bool {
+    async fn reset(link: &mut LiteConnection) -> bool {
         link.reset().await
     }
 
-    fn explain(link: &SqliteLink, reported: &diesel::result::Error) -> StatementError {
-        begin::explained(reported, link.facts())
+    fn explain(link: &LiteConnection, reported: &diesel::result::Error) -> StatementError {
+        transaction::explained(reported, link.state())
     }
 }

@@ -10,12 +10,12 @@ use diesel::sqlite::SqliteConnection;
 use tokio::sync::oneshot;
 
 use super::anchor::Anchor;
-use super::begin;
-use super::facts::Facts;
-use super::link::SqliteLink;
+use super::connection::LiteConnection;
+use super::state::ConnectionState;
+use super::threads::readers::{self, Worker};
+use super::threads::writer;
+use super::transaction;
 use super::url::{self, Database};
-use super::workers::{self, Worker};
-use super::writers;
 use crate::config::Settings;
 use crate::error::{ConnectError, ConnectErrorKind};
 
@@ -27,7 +27,7 @@ pub(super) const PRAGMAS: &str = "PRAGMA busy_timeout = 20; PRAGMA foreign_keys 
      PRAGMA read_uncommitted = OFF; PRAGMA recursive_triggers = OFF; PRAGMA query_only = OFF";
 const WAL: &str = "PRAGMA journal_mode = WAL";
 
-pub(super) async fn connect(settings: &Settings) -> Result<SqliteLink, ConnectError> {
+pub(super) async fn connect(settings: &Settings) -> Result<LiteConnection, ConnectError> {
     let path = url::resolve(settings.url.expose())
         .map_err(|wrong| ConnectError::new(ConnectErrorKind::Url, wrong))?;
     let file = url::file(&path);
@@ -52,27 +52,27 @@ pub(super) async fn connect(settings: &Settings) -> Result<SqliteLink, ConnectEr
     let worker = Worker::hire().map_err(|error| no_thread(&error))?;
     let database = url::database(&path);
     let anchored = matches!(database, Database::SharedMemory { .. });
-    let facts = Facts::own(database.shares_cache());
+    let state = ConnectionState::own(database.shares_cache());
     let (answer, opened) = oneshot::channel();
-    workers::start(Box::new(move |_| {
+    readers::start(Box::new(move |_| {
         // Where nobody waits any more it is closed here.
-        let _closed = answer.send(open(&path, facts, anchored));
+        let _closed = answer.send(open(&path, state, anchored));
     }));
     let opened = opened
         .await
         .unwrap_or_else(|_| Err("its thread has ended".to_owned()));
-    let (connection, facts, anchor) = opened.map_err(|wrong| {
+    let (connection, state, anchor) = opened.map_err(|wrong| {
         ConnectError::new(ConnectErrorKind::Database, format!("SQLite cannot {wrong}"))
     })?;
     // The file is there by now, and has one name.
     let writers = match &database {
-        Database::File { path, .. } => Some(writers::of(path)),
-        Database::SharedMemory { name, .. } => Some(writers::of_memory(name)),
+        Database::File { path, .. } => Some(writer::of(path)),
+        Database::SharedMemory { name, .. } => Some(writer::of_memory(name)),
         Database::Private => None,
     };
     let writers = writers.transpose().map_err(|error| no_thread(&error))?;
     let is_private = database == Database::Private;
-    let mut link = SqliteLink::own(Box::new(connection), worker, writers, facts, is_private);
+    let mut link = LiteConnection::own(Box::new(connection), worker, writers, state, is_private);
     link.set_anchor(anchor);
     Ok(link)
 }
@@ -84,19 +84,19 @@ fn no_thread(error: &io::Error) -> ConnectError {
     )
 }
 
-type Opened = (SqliteConnection, Facts, Option<Arc<Anchor>>);
+type Opened = (SqliteConnection, ConnectionState, Option<Arc<Anchor>>);
 
 /// Opens a connection, and finds or opens what keeps its database.
-fn open(path: &str, facts: Facts, anchored: bool) -> Result<Opened, String> {
+fn open(path: &str, state: ConnectionState, anchored: bool) -> Result<Opened, String> {
     let establish = || {
         SqliteConnection::establish(path).map_err(|error| format!("open {}: {error}", shown(path)))
     };
     let mut connection = establish()?;
     // What follows is not the application's. It gets its instrumentation back with the link.
     connection.set_instrumentation(None::<Box<dyn Instrumentation>>);
-    prepare(&mut connection, &facts).map_err(|error| format!("use {}: {error}", shown(path)))?;
+    prepare(&mut connection, &state).map_err(|error| format!("use {}: {error}", shown(path)))?;
     let anchor = anchored.then(|| Anchor::of(path, establish)).transpose()?;
-    Ok((connection, facts, anchor))
+    Ok((connection, state, anchor))
 }
 
 /// As much of the path as is on this machine. The rest, and parameters such as `?key=…`, may be a secret.
@@ -120,12 +120,12 @@ fn here() -> String {
     )
 }
 
-fn prepare(connection: &mut SqliteConnection, facts: &Facts) -> QueryResult<()> {
+fn prepare(connection: &mut SqliteConnection, state: &ConnectionState) -> QueryResult<()> {
     connection.batch_execute("PRAGMA busy_timeout = 5000")?;
     // A read-only file or folder cannot change to WAL; it works without.
     let _read_only = connection.batch_execute(WAL);
     // Opening reads nothing; this does, and finds out that a file is no database.
-    begin::patiently(connection, facts, |connection| {
+    transaction::patiently(connection, state, |connection| {
         connection.batch_execute("PRAGMA schema_version")
     })?;
     connection.batch_execute(PRAGMAS)

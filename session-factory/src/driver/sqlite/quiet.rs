@@ -10,34 +10,34 @@ use diesel::connection::{Instrumentation, InstrumentationEvent, SimpleConnection
 use diesel::result::{DatabaseErrorKind, Error};
 use diesel::sqlite::SqliteConnection;
 
-use super::facts::Facts;
+use super::state::ConnectionState;
 use crate::observe::Relay;
 use crate::panics;
 
 /// What diesel's connection reports to.
 pub(super) struct Watching {
     relay: Relay,
-    facts: Arc<Facts>,
+    state: Arc<ConnectionState>,
 }
 
 impl Watching {
-    pub(super) fn new(relay: Relay, facts: &Arc<Facts>) -> Self {
+    pub(super) fn new(relay: Relay, state: &Arc<ConnectionState>) -> Self {
         Self {
             relay,
-            facts: Arc::clone(facts),
+            state: Arc::clone(state),
         }
     }
 }
 
 impl Instrumentation for Watching {
     fn on_connection_event(&mut self, event: InstrumentationEvent<'_>) {
-        let _noted = NotesPanic(&self.facts);
+        let _noted = NotesPanic(&self.state);
         self.relay.on_connection_event(event);
     }
 }
 
 /// On the raw connection nobody else hears of it.
-struct NotesPanic<'a>(&'a Facts);
+struct NotesPanic<'a>(&'a ConnectionState);
 
 impl Drop for NotesPanic<'_> {
     fn drop(&mut self) {
@@ -53,18 +53,18 @@ impl Drop for NotesPanic<'_> {
 /// What the database said, or that an instrumentation panicked that was set on the raw connection.
 pub(super) fn quietly(
     connection: &mut SqliteConnection,
-    facts: &Facts,
+    state: &ConnectionState,
     sql: &str,
 ) -> QueryResult<()> {
-    let done = contained(facts, || connection.batch_execute(sql));
+    let done = contained(state, || connection.batch_execute(sql));
     done.unwrap_or_else(|| Err(panicked()))
 }
 
 /// Calls what may call the application's code. None: it panicked, and the connection is not to be trusted.
-pub(super) fn contained<T>(facts: &Facts, call: impl FnOnce() -> T) -> Option<T> {
+pub(super) fn contained<T>(state: &ConnectionState, call: impl FnOnce() -> T) -> Option<T> {
     let done = panics::contained(call);
     if done.is_none() {
-        facts.set_panicked();
+        state.set_panicked();
     }
     done
 }

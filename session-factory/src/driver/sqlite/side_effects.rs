@@ -1,7 +1,7 @@
 //! What a text of SQL may do besides its work: end the transaction, or change what outlives it.
 //!
 //! No lexer reads the text. Few forms prove by their bytes that they do neither; every other text is suspected, and
-//! the database is asked (see [`mark`](super::mark)).
+//! the database is asked (see [`raw_access`](super::raw_access)).
 
 /// What has to be done around a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

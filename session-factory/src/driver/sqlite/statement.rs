@@ -13,14 +13,16 @@ use diesel::sqlite::{Sqlite, SqliteConnection};
 use diesel_async::AsyncConnectionCore;
 
 use super::advice::advise;
-use super::facts::{End, Facts};
-use super::job::Lost;
-use super::link::SqliteLink;
-use super::mark::{self, Mark};
+use super::connection::LiteConnection;
+use super::mark::Mark;
 use super::quiet::{contained, panicked};
+use super::raw_access;
 use super::side_effects::{SideEffects, begins_with};
-use super::writers::Turn;
-use super::{Wrapper, begin};
+use super::state::ConnectionState;
+use super::task::Lost;
+use super::threads::writer::Turn;
+use super::transaction_end::TransactionEnd;
+use super::{Wrapper, transaction};
 use crate::driver::{Ahead, Reply, as_conflict};
 use crate::error::{PartlyCommitted, SessionError};
 
@@ -53,7 +55,7 @@ pub(super) fn collect(query: &dyn QueryFragment<Sqlite>) -> QueryResult<Collecte
 
 /// Runs `work` behind what has to go ahead of it, in one piece.
 pub(super) async fn run<R>(
-    link: &mut SqliteLink,
+    link: &mut LiteConnection,
     ahead: Ahead,
     work: impl FnOnce(&mut SqliteConnection) -> QueryResult<R> + Send + 'static,
 ) -> Reply<R>
@@ -63,39 +65,42 @@ where
     if let Err(reply) = make_ready(link, &ahead).await {
         return reply;
     }
-    let facts = link.stop();
+    let state = link.stop();
     let turn = link.turn().map(Arc::clone);
     let reply = link
-        .job(move |connection| in_order(connection, &ahead, &facts, turn.as_deref(), work))
+        .task(move |connection| in_order(connection, &ahead, &state, turn.as_deref(), work))
         .await;
-    answer(reply, link.facts())
+    answer(reply, link.state())
 }
 
 /// Before a transaction begins: the connection has to be here, and one that may write waits for its turn.
 ///
 /// # Errors
 /// What becomes of the statement otherwise.
-pub(super) async fn make_ready<R>(link: &mut SqliteLink, ahead: &Ahead) -> Result<(), Reply<R>> {
+pub(super) async fn make_ready<R>(
+    link: &mut LiteConnection,
+    ahead: &Ahead,
+) -> Result<(), Reply<R>> {
     if let Some(begin) = &ahead.begin {
         link.reclaim().await.map_err(Reply::not_sent)?;
-        if begin == begin::IMMEDIATE {
+        if begin == transaction::IMMEDIATE {
             link.take_turn();
         }
     }
     Ok(())
 }
 
-pub(super) fn answer<R>(reply: Result<Reply<R>, Lost>, facts: &Facts) -> Reply<R> {
+pub(super) fn answer<R>(reply: Result<Reply<R>, Lost>, state: &ConnectionState) -> Reply<R> {
     match reply {
-        Ok(reply) => reply.map_err(|error| classified(error, facts)),
+        Ok(reply) => reply.map_err(|error| classified(error, state)),
         Err(Lost::Before(error)) => Reply::not_sent(error),
         Err(Lost::During(error)) => Reply::of(Err(error)),
     }
 }
 
 /// `SQLITE_BUSY` has no kind of its own in diesel.
-fn classified(error: Error, facts: &Facts) -> Error {
-    if begin::is_busy(&error, facts.shares_cache()) {
+fn classified(error: Error, state: &ConnectionState) -> Error {
+    if transaction::is_busy(&error, state.shares_cache()) {
         as_conflict(error)
     } else {
         error
@@ -105,14 +110,14 @@ fn classified(error: Error, facts: &Facts) -> Error {
 pub(super) fn in_order<R>(
     connection: &mut SqliteConnection,
     ahead: &Ahead,
-    facts: &Facts,
+    state: &ConnectionState,
     turn: Option<&Turn>,
     work: impl FnOnce(&mut SqliteConnection) -> QueryResult<R>,
 ) -> Reply<R> {
-    let reply = behind(connection, ahead, facts, work);
+    let reply = behind(connection, ahead, state, work);
     let not_begun = ahead.begin.is_some() && reply.ahead.is_err();
     if let Some(turn) = turn
-        && (not_begun || facts.end().is_some())
+        && (not_begun || state.end().is_some())
     {
         turn.over();
     }
@@ -122,24 +127,24 @@ pub(super) fn in_order<R>(
 fn behind<R>(
     connection: &mut SqliteConnection,
     ahead: &Ahead,
-    facts: &Facts,
+    state: &ConnectionState,
     work: impl FnOnce(&mut SqliteConnection) -> QueryResult<R>,
 ) -> Reply<R> {
     if let Some(sql) = &ahead.begin {
         // What the body did on the raw connection was another transaction.
-        let _over = mark::take_back(connection, facts);
+        let _over = raw_access::take_back(connection, state);
         ahead.announced.start();
-        if let Err(error) = begin::begin(connection, sql, facts) {
+        if let Err(error) = transaction::begin(connection, sql, state) {
             ahead.announced.failed(&error, false);
             return Reply::not_sent(error);
         }
     } else {
-        mark::leave_raw(connection, facts);
+        raw_access::leave_raw(connection, state);
         // What comes now would be in no transaction.
-        match facts.end_and_panic() {
+        match state.end_and_panic() {
             (None, false) => {}
             (None, true) => return Reply::not_sent(panicked()),
-            (Some(End::Unseen), _) => return ended_unseen(),
+            (Some(TransactionEnd::Unseen), _) => return ended_unseen(),
             (Some(_), _) => return Reply::not_sent(Error::NotInTransaction),
         }
         ahead.announced.start();
@@ -149,7 +154,7 @@ fn behind<R>(
     {
         if ahead.begin.is_some() {
             // The session takes it for not begun.
-            let _nothing_to_undo = begin::rollback(connection, facts);
+            let _nothing_to_undo = transaction::rollback(connection, state);
         }
         ahead.announced.failed(&error, false);
         return Reply::not_sent(error);
@@ -165,35 +170,35 @@ pub(super) fn ended_unseen<R>() -> Reply<R> {
 /// Runs a text, and finds out whether the session's transaction is still there behind it.
 fn looked_after<R>(
     connection: &mut SqliteConnection,
-    facts: &Facts,
+    state: &ConnectionState,
     effects: SideEffects,
     mut work: impl FnMut(&mut SqliteConnection) -> QueryResult<R>,
 ) -> QueryResult<R> {
     if effects.may_change {
-        facts.set_unclean();
+        state.set_unclean();
     }
     let work = |connection: &mut SqliteConnection| {
-        contained(facts, || facts.aloud(|| work(connection)))
+        contained(state, || state.aloud(|| work(connection)))
             .unwrap_or_else(|| Err(panicked()))
             .map_err(|error| advise(error, effects.checkpoints))
     };
     if effects.may_end {
-        let mark = Mark::set(connection, facts)?;
+        let mark = Mark::set(connection, state)?;
         // Half of the text may have been run.
         let may_wait =
-            |connection: &mut SqliteConnection| !facts.is_stopped() && mark.undo(connection, facts);
-        let result = begin::wait(connection, facts, work, may_wait);
-        mark.release(connection, facts);
+            |connection: &mut SqliteConnection| !state.is_stopped() && mark.undo(connection, state);
+        let result = transaction::wait(connection, state, work, may_wait);
+        mark.release(connection, state);
         return result;
     }
     // What failed may have rolled back: run again it would be outside of any transaction.
     let may_wait = |connection: &mut SqliteConnection| {
-        !facts.is_stopped() && begin::in_transaction(connection, facts)
+        !state.is_stopped() && transaction::in_transaction(connection, state)
     };
-    let result = begin::wait(connection, facts, work, may_wait);
+    let result = transaction::wait(connection, state, work, may_wait);
     // Some errors roll the whole transaction back: what came after would run outside of any.
-    if result.is_err() && !begin::in_transaction(connection, facts) {
-        facts.set_end(End::RolledBack);
+    if result.is_err() && !transaction::in_transaction(connection, state) {
+        state.set_end(TransactionEnd::RolledBack);
     }
     result
 }
@@ -201,18 +206,18 @@ fn looked_after<R>(
 pub(super) fn load(
     connection: &mut SqliteConnection,
     collected: QueryResult<Collected>,
-    facts: &Facts,
+    state: &ConnectionState,
 ) -> QueryResult<Vec<Row>> {
     let Collected {
         query,
         effects,
         writes,
     } = collected?;
-    let rows = looked_after(connection, facts, effects, |connection| {
-        rows(connection, &query, facts)
+    let rows = looked_after(connection, state, effects, |connection| {
+        rows(connection, &query, state)
     })?;
     if writes && !rows.is_empty() {
-        facts.set_written();
+        state.set_written();
     }
     Ok(rows)
 }
@@ -220,7 +225,7 @@ pub(super) fn load(
 fn rows(
     connection: &mut SqliteConnection,
     query: &CollectedQuery<Binds>,
-    stop: &Facts,
+    stop: &ConnectionState,
 ) -> QueryResult<Vec<Row>> {
     let mut cache = <<<SqliteConnection as LoadConnection>::Row<'_, '_> as IntoOwnedRow<
         '_,
@@ -242,10 +247,10 @@ fn rows(
 pub(super) fn execute(
     connection: &mut SqliteConnection,
     collected: QueryResult<Collected>,
-    facts: &Facts,
+    state: &ConnectionState,
 ) -> QueryResult<usize> {
     let Collected { query, effects, .. } = collected?;
-    looked_after(connection, facts, effects, |connection| {
+    looked_after(connection, state, effects, |connection| {
         connection.execute_returning_count(&query)
     })
 }
@@ -253,13 +258,13 @@ pub(super) fn execute(
 pub(super) fn batch(
     connection: &mut SqliteConnection,
     sql: &str,
-    facts: &Facts,
+    state: &ConnectionState,
 ) -> QueryResult<()> {
     if sql.is_empty() {
         return Ok(());
     }
     let effects = SideEffects::of_batch(sql);
-    looked_after(connection, facts, effects, |connection| {
+    looked_after(connection, state, effects, |connection| {
         connection.batch_execute(sql)
     })
 }

@@ -6,8 +6,8 @@ use diesel::QueryResult;
 use diesel::result::{DatabaseErrorKind, Error};
 use diesel::sqlite::SqliteConnection;
 
-use super::facts::Facts;
 use super::quiet::{is_panic, quietly};
+use super::state::ConnectionState;
 use crate::driver::CommitReply;
 use crate::error::{StatementError, StatementErrorKind};
 
@@ -25,15 +25,15 @@ const STEPS: [u64; 8] = [1, 2, 5, 10, 15, 25, 50, 100];
 pub(super) fn begin(
     connection: &mut SqliteConnection,
     sql: &str,
-    facts: &Facts,
+    state: &ConnectionState,
 ) -> QueryResult<()> {
-    query_only(connection, sql == READ_ONLY, facts)?;
-    let attempt = |connection: &mut SqliteConnection| quietly(connection, facts, sql);
-    match patiently(connection, facts, attempt) {
+    query_only(connection, sql == READ_ONLY, state)?;
+    let attempt = |connection: &mut SqliteConnection| quietly(connection, state, sql);
+    match patiently(connection, state, attempt) {
         // Whatever was overlooked has not lost its connection for good.
         Err(error) if is_nested(&error) => {
-            quietly(connection, facts, "ROLLBACK")?;
-            patiently(connection, facts, attempt)
+            quietly(connection, state, "ROLLBACK")?;
+            patiently(connection, state, attempt)
         }
         begun => begun,
     }
@@ -45,19 +45,23 @@ fn is_nested(error: &Error) -> bool {
 }
 
 /// Every change has all statements prepared again, so a connection stays as its last transaction was.
-fn query_only(connection: &mut SqliteConnection, on: bool, facts: &Facts) -> QueryResult<()> {
-    if facts.is_query_only() != on {
-        quietly(connection, facts, QUERY_ONLY[usize::from(on)])?;
-        facts.set_query_only(on);
+fn query_only(
+    connection: &mut SqliteConnection,
+    on: bool,
+    state: &ConnectionState,
+) -> QueryResult<()> {
+    if state.is_query_only() != on {
+        quietly(connection, state, QUERY_ONLY[usize::from(on)])?;
+        state.set_query_only(on);
     }
     Ok(())
 }
 
 /// The transaction is over: a connection of the application's pool may write again.
-fn writable(connection: &mut SqliteConnection, facts: &Facts) {
-    if facts.is_foreign() && query_only(connection, false, facts).is_err() {
+fn writable(connection: &mut SqliteConnection, state: &ConnectionState) {
+    if state.is_foreign() && query_only(connection, false, state).is_err() {
         // The reset before the next borrower tries again, and closes the connection if it cannot.
-        facts.set_unclean();
+        state.set_unclean();
     }
 }
 
@@ -77,20 +81,20 @@ pub(super) fn turn_did_not_come() -> Error {
 /// Waits for another connection's lock. Who waits is stopped when the session is gone.
 pub(super) fn patiently<R>(
     connection: &mut SqliteConnection,
-    facts: &Facts,
+    state: &ConnectionState,
     attempt: impl FnMut(&mut SqliteConnection) -> QueryResult<R>,
 ) -> QueryResult<R> {
-    wait(connection, facts, attempt, |_| !facts.is_stopped())
+    wait(connection, state, attempt, |_| !state.is_stopped())
 }
 
 /// The same while `may_wait`.
 pub(super) fn wait<R>(
     connection: &mut SqliteConnection,
-    facts: &Facts,
+    state: &ConnectionState,
     mut attempt: impl FnMut(&mut SqliteConnection) -> QueryResult<R>,
     mut may_wait: impl FnMut(&mut SqliteConnection) -> bool,
 ) -> QueryResult<R> {
-    let is_locked = |result: &QueryResult<R>| matches!(result, Err(error) if is_busy(error, facts.shares_cache()));
+    let is_locked = |result: &QueryResult<R>| matches!(result, Err(error) if is_busy(error, state.shares_cache()));
     let mut result = attempt(connection);
     if !is_locked(&result) {
         return result;
@@ -124,29 +128,29 @@ pub(super) fn is_busy(error: &Error, shares_cache: bool) -> bool {
 }
 
 /// SQLite has no way to ask; but BEGIN inside a transaction fails.
-pub(super) fn in_transaction(connection: &mut SqliteConnection, facts: &Facts) -> bool {
-    match quietly(connection, facts, "BEGIN DEFERRED") {
+pub(super) fn in_transaction(connection: &mut SqliteConnection, state: &ConnectionState) -> bool {
+    match quietly(connection, state, "BEGIN DEFERRED") {
         Ok(()) => {
-            let _nothing_to_undo = quietly(connection, facts, "ROLLBACK");
+            let _nothing_to_undo = quietly(connection, state, "ROLLBACK");
             false
         }
         Err(_) => true,
     }
 }
 
-pub(super) fn commit(connection: &mut SqliteConnection, facts: &Facts) -> CommitReply {
+pub(super) fn commit(connection: &mut SqliteConnection, state: &ConnectionState) -> CommitReply {
     // What was begun is not stopped.
-    let attempt = |connection: &mut SqliteConnection| quietly(connection, facts, "COMMIT");
-    let committed = wait(connection, facts, attempt, |_| true);
-    writable(connection, facts);
+    let attempt = |connection: &mut SqliteConnection| quietly(connection, state, "COMMIT");
+    let committed = wait(connection, state, attempt, |_| true);
+    writable(connection, state);
     let Err(error) = committed else {
         return CommitReply::Committed;
     };
     let panicked = is_panic(&error);
-    let error = explained(&error, facts);
+    let error = explained(&error, state);
     // After a failed COMMIT the transaction may still be open.
-    if in_transaction(connection, facts) {
-        roll_back_quietly(connection, facts);
+    if in_transaction(connection, state) {
+        roll_back_quietly(connection, state);
         CommitReply::Refused(error)
     } else if panicked {
         CommitReply::Unknown(error)
@@ -158,30 +162,33 @@ pub(super) fn commit(connection: &mut SqliteConnection, facts: &Facts) -> Commit
 }
 
 /// What the driver knows of an error.
-pub(super) fn explained(error: &Error, facts: &Facts) -> StatementError {
+pub(super) fn explained(error: &Error, state: &ConnectionState) -> StatementError {
     let mut explained = StatementError::from(error);
-    if is_busy(error, facts.shares_cache()) {
+    if is_busy(error, state.shares_cache()) {
         explained.kind = StatementErrorKind::Serialization;
     }
     explained
 }
 
 /// Rolls back, or finds that there is nothing to roll back.
-pub(super) fn rollback(connection: &mut SqliteConnection, facts: &Facts) -> QueryResult<()> {
-    let rolled_back = quietly(connection, facts, "ROLLBACK");
-    writable(connection, facts);
+pub(super) fn rollback(
+    connection: &mut SqliteConnection,
+    state: &ConnectionState,
+) -> QueryResult<()> {
+    let rolled_back = quietly(connection, state, "ROLLBACK");
+    writable(connection, state);
     match rolled_back {
-        Err(error) if in_transaction(connection, facts) => {
+        Err(error) if in_transaction(connection, state) => {
             // An instrumentation that panics keeps nothing from being rolled back.
-            quietly(connection, facts, "ROLLBACK").map_err(|_| error)
+            quietly(connection, state, "ROLLBACK").map_err(|_| error)
         }
         _ => Ok(()),
     }
 }
 
 /// The same for what is not the session's transaction.
-pub(super) fn roll_back_quietly(connection: &mut SqliteConnection, facts: &Facts) {
-    let _nothing_open = quietly(connection, facts, "ROLLBACK");
+pub(super) fn roll_back_quietly(connection: &mut SqliteConnection, state: &ConnectionState) {
+    let _nothing_open = quietly(connection, state, "ROLLBACK");
 }
 
 #[cfg(test)]
@@ -197,8 +204,8 @@ mod tests {
         connection
             .batch_execute("BEGIN; CREATE TABLE a (b)")
             .unwrap();
-        begin(&mut connection, IMMEDIATE, &Facts::default()).unwrap();
-        assert!(in_transaction(&mut connection, &Facts::default()));
+        begin(&mut connection, IMMEDIATE, &ConnectionState::default()).unwrap();
+        assert!(in_transaction(&mut connection, &ConnectionState::default()));
         // The table is gone with the transaction that nobody knew.
         connection.batch_execute("CREATE TABLE a (b)").unwrap();
     }

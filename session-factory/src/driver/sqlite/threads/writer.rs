@@ -12,7 +12,7 @@ use std::sync::mpsc::{self, Receiver, Sender, TryRecvError};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use super::thread::{self, Task};
+use super::Work;
 use crate::driver::CommitSent;
 use crate::time::after;
 
@@ -23,7 +23,7 @@ const LINGER: Duration = Duration::from_micros(50);
 
 /// The writers of one file. The thread ends with the last of them.
 #[derive(Debug)]
-pub(super) struct Writers {
+pub(in crate::driver::sqlite) struct Writers {
     messages: Sender<Message>,
     /// Turns that are waited for or taken.
     asked: AtomicUsize,
@@ -32,17 +32,17 @@ pub(super) struct Writers {
 enum Message {
     Ask(Arc<Turn>),
     /// Work of whoever has the turn.
-    Run(Task),
+    Run(Work),
     Over,
 }
 
 /// The writers of a file: one queue, whatever the number of factories.
-pub(super) fn of(file: &str) -> io::Result<Arc<Writers>> {
+pub(in crate::driver::sqlite) fn of(file: &str) -> io::Result<Arc<Writers>> {
     of_place(std::fs::canonicalize(file).unwrap_or_else(|_| PathBuf::from(file)))
 }
 
 /// Of a database in memory.
-pub(super) fn of_memory(name: &str) -> io::Result<Arc<Writers>> {
+pub(in crate::driver::sqlite) fn of_memory(name: &str) -> io::Result<Arc<Writers>> {
     // No file has such a name.
     of_place(PathBuf::from(format!("\0{name}")))
 }
@@ -58,7 +58,7 @@ fn of_place(path: PathBuf) -> io::Result<Arc<Writers>> {
     }
     files.retain(|_, writers| writers.strong_count() > 0);
     let (messages, queue) = mpsc::channel();
-    thread::spawn(move || take_turns(&queue))?;
+    super::spawn(move || take_turns(&queue))?;
     let writers = Arc::new(Writers {
         messages,
         asked: AtomicUsize::new(0),
@@ -85,7 +85,7 @@ fn take_turns(messages: &Receiver<Message>) {
         }
         match message {
             Some(Message::Ask(turn)) => waiting.push_back(turn),
-            Some(Message::Run(task)) => thread::run(task),
+            Some(Message::Run(task)) => super::run(task),
             Some(Message::Over) => taken = false,
             None => return,
         }
@@ -107,7 +107,7 @@ fn next(messages: &Receiver<Message>, until: Option<Instant>) -> Option<Message>
 
 /// One session's turn to write.
 #[derive(Debug)]
-pub(super) struct Turn {
+pub(in crate::driver::sqlite) struct Turn {
     writers: Arc<Writers>,
     state: Mutex<State>,
 }
@@ -116,13 +116,13 @@ enum State {
     /// Not asked for.
     New,
     /// With what is done when it comes.
-    Waiting(Task, Option<CommitSent>),
+    Waiting(Work, Option<CommitSent>),
     Taken,
     Over,
 }
 
 impl Turn {
-    pub(super) fn new(writers: &Arc<Writers>) -> Arc<Self> {
+    pub(in crate::driver::sqlite) fn new(writers: &Arc<Writers>) -> Arc<Self> {
         Arc::new(Self {
             writers: Arc::clone(writers),
             state: Mutex::new(State::New),
@@ -133,16 +133,20 @@ impl Turn {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn is_new(&self) -> bool {
+    pub(in crate::driver::sqlite) fn is_new(&self) -> bool {
         matches!(*self.state(), State::New)
     }
 
-    pub(super) fn is_taken(&self) -> bool {
+    pub(in crate::driver::sqlite) fn is_taken(&self) -> bool {
         matches!(*self.state(), State::Taken)
     }
 
     /// Asks for the turn: `task` is done when it comes, and `sent` told. True when nobody is ahead.
-    pub(super) fn ask(self: &Arc<Self>, task: Task, sent: Option<CommitSent>) -> bool {
+    pub(in crate::driver::sqlite) fn ask(
+        self: &Arc<Self>,
+        task: Work,
+        sent: Option<CommitSent>,
+    ) -> bool {
         *self.state() = State::Waiting(task, sent);
         let ahead = self.writers.asked.fetch_add(1, Ordering::SeqCst);
         self.writers.send(Message::Ask(Arc::clone(self)));
@@ -150,7 +154,7 @@ impl Turn {
     }
 
     /// Takes back what waits for the turn. None when it has come.
-    pub(super) fn withdraw(&self) -> Option<Task> {
+    pub(in crate::driver::sqlite) fn withdraw(&self) -> Option<Work> {
         let mut state = self.state();
         match std::mem::replace(&mut *state, State::Over) {
             State::Waiting(task, _) => {
@@ -174,7 +178,7 @@ impl Turn {
                     sent.set();
                 }
                 drop(state);
-                thread::run(task);
+                super::run(task);
                 true
             }
             other => {
@@ -185,12 +189,12 @@ impl Turn {
     }
 
     /// Does `task` on the writers' thread. The turn has to be taken.
-    pub(super) fn run(&self, task: Task) {
+    pub(in crate::driver::sqlite) fn run(&self, task: Work) {
         self.writers.send(Message::Run(task));
     }
 
     /// The lock is free: it is the next one's turn, behind what still runs.
-    pub(super) fn over(&self) {
+    pub(in crate::driver::sqlite) fn over(&self) {
         let mut state = self.state();
         if let State::Taken = *state {
             *state = State::Over;

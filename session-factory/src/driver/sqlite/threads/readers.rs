@@ -12,7 +12,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Thread, ThreadId};
 use std::time::{Duration, Instant};
 
-use super::thread::{Task, run, spawn};
+use super::{Work, run, spawn};
 use crate::time::after;
 
 /// How long a thread looks out for the next task before it sleeps, where the last one came as soon: about as long as
@@ -24,12 +24,12 @@ static WORKERS: Workers = Workers::new();
 
 /// A connection's worker: while it is there, there is a thread more.
 #[derive(Debug)]
-pub(super) struct Worker(&'static Workers);
+pub(in crate::driver::sqlite) struct Worker(&'static Workers);
 
 impl Worker {
     /// # Errors
     /// When the operating system gives no thread.
-    pub(super) fn hire() -> io::Result<Self> {
+    pub(in crate::driver::sqlite) fn hire() -> io::Result<Self> {
         WORKERS.hire()
     }
 }
@@ -41,7 +41,7 @@ impl Drop for Worker {
 }
 
 /// Does `task` on one of the threads. A connection has one task at a time.
-pub(super) fn start(task: Task) {
+pub(in crate::driver::sqlite) fn start(task: Work) {
     WORKERS.push(task);
 }
 
@@ -53,7 +53,7 @@ struct Workers {
 }
 
 struct State {
-    queue: VecDeque<Task>,
+    queue: VecDeque<Work>,
     hired: usize,
     /// Threads that are not at work.
     free: usize,
@@ -103,7 +103,7 @@ impl Workers {
         unpark(woken);
     }
 
-    fn push(&self, task: Task) {
+    fn push(&self, task: Work) {
         let mut state = self.state();
         if state.queue.is_empty() {
             let within = |since: Instant| since.elapsed() < LINGER;
@@ -137,7 +137,7 @@ impl Workers {
         }
     }
 
-    fn do_one<'a>(&'a self, mut state: MutexGuard<'a, State>, task: Task) -> MutexGuard<'a, State> {
+    fn do_one<'a>(&'a self, mut state: MutexGuard<'a, State>, task: Work) -> MutexGuard<'a, State> {
         state.free -= 1;
         state.idle_since = None;
         let is_last = state.queue.is_empty();

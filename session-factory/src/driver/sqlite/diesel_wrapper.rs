@@ -11,16 +11,18 @@ use diesel::result::ConnectionError;
 use diesel::sqlite::SqliteConnection;
 use diesel_async::AsyncConnection as _;
 use diesel_async::pooled_connection::AsyncDieselConnectionManager;
+use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
 use tokio::runtime::{Builder, Runtime};
 
-use super::Wrapper;
-use super::job::Leftover;
-use super::link::Connection;
+use super::leftover::{Connection, Leftover};
 use crate::panics::contained;
+
+/// The connection type of diesel-async for SQLite.
+pub(crate) type Wrapper = SyncConnectionWrapper<SqliteConnection>;
 
 pub(super) type Foreign = bb8::PooledConnection<'static, AsyncDieselConnectionManager<Wrapper>>;
 
-pub(super) enum Lent {
+pub(super) enum DieselWrapper {
     /// For the body of a session.
     Raw {
         wrapper: Wrapper,
@@ -51,7 +53,7 @@ impl Back {
 /// A runtime with one blocking thread: the wrapper's work is done in the order of its first polls.
 pub(super) struct OneThread(Option<Runtime>);
 
-impl Lent {
+impl DieselWrapper {
     pub(super) fn raw(connection: Connection) -> Result<Self, (Connection, std::io::Error)> {
         let made = Builder::new_current_thread()
             .max_blocking_threads(1)

@@ -13,17 +13,16 @@ use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 use tokio::time::{Sleep, sleep};
 
-use super::facts::Facts;
-use super::link::{Connection, Held, SqliteLink};
+use super::connection::LiteConnection;
+use super::leftover::{Connection, Leftover};
 use super::quiet::{contained, panicked};
-use super::thread::{Call, Task};
-use super::{begin, workers};
+use super::slot::Slot;
+use super::state::ConnectionState;
+use super::threads::{Call, Work};
+use super::{threads::readers, transaction};
 use crate::driver::CommitSent;
 
-/// What a dropped job leaves: it goes on by itself, and somebody must see its end and take the connection.
-pub(super) type Leftover = BoxFuture<'static, Option<Connection>>;
-
-/// Why a job has no result.
+/// Why a task has no result.
 #[derive(Debug)]
 pub(super) enum Lost {
     /// It was not begun.
@@ -45,10 +44,10 @@ impl Lost {
 /// one of the connections'. The connection goes there with it and comes back with its result.
 ///
 /// diesel-async's own future blocks its thread when it is dropped in mid-flight, and panics on a
-/// current-thread runtime. This one moves what is under way into the link instead, for the next job or the
+/// current-thread runtime. This one moves what is under way into the connection instead, for the next task or the
 /// recovery to wait for.
-pub(super) struct Job<'link, W, R: Send + 'static> {
-    link: &'link mut SqliteLink,
+pub(super) struct Task<'link, W, R: Send + 'static> {
+    link: &'link mut LiteConnection,
     /// Told when the turn to write comes.
     sent: Option<CommitSent>,
     state: State<W, R>,
@@ -57,7 +56,7 @@ pub(super) struct Job<'link, W, R: Send + 'static> {
 enum State<W, R: Send + 'static> {
     /// Not started.
     Waiting(Option<W>),
-    /// An earlier job has to end first.
+    /// An earlier task has to end first.
     Behind(Leftover, Option<W>),
     Running(Running<R>),
     Done,
@@ -73,12 +72,12 @@ enum Running<R: Send + 'static> {
     Lent(BoxFuture<'static, QueryResult<Result<R, Lost>>>),
 }
 
-impl<'link, W, R> Job<'link, W, R>
+impl<'link, W, R> Task<'link, W, R>
 where
     W: FnOnce(&mut SqliteConnection) -> R + Send + 'static,
     R: Send + 'static,
 {
-    pub(super) fn new(link: &'link mut SqliteLink, work: W, sent: Option<CommitSent>) -> Self {
+    pub(super) fn new(link: &'link mut LiteConnection, work: W, sent: Option<CommitSent>) -> Self {
         Self {
             link,
             sent,
@@ -88,21 +87,21 @@ where
 
     fn start(&mut self, work: W) -> Result<Running<R>, Lost> {
         let waiting = self.link.take_waiting();
-        let facts = Arc::clone(self.link.facts());
-        if let Held::Lent(lent) = self.link.held()
-            && facts.is_raw()
+        let state = Arc::clone(self.link.state());
+        if let Slot::Wrapped(lent) = self.link.slot()
+            && state.is_raw()
             && lent.has_panicked()
         {
-            facts.set_panicked();
+            state.set_panicked();
         }
         let work = move |connection: &mut SqliteConnection| {
             if let Some(instrumentation) = waiting {
                 connection.set_instrumentation(instrumentation);
             }
-            contained(&facts, || work(connection)).ok_or_else(|| Lost::During(panicked()))
+            contained(&state, || work(connection)).ok_or_else(|| Lost::During(panicked()))
         };
-        let mut connection = match self.link.held() {
-            Held::Lent(lent) => {
+        let mut connection = match self.link.slot() {
+            Slot::Wrapped(lent) => {
                 if let Some(sent) = self.sent.take() {
                     sent.set();
                 }
@@ -111,16 +110,16 @@ where
                     .spawn_blocking(|connection| Ok(work(connection)));
                 return Ok(Running::Lent(running));
             }
-            held => match std::mem::replace(held, Held::Away) {
-                Held::Home(connection) => connection,
+            held => match std::mem::replace(held, Slot::Away) {
+                Slot::Home(connection) => connection,
                 _ => return Err(Lost::Before(broken("the connection is closed"))),
             },
         };
         let (answer, back) = oneshot::channel();
-        let task: Task = Box::new(move |call| {
+        let task: Work = Box::new(move |call| {
             let result = match call {
                 Call::Run => work(&mut connection),
-                Call::GiveBack => Err(Lost::Before(begin::turn_did_not_come())),
+                Call::GiveBack => Err(Lost::Before(transaction::turn_did_not_come())),
             };
             // Where nobody takes it the connection is closed here.
             let _closed = answer.send((connection, result));
@@ -131,7 +130,7 @@ where
                 if !turn.ask(task, self.sent.take())
                     && let Some(_timers) = crate::runtime::enter()
                 {
-                    limit = Some(Box::pin(sleep(begin::BUSY_LIMIT)));
+                    limit = Some(Box::pin(sleep(transaction::BUSY_LIMIT)));
                 }
             }
             turn => {
@@ -140,7 +139,7 @@ where
                 }
                 match turn.filter(|turn| turn.is_taken()) {
                     Some(turn) => turn.run(task),
-                    None => workers::start(task),
+                    None => readers::start(task),
                 }
             }
         }
@@ -148,9 +147,37 @@ where
     }
 }
 
-impl<W, R: Send + 'static> Unpin for Job<'_, W, R> {}
+impl LiteConnection {
+    pub(super) fn task<W, R>(&mut self, work: W) -> Task<'_, W, R>
+    where
+        W: FnOnce(&mut SqliteConnection) -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        Task::new(self, work, None)
+    }
 
-impl<W, R> Future for Job<'_, W, R>
+    /// The same, and `sent` is told when it can no longer be withdrawn.
+    pub(super) fn task_that_commits<W, R>(&mut self, work: W, sent: CommitSent) -> Task<'_, W, R>
+    where
+        W: FnOnce(&mut SqliteConnection) -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        Task::new(self, work, Some(sent))
+    }
+
+    /// Waits for what a dropped statement left.
+    pub(super) async fn settle(&mut self) -> Result<(), Lost> {
+        if self.has_leftover() {
+            self.task(|_| ()).await
+        } else {
+            Ok(())
+        }
+    }
+}
+
+impl<W, R: Send + 'static> Unpin for Task<'_, W, R> {}
+
+impl<W, R> Future for Task<'_, W, R>
 where
     W: FnOnce(&mut SqliteConnection) -> R + Send + 'static,
     R: Send + 'static,
@@ -195,7 +222,7 @@ where
 }
 
 impl<R: Send> Running<R> {
-    fn poll(&mut self, link: &mut SqliteLink, cx: &mut Context<'_>) -> Poll<Result<R, Lost>> {
+    fn poll(&mut self, link: &mut LiteConnection, cx: &mut Context<'_>) -> Poll<Result<R, Lost>> {
         let (back, limit) = match self {
             Self::Lent(running) => {
                 let ended = ready!(running.poll_unpin(cx));
@@ -221,11 +248,11 @@ impl<R: Send> Running<R> {
     }
 }
 
-impl<W, R: Send + 'static> Drop for Job<'_, W, R> {
+impl<W, R: Send + 'static> Drop for Task<'_, W, R> {
     fn drop(&mut self) {
         match std::mem::replace(&mut self.state, State::Done) {
             State::Running(Running::Lent(running)) => {
-                Facts::stop_running(self.link.facts());
+                ConnectionState::stop_running(self.link.state());
                 self.link.keep_leftover(running.map(|_| None).boxed());
             }
             State::Running(Running::Away { mut back, .. }) => {
@@ -235,7 +262,7 @@ impl<W, R: Send + 'static> Drop for Job<'_, W, R> {
                     self.link.came_back(Some(connection));
                     return;
                 }
-                Facts::stop_running(self.link.facts());
+                ConnectionState::stop_running(self.link.state());
                 // The type of the result is of no interest any more.
                 let leftover = back.map(|back| back.ok().map(|(connection, _)| connection));
                 self.link.keep_leftover(leftover.boxed());

@@ -4,11 +4,16 @@
 //! is not among these.
 
 use diesel::connection::SimpleConnection;
+use diesel::result::Error;
 use diesel::sql_types::Text;
 use diesel::sqlite::SqliteConnection;
 use diesel::{QueryResult, QueryableByName, RunQueryDsl};
 
+use super::connection::LiteConnection;
+use super::diesel_wrapper;
 use super::open::PRAGMAS;
+use super::slot::Slot;
+use super::task::Lost;
 
 /// SQLite's own values of what the connection, and not the file, remembers.
 const DEFAULTS: &str = "PRAGMA writable_schema = OFF; PRAGMA temp_store = DEFAULT; PRAGMA synchronous = FULL; \
@@ -33,7 +38,7 @@ const TEMPORARY: &str = "SELECT 'DROP ' || type || ' IF EXISTS temp.\"' || repla
 const ATTACHED: &str = "SELECT 'DETACH \"' || replace(name, '\"', '\"\"') || '\"' AS sql FROM pragma_database_list \
      WHERE name NOT IN ('main', 'temp')";
 
-pub(super) fn all(connection: &mut SqliteConnection) -> QueryResult<()> {
+fn put_back(connection: &mut SqliteConnection) -> QueryResult<()> {
     // A transaction that is open here is nobody's; mostly there is none, and that is an error.
     let _nothing_open = connection.batch_execute("ROLLBACK");
     // First the pragmas: one of them forbids to write.
@@ -45,4 +50,38 @@ pub(super) fn all(connection: &mut SqliteConnection) -> QueryResult<()> {
         }
     }
     connection.batch_execute(DEFAULTS)
+}
+
+impl LiteConnection {
+    /// Takes the connection back from the form in which the application's code had it.
+    pub(super) async fn reclaim(&mut self) -> QueryResult<()> {
+        self.settle().await.map_err(Lost::into_error)?;
+        let back = match &self.slot {
+            Slot::Wrapped(lent) => lent.back(),
+            _ => None,
+        };
+        if let Some(back) = back {
+            self.task(move |connection| back.fill(connection))
+                .await
+                .map_err(Lost::into_error)?
+                .map_err(|error| Error::QueryBuilderError(Box::new(error)))?;
+            self.came_back(None);
+        }
+        Ok(())
+    }
+
+    /// What was touched costs the connection, except for a database that lives in it: there everything that can be
+    /// put back is.
+    pub(super) async fn reset(&mut self) -> bool {
+        self.state.put_back();
+        if self.state.is_foreign() {
+            // The application's pool closes what diesel takes for broken.
+            let _closed_anyway = self.task(diesel_wrapper::break_off).await;
+            return false;
+        }
+        if !self.is_private || self.reclaim().await.is_err() {
+            return false;
+        }
+        matches!(self.task(put_back).await, Ok(Ok(())))
+    }
 }

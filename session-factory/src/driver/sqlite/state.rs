@@ -4,22 +4,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::mark::Mark;
+use super::transaction_end::TransactionEnd;
 use crate::observe::Events;
-
-/// How a transaction ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum End {
-    /// By a COMMIT of the session's, whose caller went away, say.
-    Committed,
-    /// By a statement that failed, or by a ROLLBACK of the session's.
-    RolledBack,
-    /// By the body, and nobody knows how.
-    Unseen,
-}
 
 /// Shared with the work on another thread.
 #[derive(Debug, Default)]
-pub(crate) struct Facts {
+pub(crate) struct ConnectionState {
     /// Whoever waits or loads rows should stop.
     stop: AtomicBool,
     /// The application has an instrumentation: without one nothing is locked to find that out.
@@ -34,7 +24,7 @@ pub(crate) struct Facts {
 #[derive(Debug, Default)]
 #[allow(clippy::struct_excessive_bools)] // independent facts, each read by name
 struct State {
-    end: Option<End>,
+    end: Option<TransactionEnd>,
     /// In the transaction that is open.
     panicked: bool,
     /// The raw connection is out.
@@ -49,7 +39,7 @@ struct State {
     written: bool,
 }
 
-impl Facts {
+impl ConnectionState {
     pub(super) fn own(shares_cache: bool) -> Self {
         Self {
             shares_cache,
@@ -81,11 +71,11 @@ impl Facts {
         state.unbalanced = false;
         state.written = false;
     }
-    pub(super) fn end(&self) -> Option<End> {
+    pub(super) fn end(&self) -> Option<TransactionEnd> {
         self.state().end
     }
     /// The first end is the transaction's.
-    pub(super) fn set_end(&self, end: End) {
+    pub(super) fn set_end(&self, end: TransactionEnd) {
         self.state().end.get_or_insert(end);
     }
     /// Nothing of this transaction is to be committed, and the connection is not to be trusted.
@@ -98,7 +88,7 @@ impl Facts {
         self.state().panicked
     }
     /// Both, under one lock: it is asked ahead of every statement.
-    pub(super) fn end_and_panic(&self) -> (Option<End>, bool) {
+    pub(super) fn end_and_panic(&self) -> (Option<TransactionEnd>, bool) {
         let state = self.state();
         (state.end, state.panicked)
     }
