@@ -2,6 +2,7 @@
 
 mod backend;
 mod feature;
+mod lends;
 mod parameter;
 mod supports;
 
@@ -9,6 +10,7 @@ use std::time::Duration;
 
 pub use self::backend::*;
 pub use self::feature::*;
+pub use self::lends::*;
 pub use self::parameter::*;
 pub use self::supports::*;
 pub use crate::call::{Isolation, Origin, ReplicaPolicy, SessionOptions as Options, isolation};

@@ -7,7 +7,7 @@ use syn::{Ident, Lit, Path};
 
 use super::build::{self, Built};
 use super::input::{Backend as Written, Variable};
-use super::values::literal;
+use super::literals::literal;
 use crate::diagnostics::{Errors, nearest, respanned};
 
 /// A database that a factory can be for.

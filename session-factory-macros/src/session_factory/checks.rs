@@ -6,11 +6,13 @@ use syn::{Attribute, Expr, Ident, Lit, LitStr};
 
 use super::foreign::as_duration;
 use super::input::words;
+use super::key_name::is_key;
+use super::literals::literal;
 use super::number::Number;
 use super::range::{Bounds, Range};
 use super::settings::{Kind, Standard};
 use super::validate::Validator;
-use super::values::{Checked, check, literal, parse_boolean};
+use super::values::{Checked, check, parse_boolean};
 
 impl Validator<'_> {
     pub(super) fn value(
@@ -134,10 +136,6 @@ impl Validator<'_> {
         }
         attrs.iter().filter(|attr| attr.path().is_ident("doc"))
     }
-}
-
-pub(super) fn is_key(key: &str) -> bool {
-    !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
 /// The key that was probably meant.

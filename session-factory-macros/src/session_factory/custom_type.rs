@@ -8,9 +8,10 @@ use syn::spanned::Spanned;
 use syn::{Expr, GenericArgument, Lit, Path, PathArguments, Type};
 
 use super::foreign::as_duration;
+use super::literals::{duration_tokens, has_unit, literal};
 use super::number::Number;
 use super::range::Bounds;
-use super::values::{duration_tokens, has_unit, literal, parse_boolean};
+use super::values::parse_boolean;
 use crate::diagnostics::respanned;
 use crate::duration::parse as parse_duration;
 

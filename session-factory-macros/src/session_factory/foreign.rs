@@ -8,9 +8,10 @@ use quote::ToTokens;
 use syn::{Expr, ExprCall, ExprPath, Lit};
 
 use super::input::words;
+use super::literals::literal;
 use super::range::Range;
 use super::settings::{GLOBALS, Kind, STANDARD, names, standard};
-use super::values::{check, literal};
+use super::values::check;
 use crate::diagnostics::{nearest, same_name};
 
 /// What a name means here.

@@ -19,6 +19,8 @@ mod docs;
 mod expand;
 mod foreign;
 mod input;
+mod key_name;
+mod literals;
 mod model;
 mod number;
 mod range;

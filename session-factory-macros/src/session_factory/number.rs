@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use syn::{Expr, ExprUnary, Lit, UnOp};
 
-use super::values::{has_unit, literal};
+use super::literals::{has_unit, literal};
 use crate::duration::parse as parse_duration;
 
 /// A number or a duration.

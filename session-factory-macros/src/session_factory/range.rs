@@ -5,8 +5,8 @@ use quote::{ToTokens, quote};
 use syn::parse::ParseStream;
 use syn::{Expr, Lit, RangeLimits, Token, parse_quote};
 
+use super::literals::duration_tokens;
 use super::number::Number;
-use super::values::duration_tokens;
 
 /// A range between literals.
 pub(super) struct Range {

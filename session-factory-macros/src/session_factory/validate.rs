@@ -7,13 +7,13 @@ use syn::ext::IdentExt;
 use syn::{Lit, Path};
 
 use super::backend::{Backend, backend, driver};
-use super::checks::is_key;
 use super::cross_checks;
 use super::input::{Backend as Written, Factory, Setting, Value};
+use super::key_name::is_key;
+use super::literals::literal;
 use super::model::Model;
 use super::settings::{GLOBALS, STANDARD, Standard};
 use super::twice::is_declared_before;
-use super::values::literal;
 use crate::diagnostics::Errors;
 
 /// The model of one factory. A setting that is wrong is left at its default, and noted.

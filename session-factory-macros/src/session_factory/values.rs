@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
-use syn::{Expr, ExprLit, Lit};
+use syn::{Expr, Lit};
 
+use super::literals::{duration_tokens, has_unit, literal};
 use super::number::Number;
 use super::settings::Kind;
 use crate::duration::parse as parse_duration;
@@ -105,17 +106,6 @@ fn wanted(kind: Kind) -> &'static str {
     }
 }
 
-/// The text of a literal, and whether it is one.
-pub(super) fn literal(value: &Expr) -> Option<&Lit> {
-    match value {
-        Expr::Lit(ExprLit { lit, .. }) => Some(lit),
-        // What `macro_rules!` passes on is in an invisible group.
-        Expr::Group(group) => literal(&group.expr),
-        Expr::Paren(paren) => literal(&paren.expr),
-        _ => None,
-    }
-}
-
 /// As `config/value.rs` of the runtime reads it; a change here belongs there too.
 pub(super) fn parse_boolean(text: &str) -> Option<bool> {
     match text.to_ascii_lowercase().as_str() {
@@ -141,15 +131,6 @@ fn number(value: &Expr) -> Option<u64> {
         Lit::Int(literal) if !has_unit(literal.suffix()) => literal.base10_parse().ok(),
         _ => None,
     }
-}
-
-/// Whether a suffix is none of a number's: in `500ms` it is a unit, and a bare number would be seconds.
-pub(super) fn has_unit(suffix: &str) -> bool {
-    let types = [
-        "", "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64", "i128", "isize",
-        "f32", "f64",
-    ];
-    !types.contains(&suffix)
 }
 
 fn count(kind: Kind, number: u64) -> Option<Checked> {
@@ -209,9 +190,4 @@ fn duration(kind: Kind, text: String) -> Option<Checked> {
         tokens,
         number: Some(Number::Duration(duration)),
     })
-}
-
-pub(super) fn duration_tokens(duration: Duration) -> TokenStream {
-    let (seconds, nanoseconds) = (duration.as_secs(), duration.subsec_nanos());
-    quote!(::core::time::Duration::new(#seconds, #nanoseconds))
 }

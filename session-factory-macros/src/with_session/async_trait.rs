@@ -14,6 +14,8 @@ use syn::{
     TypeParamBound, WherePredicate,
 };
 
+use super::input::Function;
+
 use super::types::plain;
 
 /// `R`, when the function has been made one that returns a boxed future of it.
@@ -72,4 +74,9 @@ pub(super) fn remove_lifetime(sig: &mut Signature, lifetime: &Lifetime) {
             .filter(|predicate| !is_it(predicate))
             .collect();
     }
+}
+
+/// `async`, or what `#[async_trait]` makes of that.
+pub(super) fn is_async_still(function: &Function) -> bool {
+    function.sig.asyncness.is_some() || output(&function.sig).is_some()
 }

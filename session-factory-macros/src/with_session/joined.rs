@@ -3,11 +3,11 @@
 use syn::{Attribute, FnArg, Ident, ImplItem, Item, Meta, TraitItem, TraitItemFn};
 
 use super::args::{Args, Joined};
+use super::async_trait::is_async_still;
 use super::input::{Body, Function};
 use super::place::Place;
 use super::source::Source;
 use super::types::{behind_references, is_connection, is_session};
-use super::validate::is_async_still;
 use super::{attrs, source};
 use crate::diagnostics::Errors;
 

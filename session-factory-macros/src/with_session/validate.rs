@@ -34,7 +34,7 @@ pub(super) fn validate<'a>(
     let session = has_one_session(args, function, errors);
     let (session_at, reference) = session?;
     if let Some(output) = output
-        && is_async_still(function)
+        && async_trait::is_async_still(function)
     {
         output::is_owned(function, session_at, reference, output, place, errors);
     }
@@ -146,11 +146,6 @@ pub(super) fn is_looked_at(source: Option<&Source>, errors: &mut Errors) -> bool
         errors.at(Span::call_site(), message);
     }
     true
-}
-
-/// `async`, or what `#[async_trait]` makes of that.
-pub(super) fn is_async_still(function: &Function) -> bool {
-    function.sig.asyncness.is_some() || async_trait::output(&function.sig).is_some()
 }
 
 fn returns_a_result<'a>(

@@ -2,13 +2,8 @@
 
 use std::marker::PhantomData;
 
-#[cfg(feature = "sqlite")]
-use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
-
 use super::{IsSession, Opens};
-use crate::driver::{
-    Driver, SupportsDeferrable, SupportsImmediate, SupportsIsolation, SupportsReplica,
-};
+use crate::driver::{SupportsDeferrable, SupportsImmediate, SupportsIsolation, SupportsReplica};
 use crate::factory::{PoolOfOne, SessionFactory};
 
 impl<F: SessionFactory> Opens<F> {
@@ -38,34 +33,6 @@ impl<F: SessionFactory> Opens<F> {
     where
         F::Driver: SupportsImmediate,
     {
-    }
-}
-
-/// A backend's own connection as the first parameter.
-#[diagnostic::on_unimplemented(
-    message = "`{C}` is the connection of another backend; the one of this factory is `{Self}`",
-    label = "not this factory's connection",
-    note = "write `&mut Session<AppDb>` with the factory's name for `AppDb`, or name in `#[with_session(…)]` the factory of \
-            this connection"
-)]
-pub trait Lends<C>: Driver {
-    /// It is that connection.
-    fn lend(connection: &mut Self::Connection) -> &mut C;
-}
-
-#[cfg(feature = "postgres")]
-impl Lends<diesel_async::AsyncPgConnection> for crate::driver::Postgres {
-    fn lend(connection: &mut Self::Connection) -> &mut diesel_async::AsyncPgConnection {
-        connection
-    }
-}
-
-#[cfg(feature = "sqlite")]
-impl Lends<SyncConnectionWrapper<diesel::SqliteConnection>> for crate::driver::Sqlite {
-    fn lend(
-        connection: &mut Self::Connection,
-    ) -> &mut SyncConnectionWrapper<diesel::SqliteConnection> {
-        connection
     }
 }
 

@@ -6,8 +6,8 @@ use syn::ext::IdentExt;
 
 use crate::session_factory::docs;
 use crate::session_factory::input::Backend;
+use crate::session_factory::literals::literal;
 use crate::session_factory::model::{Field, Model, Source};
-use crate::session_factory::values::literal;
 
 const WHEN_BUILT: &str = "Fixed when the program is built";
 

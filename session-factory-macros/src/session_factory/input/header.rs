@@ -6,7 +6,9 @@ use syn::parse::{ParseStream, Parser};
 use syn::{Attribute, LitStr, Path, Token, Visibility, token};
 
 use super::setting::settings;
-use super::{Backend, Factory, here, next, skip, value, words};
+use super::syntax::{Backend, Factory};
+use super::tokens::{here, next, skip, words};
+use super::value;
 use crate::diagnostics::Errors;
 use crate::session_factory::backend::{self, known};
 

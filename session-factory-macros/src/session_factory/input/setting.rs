@@ -7,7 +7,9 @@ use syn::parse::ParseStream;
 use syn::parse::discouraged::Speculative;
 use syn::{Attribute, LitStr, Path, Token, Type, token};
 
-use super::{Setting, Value, here, next, skip, value, words};
+use super::syntax::Setting;
+use super::tokens::{here, next, skip, words};
+use super::value::{self, Value};
 use crate::diagnostics::Errors;
 use crate::session_factory::foreign;
 use crate::session_factory::range::{self, Range};

@@ -5,9 +5,9 @@ use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
 use syn::{Expr, LitStr, Path, Token};
 
-use super::{here, next, skip, words};
+use super::tokens::{here, next, skip, words};
 use crate::diagnostics::{Errors, same_name};
-use crate::session_factory::checks::is_key;
+use crate::session_factory::key_name::is_key;
 
 /// Where a value comes from.
 pub(in super::super) enum Value {

@@ -1,10 +1,11 @@
 //! What stands in the parentheses of the attribute.
 //!
-//! An option is one row of [`OPTIONS`]: its name, the form in which it is written, and how it is read.
+//! An option is one row of [`OPTIONS`], its name and how it is read, and one of [`forms`]: how it is written.
 
 mod commit_on;
 mod duration;
 mod flag;
+mod forms;
 mod isolation;
 mod joined;
 mod replica;
@@ -49,8 +50,6 @@ pub(super) struct Args {
 /// One option.
 struct Row {
     name: &'static str,
-    /// The form in which it is written.
-    form: &'static str,
     /// Reads what follows the name.
     read: fn(&mut Args, &Ident, ParseStream<'_>) -> syn::Result<()>,
 }
@@ -58,7 +57,6 @@ struct Row {
 const OPTIONS: &[Row] = &[
     Row {
         name: "isolation",
-        form: "isolation = \"serializable\"",
         read: |args, name, input| {
             expect_equals(name, input)?;
             isolation::read(input).map(|level| args.isolation = Some(level))
@@ -66,12 +64,10 @@ const OPTIONS: &[Row] = &[
     },
     Row {
         name: "read_only",
-        form: "read_only",
         read: |args, name, input| flag::read(name, input, &mut args.read_only),
     },
     Row {
         name: "replica",
-        form: "replica = \"caught_up\"",
         read: |args, name, input| {
             expect_equals(name, input)?;
             replica::read(input).map(|replica| args.replica = Some(replica))
@@ -79,17 +75,14 @@ const OPTIONS: &[Row] = &[
     },
     Row {
         name: "deferrable",
-        form: "deferrable",
         read: |args, name, input| flag::read(name, input, &mut args.deferrable),
     },
     Row {
         name: "immediate",
-        form: "immediate",
         read: |args, name, input| flag::read(name, input, &mut args.immediate),
     },
     Row {
         name: "timeout",
-        form: "timeout = \"5s\"",
         read: |args, name, input| {
             expect_equals(name, input)?;
             duration::read("timeout", input).map(|limit| args.timeout = Some(limit))
@@ -97,22 +90,18 @@ const OPTIONS: &[Row] = &[
     },
     Row {
         name: "retry",
-        form: "retry = 5",
         read: |args, name, input| retry::read(name, input).map(|retry| args.retry = Some(retry)),
     },
     Row {
         name: "savepoint",
-        form: "savepoint",
         read: |args, name, input| flag::read(name, input, &mut args.savepoint),
     },
     Row {
         name: "requires_new",
-        form: "requires_new",
         read: |args, name, input| flag::read(name, input, &mut args.requires_new),
     },
     Row {
         name: "commit_on",
-        form: "commit_on = decide",
         read: |args, name, input| {
             expect_equals(name, input)?;
             commit_on::read(input).map(|path| args.commit_on = Some(path))
@@ -120,12 +109,10 @@ const OPTIONS: &[Row] = &[
     },
     Row {
         name: "detach",
-        form: "detach",
         read: |args, name, input| flag::read(name, input, &mut args.detach),
     },
     Row {
         name: "joined",
-        form: "joined = \"name\"",
         read: |args, name, input| {
             expect_equals(name, input)?;
             joined::read(input).map(|joined| args.joined = joined)
@@ -133,7 +120,6 @@ const OPTIONS: &[Row] = &[
     },
     Row {
         name: "crate",
-        form: "crate = ::path",
         read: |args, name, input| {
             expect_equals(name, input)?;
             krate(input).map(|path| args.krate = Some(path))
@@ -231,7 +217,10 @@ impl Args {
         let names = OPTIONS.iter().map(|option| option.name);
         let near = nearest(&text, names.clone());
         let message = match (meant(&text).and_then(row), near) {
-            (Some(row), _) => format!("there is no option `{name}`; write `{}`", row.form),
+            (Some(row), _) => format!(
+                "there is no option `{name}`; write `{}`",
+                forms::form(row.name)
+            ),
             (None, Some(near)) => format!("there is no option `{name}`; write `{near}`"),
             (None, None) => {
                 let names: Vec<_> = names.map(|option| format!("`{option}`")).collect();

@@ -3,12 +3,12 @@
 use syn::parse::ParseStream;
 use syn::{Ident, Token};
 
-use super::row;
+use super::forms::form;
 
 /// Reads the `=` between an option and its value, and makes sure that there is one.
 pub(super) fn expect_equals(name: &Ident, input: ParseStream<'_>) -> syn::Result<()> {
     if input.peek(Token![:]) {
-        let form = row(&name.to_string()).map_or("", |option| option.form);
+        let form = form(&name.to_string());
         let message = format!("an option's value follows `=`, not `:`; write `{form}`");
         return Err(input.error(message));
     }
@@ -21,7 +21,7 @@ pub(super) fn expect_equals(name: &Ident, input: ParseStream<'_>) -> syn::Result
 
 /// The option stands without what it needs.
 fn needs_a_value(name: &Ident) -> syn::Error {
-    let form = row(&name.to_string()).map_or("", |option| option.form);
+    let form = form(&name.to_string());
     syn::Error::new(
         name.span(),
         format!("`{name}` needs a value; write `{form}`"),

@@ -8,7 +8,7 @@ use syn::{
     TypeReference,
 };
 
-use super::private;
+use super::called::private;
 use crate::diagnostics::respanned;
 use crate::with_session::attrs;
 use crate::with_session::model::Model;

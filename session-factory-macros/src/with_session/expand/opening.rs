@@ -14,7 +14,8 @@ use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{FnArg, GenericParam, Signature, Type};
 
-use super::{arguments, call_at, calls, contract, options, parameter, private};
+use super::called::{call_at, calls, contract, parameter, private};
+use super::{arguments, options};
 use crate::diagnostics::respanned;
 use crate::with_session::model::Model;
 use crate::with_session::types::{has_impl_trait, plain};

@@ -3,7 +3,7 @@
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
 
-use super::private;
+use super::called::private;
 use crate::diagnostics::respanned;
 use crate::with_session::args::Limit;
 use crate::with_session::model::Model;

@@ -13,7 +13,8 @@ use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::{FnArg, Signature};
 
-use super::{arguments, contract, parameter};
+use super::arguments;
+use super::called::{contract, parameter};
 use crate::with_session::model::Model;
 
 /// The signature and the body.

@@ -1,0 +1,33 @@
+//! Literals as they are written, and durations as they are expanded.
+
+use std::time::Duration;
+
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::{Expr, ExprLit, Lit};
+
+/// The text of a literal, and whether it is one.
+pub(super) fn literal(value: &Expr) -> Option<&Lit> {
+    match value {
+        Expr::Lit(ExprLit { lit, .. }) => Some(lit),
+        // What `macro_rules!` passes on is in an invisible group.
+        Expr::Group(group) => literal(&group.expr),
+        Expr::Paren(paren) => literal(&paren.expr),
+        _ => None,
+    }
+}
+
+/// Whether a suffix is none of a number's: in `500ms` it is a unit, and a bare number would be seconds.
+pub(super) fn has_unit(suffix: &str) -> bool {
+    let types = [
+        "", "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64", "i128", "isize",
+        "f32", "f64",
+    ];
+    !types.contains(&suffix)
+}
+
+/// A duration as an expression.
+pub(super) fn duration_tokens(duration: Duration) -> TokenStream {
+    let (seconds, nanoseconds) = (duration.as_secs(), duration.subsec_nanos());
+    quote!(::core::time::Duration::new(#seconds, #nanoseconds))
+}

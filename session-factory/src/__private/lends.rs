@@ -1,0 +1,34 @@
+//! What a backend's own connection as the first parameter asks of the factory's driver.
+
+#[cfg(feature = "sqlite")]
+use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
+
+use crate::driver::Driver;
+
+/// A backend's own connection as the first parameter.
+#[diagnostic::on_unimplemented(
+    message = "`{C}` is the connection of another backend; the one of this factory is `{Self}`",
+    label = "not this factory's connection",
+    note = "write `&mut Session<AppDb>` with the factory's name for `AppDb`, or name in `#[with_session(…)]` the factory of \
+            this connection"
+)]
+pub trait Lends<C>: Driver {
+    /// It is that connection.
+    fn lend(connection: &mut Self::Connection) -> &mut C;
+}
+
+#[cfg(feature = "postgres")]
+impl Lends<diesel_async::AsyncPgConnection> for crate::driver::Postgres {
+    fn lend(connection: &mut Self::Connection) -> &mut diesel_async::AsyncPgConnection {
+        connection
+    }
+}
+
+#[cfg(feature = "sqlite")]
+impl Lends<SyncConnectionWrapper<diesel::SqliteConnection>> for crate::driver::Sqlite {
+    fn lend(
+        connection: &mut Self::Connection,
+    ) -> &mut SyncConnectionWrapper<diesel::SqliteConnection> {
+        connection
+    }
+}
