@@ -21,6 +21,7 @@ mod panics;
 mod pool;
 mod runtime;
 pub mod session;
+mod sync;
 mod time;
 
 // Documentation alone: a program does not compile it.

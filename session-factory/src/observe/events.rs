@@ -8,7 +8,7 @@ use std::fmt;
 use std::num::NonZeroU32;
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 use std::task::{Context, Poll};
 
@@ -19,6 +19,7 @@ use diesel::result::Error;
 
 use super::held::Held;
 use crate::panics;
+use crate::sync::Mutex;
 
 /// A change of the transaction, or of one of its savepoints.
 #[derive(Debug, Clone)]
@@ -99,7 +100,7 @@ impl Events {
 
     fn state(&self) -> MutexGuard<'_, State> {
         // Left so by an instrumentation that panicked.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 
     pub(super) fn take(&self) -> Option<DynInstrumentation> {

@@ -1,10 +1,12 @@
 //! Who listens on a connection.
 
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 
 use diesel::connection::{DynInstrumentation, Instrumentation};
 
 use super::events::{Events, Relay};
+
+use crate::sync::Mutex;
 
 /// What a link knows of the application's instrumentation.
 #[derive(Default)]
@@ -84,7 +86,7 @@ impl Observer {
     }
 
     fn lent(&mut self) -> &mut Option<DynInstrumentation> {
-        self.lent.get_mut().unwrap_or_else(PoisonError::into_inner)
+        self.lent.get_mut()
     }
 
     /// The instrumentation itself. None: it is the connection's.

@@ -1,12 +1,13 @@
 //! What the last attempts to connect came to.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use bb8::ErrorSink;
 use tokio::sync::watch;
 
 use crate::error::{ConnectError, Step};
+use crate::sync::Mutex;
 
 /// Told by the pool, asked by those who wait.
 #[derive(Debug)]
@@ -37,7 +38,7 @@ impl Default for Health {
 impl Health {
     pub(super) fn succeeded(&self, pooled: bool) {
         self.pooled.store(pooled, Ordering::Relaxed);
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.last.lock() = None;
     }
 
     pub(super) fn pooled(&self) -> bool {
@@ -45,7 +46,7 @@ impl Health {
     }
 
     pub(super) fn failed(&self, error: ConnectError) {
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+        *self.last.lock() = Some(error);
         self.failures.send_modify(|count| *count += 1);
     }
 
@@ -64,10 +65,7 @@ impl Health {
 
     /// The error of the last attempt, if it failed.
     pub(super) fn last_error(&self) -> Option<ConnectError> {
-        self.last
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.last.lock().clone()
     }
 
     /// Somebody whose turn it was has found that there are no connections to be had.

@@ -1,6 +1,6 @@
 //! One pool and its state.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use bb8::Pool;
 use tokio_util::sync::CancellationToken;
@@ -18,6 +18,7 @@ use crate::config::Settings;
 use crate::driver::Driver;
 use crate::error::{ConnectError, SessionError};
 use crate::observe::Echo;
+use crate::sync::Mutex;
 
 /// One pool: its connections, those who wait for one, and those who have one.
 pub(crate) struct Core<D: Driver> {
@@ -94,10 +95,7 @@ impl<D: Driver> Core<D> {
     }
 
     pub(crate) fn source(&self) -> Source<D> {
-        self.source
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.source.lock().clone()
     }
 
     /// Tells this factory from others.
@@ -108,10 +106,7 @@ impl<D: Driver> Core<D> {
     /// Lets go of the pool: its idle connections close now, the others when they come back.
     pub(crate) fn close_source(&self) {
         self.ended.cancel();
-        let source = std::mem::replace(
-            &mut *self.source.lock().unwrap_or_else(PoisonError::into_inner),
-            Source::Closed,
-        );
+        let source = std::mem::replace(&mut *self.source.lock(), Source::Closed);
         let _context = crate::runtime::enter();
         drop(source);
     }

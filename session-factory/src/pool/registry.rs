@@ -1,7 +1,7 @@
 //! Who holds the connections, and since when.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 use std::time::Instant;
 
 use slab::Slab;
@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 use crate::call::Origin;
 use crate::driver::Kill;
 use crate::error::Holder;
+use crate::sync::Mutex;
 
 /// The connections that are out.
 #[derive(Debug, Default)]
@@ -30,7 +31,7 @@ struct Entry {
 
 impl Registry {
     fn entries(&self) -> MutexGuard<'_, Slab<Entry>> {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+        self.entries.lock()
     }
 
     /// Enters a connection that is handed out.

@@ -1,6 +1,6 @@
 //! Puts a pool together, and starts its reaper.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bb8::{Pool, QueueStrategy};
@@ -19,6 +19,7 @@ use super::{reaper, size};
 use crate::config::Settings;
 use crate::driver::Driver;
 use crate::error::{ConnectError, ConnectErrorKind};
+use crate::sync::Mutex;
 
 /// bb8 must not end a wait by itself: it could not say why. The factory's own clock does.
 const FAR_AWAY: Duration = Duration::from_secs(60 * 60 * 24 * 365);

@@ -4,9 +4,11 @@
 //! were changed. So its factory keeps one connection more, on which nothing runs.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 
 use diesel::sqlite::SqliteConnection;
+
+use crate::sync::Mutex;
 
 /// A connection of which nobody makes any use.
 pub(super) struct Anchor {
@@ -20,7 +22,7 @@ impl Anchor {
         establish: impl FnOnce() -> Result<SqliteConnection, E>,
     ) -> Result<Arc<Self>, E> {
         static ANCHORS: Mutex<Option<HashMap<String, Weak<Anchor>>>> = Mutex::new(None);
-        let mut anchors = ANCHORS.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut anchors = ANCHORS.lock();
         let anchors = anchors.get_or_insert_default();
         if let Some(anchor) = anchors.get(name).and_then(Weak::upgrade) {
             return Ok(anchor);

@@ -1,6 +1,6 @@
 //! A connection in diesel-async's hands: an application's own, or one that the body asked for.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 
 use diesel::QueryResult;
 use diesel::connection::{
@@ -16,6 +16,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::leftover::{Connection, Leftover};
 use crate::panics::contained;
+use crate::sync::Mutex;
 
 /// The connection type of diesel-async for SQLite.
 pub(crate) type Wrapper = SyncConnectionWrapper<SqliteConnection>;
@@ -39,7 +40,7 @@ pub(super) struct Back(Arc<Mutex<Option<SqliteConnection>>>);
 
 impl Back {
     fn slot(&self) -> MutexGuard<'_, Option<SqliteConnection>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 
     /// The wrapper gives no connection away: it keeps another one.

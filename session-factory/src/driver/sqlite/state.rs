@@ -1,11 +1,12 @@
 //! What is known about a connection and its transaction.
 
+use std::sync::MutexGuard;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::mark::Mark;
 use super::transaction_end::TransactionEnd;
 use crate::observe::Events;
+use crate::sync::Mutex;
 
 /// Shared with the work on another thread.
 #[derive(Debug, Default)]
@@ -61,7 +62,7 @@ impl ConnectionState {
         self.shares_cache
     }
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
     pub(super) fn begin_watch(&self) {
         self.stop.store(false, Ordering::SeqCst);

@@ -1,10 +1,11 @@
 //! Up to where in the log this factory has committed: what a replica has to have replayed before it is
 //! read without a doubt.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::MutexGuard;
 use std::time::{Duration, Instant};
 
 use crate::call::LogPosition;
+use crate::sync::Mutex;
 
 /// For how long a COMMIT without an answer may still take effect: as long as the recovery looks for it.
 const IN_DOUBT: Duration = Duration::from_secs(30);
@@ -36,7 +37,7 @@ pub(crate) enum Mark {
 
 impl Marks {
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 
     pub(crate) fn mark(&self) -> Mark {

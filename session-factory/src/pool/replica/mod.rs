@@ -4,7 +4,7 @@ pub(crate) mod commit_marks;
 mod token;
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, MutexGuard, Weak};
 use std::time::Duration;
 
 use tokio::time::sleep;
@@ -20,6 +20,7 @@ use crate::driver::Driver;
 use crate::error::{ConnectError, SessionError, StatementError};
 use crate::observe;
 use crate::panics::contained_async;
+use crate::sync::Mutex;
 
 /// The longest wait for a connection to the replica: the primary is there as well.
 const CONNECTION: Duration = Duration::from_secs(1);
@@ -72,7 +73,7 @@ impl<D: Driver> Replica<D> {
     }
 
     fn trouble(&self) -> MutexGuard<'_, Option<Trouble>> {
-        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
+        self.trouble.lock()
     }
 
     /// A connection to the replica for such a session, or none: then it is the primary's.

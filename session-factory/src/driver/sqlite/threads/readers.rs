@@ -7,12 +7,13 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::sync::MutexGuard;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Thread, ThreadId};
 use std::time::{Duration, Instant};
 
 use super::{Work, run, spawn};
+use crate::sync::Mutex;
 use crate::time::after;
 
 /// How long a thread looks out for the next task before it sleeps, where the last one came as soon: about as long as
@@ -84,7 +85,7 @@ impl Workers {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     fn hire(&'static self) -> io::Result<Worker> {

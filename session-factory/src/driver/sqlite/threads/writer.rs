@@ -9,11 +9,12 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender, TryRecvError};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, MutexGuard, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
 use super::Work;
 use crate::driver::CommitSent;
+use crate::sync::Mutex;
 use crate::time::after;
 
 /// How long the thread looks out before it sleeps, while somebody has the turn: the next statement or COMMIT follows
@@ -49,10 +50,7 @@ pub(in crate::driver::sqlite) fn of_memory(name: &str) -> io::Result<Arc<Writers
 
 fn of_place(path: PathBuf) -> io::Result<Arc<Writers>> {
     static FILES: OnceLock<Mutex<HashMap<PathBuf, Weak<Writers>>>> = OnceLock::new();
-    let mut files = FILES
-        .get_or_init(Mutex::default)
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner);
+    let mut files = FILES.get_or_init(Mutex::default).lock();
     if let Some(writers) = files.get(&path).and_then(Weak::upgrade) {
         return Ok(writers);
     }
@@ -130,7 +128,7 @@ impl Turn {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     pub(in crate::driver::sqlite) fn is_new(&self) -> bool {
