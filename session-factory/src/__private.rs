@@ -2,6 +2,7 @@
 
 mod backend;
 mod feature;
+mod field;
 mod lends;
 mod parameter;
 mod supports;
@@ -10,6 +11,7 @@ use std::time::Duration;
 
 pub use self::backend::*;
 pub use self::feature::*;
+pub use self::field::*;
 pub use self::lends::*;
 pub use self::parameter::*;
 pub use self::supports::*;

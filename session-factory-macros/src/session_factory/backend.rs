@@ -1,7 +1,7 @@
 //! The databases that a factory can be for.
 
-use proc_macro2::{Span, TokenStream};
-use quote::quote_spanned;
+use proc_macro2::{Span, TokenStream, TokenTree};
+use quote::{ToTokens, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Ident, Lit, Path};
 
@@ -98,7 +98,15 @@ impl Backend {
             errors.on(path, message);
             return Some(*backend);
         }
-        let near = nearest(&name, BACKENDS);
+        // `Pool<AsyncPgConnection>`
+        let inside = path
+            .to_token_stream()
+            .into_iter()
+            .find_map(|token| match token {
+                TokenTree::Ident(word) => known(&word.to_string()),
+                _ => None,
+            });
+        let near = inside.map(Self::name).or_else(|| nearest(&name, BACKENDS));
         let right = near.unwrap_or("Postgres`, `Mysql` or `Sqlite");
         errors.on(
             path,

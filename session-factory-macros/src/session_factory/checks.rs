@@ -1,53 +1,55 @@
 //! The rejections of single values and keys.
 
+use std::time::Duration;
+
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote};
 use syn::{Attribute, Expr, Ident, Lit, LitStr};
 
-use super::foreign::as_duration;
 use super::input::words;
 use super::key_name::is_key;
 use super::literals::literal;
+use super::meant::{Line, duration, inner, meant, named_key, quoted};
 use super::number::Number;
 use super::range::{Bounds, Range};
 use super::settings::{Kind, Standard};
 use super::validate::Validator;
-use super::values::{Checked, check, parse_boolean};
+use super::values::{Checked, check, expected};
 
 impl Validator<'_> {
     pub(super) fn value(
         &mut self,
         standard: &Standard,
         value: &Expr,
-        key: &str,
-        range: Option<&Range>,
+        line: &Line<'_>,
     ) -> Option<Checked> {
         if standard.kind.is_secret() {
             if words(&value.to_token_stream()) == "None" {
-                let message = format!("remove this line: `{key}` is read when it is set");
+                let message = format!("remove this line: `{}` is read when it is set", line.key);
                 self.errors.on(value, message);
                 return None;
             }
-            self.secret(value, standard.name, key);
+            self.secret(value, line);
             return None;
         }
         if literal(value).is_none() && !matches!(value, Expr::Unary(_)) {
-            let message = not_a_literal(standard, value, key);
-            self.errors.on(value, message);
+            self.errors.on(value, not_a_literal(standard, value, line));
             return None;
         }
         let checked = check(standard.kind, value)
             .map_err(|expected| {
                 let message = placeholder(value).map_or(expected, |key| {
-                    format!(
-                        "nothing is replaced in a text; write `{} = env(\"{key}\")`",
-                        standard.name
-                    )
+                    let read = line.reads_key(&key);
+                    format!("nothing is replaced in a text; write `{read}`")
                 });
                 self.errors.on(value, message);
             })
             .ok()?;
-        self.value_in_range(value, checked.number, range)
+        if let Some(message) = milliseconds(value, line, checked.number) {
+            self.errors.on(value, message);
+            return None;
+        }
+        self.value_in_range(value, checked.number, line.range)
             .then_some(checked)
     }
 
@@ -85,18 +87,33 @@ impl Validator<'_> {
         problem.is_none()
     }
 
-    pub(super) fn secret(&mut self, tokens: impl ToTokens, name: &str, key: &str) {
-        let message = format!(
-            "`{name}` is a secret, and this would be in the program for everybody to read; \
-             write `{name} = env(\"{key}\")`, which is read at start-up"
-        );
-        self.errors.on(tokens, message);
+    /// A value, or a default, of what must not be in the program.
+    pub(super) fn secret(&mut self, value: &Expr, line: &Line<'_>) {
+        let name = line.name;
+        let tokens = value.to_token_stream();
+        let read = match named_key(&tokens) {
+            Some((key, _)) if line.function.is_none() => line.reads_key(&key),
+            _ => line.reads(),
+        };
+        let is_written =
+            literal(inner(value).unwrap_or(value)).is_some() || tokens.to_string().contains('!');
+        let message = if is_written {
+            format!(
+                "`{name}` is a secret, and this would be in the program for everybody to read; \
+                 write `{read}`, which is read at start-up"
+            )
+        } else {
+            format!("`{name}` is a secret, which is read at start-up; write `{read}`")
+        };
+        self.errors.on(value, message);
     }
 
-    pub(super) fn build_env_on_a_secret(&mut self, function: &Ident, name: &Ident, key: &str) {
+    pub(super) fn build_env_on_a_secret(&mut self, function: &Ident, line: &Line<'_>) {
         let message = format!(
-            "`{name}` is a secret, and with `build_env` it would be in the program for everybody to read; \
-             write `env(\"{key}\")`, which is read at start-up"
+            "`{}` is a secret, and with `build_env` it would be in the program for everybody to read; \
+             write `{}`, which is read at start-up",
+            line.name,
+            line.is(&format!("env(\"{}\")", line.key))
         );
         self.errors.on(function, message);
     }
@@ -144,6 +161,8 @@ fn as_key(key: &str) -> String {
         .trim()
         .trim_start_matches(['$', '{'])
         .trim_end_matches('}');
+    // `DB_ECHO=true` and `DB_ECHO:-true`
+    let name = name.split(['=', ':']).next().unwrap_or(name).trim();
     let name: String = name
         .chars()
         .map(|c| {
@@ -172,66 +191,71 @@ fn placeholder(value: &Expr) -> Option<String> {
     is_key(key).then(|| key.to_owned())
 }
 
+/// A bare number is seconds. One that is probably meant as milliseconds is written with its unit.
+fn milliseconds(value: &Expr, line: &Line<'_>, number: Option<Number>) -> Option<String> {
+    let (Some(Lit::Int(_)), Some(Number::Duration(duration))) = (literal(value), number) else {
+        return None;
+    };
+    let seconds = duration.as_secs();
+    let is_likely = seconds >= 1000 && seconds.is_multiple_of(500);
+    is_likely.then(|| {
+        format!(
+            "a number without a unit is seconds; write `{}` if milliseconds are meant, or `\"{seconds}s\"`",
+            line.with(&quoted(Duration::from_millis(seconds)))
+        )
+    })
+}
+
 /// What to write for a value that is neither a key nor a literal.
-fn not_a_literal(standard: &Standard, value: &Expr, key: &str) -> String {
-    let name = standard.name;
+fn not_a_literal(standard: &Standard, value: &Expr, line: &Line<'_>) -> String {
     let tokens = value.to_token_stream();
-    let duration = matches!(standard.kind, Kind::Duration | Kind::OptionalDuration);
-    if let (true, Some(duration)) = (duration, as_duration(value)) {
-        return format!("write the duration as a text: `{name} = {duration}`");
-    }
     let text = words(&tokens);
-    if text == "None" {
-        return if duration {
-            format!("write `{name} = \"off\"`")
+    let is_duration = matches!(standard.kind, Kind::Duration | Kind::OptionalDuration);
+    if text == "None" && !is_duration {
+        return if line.function.is_some() {
+            format!("write the value, or no default: `{}`", line.reads())
         } else {
-            format!("write a value, or remove the line: `{key}` is read then")
+            format!(
+                "write a value, or remove the line: `{}` is read then",
+                line.key
+            )
         };
     }
-    if let Expr::Call(call) = value
-        && words(&call.func.to_token_stream()) == "Some"
-        && let Some(inner) = call.args.first()
-    {
-        return format!(
-            "write the value alone: `{name} = {}`",
-            words(&inner.to_token_stream())
-        );
-    }
-    if let Expr::MethodCall(call) = value
-        && let Some(Lit::Str(text)) = literal(&call.receiver)
-    {
-        return format!(
-            "write the value alone: `{name} = {}`",
-            text.to_token_stream()
-        );
-    }
-    let is_off = matches!(text.to_ascii_lowercase().as_str(), "off" | "none" | "never");
-    match standard.kind {
-        Kind::Bool if parse_boolean(&text).is_some() => {
-            return format!("write `{name} = {}`", parse_boolean(&text) == Some(true));
-        }
-        Kind::Duration | Kind::OptionalDuration if is_off => {
-            return format!("write `{name} = \"off\"`");
-        }
-        Kind::OptionalCount if is_off => return format!("write `{name} = 0`"),
-        _ => {}
-    }
-    // `std::env::var("ECHO")`, `env!("ECHO")`, `getenv("ECHO")`
-    let reads = text.to_ascii_lowercase();
-    let reads = reads.contains("env") || reads.contains("var");
-    let quoted = text.split('"').nth(1).filter(|key| reads && is_key(key));
-    if let Some(key) = quoted {
-        let function = if text.contains('!') || text.contains("build") {
-            "build_env"
-        } else {
-            "env"
+    if let Some(meant) = meant(standard.kind, value) {
+        let written = line.with(&meant);
+        return match inner(value) {
+            _ if is_duration && duration(value).is_some() => {
+                format!("write the duration as a text: `{written}`")
+            }
+            Some(_) => format!("write the value alone: `{written}`"),
+            None => format!("write `{written}`"),
         };
-        return format!("write `{name} = {function}(\"{key}\")`");
     }
-    format!(
-        "a value that is computed cannot stand here; write a literal, or `{name} = env(\"{key}\")`, which is \
-         read at start-up"
-    )
+    if duration(value).is_some_and(|duration| duration.is_zero()) {
+        return expected(standard.kind);
+    }
+    let without_default = if line.function.is_some() {
+        "without a default"
+    } else {
+        "which is read at start-up"
+    };
+    match named_key(&tokens) {
+        Some((key, is_built)) if line.function.is_none() => {
+            let function = if is_built { "build_env" } else { "env" };
+            let read = line.is(&format!("{function}(\"{key}\")"));
+            if text == key {
+                format!(
+                    "a constant of Rust cannot stand here; write its value, or `{read}`, which is read at start-up"
+                )
+            } else {
+                format!("write `{read}`")
+            }
+        }
+        _ => format!(
+            "a value that is computed cannot stand here; write a literal, or `{}`, {without_default}",
+            line.reads()
+        ),
+    }
 }
 
 pub(super) fn is_text(value: &Expr) -> bool {

@@ -58,7 +58,10 @@ pub(super) fn factories(models: &[Model<'_>], errors: &mut Errors) {
             };
             let bare = bare(ty);
             match seen.iter().find(|(other, ..)| other == key) {
-                Some((_, other, first, setting)) if *other != bare => {
+                // Of one factory: that the key has two settings is noted.
+                Some((_, other, first, setting))
+                    if *other != bare && !std::ptr::eq(*first, model) =>
+                {
                     let message = format!(
                         "`{key}` is a `{other}` in `{}` (for `{setting}`), and a `{bare}` here; write another \
                          key, or the same type",

@@ -12,6 +12,7 @@ use super::custom_type::CustomType;
 use super::docs::text_of;
 use super::foreign::unknown;
 use super::input::{Setting, Value, Variable};
+use super::meant::Line;
 use super::model::{Field, Source};
 use super::number::Number;
 use super::range::Range;
@@ -30,10 +31,8 @@ impl Validator<'_> {
         }
         let Some(ty) = &setting.ty else {
             let range = setting.range.as_ref();
-            self.errors.on(
-                name,
-                unknown(&text, range, written(&setting.value).as_ref()),
-            );
+            self.errors
+                .on(name, unknown(&text, range, source(&setting.value).as_ref()));
             return None;
         };
         if syn::parse_str::<Ident>(&name.to_string()).is_err() {
@@ -60,13 +59,20 @@ impl Validator<'_> {
             let bounds = (!own.has_no_range()).then(|| own.bounds());
             self.range(range, bounds, name)
         });
+        let (function, key) = match &setting.value {
+            Value::Env(variable) | Value::BuildEnv(variable) => {
+                (Some(variable.function.to_string()), variable.key.value())
+            }
+            _ => (None, text.to_uppercase()),
+        };
+        let line = Line::of(&text, Some(ty), range, function, key);
         let (read, source) = match &setting.value {
             _ if unreadable.is_some() => nothing(ty),
-            Value::Env(variable) => self.own_key(&own, &text, variable, range),
+            Value::Env(variable) => self.own_key(&own, &line, variable),
             Value::BuildEnv(variable) => self
-                .own_built(&own, name, variable, range)
+                .own_built(&own, &line, variable)
                 .unwrap_or_else(|| nothing(ty)),
-            Value::Constant(value) if !self.own_value(&own, name, value, range) => nothing(ty),
+            Value::Constant(value) if !self.own_default(&own, &line, value) => nothing(ty),
             Value::Constant(value) => {
                 let shown = as_text(value);
                 let value = own.constant(value, &self.krate);
@@ -97,6 +103,7 @@ impl Validator<'_> {
             doc,
             read,
             standard: false,
+            own_type: (!own.is_known()).then_some((own.inner, own.optional)),
             group: GROUP,
             range: range.map(Range::words),
             source,
@@ -109,16 +116,16 @@ impl Validator<'_> {
     fn own_key(
         &mut self,
         own: &CustomType<'_>,
-        setting: &str,
+        line: &Line<'_>,
         variable: &Variable,
-        range: Option<&Range>,
     ) -> (TokenStream, Source) {
+        let setting = line.name;
         let key = self.key(&variable.key);
         self.claim(&key, setting, variable.key.span());
         let default = variable
             .default
             .as_ref()
-            .filter(|value| self.own_default(own, setting, value, &key, range));
+            .filter(|value| self.own_default(own, line, value));
         let ty = own.ty;
         let how = own.how(&self.krate);
         let read = match default {
@@ -143,14 +150,13 @@ impl Validator<'_> {
     fn own_built(
         &mut self,
         own: &CustomType<'_>,
-        name: &Ident,
+        line: &Line<'_>,
         variable: &Variable,
-        range: Option<&Range>,
     ) -> Option<(TokenStream, Source)> {
-        let setting = &name.unraw().to_string();
+        let (setting, range) = (line.name, line.range);
         let key = self.key(&variable.key);
         if own.secret {
-            self.build_env_on_a_secret(&variable.function, name, &key);
+            self.build_env_on_a_secret(&variable.function, line);
             return None;
         }
         self.claim(&key, setting, variable.key.span());
@@ -159,7 +165,7 @@ impl Validator<'_> {
         let default = variable
             .default
             .as_ref()
-            .filter(|value| self.own_default(own, setting, value, &key, range));
+            .filter(|value| self.own_default(own, line, value));
         let (shown, value, from) = match found {
             Built::Set(text) => {
                 let problem = own.refuses(&text).or_else(|| {
@@ -205,33 +211,13 @@ impl Validator<'_> {
         Some((read, source))
     }
 
-    /// Whether a constant may stand.
-    fn own_value(
-        &mut self,
-        own: &CustomType<'_>,
-        name: &Ident,
-        value: &Expr,
-        range: Option<&Range>,
-    ) -> bool {
-        let name = name.unraw().to_string();
-        let key = name.to_uppercase();
-        self.own_default(own, &name, value, &key, range)
-    }
-
-    /// Whether a default may stand.
-    fn own_default(
-        &mut self,
-        own: &CustomType<'_>,
-        name: &str,
-        value: &Expr,
-        key: &str,
-        range: Option<&Range>,
-    ) -> bool {
+    /// Whether a constant or a default may stand.
+    fn own_default(&mut self, own: &CustomType<'_>, line: &Line<'_>, value: &Expr) -> bool {
         if own.secret {
-            self.secret(value, name, key);
+            self.secret(value, line);
             return false;
         }
-        if let Some(expected) = own.refuses_literal(value) {
+        if let Some(expected) = own.refuses_value(value, line) {
             self.errors.on(value, expected);
             return false;
         }
@@ -241,7 +227,7 @@ impl Validator<'_> {
             return false;
         }
         let number = text.map_or_else(|| Number::of(value), |text| own.number(&text));
-        self.value_in_range(value, number, range)
+        self.value_in_range(value, number, line.range)
     }
 }
 
@@ -252,22 +238,6 @@ fn nothing(ty: &Type) -> (TokenStream, Source) {
 }
 
 /// A value as it is written.
-fn written(value: &Value) -> Option<TokenStream> {
-    match value {
-        Value::Env(Variable {
-            function,
-            key,
-            default,
-        })
-        | Value::BuildEnv(Variable {
-            function,
-            key,
-            default,
-        }) => {
-            let default = default.as_ref().map(|default| quote!(, default = #default));
-            Some(quote!(#function(#key #default)))
-        }
-        Value::Constant(value) => Some(value.to_token_stream()),
-        Value::Crate(_) | Value::Standard | Value::Broken => None,
-    }
+fn source(value: &Value) -> Option<TokenStream> {
+    value.source()?.parse().ok()
 }

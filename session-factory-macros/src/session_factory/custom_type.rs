@@ -1,14 +1,16 @@
 //! The application's own typed keys.
 
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Expr, GenericArgument, Lit, Path, PathArguments, Type};
 
-use super::foreign::as_duration;
+use super::input::words;
 use super::literals::{duration_tokens, has_unit, literal};
+use super::meant::{Line, declaration, duration, named_key, quoted};
 use super::number::Number;
 use super::range::Bounds;
 use super::values::parse_boolean;
@@ -18,6 +20,8 @@ use crate::duration::parse as parse_duration;
 /// What can be seen of an own key's type.
 pub(super) struct CustomType<'a> {
     pub(super) ty: &'a Type,
+    /// That in the `Option`, if it is one.
+    pub(super) inner: &'a Type,
     /// `Option<…>`: may be missing.
     pub(super) optional: bool,
     /// Its value must not be in the program.
@@ -30,6 +34,7 @@ impl<'a> CustomType<'a> {
     pub(super) fn of(ty: &'a Type) -> Self {
         let (name, inner) = name_and_argument(ty);
         let optional = name == "Option";
+        let of_option = inner.filter(|_| optional).unwrap_or(ty);
         let name = if optional {
             inner.map(|ty| name_and_argument(ty).0).unwrap_or_default()
         } else {
@@ -38,6 +43,7 @@ impl<'a> CustomType<'a> {
         let secret = name.starts_with("Secret");
         Self {
             ty,
+            inner: of_option,
             optional,
             secret,
             name,
@@ -54,6 +60,25 @@ impl<'a> CustomType<'a> {
             .replace("& ", "&")
     }
 
+    /// Whether its name is one of those that are always `Clone` and `Debug`.
+    pub(super) fn is_known(&self) -> bool {
+        whole(&self.name).is_some()
+            || [
+                "bool",
+                "char",
+                "f32",
+                "f64",
+                "String",
+                "PathBuf",
+                "IpAddr",
+                "SocketAddr",
+                "Duration",
+                "SecretString",
+                "SecretUrl",
+            ]
+            .contains(&self.name.as_str())
+    }
+
     /// Whether a field of this type can be declared.
     pub(super) fn can_be_a_field(&self) -> bool {
         matches!(
@@ -65,6 +90,9 @@ impl<'a> CustomType<'a> {
     /// What is wrong with the type itself, as far as its name says so.
     pub(super) fn unreadable(&self) -> Option<String> {
         let written = self.words();
+        let wrapper = "declare a type of your own around it, `#[derive(Clone, Debug)] struct Wrapper(…)` with \
+                       `impl std::str::FromStr for Wrapper`, and write `Wrapper`"
+            .to_owned();
         let advice = match self.ty {
             Type::Reference(reference) => match reference.elem.as_ref() {
                 Type::Path(path) if path.path.is_ident("str") => "write `String`".to_owned(),
@@ -76,34 +104,83 @@ impl<'a> CustomType<'a> {
             Type::Path(path) if path.path.is_ident("str") => "write `String`".to_owned(),
             Type::Path(_) => {
                 let has_no_from_str = [
-                    "Vec", "VecDeque", "HashMap", "HashSet", "BTreeMap", "BTreeSet", "Box", "Rc", "Arc",
-                    "Cow", "Result", "Instant", "SystemTime", "Range", "RangeInclusive",
+                    "Vec",
+                    "VecDeque",
+                    "HashMap",
+                    "HashSet",
+                    "BTreeMap",
+                    "BTreeSet",
+                    "Box",
+                    "Rc",
+                    "Arc",
+                    "Cow",
+                    "Result",
+                    "Instant",
+                    "SystemTime",
+                    "Range",
+                    "RangeInclusive",
                 ];
                 if !has_no_from_str.contains(&self.name.as_str()) {
                     return None;
                 }
-                "declare `struct Wrapper` around it with `impl std::str::FromStr for Wrapper`, and write \
-                 `Wrapper`"
-                    .to_owned()
+                wrapper
             }
             Type::Infer(_) => "write the type out, as in `batch: u32`".to_owned(),
             Type::Paren(_) | Type::Group(_) | Type::Macro(_) => return None,
-            _ => "declare `struct Wrapper` around it with `impl std::str::FromStr for Wrapper`, and write \
-                  `Wrapper`"
-                .to_owned(),
+            _ => wrapper,
         };
         Some(format!(
             "an environment variable holds one text, of which no `{written}` can be made; {advice}"
         ))
     }
 
-    /// What is wrong with a literal as a value of this type, unless it is a text: that is read as the environment's.
-    pub(super) fn refuses_literal(&self, value: &Expr) -> Option<String> {
-        if let Some(duration) = as_duration(value)
-            && self.name == "Duration"
-        {
-            return Some(format!("write the duration as a text: `{duration}`"));
+    /// What is wrong with a value of this type, as far as that can be seen.
+    pub(super) fn refuses_value(&self, value: &Expr, line: &Line<'_>) -> Option<String> {
+        if let (false, Some(message)) = (self.optional, self.is_option(value, line)) {
+            return Some(message);
         }
+        if line.function.is_none()
+            && let Some(function) = reads_environment(value)
+            && let Some((key, _)) = named_key(&value.to_token_stream())
+        {
+            let written = line.is(&format!("{function}(\"{key}\")"));
+            return Some(format!("write `{written}`"));
+        }
+        if self.name == "Duration"
+            && let Some(duration) = duration(value).filter(|duration| *duration != Duration::MAX)
+        {
+            let written = line.with(&quoted(duration));
+            return Some(format!("write the duration as a text: `{written}`"));
+        }
+        self.refuses_literal(value)
+    }
+
+    /// `None` and `Some(5)` for a key that is always there.
+    fn is_option(&self, value: &Expr, line: &Line<'_>) -> Option<String> {
+        let text = words(&value.to_token_stream());
+        if text == "None" || text == "Option::None" {
+            let (name, ty) = (line.name, self.words());
+            let optional = format!("Option<{ty}>");
+            let written = match &line.function {
+                Some(function) => format!("{function}(\"{}\")", line.key),
+                None => format!("env(\"{}\")", line.key),
+            };
+            return Some(format!(
+                "`{name}` is a `{ty}`, which is never `None`; for a key that may be missing write `{}`",
+                declaration(name, Some(&optional), line.range, &written)
+            ));
+        }
+        let Expr::Call(call) = value else {
+            return None;
+        };
+        let is_some = words(&call.func.to_token_stream()) == "Some";
+        let argument = call.args.first().filter(|_| is_some)?;
+        let written = line.with(&words(&argument.to_token_stream()));
+        Some(format!("write the value alone: `{written}`"))
+    }
+
+    /// What is wrong with a literal as a value of this type, unless it is a text: that is read as the environment's.
+    fn refuses_literal(&self, value: &Expr) -> Option<String> {
         let negative = matches!(value, Expr::Unary(unary) if matches!(unary.op, syn::UnOp::Neg(_)));
         let literal = match value {
             Expr::Unary(unary) if negative => literal(&unary.expr)?,
@@ -196,7 +273,7 @@ impl<'a> CustomType<'a> {
     pub(super) fn number(&self, text: &str) -> Option<Number> {
         match self.bounds() {
             Bounds::Durations => parse_duration(text).map(Number::Duration),
-            Bounds::Numbers => text
+            Bounds::Numbers | Bounds::Whole | Bounds::Floats => text
                 .parse()
                 .map(Number::Integer)
                 .or_else(|_| text.parse().map(Number::Float))
@@ -206,10 +283,11 @@ impl<'a> CustomType<'a> {
 
     /// What the bounds of a range have to be.
     pub(super) fn bounds(&self) -> Bounds {
-        if self.name == "Duration" {
-            Bounds::Durations
-        } else {
-            Bounds::Numbers
+        match self.name.as_str() {
+            "Duration" => Bounds::Durations,
+            "f32" | "f64" => Bounds::Floats,
+            name if whole(name).is_some() => Bounds::Whole,
+            _ => Bounds::Numbers,
         }
     }
 
@@ -218,7 +296,7 @@ impl<'a> CustomType<'a> {
         self.secret
             || matches!(
                 self.name.as_str(),
-                "bool" | "String" | "PathBuf" | "IpAddr" | "SocketAddr"
+                "bool" | "char" | "String" | "PathBuf" | "IpAddr" | "SocketAddr"
             )
     }
 
@@ -264,6 +342,26 @@ impl<'a> CustomType<'a> {
             return quote!(::core::option::Option::Some(#tokens));
         }
         tokens
+    }
+}
+
+/// `std::env::var("KEY")` and what is called on it, and `env!("KEY")` alone, which is no value of any type that a key has.
+fn reads_environment(value: &Expr) -> Option<&'static str> {
+    match value {
+        Expr::MethodCall(call) => reads_environment(&call.receiver).filter(|found| *found == "env"),
+        Expr::Try(inner) => reads_environment(&inner.expr),
+        Expr::Call(call) => {
+            let function = words(&call.func.to_token_stream());
+            let is_var = ["env::var", "env::var_os", "dotenvy::var", "getenv"]
+                .iter()
+                .any(|known| function.ends_with(known));
+            is_var.then_some("env")
+        }
+        Expr::Macro(call) => {
+            let name = &call.mac.path.segments.last()?.ident;
+            (name == "env" || name == "option_env").then_some("build_env")
+        }
+        _ => None,
     }
 }
 

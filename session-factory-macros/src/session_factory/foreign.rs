@@ -4,14 +4,13 @@
 use std::time::Duration;
 
 use proc_macro2::{TokenStream, TokenTree};
-use quote::ToTokens;
-use syn::{Expr, ExprCall, ExprPath, Lit};
+use syn::{Expr, Lit};
 
 use super::input::words;
 use super::literals::literal;
+use super::meant::{duration, meant, quoted};
 use super::range::Range;
 use super::settings::{GLOBALS, Kind, STANDARD, names, standard};
-use super::values::check;
 use crate::diagnostics::{nearest, same_name};
 
 /// What a name means here.
@@ -694,18 +693,33 @@ const FOREIGN: &[(&[&str], Meaning)] = &[
         Advice("write `dotenv = true`"),
     ),
     (
+        &[
+            "path",
+            "file",
+            "filename",
+            "database_file",
+            "database_path",
+            "db_file",
+            "db_path",
+        ],
+        Advice(
+            "SQLite's file is a part of the URL: write `url = env(\"DATABASE_URL\")`, and set `DATABASE_URL` to `sqlite://app.db`",
+        ),
+    ),
+    (
+        &["default", "default_value"],
+        Advice(
+            "a default stands behind its key: write `env(\"KEY\", default = …)`, and remove this line",
+        ),
+    ),
+    (
         &["crate_path", "krate"],
         Advice("write `crate = ::session_factory`"),
     ),
 ];
 
-/// What to write for a name that is no setting here, without the value that was written.
-pub(super) fn means(name: &str) -> Option<String> {
-    advice(name, None)
-}
-
-/// What to write for a name that is no setting here.
-fn advice(name: &str, value: Option<&TokenStream>) -> Option<String> {
+/// What to write for a name that is no setting here, with the value that was written.
+pub(super) fn means(name: &str, value: Option<&TokenStream>) -> Option<String> {
     if let Some(standard) = STANDARD.iter().find(|standard| standard.key == name) {
         let line = write(standard.name, value, false);
         return Some(format!("that is the key of `{}`: {line}", standard.name));
@@ -732,8 +746,29 @@ fn advice(name: &str, value: Option<&TokenStream>) -> Option<String> {
                 "it belongs into the URL: write `…/database?{parameter}` there, and remove this line"
             )
         }
-        Advice(advice) => (*advice).to_owned(),
+        Advice(advice) => with_value(advice, name, value),
     })
+}
+
+/// An example of an option, `#[with_session(retry = 5)]`, with the value that was written.
+fn with_value(advice: &str, name: &str, value: Option<&TokenStream>) -> String {
+    let sample = format!("{name} = ");
+    let parts = advice.split_once(&sample).and_then(|(before, rest)| {
+        let (sample, after) = rest.split_once(')')?;
+        Some((before, sample, after))
+    });
+    let kind = |text: &str| {
+        let value = syn::parse_str::<Expr>(text).ok()?;
+        literal(&value).map(std::mem::discriminant)
+    };
+    match (parts, value.map(words)) {
+        (Some((before, example, after)), Some(value))
+            if kind(example).is_some() && kind(example) == kind(&value) =>
+        {
+            format!("{before}{name} = {value}){after}")
+        }
+        _ => advice.to_owned(),
+    }
 }
 
 /// The line that sets another setting to the value, where it can take that.
@@ -766,61 +801,21 @@ fn fitting(setting: &str, value: &TokenStream, milliseconds: bool) -> Option<Str
     if kind.is_secret() {
         return None;
     }
-    if matches!(kind, Kind::Duration | Kind::OptionalDuration) {
-        if let Some(duration) = as_duration(&expr) {
-            return Some(duration);
-        }
-        if milliseconds && let Some(Lit::Int(number)) = literal(&expr) {
-            let number: u64 = number.base10_parse().ok()?;
-            let duration = if number < 1000 {
-                Duration::from_secs(number)
-            } else {
-                Duration::from_millis(number)
-            };
-            return (number > 0).then(|| quoted(duration));
-        }
+    if milliseconds && let Some(Lit::Int(number)) = literal(&expr) {
+        let number: u64 = number.base10_parse().ok()?;
+        let duration = if number < 1000 {
+            Duration::from_secs(number)
+        } else {
+            Duration::from_millis(number)
+        };
+        return (number > 0).then(|| quoted(duration));
     }
-    check(kind, &expr).is_ok().then_some(text)
-}
-
-fn quoted(duration: Duration) -> String {
-    format!("\"{}\"", crate::duration::text(duration))
-}
-
-/// `Duration::from_secs(30)` and `Some(…)` of it as it is written here: `"30s"`.
-pub(super) fn as_duration(value: &Expr) -> Option<String> {
-    let Expr::Call(ExprCall { func, args, .. }) = value else {
-        return None;
-    };
-    let Expr::Path(ExprPath { path, .. }) = func.as_ref() else {
-        return None;
-    };
-    let argument = args.first()?;
-    let function = path.segments.last()?.ident.to_string();
-    if function == "Some" {
-        return as_duration(argument).or_else(|| match literal(argument)? {
-            Lit::Str(text) => Some(text.to_token_stream().to_string()),
-            _ => None,
-        });
-    }
-    let Some(Lit::Int(number)) = literal(argument) else {
-        return None;
-    };
-    let number: u64 = number.base10_parse().ok()?;
-    let seconds = |factor: u64| number.checked_mul(factor).map(Duration::from_secs);
-    Some(quoted(match function.as_str() {
-        "from_secs" | "seconds" | "secs" => seconds(1)?,
-        "from_mins" | "minutes" => seconds(60)?,
-        "from_hours" | "hours" => seconds(3600)?,
-        "from_millis" | "milliseconds" => Duration::from_millis(number),
-        "from_micros" => Duration::from_micros(number),
-        _ => return None,
-    }))
+    meant(kind, &expr)
 }
 
 /// The message for a name that is neither a setting nor a key of one's own.
 pub(super) fn unknown(name: &str, range: Option<&Range>, value: Option<&TokenStream>) -> String {
-    if let Some(advice) = advice(name, value) {
+    if let Some(advice) = means(name, value) {
         return format!("there is no setting `{name}`; {advice}");
     }
     let value_text = match value {
@@ -828,7 +823,19 @@ pub(super) fn unknown(name: &str, range: Option<&Range>, value: Option<&TokenStr
         Some(value) if words(value).contains("env::") || words(value).contains("env!") => {
             format!("env(\"{}\")", name.to_uppercase())
         }
-        Some(value) => words(value),
+        Some(value)
+            if words(value).starts_with("env(") || words(value).starts_with("build_env(") =>
+        {
+            words(value)
+        }
+        Some(value) => match syn::parse2::<Expr>(value.clone()) {
+            Ok(expr) => match duration(&expr) {
+                Some(duration) => quoted(duration),
+                None if is_simple(&expr) => words(value),
+                None => format!("env(\"{}\")", name.to_uppercase()),
+            },
+            Err(_) => format!("env(\"{}\")", name.to_uppercase()),
+        },
         None => format!("env(\"{}\")", name.to_uppercase()),
     };
     let range_text = range.map_or_else(String::new, |range| format!(" in {}", range.source()));
@@ -850,6 +857,14 @@ pub(super) fn unknown(name: &str, range: Option<&Range>, value: Option<&TokenStr
         "there is no setting `{name}`; a key of your own has a type: write {own}; the settings are {}",
         settings.join(", ")
     )
+}
+
+/// A literal, with or without a minus.
+fn is_simple(value: &Expr) -> bool {
+    match value {
+        Expr::Unary(unary) => literal(&unary.expr).is_some(),
+        value => literal(value).is_some(),
+    }
 }
 
 /// The type that a value probably has; for `env("KEY", default = …)` that of the default.
@@ -875,7 +890,7 @@ pub(super) fn type_of_value(value: &TokenStream) -> &'static str {
             Some(Lit::Float(_)) => "f64",
             Some(Lit::Bool(_)) => "bool",
             Some(Lit::Char(_)) => "char",
-            _ if as_duration(expr).is_some() => "std::time::Duration",
+            _ if duration(expr).is_some() => "std::time::Duration",
             _ => "String",
         },
         Err(_) => "String",

@@ -21,6 +21,7 @@ mod foreign;
 mod input;
 mod key_name;
 mod literals;
+mod meant;
 mod model;
 mod number;
 mod range;

@@ -1,7 +1,7 @@
 //! A factory as it is going to be: all that the expansion needs to know.
 
 use proc_macro2::{Span, TokenStream};
-use syn::{Attribute, Ident, Path};
+use syn::{Attribute, Ident, Path, Type};
 
 use super::backend::Driver;
 use super::input::Factory;
@@ -53,6 +53,9 @@ pub(super) struct Field<'a> {
     pub(super) read: TokenStream,
     /// Whether it is one of the standard settings.
     pub(super) standard: bool,
+    /// A type of the application's, of which the macro does not know that it is `Clone` and `Debug`; and whether the field
+    /// is an `Option` of it.
+    pub(super) own_type: Option<(&'a Type, bool)>,
     /// The heading that it belongs under.
     pub(super) group: &'static str,
     /// The values that it may have, in words.

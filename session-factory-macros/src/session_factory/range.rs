@@ -18,7 +18,10 @@ pub(super) struct Range {
 /// What the bounds of a range are.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Bounds {
+    /// Of a type that the macro does not know.
     Numbers,
+    Whole,
+    Floats,
     Durations,
 }
 
@@ -33,15 +36,18 @@ pub(super) fn has_limits(input: ParseStream<'_>) -> bool {
     bound(&fork).is_ok() && fork.peek(Token![..])
 }
 
+/// How a range is written.
+pub(super) const FORM: &str =
+    "expected the values that are allowed; write a range of literals: `1..=200`";
+
 /// A range between literals. An expression would go on after it: `1..=200 = env("KEY")` is an assignment.
 pub(super) fn parse(input: ParseStream<'_>) -> syn::Result<Range> {
-    let form = "expected the values that are allowed; write a range of literals: `1..=200`";
-    let error = |error: syn::Error| syn::Error::new(error.span(), form);
+    let error = |error: syn::Error| syn::Error::new(error.span(), FORM);
     let lower = bound(input)?;
     let limits: RangeLimits = input.parse().map_err(error)?;
     let upper = bound(input)?;
     if upper.is_none() && (lower.is_none() || matches!(limits, RangeLimits::Closed(_))) {
-        return Err(syn::Error::new_spanned(limits, form));
+        return Err(syn::Error::new_spanned(limits, FORM));
     }
     Ok(Range {
         lower,
@@ -66,22 +72,42 @@ fn bound(input: ParseStream<'_>) -> syn::Result<Option<Expr>> {
 impl Range {
     /// What is wrong with it, for bounds of this kind.
     pub(super) fn refuses(&self, bounds: Bounds) -> Option<String> {
+        let of_another_kind = [&self.lower, &self.upper]
+            .into_iter()
+            .flatten()
+            .any(|bound| {
+                matches!(
+                    (bounds, Number::of(bound)),
+                    (Bounds::Floats, Some(Number::Integer(_)))
+                        | (Bounds::Whole, Some(Number::Float(_)))
+                )
+            });
+        if of_another_kind {
+            return Some(match bounds {
+                Bounds::Floats => {
+                    let points = self.with_points();
+                    format!(
+                        "the bounds are numbers with a point; write `{}`",
+                        points.source()
+                    )
+                }
+                _ => "the bounds are whole numbers; write `1..=200`".to_owned(),
+            });
+        }
         let numbers = [&self.lower, &self.upper]
             .into_iter()
             .flatten()
             .map(|bound| match (bounds, Number::of(bound)?) {
-                (Bounds::Numbers, Number::Duration(_)) => None,
-                (Bounds::Numbers, number) => Some(number),
                 (Bounds::Durations, number) => number.as_duration().map(Number::Duration),
+                (_, Number::Duration(_)) => None,
+                (_, number) => Some(number),
             })
             .collect::<Option<Vec<_>>>();
         match (numbers.as_deref(), bounds) {
-            (None, Bounds::Numbers) => {
-                Some("expected a range of numbers; write `1..=200`".to_owned())
-            }
             (None, Bounds::Durations) => {
                 Some("expected a range of durations; write `\"1s\"..=\"5m\"`".to_owned())
             }
+            (None, _) => Some("expected a range of numbers; write `1..=200`".to_owned()),
             (Some([lower, upper]), _) if lower > upper => {
                 let turned = Self {
                     lower: self.upper.clone(),
@@ -107,6 +133,27 @@ impl Range {
                 ))
             }
             _ => None,
+        }
+    }
+
+    /// The same range of numbers with a point. Its end belongs to it: between two such numbers there is always another.
+    fn with_points(&self) -> Self {
+        let point = |bound: &Option<Expr>| {
+            let bound = bound.as_ref()?;
+            let text = bound.to_token_stream().to_string().replace(' ', "");
+            let is_whole = matches!(Number::of(bound), Some(Number::Integer(_)));
+            let text = if is_whole { format!("{text}.0") } else { text };
+            syn::parse_str(&text).ok()
+        };
+        let upper = point(&self.upper);
+        Self {
+            lower: point(&self.lower),
+            limits: if upper.is_some() {
+                RangeLimits::Closed(parse_quote!(..=))
+            } else {
+                self.limits
+            },
+            upper,
         }
     }
 
@@ -148,7 +195,7 @@ impl Range {
         let tokens = |bound: &Option<Expr>| {
             let bound = bound.as_ref()?;
             Some(match bounds {
-                Bounds::Numbers => bound.to_token_stream(),
+                Bounds::Numbers | Bounds::Whole | Bounds::Floats => bound.to_token_stream(),
                 Bounds::Durations => duration_tokens(Number::of(bound)?.as_duration()?),
             })
         };

@@ -45,7 +45,7 @@ impl Kind {
     pub(super) fn bounds(self) -> Option<Bounds> {
         match self {
             Kind::Url | Kind::OptionalUrl | Kind::Bool => None,
-            Kind::Size | Kind::Count | Kind::OptionalCount => Some(Bounds::Numbers),
+            Kind::Size | Kind::Count | Kind::OptionalCount => Some(Bounds::Whole),
             Kind::Duration | Kind::OptionalDuration => Some(Bounds::Durations),
         }
     }

@@ -8,6 +8,7 @@ use super::build::{self, Built};
 use super::checks::with_range;
 use super::companion_keys;
 use super::input::{Factory, Setting, Value, Variable};
+use super::meant::{Line, declaration, meant};
 use super::model::{Field, Known, Source};
 use super::range::Range;
 use super::settings::{Kind, Standard};
@@ -39,18 +40,28 @@ impl Validator<'_> {
             user_docs.extend(self.only_docs(&setting.attrs));
             if let Some(ty) = &setting.ty {
                 let message = match (&setting.range, &setting.value) {
-                    (Some(range), _) => format!(
+                    (Some(range), Value::Standard) => format!(
                         "`{name}` is a setting and has its type already; write `{name}: {}`",
                         range.source()
+                    ),
+                    (Some(range), value) => format!(
+                        "`{name}` is a setting and has its type already; write `{}`",
+                        declaration(
+                            standard.name,
+                            None,
+                            Some(range),
+                            &written_value(standard, value)
+                        )
                     ),
                     (None, Value::Standard) => format!(
                         "`{name}` is a setting and has its type already; remove this line, or write \
                          `{name} = env(\"{}\")`",
                         standard.key
                     ),
-                    (None, _) => format!(
-                        "`{name}` is a setting and has its type already; remove the type, or, for a key of \
-                         your own, write another name"
+                    (None, value) => format!(
+                        "`{name}` is a setting and has its type already; write `{}`, or, for a key of your \
+                         own, another name",
+                        without_type(standard, value)
                     ),
                 };
                 self.errors.on(ty, message);
@@ -62,7 +73,7 @@ impl Validator<'_> {
         }
         let found = match written.map(|setting| &setting.value) {
             Some(Value::Constant(value)) => self.constant(standard, value, range),
-            Some(Value::BuildEnv(variable)) => self.built(standard, variable, &name, range),
+            Some(Value::BuildEnv(variable)) => self.built(standard, variable, range),
             _ => None,
         };
         let found = match found {
@@ -92,6 +103,7 @@ impl Validator<'_> {
             doc: self.doc(standard),
             read: found.read,
             standard: true,
+            own_type: None,
             group: standard.group,
             range: range.map(Range::words),
             source: found.source,
@@ -107,7 +119,8 @@ impl Validator<'_> {
         range: Option<&Range>,
     ) -> Option<Found> {
         let key = format!("{}{}", self.prefix, standard.key);
-        let checked = self.value(standard, value, &key, range)?;
+        let line = Line::of(standard.name, None, range, None, key);
+        let checked = self.value(standard, value, &line)?;
         let (setting, text, tokens) = (standard.name, &checked.text, &checked.tokens);
         let some = quote!(::core::option::Option::Some);
         Some(Found {
@@ -122,12 +135,18 @@ impl Validator<'_> {
         &mut self,
         standard: &Standard,
         variable: &Variable,
-        name: &Ident,
         range: Option<&Range>,
     ) -> Option<Found> {
         let key = self.key(&variable.key);
+        let line = Line {
+            name: standard.name,
+            ty: None,
+            range,
+            key: key.clone(),
+            function: Some("build_env".to_owned()),
+        };
         if standard.kind.is_secret() {
-            self.build_env_on_a_secret(&variable.function, name, &key);
+            self.build_env_on_a_secret(&variable.function, &line);
             return None;
         }
         self.claim(&key, standard.name, variable.key.span());
@@ -136,7 +155,7 @@ impl Validator<'_> {
         let default = variable
             .default
             .as_ref()
-            .and_then(|default| self.value(standard, default, &key, range));
+            .and_then(|default| self.value(standard, default, &line));
         let default_text = default.as_ref().map(|default| default.text.clone());
         let private = &self.krate;
         let (checked, span, from) = match found {
@@ -205,8 +224,15 @@ impl Validator<'_> {
         if let Some(Value::Env(variable)) = value {
             key = self.key(&variable.key);
             span = variable.key.span();
+            let line = Line::of(
+                standard.name,
+                None,
+                range,
+                Some(variable.function.to_string()),
+                key.clone(),
+            );
             if let Some(value) = &variable.default
-                && let Some(checked) = self.value(standard, value, &key, range)
+                && let Some(checked) = self.value(standard, value, &line)
             {
                 written = known(&checked, false, syn::spanned::Spanned::span(value));
                 default = Some(checked.text);
@@ -286,6 +312,20 @@ impl Validator<'_> {
             Kind::OptionalCount => quote!(#option<::core::primitive::usize>),
         }
     }
+}
+
+/// The line of a setting that was given a type, without it.
+fn without_type(standard: &Standard, value: &Value) -> String {
+    declaration(standard.name, None, None, &written_value(standard, value))
+}
+
+/// The value as it is written, or as it was meant.
+fn written_value(standard: &Standard, value: &Value) -> String {
+    match value {
+        Value::Constant(value) => meant(standard.kind, value),
+        value => value.source(),
+    }
+    .unwrap_or_else(|| format!("env(\"{}\")", standard.key))
 }
 
 fn known(checked: &Checked, fixed: bool, span: proc_macro2::Span) -> Option<Known> {

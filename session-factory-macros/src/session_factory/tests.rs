@@ -125,6 +125,8 @@ fn no_input_makes_it_panic() {
         quote!(pub struct AppDb(Postgres) { env("X") = env("Y") }),
         quote!(pub struct AppDb(Postgres) { x: u8 = env("X", default = ), crate = 5 }),
         quote!(pub struct AppDb(::)),
+        quote!(pub struct r#app-r#db(Sqlite) { pool.r#size = 5, r#type-r#fn = , self.echo <= }),
+        quote!(pub struct AppDb(Sqlite) { pool { r#size: , = }, x = [,], pool_size = 1 / 0 - -(1), env() }),
         quote!(pub struct AppDb(Postgres) { url = env("A"),,, } ;;),
         quote!(pub struct r#type(Sqlite) { r#fn: u8 = 5, echo = -true }),
         quote!(pub struct AppDb(Sqlite) { self: SecretString = build_env("X"), crate: 1..2 = 5 }),

@@ -40,7 +40,7 @@ pub(super) fn check(kind: Kind, value: &Expr) -> Result<Checked, String> {
 }
 
 /// What was probably meant by a literal of another kind.
-fn instead(kind: Kind, value: &Expr) -> Option<String> {
+pub(super) fn instead(kind: Kind, value: &Expr) -> Option<String> {
     let literal = literal(value)?;
     match (kind, literal) {
         (Kind::Bool, Lit::Str(text)) => parse_boolean(&text.value()).map(|value| value.to_string()),
@@ -50,6 +50,9 @@ fn instead(kind: Kind, value: &Expr) -> Option<String> {
         (Kind::Size | Kind::Count | Kind::OptionalCount, Lit::Str(text)) => {
             let number: u64 = text.value().trim().parse().ok()?;
             count(kind, number).map(|checked| checked.text)
+        }
+        (Kind::Size | Kind::Count | Kind::OptionalCount, Lit::Char(digit)) => {
+            count(kind, digit.value().to_digit(10)?.into()).map(|checked| checked.text)
         }
         (Kind::Duration | Kind::OptionalDuration, Lit::Int(_) | Lit::Float(_)) => {
             let text = literal.to_token_stream().to_string().replace('_', "");

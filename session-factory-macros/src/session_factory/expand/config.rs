@@ -4,7 +4,9 @@ use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::Ident;
 use syn::ext::IdentExt;
+use syn::spanned::Spanned;
 
+use crate::diagnostics::respanned;
 use crate::session_factory::docs;
 use crate::session_factory::input::Backend;
 use crate::session_factory::model::{Field, Model, Source};
@@ -23,9 +25,12 @@ pub(super) fn config_type(model: &Model<'_>, config: &Ident) -> TokenStream {
         let doc = docs::of_field(field);
         quote!(#(#user_docs)* #[doc = #doc] #vis #name: #ty)
     });
+    let is_derived = model.fields.iter().all(|field| field.own_type.is_none());
+    let derive = is_derived.then(|| quote!(#[derive(::core::clone::Clone, ::core::fmt::Debug)]));
+    let written = (!is_derived).then(|| clone_and_debug(model, config));
     quote! {
         #[doc = #doc]
-        #[derive(::core::clone::Clone, ::core::fmt::Debug)]
+        #derive
         #[allow(
             dead_code,
             unreachable_pub,
@@ -33,6 +38,61 @@ pub(super) fn config_type(model: &Model<'_>, config: &Ident) -> TokenStream {
             clippy::struct_field_names
         )]
         #vis struct #config { #(#fields),* }
+        #written
+    }
+}
+
+/// What `derive` would write. A type of the application's that lacks either is reported once, where it is written.
+fn clone_and_debug(model: &Model<'_>, config: &Ident) -> TokenStream {
+    let text = config.to_string();
+    let call = |field: &Field<'_>, function: &str| {
+        let name = &field.name;
+        let (ty, is_optional) = field.own_type?;
+        let span = ty.span().resolved_at(Span::mixed_site());
+        let krate = respanned(&model.krate, span);
+        let function = Ident::new(function, span);
+        let this = Ident::new("self", Span::call_site());
+        let function = quote_spanned!(span=> <#ty as #krate::__private::ConfigField>::#function);
+        Some(if is_optional {
+            quote_spanned! {span=>
+                match &#this.#name {
+                    ::core::option::Option::Some(value) => {
+                        ::core::option::Option::Some(#function(value))
+                    }
+                    ::core::option::Option::None => ::core::option::Option::None,
+                }
+            }
+        } else {
+            quote_spanned!(span=> #function(&#this.#name))
+        })
+    };
+    let copies = model.fields.iter().map(|field| {
+        let name = &field.name;
+        let copy = call(field, "copied")
+            .unwrap_or_else(|| quote!(::core::clone::Clone::clone(&self.#name)));
+        quote!(#name: #copy)
+    });
+    let shown = model.fields.iter().map(|field| {
+        let name = &field.name;
+        let text = name.unraw().to_string();
+        let value = call(field, "shown").unwrap_or_else(|| quote!(self.#name));
+        quote!(.field(#text, &#value))
+    });
+    quote! {
+        #[automatically_derived]
+        #[allow(clippy::missing_trait_methods)]
+        impl ::core::clone::Clone for #config {
+            fn clone(&self) -> Self {
+                Self { #(#copies),* }
+            }
+        }
+
+        #[automatically_derived]
+        impl ::core::fmt::Debug for #config {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                f.debug_struct(#text)#(#shown)*.finish()
+            }
+        }
     }
 }
 

@@ -11,10 +11,30 @@ use super::tokens::{here, next, skip, words};
 use super::value;
 use crate::diagnostics::Errors;
 use crate::session_factory::backend::{self, known};
+use crate::session_factory::meant::Line;
 
 /// How a factory is written.
-pub(super) fn form(name: &str) -> String {
-    format!("write `pub struct {name}(Postgres);`")
+pub(super) fn form(name: &str, backend: &str) -> String {
+    format!("write `pub struct {name}({backend});`")
+}
+
+/// The backend that the next factory names, for what is to be written.
+fn backend_ahead(input: ParseStream<'_>) -> &'static str {
+    fn first(tokens: TokenStream) -> Option<backend::Backend> {
+        let is_end =
+            |token: &TokenTree| matches!(token, TokenTree::Punct(punct) if punct.as_char() == ';');
+        tokens
+            .into_iter()
+            .take_while(|token| !is_end(token))
+            .find_map(|token| match token {
+                TokenTree::Group(group) => first(group.stream()),
+                TokenTree::Ident(word) => known(&word.to_string()),
+                TokenTree::Literal(text) => known(text.to_string().trim_matches('"')),
+                TokenTree::Punct(_) => None,
+            })
+    }
+    let tokens = input.fork().parse().unwrap_or_default();
+    first(tokens).map_or("Postgres", backend::Backend::name)
 }
 
 const BACKENDS: &str = "with `Postgres`, `Mysql` or `Sqlite`";
@@ -24,18 +44,23 @@ pub(super) fn factory(input: ParseStream<'_>, errors: &mut Errors) -> Option<Fac
     let start = here(input, Span::call_site());
     let attrs = attributes(input, errors);
     let vis = visibility(input, errors);
-    let Some((name, is_noted)) = name(input, start, errors) else {
+    let shown = backend_ahead(input);
+    let Some((name, is_noted)) = name(input, start, shown, errors) else {
         skip_item(input);
         return None;
     };
     let mut header = Header {
         end: name.span(),
         name: &name,
+        shown: shown.to_owned(),
         is_noted,
         is_closed: false,
         errors,
     };
     let backend = header.backend(input);
+    if let Found::Backend(Backend::BuildEnv(variable)) = &backend {
+        header.shown = format!("build_env(\"{}\")", variable.key.value());
+    }
     let settings = header.block(input, !matches!(backend, Found::Nothing));
     Some(Factory {
         attrs,
@@ -95,21 +120,28 @@ fn visibility(input: ParseStream<'_>, errors: &mut Errors) -> Visibility {
 }
 
 /// `struct AppDb`: the name, and whether something is wrong with what stands in front of it, which is noted.
-fn name(input: ParseStream<'_>, start: Span, errors: &mut Errors) -> Option<(Ident, bool)> {
+fn name(
+    input: ParseStream<'_>,
+    start: Span,
+    backend: &str,
+    errors: &mut Errors,
+) -> Option<(Ident, bool)> {
     const OTHER_ITEMS: [&str; 9] = [
         "use", "fn", "impl", "mod", "const", "static", "let", "extern", "async",
     ];
+    let form = |name: &str| form(name, backend);
     let Some(first) = next(input) else {
         let message = format!("nothing follows this; {} below it", form("AppDb"));
         errors.at(start, message);
         return None;
     };
     let TokenTree::Ident(word) = &first else {
-        let message = format!("expected a factory; {}", form("AppDb"));
-        errors.at(first.span(), message);
+        errors.at(first.span(), no_factory(&first, &form("AppDb")));
         return None;
     };
-    if OTHER_ITEMS.iter().any(|item| word == item) {
+    let is_struct = word == "struct";
+    let is_modified = !is_struct && input.peek2(Token![struct]);
+    if !is_modified && OTHER_ITEMS.iter().any(|item| word == item) {
         let message = format!(
             "only factories stand here; {}, and move this out of `session_factory!`",
             form("AppDb")
@@ -117,12 +149,31 @@ fn name(input: ParseStream<'_>, start: Span, errors: &mut Errors) -> Option<(Ide
         errors.at(word.span(), message);
         return None;
     }
-    let is_struct = word == "struct";
+    if input.peek2(Token![=]) && !input.peek2(Token![=>]) {
+        errors.at(
+            word.span(),
+            format!("expected a factory; {}", form("AppDb")),
+        );
+        skip(input);
+        return None;
+    }
     if is_struct || input.peek2(Ident::peek_any) {
         let _ = input.parse::<TokenTree>();
     }
+    if is_modified {
+        let message = format!("a factory begins with `pub struct`; remove `{word}`");
+        errors.at(word.span(), message);
+        let _ = input.parse::<TokenTree>();
+    }
     let Ok(name) = input.call(Ident::parse_any) else {
-        let message = format!("the name is missing; {}", form("AppDb"));
+        let message = if input.peek(syn::Lit) {
+            format!(
+                "a name begins with a letter, and has no quotes; {}",
+                form("AppDb")
+            )
+        } else {
+            format!("the name is missing; {}", form("AppDb"))
+        };
         errors.at(word.span(), message);
         return None;
     };
@@ -131,7 +182,8 @@ fn name(input: ParseStream<'_>, start: Span, errors: &mut Errors) -> Option<(Ide
         errors.at(name.span(), message);
         return None;
     }
-    if !is_struct {
+    let name = undashed(input, name, backend, errors);
+    if !(is_struct || is_modified) {
         let text = name.to_string();
         let shown = if known(&text).is_some() {
             "AppDb"
@@ -142,6 +194,42 @@ fn name(input: ParseStream<'_>, start: Span, errors: &mut Errors) -> Option<(Ide
         errors.at(word.span(), message);
     }
     Some((name, !is_struct))
+}
+
+/// What stands where a factory begins.
+fn no_factory(first: &TokenTree, form: &str) -> String {
+    match first {
+        TokenTree::Punct(punct) if matches!(punct.as_char(), ',' | ';') => {
+            format!("nothing stands between two factories; remove `{punct}`")
+        }
+        TokenTree::Group(group) if group.stream().to_string().contains("struct ") => {
+            format!("a factory has nothing around it; {form}, and remove what is around it")
+        }
+        _ => format!("expected a factory; {form}"),
+    }
+}
+
+/// `app-db`, which is read as `AppDb`.
+fn undashed(input: ParseStream<'_>, first: Ident, backend: &str, errors: &mut Errors) -> Ident {
+    if !(input.peek(Token![-]) && input.peek2(syn::Ident)) {
+        return first;
+    }
+    let mut words = vec![first.unraw().to_string()];
+    while input.peek(Token![-]) && input.peek2(syn::Ident) {
+        let _ = input.parse::<TokenTree>();
+        words.extend(input.parse::<Ident>().map(|word| word.unraw().to_string()));
+    }
+    let name: String = words
+        .iter()
+        .flat_map(|word| {
+            let mut letters = word.chars();
+            let first = letters.next().map(|first| first.to_ascii_uppercase());
+            first.into_iter().chain(letters)
+        })
+        .collect();
+    let message = format!("a name has no dashes; {}", form(&name, backend));
+    errors.at(first.span(), message);
+    Ident::new(&name, first.span())
 }
 
 fn is_keyword(name: &Ident) -> bool {
@@ -166,6 +254,8 @@ impl Found {
 /// What follows the name.
 struct Header<'e, 'n> {
     name: &'n Ident,
+    /// The backend, for what is to be written.
+    shown: String,
     /// The last token that was read.
     end: Span,
     /// How a factory is written has been said.
@@ -201,9 +291,17 @@ impl Header<'_, '_> {
                 Found::of(parser.parse2(content).ok().flatten())
             }
             Some(TokenTree::Punct(punct)) if matches!(punct.as_char(), ':' | '=' | '<') => {
-                let written = punct.as_char();
+                let mut written = punct.as_char();
                 let span = punct.span();
                 let _ = input.parse::<TokenTree>();
+                // `=>` and `::<`
+                while let Some(TokenTree::Punct(punct)) = next(input)
+                    && written != '<'
+                    && matches!(punct.as_char(), ':' | '=' | '<' | '>')
+                {
+                    written = punct.as_char();
+                    let _ = input.parse::<TokenTree>();
+                }
                 let fork = input.fork();
                 let path = input.call(Path::parse_mod_style).ok();
                 if path.is_none() && input.peek(syn::Lit) {
@@ -220,9 +318,8 @@ impl Header<'_, '_> {
                     }
                     let _ = input.parse::<TokenTree>();
                 } else {
-                    let backend = path.as_ref().and_then(backend::of_path);
-                    let name = backend.map_or("Postgres", backend::Backend::name);
-                    self.in_parentheses(span, name);
+                    let shown = self.shown.clone();
+                    self.in_parentheses(span, &shown);
                 }
                 if written == '<' && input.peek(token::Paren) {
                     return self.backend(input);
@@ -230,10 +327,26 @@ impl Header<'_, '_> {
                 Found::of(path.map(Backend::Written))
             }
             _ => {
-                self.missing();
+                if let Some(word) = Self::word_ahead(input) {
+                    let shown = self.shown.clone();
+                    self.in_parentheses(word.span(), &shown);
+                } else {
+                    self.missing();
+                }
                 Found::Nothing
             }
         }
+    }
+
+    /// The backend in `AppDb Postgres` and `AppDb for Postgres`.
+    fn word_ahead(input: ParseStream<'_>) -> Option<Ident> {
+        let fork = input.fork();
+        let is_backend = |word: &Ident| known(&word.to_string()).is_some();
+        let first: Ident = fork.call(Ident::parse_any).ok()?;
+        if is_backend(&first) {
+            return Some(first);
+        }
+        fork.call(Ident::parse_any).ok().filter(is_backend)
     }
 
     fn missing(&mut self) {
@@ -241,10 +354,11 @@ impl Header<'_, '_> {
             return;
         }
         let message = format!(
-            "the backend is missing; write `{}(Postgres)`, {BACKENDS}",
-            self.name
+            "the backend is missing; write `{}({})`, {BACKENDS}",
+            self.name, self.shown
         );
         self.errors.at(self.name.span(), message);
+        self.is_noted = true;
     }
 
     fn in_parentheses(&mut self, span: Span, backend: &str) {
@@ -256,6 +370,7 @@ impl Header<'_, '_> {
             self.name
         );
         self.errors.at(span, message);
+        self.is_noted = true;
     }
 
     fn parameters(&mut self, span: Span, written: &str, path: Option<&Path>) {
@@ -277,6 +392,12 @@ impl Header<'_, '_> {
             self.errors.at(parens, message);
             return None;
         }
+        if input.peek(Token![#]) {
+            let span = here(input, parens);
+            let message = "documentation and attributes stand above the factory; move this there";
+            self.errors.at(span, message);
+            let _ = input.call(Attribute::parse_outer);
+        }
         if input.peek(Token![pub]) {
             let span = here(input, parens);
             self.errors
@@ -287,10 +408,13 @@ impl Header<'_, '_> {
         if input.peek(syn::Ident) && named {
             let span = here(input, parens);
             let _ = (input.parse::<TokenTree>(), input.parse::<TokenTree>());
-            let written = next(input).and_then(|token| known(&token.to_string()));
-            let backend = written.map_or("Postgres", backend::Backend::name);
-            let message = format!("write the backend alone: `{}({backend})`", self.name);
+            let message = format!("write the backend alone: `{}({})`", self.name, self.shown);
             self.errors.at(span, message);
+            if let Some(TokenTree::Literal(text)) = next(input) {
+                let _ = input.parse::<TokenTree>();
+                let backend = known(text.to_string().trim_matches('"'))?;
+                return Some(Backend::Written(Ident::new(backend.name(), span).into()));
+            }
         }
         let backend = self.one(input, parens);
         let _ = input.parse::<Option<Token![,]>>();
@@ -317,8 +441,9 @@ impl Header<'_, '_> {
                 ),
                 None if name.contains("://") => format!(
                     "the URL is read at start-up, from `DATABASE_URL`; write the backend here: \
-                     `{}(Postgres)`, {BACKENDS}",
-                    self.name
+                     `{}({})`, {BACKENDS}",
+                    self.name,
+                    of_url(&name)
                 ),
                 None => format!(
                     "expected a backend; write `{}(Postgres)`, {BACKENDS}",
@@ -330,6 +455,11 @@ impl Header<'_, '_> {
         }
         if input.peek(syn::Ident) && input.peek2(token::Paren) {
             let function: Ident = input.fork().parse().ok()?;
+            if let Some(backend) = known(&function.to_string()) {
+                let _ = (input.parse::<TokenTree>(), input.parse::<TokenTree>());
+                self.url_in_parentheses(span, backend.name());
+                return Some(Backend::Written(Ident::new(backend.name(), span).into()));
+            }
             if function != "build_env" {
                 let message = format!(
                     "the backend is chosen when the program is compiled; write `Postgres`, `Mysql` or \
@@ -339,7 +469,8 @@ impl Header<'_, '_> {
                 skip(input);
                 return None;
             }
-            let variable = value::call(input, "APP_BACKEND", self.errors)?;
+            let line = Line::of("backend", None, None, None, "APP_BACKEND".to_owned());
+            let variable = value::call(input, &line, self.errors)?;
             return Some(Backend::BuildEnv(Box::new(variable)));
         }
         if let Ok(path) = input.parse::<Path>() {
@@ -356,18 +487,35 @@ impl Header<'_, '_> {
     /// More than a backend.
     fn left_over(&mut self, input: ParseStream<'_>, parens: Span) {
         let span = here(input, parens);
+        if let Some(TokenTree::Literal(text)) = next(input)
+            && text.to_string().starts_with('"')
+        {
+            let shown = self.shown.clone();
+            self.url_in_parentheses(span, &shown);
+            return;
+        }
         let is_setting = input.peek(token::Brace)
             || input.peek(syn::Ident) && (input.peek2(Token![=]) || input.peek2(Token![:]));
         let message = if is_setting {
             format!(
-                "settings stand in a block behind the parentheses; write `{}(Postgres) {{ … }}`",
-                self.name
+                "settings stand in a block behind the parentheses; write `{}({}) {{ … }}`",
+                self.name, self.shown
             )
+        } else if input.peek(Token![;]) {
+            "the semicolon stands behind the parentheses; remove this".to_owned()
         } else {
             "a factory has one backend; write `Postgres`, `Mysql` or `Sqlite`, or \
              `build_env(\"APP_BACKEND\")` to choose when the program is compiled"
                 .to_owned()
         };
+        self.errors.at(span, message);
+    }
+
+    fn url_in_parentheses(&mut self, span: Span, backend: &str) {
+        let message = format!(
+            "the URL is read at start-up, from `DATABASE_URL`; write the backend alone: `{}({backend})`",
+            self.name
+        );
         self.errors.at(span, message);
     }
 
@@ -378,10 +526,15 @@ impl Header<'_, '_> {
             end_of_item(input);
             return read;
         }
-        if input.peek(Token![=]) && input.peek2(token::Brace) {
+        self.misplaced_documentation(input);
+        if let Some(TokenTree::Punct(_) | TokenTree::Ident(_)) = next(input)
+            && input.peek2(token::Brace)
+            && !begins(input)
+        {
+            let word = next(input).map_or_else(String::new, |word| word.to_string());
             let message = format!(
-                "write the block without `=`: `{}(Postgres) {{ … }}`",
-                self.name
+                "write the block without `{word}`: `{}({}) {{ … }}`",
+                self.name, self.shown
             );
             self.errors.at(here(input, self.end), message);
             let _ = input.parse::<TokenTree>();
@@ -404,23 +557,67 @@ impl Header<'_, '_> {
         {
             return read;
         }
-        let name = self.name;
         if self.is_closed {
             return read;
         }
-        if input.is_empty() || begins(input) {
-            let message = format!("the semicolon is missing; {}", form(&name.to_string()));
-            self.errors.at(self.end, message);
-            return read;
+        if !self.is_noted {
+            let span = if input.is_empty() || begins(input) {
+                self.end
+            } else {
+                here(input, self.end)
+            };
+            self.errors.at(span, self.not_an_end(input));
         }
-        let message = format!(
-            "expected `;` or a block of settings; {} or `pub struct {name}(Postgres) {{ … }}`",
-            form(&name.to_string())
-        );
-        self.errors.at(here(input, self.end), message);
         end_of_item(input);
         read
     }
+
+    /// `pub struct AppDb(Postgres) /// …`
+    fn misplaced_documentation(&mut self, input: ParseStream<'_>) {
+        let fork = input.fork();
+        let is_misplaced = input.peek(Token![#])
+            && fork.call(Attribute::parse_outer).is_ok()
+            && (fork.peek(Token![;]) || fork.peek(token::Brace));
+        if is_misplaced {
+            let message = "documentation and attributes stand above the factory; move this there";
+            self.errors.at(here(input, self.end), message);
+            let _ = input.call(Attribute::parse_outer);
+        }
+    }
+
+    /// What stands where the block or the semicolon does.
+    fn not_an_end(&self, input: ParseStream<'_>) -> String {
+        let name = self.name.to_string();
+        let form = form(&name, &self.shown);
+        if input.is_empty() || begins(input) {
+            return format!("the semicolon is missing; {form}");
+        }
+        let with_block = format!("`pub struct {name}({}) {{ … }}`", self.shown);
+        match next(input) {
+            Some(TokenTree::Group(group)) if !group.stream().to_string().contains("://") => {
+                let (shown, settings) = (&self.shown, words(&group.stream()));
+                format!(
+                    "settings stand in braces; write `pub struct {name}({shown}) {{ {settings} }}`"
+                )
+            }
+            Some(TokenTree::Ident(word)) if word == "where" => {
+                format!("a factory has no bounds; {form}")
+            }
+            Some(TokenTree::Punct(punct)) if punct.as_char() == ':' => {
+                format!("a factory has no bounds; {form}")
+            }
+            Some(TokenTree::Ident(_)) if input.peek2(Token![=]) || input.peek2(Token![:]) => {
+                format!("settings stand in braces; write {with_block}")
+            }
+            _ => format!("expected `;` or a block of settings; {form} or {with_block}"),
+        }
+    }
+}
+
+/// The backend that a URL is for.
+fn of_url(url: &str) -> &'static str {
+    let scheme = url.split("://").next().unwrap_or_default();
+    known(scheme).map_or("Postgres", backend::Backend::name)
 }
 
 fn end_of_item(input: ParseStream<'_>) {

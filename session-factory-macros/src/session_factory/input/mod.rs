@@ -19,7 +19,10 @@ pub(super) fn parse(tokens: TokenStream, errors: &mut Errors) -> Vec<Factory> {
     let mut factories = Vec::new();
     let parser = |input: ParseStream<'_>| {
         if input.is_empty() {
-            let message = format!("there is no factory here; {}", header::form("AppDb"));
+            let message = format!(
+                "there is no factory here; {}",
+                header::form("AppDb", "Postgres")
+            );
             errors.at(Span::call_site(), message);
         }
         while !input.is_empty() {

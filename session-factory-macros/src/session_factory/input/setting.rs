@@ -12,16 +12,27 @@ use super::tokens::{here, next, skip, words};
 use super::value::{self, Value};
 use crate::diagnostics::Errors;
 use crate::session_factory::foreign;
+use crate::session_factory::literals::literal;
+use crate::session_factory::meant::{
+    Line as Written, declaration, is_screaming, meant, named_key, quoted,
+};
 use crate::session_factory::range::{self, Range};
-use crate::session_factory::settings::{GLOBALS, standard};
+use crate::session_factory::settings::{GLOBALS, STANDARD, Standard, standard};
 
 /// All lines that can be read; a broken one does not take the others with it.
 pub(super) fn settings(input: ParseStream<'_>, end: Span, errors: &mut Errors) -> Vec<Setting> {
     let mut settings = Vec::new();
+    // One that is everywhere is one mistake.
+    let mut has_semicolon = false;
     while !input.is_empty() {
         let before = input.cursor();
         settings.extend(setting(input, end, errors));
-        separator(input, end, errors);
+        if input.peek(Token![;]) && !has_semicolon {
+            has_semicolon = true;
+            let message = "settings are separated by commas; write `,`";
+            errors.at(here(input, end), message);
+        }
+        separator(input);
         if input.cursor() == before {
             skip(input);
         }
@@ -29,15 +40,9 @@ pub(super) fn settings(input: ParseStream<'_>, end: Span, errors: &mut Errors) -
     settings
 }
 
-/// What stands between two lines. After a line that was read only a comma may; the rest of a broken one is no news.
-fn separator(input: ParseStream<'_>, end: Span, errors: &mut Errors) {
-    if input.peek(Token![;]) {
-        let message = "settings are separated by commas; write `,`";
-        errors.at(here(input, end), message);
-        let _ = input.parse::<TokenTree>();
-        return;
-    }
-    while !input.is_empty() && !input.peek(Token![,]) && !input.peek(Token![;]) {
+/// What stands between two lines. The rest of a broken one is no news.
+fn separator(input: ParseStream<'_>) {
+    while !ends(input) {
         if input.parse::<TokenTree>().is_err() {
             return;
         }
@@ -74,8 +79,17 @@ fn setting(input: ParseStream<'_>, end: Span, errors: &mut Errors) -> Option<Set
     if let (Some(attr), true) = (attrs.first(), input.is_empty()) {
         errors.on(
             attr,
-            "no setting follows this; write one below it, or remove this",
+            "no setting follows this; write one below it, or `//` for a comment",
         );
+        return None;
+    }
+    if input.peek(Token![pub]) && input.peek2(Token![struct]) || is_item(input) {
+        let message = "only settings stand here; move this out of `session_factory!`";
+        errors.at(here(input, end), message);
+        while !(ends(input) || input.peek(token::Brace)) {
+            let _ = input.parse::<TokenTree>();
+        }
+        let _ = input.parse::<TokenTree>();
         return None;
     }
     needless_words(input, errors);
@@ -98,6 +112,10 @@ fn needless_words(input: ParseStream<'_>, errors: &mut Errors) {
         if !is_word || !followed || input.peek2(Token![in]) {
             return;
         }
+        if word == "pub" && is_field(input) {
+            let _ = input.parse::<syn::Visibility>();
+            return;
+        }
         let message = if word == "pub" {
             "a setting has the visibility of its factory; remove `pub`".to_owned()
         } else {
@@ -109,6 +127,25 @@ fn needless_words(input: ParseStream<'_>, errors: &mut Errors) {
             let _ = input.parse::<TokenTree>();
         }
     }
+}
+
+/// `pub pool_size: u32`, as in an ordinary struct: what is to be done with the line is said of its type.
+fn is_field(input: ParseStream<'_>) -> bool {
+    let fork = input.fork();
+    let is_setting = fork.parse::<syn::Visibility>().is_ok()
+        && fork
+            .call(Ident::parse_any)
+            .is_ok_and(|name| standard(&name.unraw().to_string()).is_some());
+    is_setting && fork.parse::<Token![:]>().is_ok() && fork.parse::<Type>().is_ok() && ends(&fork)
+}
+
+/// Another item than a setting: `struct Inner { … }`.
+fn is_item(input: ParseStream<'_>) -> bool {
+    let words = [
+        "struct", "enum", "fn", "impl", "use", "mod", "type", "trait", "async", "union", "extern",
+    ];
+    matches!(next(input), Some(TokenTree::Ident(word)) if words.iter().any(|item| word == item))
+        && (input.peek2(Ident::peek_any) || input.peek2(Token![<]))
 }
 
 /// The name of a setting.
@@ -127,15 +164,29 @@ fn name(input: ParseStream<'_>, start: Span, errors: &mut Errors) -> Option<Iden
         return None;
     }
     if let Ok(text) = input.parse::<LitStr>() {
-        let name = text.value();
-        let message = match syn::parse_str::<Ident>(&name) {
-            Ok(_) => format!("the name of a setting has no quotes; write `{name} = …`"),
+        let written = not_an_equals_sign(input);
+        let message = match syn::parse_str::<Ident>(&text.value()) {
+            Ok(name) => format!(
+                "the name of a setting has no quotes; {}",
+                advice(&name, &written)
+            ),
             Err(_) => "expected the name of a setting; write `pool_size = 5`".to_owned(),
         };
         errors.on(&text, message);
         return None;
     }
-    let message = "expected the name of a setting; write `pool_size = 5`";
+    let message = match next(input) {
+        Some(TokenTree::Punct(punct)) if punct.as_char() == ',' => {
+            "no setting stands before this comma; remove it"
+        }
+        Some(TokenTree::Punct(punct)) if punct.as_char() == '.' => {
+            "a setting that is not written has its default; remove this"
+        }
+        Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Bracket => {
+            "settings have no sections; remove this, and write `pool_size = 5`"
+        }
+        _ => "expected the name of a setting; write `pool_size = 5`",
+    };
     errors.at(here(input, start), message);
     None
 }
@@ -144,6 +195,7 @@ fn name(input: ParseStream<'_>, start: Span, errors: &mut Errors) -> Option<Iden
 fn dashed(input: ParseStream<'_>, first: Ident, errors: &mut Errors) -> Option<Ident> {
     let mut name = first.unraw().to_string();
     let mut parts = 1;
+    let mut last = String::new();
     while (input.peek(Token![-]) || input.peek(Token![.]) || input.peek(Token![::]))
         && (input.peek2(syn::Ident) || input.peek(Token![::]) && input.peek3(syn::Ident))
     {
@@ -152,28 +204,69 @@ fn dashed(input: ParseStream<'_>, first: Ident, errors: &mut Errors) -> Option<I
         if path {
             let _ = input.parse::<TokenTree>();
         }
-        name = format!("{name}_{}", input.parse::<Ident>().ok()?);
+        last = input.parse::<Ident>().ok()?.unraw().to_string();
+        name = format!("{name}_{last}");
         parts += 1;
     }
     if parts == 1 {
         return Some(first);
     }
-    let message = match foreign::means(&name) {
-        Some(advice) => format!("a setting has one word for its name; {advice}"),
-        None => format!("a setting has one word for its name; write `{name} = …`"),
-    };
+    let written = not_an_equals_sign(input);
+    // `self.pool_size`
+    if standard(&name).is_none() && standard(&last).is_some() {
+        name = last;
+    }
+    let name = Ident::new(&name, first.span());
+    let message = format!(
+        "a setting has one word for its name; {}",
+        advice(&name, &written)
+    );
     errors.at(first.span(), message);
     None
 }
 
-/// `name = value`, with the value that was written.
+/// What to write for a name that is known, or is that of a key of the application's own.
+fn advice(name: &Ident, written: &str) -> String {
+    let text = name.unraw().to_string();
+    if standard(&text).is_some() || GLOBALS.contains(&text.as_str()) {
+        return format!("write `{}`", form(name, written));
+    }
+    let tokens: TokenStream = written.parse().unwrap_or_default();
+    foreign::means(&text, Some(&tokens).filter(|tokens| !tokens.is_empty())).unwrap_or_else(|| {
+        let value = if written.is_empty() {
+            format!("env(\"{}\")", key_of(&text))
+        } else {
+            written.to_owned()
+        };
+        format!("write `{name}: {} = {value}`", settings_type(&value))
+    })
+}
+
+/// `name = value`, with the value that was meant.
 fn form(name: &Ident, value: &str) -> String {
-    let value = if value.is_empty() {
-        sample(name)
-    } else {
-        value.to_owned()
+    let meant = match standard(&name.unraw().to_string()) {
+        Some(standard) => suitable(standard, value),
+        None => Some(value.to_owned()).filter(|value| !value.is_empty()),
     };
-    format!("{name} = {value}")
+    format!("{name} = {}", meant.unwrap_or_else(|| sample(name)))
+}
+
+/// A value as a setting takes it.
+fn suitable(standard: &Standard, written: &str) -> Option<String> {
+    let tokens: TokenStream = written.parse().ok()?;
+    if written.starts_with("env(") || written.starts_with("build_env(") {
+        return Some(written.to_owned());
+    }
+    let expr = syn::parse2(tokens.clone()).ok()?;
+    meant(standard.kind, &expr).or_else(|| {
+        let (key, is_built) = named_key(&tokens)?;
+        let function = if is_built && !standard.kind.is_secret() {
+            "build_env"
+        } else {
+            "env"
+        };
+        Some(format!("{function}(\"{key}\")"))
+    })
 }
 
 /// What could be written for a setting.
@@ -263,7 +356,11 @@ impl Line<'_> {
             return self.value_after_colon(input);
         }
         let ty: Type = input.parse().ok()?;
-        let is_call = input.peek(token::Paren) || input.peek(Token![!]) || input.peek(Token![.]);
+        let is_constant = self.is_setting() && is_screaming(&words(&ty.to_token_stream()));
+        let is_call = is_constant
+            || input.peek(token::Paren)
+            || input.peek(Token![!])
+            || input.peek(Token![.]);
         if is_call {
             return self.value_after_colon_from(&ty.to_token_stream(), input);
         }
@@ -319,9 +416,32 @@ impl Line<'_> {
                 )
             };
             format!("nothing follows the colon; write `{written}`")
+        } else if self.is_setting() && is_screaming(&value) {
+            format!(
+                "a value follows `=`, and a constant of Rust cannot stand there; write its value, as in `{}`, or `{}`, which is \
+                 read at start-up",
+                form(&name, "5"),
+                form(&name, &value)
+            )
+        } else if let Some((range, value)) = bracketed_range(&tokens).filter(|_| self.is_setting())
+        {
+            let written = match value.as_str() {
+                "" => format!("{name}: {}", range.source()),
+                value => declaration(&name.to_string(), None, Some(&range), value),
+            };
+            format!("a range has nothing around it; write `{written}`")
+        } else if self.is_setting()
+            && tokens
+                .clone()
+                .into_iter()
+                .any(|token| is_equals_sign(&token))
+        {
+            range::FORM.to_owned()
         } else if self.is_setting() {
-            format!("a value follows `=`; write `{name} = {value}`")
-        } else if let Some(advice) = foreign::means(&name.unraw().to_string()) {
+            format!("a value follows `=`; write `{}`", form(&name, &value))
+        } else if unclosed(&tokens) {
+            "the type has no end; write `>` behind it".to_owned()
+        } else if let Some(advice) = foreign::means(&name.unraw().to_string(), Some(&tokens)) {
             format!("a value follows `=`, and there is no setting `{name}`; {advice}")
         } else {
             let ty = foreign::type_of_value(&tokens);
@@ -336,7 +456,7 @@ impl Line<'_> {
 
     /// What follows the name, the type and the range.
     fn after_type(
-        mut self,
+        self,
         input: ParseStream<'_>,
         ty: Option<Type>,
         range: Option<Range>,
@@ -363,29 +483,52 @@ impl Line<'_> {
             self.errors.at(span, message);
             return None;
         }
-        let key = key_of(&self.name.unraw().to_string());
-        let value = value::value(input, &self.name, &key, self.end, self.errors);
+        let name = self.name.unraw().to_string();
+        if input.peek(token::Brace) && input.fork().parse::<syn::Expr>().is_err() {
+            let message = not_nested(&name, input);
+            self.errors.at(here(input, self.end), message);
+            return self.inert(ty);
+        }
+        if range.is_none() && range::begins(input) && range::has_limits(input) {
+            return self.range_as_a_value(input, ty);
+        }
+        let line = Written::of(&name, ty.as_ref(), range.as_ref(), None, key_of(&name));
+        let value = value::value(input, &line, self.end, self.errors);
         let Some(value) = value else {
             return self.inert(ty);
         };
+        if let Some(message) = type_behind(input, &line, &value) {
+            self.errors.at(here(input, self.end), message);
+            return self.inert(ty);
+        }
         if !ends(input) {
-            self.left_over(input);
+            let message = left_over(input, &line, &value);
+            self.errors.at(here(input, self.end), message);
         }
         Some(self.done(ty, range, value))
     }
 
-    /// More than a value.
-    fn left_over(&mut self, input: ParseStream<'_>) {
-        let begins = input.peek(Token![#])
-            || input.peek(syn::Ident) && (input.peek2(Token![=]) || input.peek2(Token![:]));
-        let message = if begins {
-            "a comma is missing before this; write `,`"
-        } else if input.peek(Token![in]) {
-            "a range stands before `=`; write `pool_size: 1..=200 = 5`"
-        } else {
-            "a setting has one value; write `,` and the next setting, or remove this"
+    /// `pool_size = 1..=10 = 5`
+    fn range_as_a_value(self, input: ParseStream<'_>, ty: Option<Type>) -> Option<Setting> {
+        let span = here(input, self.end);
+        let name = self.name.unraw().to_string();
+        let message = match range::parse(input) {
+            Ok(range) => {
+                let value = not_an_equals_sign(input);
+                let written = ty.as_ref().map(|ty| words(&ty.to_token_stream()));
+                let is_setting = standard(&name).is_some();
+                let ty = written.as_deref().or((!is_setting).then_some("u32"));
+                let right = match value.as_str() {
+                    "" if is_setting => format!("{name}: {}", range.source()),
+                    "" => declaration(&name, ty, Some(&range), &sample(&self.name)),
+                    value => declaration(&name, ty, Some(&range), value),
+                };
+                format!("a range stands before `=`; write `{right}`")
+            }
+            Err(error) => error.to_string(),
         };
-        self.errors.at(here(input, self.end), message);
+        self.errors.at(span, message);
+        self.inert(ty)
     }
 
     fn without_value(self, ty: Option<Type>, range: Option<Range>) -> Option<Setting> {
@@ -412,7 +555,7 @@ impl Line<'_> {
                     key_of(&text)
                 )
             }
-            None => match (foreign::means(&text), range) {
+            None => match (foreign::means(&text, None), range) {
                 (Some(advice), _) => format!("there is no setting `{name}`; {advice}"),
                 (None, Some(range)) => format!(
                     "`{name}` has neither type nor value; write `{name}: u32 in {} = env(\"{}\")`",
@@ -445,15 +588,34 @@ impl Line<'_> {
                 format!("a range follows the type; write `{name}: u32 in {range} = …`")
             }
         } else if input.peek(token::Brace) {
-            "settings are not nested; write each on a line of its own: `pool_size = 5,`".to_owned()
-        } else if ty.is_some() {
-            format!(
-                "expected `=` and a value; write `{name}: … = env(\"{}\")`",
-                key_of(&text)
-            )
+            not_nested(&text, input)
+        } else if let Some(ty) = &ty {
+            let ty = words(&ty.to_token_stream());
+            let is_optional = input.peek(Token![?]);
+            let ty = if is_optional {
+                format!("Option<{ty}>")
+            } else {
+                ty
+            };
+            let value = value.split_once("= ").map_or(value, |(_, value)| value);
+            let value = if value.is_empty() || syn::parse_str::<syn::Expr>(value).is_err() {
+                format!("env(\"{}\")", key_of(&text))
+            } else {
+                value.to_owned()
+            };
+            format!("expected `=` and a value; write `{name}: {ty} = {value}`")
+        } else if text == "env" || text == "build_env" {
+            let key = argument(input);
+            let key = key.trim_matches('"');
+            let setting = STANDARD.iter().find(|standard| standard.key == key);
+            let head = setting.map_or_else(
+                || format!("{}: String", key.to_lowercase()),
+                |standard| standard.name.to_owned(),
+            );
+            format!("a setting begins with its name; write `{head} = {text}(\"{key}\")`")
         } else if self.is_setting() {
             format!("a value follows `=`; write `{}`", form(name, value))
-        } else if let Some(advice) = foreign::means(&text) {
+        } else if let Some(advice) = foreign::means(&text, value.parse().ok().as_ref()) {
             format!("there is no setting `{name}`; {advice}")
         } else if value.contains(" = ") {
             format!("a type follows a colon; write `{name}: {value}`")
@@ -471,6 +633,139 @@ impl Line<'_> {
     }
 }
 
+/// `env("KEY"): u32` and `env("KEY") as u32`
+fn type_behind(input: ParseStream<'_>, line: &Written<'_>, value: &Value) -> Option<String> {
+    let fork = input.fork();
+    let is_behind = input.peek(Token![:]) || input.peek(Token![as]);
+    let _ = fork.parse::<TokenTree>();
+    let ty: Type = is_behind.then(|| fork.parse().ok()).flatten()?;
+    let ty = words(&ty.to_token_stream());
+    let value = value.source()?;
+    Some(if standard(line.name).is_some() {
+        format!(
+            "a setting has its type already; write `{}`",
+            line.is(&value)
+        )
+    } else {
+        format!(
+            "a type stands before `=`; write `{}`",
+            declaration(line.name, Some(&ty), line.range, &value)
+        )
+    })
+}
+
+/// More than a value.
+fn left_over(input: ParseStream<'_>, line: &Written<'_>, value: &Value) -> String {
+    let begins = input.peek(Token![#])
+        || input.peek(syn::Ident) && (input.peek2(Token![=]) || input.peek2(Token![:]));
+    if begins {
+        return "a comma is missing before this; write `,`".to_owned();
+    }
+    if input.peek(Token![in]) {
+        let fork = input.fork();
+        let _ = fork.parse::<TokenTree>();
+        let range = range::parse(&fork).ok();
+        return match (range, value.source()) {
+            (Some(range), Some(value)) => {
+                let ty = line.ty.map(|ty| words(&ty.to_token_stream()));
+                let right = declaration(line.name, ty.as_deref(), Some(&range), &value);
+                format!("a range stands before `=`; write `{right}`")
+            }
+            _ => "a range stands before `=`; write `pool_size: 1..=200 = 5`".to_owned(),
+        };
+    }
+    let message = match value {
+        Value::Env(variable) | Value::BuildEnv(variable) => {
+            value::default_behind(input, line, variable)
+        }
+        Value::Constant(number) => with_unit(input, line, number),
+        _ => None,
+    };
+    message.unwrap_or_else(|| {
+        "a setting has one value; write `,` and the next setting, or remove this".to_owned()
+    })
+}
+
+/// `30 seconds`
+fn with_unit(input: ParseStream<'_>, line: &Written<'_>, number: &syn::Expr) -> Option<String> {
+    let text = format!(
+        "{} {}",
+        words(&number.to_token_stream()),
+        rest_of_value(0, input)
+    );
+    crate::duration::parse(&text)
+        .filter(|_| literal(number).is_some())
+        .map(|duration| {
+            format!(
+                "write the duration as a text: `{}`",
+                line.is(&quoted(duration))
+            )
+        })
+}
+
+/// `pool { size = 5 }`, and each of its settings on a line of its own.
+fn not_nested(outer: &str, input: ParseStream<'_>) -> String {
+    let Some(TokenTree::Group(group)) = next(input) else {
+        return String::new();
+    };
+    let line = |input: ParseStream<'_>| -> syn::Result<Option<String>> {
+        let inner: Ident = input.call(Ident::parse_any)?;
+        let names = [format!("{outer}_{inner}"), inner.to_string()];
+        let _: TokenTree = input.parse()?;
+        let value = rest_of_value(0, input);
+        separator(input);
+        let name = names.into_iter().find(|name| standard(name).is_some());
+        Ok(name.map(|name| form(&Ident::new(&name, inner.span()), &value)))
+    };
+    let lines = |input: ParseStream<'_>| {
+        let mut lines = Some(Vec::new());
+        while !input.is_empty() {
+            lines = lines.zip(line(input)?).map(|(mut lines, line)| {
+                lines.push(line);
+                lines
+            });
+        }
+        Ok(lines)
+    };
+    let lines = syn::parse::Parser::parse2(lines, group.stream())
+        .ok()
+        .flatten();
+    match lines.filter(|lines| !lines.is_empty()) {
+        Some(lines) => format!("settings are not nested; write `{}`", lines.join(", ")),
+        None => {
+            "settings are not nested; write each on a line of its own: `pool_size = 5,`".to_owned()
+        }
+    }
+}
+
+/// `(1..=10) = 5`, and the value.
+fn bracketed_range(tokens: &TokenStream) -> Option<(Range, String)> {
+    let mut tokens = tokens.clone().into_iter();
+    let TokenTree::Group(group) = tokens.next()? else {
+        return None;
+    };
+    let range = syn::parse::Parser::parse2(range::parse, group.stream()).ok()?;
+    Some((range, words(&tokens.skip(1).collect())))
+}
+
+fn is_equals_sign(token: &TokenTree) -> bool {
+    matches!(token, TokenTree::Punct(sign) if sign.as_char() == '=')
+}
+
+/// Whether `Vec<i32` is not closed before the value.
+fn unclosed(tokens: &TokenStream) -> bool {
+    let ty = tokens
+        .clone()
+        .into_iter()
+        .map(|token| token.to_string())
+        .take_while(|token| token != "=");
+    ty.fold(0, |open, token| match token.as_str() {
+        "<" => open + 1,
+        ">" => open - 1,
+        _ => open,
+    }) > 0
+}
+
 /// What stands in place of `=`, and behind it: the value that was meant.
 fn not_an_equals_sign(input: ParseStream<'_>) -> String {
     if input.peek(token::Paren) {
@@ -479,11 +774,15 @@ fn not_an_equals_sign(input: ParseStream<'_>) -> String {
     if input.peek(Token![in]) || input.peek(token::Brace) {
         return String::new();
     }
-    let signs = if input.peek(Token![==]) || input.peek(Token![=>]) || input.peek(Token![->]) {
-        2
-    } else {
-        usize::from(input.peek(Token![+]) || input.peek(Token![<]) || input.peek(Token![?]))
-    };
+    let fork = input.fork();
+    let mut signs = 0;
+    while let Some(TokenTree::Punct(sign)) = next(&fork)
+        && (matches!(sign.as_char(), '=' | '<' | '>' | '+' | '?' | ':' | '!')
+            || fork.peek(Token![->]))
+    {
+        let _ = fork.parse::<TokenTree>();
+        signs += 1;
+    }
     rest_of_value(signs, input)
 }
 

@@ -1,6 +1,7 @@
 //! Where a value comes from, as it is written.
 
 use proc_macro2::{Delimiter, Ident, Span, TokenStream, TokenTree};
+use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
 use syn::{Expr, LitStr, Path, Token};
@@ -8,6 +9,7 @@ use syn::{Expr, LitStr, Path, Token};
 use super::tokens::{here, next, skip, words};
 use crate::diagnostics::{Errors, same_name};
 use crate::session_factory::key_name::is_key;
+use crate::session_factory::meant::{Line, is_screaming};
 
 /// Where a value comes from.
 pub(in super::super) enum Value {
@@ -25,6 +27,17 @@ pub(in super::super) enum Value {
     Broken,
 }
 
+impl Value {
+    /// As it is written; `None` for what is no value of a setting.
+    pub(in super::super) fn source(&self) -> Option<String> {
+        match self {
+            Self::Env(variable) | Self::BuildEnv(variable) => Some(variable.source()),
+            Self::Constant(value) => Some(words(&value.to_token_stream())),
+            Self::Crate(_) | Self::Standard | Self::Broken => None,
+        }
+    }
+}
+
 /// A key of the environment.
 pub(in super::super) struct Variable {
     /// `env` or `build_env`.
@@ -33,37 +46,39 @@ pub(in super::super) struct Variable {
     pub(in super::super) default: Option<Expr>,
 }
 
+impl Variable {
+    /// As it is written.
+    fn source(&self) -> String {
+        let (function, key) = (&self.function, self.key.value());
+        match &self.default {
+            Some(default) => {
+                let default = words(&default.to_token_stream());
+                format!("{function}(\"{key}\", default = {default})")
+            }
+            None => format!("{function}(\"{key}\")"),
+        }
+    }
+}
+
 /// Whether `env` or `build_env` comes next.
 pub(super) fn is_source(input: ParseStream<'_>) -> bool {
     matches!(next(input), Some(TokenTree::Ident(word)) if word == "env" || word == "build_env")
         && !input.peek2(Token![::])
 }
 
-/// The value of a setting; `None` after noting that there is none. `key` is what an example names.
+/// The value of a setting; `None` after noting that there is none. The line is what an example is of.
 pub(super) fn value(
     input: ParseStream<'_>,
-    name: &Ident,
-    key: &str,
+    line: &Line<'_>,
     end: Span,
     errors: &mut Errors,
 ) -> Option<Value> {
     let span = here(input, end);
     if is_source(input) && !input.peek2(Token![!]) {
         let function: Ident = input.fork().parse().ok()?;
-        let variable = call(input, key, errors)?;
+        let variable = call(input, line, errors)?;
         if input.peek(Token![.]) || input.peek(Token![?]) {
-            let key = variable.key.value();
-            let message = if input.peek(Token![?]) {
-                format!(
-                    "a key without a default is required already; write `{name} = {function}(\"{key}\")`"
-                )
-            } else {
-                format!(
-                    "nothing is called on a key; write `{name} = {function}(\"{key}\", default = {})`",
-                    argument_of_call(input).unwrap_or_else(|| "…".to_owned())
-                )
-            };
-            errors.at(here(input, end), message);
+            errors.at(here(input, end), behind_a_key(input, line, &variable));
             rest_of_line(input);
         }
         return Some(if function == "env" {
@@ -75,19 +90,106 @@ pub(super) fn value(
     if let Ok(value) = input.parse() {
         return Some(Value::Constant(value));
     }
-    let message = format!("expected a value; write `{name} = env(\"{key}\")` or a literal");
+    let message = format!("expected a value; write `{}` or a literal", line.reads());
     errors.at(span, message);
     None
 }
 
-/// `5` in `.unwrap_or(5)`.
-fn argument_of_call(input: ParseStream<'_>) -> Option<String> {
+/// `env("KEY").unwrap_or(5)`, `env("KEY").parse()` and `env("KEY")?`
+fn behind_a_key(input: ParseStream<'_>, line: &Line<'_>, variable: &Variable) -> String {
+    const DEFAULTS: [&str; 8] = [
+        "unwrap_or",
+        "unwrap_or_else",
+        "or",
+        "or_else",
+        "default",
+        "with_default",
+        "or_default",
+        "map_or",
+    ];
     let fork = input.fork();
-    let _ = (fork.parse::<TokenTree>(), fork.parse::<TokenTree>());
-    match next(&fork)? {
-        TokenTree::Group(group) if !group.stream().is_empty() => Some(words(&group.stream())),
-        _ => None,
+    let mut default = None;
+    let mut last = String::new();
+    while !(fork.is_empty() || fork.peek(Token![,])) {
+        match fork.parse::<TokenTree>() {
+            Ok(TokenTree::Ident(word)) => last = word.to_string(),
+            Ok(TokenTree::Group(group)) if DEFAULTS.contains(&last.as_str()) => {
+                default = Some(first_of(&group.stream()));
+            }
+            Ok(_) => {}
+            Err(_) => break,
+        }
     }
+    let default = default.map(|default| default.trim_start_matches("||").trim().to_owned());
+    let (function, key) = (&variable.function, variable.key.value());
+    match default.filter(|default| !default.is_empty()) {
+        Some(other) if other.contains("env(") => two_keys(line, function, &key, &other),
+        Some(_) if line.is_secret() => no_default(line, function, &key),
+        Some(default) => format!(
+            "nothing is called on a key; write `{}`",
+            line.is(&format!("{function}(\"{key}\", default = {default})"))
+        ),
+        None if last.contains("default") => format!(
+            "nothing is called on a key; write `{}`",
+            line.is(&format!("{function}(\"{key}\", default = …)"))
+        ),
+        None if last == "ok" && line.ty.is_some() => {
+            "nothing is called on a key; one that may be missing has an `Option<…>` as its type; remove this"
+                .to_owned()
+        }
+        None => format!(
+            "nothing is called on a key, which is read as the type says; write `{}`",
+            line.is(&variable.source())
+        ),
+    }
+}
+
+/// A second key behind the first one.
+fn two_keys(line: &Line<'_>, function: &Ident, key: &str, other: &str) -> String {
+    let other = other.split('"').nth(1).unwrap_or(other);
+    format!(
+        "a setting reads one key; write `{}` or `{}`",
+        line.is(&format!("{function}(\"{key}\")")),
+        line.is(&format!("{function}(\"{other}\")"))
+    )
+}
+
+fn no_default(line: &Line<'_>, function: &Ident, key: &str) -> String {
+    let read = line.is(&format!("{function}(\"{key}\")"));
+    format!("a secret has no default; write `{read}`")
+}
+
+/// What people write behind a key for its default: `or 5`, `|| 5`, `?? 5`. `None`: it is something else.
+pub(super) fn default_behind(
+    input: ParseStream<'_>,
+    line: &Line<'_>,
+    variable: &Variable,
+) -> Option<String> {
+    let words_before = ["or", "else", "otherwise", "default", "unwrap_or"];
+    let is_before = |token: &TokenTree| match token {
+        TokenTree::Ident(word) => words_before.iter().any(|before| word == before),
+        TokenTree::Punct(punct) => matches!(punct.as_char(), '|' | '?' | ':' | '='),
+        _ => false,
+    };
+    let rest: TokenStream = input.fork().parse().ok()?;
+    let mut rest = rest.into_iter().peekable();
+    rest.peek().filter(|token| is_before(token))?;
+    while rest.next_if(is_before).is_some() {}
+    let default = first_of(&rest.collect());
+    let default = default.trim_matches(['(', ')']);
+    let (function, key) = (&variable.function, variable.key.value());
+    if default.contains("env(") || default.contains("env (") {
+        return Some(two_keys(line, function, &key, default));
+    }
+    if line.is_secret() {
+        return Some(no_default(line, function, &key));
+    }
+    (!default.is_empty() && variable.default.is_none()).then(|| {
+        format!(
+            "a default stands in the parentheses; write `{}`",
+            line.is(&format!("{function}(\"{key}\", default = {default})"))
+        )
+    })
 }
 
 fn rest_of_line(input: ParseStream<'_>) {
@@ -97,7 +199,12 @@ fn rest_of_line(input: ParseStream<'_>) {
 }
 
 /// `env(…)` or `build_env(…)`; `None` after noting that no key can be read.
-pub(super) fn call(input: ParseStream<'_>, key: &str, errors: &mut Errors) -> Option<Variable> {
+pub(super) fn call(
+    input: ParseStream<'_>,
+    line: &Line<'_>,
+    errors: &mut Errors,
+) -> Option<Variable> {
+    let key = line.key.as_str();
     let function: Ident = input.parse().ok()?;
     if let Some(TokenTree::Group(group)) = next(input)
         && group.delimiter() == Delimiter::Parenthesis
@@ -105,6 +212,7 @@ pub(super) fn call(input: ParseStream<'_>, key: &str, errors: &mut Errors) -> Op
         let _ = input.parse::<TokenTree>();
         let mut arguments = Arguments {
             function: &function,
+            line,
             example: key,
             close: group.span_close(),
             errors,
@@ -133,7 +241,10 @@ pub(super) fn call(input: ParseStream<'_>, key: &str, errors: &mut Errors) -> Op
             literal.to_string()
         }
         Some(TokenTree::Group(group)) => words(&group.stream()),
-        _ => format!("\"{key}\""),
+        _ => format!(
+            "\"{}\"",
+            key_behind(input).unwrap_or_else(|| key.to_owned())
+        ),
     };
     let message = format!("the key stands in parentheses; write `{function}({written})`");
     errors.at(function.span(), message);
@@ -141,9 +252,23 @@ pub(super) fn call(input: ParseStream<'_>, key: &str, errors: &mut Errors) -> Op
     None
 }
 
+/// The key in `env: "KEY"`, `env = "KEY"` and `env.KEY`.
+fn key_behind(input: ParseStream<'_>) -> Option<String> {
+    let fork = input.fork();
+    while let Some(TokenTree::Punct(punct)) = next(&fork)
+        && punct.as_char() != ','
+    {
+        let _ = fork.parse::<TokenTree>();
+    }
+    let text = next(&fork)?.to_string();
+    let key = text.trim_matches('"');
+    is_key(key).then(|| key.to_owned())
+}
+
 /// What is between the parentheses.
 struct Arguments<'a> {
     function: &'a Ident,
+    line: &'a Line<'a>,
     /// A key for examples.
     example: &'a str,
     close: Span,
@@ -184,19 +309,27 @@ impl Arguments<'_> {
         if let Ok(key) = input.parse::<LitStr>() {
             return Some(key);
         }
-        let message = match next(input) {
-            Some(TokenTree::Ident(word))
+        let tokens: TokenStream = input.fork().parse().unwrap_or_default();
+        let is_named = input.peek(syn::Ident) && input.peek2(Token![=]);
+        let keys = texts(&tokens);
+        let message = match (next(input), keys.as_slice()) {
+            (Some(TokenTree::Ident(_)), keys) if is_named => {
+                let key = keys.first().map_or(self.example, String::as_str);
+                let default = words(&tokens)
+                    .split_once("default = ")
+                    .map(|(_, default)| first_of(&default.parse().unwrap_or_default()))
+                    .map_or_else(String::new, |default| format!(", default = {default}"));
+                format!(
+                    "the key comes first, without a name; write `{function}(\"{key}\"{default})`"
+                )
+            }
+            (Some(TokenTree::Ident(word)), _)
                 if is_key(&word.to_string()) && !input.peek2(Token![!]) =>
             {
-                let named = ["key", "name", "var", "default"]
-                    .iter()
-                    .any(|name| word == *name);
-                let word = if named && input.peek2(Token![=]) {
-                    self.example.to_owned()
-                } else {
-                    word.to_string()
-                };
                 format!("the key stands in quotes; write `{function}(\"{word}\")`")
+            }
+            (Some(TokenTree::Group(_)), [first, second, ..]) => {
+                two_keys(self.line, function, first, second)
             }
             _ => format!(
                 "the key is written out, as a text in quotes; write `{function}(\"{}\")`",
@@ -213,13 +346,31 @@ impl Arguments<'_> {
         let span = here(input, self.close);
         let Ok(word) = input.call(Ident::parse_any) else {
             let value = first_of(&input.fork().parse().unwrap_or_default());
-            let message =
-                format!("a default is named; write `{function}(\"{key}\", default = {value})`");
+            let message = if input.peek(LitStr) && is_screaming(value.trim_matches('"')) {
+                let fork = input.fork();
+                let _ = (fork.parse::<LitStr>(), fork.parse::<Token![,]>());
+                let default: TokenStream = fork.parse().unwrap_or_default();
+                let default = if default.is_empty() {
+                    String::new()
+                } else {
+                    format!(", {}", words(&default))
+                };
+                format!(
+                    "a setting reads one key; write `{}` or `{}`",
+                    self.line.is(&format!("{function}(\"{key}\"{default})")),
+                    self.line.is(&format!("{function}({value}{default})"))
+                )
+            } else if self.line.is_secret() {
+                no_default(self.line, function, key)
+            } else {
+                format!("a default is named; write `{function}(\"{key}\", default = {value})`")
+            };
             self.errors.at(span, message);
             skip(input);
             return None;
         };
-        if word == "default" && input.peek(Token![=]) && !input.peek(Token![==]) {
+        let is_one = input.peek(Token![=]) && !input.peek(Token![==]) && !input.peek(Token![=>]);
+        if word == "default" && is_one {
             let _ = input.parse::<TokenTree>();
             let span = here(input, word.span());
             if let Ok(value) = input.parse() {
@@ -272,7 +423,8 @@ impl Arguments<'_> {
                 "default_value",
             ]
             .contains(&text.as_str());
-        if text == "default" && !value.is_empty() && input.peek(Token![=]) {
+        let is_one = input.peek(Token![=]) && !input.peek(Token![==]) && !input.peek(Token![=>]);
+        if text == "default" && !value.is_empty() && is_one {
             return "a key has one default; remove this one".to_owned();
         }
         if is_default && !value.is_empty() {
@@ -288,6 +440,22 @@ impl Arguments<'_> {
         }
         format!("a key has nothing but a default; write `{function}(\"{key}\", default = …)`")
     }
+}
+
+/// The texts among tokens, without their quotes.
+fn texts(tokens: &TokenStream) -> Vec<String> {
+    tokens
+        .clone()
+        .into_iter()
+        .flat_map(|token| match token {
+            TokenTree::Group(group) => texts(&group.stream()),
+            token => syn::parse2::<LitStr>(token.into())
+                .map(|text| text.value())
+                .into_iter()
+                .filter(|text| is_key(text))
+                .collect(),
+        })
+        .collect()
 }
 
 /// The tokens up to a comma.

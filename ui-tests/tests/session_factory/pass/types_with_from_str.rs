@@ -39,6 +39,10 @@ fn main() {
         _ => None,
     };
     let config = AppDbConfig::from_vars(vars).unwrap();
+    let printed = format!("{:?}", config.clone());
+    for part in ["AppDbConfig { url: ", "full: Percent(100)", "maybe: Some(Percent(1))", "six: None"] {
+        assert!(printed.contains(part), "{part} in {printed}");
+    }
     assert_eq!((config.full, config.half, config.quarter), (Percent(100), Percent(50), Percent(25)));
     assert_eq!((config.built, config.maybe, config.six), (Percent(10), Some(Percent(1)), None));
     assert_eq!((config.address, config.few.get()), (Ipv4Addr::LOCALHOST, 1));

@@ -1,0 +1,9 @@
+use session_factory::session_factory;
+
+session_factory! {
+    pub struct AppDb(Postgres) {
+        retry = 3,
+    }
+}
+
+fn main() {}

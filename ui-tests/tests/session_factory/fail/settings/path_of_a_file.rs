@@ -1,0 +1,9 @@
+use session_factory::session_factory;
+
+session_factory! {
+    pub struct AppDb(Sqlite) {
+        path = "app.db",
+    }
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+use session_factory::session_factory;
+
+session_factory! {
+    pub struct AppDb(Postgres) {
+        echo = true,
+        ..Default::default()
+    }
+}
+
+fn main() {}

@@ -1,0 +1,12 @@
+use session_factory::session_factory;
+
+session_factory! {
+    pub struct AppDb(Postgres) {
+        pub struct Inner {
+            echo: bool,
+        }
+        echo = true,
+    }
+}
+
+fn main() {}

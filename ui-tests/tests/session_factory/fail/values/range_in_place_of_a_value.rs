@@ -1,0 +1,12 @@
+// mistakes: 3
+use session_factory::session_factory;
+
+session_factory! {
+    pub struct AppDb(Postgres) {
+        pool_size = 1..=10 = 5,
+        max_overflow = 0..20,
+        batch = 1..=1000,
+    }
+}
+
+fn main() {}
