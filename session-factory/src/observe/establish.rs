@@ -3,7 +3,7 @@
 use diesel::ConnectionError;
 use diesel::connection::{DynInstrumentation, InstrumentationEvent, get_default_instrumentation};
 
-use super::events::contained;
+use super::events::report_panic;
 use crate::error::ConnectError;
 
 /// A connection is being opened, and diesel's default instrumentation is told, if there is one.
@@ -18,7 +18,7 @@ impl Establishing {
     /// `url` without anything secret.
     pub(crate) fn start(url: impl FnOnce() -> String) -> Self {
         let mut told = None;
-        contained(|| {
+        report_panic(|| {
             told = get_default_instrumentation().map(|instrumentation| Told {
                 instrumentation: instrumentation.into(),
                 url: url(),
@@ -26,7 +26,7 @@ impl Establishing {
         });
         if let Some(told) = &mut told {
             let url = &told.url;
-            contained(|| {
+            report_panic(|| {
                 let event = InstrumentationEvent::start_establish_connection(url);
                 told.instrumentation.on_connection_event(event);
             });
@@ -69,7 +69,7 @@ impl Drop for Establishing {
 
 impl Told {
     fn finish(&mut self, error: Option<&ConnectionError>) {
-        contained(|| {
+        report_panic(|| {
             let event = InstrumentationEvent::finish_establish_connection(&self.url, error);
             self.instrumentation.on_connection_event(event);
         });

@@ -173,7 +173,7 @@ impl Events {
     /// Reports an event of the session's own. A panic of the instrumentation ends here: whoever ends a transaction
     /// has to go on.
     fn show(&self, event: InstrumentationEvent<'_>) {
-        contained(|| {
+        report_panic(|| {
             if let Some(instrumentation) = &mut self.state().instrumentation {
                 instrumentation.on_connection_event(event);
             }
@@ -199,7 +199,7 @@ impl Events {
 }
 
 /// Runs what the application's instrumentation does for an event that has no caller to panic to.
-pub(crate) fn contained(show: impl FnOnce()) {
+pub(crate) fn report_panic(show: impl FnOnce()) {
     if panics::contained(show).is_none() {
         super::report(
             "an instrumentation panicked while it was told of the transaction; the session goes on without",

@@ -16,7 +16,7 @@ pub(crate) use events::Heard;
 #[cfg(feature = "postgres")]
 pub(crate) use events::Hushed;
 pub use events::Relay;
-pub(crate) use events::contained;
+pub(crate) use events::report_panic;
 pub(crate) use events::{Change, Events, Step};
 pub use observer::Observer;
 

@@ -5,7 +5,7 @@ use diesel::result::Error;
 use super::work::{Ending, Work};
 use crate::driver::{Ahead, CommitReply, Driver};
 use crate::error::{StatementError, TransactionOutcome};
-use crate::observe::{Announced, Change, Events, Step, contained};
+use crate::observe::{Announced, Change, Events, Step, report_panic};
 
 /// What goes ahead of the next statement, and its events.
 pub(super) fn ahead<D: Driver>(link: &mut D::Link, work: &Work) -> Ahead {
@@ -110,7 +110,7 @@ fn rolled_back() -> StatementError {
 
 /// Tells an instrumentation that diesel-async has by itself.
 fn tell<D: Driver>(link: &mut D::Link, step: &Step) {
-    contained(|| {
+    report_panic(|| {
         if let Some(instrumentation) = D::own_instrumentation(link) {
             instrumentation.on_connection_event(step.event());
         }

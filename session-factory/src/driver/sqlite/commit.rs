@@ -6,7 +6,7 @@ use diesel::QueryResult;
 use diesel::sqlite::SqliteConnection;
 
 use super::connection::LiteConnection;
-use super::quiet::{contained, quietly};
+use super::quiet::{noting_panic, quietly};
 use super::slot::Slot;
 use super::state::ConnectionState;
 use super::statement::{self, Collected};
@@ -51,7 +51,7 @@ where
         return Err((owner, over));
     };
     readers::start(Box::new(move |_| {
-        let ended = contained(&state, || end(&mut connection, &state));
+        let ended = noting_panic(&state, || end(&mut connection, &state));
         owner.link().came_back(Some(connection));
         over(owner, matches!(ended, Some(CommitReply::Committed)));
     }));

@@ -56,12 +56,12 @@ pub(super) fn quietly(
     state: &ConnectionState,
     sql: &str,
 ) -> QueryResult<()> {
-    let done = contained(state, || connection.batch_execute(sql));
+    let done = noting_panic(state, || connection.batch_execute(sql));
     done.unwrap_or_else(|| Err(panicked()))
 }
 
 /// Calls what may call the application's code. None: it panicked, and the connection is not to be trusted.
-pub(super) fn contained<T>(state: &ConnectionState, call: impl FnOnce() -> T) -> Option<T> {
+pub(super) fn noting_panic<T>(state: &ConnectionState, call: impl FnOnce() -> T) -> Option<T> {
     let done = panics::contained(call);
     if done.is_none() {
         state.set_panicked();

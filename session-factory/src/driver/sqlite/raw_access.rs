@@ -10,7 +10,7 @@ use diesel::connection::{Connection as _, Instrumentation};
 use diesel::sqlite::SqliteConnection;
 
 use super::mark::Mark;
-use super::quiet::{Watching, contained, is_panic, quietly};
+use super::quiet::{Watching, is_panic, noting_panic, quietly};
 use super::state::ConnectionState;
 use super::transaction_end::TransactionEnd;
 use super::{diesel_wrapper, transaction};
@@ -47,7 +47,7 @@ impl Mark {
             }
             // The instrumentation of the raw connection panicked, and RELEASE was run or not. Without it the twin tells.
             Err(error) if is_panic(&error) => {
-                let _dropping_it_panicked = contained(state, || {
+                let _dropping_it_panicked = noting_panic(state, || {
                     connection.set_instrumentation(no_instrumentation());
                 });
                 quietly(connection, state, &release).is_ok()

@@ -15,7 +15,7 @@ use diesel_async::AsyncConnectionCore;
 use super::advice::advise;
 use super::connection::LiteConnection;
 use super::mark::Mark;
-use super::quiet::{contained, panicked};
+use super::quiet::{noting_panic, panicked};
 use super::raw_access;
 use super::side_effects::{SideEffects, begins_with};
 use super::state::ConnectionState;
@@ -178,7 +178,7 @@ fn looked_after<R>(
         state.set_unclean();
     }
     let work = |connection: &mut SqliteConnection| {
-        contained(state, || state.aloud(|| work(connection)))
+        noting_panic(state, || state.aloud(|| work(connection)))
             .unwrap_or_else(|| Err(panicked()))
             .map_err(|error| advise(error, effects.checkpoints))
     };

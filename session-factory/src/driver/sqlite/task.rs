@@ -15,7 +15,7 @@ use tokio::time::{Sleep, sleep};
 
 use super::connection::LiteConnection;
 use super::leftover::{Connection, Leftover};
-use super::quiet::{contained, panicked};
+use super::quiet::{noting_panic, panicked};
 use super::slot::Slot;
 use super::state::ConnectionState;
 use super::threads::{Call, Work};
@@ -98,7 +98,7 @@ where
             if let Some(instrumentation) = waiting {
                 connection.set_instrumentation(instrumentation);
             }
-            contained(&state, || work(connection)).ok_or_else(|| Lost::During(panicked()))
+            noting_panic(&state, || work(connection)).ok_or_else(|| Lost::During(panicked()))
         };
         let mut connection = match self.link.slot() {
             Slot::Wrapped(lent) => {
