@@ -95,7 +95,7 @@ impl Modules {
                 }
                 name => match self.lookup(&at, name, index + 1 == path.len(), depth)? {
                     Found::Module(next) => at = next,
-                    item => return Some(item),
+                    item @ Found::ItemOf(_) => return Some(item),
                 },
             }
         }

@@ -29,7 +29,7 @@ pub(crate) fn read(root: &Path) -> HashMap<Segments, Module> {
         root,
         modules: HashMap::new(),
     };
-    reader.file(root.join("lib.rs"), Vec::new());
+    reader.file(&root.join("lib.rs"), Vec::new());
     reader.modules
 }
 
@@ -39,10 +39,11 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn file(&mut self, file: PathBuf, module: Segments) {
-        let text = fs::read_to_string(&file).unwrap();
-        let parsed = syn::parse_file(&text).unwrap_or_else(|error| panic!("{file:?}: {error}"));
-        self.module(&file, module, parsed.items);
+    fn file(&mut self, file: &Path, module: Segments) {
+        let text = fs::read_to_string(file).unwrap();
+        let parsed =
+            syn::parse_file(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        self.module(file, module, parsed.items);
     }
 
     fn module(&mut self, file: &Path, path: Segments, items: Vec<Item>) {
@@ -67,7 +68,7 @@ impl Reader<'_> {
                     child.push(inner.ident.to_string());
                     match inner.content {
                         Some((_, items)) => self.module(file, child, items),
-                        None => self.file(file_of(file, &inner.ident.to_string()), child),
+                        None => self.file(&file_of(file, &inner.ident.to_string()), child),
                     }
                 }
                 item => found.visit_item(&item),
