@@ -265,7 +265,7 @@ fn a_factory_with_credentials_can_be_the_global_one() {
         let vars = |key: &str| (key == "DATABASE_URL").then(|| url.clone());
         let factory = Factory::<OwnDb>::new(OwnDbConfig::from_vars(vars).unwrap())
             .with_credentials(async || Ok::<_, std::io::Error>(Credentials::new(PASSWORD)));
-        assert!(factory.set_global());
+        factory.set_global().unwrap();
         OwnDb::init().await.unwrap();
         // It asks for a password, and the URL's is wrong.
         OwnDb::with_session(async |db| {
@@ -277,7 +277,15 @@ fn a_factory_with_credentials_can_be_the_global_one() {
         .unwrap();
         // There is one, and it stays.
         let other = Factory::<OwnDb>::new(OwnDbConfig::from_vars(vars).unwrap());
-        assert!(!other.set_global());
+        let refused = other.set_global().unwrap_err().to_string();
+        assert!(
+            refused.contains("OwnDb has a global factory already"),
+            "{refused}"
+        );
+        assert!(
+            refused.contains("call set_global() once, before anything else uses OwnDb"),
+            "{refused}"
+        );
         OwnDb::health().await.unwrap();
         OwnDb::shutdown(Duration::from_secs(5)).await;
     });

@@ -3,6 +3,7 @@
 mod aborted;
 mod acquire;
 mod advice;
+mod already_set;
 mod connect;
 mod nested;
 mod partly;
@@ -16,6 +17,7 @@ pub use self::aborted::{AbortReason, Aborted, CommitError};
 pub(crate) use self::acquire::Step;
 pub use self::acquire::{AcquireError, Holder};
 use self::advice::END_BY_HAND;
+pub use self::already_set::AlreadySet;
 pub use self::connect::{ConnectError, ConnectErrorKind};
 pub use self::nested::NestedError;
 pub use self::partly::PartlyCommitted;

@@ -19,15 +19,16 @@ impl<F: SessionFactory> Factory<F> {
     ///
     /// ```no_run
     /// # #[cfg(feature = "postgres")] {
-    /// # use session_factory::{Credentials, Factory, SessionError, session_factory};
+    /// # use session_factory::{Credentials, Factory, session_factory};
     /// # session_factory! { pub struct AppDb(Postgres); }
     /// # struct Tokens;
     /// # impl Tokens { async fn fresh(&self) -> std::io::Result<String> { Ok(String::new()) } }
-    /// # async fn start(tokens: Tokens) -> Result<(), SessionError> {
+    /// # async fn start(tokens: Tokens) -> Result<(), Box<dyn std::error::Error>> {
     /// let factory = Factory::<AppDb>::new(AppDbConfig::from_env()?)
     ///     .with_credentials(async move || tokens.fresh().await.map(Credentials::new));
-    /// assert!(factory.set_global(), "something used AppDb before it was set up");
-    /// AppDb::init().await
+    /// factory.set_global()?;
+    /// AppDb::init().await?;
+    /// # Ok(())
     /// # } }
     /// ```
     ///

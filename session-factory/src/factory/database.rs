@@ -8,6 +8,7 @@ use std::sync::atomic::AtomicBool;
 use super::shared::Shared;
 use crate::config::{Key, Reader, Settings};
 use crate::driver::Driver;
+use crate::error::AlreadySet;
 
 /// What `session_factory!` implements for the type it generates.
 ///
@@ -94,7 +95,8 @@ impl<F: SessionFactory> Global<F> {
     }
 
     /// Puts a factory in its place, if that is empty.
-    pub(super) fn set(&self, shared: Shared<F::Driver, F::Config>) -> bool {
-        self.shared.set(shared).is_ok()
+    pub(super) fn set(&self, shared: Shared<F::Driver, F::Config>) -> Result<(), AlreadySet> {
+        let taken = |_shared| AlreadySet::of(F::NAME);
+        self.shared.set(shared).map_err(taken)
     }
 }

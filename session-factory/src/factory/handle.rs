@@ -10,7 +10,7 @@ use super::database::{FactoryConfig, SessionFactory};
 use super::shared::Shared;
 use crate::call::{Deadline, LogPosition, Origin, SessionOptions, task_context};
 use crate::driver::Driver;
-use crate::error::{ConnectError, SessionError};
+use crate::error::{AlreadySet, ConnectError, SessionError};
 use crate::observe::Echo;
 use crate::pool::{CommitToken, Keys, Lease, Mark, Pools, ShutdownReport, Status};
 
@@ -67,10 +67,12 @@ impl<F: SessionFactory> Factory<F> {
     }
 
     /// Makes this factory the global one, which `AppDb::…` and `#[with_session]` use outside of a
-    /// [`scope`](Self::scope). False, without any effect, when there is one already: it was set before, or was used
-    /// and so made from the environment.
-    #[must_use = "false: the global factory is another one"]
-    pub fn set_global(&self) -> bool {
+    /// [`scope`](Self::scope). Call it once, before anything else uses the type.
+    ///
+    /// # Errors
+    /// [`AlreadySet`] when there is a global factory already: it was set before, or a use of the type made it from the
+    /// environment. That factory stays.
+    pub fn set_global(&self) -> Result<(), AlreadySet> {
         F::global().set(self.shared.clone())
     }
 
