@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use session_factory::CommittedPart;
+
 use crate::case::Case;
 use crate::subject::{Outcome, Told};
 
@@ -40,15 +42,17 @@ pub(crate) fn judge(case: &Case, told: &Told, present: &BTreeSet<i32>) -> Verdic
         Outcome::RolledBack(_) if has(first) || has(inside) || has(last) => {
             Verdict::Untrue("told as rolled back, and a row is there")
         }
-        Outcome::Ended { before: true, .. } if !has(first) => {
-            Verdict::Untrue("told as committed, and the row is gone")
-        }
-        Outcome::Ended { before: false, .. } if has(first) => {
+        Outcome::Ended(
+            CommittedPart::Before
+            | CommittedPart::BeforeAndBehind
+            | CommittedPart::BeforeAndSomeBehind,
+        ) if !has(first) => Verdict::Untrue("told as committed, and the row is gone"),
+        Outcome::Ended(CommittedPart::Behind | CommittedPart::SomeBehind) if has(first) => {
             Verdict::Untrue("told as rolled back, and the row is there")
         }
-        Outcome::Ended {
-            committed: false, ..
-        } if has(last) => Verdict::Untrue("told as rolled back, and the last row is there"),
+        Outcome::Ended(CommittedPart::Before) if has(last) => {
+            Verdict::Untrue("told as rolled back, and the last row is there")
+        }
         Outcome::Body(_) => Verdict::TrueError,
         // The error of a text whose rows were dropped was heard by the session alone.
         _ if case.ends || told.has_failed || case.drops_rows() => Verdict::TrueError,

@@ -55,7 +55,7 @@ impl Report {
         let outcome = match told.outcome {
             Outcome::Ok => "ok",
             Outcome::RolledBack(_) => "rolled_back",
-            Outcome::Ended { .. } => "ended_by_body",
+            Outcome::Ended(_) => "ended_by_body",
             Outcome::Unknown(_) => "unknown",
             Outcome::Body(_) => "body",
         };

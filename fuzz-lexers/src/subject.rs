@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::future::Future;
 
-use session_factory::{PartlyCommitted, SessionError};
+use session_factory::{CommittedPart, PartlyCommitted, SessionError};
 
 use crate::case::Case;
 use crate::words::Words;
@@ -56,11 +56,7 @@ pub(crate) enum Outcome {
     /// All of it is rolled back.
     RolledBack(String),
     /// A part of it may be.
-    Ended {
-        before: bool,
-        committed: bool,
-        rolled_back: bool,
-    },
+    Ended(CommittedPart),
     Unknown(String),
     /// The body's own error, which says nothing.
     Body(String),
@@ -90,16 +86,7 @@ impl Outcome {
             Err(Failure::GivenUp) => return Self::Body(Failure::GivenUp.to_string()),
         };
         match error {
-            SessionError::PartlyCommitted(PartlyCommitted::EndedByBody {
-                before,
-                committed,
-                rolled_back,
-                ..
-            }) => Self::Ended {
-                before,
-                committed,
-                rolled_back,
-            },
+            SessionError::PartlyCommitted(PartlyCommitted::EndedByBody(part)) => Self::Ended(part),
             SessionError::PartlyCommitted(_) | SessionError::CommitUnknown(_) => {
                 Self::Unknown(error.to_string())
             }

@@ -35,8 +35,8 @@ pub use call::{Isolation, ReplicaPolicy};
 pub use config::{ConfigError, Credentials, SecretUrl};
 
 pub use error::{
-    AbortReason, Aborted, AcquireError, AlreadySet, CommitError, ConnectError, ConnectErrorKind,
-    NestedError, PartlyCommitted, SessionError, StatementError, TimeoutError,
+    AbortReason, Aborted, AcquireError, AlreadySet, CommitError, CommittedPart, ConnectError,
+    ConnectErrorKind, NestedError, PartlyCommitted, SessionError, StatementError, TimeoutError,
 };
 pub use factory::{Factory, SessionFactory};
 pub use pool::{CommitToken, CommitTokenError, ReplicaStatus, ShutdownReport, Status};

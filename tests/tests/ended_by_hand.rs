@@ -3,7 +3,9 @@
 
 use diesel::prelude::*;
 use diesel_async::{AsyncConnection, RunQueryDsl, SimpleAsyncConnection};
-use session_factory::{AbortReason, PartlyCommitted, Session, SessionError, with_session};
+use session_factory::{
+    AbortReason, CommittedPart, PartlyCommitted, Session, SessionError, with_session,
+};
 use session_factory_tests::{AppError, LiteBed, LiteDb, MyBed, MyDb, PgBed, PgDb, items};
 
 fn is_in_savepoint(result: &Result<(), AppError>, call: &str) -> bool {
@@ -313,35 +315,76 @@ async fn a_commit_with_nothing_lost_behind_it_is_an_ok() {
 }
 
 #[tokio::test]
+async fn a_raw_rollback_with_nothing_committed_behind_it_is_told_as_rolled_back() {
+    let insert = "INSERT INTO items VALUES (2, 'b')";
+    for behind in ["", "; ROLLBACK"] {
+        for raw in [false, true] {
+            let bed = PgBed::new().await;
+            let text = format!("ROLLBACK; BEGIN; {insert}{behind}");
+            let result = run_by_hand(&bed, std::slice::from_ref(&text), raw).await;
+            assert!(is_ended_by_body(&result), "{raw} {text}: {result:?}");
+            assert_eq!(bed.count().await, 0, "{raw} {text}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn what_runs_behind_the_end_is_told_as_what_became_of_it() {
     let insert = "INSERT INTO items VALUES (2, 'b')";
-    let cases: [(&[&str], [bool; 3], i64); 4] = [
-        (&["COMMIT; BEGIN; ", insert], [true, false, true], 1),
-        (&["COMMIT AND CHAIN; ", insert], [true, false, true], 1),
+    let other = "INSERT INTO items VALUES (3, 'c')";
+    let before = "what came before it was committed, and nothing behind it was;";
+    let cases: [(&[&str], CommittedPart, &str, i64); 6] = [
         (
-            &["COMMIT; BEGIN; ", insert, "; ROLLBACK"],
-            [true, false, true],
+            &["COMMIT; BEGIN; ", insert],
+            CommittedPart::Before,
+            before,
             1,
         ),
-        (&["COMMIT; ", insert], [true, true, false], 2),
+        (
+            &["COMMIT AND CHAIN; ", insert],
+            CommittedPart::Before,
+            before,
+            1,
+        ),
+        (
+            &["COMMIT; BEGIN; ", insert, "; ROLLBACK"],
+            CommittedPart::Before,
+            before,
+            1,
+        ),
+        (
+            &["COMMIT; ", insert],
+            CommittedPart::BeforeAndBehind,
+            "what came before it was committed, and so was what came behind it;",
+            2,
+        ),
+        (
+            &["COMMIT; BEGIN; ", insert, "; COMMIT; BEGIN; ", other],
+            CommittedPart::BeforeAndSomeBehind,
+            "what came before it was committed, and what came behind it was committed in part;",
+            2,
+        ),
+        (
+            &["ROLLBACK; ", insert],
+            CommittedPart::Behind,
+            "what came before it was rolled back, and what came behind it was committed;",
+            1,
+        ),
     ];
-    for (text, expected, rows) in cases {
+    for (text, expected, words, rows) in cases {
         for raw in [false, true] {
             let bed = PgBed::new().await;
             let text = text.concat();
             let result = run_by_hand(&bed, std::slice::from_ref(&text), raw).await;
             let Err(AppError::Session(SessionError::PartlyCommitted(
-                PartlyCommitted::EndedByBody {
-                    before,
-                    committed,
-                    rolled_back,
-                    ..
-                },
-            ))) = result
+                PartlyCommitted::EndedByBody(part),
+            ))) = &result
             else {
                 panic!("{raw} {text}: {result:?}")
             };
-            assert_eq!([before, committed, rolled_back], expected, "{raw} {text}");
+            assert_eq!(*part, expected, "{raw} {text}");
+            let said = result.as_ref().unwrap_err().to_string();
+            assert!(said.contains(words), "{raw} {text}: {said}");
             assert_eq!(bed.count().await, rows, "{raw} {text}");
         }
     }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 
 use diesel::prelude::*;
 use diesel_async::{AsyncConnection, RunQueryDsl, SimpleAsyncConnection};
-use session_factory::{AbortReason, PartlyCommitted, Session, SessionError};
+use session_factory::{AbortReason, CommittedPart, PartlyCommitted, Session, SessionError};
 use session_factory_tests::{AppError, PgBed, PgDb, items};
 use testbed::proxy::{Cut, Direction};
 
@@ -29,7 +29,11 @@ fn is_kept<T>(result: &Result<T, AppError>) -> bool {
     };
     matches!(
         error,
-        SessionError::PartlyCommitted(PartlyCommitted::EndedByBody { before: true, .. })
+        SessionError::PartlyCommitted(PartlyCommitted::EndedByBody(
+            CommittedPart::Before
+                | CommittedPart::BeforeAndBehind
+                | CommittedPart::BeforeAndSomeBehind
+        ))
     )
 }
 

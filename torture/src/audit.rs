@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
+use session_factory::CommittedPart;
 use tokio::sync::Barrier;
 use tokio::time::{sleep, timeout};
 
@@ -95,15 +96,13 @@ fn judge_ended(
             let by_hand = if end.commits { end.by_hand } else { 0 };
             !(by_hand..entry.rows).any(&is_there)
         }
-        Some(Verdict::Partly {
-            before,
-            committed,
-            rolled_back,
-        }) => {
-            (if before { all_before } else { !any_before })
-                && (committed || !any_behind)
-                && (rolled_back || !committed || all_behind)
-        }
+        Some(Verdict::Partly(part)) => match part {
+            CommittedPart::Before => all_before && !any_behind,
+            CommittedPart::BeforeAndBehind => all_before && all_behind,
+            CommittedPart::BeforeAndSomeBehind => all_before,
+            CommittedPart::Behind => !any_before && all_behind,
+            CommittedPart::SomeBehind => !any_before,
+        },
         Some(Verdict::Committed | Verdict::Unknown) | None => end.commits || !any_before,
     };
     (!is_true).then_some(Problem::ErrWithRows { unit })

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use diesel::connection::{Instrumentation, InstrumentationEvent};
 use diesel_async::AsyncConnection;
+use session_factory::CommittedPart;
 
 use crate::backend::Backend;
 
@@ -101,14 +102,7 @@ pub(crate) enum Verdict {
     /// An error that says that the outcome is not known.
     Unknown,
     /// An error that says what became of both parts of a transaction that the body's SQL had ended.
-    Partly {
-        /// What came before that end is there.
-        before: bool,
-        /// Something behind it is there.
-        committed: bool,
-        /// Something behind it is not.
-        rolled_back: bool,
-    },
+    Partly(CommittedPart),
 }
 
 impl Verdict {

@@ -20,7 +20,9 @@ use self::advice::END_BY_HAND;
 pub use self::already_set::AlreadySet;
 pub use self::connect::{ConnectError, ConnectErrorKind};
 pub use self::nested::NestedError;
-pub use self::partly::PartlyCommitted;
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+pub(crate) use self::partly::Behind;
+pub use self::partly::{CommittedPart, PartlyCommitted};
 pub use self::statement::StatementError;
 pub(crate) use self::statement::StatementErrorKind;
 pub use self::timeout::TimeoutError;

@@ -1,5 +1,7 @@
 //! A part of the work was committed, and not all of it.
 
+use std::fmt;
+
 use super::StatementError;
 
 /// Some of the work was committed outside of the session's own commit, and some of it was not, or may not have
@@ -14,22 +16,12 @@ pub enum PartlyCommitted {
          unless it failed too; look for its effect before doing it again"
     )]
     NotBegun(#[source] StatementError),
-    /// A statement of the body ended the transaction (a raw `COMMIT` or `ROLLBACK`), and others ran behind that end
-    /// and outside of it, in the same text or on the raw connection.
+    /// A statement of the body ended the transaction (a raw `COMMIT` or `ROLLBACK`). What ran behind that end, in the
+    /// same text or on the raw connection, ran outside of it.
     #[error(
-        "a statement of the body ended the transaction by itself, and others ran behind that end: what came before \
-         it was {}, and what came behind it was {}; use db.commit() or db.rollback() instead of raw SQL",
-        kept(*.before), behind(*.committed, *.rolled_back)
+        "a statement of the body ended the transaction by itself: {0}; use db.commit() or db.rollback() instead of raw SQL"
     )]
-    #[non_exhaustive]
-    EndedByBody {
-        /// The session's own transaction was committed.
-        before: bool,
-        /// Something that ran behind its end was committed.
-        committed: bool,
-        /// Something that ran behind its end was rolled back.
-        rolled_back: bool,
-    },
+    EndedByBody(CommittedPart),
     /// SQL that the body ran (in a text, in a procedure, on the raw connection) ended the transaction, and the session
     /// cannot tell what became of the work: the database says only that the transaction is not the one that the session
     /// began.
@@ -40,17 +32,98 @@ pub enum PartlyCommitted {
     EndedUnseen,
 }
 
-fn kept(committed: bool) -> &'static str {
-    if committed {
-        "committed"
-    } else {
-        "rolled back"
+/// Which part of the work was committed, where a statement of the body ended the session's transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CommittedPart {
+    /// What came before that end. What ran behind it, if anything did, is rolled back.
+    Before,
+    /// What came before that end, and all that ran behind it.
+    BeforeAndBehind,
+    /// What came before that end, and some of what ran behind it.
+    BeforeAndSomeBehind,
+    /// All that ran behind that end. What came before it is rolled back.
+    Behind,
+    /// Some of what ran behind that end. What came before it is rolled back.
+    SomeBehind,
+}
+
+impl CommittedPart {
+    /// None: all of it is rolled back.
+    #[cfg(any(feature = "postgres", feature = "mysql"))]
+    pub(crate) fn of(before: bool, behind: Behind) -> Option<Self> {
+        Some(match (before, behind.committed, behind.rolled_back) {
+            (true, false, _) => Self::Before,
+            (true, true, false) => Self::BeforeAndBehind,
+            (true, true, true) => Self::BeforeAndSomeBehind,
+            (false, true, false) => Self::Behind,
+            (false, true, true) => Self::SomeBehind,
+            (false, false, _) => return None,
+        })
+    }
+
+    /// The same, with a COMMIT of the body's that came before all of it.
+    pub(crate) fn behind_a_commit(self) -> Self {
+        match self {
+            Self::Behind | Self::SomeBehind => Self::BeforeAndSomeBehind,
+            before => before,
+        }
     }
 }
 
-fn behind(committed: bool, rolled_back: bool) -> &'static str {
-    match (committed, rolled_back) {
-        (true, true) => "committed in part",
-        (committed, _) => kept(committed),
+impl fmt::Display for CommittedPart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Before => "what came before it was committed, and nothing behind it was",
+            Self::BeforeAndBehind => {
+                "what came before it was committed, and so was what came behind it"
+            }
+            Self::BeforeAndSomeBehind => {
+                "what came before it was committed, and what came behind it was committed in part"
+            }
+            Self::Behind => {
+                "what came before it was rolled back, and what came behind it was committed"
+            }
+            Self::SomeBehind => {
+                "what came before it was rolled back, and what came behind it was committed in part"
+            }
+        })
+    }
+}
+
+/// What became of the statements that ran behind the end.
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Behind {
+    pub(crate) committed: bool,
+    pub(crate) rolled_back: bool,
+}
+
+#[cfg(all(test, any(feature = "postgres", feature = "mysql")))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_is_named_only_where_something_is_committed() {
+        let part = |before, committed, rolled_back| {
+            let behind = Behind {
+                committed,
+                rolled_back,
+            };
+            CommittedPart::of(before, behind)
+        };
+        for rolled_back in [false, true] {
+            assert_eq!(part(true, false, rolled_back), Some(CommittedPart::Before));
+            assert_eq!(part(false, false, rolled_back), None);
+        }
+        assert_eq!(
+            part(true, true, false),
+            Some(CommittedPart::BeforeAndBehind)
+        );
+        assert_eq!(
+            part(true, true, true),
+            Some(CommittedPart::BeforeAndSomeBehind)
+        );
+        assert_eq!(part(false, true, false), Some(CommittedPart::Behind));
+        assert_eq!(part(false, true, true), Some(CommittedPart::SomeBehind));
     }
 }

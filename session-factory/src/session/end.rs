@@ -133,7 +133,7 @@ impl<F: SessionFactory> Session<F> {
             CommitReply::NotSent(error) => {
                 let _closed_instead = self.end_by_rollback().await;
                 if self.work.is_committed_by_body() {
-                    return Err(self.work.kept(true));
+                    return Err(self.work.kept());
                 }
                 Err(CommitError::not_sent(error).into())
             }
@@ -141,7 +141,7 @@ impl<F: SessionFactory> Session<F> {
                 // Some servers leave the transaction open after that.
                 let _refused_already = self.end_by_rollback().await;
                 if self.work.is_committed_by_body() {
-                    return Err(self.work.kept(true));
+                    return Err(self.work.kept());
                 }
                 Err(CommitError::refused(self.work.counted_statement(error)).into())
             }
@@ -168,7 +168,7 @@ impl<F: SessionFactory> Session<F> {
             |lease: &mut Lease<F::Driver>| F::Driver::was_committed_by_body(lease.link());
         let is_told = matches!(error, SessionError::PartlyCommitted(_));
         if !is_told && self.lease.as_mut().is_some_and(committed) {
-            return self.work.kept(true);
+            return self.work.kept();
         }
         error
     }

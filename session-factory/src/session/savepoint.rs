@@ -92,7 +92,7 @@ impl<F: SessionFactory> Session<F> {
         let watched = self.look().await?;
         let kept = self.work.note_end(&watched).or_else(|| {
             let is_gone = self.work.is_gone(level);
-            is_gone.then(|| self.work.kept(true))
+            is_gone.then(|| self.work.kept())
         });
         if let Some(error) = kept {
             self.abandon(level);
@@ -110,7 +110,7 @@ impl<F: SessionFactory> Session<F> {
         self.hooks.drop_marked(level);
         if self.work.is_gone(level) {
             // Told where the body's `Ok` would be.
-            let _kept = self.work.kept(true);
+            let _kept = self.work.kept();
         }
         self.work.undo(level)
     }

@@ -10,7 +10,8 @@ use super::savepoints::Savepoints;
 use crate::call::TransactionOptions;
 use crate::driver::{Ahead, Running, Watched};
 use crate::error::{
-    AbortReason, Aborted, PartlyCommitted, SessionError, StatementError, StatementErrorKind,
+    AbortReason, Aborted, CommittedPart, PartlyCommitted, SessionError, StatementError,
+    StatementErrorKind,
 };
 use crate::observe::{Change, Echo, Step};
 
@@ -197,7 +198,7 @@ impl Work {
     fn end_by_body(&mut self) -> Option<SessionError> {
         if self.rollback_only || self.undoing || self.savepoints.must_undo() || self.fault.is_some()
         {
-            return Some(self.kept(false));
+            return Some(self.kept());
         }
         let savepoints = self.savepoints.cut();
         self.committed();
@@ -212,18 +213,14 @@ impl Work {
     }
 
     /// What was to be rolled back is committed by SQL of the body's.
-    pub(crate) fn kept(&mut self, rolled_back: bool) -> SessionError {
-        self.part(&PartlyCommitted::EndedByBody {
-            before: true,
-            committed: false,
-            rolled_back,
-        })
+    pub(crate) fn kept(&mut self) -> SessionError {
+        self.part(&PartlyCommitted::EndedByBody(CommittedPart::Before))
     }
 
     /// Why the transaction is rolled back; or, where SQL of the body's has committed one before, that only a part is.
     pub(crate) fn aborted(&mut self, reason: AbortReason) -> SessionError {
         if self.committed_by_body {
-            self.kept(true)
+            self.kept()
         } else {
             Aborted::new(reason).into()
         }
@@ -391,15 +388,9 @@ impl Work {
         self.parted = true;
         let parts = match parts {
             // The second end of that kind: what came before the first is committed.
-            PartlyCommitted::EndedByBody {
-                before: false,
-                committed,
-                ..
-            } if self.committed_by_body => PartlyCommitted::EndedByBody {
-                before: true,
-                committed: *committed,
-                rolled_back: true,
-            },
+            PartlyCommitted::EndedByBody(part) if self.committed_by_body => {
+                PartlyCommitted::EndedByBody(part.behind_a_commit())
+            }
             parts => parts.clone(),
         };
         let error = SessionError::from(parts);

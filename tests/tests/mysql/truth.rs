@@ -374,6 +374,7 @@ async fn words_in_quotes_and_comments_end_no_transaction() {
 
 #[tokio::test]
 async fn the_first_end_decides_and_what_runs_behind_it_is_told() {
+    use session_factory::CommittedPart;
     use session_factory::PartlyCommitted::EndedByBody;
 
     let (result, rows) =
@@ -382,11 +383,7 @@ async fn the_first_end_decides_and_what_runs_behind_it_is_told() {
         matches!(
             &result,
             Err(AppError::Session(SessionError::PartlyCommitted(
-                EndedByBody {
-                    before: false,
-                    committed: true,
-                    ..
-                }
+                EndedByBody(CommittedPart::Behind)
             )))
         ),
         "{result:?}"

@@ -87,11 +87,6 @@ fn hooks_have_to_agree_with_the_rows() {
 
 #[test]
 fn what_the_body_ended_by_hand_is_judged_by_its_parts() {
-    let parts = |before, committed, rolled_back| Verdict::Partly {
-        before,
-        committed,
-        rolled_back,
-    };
     // Of three rows the first stands before the end, the second behind it in the same text.
     let is_true = |commits, told, items: &[i32]| {
         let mut entries = entries(3, Some(told));
@@ -110,9 +105,10 @@ fn what_the_body_ended_by_hand_is_judged_by_its_parts() {
         (Verdict::Unknown, &[0, 2]),
         (Verdict::Failed, &[0, 1]),
         (Verdict::RolledBack, &[]),
-        (parts(true, false, true), &[0]),
-        (parts(true, true, true), &[0, 2]),
-        (parts(false, true, false), &[1, 2]),
+        (Verdict::Partly(CommittedPart::Before), &[0]),
+        (Verdict::Partly(CommittedPart::BeforeAndSomeBehind), &[0, 2]),
+        (Verdict::Partly(CommittedPart::Behind), &[1, 2]),
+        (Verdict::Partly(CommittedPart::SomeBehind), &[2]),
     ] {
         assert!(is_true(true, told, items), "{told:?} {items:?}");
     }
@@ -120,10 +116,10 @@ fn what_the_body_ended_by_hand_is_judged_by_its_parts() {
         (Verdict::Committed, &[0, 1][..]),
         (Verdict::Failed, &[2]),
         (Verdict::RolledBack, &[0]),
-        (parts(true, false, true), &[]),
-        (parts(false, false, true), &[0]),
-        (parts(true, false, true), &[0, 1]),
-        (parts(true, true, false), &[0, 1]),
+        (Verdict::Partly(CommittedPart::Before), &[]),
+        (Verdict::Partly(CommittedPart::SomeBehind), &[0]),
+        (Verdict::Partly(CommittedPart::Before), &[0, 1]),
+        (Verdict::Partly(CommittedPart::BeforeAndBehind), &[0, 1]),
     ] {
         assert!(!is_true(true, told, items), "{told:?} {items:?}");
     }

@@ -63,16 +63,9 @@ impl Failure {
             Self::Refused(_) => return Verdict::Failed,
         };
         match error {
-            SessionError::PartlyCommitted(PartlyCommitted::EndedByBody {
-                before,
-                committed,
-                rolled_back,
-                ..
-            }) => Verdict::Partly {
-                before,
-                committed,
-                rolled_back,
-            },
+            SessionError::PartlyCommitted(PartlyCommitted::EndedByBody(part)) => {
+                Verdict::Partly(part)
+            }
             // The caller is told to look for the effect.
             SessionError::CommitUnknown(_) | SessionError::PartlyCommitted(_) => Verdict::Unknown,
             SessionError::Query(_) => Verdict::Failed,

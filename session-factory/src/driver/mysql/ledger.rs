@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use super::error_code;
 use super::packet::Done;
 use super::text::Effects;
-use crate::error::StatementError;
+use crate::error::{Behind, StatementError};
 use crate::observe;
 
 /// Written by the relay as packets pass, read by the session.
@@ -63,13 +63,6 @@ pub(super) enum End {
     Rollback,
     /// By something that is not in the text: a procedure, say. The server does not tell which it was.
     Unseen,
-}
-
-/// What became of rows that were changed behind the end.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Behind {
-    pub(super) committed: bool,
-    pub(super) rolled_back: bool,
 }
 
 impl Ledger {

@@ -38,7 +38,8 @@ use super::{
 };
 use crate::config::{Settings, UrlDialect};
 use crate::error::{
-    ConnectError, ConnectErrorKind, PartlyCommitted, StatementError, StatementErrorKind,
+    CommittedPart, ConnectError, ConnectErrorKind, PartlyCommitted, StatementError,
+    StatementErrorKind,
 };
 use crate::observe::{Establishing, Observer};
 
@@ -197,27 +198,23 @@ impl Driver for Mysql {
                 None => Watched::Unknown,
             };
         };
-        let ended = ledger.ended();
-        match (ended, ledger.behind()) {
-            (Some(End::Unseen), _) => Watched::Parted(PartlyCommitted::EndedUnseen),
-            // With autocommit off it is in a transaction of its own, which the session's end rolls back. Where
-            // nothing was committed on either side, all is rolled back.
-            (Some(end), Some(behind)) if end == End::Commit || behind.committed => {
-                Watched::Parted(PartlyCommitted::EndedByBody {
-                    before: end == End::Commit,
-                    committed: behind.committed,
-                    rolled_back: behind.rolled_back,
-                })
-            }
-            (Some(End::Commit), _) => Watched::Ended {
+        let end = match ledger.ended() {
+            Some(End::Unseen) => return Watched::Parted(PartlyCommitted::EndedUnseen),
+            Some(end) => end,
+            None => return Watched::Open,
+        };
+        // With autocommit off it is in a transaction of its own, which the session's end rolls back.
+        let behind = ledger.behind();
+        match behind.and_then(|behind| CommittedPart::of(end == End::Commit, behind)) {
+            Some(part) => Watched::Parted(PartlyCommitted::EndedByBody(part)),
+            None if end == End::Commit => Watched::Ended {
                 committed: true,
                 error: None,
             },
-            (Some(End::Rollback), _) => Watched::Ended {
+            None => Watched::Ended {
                 committed: false,
                 error: ledger.fatal(),
             },
-            (None, _) => Watched::Open,
         }
     }
 

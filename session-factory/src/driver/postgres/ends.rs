@@ -8,6 +8,8 @@
 
 use std::collections::VecDeque;
 
+use crate::error::Behind;
+
 /// How a transaction ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum End {
@@ -15,13 +17,6 @@ pub(super) enum End {
     Rollback,
     /// By one of them, or it was prepared for a commit in two phases.
     Unseen,
-}
-
-/// What became of the statements that ran behind the end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Behind {
-    pub(super) committed: bool,
-    pub(super) rolled_back: bool,
 }
 
 /// A message that the server answers with ReadyForQuery.

@@ -5,14 +5,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use super::asked::Asked;
-use super::ends::{Behind, End, Ends, Flight};
+use super::ends::{End, Ends, Flight};
 use super::error_response;
 use super::lookout::Lookout;
 use super::names::{Move, Names, Seen};
 use super::positions::Positions;
 use super::prepared::Statements;
 use super::text::Effects;
-use crate::error::StatementError;
+use crate::error::{Behind, StatementError};
 
 /// Written by the stream as frames pass, read by the session.
 #[derive(Debug, Default)]

@@ -68,7 +68,9 @@ use super::{
     SupportsIsolation, SupportsReplica, TransactionOptions, Watched,
 };
 use crate::config::{Settings, UrlDialect};
-use crate::error::{ConnectError, ConnectErrorKind, PartlyCommitted, StatementError};
+use crate::error::{
+    CommittedPart, ConnectError, ConnectErrorKind, PartlyCommitted, StatementError,
+};
 use crate::observe::{Establishing, Heard, Observer};
 
 /// PostgreSQL: `pub struct AppDb(Postgres);`
@@ -366,12 +368,10 @@ fn end_by_body(standing: &Standing) -> Option<Watched> {
         End::Rollback => false,
         End::Unseen => return Some(Watched::Parted(PartlyCommitted::EndedUnseen)),
     };
-    Some(match standing.behind {
-        Some(behind) => Watched::Parted(PartlyCommitted::EndedByBody {
-            before,
-            committed: behind.committed,
-            rolled_back: behind.rolled_back,
-        }),
+    let behind = standing.behind;
+    let part = behind.and_then(|behind| CommittedPart::of(before, behind));
+    Some(match part {
+        Some(part) => Watched::Parted(PartlyCommitted::EndedByBody(part)),
         None => Watched::Ended {
             committed: before,
             error: None,
