@@ -12,9 +12,9 @@ mod transaction_options;
 
 pub(crate) use self::deadline::Deadline;
 pub use self::isolation::Isolation;
-pub use self::log_position::LogPosition;
+pub(crate) use self::log_position::LogPosition;
 pub use self::options::SessionOptions;
 pub use self::origin::Origin;
 pub use self::replica_policy::ReplicaPolicy;
 pub(crate) use self::retry::Retry;
-pub use self::transaction_options::TransactionOptions;
+pub(crate) use self::transaction_options::TransactionOptions;

@@ -43,8 +43,7 @@ pub use credentials::Credentials;
 pub use env_example::env_example;
 pub use error::{ConfigError, Problem, ProblemKind};
 pub use key::{Key, Part};
-#[doc(hidden)]
-pub use open_permit::OpenPermit;
+pub(crate) use open_permit::OpenPermit;
 pub use reader::Reader;
 #[doc(hidden)]
 pub use reader::{ByFromStr, CrossChecks, Custom, How, OptionByFromStr, Unreadable};
@@ -52,6 +51,5 @@ pub use secrecy::{ExposeSecret, SecretString};
 pub use secret::SecretUrl;
 pub use settings::Settings;
 pub use source::Source;
-#[doc(hidden)]
-pub use url_dialect::UrlDialect;
+pub(crate) use url_dialect::{Sealed, UrlDialect};
 pub use value::ConfigValue;

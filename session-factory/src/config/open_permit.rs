@@ -7,5 +7,4 @@ use std::sync::Arc;
 /// The permit's type is erased. Clippy would otherwise take a session for a lock, and report each annotated function of
 /// a user who turns on `significant_drop_tightening`.
 #[derive(Debug, Clone)]
-#[doc(hidden)]
-pub struct OpenPermit(#[allow(dead_code)] pub(crate) Arc<dyn std::any::Any + Send + Sync>);
+pub(crate) struct OpenPermit(#[allow(dead_code)] pub(crate) Arc<dyn std::any::Any + Send + Sync>);

@@ -2,7 +2,7 @@
 
 /// What has to be known of a database to read its settings, and to say what is wrong with them.
 #[doc(hidden)]
-pub trait UrlDialect {
+pub trait UrlDialect: Sealed {
     /// The database's name, as errors print it.
     const NAME: &'static str;
     /// The URL schemes it takes, without the colon.
@@ -15,3 +15,6 @@ pub trait UrlDialect {
     /// What is wrong with it. Nothing secret is quoted.
     fn check_url(url: &str) -> Result<(), String>;
 }
+
+/// Of the databases that this crate has drivers for. Its path is private, so no other crate can implement it.
+pub trait Sealed {}

@@ -1,4 +1,8 @@
-//! What a session and its driver tell each other.
+//! What a session and its driver tell each other. None of it has a public name:
+//!
+//! ```compile_fail,E0603
+//! use session_factory::driver::Kill;
+//! ```
 
 use std::borrow::Cow;
 use std::sync::Arc;

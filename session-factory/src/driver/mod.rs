@@ -1,7 +1,7 @@
 //! What differs between databases, and only that: one folder for each backend.
 //!
-//! The rest of the crate knows a database through [`Driver`] alone. The trait is sealed in spirit: it may
-//! grow in any release, and is public so that `SessionFactory::Driver` can be named.
+//! The rest of the crate knows a database through [`Driver`] alone. The trait is sealed, and may grow in any release. It is
+//! public so that a bound can name it.
 
 use std::any::Any;
 use std::borrow::Cow;
@@ -34,10 +34,9 @@ mod messages;
 mod support;
 mod untyped;
 
-pub(crate) use messages::as_conflict;
-pub use messages::{
+pub(crate) use messages::{
     Ahead, CommitReply, CommitSent, ForeignError, GoesTo, Kill, Last, Owner, Recovered, Reply,
-    Running, Watched,
+    Running, Watched, as_conflict,
 };
 #[cfg(feature = "mysql")]
 pub use mysql::Mysql;
@@ -48,15 +47,15 @@ pub use sqlite::Sqlite;
 pub use support::{
     SupportsCredentials, SupportsDeferrable, SupportsImmediate, SupportsIsolation, SupportsReplica,
 };
-pub use untyped::Untyped;
+pub(crate) use untyped::Untyped;
 
-pub use crate::call::{Isolation, LogPosition, TransactionOptions, isolation};
-#[doc(hidden)]
-pub use crate::config::OpenPermit;
-#[doc(hidden)]
-pub use crate::observe::{Observer, Relay};
+pub use crate::call::{Isolation, isolation};
+pub(crate) use crate::call::{LogPosition, TransactionOptions};
+pub(crate) use crate::config::OpenPermit;
+pub(crate) use crate::observe::{Observer, Relay};
 
-/// A database backend.
+/// A database backend: `Postgres`, `Mysql` or `Sqlite`. Sealed: no other type can implement it, and what its functions take
+/// has no public name.
 #[doc(hidden)]
 pub trait Driver: UrlDialect + Sized + Send + Sync + 'static {
     /// diesel's backend.

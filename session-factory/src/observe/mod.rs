@@ -15,10 +15,10 @@ pub(crate) use events::Announced;
 pub(crate) use events::Heard;
 #[cfg(feature = "postgres")]
 pub(crate) use events::Hushed;
-pub use events::Relay;
+pub(crate) use events::Relay;
 pub(crate) use events::report_panic;
 pub(crate) use events::{Change, Events, Step};
-pub use observer::Observer;
+pub(crate) use observer::Observer;
 
 /// Reports something that has no caller to tell: to `tracing` where somebody listens, else to the console. It is one
 /// line, whatever a server or a user has put into it.

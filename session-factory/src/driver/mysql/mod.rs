@@ -36,7 +36,7 @@ use super::{
     Ahead, CommitReply, CommitSent, Driver, ForeignError, GoesTo, Isolation, Kill, Last, Recovered,
     Reply, Running, SupportsCredentials, SupportsIsolation, TransactionOptions, Untyped, Watched,
 };
-use crate::config::{Settings, UrlDialect};
+use crate::config::{Sealed, Settings, UrlDialect};
 use crate::error::{
     CommittedPart, ConnectError, ConnectErrorKind, PartlyCommitted, StatementError,
     StatementErrorKind,
@@ -50,6 +50,8 @@ pub struct Mysql;
 
 impl<L: Level> SupportsIsolation<L> for Mysql {}
 impl SupportsCredentials for Mysql {}
+
+impl Sealed for Mysql {}
 
 impl UrlDialect for Mysql {
     const NAME: &'static str = "MySQL";

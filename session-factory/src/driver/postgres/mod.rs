@@ -67,7 +67,7 @@ use super::{
     LogPosition as Position, Recovered, Reply, Running, SupportsCredentials, SupportsDeferrable,
     SupportsIsolation, SupportsReplica, TransactionOptions, Watched,
 };
-use crate::config::{Settings, UrlDialect};
+use crate::config::{Sealed, Settings, UrlDialect};
 use crate::error::{
     CommittedPart, ConnectError, ConnectErrorKind, PartlyCommitted, StatementError,
 };
@@ -82,6 +82,8 @@ impl<L: Level> SupportsIsolation<L> for Postgres {}
 impl SupportsCredentials for Postgres {}
 impl SupportsDeferrable for Postgres {}
 impl SupportsReplica for Postgres {}
+
+impl Sealed for Postgres {}
 
 impl UrlDialect for Postgres {
     const NAME: &'static str = "PostgreSQL";

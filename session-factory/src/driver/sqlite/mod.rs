@@ -49,7 +49,7 @@ use super::{
     Ahead, CommitReply, CommitSent, Driver, ForeignError, GoesTo, Last, Owner, Recovered, Reply,
     Running, SupportsImmediate, SupportsIsolation, TransactionOptions, Untyped, Watched, isolation,
 };
-use crate::config::{Settings, UrlDialect};
+use crate::config::{Sealed, Settings, UrlDialect};
 use crate::error::{ConnectError, ConnectErrorKind, PartlyCommitted, StatementError};
 use crate::observe::{Observer, Relay};
 
@@ -63,6 +63,8 @@ impl SupportsIsolation<isolation::Serializable> for Sqlite {}
 #[diagnostic::do_not_recommend]
 impl SupportsIsolation<std::convert::Infallible> for Sqlite {}
 impl SupportsImmediate for Sqlite {}
+
+impl Sealed for Sqlite {}
 
 impl UrlDialect for Sqlite {
     const NAME: &'static str = "SQLite";
