@@ -2,13 +2,13 @@
 
 use std::marker::PhantomData;
 
-use super::{IsSession, Opens};
+use super::{IsSession, Opens, isolation};
 use crate::driver::{SupportsDeferrable, SupportsImmediate, SupportsIsolation, SupportsReplica};
 use crate::factory::{PoolOfOne, SessionFactory};
 
 impl<F: SessionFactory> Opens<F> {
     /// `isolation = "…"`
-    pub const fn supports_isolation<L>(self)
+    pub const fn supports_isolation<L: isolation::Level>(self)
     where
         F::Driver: SupportsIsolation<L>,
     {

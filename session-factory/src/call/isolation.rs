@@ -14,10 +14,30 @@ pub enum Isolation {
 }
 
 /// An isolation level as an argument: one of the types of this module, which the compiler checks against
-/// the backend, or a value of [`Isolation`] where the backend has them all.
-pub trait Level {
+/// the backend, or a value of [`Isolation`] where the backend has them all. Sealed: a level of another crate's own would pass
+/// that check.
+pub trait Level: sealed::Sealed {
     /// Its value.
     fn level(self) -> Isolation;
+}
+
+mod sealed {
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` is not an isolation level of this crate",
+        label = "not one of the four levels",
+        note = "use a type of `session_factory::driver::isolation`, or a value of `session_factory::Isolation`"
+    )]
+    pub trait Sealed {}
+
+    impl Sealed for super::Isolation {}
+    impl Sealed for std::convert::Infallible {}
+}
+
+// Has no value: SQLite's driver says why it is one.
+impl Level for std::convert::Infallible {
+    fn level(self) -> Isolation {
+        match self {}
+    }
 }
 
 impl Level for Isolation {
@@ -31,6 +51,8 @@ macro_rules! levels {
         $(#[$docs])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub struct $name;
+
+        impl sealed::Sealed for $name {}
 
         impl Level for $name {
             fn level(self) -> Isolation {

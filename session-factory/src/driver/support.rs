@@ -1,5 +1,8 @@
 //! What a backend can do: the options that only some of them have, as traits that each driver implements
-//! in its own folder.
+//! in its own folder. They are sealed: an implementation of another crate's would defeat the compiler's check.
+
+use crate::call::isolation::Level;
+use crate::config::Sealed;
 
 /// `isolation = "…"` with this level.
 #[diagnostic::on_unimplemented(
@@ -8,7 +11,7 @@
     note = "on SQLite every transaction is serializable: remove `isolation`; PostgreSQL and MySQL have all four levels",
     note = "if the function is generic over its factory, name the backend: `F: SessionFactory<Driver = Postgres>`"
 )]
-pub trait SupportsIsolation<L> {}
+pub trait SupportsIsolation<L: Level>: Sealed {}
 
 /// `deferrable`.
 #[diagnostic::on_unimplemented(
@@ -17,7 +20,7 @@ pub trait SupportsIsolation<L> {}
     note = "remove `deferrable`: on MySQL and SQLite a `read_only` transaction never waits for a writer",
     note = "if the function is generic over its factory, name the backend: `F: SessionFactory<Driver = Postgres>`"
 )]
-pub trait SupportsDeferrable {}
+pub trait SupportsDeferrable: Sealed {}
 
 /// `replica = "…"`.
 #[diagnostic::on_unimplemented(
@@ -26,7 +29,7 @@ pub trait SupportsDeferrable {}
     note = "remove `replica`: with this backend every function uses the one server",
     note = "if the function is generic over its factory, name the backend: `F: SessionFactory<Driver = Postgres>`"
 )]
-pub trait SupportsReplica {}
+pub trait SupportsReplica: Sealed {}
 
 /// `immediate`.
 #[diagnostic::on_unimplemented(
@@ -35,7 +38,7 @@ pub trait SupportsReplica {}
     note = "remove `immediate`: PostgreSQL and MySQL lock rows when they are written; to lock earlier, query with `.for_update()`",
     note = "if the function is generic over its factory, name the backend: `F: SessionFactory<Driver = Sqlite>`"
 )]
-pub trait SupportsImmediate {}
+pub trait SupportsImmediate: Sealed {}
 
 /// `Factory::with_credentials(…)`.
 #[diagnostic::on_unimplemented(
@@ -43,4 +46,4 @@ pub trait SupportsImmediate {}
     label = "a database without users",
     note = "remove `with_credentials`: who may open the file is the operating system's business"
 )]
-pub trait SupportsCredentials {}
+pub trait SupportsCredentials: Sealed {}
