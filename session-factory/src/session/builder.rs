@@ -5,7 +5,9 @@ use std::marker::PhantomData;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use super::{AsyncBody, AsyncBodyAgain, Contract, Session, Unit, contract};
+use super::contract::{Contract, contract};
+use super::unit::Unit;
+use super::{AsyncBody, AsyncBodyAgain, Session};
 use crate::call::isolation::Level;
 use crate::call::{Origin, ReplicaPolicy, Retry, SessionOptions};
 use crate::driver::{SupportsDeferrable, SupportsImmediate, SupportsIsolation, SupportsReplica};

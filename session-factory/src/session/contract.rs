@@ -2,8 +2,10 @@
 
 use std::ops::ControlFlow;
 
+use super::bounded::Bounded;
+use super::detach;
+use super::savepoint::Savepoint;
 use super::unit::{Next, Scope, Unit};
-use super::{Bounded, Savepoint, detach};
 use crate::error::SessionError;
 use crate::factory::{Factory, SessionFactory, global};
 

@@ -3,11 +3,11 @@
 mod attempt;
 mod awaited;
 mod body;
-mod bounded;
+pub(crate) mod bounded;
 mod builder;
 mod commit_with;
 mod connection;
-mod contract;
+pub(crate) mod contract;
 mod detach;
 mod end;
 mod events;
@@ -16,12 +16,12 @@ mod loss;
 mod open;
 mod recovery;
 mod save;
-mod savepoint;
+pub(crate) mod savepoint;
 mod savepoints;
 mod statement;
 mod transaction;
 mod transaction_state;
-mod unit;
+pub(crate) mod unit;
 mod work;
 
 use std::future::Future;
@@ -29,12 +29,9 @@ use std::future::Future;
 use diesel::connection::DynInstrumentation;
 
 pub use self::body::{AsyncBody, AsyncBodyAgain};
-pub use self::bounded::Bounded;
 pub use self::builder::{CommitOn, OnOk, Once, Retrying, SessionBuilder, When};
-pub use self::contract::{CarriesSessionError, Contract, ReturnsResult, contract};
-pub use self::savepoint::Savepoint;
+pub use self::contract::{CarriesSessionError, ReturnsResult, contract};
 pub use self::transaction::SessionTransactionManager;
-pub use self::unit::{Scope, Unit};
 
 use self::hooks::Hooks;
 use self::transaction_state::TransactionState;
