@@ -19,8 +19,8 @@ use crate::error::AlreadySet;
     note = "declare one: `session_factory! {{ pub struct AppDb(Postgres); }}`, and write `Session<AppDb>`"
 )]
 pub trait SessionFactory: Sized + Send + Sync + 'static {
-    /// The database backend.
-    #[doc(hidden)]
+    /// The database backend: `Postgres`, `Mysql` or `Sqlite` of [`driver`](crate::driver). A function that is generic over
+    /// its factory names it to use what only one backend has: `F: SessionFactory<Driver = Postgres>`.
     type Driver: Driver;
     /// The generated configuration type.
     type Config: FactoryConfig<Factory = Self>;
