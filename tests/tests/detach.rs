@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use diesel_async::SimpleAsyncConnection;
+use futures_util::FutureExt as _;
 use session_factory::{Factory, SessionError};
 use session_factory_tests::{AppError, PgBed, PgDb};
 
@@ -116,4 +117,40 @@ async fn inside_of_a_session_it_is_nested_all_the_same() {
         matches!(error, AppError::Session(SessionError::Nested(_))),
         "{error:?}"
     );
+}
+
+#[tokio::test]
+async fn a_runtime_that_ends_before_the_call_is_told_as_that_and_the_call_is_rolled_back() {
+    let bed = PgBed::new().await;
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let (tell, told) = tokio::sync::oneshot::channel();
+    let call = bed.factory.session().run_detached(async move |db| {
+        db.batch_execute("INSERT INTO items VALUES (1, 'x')")
+            .await?;
+        let _told = tell.send(());
+        std::future::pending::<()>().await;
+        Ok::<_, AppError>(())
+    });
+    let mut call = Box::pin(call);
+    {
+        let _entered = runtime.enter();
+        assert!((&mut call).now_or_never().is_none());
+    }
+    told.await.unwrap();
+    runtime.shutdown_background();
+    let error = call.await.unwrap_err();
+    assert!(
+        matches!(error, AppError::Session(SessionError::RuntimeEnded)),
+        "{error:?}"
+    );
+    let said = error.to_string();
+    assert!(
+        said.contains("the runtime in which a detached call ran ended before the call did"),
+        "{said}"
+    );
+    testbed::eventually(testbed::PATIENCE, "it is given back", || async {
+        bed.factory.status().in_use == 0 && bed.factory.status().recovering == 0
+    })
+    .await;
+    assert_eq!(bed.count().await, 0);
 }

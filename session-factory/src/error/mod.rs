@@ -32,8 +32,8 @@ use crate::config::ConfigError;
 /// Everything that can go wrong with a session.
 ///
 /// Each variant says in which state the work is. For every one but [`CommitUnknown`](Self::CommitUnknown),
-/// [`PartlyCommitted`](Self::PartlyCommitted) and [`InSavepoint`](Self::InSavepoint) the work is rolled back, or was
-/// never begun. (What a body commits half-way, by `commit()` or a raw `COMMIT`, stays committed.)
+/// [`PartlyCommitted`](Self::PartlyCommitted), [`RuntimeEnded`](Self::RuntimeEnded) and [`InSavepoint`](Self::InSavepoint)
+/// the work is rolled back, or was never begun. (What a body commits half-way, by `commit()` or a raw `COMMIT`, stays committed.)
 ///
 /// It converts from and to [`diesel::result::Error`], so a function that returns `QueryResult<T>` can be
 /// annotated as it is. A `SessionError` that travelled through a diesel error comes back whole, except for
@@ -95,9 +95,15 @@ pub enum SessionError {
     /// The deadline of the call passed; the work is rolled back.
     #[error(transparent)]
     Timeout(#[from] TimeoutError),
-    /// The factory was shut down, or the session closed.
+    /// The factory was shut down: it opens no session any more.
     #[error("the session factory is shut down: no session can be opened or used any more")]
     Closed,
+    /// The runtime of a detached call ended before the call did. What the call had not committed by then is rolled back.
+    #[error(
+        "the runtime in which a detached call ran ended before the call did: what the call had not committed by then is \
+         rolled back; look for its effect before doing it again, and call Factory::shutdown before the runtime ends"
+    )]
+    RuntimeEnded,
     /// A statement failed.
     #[error(transparent)]
     Query(DieselError),

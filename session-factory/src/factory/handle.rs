@@ -110,8 +110,8 @@ impl<F: SessionFactory> Factory<F> {
     /// one.
     ///
     /// # Errors
-    /// [`SessionError::Acquire`] with the connect error, [`SessionError::Closed`] after
-    /// [`shutdown`](Self::shutdown). A replica that is merely down is reported instead.
+    /// [`SessionError::Acquire`] with the connect error, [`SessionError::Query`] when the server does not answer,
+    /// [`SessionError::Closed`] after [`shutdown`](Self::shutdown). A replica that is merely down is reported instead.
     ///
     /// # Cancellation
     /// A connection that was being opened is kept for the next caller.

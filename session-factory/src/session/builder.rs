@@ -259,7 +259,7 @@ impl<F: SessionFactory, Commits> SessionBuilder<F, Once, Commits> {
     /// end. [`shutdown`](crate::Factory::shutdown) waits for it.
     ///
     /// # Errors
-    /// As [`run`](Self::run); [`SessionError::Closed`] when the runtime ends before the body does.
+    /// As [`run`](Self::run); [`SessionError::RuntimeEnded`] when the runtime ends before the body does.
     ///
     /// # Panics
     /// When the body does.

@@ -11,7 +11,7 @@ use crate::factory::{Factory, SessionFactory};
 /// Runs a call in a task of the caller's runtime, or of the background one where there is none.
 ///
 /// # Errors
-/// When the runtime ends before the call does.
+/// [`SessionError::RuntimeEnded`] when the runtime ends before the call does.
 ///
 /// # Panics
 /// When the call does.
@@ -30,7 +30,7 @@ where
         Ok(output) => Ok(output),
         Err(error) => match error.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
-            Err(_cancelled) => Err(SessionError::Closed),
+            Err(_cancelled) => Err(SessionError::RuntimeEnded),
         },
     }
 }

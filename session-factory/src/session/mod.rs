@@ -151,7 +151,8 @@ impl<F: SessionFactory> Session<F> {
     /// # Errors
     /// [`SessionError::Rollback`] when the server does not confirm it: the connection is closed then,
     /// which ends the transaction there. [`SessionError::PartlyCommitted`] when SQL of the body ended the transaction
-    /// before and nobody was told of it so far. [`SessionError::InSavepoint`] inside a savepoint, which is rolled back by
+    /// before and no error has said so. [`SessionError::CommitUnknown`] when no answer came to a COMMIT whose future was
+    /// dropped. [`SessionError::InSavepoint`] inside a savepoint, which is rolled back by
     /// returning `Err` from it: nothing is done then.
     ///
     /// # Cancellation
@@ -190,7 +191,9 @@ impl<F: SessionFactory> Session<F> {
     /// Rolls back what was not committed, and gives the connection back to the pool.
     ///
     /// # Errors
-    /// As [`rollback`](Self::rollback).
+    /// [`SessionError::Rollback`] when the server does not confirm the rollback: the connection is closed then, which ends
+    /// the transaction there. [`SessionError::PartlyCommitted`] when SQL of the body ended the transaction before and no
+    /// error has said so. [`SessionError::CommitUnknown`] when no answer came to a COMMIT whose future was dropped.
     #[allow(clippy::manual_async_fn)] // the compiler looks no further than that `Send`
     pub fn close(mut self) -> impl Future<Output = Result<(), SessionError>> + Send {
         async move {
@@ -252,7 +255,9 @@ impl<F: SessionFactory> Session<F> {
     /// from the client costs the connection: open one of your own for these.
     ///
     /// # Errors
-    /// [`SessionError::Query`] when BEGIN fails, [`SessionError::Closed`] after [`close`](Self::close).
+    /// [`SessionError::Query`] when BEGIN fails, [`SessionError::Aborted`] when the transaction can only be rolled back,
+    /// [`SessionError::PartlyCommitted`] when SQL of the body ended it before, [`SessionError::CommitUnknown`] while a COMMIT
+    /// whose future was dropped is under way.
     ///
     /// # Cancellation
     /// A statement on the raw connection that is dropped half-way is not known to the session; the server's
