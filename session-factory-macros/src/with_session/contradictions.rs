@@ -2,16 +2,18 @@
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
-use syn::{FnArg, ReceiverKind, Type, TypeParamBound, WherePredicate};
+use syn::{
+    FnArg, GenericArgument, PathArguments, ReceiverKind, Type, TypeParamBound, WherePredicate,
+};
 
 use super::args::{Args, Isolation, Joined};
 use super::async_trait;
 use super::input::{Body, Function};
 use super::output::owned;
 use super::place::Place;
-use super::session_param::{parameters, pretty};
+use super::session_param::parameters;
 use super::types::{Lifetimes, is_session, last_name, mentions, plain};
-use crate::diagnostics::Errors;
+use crate::diagnostics::{Errors, pretty};
 
 pub(super) fn options(args: &Args, function: &Function, place: Place, errors: &mut Errors) {
     transaction(args, errors);
@@ -105,6 +107,9 @@ fn savepoint(args: &Args, function: &Function, place: Place, errors: &mut Errors
 
 /// The function as a whole runs again, each time with the same arguments.
 fn retry(args: &Args, function: &Function, place: Place, errors: &mut Errors) {
+    if args.retry.is_some() {
+        callbacks(function, place, errors);
+    }
     let (Some(retry), Some(receiver)) = (&args.retry, function.sig.receiver()) else {
         return;
     };
@@ -124,6 +129,49 @@ fn retry(args: &Args, function: &Function, place: Place, errors: &mut Errors) {
             pretty(receiver)
         );
         errors.at(retry.span, message);
+    }
+}
+
+/// A boxed closure is `Clone` in no case; one that several attempts share is in an `Arc`.
+fn callbacks(function: &Function, place: Place, errors: &mut Errors) {
+    for (_, parameter) in parameters(function) {
+        let Type::Path(path) = plain(&parameter.ty) else {
+            continue;
+        };
+        let Some(boxed) = path.path.segments.last().filter(|last| last.ident == "Box") else {
+            continue;
+        };
+        let PathArguments::AngleBracketed(arguments) = &boxed.arguments else {
+            continue;
+        };
+        let Some(GenericArgument::Type(inner)) = arguments.args.first() else {
+            continue;
+        };
+        let Type::TraitObject(object) = plain(inner) else {
+            continue;
+        };
+        let mut text = pretty(object);
+        let has = |name| mentions(object.to_token_stream(), name);
+        // A box of another trait may be `Clone`.
+        let problem = if has("FnOnce") {
+            "a `FnOnce` can be called only once"
+        } else if has("Fn") || has("FnMut") {
+            "a `Box` cannot be given to it twice"
+        } else {
+            continue;
+        };
+        text = text.replace("FnOnce", "Fn").replace("FnMut", "Fn");
+        for bound in ["Send", "Sync"] {
+            if !has(bound) {
+                text = format!("{text} + {bound}");
+            }
+        }
+        let message = format!(
+            "`retry` runs the function again, and {problem}; write `{}: std::sync::Arc<{text}>`{}, or remove `retry`",
+            pretty(&parameter.pat),
+            place.other_side()
+        );
+        errors.on(&parameter.ty, message);
     }
 }
 
@@ -161,6 +209,13 @@ pub(super) fn detached(args: &Args, function: &Function, place: Place, errors: &
                     .or_else(|| named.map(ToTokens::to_token_stream));
                 if let Some(borrow) = borrow {
                     let write = match plain(&parameter.ty) {
+                        // What it changes is to reach the caller.
+                        Type::Reference(reference) if reference.mutability.is_some() => {
+                            format!(
+                                "return the `{}` instead, in the function's `Ok`",
+                                pretty(&reference.elem)
+                            )
+                        }
                         Type::Reference(reference) => {
                             format!("write `{}`", owned(&reference.elem))
                         }

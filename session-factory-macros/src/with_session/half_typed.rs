@@ -137,7 +137,13 @@ fn parameter(
         Err(error) if error.to_string().starts_with("unexpected end of input") => {}
         // Without a type there is not even a colon.
         Err(_) if part.clone().into_iter().count() == 1 => {}
+        Err(_) if with_mut_for_a_reference(part.clone()).is_some() => {}
         Err(_) => return None,
+    }
+    if let Some((name, read)) = with_mut_for_a_reference(part.clone()) {
+        missing.push(name);
+        inputs.push(read);
+        return Some(());
     }
     let name = |input: ParseStream<'_>| {
         let pat = input.call(Pat::parse_single)?;
@@ -165,6 +171,19 @@ fn parameter(
         }),
     }));
     Some(())
+}
+
+/// `db: mut Session<AppDb>`
+fn with_mut_for_a_reference(part: TokenStream) -> Option<(Ident, FnArg)> {
+    let parser = |input: ParseStream<'_>| {
+        let name: Ident = input.parse()?;
+        let colon: Token![:] = input.parse()?;
+        input.parse::<Token![mut]>()?;
+        Ok((name, colon, input.parse::<Type>()?))
+    };
+    let (name, colon, ty) = parser.parse2(part).ok()?;
+    let read = syn::parse_quote!(#name #colon #ty);
+    Some((name, read))
 }
 
 /// Reads what follows the parameters. Whether the type behind `->` is missing; None: something else is wrong.
@@ -219,6 +238,10 @@ mod tests {
             (
                 "async fn f(db: &mut S, id: Vec<, n: i32) -> R",
                 String::new(),
+            ),
+            (
+                "async fn f(db: mut S, n: i32) -> R",
+                "db:S,n:i32".to_owned(),
             ),
             (
                 "async fn f(&self, db: &mut S, mut id:) -> R",

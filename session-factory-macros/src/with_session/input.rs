@@ -8,6 +8,8 @@ use syn::{AttrStyle, Attribute, Signature, Token, Visibility, token};
 
 use crate::diagnostics::parse_all;
 
+const NO_BODY: &str = "this function needs a body";
+
 /// A function as it was written.
 #[derive(Clone)]
 pub(super) struct Function {
@@ -59,7 +61,7 @@ impl Function {
         } else if input.peek(token::Brace) {
             Body::Block(input.parse()?)
         } else {
-            return Err(input.error("this function needs a body; write `{ … }` here"));
+            return Err(input.error(format!("{NO_BODY}; write `{{ … }}` here")));
         };
         if !input.is_empty() {
             return Err(input.error("nothing may follow the function's body; remove this"));
@@ -141,7 +143,7 @@ impl ToTokens for Function {
 
 /// An attribute may stand anywhere; say where this one belongs.
 fn reject_other_items(input: ParseStream<'_>) -> syn::Result<()> {
-    if begins_closure(input) {
+    if begins_closure(input) || binds_closure(input) {
         let message = "`#[with_session]` annotates an `async fn`, and this is a closure; \
                        write `AppDb::with_session(async |db| …).await`";
         return Err(input.error(message));
@@ -159,8 +161,8 @@ fn reject_other_items(input: ParseStream<'_>) -> syn::Result<()> {
         } else if ahead.peek(Token![static])
             || ahead.peek(Token![type])
             || ahead.peek(Token![use])
-            || ahead.peek(Token![let])
             || (ahead.peek(Token![const]) && !begins_function(input))
+            || ahead.peek(Token![let])
             || input.peek2(Token![!])
         {
             "something else"
@@ -185,6 +187,16 @@ pub(super) fn in_words(error: syn::Error) -> syn::Error {
     error
 }
 
+/// Whether the compiler, which has read a function before the macro gets it, has said what is wrong with it.
+pub(super) fn is_read_by_the_compiler(error: &syn::Error, item: &TokenStream) -> bool {
+    let text = error.to_string();
+    let of_the_parser = ["expected ", "unexpected ", NO_BODY]
+        .iter()
+        .any(|start| text.starts_with(start));
+    let is_function = |token: TokenTree| matches!(token, TokenTree::Ident(word) if word == "fn");
+    of_the_parser && proc_macro::is_available() && item.clone().into_iter().any(is_function)
+}
+
 /// Whether this is a closure.
 pub(super) fn is_closure(item: &TokenStream) -> bool {
     let parser = |input: ParseStream<'_>| {
@@ -200,6 +212,19 @@ fn begins_closure(input: ParseStream<'_>) -> bool {
     let _async = input.parse::<Option<Token![async]>>();
     let _move = input.parse::<Option<Token![move]>>();
     input.peek(Token![|]) || input.peek(Token![||])
+}
+
+/// `let f = async |db| …`
+fn binds_closure(input: ParseStream<'_>) -> bool {
+    let input = input.fork();
+    if !input.peek(Token![let]) {
+        return false;
+    }
+    while !input.is_empty() && !input.peek(Token![=]) {
+        let _token = input.parse::<TokenTree>();
+    }
+    let _equals = input.parse::<Option<Token![=]>>();
+    begins_closure(&input)
 }
 
 fn begins_function(input: ParseStream<'_>) -> bool {

@@ -1,5 +1,6 @@
 //! Whether there is room for `f_in`, and on which side of a trait.
 
+use proc_macro2::TokenStream;
 use syn::{Attribute, FnArg, Ident, ImplItem, Item, Meta, TraitItem, TraitItemFn};
 
 use super::args::{Args, Joined};
@@ -119,6 +120,10 @@ fn any_list(items: &[Item], is_so: &impl Fn(&[(&Ident, &[Attribute])]) -> bool) 
 fn in_implementation(joined: &Joined, own: &Ident, source: Option<&Source>) -> Option<String> {
     let joining = joined.name(own);
     match (declared(own, source), &joining) {
+        (Some(Declared::Joining(of)), _) => Some(format!(
+            "the trait has `#[with_session]` at its own `{of}`, which has made `{own}` for an `impl` to write; remove the \
+             attribute here"
+        )),
         (Some(Declared::Annotated(name)), _) => Some(format!(
             "the trait has `#[with_session]` at its own `{own}`, so an `impl` writes `{name}` instead; \
              write `async fn {name}`, and remove the attribute here"
@@ -142,7 +147,7 @@ fn in_implementation(joined: &Joined, own: &Ident, source: Option<&Source>) -> O
 pub(super) fn taken_as_written(own: &Ident, source: Option<&Source>) -> Option<Ident> {
     match declared(own, source)? {
         Declared::Annotated(name) => Some(name),
-        Declared::WithSession => Some(own.clone()),
+        Declared::WithSession | Declared::Joining(_) => Some(own.clone()),
         Declared::Plain => None,
     }
 }
@@ -151,6 +156,8 @@ pub(super) fn taken_as_written(own: &Ident, source: Option<&Source>) -> Option<I
 enum Declared {
     /// With the attribute, which has made this name for an `impl` to write.
     Annotated(Ident),
+    /// Not itself: the attribute at this one has made it.
+    Joining(Ident),
     /// Without it, although with a session.
     WithSession,
     /// Without both.
@@ -162,13 +169,17 @@ fn declared(name: &Ident, source: Option<&Source>) -> Option<Declared> {
     let source = source?;
     let implemented = source::implemented_trait(source.before())?;
     let items = source.items()?;
-    let function = find(&items, implemented, name)?;
-    if let Some(own) = function.attrs.iter().find(|attr| attrs::is_own(attr)) {
-        let args = match &own.meta {
-            Meta::List(list) => Args::parse(list.tokens.clone(), &mut Errors::default()),
-            _ => Args::default(),
-        };
-        return args.joined.name(name).map(Declared::Annotated);
+    let functions = functions(&items, implemented);
+    let Some(function) = functions
+        .iter()
+        .find(|function| function.sig.ident == *name)
+    else {
+        let made = |function: &&TraitItemFn| made_by(function).is_some_and(|made| made == *name);
+        let of = functions.into_iter().find(made)?;
+        return Some(Declared::Joining(of.sig.ident.clone()));
+    };
+    if function.attrs.iter().any(attrs::is_own) {
+        return made_by(function).map(Declared::Annotated);
     }
     let has_session = function.sig.inputs.iter().any(|input| match input {
         FnArg::Typed(parameter) => {
@@ -184,13 +195,35 @@ fn declared(name: &Ident, source: Option<&Source>) -> Option<Declared> {
     })
 }
 
-fn find<'a>(items: &'a [Item], of: &str, name: &Ident) -> Option<&'a TraitItemFn> {
-    items.iter().find_map(|item| match item {
-        Item::Trait(item) if item.ident == of => item.items.iter().find_map(|item| match item {
-            TraitItem::Fn(function) if function.sig.ident == *name => Some(function),
-            _ => None,
-        }),
-        Item::Mod(module) => find(&module.content.as_ref()?.1, of, name),
-        _ => None,
-    })
+/// The name of what the attribute at a function has made beside it.
+fn made_by(function: &TraitItemFn) -> Option<Ident> {
+    let own = function.attrs.iter().find(|attr| attrs::is_own(attr))?;
+    let args = match &own.meta {
+        Meta::List(list) => {
+            let item = TokenStream::new();
+            Args::parse(list.tokens.clone(), &item, &mut Errors::default())
+        }
+        _ => Args::default(),
+    };
+    args.joined.name(&function.sig.ident)
+}
+
+/// The functions of the traits of this name.
+fn functions<'a>(items: &'a [Item], of: &str) -> Vec<&'a TraitItemFn> {
+    let of_item = |item: &'a Item| match item {
+        Item::Trait(item) if item.ident == of => item
+            .items
+            .iter()
+            .filter_map(|item| match item {
+                TraitItem::Fn(function) => Some(function),
+                _ => None,
+            })
+            .collect(),
+        Item::Mod(module) => module
+            .content
+            .as_ref()
+            .map_or_else(Vec::new, |(_, items)| functions(items, of)),
+        _ => Vec::new(),
+    };
+    items.iter().flat_map(of_item).collect()
 }

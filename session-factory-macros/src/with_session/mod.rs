@@ -20,6 +20,7 @@ mod joined;
 mod model;
 mod output;
 pub(crate) mod place;
+mod result;
 mod session_param;
 mod source;
 mod types;
@@ -40,7 +41,7 @@ use source::Source;
 /// The whole of the macro.
 pub(crate) fn expand(args: TokenStream, item: &TokenStream) -> TokenStream {
     let mut errors = Errors::default();
-    let args = Args::parse(args, &mut errors);
+    let args = Args::parse(args, item, &mut errors);
     let source = Source::of_attribute();
     let source = source.as_ref();
     let function = match Function::parse(item) {
@@ -50,6 +51,10 @@ pub(crate) fn expand(args: TokenStream, item: &TokenStream) -> TokenStream {
                 let place = Place::find(&function, source);
                 let item = expand::after_errors(&args, &function, place, source);
                 return quote!(#errors #item);
+            }
+            if input::is_read_by_the_compiler(&error, item) {
+                // It says the same again, which is shown once.
+                return quote!(#errors #[allow(unused)] #item);
             }
             errors.push(input::in_words(error));
             if input::is_closure(item) {

@@ -9,9 +9,9 @@ use syn::{
 
 use super::input::Function;
 use super::place::Place;
-use super::session_param::{parameters, pretty};
+use super::session_param::parameters;
 use super::types::{Lifetimes, is_connection, is_session, plain};
-use crate::diagnostics::Errors;
+use crate::diagnostics::{Errors, pretty};
 
 pub(super) fn is_owned(
     function: &Function,

@@ -1,15 +1,17 @@
 //! Every rejection of the session among the parameters.
 
+use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::{FnArg, GenericArgument, GenericParam, Pat, PatType, PathArguments, Type, TypeReference};
 
-use super::args::Args;
+use super::args::{Args, itself};
 use super::input::Function;
+use super::source::Source;
 use super::types::{
-    behind_references, has_impl_trait, is_blocking_connection, is_connection, is_session, mentions,
-    plain,
+    behind_references, has_impl_trait, is_blocking_connection, is_connection, is_session,
+    last_name, mentions, plain,
 };
-use crate::diagnostics::Errors;
+use crate::diagnostics::{Errors, pretty};
 
 /// The parameters after `self`, with their positions.
 pub(super) fn parameters(function: &Function) -> impl Iterator<Item = (usize, &PatType)> {
@@ -27,13 +29,15 @@ pub(super) fn parameters(function: &Function) -> impl Iterator<Item = (usize, &P
 pub(super) fn has_one_session<'a>(
     args: &Args,
     function: &'a Function,
+    source: Option<&Source>,
     errors: &mut Errors,
 ) -> Option<(usize, &'a TypeReference)> {
     let sig = &function.sig;
-    let write = format!("`db: &mut Session<{}>`", factory_name(args));
+    let factory = factory_name(args);
+    let write = format!("`db: &mut Session<{factory}>`");
     let (place, front) = match sig.receiver() {
         Some(_) => ("first parameter after `self`", "directly behind `self`"),
-        None => ("first parameter", "to the front"),
+        None => ("first parameter", "as the first parameter"),
     };
     let Some((at, first)) = parameters(function).next() else {
         let message = format!("`#[with_session]` needs the session as the {place}; write {write}");
@@ -47,19 +51,21 @@ pub(super) fn has_one_session<'a>(
     if !looks_right(behind_references(&first.ty))
         && let Some((_, later)) = later
     {
-        let message = format!(
-            "the session must be the {place}; move `{}` {front}",
-            pretty(later)
+        let moved = format!(
+            "{}: &mut {}",
+            name(&later.pat),
+            pretty(behind_references(&later.ty))
         );
+        let message =
+            format!("the session must be the {place}; remove this, and write `{moved}` {front}");
         errors.on(later, message);
         return None;
     }
-    let no_session = format!("the {place} is not a session; write {write} in front of it");
     let Type::Reference(reference) = plain(&first.ty) else {
         if looks_right(&first.ty) {
             let message = format!(
                 "take the session by `&mut`, as whoever opened it has to end it; write `{}: &mut {}`",
-                pretty(&first.pat),
+                name(&first.pat),
                 pretty(&first.ty)
             );
             errors.on(&first.ty, message);
@@ -69,7 +75,7 @@ pub(super) fn has_one_session<'a>(
             );
             errors.on(&first.ty, message);
         } else {
-            errors.on(first, no_session);
+            no_session(function, first, place, &factory, errors);
         }
         return None;
     };
@@ -82,11 +88,21 @@ pub(super) fn has_one_session<'a>(
             );
             errors.on(&first.ty, message);
         } else {
-            errors.on(first, no_session);
+            no_session(function, first, place, &factory, errors);
         }
         return None;
     }
-    session_type(args, function, &first.pat, &reference.elem, errors);
+    // Behind `&mut` such a name may be an alias for a session: then the file says so.
+    let is_alias = |name: &str| source.is_none_or(|source| source.has_a_type_of(name));
+    if args.factory.is_none()
+        && !looks_right(&reference.elem)
+        && mentions_database(reference.elem.to_token_stream())
+        && last_name(&reference.elem).is_some_and(|name| !is_alias(&name))
+    {
+        no_session(function, first, place, &factory, errors);
+        return None;
+    }
+    session_type(args, function, &first.pat, &reference.elem, source, errors);
     if let Some((_, second)) = later.filter(|(_, second)| same(&second.ty, &first.ty)) {
         let message = format!(
             "`#[with_session]` opens one session for a function; remove `{}`",
@@ -97,14 +113,133 @@ pub(super) fn has_one_session<'a>(
     Some((at, reference))
 }
 
+/// What a session takes the place of, or else what it stands in front of.
+fn no_session(
+    function: &Function,
+    first: &PatType,
+    place: &str,
+    factory: &str,
+    errors: &mut Errors,
+) {
+    let replaced = parameters(function)
+        .map(|(_, parameter)| parameter)
+        .find(|parameter| is_database(parameter));
+    let Some(replaced) = replaced else {
+        let message = format!(
+            "the {place} is not a session; write `db: &mut Session<{factory}>` in front of it, or in its place if it \
+             is the database"
+        );
+        errors.on(first, message);
+        return;
+    };
+    let session = format!("`{}: &mut Session<{factory}>`", name(&replaced.pat));
+    let message = if std::ptr::eq(replaced, first) {
+        format!(
+            "the session stands for the database; write {session} in place of `{}`",
+            pretty(replaced)
+        )
+    } else {
+        format!(
+            "the session stands for the database; write {session} as the {place}, and remove `{}`",
+            pretty(replaced)
+        )
+    };
+    errors.on(replaced, message);
+}
+
+/// The parameter's name, as the body knows it.
+fn name(pat: &Pat) -> String {
+    match pat {
+        Pat::Ident(pat) => pat.ident.to_string(),
+        Pat::TupleStruct(pat) => match pat.elems.first() {
+            Some(pat) if pat_names_a_database(pat) => name(pat),
+            _ => "db".to_owned(),
+        },
+        _ => "db".to_owned(),
+    }
+}
+
+/// How a parameter is called that is the database.
+fn pat_names_a_database(pat: &Pat) -> bool {
+    const NAMES: [&str; 7] = [
+        "conn", "database", "db", "db_pool", "dbc", "pg_pool", "pool",
+    ];
+    match pat {
+        Pat::Ident(pat) => {
+            let name = pat.ident.to_string();
+            NAMES.contains(&name.trim_start_matches('_'))
+        }
+        Pat::TupleStruct(pat) => pat.elems.iter().any(pat_names_a_database),
+        _ => false,
+    }
+}
+
+/// Whether the parameter is what another library calls the database: by its type's name, or by its own.
+fn is_database(parameter: &PatType) -> bool {
+    pat_names_a_database(&parameter.pat) || mentions_database(parameter.ty.to_token_stream())
+}
+
+/// What sqlx, SeaORM, diesel and its pools call a database. Names that other things have as well are not among them.
+const OF_OTHERS: [&str; 23] = [
+    "AnyPool",
+    "AsyncConnection",
+    "ConnectionTrait",
+    "DatabaseConnection",
+    "DatabaseTransaction",
+    "DbConn",
+    "DbPool",
+    "MySqlConnection",
+    "MySqlExecutor",
+    "MySqlPool",
+    "PgConnection",
+    "PgExecutor",
+    "PgPool",
+    "PgTransaction",
+    "Pool",
+    "PoolConnection",
+    "PooledConnection",
+    "SqliteConnection",
+    "SqliteExecutor",
+    "SqlitePool",
+    "SqliteTransaction",
+    "Factory",
+    "TransactionTrait",
+];
+
+fn mentions_database(ty: TokenStream) -> bool {
+    let mut tokens = ty.into_iter().peekable();
+    while let Some(token) = tokens.next() {
+        let is_it = match token {
+            // Banks have transactions too: one with arguments is a database's.
+            TokenTree::Ident(word) if word == "Transaction" => {
+                matches!(tokens.peek(), Some(TokenTree::Punct(next)) if next.as_char() == '<')
+            }
+            TokenTree::Ident(word) => OF_OTHERS.iter().any(|name| word == name),
+            TokenTree::Group(group) => mentions_database(group.stream()),
+            TokenTree::Punct(_) | TokenTree::Literal(_) => false,
+        };
+        if is_it {
+            return true;
+        }
+    }
+    false
+}
+
 /// The type behind `&mut` is one that `f` can name and make.
-fn session_type(args: &Args, function: &Function, pat: &Pat, ty: &Type, errors: &mut Errors) {
-    let (name, pat) = (&function.sig.ident, pretty(pat));
+fn session_type(
+    args: &Args,
+    function: &Function,
+    pat: &Pat,
+    ty: &Type,
+    source: Option<&Source>,
+    errors: &mut Errors,
+) {
+    let (name, pat) = (&function.sig.ident, name(pat));
     let factory = factory_name(args);
     let write = format!("`{pat}: &mut Session<{factory}>`");
     if is_blocking_connection(ty) {
         let message = format!(
-            "`{}` blocks the thread while it waits, and an `async fn` cannot use it; write {write}",
+            "`{}` is not a connection that `#[with_session]` opens; write {write} in its place",
             pretty(ty)
         );
         errors.on(ty, message);
@@ -135,32 +270,124 @@ fn session_type(args: &Args, function: &Function, pat: &Pat, ty: &Type, errors: 
             errors.on(ty, format!("remove this second reference; write {write}"));
         }
         Type::Path(path) if is_session(ty) => {
-            factory_of_session(function, &path.path, &write, errors);
+            factory_of_session(function, &path.path, &pat, &factory, source, errors);
         }
         _ => {}
     }
 }
 
 /// `F` of `Session<F>` is one that callers can name, and that is not mistaken for something else.
-fn factory_of_session(function: &Function, path: &syn::Path, write: &str, errors: &mut Errors) {
+fn factory_of_session(
+    function: &Function,
+    path: &syn::Path,
+    pat: &str,
+    factory: &str,
+    source: Option<&Source>,
+    errors: &mut Errors,
+) {
     let Some(PathArguments::AngleBracketed(arguments)) =
         path.segments.last().map(|segment| &segment.arguments)
     else {
         return;
     };
+    let write = |factory: &str| format!("write `{pat}: &mut Session<{factory}>`");
     for argument in &arguments.args {
-        let GenericArgument::Type(ty) = argument else {
-            continue;
-        };
         let name = &function.sig.ident;
-        if has_impl_trait(ty) {
-            let message = format!(
-                "`{name}` opens the session, so its factory needs a name; write {write}, or for any \
-                 factory `async fn {name}<F: SessionFactory>(db: &mut Session<F>)`"
-            );
-            errors.on(ty, message);
-        }
+        let what = match argument {
+            GenericArgument::Type(ty) if has_impl_trait(ty) => Some(Mistaken::Unnamed),
+            argument => mistaken(argument, source),
+        };
+        let Some(what) = what else { continue };
+        let text = pretty(argument);
+        let message = match what {
+            Mistaken::Unnamed => format!(
+                "`{name}` opens the session, so its factory needs a name; {}, or for any \
+                 factory `async fn {name}<F: SessionFactory>({pat}: &mut Session<F>)`",
+                write(factory)
+            ),
+            Mistaken::Around(itself) => {
+                format!(
+                    "`Session` takes the factory's name; {}",
+                    write(&pretty(itself))
+                )
+            }
+            Mistaken::Connection => format!(
+                "`{text}` is a connection, and `Session` takes the factory's name; {}",
+                write(factory)
+            ),
+            Mistaken::Backend => format!(
+                "`{text}` is a backend, and `Session` takes the factory's name: the `{factory}` of \
+                 `session_factory! {{ pub struct {factory}({text}); }}`; {}",
+                write(factory)
+            ),
+            Mistaken::NoName => {
+                format!("`Session` takes the factory's name; {}", write(factory))
+            }
+        };
+        errors.on(argument, message);
     }
+}
+
+/// What stands in `Session<…>` in place of a factory.
+enum Mistaken {
+    Unnamed,
+    /// Something around the factory.
+    Around(Type),
+    Connection,
+    Backend,
+    NoName,
+}
+
+fn mistaken(argument: &GenericArgument, source: Option<&Source>) -> Option<Mistaken> {
+    let ty = match argument {
+        GenericArgument::Type(ty) => ty,
+        GenericArgument::Const(_) => return Some(Mistaken::NoName),
+        _ => return None,
+    };
+    match plain(ty) {
+        Type::TraitObject(_) => Some(Mistaken::Unnamed),
+        Type::Tuple(_) | Type::Array(_) | Type::Slice(_) => Some(Mistaken::NoName),
+        ty => match itself(ty) {
+            Some(itself) => Some(Mistaken::Around(itself)),
+            None if is_connection(ty) => Some(Mistaken::Connection),
+            None if is_backend(ty, source) => Some(Mistaken::Backend),
+            None => None,
+        },
+    }
+}
+
+/// Whether this is a session of what surely is no factory. That was reported; the compiler would say the same of it again.
+pub(super) fn is_of_no_factory(ty: &Type, source: Option<&Source>) -> bool {
+    let Type::Path(path) = behind_references(ty) else {
+        return false;
+    };
+    match path.path.segments.last().map(|last| &last.arguments) {
+        Some(PathArguments::AngleBracketed(arguments)) if is_session(behind_references(ty)) => {
+            arguments
+                .args
+                .iter()
+                .any(|argument| mistaken(argument, source).is_some())
+        }
+        _ => false,
+    }
+}
+
+/// A backend by its name, unless the file has a type of that name of the application's.
+fn is_backend(ty: &Type, source: Option<&Source>) -> bool {
+    const NAMES: [&str; 8] = [
+        "Postgres",
+        "PostgreSQL",
+        "PostgreSql",
+        "Pg",
+        "Sqlite",
+        "SQLite",
+        "Mysql",
+        "MySql",
+    ];
+    let (Some(name), Some(source)) = (last_name(ty), source) else {
+        return false;
+    };
+    NAMES.contains(&name.as_str()) && !source.has_a_type_of(&name)
 }
 
 fn is_type_parameter(function: &Function, path: &syn::Path) -> bool {
@@ -194,23 +421,4 @@ pub(super) fn behind_reference(ty: &Type) -> String {
     };
     let text = pretty(ty);
     if several { format!("({text})") } else { text }
-}
-
-/// Tokens as somebody would have written them.
-pub(super) fn pretty(tokens: impl ToTokens) -> String {
-    let mut text = tokens.to_token_stream().to_string();
-    for (spaced, tight) in [
-        (" :: ", "::"),
-        (" < ", "<"),
-        (" >", ">"),
-        (" ,", ","),
-        ("& ", "&"),
-        (" :", ":"),
-        ("< ", "<"),
-        (" <", "<"),
-        ("( )", "()"),
-    ] {
-        text = text.replace(spaced, tight);
-    }
-    text
 }

@@ -2,6 +2,7 @@
 //! expansion, nor in a function that another macro has made.
 
 use proc_macro2::Span;
+use syn::visit::Visit;
 
 /// A file, and where in it the attribute stands.
 pub(super) struct Source {
@@ -38,6 +39,41 @@ impl Source {
     /// Whether this is anywhere in the file.
     pub(super) fn contains(&self, text: &str) -> bool {
         self.text.contains(text)
+    }
+
+    /// Whether the file may have a type of this name of the application's own: it declares one, or brings names from the
+    /// application's other modules.
+    pub(super) fn has_a_type_of(&self, name: &str) -> bool {
+        let declares = ["struct ", "enum ", "type "]
+            .iter()
+            .any(|word| self.contains(&format!("{word}{name}")));
+        let own = ["crate::", "super::", "self::"];
+        declares
+            || self.text.lines().any(|line| {
+                let line = line.trim_start();
+                line.starts_with("use ")
+                    && own.iter().any(|path| line.contains(path))
+                    && (line.contains('*') || line.contains(name))
+            })
+    }
+
+    /// Whether a `use` of the file brings this name. It parses the file.
+    pub(super) fn imports(&self, name: &str) -> bool {
+        struct Finder<'a>(&'a str, bool);
+        impl<'ast> Visit<'ast> for Finder<'_> {
+            fn visit_use_name(&mut self, leaf: &'ast syn::UseName) {
+                self.1 |= leaf.ident == self.0;
+            }
+
+            fn visit_use_rename(&mut self, leaf: &'ast syn::UseRename) {
+                self.1 |= leaf.rename == self.0;
+            }
+        }
+        let mut finder = Finder(name, false);
+        for item in self.items().iter().flatten() {
+            finder.visit_item(item);
+        }
+        finder.1
     }
 
     /// The items of the file. To be asked for the sake of a message alone: it parses the file.

@@ -62,10 +62,38 @@ pub(super) fn behind_references(ty: &Type) -> &Type {
 
 /// A type that can never be a `Result`, under any alias.
 pub(super) fn is_surely_no_result(ty: &Type) -> bool {
-    const NAMES: [&str; 29] = [
-        "bool", "char", "str", "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32",
-        "i64", "i128", "isize", "f32", "f64", "String", "Option", "Vec", "Box", "Rc", "Arc",
-        "HashMap", "HashSet", "BTreeMap", "BTreeSet", "Cow", "Duration",
+    const NAMES: [&str; 31] = [
+        "bool",
+        "char",
+        "str",
+        "u8",
+        "u16",
+        "u32",
+        "u64",
+        "u128",
+        "usize",
+        "i8",
+        "i16",
+        "i32",
+        "i64",
+        "i128",
+        "isize",
+        "f32",
+        "f64",
+        "String",
+        "Option",
+        "Vec",
+        "Box",
+        "Rc",
+        "Arc",
+        "HashMap",
+        "HashSet",
+        "BTreeMap",
+        "BTreeSet",
+        "Cow",
+        "Duration",
+        "ControlFlow",
+        "Poll",
     ];
     match plain(ty) {
         Type::Path(path) => path
@@ -90,6 +118,15 @@ pub(super) fn mentions(tokens: TokenStream, name: &str) -> bool {
     tokens.into_iter().any(|token| match token {
         TokenTree::Ident(ident) => ident == name,
         TokenTree::Group(group) => mentions(group.stream(), name),
+        TokenTree::Punct(_) | TokenTree::Literal(_) => false,
+    })
+}
+
+/// Whether a word of it ends as `BoxFuture` does.
+pub(super) fn names_a_future(output: TokenStream) -> bool {
+    output.into_iter().any(|token| match token {
+        TokenTree::Ident(word) => word.to_string().ends_with("Future"),
+        TokenTree::Group(group) => names_a_future(group.stream()),
         TokenTree::Punct(_) | TokenTree::Literal(_) => false,
     })
 }

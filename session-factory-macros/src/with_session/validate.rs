@@ -10,10 +10,10 @@ use super::args::Args;
 use super::input::Function;
 use super::model::Model;
 use super::place::Place;
-use super::session_param::{has_one_session, pretty};
+use super::session_param::has_one_session;
 use super::source::Source;
-use super::types::{is_surely_no_result, mentions};
-use super::{async_trait, attrs, contradictions, joined, output, source};
+use super::types::{is_surely_no_result, mentions, names_a_future};
+use super::{async_trait, attrs, contradictions, joined, output, result, source};
 use crate::diagnostics::Errors;
 
 /// The model, when the function is right; else what is wrong goes to `errors`.
@@ -31,7 +31,7 @@ pub(super) fn validate<'a>(
     contradictions::options(args, function, place, errors);
     contradictions::detached(args, function, place, errors);
     let output = returns_a_result(function, place, errors);
-    let session = has_one_session(args, function, errors);
+    let session = has_one_session(args, function, source, errors);
     let (session_at, reference) = session?;
     if let Some(output) = output
         && async_trait::is_async_still(function)
@@ -72,7 +72,7 @@ fn is_async(function: &Function, place: Place, errors: &mut Errors) {
             "an attribute above `#[with_session]` has already made this function synchronous; \
              write `#[with_session]` first and `#[tokio::test]` or `#[tokio::main]` below it",
         );
-    } else if boxed || mentions(output, "Future") {
+    } else if boxed || names_a_future(output) {
         let message = format!(
             "`#[with_session]` needs an `async fn`, and this function returns a future; \
              write `async fn {name}(…) -> Result<T, E>`{also}"
@@ -172,15 +172,15 @@ fn returns_a_result<'a>(
         // Reported already, as the function that it is not.
         ReturnType::Type(_, output) if sig.asyncness.is_none() => Some(output),
         ReturnType::Type(_, output) if is_surely_no_result(output) => {
-            let message = format!(
-                "`#[with_session]` commits on `Ok` and rolls back on `Err`, and this is not a `Result`; \
-                 write `-> Result<{}, SessionError>`{}",
-                pretty(output),
-                place.other_side()
-            );
-            errors.on(output, message);
+            errors.on(output, result::refusal(output, place.other_side()));
             None
         }
-        ReturnType::Type(_, output) => Some(output),
+        ReturnType::Type(_, output) => {
+            if let Some(message) = result::foreign_error(output, place.other_side()) {
+                errors.on(output, message);
+                return None;
+            }
+            Some(output)
+        }
     }
 }

@@ -15,7 +15,7 @@ use crate::{Session, SessionError, SessionFactory};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a session",
     label = "expected `Session<AppDb>`, with the factory's name for `AppDb`",
-    note = "write `db: &mut Session<AppDb>` as the first parameter",
+    note = "write `db: &mut Session<AppDb>` in its place; or in front of it, if it is something that the function works on",
     note = "for a function on a backend's own connection (`&mut AsyncPgConnection`) name the factory: `#[with_session(AppDb)]`"
 )]
 pub trait IsSession {

@@ -105,7 +105,7 @@ pub fn decision<D: Decision>(decision: D) -> bool {
 #[diagnostic::on_unimplemented(
     message = "`retry` runs the function again, and `{Self}` can be given to it only once",
     label = "`{Self}` is not `Clone`",
-    note = "derive `Clone` for it, take it by reference (`&{Self}`) or in an `Arc`, or remove `retry`"
+    note = "take it by reference (`&{Self}`) or in an `Arc`, derive `Clone` for it if it is a type of yours, or remove `retry`"
 )]
 pub trait RetryArgument: Sized {
     /// One for the next attempt.

@@ -16,7 +16,8 @@ use crate::error::AlreadySet;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a session factory",
     label = "expected a type that `session_factory!` declares",
-    note = "declare one: `session_factory! {{ pub struct AppDb(Postgres); }}`, and write `Session<AppDb>`"
+    note = "write the factory's name, which is neither a backend nor a pool: `Session<AppDb>` for \
+            `session_factory! {{ pub struct AppDb(Postgres); }}`"
 )]
 pub trait SessionFactory: Sized + Send + Sync + 'static {
     /// The database backend: `Postgres`, `Mysql` or `Sqlite` of [`driver`](crate::driver). A function that is generic over

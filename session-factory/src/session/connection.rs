@@ -42,7 +42,7 @@ impl<F: SessionFactory> Session<F> {
     }
 
     /// Sends what waits to travel with the next statement, without one.
-    pub(super) async fn flush(&mut self) -> Result<(), SessionError> {
+    pub(super) async fn send_prelude(&mut self) -> Result<(), SessionError> {
         let (link, work) = self.parts()?;
         if work.ahead().is_empty() {
             return Ok(());
@@ -137,7 +137,7 @@ impl<F: SessionFactory> AsyncConnection for Session<F> {
 
     /// Begins a transaction that can only be rolled back.
     async fn begin_test_transaction(&mut self) -> QueryResult<()> {
-        self.flush().await?;
+        self.send_prelude().await?;
         self.work.set_test();
         Ok(())
     }

@@ -60,7 +60,7 @@ impl<F: SessionFactory> Session<F> {
         }
         if self.work.must_flush() {
             // A savepoint that was abandoned has to be rolled back first.
-            if let Err(error) = Box::pin(self.flush()).await {
+            if let Err(error) = Box::pin(self.send_prelude()).await {
                 let error = match error {
                     SessionError::Query(error) => {
                         self.work.aborted(AbortReason::Statement((&error).into()))
@@ -284,7 +284,7 @@ impl<F: SessionFactory> Session<F> {
     }
 
     /// Gives the connection back.
-    pub(super) fn release(&mut self) {
+    pub(super) fn give_back(&mut self) {
         recovery::hand_over(self.lease.take(), &mut self.work, &mut self.hooks);
     }
 }

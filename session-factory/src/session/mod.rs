@@ -198,7 +198,7 @@ impl<F: SessionFactory> Session<F> {
     pub fn close(mut self) -> impl Future<Output = Result<(), SessionError>> + Send {
         async move {
             let rolled_back = self.end_by_hand().await;
-            self.release();
+            self.give_back();
             rolled_back
         }
     }
@@ -263,12 +263,13 @@ impl<F: SessionFactory> Session<F> {
     /// A statement on the raw connection that is dropped half-way is not known to the session; the server's
     /// answers are still watched, so a failed one cannot be committed over.
     #[allow(clippy::manual_async_fn)] // the compiler looks no further than that `Send`
+    #[doc(alias("acquire", "get", "raw_connection"))]
     pub fn connection(
         &mut self,
     ) -> impl Future<Output = Result<&mut <F::Driver as Driver>::Connection, SessionError>> + Send
     {
         async move {
-            self.flush().await?;
+            self.send_prelude().await?;
             let Some(lease) = &mut self.lease else {
                 return Err(SessionError::Closed);
             };

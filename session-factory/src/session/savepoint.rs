@@ -22,6 +22,7 @@ impl<F: SessionFactory> Session<F> {
     /// # Cancellation
     /// Dropping the future rolls back to the savepoint, ahead of the next statement. A statement that was
     /// running is cancelled.
+    #[doc(alias("begin", "begin_nested", "nested", "start_transaction"))]
     pub async fn savepoint<'a, 'conn, T, E, B>(&'conn mut self, body: B) -> Result<T, E>
     where
         for<'s> B: AsyncFnOnce(&'s mut Session<F>) -> Result<T, E>
@@ -79,7 +80,7 @@ impl<F: SessionFactory> Session<F> {
     pub(super) async fn flush_if_observed(&mut self) -> Result<(), SessionError> {
         if self.observed {
             // Boxed: it would be a part of every savepoint's future.
-            Box::pin(self.flush()).await?;
+            Box::pin(self.send_prelude()).await?;
         }
         Ok(())
     }
@@ -99,7 +100,7 @@ impl<F: SessionFactory> Session<F> {
             return Err(self.give_up(error).await);
         }
         if self.abandon(level) {
-            self.flush().await?;
+            self.send_prelude().await?;
         }
         self.hooks.undone().await;
         Ok(())

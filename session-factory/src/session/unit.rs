@@ -298,7 +298,7 @@ impl<F: SessionFactory> Unit<F> {
             self.leave(left).await;
         }
         // Otherwise nobody has to wait for the rollback: releasing hands it over.
-        self.session.release();
+        self.session.give_back();
     }
 
     /// Gives the connection back, then runs the hooks: they may take their time.
@@ -308,11 +308,11 @@ impl<F: SessionFactory> Unit<F> {
             return;
         }
         if !self.session.hooks.has_any() {
-            self.session.release();
+            self.session.give_back();
             return;
         }
         let mut hooks = std::mem::take(&mut self.session.hooks);
-        self.session.release();
+        self.session.give_back();
         hooks.over(left).await;
     }
 }

@@ -8,7 +8,17 @@ const WRITE: &str = "write `commit_on = decide`, and `fn decide(result: &Result<
 pub(super) fn read(input: ParseStream<'_>) -> syn::Result<ExprPath> {
     if let Ok(literal) = input.fork().parse::<LitStr>() {
         let text = literal.value();
-        let message = format!("a function is named without quotes; write `commit_on = {text}`");
+        let message = match literal.parse::<ExprPath>() {
+            Ok(_)
+                if !matches!(
+                    text.to_ascii_lowercase().as_str(),
+                    "ok" | "err" | "always" | "never"
+                ) =>
+            {
+                format!("a function is named without quotes; write `commit_on = {text}`")
+            }
+            _ => format!("`commit_on` takes the name of a function; {WRITE}"),
+        };
         return Err(syn::Error::new(literal.span(), message));
     }
     if input.peek(Token![|]) || input.peek(Token![||]) || input.peek(Token![move]) {

@@ -1,9 +1,10 @@
 //! `isolation = "serializable"`
 
 use proc_macro2::Span;
+use syn::LitStr;
 use syn::parse::ParseStream;
-use syn::{LitStr, Path};
 
+use super::value::Value;
 use crate::diagnostics::nearest;
 
 /// The isolation level that is asked for, and where.
@@ -30,22 +31,15 @@ const LIST: &str =
     "`\"serializable\"`, `\"repeatable_read\"`, `\"read_committed\"` or `\"read_uncommitted\"`";
 
 pub(super) fn read(input: ParseStream<'_>) -> syn::Result<Isolation> {
+    // A literal of another kind is read past.
+    let ahead = input.fork();
     let literal = match input.parse::<LitStr>() {
         Ok(literal) => literal,
         Err(error) => {
             // `isolation = Serializable`: the name is right, and only the quotes are missing.
-            let path = input.fork().parse::<Path>().ok();
-            let name =
-                path.and_then(|path| path.segments.last().map(|last| last.ident.to_string()));
-            let level = name.and_then(|name| find(&snake(&name)));
-            let message = level.map_or_else(
-                || format!("an isolation level is written in quotes; write {LIST}"),
-                |(level, _)| {
-                    format!(
-                        "an isolation level is written in quotes; write `isolation = \"{level}\"`"
-                    )
-                },
-            );
+            let level = Value::ahead(&ahead).word().and_then(|name| meant(&name));
+            let advice = level.map_or_else(|| format!("write {LIST}"), write);
+            let message = format!("an isolation level is written in quotes; {advice}");
             return Err(syn::Error::new(error.span(), message));
         }
     };
@@ -56,31 +50,29 @@ pub(super) fn read(input: ParseStream<'_>) -> syn::Result<Isolation> {
             span: literal.span(),
         });
     }
-    let near = nearest(
-        &text.replace([' ', '-'], "_"),
-        LEVELS.iter().map(|(level, _)| *level),
-    );
-    let message = match near {
-        Some(level) => {
-            format!("there is no isolation level \"{text}\"; write `isolation = \"{level}\"`")
-        }
-        None => format!("there is no isolation level \"{text}\"; write {LIST}"),
-    };
+    let advice = meant(&text).map_or_else(|| format!("write {LIST}"), write);
+    let message = format!("there is no isolation level \"{text}\"; {advice}");
     Err(syn::Error::new(literal.span(), message))
+}
+
+/// The level that is meant, in other words than the option's.
+fn meant(text: &str) -> Option<&'static str> {
+    let text = text.replace([' ', '-'], "_");
+    match text.to_ascii_lowercase().as_str() {
+        "snapshot" => Some("repeatable_read"),
+        // What the server does anyway.
+        "default" => Some(""),
+        _ => nearest(&text, LEVELS.iter().map(|(level, _)| *level)),
+    }
+}
+
+fn write(level: &str) -> String {
+    match level {
+        "" => "remove this, and the server's own level applies".to_owned(),
+        level => format!("write `isolation = \"{level}\"`"),
+    }
 }
 
 fn find(text: &str) -> Option<(&'static str, &'static str)> {
     LEVELS.into_iter().find(|(level, _)| *level == text)
-}
-
-/// `RepeatableRead` as `repeatable_read`.
-fn snake(name: &str) -> String {
-    let mut snake = String::new();
-    for c in name.chars() {
-        if c.is_uppercase() && !snake.is_empty() {
-            snake.push('_');
-        }
-        snake.extend(c.to_lowercase());
-    }
-    snake
 }

@@ -36,7 +36,16 @@ pub(super) fn read(input: ParseStream<'_>) -> syn::Result<Joined> {
             Err(syn::Error::new(literal.span(), message))
         }
         Err(error) => {
-            let message = format!("a name is written in quotes; {WRITE}");
+            let name = input.fork().call(Ident::parse_any);
+            let message = match name.map(|name| name.to_string()).as_deref() {
+                Ok("none" | "None" | "no" | "off") => {
+                    "there is no such name; write `joined = false`".to_owned()
+                }
+                Ok(name) => {
+                    format!("a name is written in quotes; write `joined = \"{name}\"`")
+                }
+                Err(_) => format!("a name is written in quotes; {WRITE}"),
+            };
             Err(syn::Error::new(error.span(), message))
         }
     }

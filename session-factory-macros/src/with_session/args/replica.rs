@@ -2,7 +2,7 @@
 
 use proc_macro2::Span;
 use syn::parse::ParseStream;
-use syn::{Ident, LitStr};
+use syn::{Ident, LitBool, LitStr};
 
 use crate::diagnostics::did_you_mean;
 
@@ -28,14 +28,25 @@ const POLICIES: [(&str, &str); 3] = [
 const LIST: &str = "`\"any\"`, `\"caught_up\"` or `\"never\"`";
 
 pub(super) fn read(input: ParseStream<'_>) -> syn::Result<Replica> {
+    // A literal of another kind is read past.
+    let ahead = input.fork();
     let literal = match input.parse::<LitStr>() {
         Ok(literal) => literal,
         Err(error) => {
             // `replica = any`: the name is right, and only the quotes are missing.
-            let name = input.fork().parse::<Ident>().map(|name| name.to_string());
+            let name = ahead.fork().parse::<Ident>().map(|name| name.to_string());
             let message = match name.ok().filter(|name| find(name).is_some()) {
                 Some(name) => {
                     format!("a policy is written in quotes; write `replica = \"{name}\"`")
+                }
+                None if matches!(ahead.fork().parse(), Ok(LitBool { value: false, .. })) => {
+                    "a function without `read_only` uses the primary; remove `replica`, or beside `read_only` write \
+                     `replica = \"never\"`"
+                        .to_owned()
+                }
+                None if ahead.peek(LitBool) => {
+                    "a `read_only` function uses the replica when there is one; write `read_only`, and remove `replica`"
+                        .to_owned()
                 }
                 None => format!("a policy is written in quotes; write {LIST}"),
             };

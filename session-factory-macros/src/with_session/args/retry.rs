@@ -5,11 +5,12 @@ use std::time::Duration;
 use proc_macro2::{Span, TokenTree};
 use syn::ext::IdentExt;
 use syn::parse::ParseStream;
-use syn::{Ident, LitInt, Token, parenthesized, token};
+use syn::{Ident, LitBool, LitInt, LitStr, Token, parenthesized};
 
 use super::duration::{self, Limit};
-use super::value::{expect_equals, skip_to_comma};
-use crate::diagnostics::did_you_mean;
+use super::value::{Value, skip_to_comma};
+use crate::diagnostics::{nearest, same_name};
+use crate::with_session::types::mentions;
 
 /// How often, and with which pauses, a call is run again.
 pub(in crate::with_session) struct Retry {
@@ -27,16 +28,18 @@ const BASE: Limit = Limit(Duration::from_millis(10));
 const CAP: Limit = Limit(Duration::from_secs(1));
 const FORM: &str = "write `retry = 5` or `retry(max = 5, base = \"10ms\", cap = \"1s\")`";
 
-pub(super) fn read(name: &Ident, input: ParseStream<'_>) -> syn::Result<Retry> {
-    if !input.peek(token::Paren) {
-        expect_equals(name, input)?;
-        return Ok(Retry {
-            max: max(input)?,
-            base: BASE,
-            cap: CAP,
-            span: name.span(),
-        });
-    }
+/// `5` of `retry = 5`.
+pub(super) fn alone(name: &Ident, input: ParseStream<'_>) -> syn::Result<Retry> {
+    Ok(Retry {
+        max: max(input)?,
+        base: BASE,
+        cap: CAP,
+        span: name.span(),
+    })
+}
+
+/// `(max = 5, base = "10ms", cap = "1s")`
+pub(super) fn in_parentheses(name: &Ident, input: ParseStream<'_>) -> syn::Result<Retry> {
     let content;
     parenthesized!(content in input);
     parts(name, &content).inspect_err(|_| {
@@ -50,12 +53,13 @@ fn parts(name: &Ident, input: ParseStream<'_>) -> syn::Result<Retry> {
     let (mut max_part, mut base, mut cap) = (None, None, None);
     let mut cap_at = None;
     let mut errors: Option<syn::Error> = None;
+    let names_max = mentions(input.fork().parse()?, "max");
     while !input.is_empty() {
         let part = |max_part: &mut Option<u32>,
                     base: &mut Option<Limit>,
                     cap: &mut Option<Limit>,
                     cap_at: &mut Option<Span>| {
-            let key = key(input)?;
+            let key = key(names_max, input)?;
             let twice = || {
                 let message = format!("`{key}` is written twice; write it once");
                 syn::Error::new(key.span(), message)
@@ -114,7 +118,7 @@ fn longer(base: Option<Limit>) -> Limit {
 }
 
 /// One of the keys, and the `=` behind it.
-fn key(input: ParseStream<'_>) -> syn::Result<Ident> {
+fn key(names_max: bool, input: ParseStream<'_>) -> syn::Result<Ident> {
     if input.peek(LitInt) {
         let number: LitInt = input.parse()?;
         let message = format!(
@@ -129,13 +133,15 @@ fn key(input: ParseStream<'_>) -> syn::Result<Ident> {
         )
     })?;
     let text = key.to_string();
+    let value = Value::ahead(input);
     if !["max", "base", "cap"].contains(&text.as_str()) {
-        let guess = did_you_mean(&text, ["max", "base", "cap"]);
-        let message = format!("`retry` has no part `{key}`{guess}; write `max`, `base` or `cap`");
+        let advice = part_of_others(&text, &value, names_max);
+        let message = format!("`retry` has no part `{key}`; {advice}");
+        skip_to_comma(input)?;
         return Err(syn::Error::new(key.span(), message));
     }
     if input.peek(Token![:]) {
-        let message = format!("a value follows `=`, not `:`; {FORM}");
+        let message = format!("a value follows `=`; write `{key} = {}`", value.text());
         return Err(input.error(message));
     }
     let equals = input.parse::<Option<Token![=]>>()?;
@@ -146,10 +152,95 @@ fn key(input: ParseStream<'_>) -> syn::Result<Ident> {
     Ok(key)
 }
 
+/// What a part of another name is, with its value.
+fn part_of_others(name: &str, value: &Value, names_max: bool) -> String {
+    const NAMES: [(&str, &[&str]); 3] = [
+        (
+            "base",
+            &[
+                "delay",
+                "backoff",
+                "pause",
+                "wait",
+                "interval",
+                "initial",
+                "initial_delay",
+                "min",
+                "min_delay",
+                "start",
+                "initial_interval",
+            ],
+        ),
+        (
+            "cap",
+            &[
+                "max_delay",
+                "max_backoff",
+                "limit",
+                "max_wait",
+                "max_interval",
+                "ceiling",
+            ],
+        ),
+        (
+            "max",
+            &[
+                "retries",
+                "times",
+                "count",
+                "max_retries",
+                "n",
+                "limit_retries",
+            ],
+        ),
+    ];
+    let is_it = |names: &[&str]| names.iter().any(|other| same_name(other, name));
+    let known = NAMES
+        .iter()
+        .find(|(_, names)| is_it(names))
+        .map(|(part, _)| *part);
+    let part = known.or_else(|| nearest(name, ["max", "base", "cap"]));
+    match part {
+        _ if ["attempts", "max_attempts", "tries"].iter().any(|other| same_name(other, name)) => {
+            match value.number() {
+                Some(number) if number > 1 => format!(
+                    "`max` counts the attempts after the first; write `max = {}`",
+                    number - 1
+                ),
+                _ => "write `max`, which counts the attempts after the first".to_owned(),
+            }
+        }
+        Some("max") if value.number().is_some() => format!("write `max = {}`", value.text()),
+        Some(part @ ("base" | "cap")) if value.is_text() => {
+            let max = if names_max { "" } else { "max = 5, " };
+            format!("write `{max}{part} = {}`", value.text())
+        }
+        Some(part) => format!("write `{part}`"),
+        None if ["jitter", "multiplier", "factor", "exponential"].iter().any(|other| same_name(other, name)) => {
+            "each pause is a random part of twice the one before; remove this".to_owned()
+        }
+        None if name.starts_with("on") || name.contains("for") || name.contains("when") || name.contains("if") => {
+            "it runs again after a serialization failure, a deadlock or a busy database, and after no other error; remove this"
+                .to_owned()
+        }
+        None => format!("it has `max`, `base` and `cap`; {FORM}"),
+    }
+}
+
 fn max(input: ParseStream<'_>) -> syn::Result<u32> {
+    // A literal of another kind is read past.
+    let ahead = input.fork();
     let number: LitInt = input.parse().map_err(|error| {
-        let message =
-            format!("`retry` takes a whole number, how often to run again at most; {FORM}");
+        let text = ahead.fork().parse::<LitStr>().map(|text| text.value());
+        let message = match text.map(|text| text.parse::<u32>()) {
+            Ok(Ok(number)) => {
+                format!("a number is written without quotes; write `retry = {number}`")
+            }
+            _ if matches!(ahead.fork().parse(), Ok(LitBool { value: false, .. })) => {
+                "`retry` is off unless it is written; remove it".to_owned()
+            }
+            _ => format!("`retry` takes a whole number, how often to run again at most; {FORM}"),
+        };
         syn::Error::new(error.span(), message)
     })?;
     match number.base10_parse::<u32>() {

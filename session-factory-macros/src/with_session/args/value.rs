@@ -1,37 +1,80 @@
-//! What the options have in common.
+//! A value as it is written.
 
-use syn::parse::ParseStream;
-use syn::{Ident, Token};
+use proc_macro2::{TokenStream, TokenTree};
+use syn::parse::{ParseStream, Parser};
+use syn::{LitBool, LitInt, LitStr, Token, Type, token};
 
-use super::forms::form;
+use crate::diagnostics::pretty;
 
-/// Reads the `=` between an option and its value, and makes sure that there is one.
-pub(super) fn expect_equals(name: &Ident, input: ParseStream<'_>) -> syn::Result<()> {
-    if input.peek(Token![:]) {
-        let form = form(&name.to_string());
-        let message = format!("an option's value follows `=`, not `:`; write `{form}`");
-        return Err(input.error(message));
+/// What stands behind a name, without the sign between the two.
+#[derive(Default)]
+pub(super) struct Value(pub(super) TokenStream);
+
+impl Value {
+    /// What comes next, up to the comma. It is not read.
+    pub(super) fn ahead(input: ParseStream<'_>) -> Self {
+        let input = input.fork();
+        while input.peek(Token![=]) || input.peek(Token![:]) || input.peek(Token![>]) {
+            let _sign = input.parse::<TokenTree>();
+        }
+        let is_call =
+            input.peek(token::Paren) || input.peek(token::Brace) || input.peek(token::Bracket);
+        let mut tokens = Vec::new();
+        while !input.is_empty() && !input.peek(Token![,]) {
+            tokens.extend(input.parse::<TokenTree>().ok());
+        }
+        match tokens.first() {
+            Some(TokenTree::Group(group)) if is_call && tokens.len() == 1 => Self(group.stream()),
+            _ => Self(tokens.into_iter().collect()),
+        }
     }
-    let equals = input.parse::<Option<Token![=]>>()?;
-    if equals.is_none() || input.is_empty() || input.peek(Token![,]) {
-        return Err(needs_a_value(name));
-    }
-    Ok(())
-}
 
-/// The option stands without what it needs.
-fn needs_a_value(name: &Ident) -> syn::Error {
-    let form = form(&name.to_string());
-    syn::Error::new(
-        name.span(),
-        format!("`{name}` needs a value; write `{form}`"),
-    )
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// A type, such as the one in `Some(AppDb)`.
+    pub(super) fn ty(&self) -> Option<Type> {
+        syn::parse2(self.0.clone()).ok()
+    }
+
+    pub(super) fn bool(&self) -> Option<bool> {
+        syn::parse2::<LitBool>(self.0.clone())
+            .ok()
+            .map(|value| value.value)
+    }
+
+    pub(super) fn text(&self) -> String {
+        pretty(&self.0)
+    }
+
+    /// Text in quotes.
+    pub(super) fn is_text(&self) -> bool {
+        syn::parse2::<LitStr>(self.0.clone()).is_ok()
+    }
+
+    pub(super) fn number(&self) -> Option<u32> {
+        let number = |input: ParseStream<'_>| input.parse::<LitInt>()?.base10_parse();
+        number.parse2(self.0.clone()).ok()
+    }
+
+    /// The last word of it, in quotes or not: `REQUIRED` of `Propagation.REQUIRED`.
+    pub(super) fn word(&self) -> Option<String> {
+        let last = self.0.clone().into_iter().last()?;
+        match last {
+            TokenTree::Ident(word) => Some(word.to_string()),
+            TokenTree::Literal(_) => syn::parse2::<LitStr>(last.into())
+                .ok()
+                .map(|literal| literal.value()),
+            _ => None,
+        }
+    }
 }
 
 /// Leaves the next comma, or the end, to be read next.
 pub(super) fn skip_to_comma(input: ParseStream<'_>) -> syn::Result<()> {
     while !input.is_empty() && !input.peek(Token![,]) {
-        input.parse::<proc_macro2::TokenTree>()?;
+        input.parse::<TokenTree>()?;
     }
     Ok(())
 }

@@ -1,18 +1,19 @@
 //! What is left of a function that has errors.
 
-use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
-use syn::{FnArg, PatType, ReturnType, Signature, Type};
+use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
+use quote::{ToTokens, format_ident, quote};
+use syn::{FnArg, PatType, ReturnType, Signature, Token, Type};
 
 use crate::with_session::args::Args;
-use crate::with_session::attrs;
 use crate::with_session::input::{Body, Function};
 use crate::with_session::joined;
 use crate::with_session::place::Place;
 use crate::with_session::source::Source;
 use crate::with_session::types::{
-    behind_references, has_impl_trait, is_connection, is_session, with_static_lifetimes,
+    behind_references, has_impl_trait, is_connection, is_session, mentions, names_a_future,
+    with_static_lifetimes,
 };
+use crate::with_session::{async_trait, attrs, session_param};
 
 /// Both functions with as much of their signatures as could be understood, so that their callers, and
 /// the editor, still find them.
@@ -22,6 +23,7 @@ pub(in crate::with_session) fn after_errors(
     place: Place,
     source: Option<&Source>,
 ) -> TokenStream {
+    let function = &readable(function, source);
     let own_name = &function.sig.ident;
     let name = args.joined.name(own_name);
     let name = name.filter(|name| !joined::is_taken(name, own_name, source));
@@ -52,6 +54,50 @@ pub(in crate::with_session) fn after_errors(
         #[allow(unused, clippy::all, clippy::pedantic)]
         #vis #sig { ::core::panic!("this function has errors") }
     }
+}
+
+/// The function without what was reported already and would be reported again.
+fn readable(function: &Function, source: Option<&Source>) -> Function {
+    let mut function = function.clone();
+    let returns_future = |output: &ReturnType| matches!(output, ReturnType::Type(_, output) if names_a_future(output.to_token_stream()));
+    let sig = &mut function.sig;
+    // What awaits is asynchronous, and so is it for its callers.
+    let is_made_synchronous = function.attrs.iter().any(attrs::is_harness)
+        || mentions(function.body.to_token_stream(), "block_on")
+        || async_trait::output(sig).is_some();
+    if sig.asyncness.is_none() && !returns_future(&sig.output) && !is_made_synchronous {
+        sig.asyncness = Some(Token![async](sig.fn_token.span));
+        (sig.constness, sig.abi) = (None, None);
+    }
+    let of_none = |input: &&mut FnArg| matches!(input, FnArg::Typed(parameter) if session_param::is_of_no_factory(&parameter.ty, source));
+    if let Some(FnArg::Typed(parameter)) = sig.inputs.iter_mut().find(of_none) {
+        let ty = std::mem::replace(
+            &mut *parameter.ty,
+            Type::Verbatim(quote!(impl ::core::marker::Sized)),
+        );
+        if let Body::Block(_) = &function.body {
+            let uses = imported(ty.to_token_stream(), source);
+            let empty = quote!(#uses ::core::panic!("this function has errors"));
+            function.body = Body::Block(Group::new(Delimiter::Brace, empty).into());
+        }
+        function.attrs.push(syn::parse_quote!(#[allow(unused)]));
+    }
+    function
+}
+
+/// A use of each name in a type that is brought from elsewhere: the `use` of it is right, and no longer needed otherwise.
+fn imported(ty: TokenStream, source: Option<&Source>) -> TokenStream {
+    ty.into_iter()
+        .map(|token| match token {
+            TokenTree::Ident(name)
+                if source.is_some_and(|source| source.imports(&name.to_string())) =>
+            {
+                quote!(#[allow(unused_imports)] use #name as _;)
+            }
+            TokenTree::Group(group) => imported(group.stream(), source),
+            _ => TokenStream::new(),
+        })
+        .collect()
 }
 
 /// Where there is no `f_in`: `f` with the body in it, so that what the body uses is used.

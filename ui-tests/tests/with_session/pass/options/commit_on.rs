@@ -49,8 +49,31 @@ async fn four(_db: &mut Session<AppDb>) -> QueryResult<i32> {
     Ok(1)
 }
 
+// Whatever a call with `&result` is good for: a trait object, and a function that is a value.
+fn of_any(result: &dyn std::fmt::Debug) -> bool {
+    format!("{result:?}").starts_with("Ok")
+}
+
+static AT_HAND: fn(&QueryResult<i32>) -> bool = QueryResult::is_ok;
+static BORROWED: &(dyn Fn(&QueryResult<i32>) -> bool + Sync) = &|result| result.is_ok();
+
+#[with_session(commit_on = of_any)]
+async fn five(_db: &mut Session<AppDb>) -> QueryResult<i32> {
+    Ok(1)
+}
+
+#[with_session(commit_on = AT_HAND)]
+async fn six(_db: &mut Session<AppDb>) -> QueryResult<i32> {
+    Ok(1)
+}
+
+#[with_session(commit_on = BORROWED)]
+async fn seven(_db: &mut Session<AppDb>) -> QueryResult<i32> {
+    Ok(1)
+}
+
 fn spawned<T: Send>(_: T) {}
 
 fn main() {
-    spawned((one(), two(), three(), four()));
+    spawned((one(), two(), three(), four(), five(), six(), seven()));
 }

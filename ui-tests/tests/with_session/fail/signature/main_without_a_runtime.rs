@@ -1,0 +1,10 @@
+use session_factory::{Session, SessionError, session_factory, with_session};
+
+session_factory! {
+    pub struct AppDb(Postgres);
+}
+
+#[with_session]
+async fn main(db: &mut Session<AppDb>) -> Result<(), SessionError> {
+    db.rollback().await
+}
