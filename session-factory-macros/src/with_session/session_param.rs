@@ -179,7 +179,7 @@ fn is_database(parameter: &PatType) -> bool {
     pat_names_a_database(&parameter.pat) || mentions_database(parameter.ty.to_token_stream())
 }
 
-/// What sqlx, SeaORM, diesel and its pools call a database. Names that other things have as well are not among them.
+/// What sqlx, `SeaORM`, diesel and its pools call a database. Names that other things have as well are not among them.
 const OF_OTHERS: [&str; 23] = [
     "AnyPool",
     "AsyncConnection",
@@ -332,7 +332,7 @@ fn factory_of_session(
 enum Mistaken {
     Unnamed,
     /// Something around the factory.
-    Around(Type),
+    Around(Box<Type>),
     Connection,
     Backend,
     NoName,
@@ -348,7 +348,7 @@ fn mistaken(argument: &GenericArgument, source: Option<&Source>) -> Option<Mista
         Type::TraitObject(_) => Some(Mistaken::Unnamed),
         Type::Tuple(_) | Type::Array(_) | Type::Slice(_) => Some(Mistaken::NoName),
         ty => match itself(ty) {
-            Some(itself) => Some(Mistaken::Around(itself)),
+            Some(itself) => Some(Mistaken::Around(Box::new(itself))),
             None if is_connection(ty) => Some(Mistaken::Connection),
             None if is_backend(ty, source) => Some(Mistaken::Backend),
             None => None,

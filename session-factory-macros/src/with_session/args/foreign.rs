@@ -299,10 +299,10 @@ pub(super) fn is_a_word_of_others(text: &str) -> bool {
 }
 
 fn meaning(name: &str) -> Option<Meaning> {
-    let is_it = |names: &&[&str]| names.iter().any(|other| same_name(other, name));
+    let is_it = |names: &[&str]| names.iter().any(|other| same_name(other, name));
     FOREIGN
         .iter()
-        .find(|(names, _)| is_it(&names))
+        .find(|(names, _)| is_it(names))
         .map(|(_, meaning)| *meaning)
 }
 
