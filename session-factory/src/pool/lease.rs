@@ -19,8 +19,7 @@ use crate::panics::{Contained, contained};
 /// connection is clean, hands it to the next borrower. So whatever unwinds or is dropped on the way back closes it.
 pub(crate) struct Lease<D: Driver> {
     held: Option<Held<D>>,
-    /// The end of a proof was reached.
-    proven_clean: bool,
+    state: State,
     ticket: Option<Ticket>,
     /// Its permit of the factory's own pool.
     permit: Option<Permit>,
@@ -35,6 +34,17 @@ struct Following {
     marks: Arc<Marks>,
     /// When COMMIT was sent.
     sent: Option<Instant>,
+}
+
+/// What becomes of the connection when the lease is dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// It is closed.
+    Unproven,
+    /// The end of a proof was reached. Its pool decides, and closes what is too old.
+    Clean,
+    /// The same, and it stays in the pool: nothing is closed, and nothing is opened in its place.
+    Stays,
 }
 
 enum Held<D: Driver> {
@@ -52,7 +62,7 @@ impl<D: Driver> Lease<D> {
         slot.lent();
         Self {
             held: Some(Held::Pooled(slot)),
-            proven_clean: false,
+            state: State::Unproven,
             ticket: Some(ticket),
             permit: Some(permit),
             instrumented: false,
@@ -64,7 +74,7 @@ impl<D: Driver> Lease<D> {
     pub(super) fn foreign(link: D::Link, ticket: Ticket) -> Self {
         Self {
             held: Some(Held::Foreign(Contained::new(Box::new(link)))),
-            proven_clean: false,
+            state: State::Unproven,
             ticket: Some(ticket),
             permit: None,
             instrumented: false,
@@ -123,10 +133,11 @@ impl<D: Driver> Lease<D> {
         if (self.instrumented || self.recached) && contained(|| self.restore()).is_none() {
             return;
         }
-        if let Some(Held::Pooled(slot)) = &mut self.held {
-            slot.came_back();
-        }
-        self.proven_clean = true;
+        let stays = match &mut self.held {
+            Some(Held::Pooled(slot)) => slot.came_back(),
+            _ => false,
+        };
+        self.state = if stays { State::Stays } else { State::Clean };
     }
 
     /// What the borrower set on the client's side is as every borrower expects it.
@@ -214,9 +225,9 @@ impl<D: Driver> Owner<D::Link> for Lease<D> {
 
 impl<D: Driver> Drop for Lease<D> {
     fn drop(&mut self) {
-        // bb8 may spawn when a connection comes back, wherever that happens.
-        let _context = crate::runtime::enter();
-        if !self.proven_clean {
+        // bb8 spawns when a connection is closed as it comes back, wherever that happens.
+        let _context = (self.state != State::Stays).then(crate::runtime::enter);
+        if self.state == State::Unproven {
             let _closed_by_its_slot = contained(|| D::condemn(self.link()));
         }
         // First the connection, then the entry: whoever sees the entry gone finds the slot free. The next

@@ -32,6 +32,8 @@ pub(crate) struct Pooled<D: Driver> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Standing {
     Clean,
+    /// Clean, and on its way back: it stays in the pool, whatever becomes known about it meanwhile.
+    Stays,
     /// A session has it, or a check is under way whose answer would meet the next borrower. Until somebody has proven
     /// that it is clean, it is closed when it comes back.
     Unproven,
@@ -98,8 +100,13 @@ impl<D: Driver> Pooled<D> {
             || self.has_served && now >= self.expires
     }
 
-    /// The same for one that was just given back.
-    pub(super) fn is_broken_on_return(&self) -> bool {
+    /// The same for one that was just given back. Where [`came_back`](Self::came_back) has decided that it stays, it
+    /// does: the lease relies on that answer.
+    pub(super) fn is_broken_on_return(&mut self) -> bool {
+        if self.standing == Standing::Stays {
+            self.standing = Standing::Clean;
+            return false;
+        }
         self.is_broken_at(self.idle_since)
     }
 
@@ -132,12 +139,17 @@ impl<D: Driver> Pooled<D> {
         self.standing = Standing::Unproven;
     }
 
-    /// It is proven clean.
-    pub(super) fn came_back(&mut self) {
+    /// It is proven clean. True: it stays in the pool.
+    pub(super) fn came_back(&mut self) -> bool {
         if self.standing == Standing::Unproven {
             self.standing = Standing::Clean;
         }
         self.has_served = true;
         self.idle_since = Instant::now();
+        let stays = !self.is_broken_at(self.idle_since);
+        if stays {
+            self.standing = Standing::Stays;
+        }
+        stays
     }
 }
