@@ -56,7 +56,7 @@ impl Ahead {
         // Where a transaction begins by itself, its text is empty.
         let begin = self.begin.as_ref().filter(|begin| !begin.is_empty());
         match (begin, &self.control) {
-            (Some(begin), Some(control)) => Some(format!("{begin}; {control}").into()),
+            (Some(begin), Some(control)) => Some([&**begin, "; ", control].concat().into()),
             (Some(begin), None) => Some(Cow::Borrowed(begin)),
             (None, Some(control)) => Some(control.into()),
             (None, None) => None,

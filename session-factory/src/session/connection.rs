@@ -15,7 +15,7 @@ use super::statement::Lines;
 use super::transaction_state::TransactionState;
 use super::work::Work;
 use super::{Session, SessionTransactionManager, events, statement};
-use crate::driver::{Driver, Untyped};
+use crate::driver::{Driver, Untyped, Watched};
 use crate::error::SessionError;
 use crate::factory::SessionFactory;
 
@@ -34,7 +34,14 @@ impl<F: SessionFactory> Session<F> {
         };
         lease.note_commit_of_body();
         let link = lease.link();
-        self.work.check(&F::Driver::watch(link))?;
+        let watched = if self.work.is_begun() {
+            F::Driver::watch(link)
+        } else {
+            // There is no transaction to look at.
+            Watched::Open
+        };
+        self.work.check(&watched)?;
+        // Or there is none any more, as the body's SQL has ended it.
         if !self.work.is_begun() {
             F::Driver::begin_watch(link);
         }

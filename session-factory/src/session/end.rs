@@ -36,6 +36,11 @@ impl<F: SessionFactory> Session<F> {
     /// The same without a question. None: there is one, or something to do before.
     fn glance(&mut self) -> Option<Watched> {
         let lease = self.lease.as_mut().filter(|_| !self.work.is_raw())?;
+        if !self.work.is_begun() {
+            // There is no transaction to look at.
+            lease.note_commit_of_body();
+            return Some(Watched::Open);
+        }
         let watched = F::Driver::watch(lease.link());
         if matches!(watched, Watched::InDoubt) {
             return None;

@@ -37,12 +37,12 @@ pub(super) fn hand_over<D: Driver>(lease: Option<Lease<D>>, work: &mut Work, hoo
     let was_begun = work.is_begun();
     // The last is a safety net: whatever was overlooked is not for the next borrower.
     let begun = work.is_begun() || !D::at_rest(link);
-    let mut hooks = std::mem::take(hooks);
     let changed = !D::is_closed(link) && D::needs_reset(link);
     if !begun && running == Running::Nothing && !changed && !hooks.has_any() {
         lease.give_back();
         return;
     }
+    let mut hooks = std::mem::take(hooks);
     let line = begun.then(|| {
         work.echo
             .as_ref()

@@ -27,8 +27,12 @@ struct Undo {
 
 impl Undo {
     fn text(self) -> String {
-        let name = name(self.to);
-        format!("ROLLBACK TO SAVEPOINT {name}; RELEASE SAVEPOINT {name}")
+        let mut text = String::with_capacity(128);
+        text.push_str("ROLLBACK TO SAVEPOINT ");
+        push_name(self.to, &mut text);
+        text.push_str("; RELEASE SAVEPOINT ");
+        push_name(self.to, &mut text);
+        text
     }
 
     fn steps(self) -> impl Iterator<Item = Step> {
@@ -65,11 +69,19 @@ impl Control {
     }
 
     fn text(self) -> String {
-        let name = name(self.level());
-        match self {
-            Self::Savepoint(_) => format!("SAVEPOINT {name}"),
-            Self::Release(_) => format!("RELEASE SAVEPOINT {name}"),
-        }
+        let mut text = String::new();
+        self.write(&mut text);
+        text
+    }
+
+    /// Adds its text.
+    fn write(self, to: &mut String) {
+        to.reserve(64);
+        to.push_str(match self {
+            Self::Savepoint(_) => "SAVEPOINT ",
+            Self::Release(_) => "RELEASE SAVEPOINT ",
+        });
+        push_name(self.level(), to);
     }
 
     fn step(self) -> Step {
@@ -81,8 +93,13 @@ impl Control {
     }
 }
 
-fn name(level: u32) -> String {
-    format!("session_factory_{level}")
+fn push_name(level: u32, to: &mut String) {
+    to.push_str("session_factory_");
+    match u8::try_from(level) {
+        // Few are deeper, and formatting costs more than all the rest of the text.
+        Ok(digit @ 0..=9) => to.push(char::from(b'0' + digit)),
+        _ => to.push_str(&level.to_string()),
+    }
 }
 
 impl Savepoints {
@@ -157,10 +174,14 @@ impl Savepoints {
         if self.undo.is_none() && self.waiting.is_empty() {
             return None;
         }
-        let undo = self.undo.map(Undo::text);
-        let waiting = self.waiting.iter().copied().map(Control::text);
-        let all: Vec<_> = undo.into_iter().chain(waiting).collect();
-        Some(all.join("; "))
+        let mut all = self.undo.map(Undo::text).unwrap_or_default();
+        for control in &self.waiting {
+            if !all.is_empty() {
+                all.push_str("; ");
+            }
+            control.write(&mut all);
+        }
+        Some(all)
     }
 
     /// The same as steps, for those who are told of each.

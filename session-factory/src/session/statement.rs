@@ -92,7 +92,9 @@ pub(super) struct Lines {
 
 impl Lines {
     /// None: nothing is printed.
+    #[inline]
     pub(super) fn of(work: &Work, statement: impl FnOnce() -> String) -> Option<Box<Self>> {
+        work.echo.as_ref()?;
         let mut lines = Self::of_ahead(work)?;
         lines.statement = work.echo.as_ref().map(|echo| echo.line(statement));
         Some(lines)

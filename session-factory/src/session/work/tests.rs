@@ -23,6 +23,32 @@ fn begin_travels_with_the_first_statement_only() {
 }
 
 #[test]
+fn each_savepoint_is_named_by_its_level_however_deep_it_is() {
+    let mut work = work();
+    work.sent();
+    for _ in 0..8 {
+        work.savepoint();
+    }
+    work.sent();
+    for _ in 9..=11 {
+        work.savepoint();
+    }
+    assert_eq!(
+        text(&work).as_deref(),
+        Some(
+            "SAVEPOINT session_factory_9; SAVEPOINT session_factory_10; \
+             SAVEPOINT session_factory_11"
+        )
+    );
+    work.sent();
+    assert!(work.undo(10));
+    assert_eq!(
+        text(&work).as_deref(),
+        Some("ROLLBACK TO SAVEPOINT session_factory_10; RELEASE SAVEPOINT session_factory_10")
+    );
+}
+
+#[test]
 fn a_savepoint_in_which_nothing_runs_is_never_sent() {
     let mut work = work();
     work.sent();
