@@ -324,6 +324,15 @@ impl<S> Heard<S> {
         Self::new(events, make)
     }
 
+    /// A statement that nobody listens to.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn unheard(statement: S) -> Self {
+        Self {
+            events: None,
+            statement,
+        }
+    }
+
     /// Makes the statement now: what goes ahead of it was answered.
     pub(crate) fn new(events: Option<Events>, make: impl FnOnce() -> S) -> Self {
         let statement = match &events {

@@ -100,6 +100,7 @@ impl Observer {
     }
 
     /// See the field.
+    #[inline]
     pub(crate) fn is_direct(&self) -> bool {
         self.direct
     }

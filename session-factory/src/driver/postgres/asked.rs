@@ -18,13 +18,6 @@ impl Asked {
     /// The body of a Query message.
     pub(super) fn query(body: &[u8]) -> Self {
         match body {
-            // Most that are sent.
-            b"BEGIN\0" | b"COMMIT\0" | b"ROLLBACK\0" | b"\0" => {
-                let mut asked = Self::default();
-                asked.flight.begins = body == b"BEGIN\0";
-                asked.flight.may_end = body == b"COMMIT\0";
-                asked
-            }
             body if body.len() >= LONGEST_TEXT => Self {
                 effects: Effects::ANY,
                 flight: Flight {
@@ -34,12 +27,6 @@ impl Asked {
             },
             body => {
                 let text = body.strip_suffix(b"\0").unwrap_or(body);
-                if let Some(flight) = of_a_session(text) {
-                    return Self {
-                        flight,
-                        ..Self::default()
-                    };
-                }
                 let reading = text::read(text);
                 let keeps_to_savepoints = mark::keeps_to_savepoints(text);
                 Self {
@@ -48,7 +35,7 @@ impl Asked {
                         begins: text.starts_with(b"BEGIN"),
                         keeps_to_savepoints,
                         may_end: !keeps_to_savepoints && mark::may_end(text),
-                        mark: mark::number(text),
+                        mark: mark::number(text).unwrap_or_default(),
                         local_sets: reading.effects.local_sets,
                         ..Flight::default()
                     },
@@ -58,9 +45,29 @@ impl Asked {
     }
 }
 
-/// What sessions send with many of their statements: BEGIN with its modes, and what becomes of their own savepoints. It is
-/// recognized by its exact spelling, which has no room for anything else, and need not be read as SQL.
-fn of_a_session(text: &[u8]) -> Option<Flight> {
+/// The body of a Query message of those that sessions send with many of their statements: BEGIN with its modes, the end of
+/// the transaction, and what becomes of their own savepoints. It is recognized by its exact spelling, which has no room for
+/// anything else, and need not be read as SQL.
+pub(super) fn of_a_session(body: &[u8]) -> Option<Flight> {
+    match body {
+        // Most that are sent.
+        b"BEGIN\0" => Some(Flight {
+            begins: true,
+            ..Flight::default()
+        }),
+        b"COMMIT\0" => Some(Flight {
+            may_end: true,
+            ..Flight::default()
+        }),
+        b"ROLLBACK\0" | b"\0" => Some(Flight::default()),
+        [b'B' | b'S' | b'R', .., 0] if body.len() < LONGEST_TEXT => {
+            of_a_savepoint(&body[..body.len() - 1])
+        }
+        _ => None,
+    }
+}
+
+fn of_a_savepoint(text: &[u8]) -> Option<Flight> {
     const PREFIXES: [&[u8]; 3] = [
         b"SAVEPOINT session_factory_",
         b"RELEASE SAVEPOINT session_factory_",
@@ -135,7 +142,7 @@ mod tests {
                 false,
             ),
         ] {
-            let flight = of_a_session(text.as_bytes());
+            let flight = of_a_session(format!("{text}\0").as_bytes());
             let flight = flight.unwrap_or_else(|| unreachable!("{text}"));
             assert_eq!(
                 (flight.begins, flight.keeps_to_savepoints),
@@ -155,7 +162,6 @@ mod tests {
             );
         }
         for text in [
-            "",
             "BEGIN; COMMIT",
             "BEGIN; SELECT 1",
             "BEGIN -- a",
@@ -167,7 +173,8 @@ mod tests {
             "ROLLBACK TO SAVEPOINT session_factory_1; ROLLBACK AND CHAIN",
             "BEGIN; SET LOCAL statement_timeout = 1",
         ] {
-            assert!(of_a_session(text.as_bytes()).is_none(), "{text}");
+            let body = format!("{text}\0");
+            assert!(of_a_session(body.as_bytes()).is_none(), "{text}");
         }
     }
 }

@@ -76,9 +76,9 @@ impl Built {
     }
 }
 
-/// The hash of a `TypeId`, which is one already.
+/// The hash of what is a hash already, as a `TypeId` is.
 #[derive(Debug, Default)]
-struct AsItIs(u64);
+pub(super) struct AsItIs(u64);
 
 impl Hasher for AsItIs {
     fn finish(&self) -> u64 {

@@ -1,5 +1,7 @@
 //! COMMIT, alone or behind the last statement, and what the server made of it.
 
+use std::borrow::Cow;
+
 use diesel::pg::Pg;
 use diesel::query_builder::{QueryFragment, QueryId};
 use diesel_async::SimpleAsyncConnection;
@@ -57,25 +59,32 @@ where
     link.leave_raw();
     spare(link).await;
     link.set_committing(true);
-    let sql = fragment::sql(PgQuery::of(&source));
-    // Behind a pooler COMMIT puts back what the session changed, and this statement may be what changes it. Or it may
-    // be what ends the transaction.
-    let may_end =
-        |sql: &String| !mark::is_query(sql) && Suspicion::of(sql, true) != Suspicion::None;
-    let alone = link.is_pooled() || sql.as_ref().is_ok_and(may_end);
+    // Behind a pooler COMMIT puts back what the session changed, and this statement may be what changes it. The stream of
+    // an application's own connection cannot be seen.
+    let is_pooled = link.is_pooled();
     let text = link.commit_text();
     link.set_committed(true);
     let (shared, rest) = link.split_for_statement();
-    let ledger = rest.ledger().filter(|_| !alone);
-    let statement = rest.execute(shared, PgQuery::of(&source));
+    let ledger = rest.ledger().filter(|_| !is_pooled);
+    let mut expected = None;
+    let statement = rest.execute_shown(shared, PgQuery::of(&source), |sql, suspicion| {
+        let built = || fragment::sql(PgQuery::of(&source)).ok().map(Cow::Owned);
+        let Some(sql) = sql.map(Cow::Borrowed).or_else(built) else {
+            return;
+        };
+        // Or it may be what ends the transaction.
+        let may_end = suspicion != Suspicion::None
+            || !mark::is_query(&sql) && Suspicion::of(&sql, true) != Suspicion::None;
+        if !may_end && let Some(ledger) = &ledger {
+            expected = Some(ledger.lookout.expect(&sql));
+        }
+    });
     // What it holds is the application's, and may panic when it is dropped: before anything is sent.
     drop(source);
-    let (Some(ledger), Ok(sql)) = (ledger, sql) else {
-        // The stream of an application's own connection cannot be seen.
+    let Some(expected) = expected else {
         let reply = rest.send(shared, ahead, statement).await;
         return not_sent(link, reply);
     };
-    let expected = ledger.lookout.expect(&sql);
     let both = {
         let statement = rest.send(shared, ahead, statement);
         tokio::pin!(statement);

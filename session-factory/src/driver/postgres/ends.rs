@@ -27,13 +27,13 @@ pub(super) struct Flight {
     pub(super) begins: bool,
     /// It goes back to savepoints, and does nothing else that has the tag ROLLBACK.
     pub(super) keeps_to_savepoints: bool,
-    /// It is ours, and sets the mark of this number.
-    pub(super) mark: Option<u64>,
+    /// It is ours, and sets the mark of this number; 0 if it sets none.
+    pub(super) mark: u64,
     /// It may end the transaction, in any way.
     pub(super) may_end: bool,
     /// Its tags of SET that are of settings which end with the transaction.
     pub(super) local_sets: u32,
-    /// It is ours, and part of the end.
+    /// It is ours, and part of the end: it is no work of the body's.
     pub(super) ends: bool,
 }
 
@@ -41,8 +41,6 @@ pub(super) struct Flight {
 #[derive(Debug, Default)]
 pub(super) struct Ends {
     flights: VecDeque<Flight>,
-    /// The session ends the transaction.
-    sealed: bool,
     /// A transaction is open, by the last tag.
     inside: bool,
     first: Option<End>,
@@ -88,16 +86,14 @@ impl Ends {
         };
     }
 
-    /// What is sent from now on is the session's own, up to the next transaction: it is no work of the body's.
-    pub(super) fn seal(&mut self) {
-        self.sealed = true;
+    pub(super) fn sent(&mut self, flight: Flight) {
+        self.flights.push_back(flight);
     }
 
-    pub(super) fn sent(&mut self, flight: Flight) {
-        self.flights.push_back(Flight {
-            ends: self.sealed,
-            ..flight
-        });
+    /// No end was seen, and nothing that may be one.
+    #[inline]
+    pub(super) fn goes_on(&self) -> bool {
+        self.first.is_none() && self.doubt.is_none() && !self.failed
     }
 
     /// A BEGIN of the session's is sent, and not answered.
@@ -213,7 +209,7 @@ impl Ends {
     pub(super) fn ready(&mut self, inside: bool) {
         let failed = std::mem::take(&mut self.failed);
         let flight = self.flights.pop_front();
-        if let Some(mark) = flight.and_then(|flight| flight.mark)
+        if let Some(mark @ 1..) = flight.map(|flight| flight.mark)
             && !failed
         {
             self.marked = mark;
@@ -275,7 +271,7 @@ mod tests {
         ends.completed(b"BEGIN");
         ends.ready(true);
         ends.sent(Flight {
-            mark: Some(1),
+            mark: 1,
             ..Flight::default()
         });
         ends.completed(b"SET");
@@ -322,7 +318,7 @@ mod tests {
             assert!(ends.is_in_doubt());
             // It was set behind the text in doubt.
             ends.sent(Flight {
-                mark: Some(2),
+                mark: 2,
                 ..Flight::default()
             });
             ends.completed(b"SET");
@@ -348,11 +344,9 @@ mod tests {
     fn an_end_that_the_loss_of_the_connection_hides_is_unseen() {
         let lost = |may_end, tags: &[&str], ends| {
             let mut watched = begun();
-            if ends {
-                watched.seal();
-            }
             watched.sent(Flight {
                 may_end,
+                ends,
                 ..Flight::default()
             });
             for tag in tags {

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use super::asked::Asked;
+use super::asked::{self, Asked};
 use super::ends::{End, Ends, Flight};
 use super::error_response;
 use super::lookout::Lookout;
@@ -22,6 +22,8 @@ pub(super) struct Ledger {
     /// ReadyForQuery messages seen.
     answered: AtomicU64,
     closed: AtomicBool,
+    /// The session ends the transaction.
+    sealed: AtomicBool,
     pub(super) lookout: Lookout,
     statements: Statements,
     /// How often the names changed.
@@ -35,7 +37,7 @@ pub(super) struct Ledger {
 
 #[derive(Debug, Default)]
 #[allow(clippy::struct_excessive_bools)] // independent facts, each read by name
-struct State {
+pub(super) struct State {
     status: Status,
     /// The first error of the current transaction, and the last one of all.
     first_error: Option<StatementError>,
@@ -104,6 +106,7 @@ impl Ledger {
     }
 
     /// Frames from the server that tell something. Rows do while one of them may answer a question of our own.
+    #[inline]
     pub(super) fn wants_incoming(&self, tag: u8) -> bool {
         match tag {
             b'Z' | b'E' | b'C' | b'K' | b'G' | b'H' | b'W' => true,
@@ -113,6 +116,7 @@ impl Ledger {
     }
 
     /// Frames to the server that tell something.
+    #[inline]
     pub(super) fn wants_outgoing(&self, tag: u8) -> bool {
         match tag {
             // Query, Sync, FunctionCall, and the start-up message.
@@ -122,20 +126,24 @@ impl Ledger {
         }
     }
 
-    /// A frame from the server.
-    pub(super) fn incoming(&self, tag: u8, body: &[u8]) {
+    /// A frame from the server. What comes together is taken in under one lock, which `held` keeps.
+    pub(super) fn incoming<'ledger>(
+        &'ledger self,
+        tag: u8,
+        body: &[u8],
+        held: &mut Option<MutexGuard<'ledger, State>>,
+    ) {
         match tag {
             b'Z' => {
-                let mut state = self.state();
+                let state = held.get_or_insert_with(|| self.state());
                 state.ready(body.first().copied());
-                self.publish(&state);
-                drop(state);
+                self.publish(state);
                 self.answered.fetch_add(1, Ordering::SeqCst);
             }
             b'E' => {
-                let mut state = self.state();
+                let state = held.get_or_insert_with(|| self.state());
                 state.failed(body, self.statements.look_types_up());
-                self.publish(&state);
+                self.publish(state);
                 if state.fatal.is_some() {
                     self.closed();
                 }
@@ -144,16 +152,15 @@ impl Ledger {
                 if body.starts_with(b"COMMIT") {
                     self.positions.committed();
                 }
-                let mut state = self.state();
+                let state = held.get_or_insert_with(|| self.state());
                 state.completed(body);
-                self.publish(&state);
+                self.publish(state);
             }
             b'D' => self.positions.row(body),
             // The client does not know what to do with it, and the server waits for more.
             b'G' | b'H' | b'W' => {
-                let mut state = self.state();
+                let state = held.get_or_insert_with(|| self.state());
                 state.fatal = Some(StatementError::connection(COPY));
-                drop(state);
                 self.closed();
             }
             b'K' => {
@@ -171,11 +178,19 @@ impl Ledger {
         match tag {
             b'Q' => {
                 self.asked.fetch_add(1, Ordering::SeqCst);
-                let asked = Asked::query(body);
-                let mut state = self.state();
-                state.sent = Some(*now.get_or_insert_with(Instant::now));
-                state.asked(&asked);
-                self.publish(&state);
+                let now = *now.get_or_insert_with(Instant::now);
+                if let Some(flight) = asked::of_a_session(body) {
+                    let mut state = self.state();
+                    state.sent = Some(now);
+                    self.is_sent(&mut state, flight);
+                } else {
+                    let asked = Asked::query(body);
+                    let mut state = self.state();
+                    state.sent = Some(now);
+                    state.note(&asked.effects);
+                    self.is_sent(&mut state, asked.flight);
+                    self.publish(&state);
+                }
             }
             b'P' => self.statements.prepared(body),
             b'C' => self.statements.closed(body),
@@ -198,15 +213,21 @@ impl Ledger {
                 }
                 let local_sets = std::mem::take(&mut state.bound_sets);
                 let may_end = std::mem::take(&mut state.bound_end);
-                state.ends.sent(Flight {
+                let flight = Flight {
                     may_end,
                     local_sets,
                     ..Flight::default()
-                });
+                };
+                self.is_sent(&mut state, flight);
             }
             _ => {}
         }
         self.lookout.outgoing(tag, body);
+    }
+
+    fn is_sent(&self, state: &mut State, flight: Flight) {
+        let ends = self.sealed.load(Ordering::Relaxed);
+        state.ends.sent(Flight { ends, ..flight });
     }
 
     /// Has the session see that names changed.
@@ -233,6 +254,7 @@ impl Ledger {
         self.closed.store(true, Ordering::SeqCst);
     }
 
+    #[inline]
     pub(super) fn is_closed(&self) -> bool {
         self.closed.load(Ordering::SeqCst)
     }
@@ -255,6 +277,7 @@ impl Ledger {
 
     /// Forgets earlier transactions.
     pub(super) fn begin_watch(&self) {
+        self.sealed.store(false, Ordering::Relaxed);
         let mut state = self.state();
         state.first_error = None;
         state.met_conflict = false;
@@ -265,7 +288,8 @@ impl Ledger {
 
     /// What is sent from now on is the session's own, up to the next transaction.
     pub(super) fn seal(&self) {
-        self.state().ends.seal();
+        // The session goes on to send, and what is sent sees it.
+        self.sealed.store(true, Ordering::Relaxed);
     }
 
     pub(super) fn last_sent(&self) -> Option<Instant> {
@@ -280,6 +304,13 @@ impl Ledger {
 
     pub(super) fn status(&self) -> Status {
         self.state().status
+    }
+
+    /// The connection and the transaction are as a statement expects them: there is nothing more to be known.
+    #[inline]
+    pub(super) fn goes_on(&self) -> bool {
+        let state = self.state();
+        !self.is_closed() && state.status != Status::Failed && state.ends.goes_on()
     }
 
     /// How the transaction ended, what became of statements that ran behind that, and how it stands, in one look.
@@ -404,11 +435,6 @@ impl State {
     /// the server has said so.
     fn is_in_doubt(&self) -> bool {
         self.ends.is_in_doubt() && self.status == Status::InTransaction || self.ends.is_unsettled()
-    }
-
-    fn asked(&mut self, asked: &Asked) {
-        self.note(&asked.effects);
-        self.ends.sent(asked.flight);
     }
 
     /// Something runs that does this.

@@ -366,10 +366,13 @@ impl PgLink {
     pub(super) fn begin_watch(&mut self) {
         self.rest.unseen = Unseen::default();
         self.rest.marked = false;
+        self.rest.doubted = false;
         self.committed = false;
         if let Some(ledger) = self.ledger() {
             ledger.begin_watch();
-            let _of_the_last = ledger.positions.take();
+            if ledger.positions.expecting() {
+                let _of_the_last = ledger.positions.take();
+            }
         }
     }
 
@@ -412,6 +415,7 @@ impl PgLink {
         self.replayed = position;
     }
 
+    #[inline]
     pub(super) fn ledger(&self) -> Option<&Ledger> {
         self.ledger.as_deref()
     }
@@ -420,6 +424,7 @@ impl PgLink {
         self.rest.canceller.clone()
     }
 
+    #[inline]
     pub(super) fn is_closed(&self) -> bool {
         self.rest.condemned || self.ledger().is_some_and(Ledger::is_closed)
     }
@@ -585,6 +590,10 @@ impl Rest {
 
     /// What is known of a query by now.
     fn known(&mut self, query: PgQuery<'_>) -> Known<'_> {
+        self.known_and_suspicion(query).0
+    }
+
+    fn known_and_suspicion(&mut self, query: PgQuery<'_>) -> (Known<'_>, Suspicion) {
         self.suspicion = Suspicion::None;
         let known = if self.ledger.is_some() {
             self.kept.look_at(query)
@@ -602,7 +611,7 @@ impl Rest {
             self.suspicion = Suspicion::of(text, self.ledger.is_some());
             self.rolls_back = is_rollback(text);
         }
-        known
+        (known, self.suspicion)
     }
 
     /// Sends a mark ahead of what cannot be looked at, unless the transaction has one.
@@ -669,6 +678,13 @@ impl Rest {
         query: PgQuery<'_>,
     ) -> Heard<Loading<'conn>> {
         let events = self.events();
+        if events.is_none() && self.kept.types().is_none() {
+            // Most.
+            let known = self.known(query);
+            return Heard::unheard(fragment::take_apart(query, known, |fragment| {
+                AsyncConnectionCore::load(&mut connection, fragment)
+            }));
+        }
         let types = self.kept.types().cloned();
         let known = self.known(query);
         let taken = types.and_then(|types| types.take(query, &known));
@@ -686,12 +702,29 @@ impl Rest {
     /// A statement that returns a count, not sent yet.
     pub(super) fn execute<'conn>(
         &mut self,
+        connection: &'conn AsyncPgConnection,
+        query: PgQuery<'_>,
+    ) -> Heard<BoxFuture<'conn, QueryResult<usize>>> {
+        self.execute_shown(connection, query, |_, _| ())
+    }
+
+    /// The same, with a look at its text, if it has one, and at what it may do to the transaction.
+    pub(super) fn execute_shown<'conn>(
+        &mut self,
         mut connection: &'conn AsyncPgConnection,
         query: PgQuery<'_>,
+        look: impl FnOnce(Option<&str>, Suspicion),
     ) -> Heard<BoxFuture<'conn, QueryResult<usize>>> {
         let events = self.events();
         let types = self.kept.types().cloned();
-        let known = self.known(query);
+        let (known, suspicion) = self.known_and_suspicion(query);
+        look(known.text.as_deref(), suspicion);
+        if events.is_none() && types.is_none() {
+            // Most.
+            return Heard::unheard(fragment::take_apart(query, known, |fragment| {
+                AsyncConnectionCore::execute_returning_count(&mut connection, fragment)
+            }));
+        }
         let taken = types.and_then(|types| types.take(query, &known));
         Heard::held(events.clone(), || {
             if let Some(taken) = taken {

@@ -176,6 +176,9 @@ impl Driver for Postgres {
         if *options == TransactionOptions::default() {
             return "BEGIN".into();
         }
+        if options.read_only && options.isolation.is_none() && !options.deferrable {
+            return "BEGIN READ ONLY".into();
+        }
         let mut sql = String::from("BEGIN");
         if let Some(isolation) = options.isolation {
             sql.push_str(" ISOLATION LEVEL ");
@@ -235,6 +238,10 @@ impl Driver for Postgres {
     fn watch(link: &mut PgLink) -> Watched {
         if link.raw_is_unbalanced() {
             return Watched::Unbalanced;
+        }
+        if link.ledger().is_some_and(Ledger::goes_on) {
+            link.set_doubted(false);
+            return Watched::Open;
         }
         let watched = match link.ledger().map(Ledger::standing) {
             None => end_unseen(link.unseen()).unwrap_or(match link.unseen() {

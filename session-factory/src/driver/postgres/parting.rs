@@ -27,8 +27,8 @@ const TERMINATE: [u8; 5] = [b'X', 0, 0, 0, 4];
 
 /// A stream that takes its leave when it is dropped, however its connection ended.
 pub(super) struct Parting {
-    /// None once it was dropped.
-    wire: Option<Wire>,
+    /// Gone once it was dropped.
+    wire: Wire,
     ledger: Arc<Ledger>,
     /// Kept until the server has closed its side.
     permit: Option<OpenPermit>,
@@ -40,24 +40,19 @@ impl Parting {
     /// To be called on the runtime where the stream was opened.
     pub(super) fn new(wire: Wire, ledger: Arc<Ledger>, permit: Option<OpenPermit>) -> Self {
         Self {
-            wire: Some(wire),
+            wire,
             ledger,
             permit,
             runtime: Handle::current(),
         }
     }
-
-    fn wire(&mut self) -> io::Result<Pin<&mut Wire>> {
-        let wire = self.wire.as_mut().map(Pin::new);
-        wire.ok_or_else(|| io::ErrorKind::NotConnected.into())
-    }
 }
 
 impl Drop for Parting {
     fn drop(&mut self) {
-        let permit = self.permit.take();
         let is_inside = self.ledger.process() != 0;
-        if let (Some(wire), Some(permit)) = (self.wire.take(), permit) {
+        if let Some(permit) = self.permit.take() {
+            let wire = std::mem::replace(&mut self.wire, Wire::Gone);
             let patience = if is_inside {
                 PATIENCE
             } else {
@@ -86,7 +81,7 @@ impl AsyncRead for Parting {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        self.wire()?.poll_read(cx, buf)
+        Pin::new(&mut self.wire).poll_read(cx, buf)
     }
 }
 
@@ -96,22 +91,20 @@ impl AsyncWrite for Parting {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.wire()?.poll_write(cx, buf)
+        Pin::new(&mut self.wire).poll_write(cx, buf)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.wire()?.poll_flush(cx)
+        Pin::new(&mut self.wire).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.wire()?.poll_shutdown(cx)
+        Pin::new(&mut self.wire).poll_shutdown(cx)
     }
 }
 
 impl TlsStream for Parting {
     fn channel_binding(&self) -> ChannelBinding {
-        self.wire
-            .as_ref()
-            .map_or_else(ChannelBinding::none, TlsStream::channel_binding)
+        self.wire.channel_binding()
     }
 }

@@ -6,25 +6,28 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, BuildHasherDefault, RandomState};
 
 use diesel::pg::Pg;
 use diesel::query_builder::QueryFragment;
 
-use super::built::Built;
+use super::built::{AsItIs, Built};
 use super::fragment::{Key, Known, PgQuery, sql};
+use super::mark;
 
 /// Prepared statements that are kept on a connection besides diesel's own.
 const MOST_KEPT: usize = 256;
 /// Texts that are remembered as seen once, before all of them are forgotten.
 const MOST_SEEN: usize = 1024;
 
+type Hashes = HashSet<u64, BuildHasherDefault<AsItIs>>;
+
 /// The texts of one connection, as hashes.
 #[derive(Debug, Default)]
 pub(super) struct Repeated {
     hasher: RandomState,
-    seen: HashSet<u64>,
-    kept: HashSet<u64>,
+    seen: Hashes,
+    kept: Hashes,
     built: Built,
 }
 
@@ -68,6 +71,17 @@ impl Repeated {
     /// Under what to keep a statement prepared, and its text where that is there.
     /// What diesel would not keep is kept only where that is said.
     pub(super) fn look_at(&mut self, query: PgQuery<'_>, keeps_texts: bool) -> Known<'_> {
+        // Without an id diesel knows it by its text, if at all: where that is kept, the query need not be asked.
+        let mut text = query.id().is_none().then(|| sql(query).ok()).flatten();
+        let hash = text.as_deref().map(|text| self.hasher.hash_one(text));
+        let is_kept = keeps_texts && hash.is_some_and(|hash| self.kept.contains(&hash));
+        let by_text = |text: String| Known {
+            key: Key::Text,
+            text: Some(text.into()),
+        };
+        if is_kept && let Some(text) = text {
+            return by_text(text);
+        }
         // What is wrong with a query shows when it runs.
         let told_by_type = query.is_safe_to_cache_prepared(&Pg).ok();
         let by_type = |text| Known {
@@ -75,15 +89,17 @@ impl Repeated {
             text,
         };
         if told_by_type != Some(false) {
-            return by_type(self.built.text(query));
+            return by_type(match text {
+                Some(text) => Some(text.into()),
+                None => self.built.text(query),
+            });
         }
-        match sql(query) {
-            Ok(sql) if keeps_texts && is_plain(&sql) && self.again(&sql) => Known {
-                key: Key::Text,
-                text: Some(sql.into()),
-            },
-            Ok(sql) => by_type(Some(sql.into())),
-            Err(_) => by_type(None),
+        if text.is_none() {
+            text = sql(query).ok();
+        }
+        match text {
+            Some(text) if keeps_texts && is_plain(&text) && self.again(&text) => by_text(text),
+            text => by_type(text.map(Cow::Owned)),
         }
     }
 
@@ -111,6 +127,9 @@ impl Repeated {
 
 /// Reads or changes rows. Of other statements it is not known what a second Execute does.
 fn is_plain(sql: &str) -> bool {
+    if mark::is_query(sql) {
+        return true;
+    }
     let word = sql.split_whitespace().next().unwrap_or_default();
     ["SELECT", "INSERT", "UPDATE", "DELETE", "WITH"]
         .iter()
@@ -128,6 +147,19 @@ mod tests {
         assert!(!repeated.again("UPDATE b"));
         assert!(repeated.again("UPDATE a"));
         assert!(repeated.again("UPDATE a"));
+    }
+
+    #[test]
+    fn a_query_whose_text_is_kept_is_known_by_that_unless_nothing_is_to_be_kept() {
+        let query = diesel::sql_query("UPDATE a SET b = 1");
+        let mut repeated = Repeated::default();
+        for (keeps_texts, is_known_by_its_text) in
+            [(true, false), (true, true), (false, false), (true, true)]
+        {
+            let known = repeated.look_at(PgQuery::of(&query), keeps_texts);
+            assert_eq!(known.text.as_deref(), Some("UPDATE a SET b = 1"));
+            assert_eq!(matches!(known.key, Key::Text), is_known_by_its_text);
+        }
     }
 
     #[test]

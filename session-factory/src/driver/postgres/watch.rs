@@ -44,19 +44,20 @@ impl<S> Watching<S> {
     }
 
     fn has_read(&mut self, fresh: &[u8]) {
-        let ledger = &self.ledger;
+        let ledger = &*self.ledger;
         if fresh.is_empty() {
             ledger.closed();
         }
+        let mut held = None;
         self.incoming.feed(
             fresh,
             |tag| ledger.wants_incoming(tag),
-            |tag, body| ledger.incoming(tag, body),
+            |tag, body| ledger.incoming(tag, body, &mut held),
         );
     }
 
     fn has_written(&mut self, fresh: &[u8]) {
-        let ledger = &self.ledger;
+        let ledger = &*self.ledger;
         let mut now = None;
         self.outgoing.feed(
             fresh,

@@ -28,6 +28,14 @@ pub(super) enum Wire {
     Unix(UnixStream),
     #[cfg(feature = "tls")]
     Tls(Box<Encrypted>),
+    /// It was taken away.
+    Gone,
+}
+
+impl Wire {
+    fn gone<T>() -> Poll<io::Result<T>> {
+        Poll::Ready(Err(io::ErrorKind::NotConnected.into()))
+    }
 }
 
 /// Where a server listens.
@@ -130,6 +138,7 @@ impl AsyncRead for Wire {
             Self::Unix(stream) => Pin::new(stream).poll_read(cx, buf),
             #[cfg(feature = "tls")]
             Self::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
+            Self::Gone => Self::gone(),
         }
     }
 }
@@ -146,6 +155,7 @@ impl AsyncWrite for Wire {
             Self::Unix(stream) => Pin::new(stream).poll_write(cx, buf),
             #[cfg(feature = "tls")]
             Self::Tls(stream) => Pin::new(stream).poll_write(cx, buf),
+            Self::Gone => Self::gone(),
         }
     }
 
@@ -156,6 +166,7 @@ impl AsyncWrite for Wire {
             Self::Unix(stream) => Pin::new(stream).poll_flush(cx),
             #[cfg(feature = "tls")]
             Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Gone => Self::gone(),
         }
     }
 
@@ -166,6 +177,7 @@ impl AsyncWrite for Wire {
             Self::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
             #[cfg(feature = "tls")]
             Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Gone => Self::gone(),
         }
     }
 }
