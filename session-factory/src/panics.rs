@@ -28,6 +28,12 @@ impl<T> Contained<T> {
     pub(crate) fn new(value: T) -> Self {
         Self(Some(value))
     }
+
+    /// Drops the value now.
+    pub(crate) fn end(&mut self) {
+        let value = self.0.take();
+        let _panicked = contained(move || drop(value));
+    }
 }
 
 impl<T> Deref for Contained<T> {
@@ -48,8 +54,7 @@ impl<T> DerefMut for Contained<T> {
 
 impl<T> Drop for Contained<T> {
     fn drop(&mut self) {
-        let value = self.0.take();
-        let _panicked = contained(move || drop(value));
+        self.end();
     }
 }
 

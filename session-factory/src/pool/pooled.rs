@@ -153,3 +153,11 @@ impl<D: Driver> Pooled<D> {
         stays
     }
 }
+
+impl<D: Driver> Drop for Pooled<D> {
+    fn drop(&mut self) {
+        // A client may spawn its goodbye, and the last lease of a pool closes those that idle, wherever it is dropped.
+        let _context = crate::runtime::enter();
+        self.link.end();
+    }
+}
