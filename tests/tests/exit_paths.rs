@@ -395,15 +395,18 @@ macro_rules! suite {
             async fn a_rollback_hook_runs_when_the_caller_is_dropped() {
                 let bed = $bed::new().await;
                 let (sender, mut events) = tokio::sync::mpsc::unbounded_channel();
+                let (inserted, has_inserted) = tokio::sync::oneshot::channel();
                 let call = bed.factory.with_session(async move |db| {
                     db.after_rollback(async move { sender.send("rolled back").unwrap() });
                     insert_in(db, 1).await?;
+                    inserted.send(()).unwrap();
                     std::future::pending::<()>().await;
                     Ok::<_, AppError>(())
                 });
-                tokio::time::timeout(Duration::from_millis(100), call)
-                    .await
-                    .unwrap_err();
+                tokio::select! {
+                    _ = call => panic!("the call ended by itself"),
+                    inserted = has_inserted => inserted.unwrap(),
+                }
                 assert_eq!(events.recv().await, Some("rolled back"));
                 assert_clean(&bed, 0).await;
             }
