@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use diesel::prelude::*;
 use diesel_async::{AsyncConnection, RunQueryDsl, SimpleAsyncConnection};
-use session_factory_tests::{AppError, LiteBed, PgBed};
+use session_factory::Session;
+use session_factory_tests::{AppError, LiteBed, PgBed, PgDb};
 
 #[derive(QueryableByName)]
 struct Value {
@@ -202,6 +203,26 @@ async fn statement_timeout_is_the_connections_own_and_outlives_a_reset() {
             .unwrap_err();
         assert!(error.to_string().contains("statement timeout"), "{error}");
     }
+}
+
+#[tokio::test]
+async fn a_statement_cache_of_any_other_number_keeps_all() {
+    let bed = PgBed::with(|config| config.statement_cache = Some(1)).await;
+    let body = async |db: &mut Session<PgDb>| {
+        let items = session_factory_tests::items::table;
+        let _count: i64 = items.count().get_result(db).await?;
+        let _ids: Vec<i32> = items
+            .select(session_factory_tests::items::id)
+            .load(db)
+            .await?;
+        let kept: i64 = diesel::dsl::sql::<diesel::sql_types::BigInt>(
+            "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%ite' || 'ms%'",
+        )
+        .get_result(db)
+        .await?;
+        Ok::<_, AppError>(kept)
+    };
+    assert_eq!(bed.factory.with_session(body).await.unwrap(), 2);
 }
 
 #[tokio::test]
@@ -451,9 +472,7 @@ async fn instrumentation_of_the_raw_connection_ends_with_the_session() {
 }
 
 /// Reads all columns of a table, which are not the same after it was altered.
-async fn read_all(
-    db: &mut session_factory::Session<session_factory_tests::PgDb>,
-) -> Result<usize, AppError> {
+async fn read_all(db: &mut Session<PgDb>) -> Result<usize, AppError> {
     Ok(diesel::sql_query("SELECT * FROM items").execute(db).await?)
 }
 

@@ -158,8 +158,8 @@ pub(super) const STANDARD: [Standard; 15] = [
         group: "Statements",
         kind: Kind::OptionalCount,
         default: None,
-        doc: "Prepared statements kept for each connection; 0 for PgBouncer's transaction mode. Not \
-              set: the backend's own number.",
+        doc: "Whether a connection keeps the statements that it prepared: 0 for none, any other number for \
+              all. Not set: all, and none behind PgBouncer.",
     },
     Standard {
         name: "slow_statement",

@@ -43,8 +43,9 @@ pub struct Settings {
     /// such limit. Longer than zero; PostgreSQL counts to 24 days, and longer limits end there. Default: the server's
     /// own.
     pub statement_timeout: Option<Duration>,
-    /// Prepared statements kept for each connection: 0 for none, which is the default behind a pooler.
-    /// Any other number is as the default. Default: all of them.
+    /// Whether PostgreSQL's and MySQL's connections keep the statements that they prepared: 0 keeps none. Any other number
+    /// keeps all of them, as diesel-async's cache has no limit. SQLite's always keep them. Default: all; behind a pooler
+    /// none.
     pub statement_cache: Option<usize>,
     /// Reserved: has no effect yet. Statements that take longer are to be reported. Default: 1 second.
     pub slow_statement: Option<Duration>,

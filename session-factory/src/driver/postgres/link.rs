@@ -236,7 +236,7 @@ impl PgLink {
         (connection, &mut self.rest)
     }
 
-    /// How many prepared statements are kept: diesel-async knows all and none.
+    /// Whether prepared statements are kept: diesel-async's cache keeps all or none, whatever the number.
     pub(super) fn set_cache(&mut self, statements: Option<usize>) {
         if statements == Some(0) {
             self.uncached = true;
