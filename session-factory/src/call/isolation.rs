@@ -2,6 +2,7 @@
 
 /// An isolation level of the SQL standard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Isolation {
     /// READ UNCOMMITTED.
     ReadUncommitted,

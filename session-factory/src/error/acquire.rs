@@ -7,6 +7,7 @@ use super::ConnectError;
 
 /// One connection that is in use, as [`AcquireError`] reports it.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Holder {
     /// The function that holds it, with file and line.
     pub holder: String,
