@@ -1,7 +1,7 @@
 //! The functions that are said to leave nothing behind, by the server's own word.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-const HARMLESS: &str = include_str!("../../session-factory/src/driver/postgres/harmless.txt");
+const HARMLESS: &str = include_str!("../../session-factory/src/driver/postgres/sql/harmless.txt");
 
 /// Volatile, because they tell a time, a size, a state or a random number; what they do to others they do at once.
 const VOLATILE: &str = "array_sample array_shuffle clock_timestamp current_query currval gen_random_uuid lastval lo_get \

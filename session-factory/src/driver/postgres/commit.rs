@@ -7,42 +7,42 @@ use diesel::query_builder::{QueryFragment, QueryId};
 use diesel_async::SimpleAsyncConnection;
 use futures_util::future::join;
 
-use super::ends::End;
+use super::connection::PgConnection;
 use super::fragment::{self, PgQuery};
-use super::ledger::Ledger;
-use super::link::PgLink;
 use super::mark::{self, Suspicion};
-use super::send::pipelined;
+use super::protocol::state::ProtocolState;
+use super::protocol::transaction_end::TransactionEnd;
+use super::statement::pipelined;
 use crate::driver::{Ahead, CommitReply, CommitSent, Last, Reply};
 use crate::error::{PartlyCommitted, StatementError, StatementErrorKind};
 
-pub(super) async fn commit(link: &mut PgLink) -> CommitReply {
-    if link.is_closed() {
-        return CommitReply::NotSent(link.why_closed());
+pub(super) async fn commit(connection: &mut PgConnection) -> CommitReply {
+    if connection.is_closed() {
+        return CommitReply::NotSent(connection.why_closed());
     }
-    link.leave_raw();
-    spare(link).await;
-    link.set_committing(true);
-    link.set_committed(true);
-    let text = link.commit_text();
-    let mut connection = link.connection();
-    let commit = connection.batch_execute(&text);
-    let reply = if link.ledger().is_some() {
+    connection.leave_raw();
+    spare(connection).await;
+    connection.set_committing(true);
+    connection.set_committed(true);
+    let text = connection.commit_text();
+    let mut diesel = connection.diesel();
+    let commit = diesel.batch_execute(&text);
+    let reply = if connection.protocol_state().is_some() {
         Reply::of(commit.await)
     } else {
         // Without a view of the protocol, SAVEPOINT tells whether there is a transaction that can
         // still commit: it fails outside of one and inside a failed one, where COMMIT does not.
         pipelined(
-            link.connection(),
+            connection.diesel(),
             "SAVEPOINT session_factory_commit",
             None,
             &mut Box::pin(commit),
         )
         .await
     };
-    link.note_reset(reply.result.is_ok());
-    let reply = read(link, reply);
-    link.set_committing(matches!(reply, CommitReply::Unknown(_)));
+    connection.note_reset(reply.result.is_ok());
+    let reply = read(connection, reply);
+    connection.set_committing(matches!(reply, CommitReply::Unknown(_)));
     reply
 }
 
@@ -52,20 +52,25 @@ pub(super) async fn commit(link: &mut PgLink) -> CommitReply {
 /// that has to be prepared, or to look its types up, takes round trips of its own first, and a COMMIT that
 /// overtook it would leave it in autocommit. If the statement is answered earlier (a server that is next
 /// door, or an error while it was prepared), COMMIT is not sent: the session sees to the end.
-pub(super) async fn behind<T>(link: &mut PgLink, ahead: Ahead, source: T, sent: CommitSent) -> Last
+pub(super) async fn behind<T>(
+    connection: &mut PgConnection,
+    ahead: Ahead,
+    source: T,
+    sent: CommitSent,
+) -> Last
 where
     T: QueryFragment<Pg> + QueryId + Send,
 {
-    link.leave_raw();
-    spare(link).await;
-    link.set_committing(true);
+    connection.leave_raw();
+    spare(connection).await;
+    connection.set_committing(true);
     // Behind a pooler COMMIT puts back what the session changed, and this statement may be what changes it. The stream of
     // an application's own connection cannot be seen.
-    let is_pooled = link.is_pooled();
-    let text = link.commit_text();
-    link.set_committed(true);
-    let (shared, rest) = link.split_for_statement();
-    let ledger = rest.ledger().filter(|_| !is_pooled);
+    let is_pooled = connection.is_pooled();
+    let text = connection.commit_text();
+    connection.set_committed(true);
+    let (shared, rest) = connection.split_for_statement();
+    let protocol_state = rest.protocol_state().filter(|_| !is_pooled);
     let mut expected = None;
     let statement = rest.execute_shown(shared, PgQuery::of(&source), |sql, suspicion| {
         let built = || fragment::sql(PgQuery::of(&source)).ok().map(Cow::Owned);
@@ -75,15 +80,15 @@ where
         // Or it may be what ends the transaction.
         let may_end = suspicion != Suspicion::None
             || !mark::is_query(&sql) && Suspicion::of(&sql, true) != Suspicion::None;
-        if !may_end && let Some(ledger) = &ledger {
-            expected = Some(ledger.lookout.expect(&sql));
+        if !may_end && let Some(protocol_state) = &protocol_state {
+            expected = Some(protocol_state.statement_sent.expect(&sql));
         }
     });
     // What it holds is the application's, and may panic when it is dropped: before anything is sent.
     drop(source);
     let Some(expected) = expected else {
         let reply = rest.send(shared, ahead, statement).await;
-        return not_sent(link, reply);
+        return not_sent(connection, reply);
     };
     let both = {
         let statement = rest.send(shared, ahead, statement);
@@ -97,25 +102,25 @@ where
             Err(reply)
         } else {
             sent.set();
-            let mut connection = shared;
-            Ok(join(statement, connection.batch_execute(&text)).await)
+            let mut diesel = shared;
+            Ok(join(statement, diesel.batch_execute(&text)).await)
         }
     };
     let (reply, committed) = match both {
         Ok(both) => both,
-        Err(reply) => return not_sent(link, reply),
+        Err(reply) => return not_sent(connection, reply),
     };
     let failed = match &reply.result {
-        Err(error) => !ends_the_connection(link, &link.explain(error)),
+        Err(error) => !ends_the_connection(connection, &connection.explain(error)),
         Ok(_) => false,
     };
     let commit = if failed && committed.is_err() {
         // A transaction in which a statement failed cannot be committed, whatever became of COMMIT.
         CommitReply::RolledBack(None)
     } else {
-        read(link, Reply::of(committed))
+        read(connection, Reply::of(committed))
     };
-    link.set_committing(matches!(commit, CommitReply::Unknown(_)));
+    connection.set_committing(matches!(commit, CommitReply::Unknown(_)));
     Last {
         reply,
         commit: Some(commit),
@@ -124,37 +129,43 @@ where
 
 /// A COMMIT is not cancelled, by a late request for an earlier statement neither: with a synchronous standby that
 /// would make it local only.
-async fn spare(link: &PgLink) {
-    if link.may_be_hit() {
-        let canceller = link.canceller();
+async fn spare(connection: &PgConnection) {
+    if connection.may_be_hit() {
+        let canceller = connection.canceller();
         // Without the background runtime there would be no connection either.
         let resting = crate::runtime::within(async { canceller.rest().await });
         let _no_runtime = Box::pin(resting).await;
     }
 }
 
-fn not_sent(link: &mut PgLink, reply: Reply<usize>) -> Last {
-    link.set_committing(false);
-    link.set_committed(false);
+fn not_sent(connection: &mut PgConnection, reply: Reply<usize>) -> Last {
+    connection.set_committing(false);
+    connection.set_committed(false);
     Last {
         reply,
         commit: None,
     }
 }
 
-fn read(link: &PgLink, reply: Reply<()>) -> CommitReply {
-    let ended = link.ledger().map(Ledger::ended);
+fn read(connection: &PgConnection, reply: Reply<()>) -> CommitReply {
+    let ended = connection.protocol_state().map(ProtocolState::ended);
     match (reply.ahead, reply.result, ended) {
         // Whatever became of the question behind COMMIT.
-        (Ok(()), Ok(()), None) | (_, _, Some(Some(End::Commit))) => CommitReply::Committed,
-        (_, _, Some(Some(End::Unseen))) => CommitReply::Parted(PartlyCommitted::EndedUnseen),
-        (Err(_), Ok(()), _) => CommitReply::RolledBack(None),
-        (Ok(()), Ok(()), Some(_)) => {
-            CommitReply::RolledBack(link.ledger().and_then(Ledger::first_error))
+        (Ok(()), Ok(()), None) | (_, _, Some(Some(TransactionEnd::Commit))) => {
+            CommitReply::Committed
         }
+        (_, _, Some(Some(TransactionEnd::Unseen))) => {
+            CommitReply::Parted(PartlyCommitted::EndedUnseen)
+        }
+        (Err(_), Ok(()), _) => CommitReply::RolledBack(None),
+        (Ok(()), Ok(()), Some(_)) => CommitReply::RolledBack(
+            connection
+                .protocol_state()
+                .and_then(ProtocolState::first_error),
+        ),
         (_, Err(error), _) => {
-            let error = link.explain(&error);
-            if ends_the_connection(link, &error) {
+            let error = connection.explain(&error);
+            if ends_the_connection(connection, &error) {
                 CommitReply::Unknown(error)
             } else {
                 CommitReply::Refused(error)
@@ -168,12 +179,12 @@ const UNKNOWN: [&str; 2] = ["40003", "08007"];
 
 /// Of such an error nobody knows on which side of COMMIT it came. A function of the application's can raise any
 /// SQLSTATE: one that the connection survives is a refusal.
-fn ends_the_connection(link: &PgLink, error: &StatementError) -> bool {
+fn ends_the_connection(connection: &PgConnection, error: &StatementError) -> bool {
     let Some(state) = error.sqlstate() else {
         return error.kind == StatementErrorKind::Connection;
     };
-    let survives = |ledger: &Ledger| ledger.fatal().is_none();
+    let survives = |protocol_state: &ProtocolState| protocol_state.fatal().is_none();
     UNKNOWN.contains(&state)
         || (state.starts_with("08") || state.starts_with("57P"))
-            && !link.ledger().is_some_and(survives)
+            && !connection.protocol_state().is_some_and(survives)
 }

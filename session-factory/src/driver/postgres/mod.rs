@@ -1,45 +1,21 @@
 //! PostgreSQL, over tokio-postgres and diesel-async.
 
-mod asked;
-mod beginning;
-mod birth;
-mod built;
-mod calls;
 mod cancel;
 mod commit;
-mod conflict;
 mod connect;
-mod connect_error;
-mod ends;
-mod error_response;
+mod connection;
+mod failed_begin;
 mod fragment;
-mod group;
-mod introduction;
-mod kept;
-mod ledger;
-mod lexer;
-mod link;
-mod lookout;
 mod mark;
-mod names;
-mod parting;
-mod pooler;
-mod positions;
-mod prepared;
-mod reach;
-mod recover;
-mod repeated;
-mod security;
-mod send;
-mod socket;
-mod stays_open;
-mod text;
+mod protocol;
+mod recovery;
+mod sql;
+mod statement;
+mod statement_cache;
+mod statement_error;
 #[cfg(feature = "tls")]
 mod tls;
-mod types;
 mod url;
-mod watch;
-mod wire;
 
 use std::borrow::Cow;
 use std::time::{Duration, Instant};
@@ -56,11 +32,13 @@ use diesel_async::{
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
-use self::ends::End;
+use self::connect::pooler;
+use self::connection::{PgConnection, Unseen};
 use self::fragment::PgQuery;
-use self::ledger::{Ledger, Standing, Status};
-use self::link::{PgLink, Unseen};
-use self::send::Rows;
+use self::protocol::lsn;
+use self::protocol::state::{ProtocolState, Standing, Status};
+use self::protocol::transaction_end::TransactionEnd;
+use self::statement::Rows;
 use super::isolation::Level;
 use super::{
     Ahead, CommitReply, CommitSent, Driver, ForeignError, GoesTo, Isolation, Kill, Last,
@@ -100,24 +78,24 @@ impl Driver for Postgres {
     type Connection = AsyncPgConnection;
     type Row = <AsyncPgConnection as AsyncConnectionCore>::Row<'static, 'static>;
     type Rows<'conn> = Rows;
-    type Link = PgLink;
+    type Link = PgConnection;
     type ForeignPool = ForeignPool<AsyncPgConnection>;
 
-    async fn connect(settings: &Settings) -> Result<PgLink, ConnectError> {
+    async fn connect(settings: &Settings) -> Result<PgConnection, ConnectError> {
         let establishing = Establishing::start(|| url::shown(settings.url.expose()));
         let opened = pooler::connect(settings).await;
         let told = establishing.finish(&opened);
-        let mut link = opened?;
-        link.set_asks(settings.replica_url.is_some());
+        let mut connection = opened?;
+        connection.set_asks(settings.replica_url.is_some());
         if let Some(told) = told {
-            Self::set_instrumentation(&mut link, told);
+            Self::set_instrumentation(&mut connection, told);
         }
-        Ok(link)
+        Ok(connection)
     }
 
-    async fn borrow_foreign(pool: &Self::ForeignPool) -> Result<PgLink, ForeignError> {
+    async fn borrow_foreign(pool: &Self::ForeignPool) -> Result<PgConnection, ForeignError> {
         match pool.get_owned().await {
-            Ok(connection) => Ok(PgLink::foreign(connection)),
+            Ok(connection) => Ok(PgConnection::foreign(connection)),
             Err(RunError::TimedOut) => Err(ForeignError::TimedOut),
             Err(RunError::User(error)) => Err(ForeignError::Connect(ConnectError::new(
                 ConnectErrorKind::Other,
@@ -135,41 +113,41 @@ impl Driver for Postgres {
         )
     }
 
-    fn connection(link: &mut PgLink) -> Option<&mut AsyncPgConnection> {
-        Some(link.connection_mut())
+    fn connection(connection: &mut PgConnection) -> Option<&mut AsyncPgConnection> {
+        Some(connection.diesel_mut())
     }
 
-    fn observer(link: &mut PgLink) -> &mut Observer {
-        link.observer()
+    fn observer(connection: &mut PgConnection) -> &mut Observer {
+        connection.observer()
     }
 
-    fn is_foreign(link: &PgLink) -> bool {
-        link.ledger().is_none()
+    fn is_foreign(connection: &PgConnection) -> bool {
+        connection.protocol_state().is_none()
     }
 
-    fn set_cache(link: &mut PgLink, size: CacheSize) {
-        link.resize_cache(size);
+    fn set_cache(connection: &mut PgConnection, size: CacheSize) {
+        connection.resize_cache(size);
     }
 
-    fn cache(link: &PgLink) -> CacheSize {
-        link.cache()
+    fn cache(connection: &PgConnection) -> CacheSize {
+        connection.cache()
     }
 
-    fn is_closed(link: &PgLink) -> bool {
-        link.is_closed()
+    fn is_closed(connection: &PgConnection) -> bool {
+        connection.is_closed()
     }
 
-    fn kill(link: &PgLink) -> Option<Kill> {
-        link.kill()
+    fn kill(connection: &PgConnection) -> Option<Kill> {
+        connection.kill()
     }
 
-    fn condemn(link: &mut PgLink) {
-        link.condemn();
+    fn condemn(connection: &mut PgConnection) {
+        connection.condemn();
     }
 
-    async fn ping(link: &mut PgLink) -> Result<(), StatementError> {
-        let result = link.connection_mut().batch_execute("").await;
-        result.map_err(|error| Self::explain(link, &error))
+    async fn ping(connection: &mut PgConnection) -> Result<(), StatementError> {
+        let result = connection.diesel_mut().batch_execute("").await;
+        result.map_err(|error| Self::explain(connection, &error))
     }
 
     fn begin_sql(options: &TransactionOptions) -> Cow<'static, str> {
@@ -199,23 +177,23 @@ impl Driver for Postgres {
     }
 
     fn load<'conn>(
-        link: &'conn mut PgLink,
+        connection: &'conn mut PgConnection,
         ahead: Ahead,
         query: PgQuery<'_>,
     ) -> BoxFuture<'conn, Reply<Rows>> {
-        send::load(link, ahead, query)
+        statement::load(connection, ahead, query)
     }
 
     fn execute<'conn>(
-        link: &'conn mut PgLink,
+        connection: &'conn mut PgConnection,
         ahead: Ahead,
         query: PgQuery<'_>,
     ) -> BoxFuture<'conn, Reply<usize>> {
-        send::execute(link, ahead, query)
+        statement::execute(connection, ahead, query)
     }
 
-    fn batch(link: &mut PgLink, ahead: Ahead, sql: String) -> BoxFuture<'_, Reply<()>> {
-        let (shared, rest) = link.split();
+    fn batch(connection: &mut PgConnection, ahead: Ahead, sql: String) -> BoxFuture<'_, Reply<()>> {
+        let (shared, rest) = connection.split();
         rest.look_at(&sql);
         let mut handle = shared;
         let statement = async move {
@@ -229,75 +207,94 @@ impl Driver for Postgres {
         rest.send(shared, ahead, statement).boxed()
     }
 
-    fn begin_watch(link: &mut PgLink) {
-        link.leave_raw();
-        link.set_committing(false);
-        link.begin_watch();
+    fn begin_watch(connection: &mut PgConnection) {
+        connection.leave_raw();
+        connection.set_committing(false);
+        connection.begin_watch();
     }
 
-    fn watch(link: &mut PgLink) -> Watched {
-        if link.raw_is_unbalanced() {
+    fn watch(connection: &mut PgConnection) -> Watched {
+        if connection.raw_is_unbalanced() {
             return Watched::Unbalanced;
         }
-        if link.ledger().is_some_and(Ledger::goes_on) {
-            link.set_doubted(false);
+        if connection
+            .protocol_state()
+            .is_some_and(ProtocolState::goes_on)
+        {
+            connection.set_doubted(false);
             return Watched::Open;
         }
-        let watched = match link.ledger().map(Ledger::standing) {
-            None => end_unseen(link.unseen()).unwrap_or(match link.unseen() {
+        let watched = match connection.protocol_state().map(ProtocolState::standing) {
+            None => end_unseen(connection.unseen()).unwrap_or(match connection.unseen() {
                 Unseen::InDoubt { .. } => Watched::InDoubt,
                 _ => Watched::Unknown,
             }),
             Some(standing) => end_by_body(&standing).unwrap_or(match standing.status {
                 _ if standing.in_doubt => Watched::InDoubt,
                 // A lost connection is no statement's failure: COMMIT tells of it.
-                Status::Failed if !link.ledger().is_some_and(Ledger::ended_by_loss) => {
-                    Watched::Failed(link.ledger().and_then(Ledger::first_error))
+                Status::Failed
+                    if !connection
+                        .protocol_state()
+                        .is_some_and(ProtocolState::ended_by_loss) =>
+                {
+                    Watched::Failed(
+                        connection
+                            .protocol_state()
+                            .and_then(ProtocolState::first_error),
+                    )
                 }
                 _ => Watched::Open,
             }),
         };
-        link.set_doubted(matches!(watched, Watched::InDoubt));
+        connection.set_doubted(matches!(watched, Watched::InDoubt));
         watched
     }
 
-    async fn ask(link: &mut PgLink) {
-        link.ask().await;
+    async fn ask(connection: &mut PgConnection) {
+        connection.ask().await;
     }
 
-    fn met_conflict(link: &mut PgLink) -> bool {
-        link.ledger().is_some_and(Ledger::met_conflict)
+    fn met_conflict(connection: &mut PgConnection) -> bool {
+        connection
+            .protocol_state()
+            .is_some_and(ProtocolState::met_conflict)
     }
 
-    fn has_written(link: &mut PgLink) -> bool {
-        link.ledger().is_some_and(Ledger::has_written)
+    fn has_written(connection: &mut PgConnection) -> bool {
+        connection
+            .protocol_state()
+            .is_some_and(ProtocolState::has_written)
     }
 
-    fn sees_writes(link: &PgLink) -> bool {
-        link.ledger().is_some()
+    fn sees_writes(connection: &PgConnection) -> bool {
+        connection.protocol_state().is_some()
     }
 
-    fn commits_silently(link: &mut PgLink, options: &TransactionOptions) -> bool {
-        let level = options.isolation.or(link.default_isolation());
+    fn commits_silently(connection: &mut PgConnection, options: &TransactionOptions) -> bool {
+        let level = options.isolation.or(connection.default_isolation());
         let cannot_fail = match level {
             // Whoever only reads can still be the one that a conflict is resolved against, at COMMIT.
             Some(Isolation::Serializable) => options.deferrable,
             Some(_) => true,
             None => false,
         };
-        options.read_only && cannot_fail && link.ledger().is_some_and(Ledger::has_only_read)
+        options.read_only
+            && cannot_fail
+            && connection
+                .protocol_state()
+                .is_some_and(ProtocolState::has_only_read)
     }
 
-    async fn enter_raw(link: &mut PgLink) -> QueryResult<()> {
-        link.enter_raw().await
+    async fn enter_raw(connection: &mut PgConnection) -> QueryResult<()> {
+        connection.enter_raw().await
     }
 
-    async fn commit(link: &mut PgLink) -> CommitReply {
-        commit::commit(link).await
+    async fn commit(connection: &mut PgConnection) -> CommitReply {
+        commit::commit(connection).await
     }
 
     async fn execute_and_commit<T>(
-        link: &mut PgLink,
+        connection: &mut PgConnection,
         ahead: Ahead,
         source: T,
         sent: CommitSent,
@@ -305,77 +302,79 @@ impl Driver for Postgres {
     where
         T: QueryFragment<Pg> + QueryId + Send,
     {
-        commit::behind(link, ahead, source, sent).await
+        commit::behind(connection, ahead, source, sent).await
     }
 
-    fn committed_at(link: &mut PgLink) -> Option<Position> {
-        link.committed_at()
+    fn committed_at(connection: &mut PgConnection) -> Option<Position> {
+        connection.committed_at()
     }
 
-    fn was_committed_by_body(link: &mut PgLink) -> bool {
-        link.was_committed_by_body()
+    fn was_committed_by_body(connection: &mut PgConnection) -> bool {
+        connection.was_committed_by_body()
     }
 
     async fn has_replayed(
-        link: &mut PgLink,
+        connection: &mut PgConnection,
         position: Position,
         patience: Duration,
     ) -> Result<bool, StatementError> {
-        positions::has_replayed(link, position, patience).await
+        lsn::has_replayed(connection, position, patience).await
     }
 
-    async fn rollback(link: &mut PgLink) -> Result<(), StatementError> {
-        if link.is_closed() {
+    async fn rollback(connection: &mut PgConnection) -> Result<(), StatementError> {
+        if connection.is_closed() {
             return Ok(());
         }
-        link.leave_raw();
-        let rollback = link.ending("ROLLBACK");
-        link.seal();
-        let result = link.connection_mut().batch_execute(&rollback).await;
-        link.note_reset(result.is_ok());
-        result.map_err(|error| Self::explain(link, &error))
+        connection.leave_raw();
+        let rollback = connection.ending("ROLLBACK");
+        connection.seal();
+        let result = connection.diesel_mut().batch_execute(&rollback).await;
+        connection.note_reset(result.is_ok());
+        result.map_err(|error| Self::explain(connection, &error))
     }
 
     async fn recover(
-        link: &mut PgLink,
+        connection: &mut PgConnection,
         running: Running,
         goes_to: GoesTo,
         deadline: Instant,
     ) -> Recovered {
-        recover::recover(link, running, goes_to, deadline).await
+        recovery::recover(connection, running, goes_to, deadline).await
     }
 
-    fn at_rest(link: &PgLink) -> bool {
-        link.is_quiet() && !link.may_be_hit()
+    fn at_rest(connection: &PgConnection) -> bool {
+        connection.is_quiet() && !connection.may_be_hit()
     }
 
-    fn is_lendable(link: &PgLink) -> bool {
-        !link.may_be_hit()
+    fn is_lendable(connection: &PgConnection) -> bool {
+        !connection.may_be_hit()
     }
 
-    fn is_pooled(link: &PgLink) -> bool {
-        link.is_pooled()
+    fn is_pooled(connection: &PgConnection) -> bool {
+        connection.is_pooled()
     }
 
-    fn needs_reset(link: &PgLink) -> bool {
-        link.ledger().is_some_and(Ledger::needs_reset)
+    fn needs_reset(connection: &PgConnection) -> bool {
+        connection
+            .protocol_state()
+            .is_some_and(ProtocolState::needs_reset)
     }
 
-    async fn reset(link: &mut PgLink) -> bool {
-        recover::reset(link).await
+    async fn reset(connection: &mut PgConnection) -> bool {
+        recovery::reset(connection).await
     }
 
-    fn explain(link: &PgLink, error: &diesel::result::Error) -> StatementError {
-        link.explain(error)
+    fn explain(connection: &PgConnection, error: &diesel::result::Error) -> StatementError {
+        connection.explain(error)
     }
 }
 
 /// How the transaction ended that something else than the session ended.
 fn end_by_body(standing: &Standing) -> Option<Watched> {
     let before = match standing.first? {
-        End::Commit => true,
-        End::Rollback => false,
-        End::Unseen => return Some(Watched::Parted(PartlyCommitted::EndedUnseen)),
+        TransactionEnd::Commit => true,
+        TransactionEnd::Rollback => false,
+        TransactionEnd::Unseen => return Some(Watched::Parted(PartlyCommitted::EndedUnseen)),
     };
     let behind = standing.behind;
     let part = behind.and_then(|behind| CommittedPart::of(before, behind));

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 pub(in crate::driver::postgres) struct Host {
     /// The name that its certificate is for, and that errors print.
     pub(in crate::driver::postgres) name: String,
-    pub(in crate::driver::postgres) place: Place,
+    pub(in crate::driver::postgres) lookup: Lookup,
     pub(in crate::driver::postgres) port: u16,
     /// Its position in the URL.
     pub(in crate::driver::postgres) index: usize,
@@ -16,7 +16,7 @@ pub(in crate::driver::postgres) struct Host {
 
 /// How it is found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::driver::postgres) enum Place {
+pub(in crate::driver::postgres) enum Lookup {
     /// By its name.
     Name,
     /// `hostaddr`: without asking for the name's address.
@@ -74,11 +74,11 @@ fn one(index: usize, name: &str, address: &str, port: &str) -> Result<Host, Stri
             .filter(|port| *port > 0)
             .ok_or("its port is not a number from 1 to 65535")?,
     };
-    let place = match (name, address) {
+    let lookup = match (name, address) {
         ("", "") => return Err("its host has an empty entry".into()),
-        (_, "") if name.starts_with('/') && cfg!(unix) => Place::Folder(name.into()),
-        (_, "") => Place::Name,
-        (_, address) => Place::Address(
+        (_, "") if name.starts_with('/') && cfg!(unix) => Lookup::Folder(name.into()),
+        (_, "") => Lookup::Name,
+        (_, address) => Lookup::Address(
             address
                 .parse()
                 .map_err(|_| "its hostaddr is not an IP address")?,
@@ -87,7 +87,7 @@ fn one(index: usize, name: &str, address: &str, port: &str) -> Result<Host, Stri
     let name = if name.is_empty() { address } else { name };
     Ok(Host {
         name: name.to_owned(),
-        place,
+        lookup,
         port,
         index,
     })

@@ -16,10 +16,10 @@ mod uri;
 
 use tokio_postgres::Config;
 
-pub(super) use self::hosts::{Host, Place};
+pub(super) use self::hosts::{Host, Lookup};
 pub(super) use self::parameters::Wanted;
-use super::security::Encryption;
-use super::socket::Socket;
+use super::connect::socket::Socket;
+use super::connect::ssl_mode::Encryption;
 use crate::driver::OpenPermit;
 
 /// A URL, understood.

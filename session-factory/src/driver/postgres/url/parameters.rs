@@ -8,8 +8,8 @@ use tokio_postgres::config::ChannelBinding;
 
 use super::{Pair, Url, hosts};
 use crate::config::known_names::nearest;
-use crate::driver::postgres::security::{Encryption, Mode, Roots};
-use crate::driver::postgres::socket::Socket;
+use crate::driver::postgres::connect::socket::Socket;
+use crate::driver::postgres::connect::ssl_mode::{Encryption, Mode, Roots};
 
 /// `target_session_attrs`: what the server has to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

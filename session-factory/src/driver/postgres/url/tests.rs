@@ -2,8 +2,8 @@ use std::path::PathBuf;
 
 use tokio_postgres::config::ChannelBinding;
 
-use super::super::security::{Mode, Roots};
 use super::*;
+use crate::driver::postgres::connect::ssl_mode::{Mode, Roots};
 
 fn ok(url: &str) -> Url {
     parse(url).unwrap_or_else(|error| panic!("{url}: {error}"))
@@ -20,10 +20,10 @@ fn said(url: &str) -> (String, String, String, String) {
     let hosts: Vec<_> = url
         .hosts
         .iter()
-        .map(|host| match &host.place {
-            Place::Folder(folder) => format!("{}:{}", folder.display(), host.port),
-            Place::Name => format!("{}:{}", host.name, host.port),
-            Place::Address(address) => format!("{}={address}:{}", host.name, host.port),
+        .map(|host| match &host.lookup {
+            Lookup::Folder(folder) => format!("{}:{}", folder.display(), host.port),
+            Lookup::Name => format!("{}:{}", host.name, host.port),
+            Lookup::Address(address) => format!("{}={address}:{}", host.name, host.port),
         })
         .collect();
     (

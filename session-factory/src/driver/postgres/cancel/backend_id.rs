@@ -1,0 +1,38 @@
+//! Since when a server process is there: with its number, that names it and no other.
+
+use std::pin::Pin;
+
+use futures_util::TryStreamExt;
+use tokio_postgres::{Client, SimpleQueryMessage, SimpleQueryStream};
+
+use super::group::Backend;
+
+/// In UTC, to the microsecond, in a form that no setting changes.
+pub(crate) const SINCE: &str =
+    "pg_catalog.to_char(pg_catalog.timezone('UTC', backend_start), 'YYYY-MM-DD HH24:MI:SS.US')";
+
+/// An answer that is still to come.
+pub(crate) struct PendingBackendId(Pin<Box<SimpleQueryStream>>);
+
+/// Asks the server itself. What is sent behind this does not wait for the answer, and does not depend on it.
+pub(crate) async fn ask(client: &Client) -> Option<PendingBackendId> {
+    let question = format!(
+        "SELECT {SINCE} FROM pg_catalog.pg_stat_get_activity(pg_catalog.pg_backend_pid()) \
+         WHERE pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid()"
+    );
+    let answer = client.simple_query_raw(&question).await.ok()?;
+    Some(PendingBackendId(Box::pin(answer)))
+}
+
+impl PendingBackendId {
+    /// None: the server does not tell.
+    pub(crate) async fn of(mut self, process: u32) -> Option<Backend> {
+        let mut backend = None;
+        while let Some(message) = self.0.try_next().await.ok()? {
+            if let SimpleQueryMessage::Row(row) = message {
+                backend = Backend::new(process, row.try_get(0).ok()??);
+            }
+        }
+        backend
+    }
+}

@@ -1,0 +1,114 @@
+//! The end of a connection: its stream is read until the server has closed its side.
+//!
+//! A server counts a connection until its backend is gone, and closes the socket last. So the end of the stream says
+//! that another connection may be opened in its place.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::runtime::Handle;
+use tokio::time::timeout;
+use tokio_postgres::tls::{ChannelBinding, TlsStream};
+
+use super::stream::ServerStream;
+use crate::driver::OpenPermit;
+use crate::driver::postgres::protocol::state::ProtocolState;
+
+/// A server that has not closed its side by then is not waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// The same for one that has not let us in.
+const PATIENCE_AT_THE_DOOR: Duration = Duration::from_secs(1);
+/// "Terminate". tokio-postgres says it too, where it is not stopped before.
+const TERMINATE: [u8; 5] = [b'X', 0, 0, 0, 4];
+
+/// A stream that takes its leave when it is dropped, however its connection ended.
+pub(crate) struct DrainOnDrop {
+    /// Gone once it was dropped.
+    stream: ServerStream,
+    protocol_state: Arc<ProtocolState>,
+    /// Kept until the server has closed its side.
+    permit: Option<OpenPermit>,
+    /// Where the stream is driven.
+    runtime: Handle,
+}
+
+impl DrainOnDrop {
+    /// To be called on the runtime where the stream was opened.
+    pub(crate) fn new(
+        stream: ServerStream,
+        protocol_state: Arc<ProtocolState>,
+        permit: Option<OpenPermit>,
+    ) -> Self {
+        Self {
+            stream,
+            protocol_state,
+            permit,
+            runtime: Handle::current(),
+        }
+    }
+}
+
+impl Drop for DrainOnDrop {
+    fn drop(&mut self) {
+        let is_inside = self.protocol_state.process() != 0;
+        if let Some(permit) = self.permit.take() {
+            let stream = std::mem::replace(&mut self.stream, ServerStream::Gone);
+            let patience = if is_inside {
+                PATIENCE
+            } else {
+                PATIENCE_AT_THE_DOOR
+            };
+            self.runtime.spawn(async move {
+                let _given_up = timeout(patience, take_leave(stream, is_inside)).await;
+                drop(permit);
+            });
+        }
+    }
+}
+
+async fn take_leave(mut stream: ServerStream, is_inside: bool) {
+    if is_inside {
+        let _said_before = stream.write_all(&TERMINATE).await;
+    }
+    let _closed_before = stream.shutdown().await;
+    let mut rest = [0; 4096];
+    while matches!(stream.read(&mut rest).await, Ok(1..)) {}
+}
+
+impl AsyncRead for DrainOnDrop {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for DrainOnDrop {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+impl TlsStream for DrainOnDrop {
+    fn channel_binding(&self) -> ChannelBinding {
+        self.stream.channel_binding()
+    }
+}

@@ -1,0 +1,163 @@
+//! From an open socket to a connection: encryption, authentication, and what the server is.
+
+use std::sync::Arc;
+
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
+use tokio_util::task::AbortOnDropHandle;
+
+use super::drain::DrainOnDrop;
+#[cfg(feature = "tls")]
+use super::error::{all_failed, no_tls, tls_error};
+use super::error::{io_error, postgres_error};
+use super::pooler;
+use super::probe;
+#[cfg(feature = "tls")]
+use super::ssl_mode::Mode;
+#[cfg(feature = "tls")]
+use super::stream::{self, Offer};
+use super::stream::{Address, Done, Route, ServerStream};
+use crate::driver::postgres::cancel::Canceller;
+use crate::driver::postgres::cancel::backend_id;
+use crate::driver::postgres::cancel::group::Group;
+use crate::driver::postgres::connection::PgConnection;
+use crate::driver::postgres::protocol::state::ProtocolState;
+use crate::driver::postgres::protocol::stream::WatchedStream;
+#[cfg(feature = "tls")]
+use crate::driver::postgres::tls::Handshake;
+use crate::driver::postgres::url::{Host, Url, Wanted};
+use crate::error::{ConnectError, ConnectErrorKind};
+
+/// Goes on from a socket, encrypted as the URL asks. A Unix socket never is: nobody is in between.
+pub(crate) async fn start_up(
+    url: &Url,
+    host: &Host,
+    wanted: Wanted,
+    socket: ServerStream,
+    address: Address,
+) -> Result<PgConnection, ConnectError> {
+    let place = host.shown();
+    let ServerStream::Tcp(stream) = &socket else {
+        return talk(url, wanted, socket, Route::plain(address), &place).await;
+    };
+    url.socket
+        .apply(stream)
+        .map_err(|error| io_error(&error, &place))?;
+    match url.encryption.mode {
+        #[cfg(feature = "tls")]
+        Mode::Disable => talk(url, wanted, socket, Route::plain(address), &place).await,
+        #[cfg(feature = "tls")]
+        _ => negotiate(url, host, wanted, socket, address).await,
+        // More than `prefer` was refused before anything was opened.
+        #[cfg(not(feature = "tls"))]
+        _ => talk(url, wanted, socket, Route::plain(address), &place).await,
+    }
+}
+
+#[cfg(feature = "tls")]
+async fn negotiate(
+    url: &Url,
+    host: &Host,
+    wanted: Wanted,
+    socket: ServerStream,
+    address: Address,
+) -> Result<PgConnection, ConnectError> {
+    let place = host.shown();
+    let prefers = url.encryption.mode == Mode::Prefer;
+    let handshake = Handshake::prepare(&url.encryption, &host.name).await;
+    let handshake = handshake.map_err(|error| tls_error(&error, &place))?;
+    let encrypted = match stream::encrypt(socket, &handshake).await {
+        Ok(Offer::Taken(stream)) => {
+            let route = Route {
+                address: address.clone(),
+                handshake: Some(handshake),
+            };
+            talk(url, wanted, stream, route, &place).await
+        }
+        Ok(Offer::Declined(socket)) if prefers => {
+            return talk(url, wanted, socket, Route::plain(address), &place).await;
+        }
+        Ok(Offer::Declined(_)) => return Err(no_tls(&place, "which the server does not have")),
+        Err(error) => Err(tls_error(&error, &place)),
+    };
+    match encrypted {
+        Err(error) if prefers && is_about_tls(&error) => {
+            let plain = match address.open().await {
+                Ok(socket) => talk(url, wanted, socket, Route::plain(address), &place).await,
+                Err(error) => Err(io_error(&error, &place)),
+            };
+            plain.map_err(|second| all_failed(vec![error, second]))
+        }
+        ended => ended,
+    }
+}
+
+/// What `prefer` tries again in the clear: no handshake, or a server that lets nobody in this way (28000, which
+/// is not a wrong password).
+#[cfg(feature = "tls")]
+fn is_about_tls(error: &ConnectError) -> bool {
+    error.kind() == ConnectErrorKind::Tls || error.sqlstate() == Some("28000")
+}
+
+async fn talk(
+    url: &Url,
+    wanted: Wanted,
+    stream: ServerStream,
+    route: Route,
+    place: &str,
+) -> Result<PgConnection, ConnectError> {
+    let protocol_state = Arc::new(ProtocolState::default());
+    let draining = DrainOnDrop::new(stream, Arc::clone(&protocol_state), url.permit.clone());
+    let watched = WatchedStream::new(draining, Arc::clone(&protocol_state));
+    let (client, connection) = url
+        .config
+        .connect_raw(watched, Done)
+        .await
+        .map_err(|error| postgres_error(&error, place))?;
+    let group = Group::of(&route.address, url.config.get_user().unwrap_or_default());
+    let mut canceller = Canceller::new(client.cancel_token(), route);
+    // Ends when the client is dropped; its errors reach the client as well. An attempt that is given up
+    // while it waits for an answer would keep it: until the connection is made, that ends it at once.
+    let driving = AbortOnDropHandle::new(tokio::spawn(connection));
+    let probed = probe::probe(&client, protocol_state.process(), wanted, place).await?;
+    let failed = |error: &dyn std::fmt::Display| {
+        let said = protocol_state.last_error().map(|said| said.to_string());
+        ConnectError::new(
+            ConnectErrorKind::Other,
+            format!(
+                "the connection to {place} could not be set up: {}",
+                said.unwrap_or_else(|| error.to_string())
+            ),
+        )
+    };
+    if probed.pooled {
+        pooler::begin(&client, place).await?;
+    }
+    // A pooler has many processes. The settings go out behind this question, without waiting.
+    let backend_id = if probed.pooled {
+        None
+    } else {
+        backend_id::ask(&client).await
+    };
+    let mut diesel = AsyncPgConnection::try_from(client)
+        .await
+        .map_err(|error| failed(&error))?;
+    if probed.pooled {
+        let committed = diesel.batch_execute("COMMIT").await;
+        committed.map_err(|error| failed(&error))?;
+    }
+    if let Some(backend_id) = backend_id
+        && let Some(backend) = backend_id.of(protocol_state.process()).await
+    {
+        canceller.set_group(group, backend);
+    }
+    // The settings that diesel makes are those every borrower expects.
+    protocol_state.was_reset();
+    protocol_state.begin_watch();
+    let driving = driving.detach().abort_handle();
+    let mut connection = PgConnection::own(diesel, protocol_state, canceller, driving);
+    connection.set_default_isolation(probed.isolation);
+    if probed.pooled {
+        connection.set_pooled();
+    }
+    Ok(connection)
+}

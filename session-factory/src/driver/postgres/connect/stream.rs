@@ -1,0 +1,222 @@
+//! The stream to a server, plain or encrypted, and the way to open another one like it.
+
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+#[cfg(feature = "tls")]
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+#[cfg(unix)]
+use tokio::net::UnixStream;
+use tokio_postgres::tls::{ChannelBinding, TlsConnect, TlsStream};
+
+use super::drain::DrainOnDrop;
+use crate::driver::postgres::protocol::stream::WatchedStream;
+#[cfg(feature = "tls")]
+use crate::driver::postgres::tls::{Encrypted, Handshake, TlsError};
+
+/// The bytes of the protocol, in the clear on our side.
+pub(crate) enum ServerStream {
+    Tcp(TcpStream),
+    #[cfg(unix)]
+    Unix(UnixStream),
+    #[cfg(feature = "tls")]
+    Tls(Box<Encrypted>),
+    /// It was taken away.
+    Gone,
+}
+
+impl ServerStream {
+    fn gone<T>() -> Poll<io::Result<T>> {
+        Poll::Ready(Err(io::ErrorKind::NotConnected.into()))
+    }
+}
+
+/// Where a server listens.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Address {
+    Tcp(SocketAddr),
+    #[cfg_attr(not(unix), allow(dead_code))]
+    Unix(PathBuf),
+}
+
+/// How a connection was opened: the requests that cancel its statements go the same way.
+#[derive(Clone)]
+pub(crate) struct Route {
+    pub(crate) address: Address,
+    /// None: in the clear.
+    #[cfg(feature = "tls")]
+    pub(crate) handshake: Option<Handshake>,
+}
+
+impl Route {
+    pub(crate) fn plain(address: Address) -> Self {
+        Self {
+            address,
+            #[cfg(feature = "tls")]
+            handshake: None,
+        }
+    }
+
+    /// A new stream to the same server, encrypted if the first one is, and not at all when that fails.
+    pub(crate) async fn open(&self) -> io::Result<ServerStream> {
+        let stream = self.address.open().await?;
+        #[cfg(feature = "tls")]
+        if let Some(handshake) = &self.handshake {
+            return match encrypt(stream, handshake).await {
+                Ok(Offer::Taken(stream)) => Ok(stream),
+                Ok(Offer::Declined(_)) => Err(io::ErrorKind::ConnectionRefused.into()),
+                Err(error) => Err(io::Error::other(error.to_string())),
+            };
+        }
+        Ok(stream)
+    }
+}
+
+impl Address {
+    pub(crate) async fn open(&self) -> io::Result<ServerStream> {
+        match self {
+            Self::Tcp(address) => {
+                let stream = TcpStream::connect(address).await?;
+                // Small messages, each waited for: delaying them helps nobody.
+                let _slower_but_works = stream.set_nodelay(true);
+                Ok(ServerStream::Tcp(stream))
+            }
+            #[cfg(unix)]
+            Self::Unix(path) => Ok(ServerStream::Unix(UnixStream::connect(path).await?)),
+            #[cfg(not(unix))]
+            Self::Unix(_) => Err(io::ErrorKind::Unsupported.into()),
+        }
+    }
+}
+
+/// What the server said to the request for TLS.
+#[cfg(feature = "tls")]
+pub(crate) enum Offer {
+    Taken(ServerStream),
+    /// It has none; the stream can be used in the clear.
+    Declined(ServerStream),
+}
+
+/// Asks the server for TLS. The request is ours and not tokio-postgres's, which would put the stream that we watch
+/// below the encryption.
+#[cfg(feature = "tls")]
+pub(crate) async fn encrypt(
+    stream: ServerStream,
+    handshake: &Handshake,
+) -> Result<Offer, TlsError> {
+    /// `SSLRequest`: its length and its code.
+    const REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
+    let ServerStream::Tcp(mut stream) = stream else {
+        return Ok(Offer::Declined(stream));
+    };
+    stream.write_all(&REQUEST).await?;
+    // One byte and no more: what comes behind it in the clear must not be taken for the server's word.
+    let mut answer = [0; 1];
+    stream.read_exact(&mut answer).await?;
+    match answer {
+        [b'S'] => Ok(Offer::Taken(ServerStream::Tls(Box::new(
+            handshake.perform(stream).await?,
+        )))),
+        [b'N'] => Ok(Offer::Declined(ServerStream::Tcp(stream))),
+        _ => Err(TlsError::NotPostgres),
+    }
+}
+
+impl AsyncRead for ServerStream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_read(cx, buf),
+            #[cfg(unix)]
+            Self::Unix(stream) => Pin::new(stream).poll_read(cx, buf),
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
+            Self::Gone => Self::gone(),
+        }
+    }
+}
+
+impl AsyncWrite for ServerStream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_write(cx, buf),
+            #[cfg(unix)]
+            Self::Unix(stream) => Pin::new(stream).poll_write(cx, buf),
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => Pin::new(stream).poll_write(cx, buf),
+            Self::Gone => Self::gone(),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_flush(cx),
+            #[cfg(unix)]
+            Self::Unix(stream) => Pin::new(stream).poll_flush(cx),
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Gone => Self::gone(),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
+            #[cfg(unix)]
+            Self::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Gone => Self::gone(),
+        }
+    }
+}
+
+impl TlsStream for ServerStream {
+    fn channel_binding(&self) -> ChannelBinding {
+        match self {
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => stream.channel_binding(),
+            _ => ChannelBinding::none(),
+        }
+    }
+}
+
+impl TlsStream for &mut ServerStream {
+    fn channel_binding(&self) -> ChannelBinding {
+        (**self).channel_binding()
+    }
+}
+
+impl TlsStream for WatchedStream<DrainOnDrop> {
+    fn channel_binding(&self) -> ChannelBinding {
+        self.inner().channel_binding()
+    }
+}
+
+/// Tells tokio-postgres that a stream is as encrypted as it is going to be. The stream passes through as it is;
+/// its channel binding reaches the authentication.
+pub(crate) struct Done;
+
+impl<S: TlsStream + Unpin> TlsConnect<S> for Done {
+    type Stream = S;
+    type Error = Infallible;
+    type Future = Ready<Result<S, Infallible>>;
+
+    fn connect(self, stream: S) -> Self::Future {
+        ready(Ok(stream))
+    }
+}

@@ -1,0 +1,176 @@
+//! Where in the write-ahead log a commit is, and how far a standby has replayed: asked in texts that
+//! travel anyway, and read off the stream, because whoever sends a text gets no rows back.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use diesel::QueryResult;
+use diesel_async::SimpleAsyncConnection;
+use tokio::time::{Instant, sleep};
+
+use crate::driver::LogPosition as Position;
+use crate::driver::postgres::connection::PgConnection;
+use crate::error::StatementError;
+
+/// COMMIT, and behind it in the same message the question where that was. The insert position and not
+/// the flushed one: with `synchronous_commit = off` a commit is answered before it is flushed. The time is that
+/// at which the message came, before the commit: a little earlier still, as commits may be logged out of order.
+pub(crate) const COMMIT: &str = "COMMIT; SELECT pg_current_wal_insert_lsn() || '@' \
+     || (extract(epoch FROM statement_timestamp()) * 1000000)::bigint - 20000";
+
+/// How far a server is, and when what it replayed last was committed. One that was promoted meanwhile is at its
+/// own end.
+pub(crate) const REPLAYED: &str = "SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() \
+     ELSE pg_current_wal_insert_lsn() END || '@' || coalesce((extract(epoch FROM CASE \
+     WHEN pg_is_in_recovery() THEN pg_last_xact_replay_timestamp() ELSE statement_timestamp() \
+     END) * 1000000)::bigint, 0)";
+
+/// Between two looks at a standby that is behind.
+const SHORTEST: Duration = Duration::from_millis(1);
+const LONGEST: Duration = Duration::from_millis(20);
+
+/// The last answer to such a question.
+#[derive(Debug, Default)]
+pub(crate) struct Positions {
+    expecting: AtomicBool,
+    answer: Mutex<Option<Position>>,
+}
+
+impl Positions {
+    /// A question goes out.
+    pub(crate) fn expect(&self) {
+        self.set(None);
+        self.expecting.store(true, Ordering::SeqCst);
+    }
+
+    /// The answer, if one came.
+    pub(crate) fn take(&self) -> Option<Position> {
+        self.expecting.store(false, Ordering::SeqCst);
+        self.answer().take()
+    }
+
+    fn answer(&self) -> MutexGuard<'_, Option<Position>> {
+        self.answer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set(&self, answer: Option<Position>) {
+        *self.answer() = answer;
+    }
+
+    /// Rows are worth a look.
+    pub(crate) fn expecting(&self) -> bool {
+        self.expecting.load(Ordering::SeqCst)
+    }
+
+    /// A row. Those of another query that are still on their way are no answer: [`committed`](Self::committed)
+    /// comes between them and ours.
+    pub(crate) fn row(&self, body: &[u8]) {
+        if let Some(position) = position(body) {
+            self.set(Some(position));
+        }
+    }
+
+    /// What answered before COMMIT did was no answer to what was asked behind it.
+    pub(crate) fn committed(&self) {
+        if self.expecting() {
+            self.set(None);
+        }
+    }
+}
+
+/// The one column of a `DataRow` as text: a count of two bytes, a length of four, the text.
+fn position(body: &[u8]) -> Option<Position> {
+    let ([0, 1], rest) = body.split_first_chunk::<2>()? else {
+        return None;
+    };
+    let (length, text) = rest.split_first_chunk::<4>()?;
+    if usize::try_from(u32::from_be_bytes(*length)).ok()? != text.len() {
+        return None;
+    }
+    Position::parse(std::str::from_utf8(text).ok()?)
+}
+
+/// Waits until a standby has replayed the log up to there; `false` when it has not in time.
+pub(crate) async fn has_replayed(
+    connection: &mut PgConnection,
+    position: Position,
+    patience: Duration,
+) -> Result<bool, StatementError> {
+    if connection.is_pooled() {
+        // The next transaction may be another server's.
+        return Ok(false);
+    }
+    let covers = |replayed: Option<Position>| replayed.is_some_and(|at| at.covers(position));
+    if covers(connection.replayed()) {
+        return Ok(true);
+    }
+    let deadline = Instant::from_std(crate::time::from_now(patience));
+    let mut pause = SHORTEST;
+    loop {
+        let replayed = match replayed(connection).await {
+            Ok(replayed) => replayed,
+            Err(error) => return Err(connection.explain(&error)),
+        };
+        connection.set_replayed(replayed);
+        if covers(replayed) {
+            return Ok(true);
+        }
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Ok(false);
+        }
+        sleep(pause.min(left)).await;
+        pause = (pause * 2).min(LONGEST);
+    }
+}
+
+async fn replayed(connection: &PgConnection) -> QueryResult<Option<Position>> {
+    let Some(protocol_state) = connection.protocol_state() else {
+        return Ok(None);
+    };
+    protocol_state.positions.expect();
+    let mut diesel = connection.diesel();
+    diesel.batch_execute(REPLAYED).await?;
+    Ok(protocol_state.positions.take())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(text: &str) -> Vec<u8> {
+        let mut body = vec![0, 1];
+        body.extend(u32::try_from(text.len()).unwrap().to_be_bytes());
+        body.extend(text.as_bytes());
+        body
+    }
+
+    #[test]
+    fn an_answer_is_the_last_position_behind_commit() {
+        let positions = Positions::default();
+        assert_eq!(positions.take(), None);
+        positions.expect();
+        // A query whose rows nobody read to their end.
+        positions.row(&row("0/1"));
+        positions.committed();
+        assert_eq!(positions.take(), None);
+        positions.expect();
+        positions.committed();
+        positions.row(&row("0/2A@7"));
+        assert_eq!(positions.take(), Position::new(0x2A, 7));
+        assert!(!positions.expecting());
+    }
+
+    #[test]
+    fn what_is_no_position_is_no_answer() {
+        let null = [0, 1, 255, 255, 255, 255];
+        let two_columns = [
+            0, 2, 0, 0, 0, 3, b'0', b'/', b'1', 0, 0, 0, 3, b'0', b'/', b'1',
+        ];
+        for body in [&[][..], &[0], &[0, 1], &null, &two_columns, &row("seven")] {
+            assert_eq!(position(body), None, "{body:?}");
+        }
+        assert_eq!(position(&row("1/0")), Position::new(1 << 32, 0));
+    }
+}

@@ -1,0 +1,180 @@
+//! A text on its way to the server, read before it is answered.
+
+use super::transaction_end::Flight;
+use crate::driver::postgres::mark;
+use crate::driver::postgres::sql::side_effects::{self, SideEffects};
+
+/// Texts of this length and more are not read. Such a text may do anything.
+pub(crate) const LONGEST_TEXT: usize = 256 * 1024;
+
+/// A text that runs when it arrives.
+#[derive(Debug, Default)]
+pub(crate) struct Outgoing {
+    pub(crate) effects: SideEffects,
+    pub(crate) flight: Flight,
+}
+
+impl Outgoing {
+    /// The body of a Query message.
+    pub(crate) fn query(body: &[u8]) -> Self {
+        match body {
+            body if body.len() >= LONGEST_TEXT => Self {
+                effects: SideEffects::ANY,
+                flight: Flight {
+                    may_end: true,
+                    ..Flight::default()
+                },
+            },
+            body => {
+                let text = body.strip_suffix(b"\0").unwrap_or(body);
+                let reading = side_effects::read(text);
+                let keeps_to_savepoints = mark::keeps_to_savepoints(text);
+                Self {
+                    effects: reading.effects,
+                    flight: Flight {
+                        begins: text.starts_with(b"BEGIN"),
+                        keeps_to_savepoints,
+                        may_end: !keeps_to_savepoints && mark::may_end(text),
+                        mark: mark::number(text).unwrap_or_default(),
+                        local_sets: reading.effects.local_sets,
+                        ..Flight::default()
+                    },
+                }
+            }
+        }
+    }
+}
+
+/// The body of a Query message of those that sessions send with many of their statements: BEGIN with its modes, the end of
+/// the transaction, and what becomes of their own savepoints. It is recognized by its exact spelling, which has no room for
+/// anything else, and need not be read as SQL.
+pub(crate) fn of_a_session(body: &[u8]) -> Option<Flight> {
+    match body {
+        // Most that are sent.
+        b"BEGIN\0" => Some(Flight {
+            begins: true,
+            ..Flight::default()
+        }),
+        b"COMMIT\0" => Some(Flight {
+            may_end: true,
+            ..Flight::default()
+        }),
+        b"ROLLBACK\0" | b"\0" => Some(Flight::default()),
+        [b'B' | b'S' | b'R', .., 0] if body.len() < LONGEST_TEXT => {
+            of_a_savepoint(&body[..body.len() - 1])
+        }
+        _ => None,
+    }
+}
+
+fn of_a_savepoint(text: &[u8]) -> Option<Flight> {
+    const PREFIXES: [&[u8]; 3] = [
+        b"SAVEPOINT session_factory_",
+        b"RELEASE SAVEPOINT session_factory_",
+        b"ROLLBACK TO SAVEPOINT session_factory_",
+    ];
+    let is_begin = |statement: &[u8]| {
+        let modes = statement.strip_prefix(b"BEGIN");
+        modes.is_some_and(|modes| {
+            let mut modes = modes.iter();
+            modes.all(|byte| byte.is_ascii_uppercase() || *byte == b' ')
+        })
+    };
+    let is_of_a_savepoint = |statement: &[u8]| {
+        let level = PREFIXES
+            .iter()
+            .find_map(|prefix| statement.strip_prefix(*prefix));
+        level.is_some_and(|level| !level.is_empty() && level.iter().all(u8::is_ascii_digit))
+    };
+    let mut statements = text
+        .split(|byte| *byte == b';')
+        .map(|statement| statement.strip_prefix(b" ").unwrap_or(statement))
+        .peekable();
+    let begins = statements.next_if(|first| is_begin(first)).is_some();
+    statements.all(is_of_a_savepoint).then_some(Flight {
+        begins,
+        keeps_to_savepoints: !begins,
+        ..Flight::default()
+    })
+}
+
+/// A text that runs whenever a message names it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Prepared {
+    pub(crate) effects: SideEffects,
+    /// It may end the transaction.
+    pub(crate) may_end: bool,
+}
+
+impl Prepared {
+    /// The text of a Parse message; none if the message is too long.
+    pub(crate) fn read(text: Option<&[u8]>) -> Self {
+        let Some(text) = text else {
+            return Self {
+                effects: SideEffects::ANY,
+                may_end: true,
+            };
+        };
+        let reading = side_effects::read(text);
+        Self {
+            effects: reading.effects,
+            may_end: mark::begins_with_an_end(text),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_session_sends_is_known_by_its_spelling_and_nothing_else_is() {
+        for (text, begins) in [
+            ("BEGIN READ ONLY", true),
+            (
+                "BEGIN ISOLATION LEVEL SERIALIZABLE READ ONLY DEFERRABLE",
+                true,
+            ),
+            ("BEGIN; SAVEPOINT session_factory_1", true),
+            ("SAVEPOINT session_factory_1", false),
+            (
+                "ROLLBACK TO SAVEPOINT session_factory_2; RELEASE SAVEPOINT session_factory_2",
+                false,
+            ),
+        ] {
+            let flight = of_a_session(format!("{text}\0").as_bytes());
+            let flight = flight.unwrap_or_else(|| unreachable!("{text}"));
+            assert_eq!(
+                (flight.begins, flight.keeps_to_savepoints),
+                (begins, !begins),
+                "{text}"
+            );
+            // Reading it as SQL would say the same.
+            assert_eq!(
+                side_effects::read(text.as_bytes()).effects,
+                SideEffects::default(),
+                "{text}"
+            );
+            assert_eq!(
+                mark::keeps_to_savepoints(text.as_bytes()),
+                !begins,
+                "{text}"
+            );
+        }
+        for text in [
+            "BEGIN; COMMIT",
+            "BEGIN; SELECT 1",
+            "BEGIN -- a",
+            "begin read only",
+            "SAVEPOINT session_factory_",
+            "SAVEPOINT session_factory_1 ",
+            "SAVEPOINT session_factory_raw",
+            "SAVEPOINT session_factory_1; ROLLBACK",
+            "ROLLBACK TO SAVEPOINT session_factory_1; ROLLBACK AND CHAIN",
+            "BEGIN; SET LOCAL statement_timeout = 1",
+        ] {
+            let body = format!("{text}\0");
+            assert!(of_a_session(body.as_bytes()).is_none(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! What the prepared statements of a connection do: noted when one runs, and not when it is prepared.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::outgoing::{LONGEST_TEXT, Prepared};
+use crate::driver::postgres::sql::names::{self, Move};
+use crate::driver::postgres::sql::side_effects::{binds_a_path, names_a_transaction};
+
+/// How diesel-async and we begin to ask for the number of a type.
+pub(crate) const LOOKS_TYPES_UP: &str = "SELECT pg_type.oid, pg_type.typarray FROM ";
+
+/// The statements that do something besides reading and changing rows, by their names.
+#[derive(Debug, Default)]
+pub(crate) struct Statements {
+    /// There is one. What runs is looked at only then.
+    any: AtomicBool,
+    /// Types were looked up by their names.
+    look_types_up: AtomicBool,
+    known: Mutex<HashMap<Box<[u8]>, Prepared>>,
+}
+
+impl Statements {
+    fn known(&self) -> MutexGuard<'_, HashMap<Box<[u8]>, Prepared>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The body of a Bind message is of interest.
+    pub(crate) fn any(&self) -> bool {
+        self.any.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn look_types_up(&self) -> bool {
+        self.look_types_up.load(Ordering::Relaxed)
+    }
+
+    /// The body of a Parse message: a name, the text, the types.
+    pub(crate) fn prepared(&self, body: &[u8]) {
+        let mut parts = body.split(|byte| *byte == 0);
+        let name = parts.next().unwrap_or_default();
+        let text = parts.next().filter(|_| body.len() < LONGEST_TEXT);
+        if text.is_some_and(|text| text.starts_with(LOOKS_TYPES_UP.as_bytes())) {
+            self.look_types_up.store(true, Ordering::Relaxed);
+        }
+        let prepared = Prepared::read(text);
+        if prepared != Prepared::default() {
+            self.known().insert(name.into(), prepared);
+            self.any.store(true, Ordering::Relaxed);
+        } else if self.any() {
+            // The unnamed one may have been another.
+            self.known().remove(name);
+        }
+    }
+
+    /// The body of a Close message: what, and its name.
+    pub(crate) fn closed(&self, body: &[u8]) {
+        if let [b'S', name @ ..] = body
+            && self.any()
+        {
+            let mut known = self.known();
+            known.remove(name.strip_suffix(b"\0").unwrap_or(name));
+            self.any.store(!known.is_empty(), Ordering::Relaxed);
+        }
+    }
+
+    /// The body of a Bind message: the portal, the name of the statement, its values. What it does when it runs.
+    pub(crate) fn bound(&self, body: &[u8]) -> Option<Prepared> {
+        if !self.any() {
+            return None;
+        }
+        let mut parts = body.splitn(3, |byte| *byte == 0);
+        let (_portal, name, values) = (parts.next()?, parts.next()?, parts.next()?);
+        let mut prepared = *self.known().get(name)?;
+        if prepared.effects.key != 0 {
+            prepared.effects.key = names::with(prepared.effects.key, values);
+        }
+        if prepared.effects.configure {
+            // The name of the setting may be among the values.
+            prepared.effects.loud |= names_a_transaction(values);
+            if prepared.effects.moves.is_none() && binds_a_path(values) {
+                prepared.effects.moves = Some(Move {
+                    key: Some(prepared.effects.key),
+                    stays: prepared.effects.change,
+                });
+            }
+        }
+        prepared.effects.moves = prepared.effects.moves.map(|moves| moves.with(values));
+        Some(prepared)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn changes(statements: &Statements, bind: &[u8]) -> Option<bool> {
+        statements
+            .bound(bind)
+            .map(|prepared| prepared.effects.change)
+    }
+
+    #[test]
+    fn a_statement_does_what_its_text_does_when_it_runs_and_until_it_is_closed() {
+        let statements = Statements::default();
+        statements.prepared(b"s1\0SELECT 1\0\0\0");
+        assert!(!statements.any());
+        statements.prepared(b"s2\0SELECT set_config('a', 'b', false)\0\0\0");
+        assert!(statements.any());
+        assert_eq!(changes(&statements, b"\0s1\0"), None);
+        assert_eq!(changes(&statements, b"\0s2\0"), Some(true));
+        statements.closed(b"Ss1\0");
+        statements.closed(b"Ps2\0");
+        assert!(statements.any());
+        statements.closed(b"Ss2\0");
+        assert!(!statements.any());
+        assert_eq!(changes(&statements, b"\0s2\0"), None);
+    }
+
+    #[test]
+    fn a_level_among_the_values_is_seen() {
+        let statements = Statements::default();
+        statements.prepared(b"s1\0SELECT set_config($1, $2, true)\0\0\0");
+        let loud = |bind: &[u8]| statements.bound(bind).map(|prepared| prepared.effects.loud);
+        assert_eq!(loud(b"\0s1\0app.tenant"), Some(false));
+        assert_eq!(loud(b"\0s1\0transaction_isolation"), Some(true));
+    }
+
+    #[test]
+    fn a_text_that_is_too_long_may_do_anything() {
+        let statements = Statements::default();
+        let mut body = b"s1\0SELECT ".to_vec();
+        body.resize(LONGEST_TEXT, b'1');
+        statements.prepared(&body);
+        assert_eq!(changes(&statements, b"\0s1\0"), Some(true));
+    }
+}

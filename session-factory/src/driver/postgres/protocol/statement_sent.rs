@@ -1,0 +1,176 @@
+//! Which of the messages on the wire is the statement that somebody waits to see sent.
+//!
+//! diesel-async sends more than the statement: it prepares it first when it is new, and looks the types up
+//! that it does not know, each with an Execute of its own. Only the name in a Bind message, and the text
+//! that was prepared under it, tell them apart.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+/// Told of every message to the server; tells when the one that is waited for was written.
+#[derive(Debug, Default)]
+pub(crate) struct StatementSent {
+    /// Somebody waits.
+    expecting: AtomicBool,
+    prepared: Mutex<Prepared>,
+    sent: Notify,
+}
+
+impl StatementSent {
+    fn prepared(&self) -> MutexGuard<'_, Prepared> {
+        self.prepared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The body of this message is of interest.
+    pub(crate) fn wants(&self, tag: u8) -> bool {
+        match tag {
+            b'P' | b'C' => true,
+            b'B' => self.is_expecting(),
+            _ => false,
+        }
+    }
+
+    fn is_expecting(&self) -> bool {
+        self.expecting.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn outgoing(&self, tag: u8, body: &[u8]) {
+        let is_news = matches!(tag, b'P' | b'C') || self.is_expecting();
+        if is_news && self.prepared().outgoing(tag, body) {
+            self.sent.notify_one();
+        }
+    }
+
+    /// Looks out for a statement of this text.
+    pub(crate) fn expect(&self, sql: &str) -> Expected<'_> {
+        self.prepared().expect(sql);
+        self.expecting.store(true, Ordering::SeqCst);
+        Expected(self)
+    }
+}
+
+/// A statement that is on its way to the socket.
+pub(crate) struct Expected<'statement_sent>(&'statement_sent StatementSent);
+
+impl Expected<'_> {
+    /// Returns once it has been written, whole.
+    pub(crate) async fn sent(&self) {
+        while !self.0.prepared().is_sent() {
+            self.0.sent.notified().await;
+        }
+    }
+}
+
+impl Drop for Expected<'_> {
+    fn drop(&mut self) {
+        self.0.expecting.store(false, Ordering::SeqCst);
+        self.0.prepared().forget();
+    }
+}
+
+/// The texts of the prepared statements, as hashes, and what is waited for.
+#[derive(Debug, Default)]
+struct Prepared {
+    hasher: RandomState,
+    names: HashMap<Vec<u8>, u64>,
+    expected: Option<u64>,
+    bound: bool,
+    sent: bool,
+}
+
+impl Prepared {
+    /// From now on this text is waited for.
+    fn expect(&mut self, sql: &str) {
+        self.expected = Some(self.hasher.hash_one(sql.as_bytes()));
+        self.bound = false;
+        self.sent = false;
+    }
+
+    fn forget(&mut self) {
+        self.expected = None;
+    }
+
+    /// The statement was sent, up to the Sync behind it.
+    fn is_sent(&self) -> bool {
+        self.sent
+    }
+
+    /// A message to the server. True when it completes what is waited for.
+    fn outgoing(&mut self, tag: u8, body: &[u8]) -> bool {
+        match tag {
+            b'P' => {
+                // Parse: the name, the text.
+                let (name, rest) = text(body);
+                let hash = self.hasher.hash_one(text(rest).0);
+                self.names.insert(name.to_vec(), hash);
+            }
+            b'C' => {
+                // Close: what, the name.
+                if let [b'S', rest @ ..] = body {
+                    self.names.remove(text(rest).0);
+                }
+            }
+            b'B' => {
+                // Bind: the portal, the name.
+                let (_portal, rest) = text(body);
+                self.bound = self.expected.is_some()
+                    && self.names.get(text(rest).0) == self.expected.as_ref();
+            }
+            b'S' if std::mem::take(&mut self.bound) => {
+                self.sent = true;
+                return true;
+            }
+            _ => {}
+        }
+        false
+    }
+}
+
+/// A text that ends with a zero, and what is behind it.
+fn text(body: &[u8]) -> (&[u8], &[u8]) {
+    match body.iter().position(|byte| *byte == 0) {
+        Some(end) => (&body[..end], &body[end + 1..]),
+        None => (body, &[]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn prepared() -> Prepared {
+        let mut prepared = Prepared::default();
+        prepared.outgoing(b'P', b"s0\0SELECT typname\0\0\0");
+        prepared.outgoing(b'P', b"s1\0UPDATE users\0\0\0");
+        prepared
+    }
+
+    #[test]
+    fn the_statement_is_sent_with_its_sync_and_a_lookup_is_not_the_statement() {
+        let mut prepared = prepared();
+        prepared.expect("UPDATE users");
+        assert!(!prepared.outgoing(b'B', b"\0s0\0"));
+        assert!(!prepared.outgoing(b'E', b""));
+        assert!(!prepared.outgoing(b'S', b""));
+        assert!(!prepared.outgoing(b'B', b"\0s1\0"));
+        assert!(!prepared.outgoing(b'E', b""));
+        assert!(!prepared.is_sent());
+        assert!(prepared.outgoing(b'S', b""));
+        assert!(prepared.is_sent());
+    }
+
+    #[test]
+    fn a_statement_that_was_closed_or_is_not_expected_is_not_seen() {
+        let mut prepared = prepared();
+        prepared.outgoing(b'B', b"\0s1\0");
+        assert!(!prepared.outgoing(b'S', b""));
+        prepared.expect("UPDATE users");
+        prepared.outgoing(b'C', b"Ss1\0");
+        prepared.outgoing(b'B', b"\0s1\0");
+        assert!(!prepared.outgoing(b'S', b""));
+    }
+}

@@ -1,0 +1,401 @@
+//! How the session's transaction ended, and what ran behind that: by the server's command tags, in their order, and
+//! nothing else.
+//!
+//! The first end decides what became of the session's work. What a text or the raw connection does behind it is outside
+//! of the transaction, and has a fate of its own. Where tags leave open which of two things happened, the end is
+//! [unseen](TransactionEnd::Unseen); a ROLLBACK behind which a transaction is open is in doubt until the server was asked for the
+//! [mark](crate::driver::postgres::mark).
+
+use std::collections::VecDeque;
+
+use crate::error::Behind;
+
+/// How a transaction ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TransactionEnd {
+    Commit,
+    Rollback,
+    /// By one of them, or it was prepared for a commit in two phases.
+    Unseen,
+}
+
+/// A message that the server answers with ReadyForQuery.
+#[derive(Debug, Clone, Copy, Default)]
+#[allow(clippy::struct_excessive_bools)] // independent facts, each read by name
+pub(crate) struct Flight {
+    /// It begins a transaction of the session's.
+    pub(crate) begins: bool,
+    /// It goes back to savepoints, and does nothing else that has the tag ROLLBACK.
+    pub(crate) keeps_to_savepoints: bool,
+    /// It is ours, and sets the mark of this number; 0 if it sets none.
+    pub(crate) mark: u64,
+    /// It may end the transaction, in any way.
+    pub(crate) may_end: bool,
+    /// Its tags of SET that are of settings which end with the transaction.
+    pub(crate) local_sets: u32,
+    /// It is ours, and part of the end: it is no work of the body's.
+    pub(crate) end_tracker: bool,
+}
+
+/// The end of the transaction that was begun last.
+#[derive(Debug, Default)]
+pub(crate) struct EndTracker {
+    flights: VecDeque<Flight>,
+    /// A transaction is open, by the last tag.
+    inside: bool,
+    first: Option<TransactionEnd>,
+    /// The number of the last mark that the server has set for this transaction; 0 if there is none.
+    marked: u64,
+    /// The tag ROLLBACK came, which may be that of a savepoint. The last mark before it.
+    doubt: Option<u64>,
+    /// The message under way met an error.
+    failed: bool,
+    behind: Fates,
+}
+
+/// Of what ran behind the end, or behind a ROLLBACK in doubt.
+#[derive(Debug, Default)]
+#[allow(clippy::struct_excessive_bools)] // independent facts, each read by name
+struct Fates {
+    committed: bool,
+    rolled_back: bool,
+    /// Done, and committed by the next COMMIT, or by the end of a message that leaves no transaction open.
+    pending: bool,
+    /// The same, and something that may have rolled it back came behind it.
+    held: bool,
+}
+
+/// Tags of statements that do no work of their own.
+const IDLE: [&[u8]; 7] = [
+    b"BEGIN",
+    b"START TRANSACTION",
+    b"SAVEPOINT",
+    b"RELEASE",
+    b"SET",
+    b"RESET",
+    b"SHOW",
+];
+
+impl EndTracker {
+    /// Forgets earlier transactions, and not what is under way.
+    pub(crate) fn begin_watch(&mut self) {
+        *self = Self {
+            flights: std::mem::take(&mut self.flights),
+            inside: self.inside,
+            ..Self::default()
+        };
+    }
+
+    pub(crate) fn sent(&mut self, flight: Flight) {
+        self.flights.push_back(flight);
+    }
+
+    /// No end was seen, and nothing that may be one.
+    #[inline]
+    pub(crate) fn goes_on(&self) -> bool {
+        self.first.is_none() && self.doubt.is_none() && !self.failed
+    }
+
+    /// A BEGIN of the session's is sent, and not answered.
+    pub(crate) fn is_beginning(&self) -> bool {
+        self.flights.iter().any(|flight| flight.begins)
+    }
+
+    /// The tag SET came, and what it set ends with the transaction.
+    pub(crate) fn is_local_set(&mut self) -> bool {
+        let Some(flight) = self.flights.front_mut() else {
+            return false;
+        };
+        let is_local = flight.local_sets > 0;
+        flight.local_sets = flight.local_sets.saturating_sub(1);
+        is_local
+    }
+
+    /// The connection is lost. What a message did that was not answered to its end is unknown, where it may have ended
+    /// the transaction or ran behind that end.
+    pub(crate) fn lost(&mut self) {
+        let has_ended = self.first.is_some() || self.doubt.is_some();
+        let mut flights = self.flights.iter().filter(|flight| !flight.end_tracker);
+        if flights.any(|flight| flight.may_end || has_ended) {
+            self.first = Some(TransactionEnd::Unseen);
+        }
+    }
+
+    #[inline]
+    pub(crate) fn first(&self) -> Option<TransactionEnd> {
+        self.first
+    }
+
+    /// The transaction may not be the one that the session began. The server can be asked.
+    #[inline]
+    pub(crate) fn is_in_doubt(&self) -> bool {
+        self.doubt.is_some()
+    }
+
+    /// A text that may end the transaction met an error, and ReadyForQuery has not told yet how that left the
+    /// transaction. What went out now could run outside of any.
+    pub(crate) fn is_unsettled(&self) -> bool {
+        let front = self.flights.front();
+        self.failed && front.is_some_and(|flight| flight.may_end && !flight.end_tracker)
+    }
+
+    /// The server has named the mark that the open transaction has.
+    pub(crate) fn answered(&mut self, mark: Option<u64>) {
+        let Some(last) = self.doubt.take() else {
+            return;
+        };
+        // One that was set later stands in whatever transaction was open by then.
+        if mark.is_some_and(|mark| mark <= last) {
+            self.behind = Fates::default();
+        } else {
+            self.first = Some(TransactionEnd::Rollback);
+        }
+    }
+
+    /// None: nothing ran behind the end.
+    #[inline]
+    pub(crate) fn behind(&self) -> Option<Behind> {
+        let Fates {
+            committed,
+            rolled_back,
+            pending,
+            held,
+        } = self.behind;
+        // What is open is rolled back by the session.
+        let rolled_back = rolled_back || pending || held;
+        (committed || rolled_back).then_some(Behind {
+            committed,
+            rolled_back,
+        })
+    }
+
+    pub(crate) fn completed(&mut self, tag: &[u8]) {
+        match tag {
+            b"COMMIT" => {
+                self.end(TransactionEnd::Commit);
+                if self.behind.held {
+                    self.first = Some(TransactionEnd::Unseen);
+                }
+                self.behind.committed |= std::mem::take(&mut self.behind.pending);
+            }
+            b"PREPARE TRANSACTION" => self.end(TransactionEnd::Unseen),
+            b"ROLLBACK" => {
+                let front = self.flights.front();
+                if front.is_some_and(|flight| flight.keeps_to_savepoints) {
+                    return;
+                }
+                if self.first.is_none() && self.inside {
+                    self.doubt.get_or_insert(self.marked);
+                }
+                self.behind.hold();
+            }
+            b"BEGIN" | b"START TRANSACTION" => self.inside = true,
+            _ if (self.first.is_some() || self.doubt.is_some()) && !IDLE.contains(&tag) => {
+                let front = self.flights.front();
+                self.behind.pending |= !front.is_some_and(|flight| flight.end_tracker);
+            }
+            _ => {}
+        }
+    }
+
+    pub(crate) fn failed(&mut self) {
+        self.failed = true;
+        self.behind.hold();
+        // What failed behind a COMMIT is lost even if it is all that ran there.
+        let is_ours = self
+            .flights
+            .front()
+            .is_some_and(|flight| flight.end_tracker);
+        self.behind.held |= self.first == Some(TransactionEnd::Commit) && !is_ours;
+    }
+
+    pub(crate) fn ready(&mut self, inside: bool) {
+        let failed = std::mem::take(&mut self.failed);
+        let flight = self.flights.pop_front();
+        if let Some(mark @ 1..) = flight.map(|flight| flight.mark)
+            && !failed
+        {
+            self.marked = mark;
+        }
+        if !inside {
+            if self.doubt.take().is_some() {
+                self.first = Some(TransactionEnd::Rollback);
+            } else if self.inside && self.first.is_none() {
+                // Without a tag of its own the end was an error's doing.
+                self.first = Some(if failed {
+                    TransactionEnd::Rollback
+                } else {
+                    TransactionEnd::Unseen
+                });
+            }
+            self.behind.settle();
+        }
+        self.inside = inside;
+    }
+
+    /// A tag that only the end of a transaction has.
+    fn end(&mut self, end: TransactionEnd) {
+        let was_inside = std::mem::take(&mut self.inside);
+        if self.doubt.take().is_some() {
+            // That of the session's transaction, or of another one behind it.
+            self.first = Some(TransactionEnd::Unseen);
+        } else if self.first.is_none() && was_inside {
+            // Outside of a transaction it is nothing but a warning.
+            self.first = Some(end);
+        } else if self.first.is_some() && end == TransactionEnd::Unseen && self.behind.is_open() {
+            self.first = Some(TransactionEnd::Unseen);
+        }
+    }
+}
+
+impl Fates {
+    fn hold(&mut self) {
+        self.held |= std::mem::take(&mut self.pending);
+    }
+
+    fn is_open(&self) -> bool {
+        self.pending || self.held
+    }
+
+    /// No transaction is open.
+    fn settle(&mut self) {
+        self.committed |= std::mem::take(&mut self.pending);
+        self.rolled_back |= std::mem::take(&mut self.held);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROLLBACK: Option<TransactionEnd> = Some(TransactionEnd::Rollback);
+    const COMMIT: Option<TransactionEnd> = Some(TransactionEnd::Commit);
+    const UNSEEN: Option<TransactionEnd> = Some(TransactionEnd::Unseen);
+
+    fn begun() -> EndTracker {
+        let mut end_tracker = EndTracker::default();
+        end_tracker.sent(Flight::default());
+        end_tracker.completed(b"BEGIN");
+        end_tracker.ready(true);
+        end_tracker.sent(Flight {
+            mark: 1,
+            ..Flight::default()
+        });
+        end_tracker.completed(b"SET");
+        end_tracker.ready(true);
+        end_tracker
+    }
+
+    fn run(end_tracker: &mut EndTracker, tags: &[&str], status: u8) {
+        end_tracker.sent(Flight::default());
+        for tag in tags {
+            match *tag {
+                "error" => end_tracker.failed(),
+                tag => end_tracker.completed(tag.as_bytes()),
+            }
+        }
+        end_tracker.ready(status != b'I');
+    }
+
+    /// The end of a transaction, and what is behind it, of a text that was answered with these tags.
+    fn told(tags: &[&str], status: u8) -> (Option<TransactionEnd>, Option<(bool, bool)>) {
+        let mut end_tracker = begun();
+        run(&mut end_tracker, tags, status);
+        let behind = end_tracker.behind();
+        let behind = behind.map(|behind| (behind.committed, behind.rolled_back));
+        (end_tracker.first(), behind)
+    }
+
+    #[test]
+    fn an_end_is_told_as_far_as_the_tags_tell_it() {
+        assert_eq!(told(&["ROLLBACK"], b'I'), (ROLLBACK, None));
+        assert_eq!(told(&["COMMIT", "ROLLBACK"], b'I'), (COMMIT, None));
+        assert_eq!(told(&["error"], b'I'), (ROLLBACK, None));
+        assert_eq!(told(&["SELECT 1"], b'T'), (None, None));
+        // To a savepoint, and then a commit of all; or a commit of nothing.
+        assert_eq!(told(&["ROLLBACK", "COMMIT"], b'I'), (UNSEEN, None));
+        assert_eq!(told(&["PREPARE TRANSACTION"], b'I'), (UNSEEN, None));
+    }
+
+    #[test]
+    fn a_rollback_with_a_transaction_open_behind_it_is_in_doubt_until_the_server_names_the_mark() {
+        for (mark, first) in [(Some(1), None), (None, ROLLBACK), (Some(2), ROLLBACK)] {
+            let mut end_tracker = begun();
+            run(&mut end_tracker, &["ROLLBACK"], b'T');
+            assert!(end_tracker.is_in_doubt());
+            // It was set behind the text in doubt.
+            end_tracker.sent(Flight {
+                mark: 2,
+                ..Flight::default()
+            });
+            end_tracker.completed(b"SET");
+            end_tracker.ready(true);
+            end_tracker.answered(mark);
+            assert_eq!(
+                (end_tracker.first(), end_tracker.is_in_doubt()),
+                (first, false),
+                "{mark:?}"
+            );
+        }
+        let mut end_tracker = begun();
+        end_tracker.sent(Flight {
+            keeps_to_savepoints: true,
+            ..Flight::default()
+        });
+        end_tracker.completed(b"ROLLBACK");
+        end_tracker.ready(true);
+        assert!(!end_tracker.is_in_doubt());
+    }
+
+    #[test]
+    fn an_end_that_the_loss_of_the_connection_hides_is_unseen() {
+        let lost = |may_end, tags: &[&str], end_tracker| {
+            let mut watched = begun();
+            watched.sent(Flight {
+                may_end,
+                end_tracker,
+                ..Flight::default()
+            });
+            for tag in tags {
+                watched.completed(tag.as_bytes());
+            }
+            watched.lost();
+            watched.first()
+        };
+        assert_eq!(lost(true, &[], false), UNSEEN);
+        assert_eq!(lost(true, &["COMMIT"], false), UNSEEN);
+        assert_eq!(lost(false, &["INSERT 0 1"], false), None);
+        // The session's own COMMIT has an answer of its own.
+        assert_eq!(lost(true, &[], true), None);
+        let mut end_tracker = begun();
+        run(&mut end_tracker, &["COMMIT"], b'I');
+        end_tracker.lost();
+        assert_eq!(end_tracker.first(), COMMIT);
+        end_tracker.sent(Flight::default());
+        end_tracker.lost();
+        assert_eq!(end_tracker.first(), UNSEEN);
+    }
+
+    #[test]
+    fn what_runs_behind_the_end_has_a_fate_of_its_own() {
+        let open = Some((false, true));
+        assert_eq!(
+            told(&["COMMIT", "BEGIN", "INSERT 0 1"], b'T'),
+            (COMMIT, open)
+        );
+        assert_eq!(told(&["COMMIT", "INSERT 0 1"], b'T'), (COMMIT, open));
+        assert_eq!(
+            told(&["COMMIT", "INSERT 0 1", "error"], b'I'),
+            (COMMIT, open)
+        );
+        assert_eq!(told(&["COMMIT", "error"], b'I'), (COMMIT, open));
+        let tags = ["COMMIT", "BEGIN", "INSERT 0 1", "ROLLBACK"];
+        assert_eq!(told(&tags, b'I'), (COMMIT, open));
+        let kept = Some((true, false));
+        assert_eq!(told(&["COMMIT", "INSERT 0 1"], b'I'), (COMMIT, kept));
+        assert_eq!(told(&["ROLLBACK", "INSERT 0 1"], b'I'), (ROLLBACK, kept));
+        // Back to a savepoint, or all of it: then the commit keeps it, or does not.
+        let tags = ["COMMIT", "BEGIN", "INSERT 0 1", "ROLLBACK", "COMMIT"];
+        assert_eq!(told(&tags, b'I').0, UNSEEN);
+    }
+}

@@ -1,0 +1,312 @@
+//! The functions that a text calls, as far as the text shows them.
+//!
+//! A function that is not known may do anything: it may change the session, write, or open connections of its own. So the
+//! list holds what is harmless, and every other name that stands before a parenthesis counts. What a text does not
+//! show is not found: operators, casts, defaults, triggers, views and policies call functions as well.
+
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
+use super::lexer::{Lexer, Token};
+
+/// PostgreSQL's own functions that leave nothing behind, one a line: those that are declared immutable or stable in
+/// each version from 15 to 18, and some that are volatile because they tell the time, a size or a random number.
+static HARMLESS: LazyLock<HashSet<&'static [u8]>> = LazyLock::new(|| {
+    include_str!("harmless.txt")
+        .lines()
+        .map(str::as_bytes)
+        .collect()
+});
+
+/// They write, or hold something until the transaction has ended, and leave the session as it was.
+const LOUD: [&[u8]; 23] = [
+    b"lo_close",
+    b"lo_creat",
+    b"lo_create",
+    b"lo_from_bytea",
+    b"lo_lseek",
+    b"lo_lseek64",
+    b"lo_open",
+    b"lo_put",
+    b"lo_tell",
+    b"lo_tell64",
+    b"lo_truncate",
+    b"lo_truncate64",
+    b"lo_unlink",
+    b"loread",
+    b"lowrite",
+    b"nextval",
+    b"pg_advisory_xact_lock",
+    b"pg_advisory_xact_lock_shared",
+    b"pg_current_xact_id",
+    b"pg_try_advisory_xact_lock",
+    b"pg_try_advisory_xact_lock_shared",
+    b"setval",
+    b"txid_current",
+];
+
+/// They change the session, and do nothing else.
+const CHANGING: [&[u8]; 4] = [
+    b"pg_advisory_lock",
+    b"pg_advisory_lock_shared",
+    b"pg_try_advisory_lock",
+    b"pg_try_advisory_lock_shared",
+];
+
+/// What they leave behind ends with the connection: no reset undoes it.
+const KEPT: [&[u8]; 8] = [
+    b"pg_backup_start",
+    b"pg_copy_logical_replication_slot",
+    b"pg_copy_physical_replication_slot",
+    b"pg_create_logical_replication_slot",
+    b"pg_create_physical_replication_slot",
+    b"pg_replication_origin_session_setup",
+    b"pg_start_backup",
+    b"setseed",
+];
+
+/// Keywords that can stand before a parenthesis and cannot be the name of a function: PostgreSQL's reserved ones, and
+/// those that are reserved for types and for calls with a syntax of their own.
+static KEYWORDS: LazyLock<HashSet<&'static [u8]>> = LazyLock::new(|| {
+    let words = "all analyse analyze and any array as asc asymmetric between bigint bit boolean both case cast char \
+    character check coalesce collate column constraint create current_date current_time \
+    current_timestamp dec decimal default deferrable desc distinct do else end except exists extract \
+    false fetch float for foreign from grant greatest group grouping having in initially inout int \
+    integer intersect interval into json_array json_arrayagg json_exists json_objectagg json_query \
+    json_scalar json_serialize json_table json_value lateral leading least limit localtime \
+    localtimestamp merge_action national nchar none normalize not null nullif numeric offset on only or \
+    order out overlay placing position precision primary real references returning row select setof \
+    smallint some substring symmetric table then time timestamp to trailing treat trim true union unique \
+    user using values varchar variadic when where window with xmlattributes xmlconcat xmlelement \
+    xmlexists xmlforest xmlnamespaces xmlparse xmlpi xmlroot xmlserialize xmltable";
+    words.split(' ').map(str::as_bytes).collect()
+});
+
+/// What the functions of a text may do.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools)] // independent facts, each read by name
+pub(crate) struct Calls {
+    /// One is not known: it may do anything.
+    pub(crate) unknown: bool,
+    /// To the session.
+    pub(crate) change: bool,
+    /// To a setting, until the transaction ends.
+    pub(crate) configure: bool,
+    /// Something that no reset undoes.
+    pub(crate) keep: bool,
+    /// Something that its COMMIT has to be waited for.
+    pub(crate) loud: bool,
+    /// To those who listen.
+    pub(crate) may_notify: bool,
+}
+
+/// Reads them.
+pub(crate) fn read(text: &[u8]) -> Calls {
+    let mut calls = Calls::default();
+    if !text.contains(&b'(') {
+        return calls;
+    }
+    if !is_clear(text) {
+        if hides(text) {
+            calls.unknown = true;
+            return calls;
+        }
+        // Without quotes: what stands in a literal counts as well.
+        let mut rest = text;
+        while let Some(end) = rest.iter().position(|byte| matches!(byte, b'\'' | b'"')) {
+            scan(Lexer::new(&rest[..end]), &mut calls);
+            let quote = rest[end];
+            rest = &rest[end + 1..];
+            calls.unknown |= quote == b'"' && rest.trim_ascii_start().starts_with(b"(");
+        }
+        scan(Lexer::new(rest), &mut calls);
+        return calls;
+    }
+    scan(Lexer::new(text), &mut calls);
+    calls
+}
+
+/// Where a literal ends is sure. With a backslash that depends on a setting of the server's.
+pub(crate) fn is_clear(text: &[u8]) -> bool {
+    !text.contains(&b'\\')
+}
+
+/// A comment or a quote of dollars would hide what stands in it, and nobody knows whether it is one.
+fn hides(text: &[u8]) -> bool {
+    text.windows(2).any(|two| match two {
+        b"--" | b"/*" => true,
+        [b'$', behind] => matches!(behind, b'$' | b'_' | b'A'..=b'Z' | b'a'..=b'z' | 0x80..),
+        _ => false,
+    })
+}
+
+/// A name that may be called, and what stands before it.
+#[derive(Clone, Copy)]
+struct Called<'text> {
+    name: Token<'text>,
+    schema: Option<Token<'text>>,
+    /// The later one first.
+    before: [Option<Token<'text>>; 2],
+}
+
+fn scan(mut tokens: Lexer<'_>, calls: &mut Calls) {
+    let mut last = [None; 2];
+    let mut called: Option<Called<'_>> = None;
+    while let Some(token) = tokens.next() {
+        match token {
+            // What it says of a name is no name.
+            Token::Word(word) if word.eq_ignore_ascii_case(b"uescape") => calls.unknown = true,
+            Token::Word(_) | Token::Name(_) => {
+                let is_qualified = last[0] == Some(Token::Symbol(b'.'));
+                called = Some(match called {
+                    Some(Called { name, before, .. }) if is_qualified => Called {
+                        name: token,
+                        schema: Some(name),
+                        before,
+                    },
+                    _ => Called {
+                        name: token,
+                        schema: is_qualified.then_some(Token::Other),
+                        before: last,
+                    },
+                });
+            }
+            Token::Symbol(b'.') => {}
+            Token::Open => {
+                if let Some(called) = called.take().filter(|called| called.is_call(&tokens)) {
+                    called.note(&tokens, calls);
+                }
+            }
+            _ => called = None,
+        }
+        last = [Some(token), last[0]];
+    }
+}
+
+impl Called<'_> {
+    /// Not a keyword, a type, or a table with its columns.
+    fn is_call(&self, behind: &Lexer<'_>) -> bool {
+        let [before, earlier] = self.before;
+        // Reserved, all of them: what follows is a table, an alias, a query of WITH.
+        let names_no_function = is(before, &["into", "as", "with"])
+            || is(before, &["recursive"]) && is(earlier, &["with"])
+            || self.before == [Some(Token::Symbol(b':')); 2];
+        if names_no_function {
+            return false;
+        }
+        let (Token::Word(word), None) = (self.name, self.schema) else {
+            return true;
+        };
+        let word = word.to_ascii_lowercase();
+        let is_keyword = match word.as_slice() {
+            b"by" => is(before, &["order", "group", "partition"]),
+            b"join" => is(
+                before,
+                &["inner", "outer", "cross", "left", "right", "full"],
+            ),
+            b"conflict" => is(before, &["on"]),
+            b"sets" => is(before, &["grouping"]),
+            b"cube" | b"rollup" => is(before, &["by"]),
+            b"materialized" => is(before, &["as", "not"]),
+            b"set" => is(before, &["update"]),
+            b"over" | b"filter" => before == Some(Token::Close),
+            b"operator" => is_operator(behind.clone()),
+            word => KEYWORDS.contains(word),
+        };
+        !is_keyword
+    }
+
+    fn note(&self, behind: &Lexer<'_>, calls: &mut Calls) {
+        let in_catalog = match self.schema {
+            None => true,
+            Some(Token::Word(schema)) => schema.eq_ignore_ascii_case(b"pg_catalog"),
+            Some(schema) => schema == Token::Name(b"\"pg_catalog\""),
+        };
+        if !in_catalog {
+            calls.unknown = true;
+            return;
+        }
+        let lower;
+        let name = match self.name {
+            Token::Name([_, name @ .., _]) => name,
+            Token::Word(word) => {
+                lower = word.to_ascii_lowercase();
+                &lower
+            }
+            _ => b"",
+        };
+        match name {
+            b"set_config" => {
+                calls.configure = true;
+                calls.change |= !is_local(behind.clone());
+            }
+            b"pg_notify" => calls.may_notify = true,
+            name if LOUD.contains(&name) => calls.loud = true,
+            name if KEPT.contains(&name) => (calls.keep, calls.loud) = (true, true),
+            name if CHANGING.contains(&name) => calls.change = true,
+            name => calls.unknown |= !HARMLESS.contains(name),
+        }
+    }
+}
+
+fn is(token: Option<Token<'_>>, words: &[&str]) -> bool {
+    let Some(Token::Word(word)) = token else {
+        return false;
+    };
+    words
+        .iter()
+        .any(|known| word.eq_ignore_ascii_case(known.as_bytes()))
+}
+
+/// `OPERATOR(pg_catalog.+)`: nothing but names and dots, and an operator at the end.
+fn is_operator(behind: Lexer<'_>) -> bool {
+    let mut last = None;
+    for token in behind {
+        match token {
+            Token::Close => return matches!(last, Some(Token::Symbol(_))),
+            Token::Word(_) | Token::Name(_) | Token::Symbol(_) => last = Some(token),
+            _ => return false,
+        }
+    }
+    false
+}
+
+/// The arguments of `set_config` say that the setting ends with the transaction: the third one is `true`. A bind is not
+/// looked at.
+fn is_local(behind: Lexer<'_>) -> bool {
+    let (mut depth, mut number) = (0, 0);
+    let mut argument = Vec::new();
+    for token in behind {
+        match token {
+            Token::Symbol(b',') if depth == 0 => {
+                if says_local(&argument, number) {
+                    return true;
+                }
+                argument.clear();
+                number += 1;
+                continue;
+            }
+            Token::Close if depth == 0 => return says_local(&argument, number),
+            Token::Open => depth += 1,
+            Token::Close => depth -= 1,
+            _ => {}
+        }
+        argument.push(token);
+    }
+    false
+}
+
+/// The function has no names for its arguments.
+fn says_local(argument: &[Token<'_>], number: usize) -> bool {
+    match argument {
+        _ if number != 2 => false,
+        [value] => is(Some(*value), &["true"]),
+        [value, Token::Symbol(b':'), Token::Symbol(b':'), kind] => {
+            is(Some(*value), &["true"]) && is(Some(*kind), &["bool", "boolean"])
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,6 @@
+//! What an SQL text does, as far as the text shows it.
+
+pub(super) mod calls;
+pub(super) mod lexer;
+pub(super) mod names;
+pub(super) mod side_effects;

@@ -1,0 +1,394 @@
+//! What a text may do besides what its command tag tells.
+
+use super::calls::{self, Calls, is_clear};
+use super::lexer::{Lexer, Token};
+use super::names::{self, Move};
+
+/// What changes the server session without a call: a view whose rows are settings, and the schema of what is temporary.
+const SESSION_CHANGES: [&[u8]; 2] = [b"pg_settings", b"pg_temp"];
+
+/// What a statement may do. A text raises suspicion here; only the server's state acquits.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools)] // independent facts, each read by name
+pub(crate) struct SideEffects {
+    /// It may change the server session.
+    pub(crate) change: bool,
+    /// It calls a function that is not known, which may do anything.
+    pub(crate) unknown: bool,
+    /// It does what no reset undoes.
+    pub(crate) keep: bool,
+    /// It may write, or hold something until the transaction has ended: COMMIT has to be waited for.
+    pub(crate) loud: bool,
+    /// It may tell others something when its transaction commits.
+    pub(crate) may_notify: bool,
+    /// It changes settings by a function, until the transaction ends.
+    pub(crate) configure: bool,
+    /// Its statements whose tag is SET and which end with the transaction; none if another SET is among them.
+    pub(crate) local_sets: u32,
+    /// Names stand for something else behind it.
+    pub(crate) moves: Option<Move>,
+    /// It may create something, and its tag does not tell.
+    pub(crate) defines: bool,
+    /// Tells its text from others, where what it calls may move the names.
+    pub(crate) key: u64,
+}
+
+impl SideEffects {
+    /// Of a text that is not read.
+    pub(crate) const ANY: Self = Self {
+        change: true,
+        unknown: true,
+        keep: false,
+        loud: true,
+        may_notify: true,
+        configure: true,
+        local_sets: 0,
+        moves: Some(Move::ANYWHERE),
+        defines: true,
+        key: 0,
+    };
+
+    #[cfg(test)]
+    fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// What a text is about to do.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Reading {
+    pub(crate) effects: SideEffects,
+}
+
+/// Reads the text of a Query message, or of a Parse message.
+pub(crate) fn read(text: &[u8]) -> Reading {
+    let calls = calls::read(text);
+    let local_sets = local_sets(text);
+    let settles = calls.configure || local_sets > 0;
+    Reading {
+        effects: SideEffects {
+            change: calls.change || changes_session(text) || makes_temporary(text),
+            unknown: calls.unknown,
+            keep: calls.keep || sets_seed(text, calls),
+            // The level of a transaction decides whether its COMMIT can fail.
+            loud: calls.loud || settles && names_a_transaction(text),
+            may_notify: calls.may_notify,
+            configure: calls.configure,
+            local_sets,
+            moves: moves(text, calls, local_sets),
+            defines: defines(text),
+            key: if calls.configure || calls.unknown {
+                names::key(text)
+            } else {
+                0
+            },
+        },
+    }
+}
+
+/// `transaction_isolation` and its like.
+pub(crate) fn names_a_transaction(text: &[u8]) -> bool {
+    contains(text, b"transaction")
+}
+
+/// `SET seed`, in a transaction or for good: neither its end nor a reset puts back what `random()` gives.
+fn sets_seed(text: &[u8], calls: Calls) -> bool {
+    if !contains(text, b"seed") {
+        return false;
+    }
+    let mut begins = true;
+    let sets = |token| {
+        let first = std::mem::replace(&mut begins, token == Token::Semicolon);
+        matches!(token, Token::Word(word) if first && is_word(word, &["set"]))
+    };
+    calls.configure || !is_clear(text) || Lexer::new(text).any(sets)
+}
+
+fn changes_session(text: &[u8]) -> bool {
+    SESSION_CHANGES.iter().any(|needle| contains(text, needle))
+}
+
+fn contains(text: &[u8], needle: &[u8]) -> bool {
+    let mut windows = text.windows(needle.len());
+    windows.any(|window| window.eq_ignore_ascii_case(needle))
+}
+
+/// `CREATE TEMP TABLE … AS` and `SELECT … INTO TEMP` have the tag of their query.
+fn makes_temporary(text: &[u8]) -> bool {
+    const BEFORE: [&str; 5] = ["create", "into", "local", "global", "replace"];
+    let mut makes = false;
+    for token in Lexer::new(text) {
+        let Token::Word(word) = token else {
+            makes = false;
+            continue;
+        };
+        if makes && is_word(word, &["temp", "temporary"]) {
+            return true;
+        }
+        makes = is_word(word, &BEFORE);
+    }
+    false
+}
+
+/// Those of `SET LOCAL` and `SET TRANSACTION`, if every SET of the text is one of them.
+fn local_sets(text: &[u8]) -> u32 {
+    if !is_clear(text) {
+        return 0;
+    }
+    let mut found = 0;
+    let mut tokens = Lexer::new(text);
+    let mut begins = true;
+    while let Some(token) = tokens.next() {
+        let word = match token {
+            Token::Word(word) if begins => word,
+            _ => {
+                begins = token == Token::Semicolon;
+                continue;
+            }
+        };
+        begins = false;
+        if word.eq_ignore_ascii_case(b"set") {
+            let scope = tokens.next();
+            let is = |scope_is: &[u8]| matches!(scope, Some(Token::Word(word)) if word.eq_ignore_ascii_case(scope_is));
+            // `local.a` is a setting of somebody's.
+            let is_scope = matches!(tokens.next(), Some(Token::Word(_) | Token::Name(_)));
+            if !is_scope || !is(b"local") && !is(b"transaction") {
+                return 0;
+            }
+            found += 1;
+        }
+    }
+    found
+}
+
+/// The settings by which names are found. The path may say `"$user"`.
+const PATHS: [&[u8]; 4] = [b"search_path", b"schema", b"role", b"session_authorization"];
+
+/// Behind these, in the same text, nobody knows what is left of a setting.
+const UNCLEAR: [&str; 7] = [
+    "begin", "start", "commit", "end", "rollback", "abort", "prepare",
+];
+
+fn moves(text: &[u8], calls: Calls, local_sets: u32) -> Option<Move> {
+    if !(calls.configure
+        || sets_a_path(text)
+        || changes_session(text) && contains(text, b"search_path"))
+    {
+        return None;
+    }
+    let stays = calls.change || local_sets == 0 && !calls.configure;
+    if calls.configure && !sets_a_path(text) {
+        let is_quoted = |path: &&[u8]| contains(text, &[b"'" as &[u8], path, b"'"].concat());
+        if !PATHS.iter().any(is_quoted) {
+            return None;
+        }
+    }
+    let is_unclear = |token| matches!(token, Token::Word(word) if is_word(word, &UNCLEAR));
+    let is_clear = is_clear(text) && !Lexer::new(text).any(is_unclear);
+    Some(Move {
+        key: is_clear.then(|| names::key(text)),
+        stays,
+    })
+}
+
+/// The name of such a setting is among the values of a Bind message.
+pub(crate) fn binds_a_path(body: &[u8]) -> bool {
+    let is_bound = |path: &&[u8]| {
+        let length = u32::try_from(path.len()).unwrap_or_default().to_be_bytes();
+        contains(body, &[&length as &[u8], path].concat())
+    };
+    PATHS.iter().any(is_bound)
+}
+
+/// `SET search_path`, `SET LOCAL ROLE`, `RESET ALL`.
+fn sets_a_path(text: &[u8]) -> bool {
+    if !is_clear(text) {
+        return contains(text, b"set") && PATHS.iter().any(|path| contains(text, path));
+    }
+    let mut begins = true;
+    let mut sets = false;
+    for token in Lexer::new(text) {
+        let word = match token {
+            Token::Word(word) => word,
+            Token::Name([b'"', name @ .., b'"']) => name,
+            Token::Semicolon => {
+                begins = true;
+                continue;
+            }
+            _ => {
+                (begins, sets) = (false, false);
+                continue;
+            }
+        };
+        if begins {
+            sets = is_word(word, &["set", "reset", "discard"]);
+        } else if sets
+            && is_word(
+                word,
+                &["all", "authorization", "search_path", "schema", "role"],
+            )
+        {
+            return true;
+        } else {
+            // A scope may stand before the name.
+            sets &= is_word(word, &["local", "session"]);
+        }
+        begins = false;
+    }
+    false
+}
+
+/// `CREATE TABLE … AS` and `SELECT … INTO` have the tag of their query.
+fn defines(text: &[u8]) -> bool {
+    let mut last: &[u8] = b"";
+    for token in Lexer::new(text) {
+        let Token::Word(word) = token else {
+            last = b"";
+            continue;
+        };
+        if is_word(word, &["create"])
+            || is_word(word, &["into"]) && !is_word(last, &["insert", "merge"])
+        {
+            return true;
+        }
+        last = word;
+    }
+    false
+}
+
+fn is_word(word: &[u8], words: &[&str]) -> bool {
+    words
+        .iter()
+        .any(|known| word.eq_ignore_ascii_case(known.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn effects(text: &str) -> SideEffects {
+        read(text.as_bytes()).effects
+    }
+
+    #[test]
+    fn what_changes_the_session_is_found_in_any_case() {
+        for text in [
+            "select SET_CONFIG('a', 'b', false)",
+            "UPDATE PG_settings SET setting = '1'",
+            "CREATE FUNCTION pg_temp.f() RETURNS int",
+        ] {
+            assert!(effects(text).change, "{text}");
+        }
+        assert!(effects("SELECT * FROM settings").is_none());
+        assert!(effects("SELECT pg_notify('a', 'b')").may_notify);
+    }
+
+    #[test]
+    fn temporary_tables_are_found_however_they_are_spelt() {
+        for text in [
+            "CREATE TEMPORARY TABLE a AS SELECT 1",
+            "create\n temp\ttable a as select 1",
+            "CREATE LOCAL TEMP TABLE a AS SELECT 1",
+            "SELECT 1 AS a INTO/**/TEMP b",
+            "CREATE OR REPLACE TEMP VIEW a AS SELECT 1",
+        ] {
+            assert!(effects(text).change, "{text}");
+        }
+        assert!(effects("SELECT temp FROM weather").is_none());
+        assert!(effects("SELECT 'create temp'").is_none());
+    }
+
+    #[test]
+    fn names_move_with_the_path_and_the_role_and_with_nothing_else() {
+        for (text, stays) in [
+            ("SET LOCAL search_path TO a", false),
+            ("set search_path = a, b", true),
+            ("SET LOCAL SCHEMA 'a'", false),
+            ("SET \"search_path\" TO a", true),
+            ("SELECT 1; SET LOCAL ROLE a", false),
+            ("SET SESSION AUTHORIZATION a", true),
+            ("RESET ALL", true),
+            ("SELECT set_config('search_path', $1, true)", false),
+            ("SELECT set_config('SEARCH_PATH', 'a', false)", true),
+        ] {
+            let moves = effects(text).moves;
+            assert_eq!(
+                moves.map(|to| (to.stays, to.key.is_some())),
+                Some((stays, true)),
+                "{text}"
+            );
+        }
+        for text in [
+            "SET LOCAL app.role = 'a'",
+            "SET LOCAL work_mem = '77MB'",
+            "SELECT set_config('app.role', 'a role', true)",
+            "SELECT role FROM users",
+            "UPDATE users SET role = 'a'",
+        ] {
+            assert_eq!(effects(text).moves, None, "{text}");
+        }
+        let unclear = effects("SET search_path = a; ROLLBACK").moves;
+        assert_eq!(unclear.map(|to| to.key), Some(None));
+        assert!(binds_a_path(b"\0s1\0\0\0\0\x0bsearch_path"));
+        assert!(!binds_a_path(b"\0s1\0\0\0\0\x08app.role"));
+    }
+
+    #[test]
+    fn what_is_created_without_a_tag_is_found() {
+        for text in ["CREATE TABLE a AS SELECT 1", "SELECT 1 AS a INTO b"] {
+            assert!(effects(text).defines, "{text}");
+        }
+        for text in [
+            "INSERT INTO a SELECT 1",
+            "SELECT 'create'",
+            "SELECT created FROM a",
+        ] {
+            assert!(!effects(text).defines, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_set_that_ends_with_the_transaction_is_told_from_one_that_stays() {
+        for (text, local, loud) in [
+            ("SET LOCAL work_mem = '77MB'", 1, false),
+            (
+                "set local a.b to 'c; SET d'; SELECT 1; SET/**/LOCAL ROLE reader",
+                2,
+                false,
+            ),
+            ("SET TRANSACTION READ ONLY", 1, true),
+            ("SET LOCAL transaction_isolation = 'serializable'", 1, true),
+            ("SET LOCAL a = 1; SET a = 1", 0, false),
+            ("SET a = 1; SET LOCAL a = 1", 0, false),
+            ("SET local.a = 1", 0, false),
+            ("SET transaction.a = 1", 0, false),
+            ("SET LOCAL a = '\\'", 0, false),
+            ("UPDATE t SET local = 1", 0, false),
+        ] {
+            let effects = effects(text);
+            assert_eq!((effects.local_sets, effects.loud), (local, loud), "{text}");
+        }
+        assert!(effects("SELECT set_config('transaction_isolation', $1, true)").loud);
+        assert!(!effects("SELECT set_config('app.tenant', $1, true)").loud);
+    }
+
+    #[test]
+    fn a_seed_costs_the_connection_and_a_column_of_that_name_nothing() {
+        for text in [
+            "SET seed = 0.5",
+            "SET LOCAL \"seed\" TO 0.5",
+            "SELECT 1; set session SEED = 0.5",
+            "SELECT set_config('seed', '0.5', true)",
+            "SELECT setseed(0.5)",
+        ] {
+            assert!(read(text.as_bytes()).effects.keep, "{text}");
+        }
+        for text in [
+            "UPDATE \"plants\" SET \"seed\" = $1 WHERE (\"plants\".\"id\" = $2)",
+            "SELECT seed FROM plants",
+            "SET LOCAL work_mem = 1000",
+        ] {
+            assert!(!read(text.as_bytes()).effects.keep, "{text}");
+        }
+    }
+}

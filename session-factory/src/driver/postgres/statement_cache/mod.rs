@@ -1,0 +1,191 @@
+//! Statements that diesel prepares anew each time they run, which is a round trip each time.
+//!
+//! diesel keeps a statement prepared only when its type alone tells its text: no UPDATE is, no upsert, no INSERT of
+//! an optional value and no `sql_query`. Here the text decides: one that comes again on the same connection is
+//! kept, up to a limit. A text that holds its values comes once, and is not.
+
+pub(super) mod client_cache;
+mod sql_text_cache;
+pub(super) mod type_ids;
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::hash::{BuildHasher, BuildHasherDefault, RandomState};
+
+use diesel::pg::Pg;
+use diesel::query_builder::QueryFragment;
+
+use self::sql_text_cache::{AsItIs, SqlTextCache};
+use super::fragment::{Key, Known, PgQuery, sql};
+use super::mark;
+
+/// Prepared statements that are kept on a connection besides diesel's own.
+const MOST_KEPT: usize = 256;
+/// Texts that are remembered as seen once, before all of them are forgotten.
+const MOST_SEEN: usize = 1024;
+
+type Hashes = HashSet<u64, BuildHasherDefault<AsItIs>>;
+
+/// The texts of one connection, as hashes.
+#[derive(Debug, Default)]
+pub(super) struct StatementCache {
+    hasher: RandomState,
+    seen: Hashes,
+    kept: Hashes,
+    sql_text_cache: SqlTextCache,
+}
+
+impl StatementCache {
+    /// All that was kept is gone.
+    pub(super) fn forget(&mut self) {
+        self.seen.clear();
+        self.kept.clear();
+        self.sql_text_cache.forget();
+    }
+
+    /// The same as [`look_at`](Self::look_at) where names stand for something else: what is kept there has so many blanks
+    /// behind it, which tell it from the same text elsewhere. None: nothing is kept.
+    pub(super) fn look_at_elsewhere(
+        &mut self,
+        query: PgQuery<'_>,
+        blanks: Option<usize>,
+    ) -> Known<'static> {
+        let never = |text: Option<String>| Known {
+            key: Key::Never,
+            text: text.map(Cow::Owned),
+        };
+        let Ok(text) = sql(query) else {
+            return never(None);
+        };
+        let Some(blanks) = blanks else {
+            return never(Some(text));
+        };
+        let is_told_by_type = query.is_safe_to_cache_prepared(&Pg).unwrap_or(false);
+        let mut spelt = text.clone();
+        spelt.extend(std::iter::repeat_n(' ', blanks));
+        if is_told_by_type || is_plain(&text) && self.again(&spelt) {
+            return Known {
+                key: Key::Text,
+                text: Some(spelt.into()),
+            };
+        }
+        never(Some(text))
+    }
+
+    /// Under what to keep a statement prepared, and its text where that is there.
+    /// What diesel would not keep is kept only where that is said.
+    pub(super) fn look_at(&mut self, query: PgQuery<'_>, keeps_texts: bool) -> Known<'_> {
+        // Without an id diesel knows it by its text, if at all: where that is kept, the query need not be asked.
+        let mut text = query.id().is_none().then(|| sql(query).ok()).flatten();
+        let hash = text.as_deref().map(|text| self.hasher.hash_one(text));
+        let is_kept = keeps_texts && hash.is_some_and(|hash| self.kept.contains(&hash));
+        let by_text = |text: String| Known {
+            key: Key::Text,
+            text: Some(text.into()),
+        };
+        if is_kept && let Some(text) = text {
+            return by_text(text);
+        }
+        // What is wrong with a query shows when it runs.
+        let told_by_type = query.is_safe_to_cache_prepared(&Pg).ok();
+        let by_type = |text| Known {
+            key: Key::Type(told_by_type),
+            text,
+        };
+        if told_by_type != Some(false) {
+            return by_type(match text {
+                Some(text) => Some(text.into()),
+                None => self.sql_text_cache.text(query),
+            });
+        }
+        if text.is_none() {
+            text = sql(query).ok();
+        }
+        match text {
+            Some(text) if keeps_texts && is_plain(&text) && self.again(&text) => by_text(text),
+            text => by_type(text.map(Cow::Owned)),
+        }
+    }
+
+    /// The texts that are kept by the types of their queries.
+    pub(super) fn sql_text_cache(&mut self) -> &mut SqlTextCache {
+        &mut self.sql_text_cache
+    }
+
+    fn again(&mut self, sql: &str) -> bool {
+        let hash = self.hasher.hash_one(sql);
+        if self.kept.contains(&hash) {
+            return true;
+        }
+        if self.seen.remove(&hash) && self.kept.len() < MOST_KEPT {
+            self.kept.insert(hash);
+            return true;
+        }
+        if self.seen.len() >= MOST_SEEN {
+            self.seen.clear();
+        }
+        self.seen.insert(hash);
+        false
+    }
+}
+
+/// Reads or changes rows. Of other statements it is not known what a second Execute does.
+fn is_plain(sql: &str) -> bool {
+    if mark::is_query(sql) {
+        return true;
+    }
+    let word = sql.split_whitespace().next().unwrap_or_default();
+    ["SELECT", "INSERT", "UPDATE", "DELETE", "WITH"]
+        .iter()
+        .any(|plain| plain.eq_ignore_ascii_case(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_kept_when_it_comes_again() {
+        let mut statement_cache = StatementCache::default();
+        assert!(!statement_cache.again("UPDATE a"));
+        assert!(!statement_cache.again("UPDATE b"));
+        assert!(statement_cache.again("UPDATE a"));
+        assert!(statement_cache.again("UPDATE a"));
+    }
+
+    #[test]
+    fn a_query_whose_text_is_kept_is_known_by_that_unless_nothing_is_to_be_kept() {
+        let query = diesel::sql_query("UPDATE a SET b = 1");
+        let mut statement_cache = StatementCache::default();
+        for (keeps_texts, is_known_by_its_text) in
+            [(true, false), (true, true), (false, false), (true, true)]
+        {
+            let known = statement_cache.look_at(PgQuery::of(&query), keeps_texts);
+            assert_eq!(known.text.as_deref(), Some("UPDATE a SET b = 1"));
+            assert_eq!(matches!(known.key, Key::Text), is_known_by_its_text);
+        }
+    }
+
+    #[test]
+    fn no_more_are_kept_and_remembered_than_the_limits() {
+        let mut statement_cache = StatementCache::default();
+        for number in 0..2 * MOST_KEPT {
+            let sql = format!("UPDATE {number}");
+            statement_cache.again(&sql);
+            assert_eq!(statement_cache.again(&sql), number < MOST_KEPT);
+        }
+        for number in 0..3 * MOST_SEEN {
+            statement_cache.again(&format!("UPDATE x{number}"));
+        }
+        assert!(statement_cache.seen.len() <= MOST_SEEN);
+        assert!(statement_cache.again("UPDATE 1"));
+    }
+
+    #[test]
+    fn only_statements_on_rows_are_kept() {
+        assert!(is_plain("  update users SET n = 1"));
+        assert!(is_plain("WITH a AS (SELECT 1) SELECT 1"));
+        assert!(!is_plain("SET search_path TO a"));
+        assert!(!is_plain(""));
+    }
+}

@@ -1,0 +1,305 @@
+//! The numbers of types that a session looks up by itself: diesel-async keeps those that it has looked up for as long as
+//! the connection lives, whatever their names stand for by then.
+//!
+//! A query's values may hold such numbers (those of arrays and records do). So a query is taken apart twice, with two
+//! sets of numbers that nothing has; where the two differ a number belongs.
+
+use std::any::TypeId;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use diesel::pg::{Pg, PgMetadataLookup, PgQueryBuilder, PgTypeMetadata};
+use diesel::query_builder::bind_collector::RawBytesBindCollector;
+use diesel::query_builder::{AstPass, Query, QueryBuilder, QueryFragment, QueryId};
+use diesel::result::Error;
+use diesel::sql_types::{self, Oid, Text};
+use diesel::{QueryResult, QueryableByName};
+use diesel_async::{AsyncConnectionCore, AsyncPgConnection, RunQueryDsl};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+
+use crate::driver::postgres::fragment::{Key, Known, PgQuery, current_id, sql, with_id};
+use crate::driver::postgres::protocol::prepared::LOOKS_TYPES_UP;
+use crate::driver::postgres::statement::Loading;
+use crate::observe::{Events, Hushed};
+
+/// No type has such a number.
+const FIRST: u32 = 0xF000_0000;
+const SECOND: u32 = 0xE000_0000;
+
+/// A schema, if the query names one, and a type.
+type Name = (Option<String>, String);
+
+/// The numbers of types and of their arrays, for one view of the names.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct TypeIds(Arc<Mutex<HashMap<Name, (u32, u32)>>>);
+
+/// Gives out numbers that nothing has.
+struct Placeholders {
+    first: u32,
+    names: Vec<Name>,
+}
+
+impl PgMetadataLookup for Placeholders {
+    fn lookup_type(&mut self, type_name: &str, schema: Option<&str>) -> PgTypeMetadata {
+        let name = (schema.map(str::to_owned), type_name.to_owned());
+        let known = self.names.iter().position(|known| *known == name);
+        let place = known.unwrap_or_else(|| {
+            self.names.push(name);
+            self.names.len() - 1
+        });
+        let number = self.first + 2 * u32::try_from(place).unwrap_or(u32::MAX / 32);
+        PgTypeMetadata::new(number, number + 1)
+    }
+}
+
+/// A query that binds values of types that are not built in.
+pub(crate) struct Taken {
+    names: Vec<Name>,
+    ready: Ready,
+    id: Option<TypeId>,
+    /// Where in the values a number belongs.
+    places: Vec<(usize, usize)>,
+    types: TypeIds,
+}
+
+impl TypeIds {
+    fn known(&self) -> MutexGuard<'_, HashMap<Name, (u32, u32)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a query apart; none if it binds built-in types only, or is wrong, which shows when it runs.
+    pub(crate) fn take(&self, query: PgQuery<'_>, known: &Known<'_>) -> Option<Taken> {
+        let (values, names) = collect(query, FIRST)?;
+        if names.is_empty() {
+            return None;
+        }
+        let (again, _same) = collect(query, SECOND)?;
+        let text = match &known.text {
+            Some(text) => text.clone().into_owned(),
+            None => sql(query).ok()?,
+        };
+        let (id, is_safe_to_cache) = match known.key {
+            Key::Type(is_safe) => (
+                query.id(),
+                is_safe.or_else(|| query.is_safe_to_cache_prepared(&Pg).ok())?,
+            ),
+            Key::Text => (None, true),
+            Key::Never => (None, false),
+        };
+        let places = places(&values, &again, names.len());
+        Some(Taken {
+            names,
+            ready: Ready {
+                text,
+                is_safe_to_cache,
+                values,
+            },
+            id,
+            places,
+            types: self.clone(),
+        })
+    }
+}
+
+type Values = RawBytesBindCollector<Pg>;
+
+fn collect(query: PgQuery<'_>, first: u32) -> Option<(Values, Vec<Name>)> {
+    let mut values = Values::new();
+    let mut lookup = Placeholders {
+        first,
+        names: Vec::new(),
+    };
+    query.collect_binds(&mut values, &mut lookup, &Pg).ok()?;
+    Some((values, lookup.names))
+}
+
+fn places(one: &Values, other: &Values, names: usize) -> Vec<(usize, usize)> {
+    let mut places = Vec::new();
+    for (value, pair) in one.binds.iter().zip(&other.binds).enumerate() {
+        let (Some(one), Some(other)) = pair else {
+            continue;
+        };
+        for at in 0..one.len().saturating_sub(3) {
+            let number = place(number_at(one, at), FIRST, names);
+            if number.is_some() && number == place(number_at(other, at), SECOND, names) {
+                places.push((value, at));
+            }
+        }
+    }
+    places
+}
+
+fn number_at(bytes: &[u8], at: usize) -> Option<u32> {
+    let bytes = bytes.get(at..)?.first_chunk::<4>()?;
+    Some(u32::from_be_bytes(*bytes))
+}
+
+/// Which of the numbers that were given out it is.
+fn place(number: Option<u32>, first: u32, names: usize) -> Option<usize> {
+    let place = usize::try_from(number?.checked_sub(first)?).ok()?;
+    (place < 2 * names).then_some(place)
+}
+
+impl Taken {
+    /// The rows, once the types are looked up.
+    pub(crate) fn load(
+        self,
+        mut connection: &AsyncPgConnection,
+        events: Option<Events>,
+    ) -> Loading<'_> {
+        async move {
+            let (ready, id) = Hushed::new(events, self.resolved(connection).boxed()).await?;
+            let rows = with_id(id, || AsyncConnectionCore::load(&mut connection, ready));
+            rows.await
+        }
+        .boxed()
+    }
+
+    /// The same for a statement that returns a count.
+    pub(crate) fn execute(
+        self,
+        mut connection: &AsyncPgConnection,
+        events: Option<Events>,
+    ) -> BoxFuture<'_, QueryResult<usize>> {
+        async move {
+            let (ready, id) = Hushed::new(events, self.resolved(connection).boxed()).await?;
+            let count = with_id(id, || {
+                AsyncConnectionCore::execute_returning_count(&mut connection, ready)
+            });
+            count.await
+        }
+        .boxed()
+    }
+
+    async fn resolved(
+        self,
+        connection: &AsyncPgConnection,
+    ) -> QueryResult<(Ready, Option<TypeId>)> {
+        let Self {
+            names,
+            mut ready,
+            id,
+            places,
+            types,
+        } = self;
+        let mut numbers = Vec::with_capacity(2 * names.len());
+        for name in names {
+            let known = types.known().get(&name).copied();
+            let (number, array) = if let Some(known) = known {
+                known
+            } else {
+                let found = look_up(connection, &name).await?;
+                types.known().insert(name, found);
+                found
+            };
+            numbers.extend([number, array]);
+        }
+        let real = |number: u32| {
+            let place = place(Some(number), FIRST, numbers.len() / 2);
+            place
+                .and_then(|place| numbers.get(place).copied())
+                .unwrap_or(number)
+        };
+        for kind in &mut ready.values.metadata {
+            let number = kind.oid().map_err(unknown)?;
+            let array = kind.array_oid().map_err(unknown)?;
+            *kind = PgTypeMetadata::new(real(number), real(array));
+        }
+        for (value, at) in places {
+            let bytes = ready.values.binds.get_mut(value).and_then(Option::as_mut);
+            let chunk = bytes.and_then(|bytes| bytes.get_mut(at..)?.first_chunk_mut::<4>());
+            if let Some(chunk) = chunk {
+                *chunk = real(u32::from_be_bytes(*chunk)).to_be_bytes();
+            }
+        }
+        Ok((ready, id))
+    }
+}
+
+fn unknown(error: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::SerializationError(Box::new(error))
+}
+
+#[derive(QueryableByName)]
+struct Found {
+    #[diesel(sql_type = Oid)]
+    oid: u32,
+    #[diesel(sql_type = Oid)]
+    typarray: u32,
+}
+
+/// As diesel-async does it.
+async fn look_up(
+    mut connection: &AsyncPgConnection,
+    (schema, name): &Name,
+) -> QueryResult<(u32, u32)> {
+    let found: Found = match schema {
+        Some(schema) => {
+            diesel::sql_query(format!(
+                "{LOOKS_TYPES_UP} pg_catalog.pg_type INNER JOIN pg_catalog.pg_namespace ON pg_type.typnamespace = pg_namespace.oid \
+                 WHERE pg_type.typname = $1 AND pg_namespace.nspname = $2"
+            ))
+            .bind::<Text, _>(name)
+            .bind::<Text, _>(schema)
+            .get_result(&mut connection)
+            .await?
+        }
+        None => {
+            diesel::sql_query(format!(
+                "{LOOKS_TYPES_UP} pg_catalog.pg_type WHERE pg_type.oid = pg_catalog.quote_ident($1)::pg_catalog.regtype::pg_catalog.oid"
+            ))
+            .bind::<Text, _>(name)
+            .get_result(&mut connection)
+            .await?
+        }
+    };
+    Ok((found.oid, found.typarray))
+}
+
+/// A query that was taken apart.
+struct Ready {
+    text: String,
+    is_safe_to_cache: bool,
+    values: Values,
+}
+
+impl QueryFragment<Pg> for Ready {
+    /// There is nothing to walk.
+    fn walk_ast<'b>(&'b self, _pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        Ok(())
+    }
+
+    fn to_sql(&self, out: &mut PgQueryBuilder, _backend: &Pg) -> QueryResult<()> {
+        out.push_sql(&self.text);
+        Ok(())
+    }
+
+    fn collect_binds<'b>(
+        &'b self,
+        out: &mut Values,
+        _lookup: &mut (dyn PgMetadataLookup + 'static),
+        _backend: &'b Pg,
+    ) -> QueryResult<()> {
+        out.binds.clone_from(&self.values.binds);
+        out.metadata.clone_from(&self.values.metadata);
+        Ok(())
+    }
+
+    fn is_safe_to_cache_prepared(&self, _backend: &Pg) -> QueryResult<bool> {
+        Ok(self.is_safe_to_cache)
+    }
+}
+
+impl QueryId for Ready {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+
+    fn query_id() -> Option<TypeId> {
+        current_id()
+    }
+}
+
+impl Query for Ready {
+    type SqlType = sql_types::Untyped;
+}
