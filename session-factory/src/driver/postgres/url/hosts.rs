@@ -43,7 +43,7 @@ pub(super) fn hosts(
     let (names, addresses, ports) = (list(names), list(addresses), list(ports));
     let count = names.len().max(addresses.len());
     if count == 0 {
-        return Err(format!("it names no host: {}", super::EXPECTED));
+        return Err(format!("it names no host: {}", super::form::EXPECTED));
     }
     let fits = |entries: &Vec<String>| entries.is_empty() || entries.len() == count;
     if !fits(&names) || !fits(&addresses) {

@@ -9,41 +9,17 @@
 //! Both forms become pairs of a name and a value. An error names the part that is wrong and quotes nothing that
 //! could be a piece of the password: a URL that is cut in the wrong place has pieces of it everywhere.
 
+mod form;
 mod hosts;
 mod pairs;
 mod parameters;
+mod parsed;
 mod uri;
 
-use tokio_postgres::Config;
-
+use self::form::EXPECTED;
+pub(super) use self::form::SCHEMES;
 pub(super) use self::hosts::{Host, Lookup};
-pub(super) use self::parameters::Wanted;
-use super::connect::socket::Socket;
-use super::connect::ssl_mode::Encryption;
-use crate::driver::OpenPermit;
-
-/// A URL, understood.
-pub(super) struct Url {
-    /// What the start-up message and the authentication need.
-    pub(super) config: Config,
-    /// In the order of the URL; never empty.
-    pub(super) hosts: Vec<Host>,
-    pub(super) encryption: Encryption,
-    pub(super) wanted: Wanted,
-    /// The hosts are tried in a random order.
-    pub(super) shuffled: bool,
-    pub(super) socket: Socket,
-    /// Of the connection that is opened with it.
-    pub(super) permit: Option<OpenPermit>,
-}
-
-/// A name and a value.
-type Pair = (String, String);
-
-/// The schemes of a URL.
-pub(super) const SCHEMES: &[&str] = &["postgres", "postgresql"];
-
-const EXPECTED: &str = "expected postgres://user:password@host:5432/database";
+pub(super) use self::parsed::{Url, Wanted};
 
 /// Parses a URL. The error says what is wrong, as "its port is …".
 pub(super) fn parse(url: &str) -> Result<Url, String> {

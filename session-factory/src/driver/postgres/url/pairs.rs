@@ -3,7 +3,7 @@
 use std::iter::Peekable;
 use std::str::Chars;
 
-use super::Pair;
+use super::form::Pair;
 
 /// Takes the text apart. Quotes and backslashes are as libpq has them.
 pub(super) fn pairs(text: &str) -> Result<Vec<Pair>, String> {

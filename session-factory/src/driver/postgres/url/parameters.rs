@@ -6,21 +6,12 @@ use std::time::Duration;
 use tokio_postgres::Config;
 use tokio_postgres::config::ChannelBinding;
 
-use super::{Pair, Url, hosts};
+use super::form::Pair;
+use super::hosts;
+use super::parsed::{Url, Wanted};
 use crate::config::known_names::nearest;
 use crate::driver::postgres::connect::socket::Socket;
 use crate::driver::postgres::connect::ssl_mode::{Encryption, Mode, Roots};
-
-/// `target_session_attrs`: what the server has to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::driver::postgres) enum Wanted {
-    Any,
-    ReadWrite,
-    ReadOnly,
-    Primary,
-    Standby,
-    PreferStandby,
-}
 
 /// All that take effect.
 const KNOWN: [&str; 24] = [
@@ -177,25 +168,6 @@ impl Seen<'_> {
             roots,
             identity,
         })
-    }
-}
-
-impl Wanted {
-    const NAMES: [(&'static str, Self); 6] = [
-        ("any", Self::Any),
-        ("read-write", Self::ReadWrite),
-        ("read-only", Self::ReadOnly),
-        ("primary", Self::Primary),
-        ("standby", Self::Standby),
-        ("prefer-standby", Self::PreferStandby),
-    ];
-
-    /// As the URL has it.
-    pub(in crate::driver::postgres) fn name(self) -> &'static str {
-        Self::NAMES
-            .iter()
-            .find_map(|(name, value)| (*value == self).then_some(*name))
-            .unwrap_or_default()
     }
 }
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
 
-use super::{EXPECTED, Pair, SCHEMES};
+use super::form::{EXPECTED, Pair, SCHEMES};
 use crate::config::scheme;
 
 /// Said in place of any other error when the text was most likely cut inside of the password: that error would
