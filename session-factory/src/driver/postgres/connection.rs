@@ -18,12 +18,12 @@ use tokio::task::AbortHandle;
 
 use super::cancel::Canceller;
 use super::connect::hosts::milliseconds;
-use super::connect::pooler;
 use super::fragment::{Key, Known, PgQuery};
 use super::mark::{self, Marks, Suspicion};
 use super::protocol::lsn;
 use super::protocol::state::{ProtocolState, Status};
 use super::protocol::transaction_end::TransactionEnd;
+use super::sql::reset;
 use super::statement::{Loading, pipelined};
 use super::statement_cache::client_cache::ClientCache;
 use super::statement_error::classified;
@@ -317,7 +317,7 @@ impl PgConnection {
             }
             let unclean = self.protocol_state().is_some_and(ProtocolState::is_unclean);
             let opaque = self.protocol_state().is_some_and(ProtocolState::is_opaque);
-            pooler::reset(text, opaque, unclean).into()
+            reset::behind_a_pooler(text, opaque, unclean).into()
         } else {
             text.into()
         }
@@ -345,7 +345,7 @@ impl PgConnection {
                 protocol_state.begin_reset();
             }
             let opaque = self.protocol_state().is_some_and(ProtocolState::is_opaque);
-            pooler::reset("ROLLBACK", opaque, self.uncached).into()
+            reset::behind_a_pooler("ROLLBACK", opaque, self.uncached).into()
         } else {
             "ROLLBACK".into()
         }

@@ -1,6 +1,5 @@
 //! What happens to a connection whose session is gone.
 
-use std::borrow::Cow;
 use std::time::Instant;
 
 use diesel::QueryResult;
@@ -10,35 +9,9 @@ use tokio::time::timeout_at;
 use super::cancel::Canceller;
 use super::connection::PgConnection;
 use super::protocol::state::ProtocolState;
+use super::sql::reset;
 use crate::driver::{GoesTo, Recovered, Running};
 use crate::error::{StatementError, StatementErrorKind};
-
-/// Undoes everything a session may have left on the server side, except prepared statements: those are
-/// the client's cache. `RESET ALL` also forgets the time zone that diesel relies on.
-pub(super) const RESET: &str = "RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL; \
-     SET TIME ZONE 'UTC'; SET CLIENT_ENCODING TO 'UTF8'; \
-     UNLISTEN *; SELECT pg_advisory_unlock_all(); CLOSE ALL; DISCARD TEMP; DISCARD SEQUENCES";
-
-/// Closes the connections that dblink keeps open in the server session, under a name and without one. What ran may have
-/// opened them where nobody could see it. Where that cannot be done the reset fails, which costs the connection.
-const DISCONNECT: &str = "DO $session_factory$ DECLARE place text; BEGIN \
-     SELECT nspname INTO place FROM pg_catalog.pg_extension \
-     JOIN pg_catalog.pg_namespace ON pg_namespace.oid OPERATOR(pg_catalog.=) extnamespace \
-     WHERE extname OPERATOR(pg_catalog.=) 'dblink'; \
-     IF NOT FOUND THEN RETURN; END IF; \
-     EXECUTE pg_catalog.format('SELECT pg_catalog.count(%1$I.dblink_disconnect(link)) \
-     FROM pg_catalog.unnest(%1$I.dblink_get_connections()) AS link', place); \
-     BEGIN EXECUTE pg_catalog.format('SELECT %I.dblink_disconnect()', place); \
-     EXCEPTION WHEN connection_does_not_exist THEN NULL; END; END $session_factory$";
-
-/// The text that resets a session.
-pub(super) fn text(opaque: bool) -> Cow<'static, str> {
-    if opaque {
-        format!("{RESET}; {DISCONNECT}").into()
-    } else {
-        RESET.into()
-    }
-}
 
 /// Cancels what runs, rolls back, checks. See `docs/recovery.md` for the states.
 pub(super) async fn recover(
@@ -177,7 +150,7 @@ pub(super) async fn reset(connection: &mut PgConnection) -> bool {
     let opaque = connection
         .protocol_state()
         .is_some_and(ProtocolState::is_opaque);
-    let text = text(opaque);
+    let text = reset::text(opaque);
     if let Some(protocol_state) = connection.protocol_state() {
         protocol_state.begin_reset();
     }

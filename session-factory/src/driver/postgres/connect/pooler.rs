@@ -9,7 +9,6 @@ use super::error::postgres_error;
 use super::hosts;
 use crate::config::Settings;
 use crate::driver::postgres::connection::PgConnection;
-use crate::driver::postgres::recovery;
 use crate::error::{ConnectError, ConnectErrorKind};
 
 /// Opens a connection, and makes it ready for a pooler if there is one.
@@ -57,11 +56,4 @@ pub(crate) async fn begin(client: &Client, place: &str) -> Result<(), ConnectErr
         ));
     }
     Err(error)
-}
-
-/// What puts a server session back, for the message that ends its transaction: any later one may be another
-/// session's.
-pub(crate) fn reset(ending: &str, opaque: bool, deallocate: bool) -> String {
-    let deallocate = if deallocate { "; DEALLOCATE ALL" } else { "" };
-    format!("{ending}; {}{deallocate}", recovery::text(opaque))
 }

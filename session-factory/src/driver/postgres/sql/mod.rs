@@ -3,4 +3,5 @@
 pub(super) mod calls;
 pub(super) mod lexer;
 pub(super) mod names;
+pub(super) mod reset;
 pub(super) mod side_effects;

@@ -110,7 +110,7 @@ fn locks_and_numbers_have_to_be_waited_for() {
 fn the_texts_of_our_own_are_known() {
     for text in [
         crate::driver::postgres::protocol::lsn::COMMIT,
-        crate::driver::postgres::recovery::RESET,
+        crate::driver::postgres::sql::reset::RESET,
         crate::driver::postgres::protocol::lsn::REPLAYED,
     ] {
         assert!(!is_unknown(text), "{text}");
