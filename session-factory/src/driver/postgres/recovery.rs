@@ -10,8 +10,8 @@ use super::cancel::Canceller;
 use super::connection::PgConnection;
 use super::protocol::state::ProtocolState;
 use super::sql::reset;
+use super::statement_error::is_lost;
 use crate::driver::{GoesTo, Recovered, Running};
-use crate::error::{StatementError, StatementErrorKind};
 
 /// Cancels what runs, rolls back, checks. See `docs/recovery.md` for the states.
 pub(super) async fn recover(
@@ -132,11 +132,6 @@ async fn barrier(connection: &PgConnection) -> QueryResult<()> {
 async fn roll_back(connection: &PgConnection) -> QueryResult<()> {
     let mut diesel = connection.diesel();
     diesel.batch_execute(&connection.recovery_text()).await
-}
-
-pub(super) fn is_lost(result: &QueryResult<()>) -> bool {
-    let lost = |error| StatementError::from(error).kind == StatementErrorKind::Connection;
-    result.as_ref().is_err_and(lost)
 }
 
 /// Puts session settings back. What cannot be put back costs the connection.

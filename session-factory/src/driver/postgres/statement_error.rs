@@ -5,6 +5,7 @@ use diesel::result::{DatabaseErrorKind, Error};
 use super::protocol::state::ProtocolState;
 use crate::driver::as_conflict;
 use crate::error::{StatementError, StatementErrorKind};
+use diesel::QueryResult;
 
 /// diesel has no kind for a deadlock, and drops its SQLSTATE.
 ///
@@ -30,4 +31,10 @@ pub(super) fn classified(error: Error, protocol_state: Option<&ProtocolState>) -
 fn is_the_loss(error: &Error, said: &StatementError) -> bool {
     let error = StatementError::from(error);
     error.kind == StatementErrorKind::Connection || error.message == said.message
+}
+
+/// The connection is lost.
+pub(super) fn is_lost(result: &QueryResult<()>) -> bool {
+    let lost = |error| StatementError::from(error).kind == StatementErrorKind::Connection;
+    result.as_ref().is_err_and(lost)
 }

@@ -20,7 +20,7 @@ use tokio_postgres::NoTls;
 use self::cancel_stream::CancelStream;
 use self::group::{Backend, Group, Taken, Way};
 use super::connect::stream::{Done, Route};
-use super::recovery::is_lost;
+use super::statement_error::is_lost;
 #[cfg(feature = "tls")]
 use super::tls;
 
