@@ -32,7 +32,6 @@ use diesel_async::{
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
-use self::connect::pooler;
 use self::connection::{PgConnection, Unseen};
 use self::fragment::PgQuery;
 use self::protocol::lsn;
@@ -83,7 +82,7 @@ impl Driver for Postgres {
 
     async fn connect(settings: &Settings) -> Result<PgConnection, ConnectError> {
         let establishing = Establishing::start(|| url::shown(settings.url.expose()));
-        let opened = pooler::connect(settings).await;
+        let opened = connect::connect(settings).await;
         let told = establishing.finish(&opened);
         let mut connection = opened?;
         connection.set_asks(settings.replica_url.is_some());

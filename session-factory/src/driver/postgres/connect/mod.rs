@@ -9,3 +9,35 @@ pub(super) mod socket;
 pub(super) mod ssl_mode;
 pub(super) mod startup;
 pub(super) mod stream;
+
+use super::connection::PgConnection;
+use crate::config::Settings;
+use crate::error::ConnectError;
+
+/// Opens a connection, and makes it ready for a pooler if there is one.
+pub(super) async fn connect(settings: &Settings) -> Result<PgConnection, ConnectError> {
+    let mut connection = match hosts::connect(settings).await {
+        // PgBouncer takes no `options`, by which the server is told of the limit.
+        Err(error) if settings.statement_timeout.is_some() && is_refused_parameter(&error) => {
+            let without = Settings {
+                statement_timeout: None,
+                ..settings.clone()
+            };
+            let mut connection = hosts::connect(&without).await?;
+            connection.set_pooled();
+            connection
+        }
+        opened => opened?,
+    };
+    if connection.is_pooled() {
+        connection.set_limit(settings.statement_timeout);
+        if settings.statement_cache.is_none() {
+            connection.set_cache(Some(0));
+        }
+    }
+    Ok(connection)
+}
+
+fn is_refused_parameter(error: &ConnectError) -> bool {
+    error.sqlstate() == Some("08P01") && error.to_string().contains("startup parameter")
+}
