@@ -9,6 +9,7 @@ mod fragment;
 mod mark;
 mod protocol;
 mod recovery;
+mod replica;
 mod sql;
 mod statement;
 mod statement_cache;
@@ -34,7 +35,6 @@ use futures_util::future::BoxFuture;
 
 use self::connection::{PgConnection, Unseen};
 use self::fragment::PgQuery;
-use self::protocol::lsn;
 use self::protocol::state::{ProtocolState, Standing, Status};
 use self::protocol::transaction_end::TransactionEnd;
 use self::statement::Rows;
@@ -317,7 +317,7 @@ impl Driver for Postgres {
         position: Position,
         patience: Duration,
     ) -> Result<bool, StatementError> {
-        lsn::has_replayed(connection, position, patience).await
+        replica::has_replayed(connection, position, patience).await
     }
 
     async fn rollback(connection: &mut PgConnection) -> Result<(), StatementError> {

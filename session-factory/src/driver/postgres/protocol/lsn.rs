@@ -3,15 +3,8 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
-
-use diesel::QueryResult;
-use diesel_async::SimpleAsyncConnection;
-use tokio::time::{Instant, sleep};
 
 use crate::driver::LogPosition as Position;
-use crate::driver::postgres::connection::PgConnection;
-use crate::error::StatementError;
 
 /// COMMIT, and behind it in the same message the question where that was. The insert position and not
 /// the flushed one: with `synchronous_commit = off` a commit is answered before it is flushed. The time is that
@@ -25,10 +18,6 @@ pub(crate) const REPLAYED: &str = "SELECT CASE WHEN pg_is_in_recovery() THEN pg_
      ELSE pg_current_wal_insert_lsn() END || '@' || coalesce((extract(epoch FROM CASE \
      WHEN pg_is_in_recovery() THEN pg_last_xact_replay_timestamp() ELSE statement_timestamp() \
      END) * 1000000)::bigint, 0)";
-
-/// Between two looks at a standby that is behind.
-const SHORTEST: Duration = Duration::from_millis(1);
-const LONGEST: Duration = Duration::from_millis(20);
 
 /// The last answer to such a question.
 #[derive(Debug, Default)]
@@ -89,50 +78,6 @@ fn position(body: &[u8]) -> Option<Position> {
         return None;
     }
     Position::parse(std::str::from_utf8(text).ok()?)
-}
-
-/// Waits until a standby has replayed the log up to there; `false` when it has not in time.
-pub(crate) async fn has_replayed(
-    connection: &mut PgConnection,
-    position: Position,
-    patience: Duration,
-) -> Result<bool, StatementError> {
-    if connection.is_pooled() {
-        // The next transaction may be another server's.
-        return Ok(false);
-    }
-    let covers = |replayed: Option<Position>| replayed.is_some_and(|at| at.covers(position));
-    if covers(connection.replayed()) {
-        return Ok(true);
-    }
-    let deadline = Instant::from_std(crate::time::from_now(patience));
-    let mut pause = SHORTEST;
-    loop {
-        let replayed = match replayed(connection).await {
-            Ok(replayed) => replayed,
-            Err(error) => return Err(connection.explain(&error)),
-        };
-        connection.set_replayed(replayed);
-        if covers(replayed) {
-            return Ok(true);
-        }
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Ok(false);
-        }
-        sleep(pause.min(left)).await;
-        pause = (pause * 2).min(LONGEST);
-    }
-}
-
-async fn replayed(connection: &PgConnection) -> QueryResult<Option<Position>> {
-    let Some(protocol_state) = connection.protocol_state() else {
-        return Ok(None);
-    };
-    protocol_state.positions.expect();
-    let mut diesel = connection.diesel();
-    diesel.batch_execute(REPLAYED).await?;
-    Ok(protocol_state.positions.take())
 }
 
 #[cfg(test)]

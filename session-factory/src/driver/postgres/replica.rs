@@ -1,0 +1,60 @@
+//! Waits until a replica has replayed the log up to a commit.
+
+use std::time::Duration;
+
+use diesel::QueryResult;
+use diesel_async::SimpleAsyncConnection;
+use tokio::time::{Instant, sleep};
+
+use super::connection::PgConnection;
+use super::protocol::lsn::REPLAYED;
+use crate::driver::LogPosition as Position;
+use crate::error::StatementError;
+
+/// Between two looks at a standby that is behind.
+const SHORTEST: Duration = Duration::from_millis(1);
+const LONGEST: Duration = Duration::from_millis(20);
+
+/// Waits until a standby has replayed the log up to there; `false` when it has not in time.
+pub(super) async fn has_replayed(
+    connection: &mut PgConnection,
+    position: Position,
+    patience: Duration,
+) -> Result<bool, StatementError> {
+    if connection.is_pooled() {
+        // The next transaction may be another server's.
+        return Ok(false);
+    }
+    let covers = |replayed: Option<Position>| replayed.is_some_and(|at| at.covers(position));
+    if covers(connection.replayed()) {
+        return Ok(true);
+    }
+    let deadline = Instant::from_std(crate::time::from_now(patience));
+    let mut pause = SHORTEST;
+    loop {
+        let replayed = match replayed(connection).await {
+            Ok(replayed) => replayed,
+            Err(error) => return Err(connection.explain(&error)),
+        };
+        connection.set_replayed(replayed);
+        if covers(replayed) {
+            return Ok(true);
+        }
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Ok(false);
+        }
+        sleep(pause.min(left)).await;
+        pause = (pause * 2).min(LONGEST);
+    }
+}
+
+async fn replayed(connection: &PgConnection) -> QueryResult<Option<Position>> {
+    let Some(protocol_state) = connection.protocol_state() else {
+        return Ok(None);
+    };
+    protocol_state.positions.expect();
+    let mut diesel = connection.diesel();
+    diesel.batch_execute(REPLAYED).await?;
+    Ok(protocol_state.positions.take())
+}
