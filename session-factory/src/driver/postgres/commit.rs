@@ -10,9 +10,9 @@ use futures_util::future::join;
 use super::connection::PgConnection;
 use super::fragment::{self, PgQuery};
 use super::mark::{self, Suspicion};
+use super::pipeline::pipelined;
 use super::protocol::state::ProtocolState;
 use super::protocol::transaction_end::TransactionEnd;
-use super::statement::pipelined;
 use crate::driver::{Ahead, CommitReply, CommitSent, Last, Reply};
 use crate::error::{PartlyCommitted, StatementError, StatementErrorKind};
 

@@ -18,13 +18,13 @@ use tokio::task::AbortHandle;
 
 use super::cancel::Canceller;
 use super::connect::hosts::milliseconds;
-use super::fragment::{Key, Known, PgQuery};
+use super::fragment::{Key, Known, Loading, PgQuery};
 use super::mark::{self, Marks, Suspicion};
+use super::pipeline::pipelined;
 use super::protocol::lsn;
 use super::protocol::state::{ProtocolState, Status};
 use super::protocol::transaction_end::TransactionEnd;
 use super::sql::reset;
-use super::statement::{Loading, pipelined};
 use super::statement_cache::client_cache::ClientCache;
 use super::statement_error::classified;
 use super::{failed_begin, forget_transactions, fragment, raw_depth};

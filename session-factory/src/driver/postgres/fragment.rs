@@ -10,9 +10,14 @@ use diesel::query_builder::{AstPass, Query, QueryBuilder, QueryFragment, QueryId
 use diesel::sql_types;
 
 use crate::driver::Untyped;
+use diesel_async::{AsyncConnectionCore, AsyncPgConnection};
 
 /// A query of the application's.
 pub(super) type PgQuery<'query> = Untyped<'query, Pg>;
+
+/// Rows that were asked for.
+pub(super) type Loading<'conn> =
+    <&'conn AsyncPgConnection as AsyncConnectionCore>::LoadFuture<'conn, 'conn>;
 
 /// The text as diesel-async sends it.
 pub(super) fn sql(query: PgQuery<'_>) -> QueryResult<String> {

@@ -7,6 +7,7 @@ mod connection;
 mod failed_begin;
 mod fragment;
 mod mark;
+mod pipeline;
 mod protocol;
 mod recovery;
 mod replica;

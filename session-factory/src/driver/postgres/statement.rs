@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use diesel::QueryResult;
-use diesel_async::{AsyncConnectionCore, AsyncPgConnection, SimpleAsyncConnection};
-use futures_util::future::{BoxFuture, join};
+use diesel_async::{AsyncConnectionCore, AsyncPgConnection};
+use futures_util::future::BoxFuture;
 use futures_util::stream::{BoxStream, Stream};
 use futures_util::{FutureExt, TryFutureExt};
 
@@ -15,13 +15,9 @@ use super::fragment::PgQuery;
 use super::protocol::state::ProtocolState;
 use super::statement_error;
 use crate::driver::{Ahead, Reply};
-use crate::observe::Announced;
 
 /// One row of a result.
 pub(super) type Row = <AsyncPgConnection as AsyncConnectionCore>::Row<'static, 'static>;
-/// Rows that were asked for.
-pub(super) type Loading<'conn> =
-    <&'conn AsyncPgConnection as AsyncConnectionCore>::LoadFuture<'conn, 'conn>;
 
 /// Runs a query behind what goes ahead of it.
 pub(super) fn load<'conn>(
@@ -73,26 +69,5 @@ impl Stream for Rows {
 
     fn size_hint(&self) -> (usize, Option<usize>) {
         self.rows.size_hint()
-    }
-}
-
-/// Sends what goes ahead and the statement in one flight.
-pub(super) async fn pipelined<T>(
-    mut connection: &AsyncPgConnection,
-    ahead: &str,
-    announced: Option<&Announced>,
-    statement: &mut (impl Future<Output = QueryResult<T>> + Unpin),
-) -> Reply<T> {
-    // `join` polls in order, so what goes ahead is queued first.
-    let ahead = connection.batch_execute(ahead).inspect(|answer| {
-        if let Some(announced) = announced {
-            announced.answered(answer);
-        }
-    });
-    let (ahead, result) = join(ahead, statement).await;
-    Reply {
-        ahead,
-        result,
-        unsent: false,
     }
 }

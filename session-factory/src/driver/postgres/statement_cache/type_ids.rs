@@ -18,9 +18,8 @@ use diesel_async::{AsyncConnectionCore, AsyncPgConnection, RunQueryDsl};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
-use crate::driver::postgres::fragment::{Key, Known, PgQuery, current_id, sql, with_id};
+use crate::driver::postgres::fragment::{Key, Known, Loading, PgQuery, current_id, sql, with_id};
 use crate::driver::postgres::protocol::prepared::LOOKS_TYPES_UP;
-use crate::driver::postgres::statement::Loading;
 use crate::observe::{Events, Hushed};
 
 /// No type has such a number.
