@@ -18,6 +18,7 @@ use tokio::task::AbortHandle;
 
 use super::cancel::Canceller;
 use super::connect::hosts::milliseconds;
+use super::ended_by_body::{Unseen, end_by_body, end_unseen};
 use super::fragment::{Key, Known, Loading, PgQuery};
 use super::mark::{self, Marks, Suspicion};
 use super::pipeline::pipelined;
@@ -27,7 +28,7 @@ use super::protocol::transaction_end::TransactionEnd;
 use super::sql::reset;
 use super::statement_cache::client_cache::ClientCache;
 use super::statement_error::classified;
-use super::{failed_begin, forget_transactions, fragment, raw_depth};
+use super::{failed_begin, fragment};
 use crate::driver::{Ahead, Isolation, Kill, LogPosition as Position, Reply, Watched};
 use crate::error::{AbortReason, Aborted, SessionError, StatementError, StatementErrorKind};
 use crate::observe::{Events, Heard, Observer};
@@ -94,26 +95,6 @@ pub(super) struct Rest {
     /// Behind a pooler: what goes with each BEGIN.
     limit: Option<Box<str>>,
     observer: Observer,
-}
-
-/// Without a view of the protocol: what is known of the transaction's end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum Unseen {
-    /// It is open.
-    #[default]
-    Open,
-    /// It may not be the one that the session began.
-    InDoubt {
-        /// The last mark that the session has set in that.
-        mark: u64,
-        /// The text in doubt is ROLLBACK alone.
-        rolls_back: bool,
-    },
-    /// Something else than the session ended it.
-    Ended {
-        /// And it was a ROLLBACK alone.
-        rolled_back: bool,
-    },
 }
 
 impl PgConnection {
@@ -889,8 +870,8 @@ impl Rest {
     /// Why nothing more can be done in the transaction: something else than the session ended it.
     fn ended(&self) -> Option<SessionError> {
         let end = match &self.protocol_state {
-            Some(protocol_state) => super::end_by_body(&protocol_state.standing())?,
-            None => super::end_unseen(self.unseen)?,
+            Some(protocol_state) => end_by_body(&protocol_state.standing())?,
+            None => end_unseen(self.unseen)?,
         };
         Some(match end {
             Watched::Parted(parts) => parts.into(),
@@ -978,4 +959,19 @@ async fn settle(
     };
     // Without the background runtime there would be no connection either.
     let _no_runtime = crate::runtime::within(ended).await;
+}
+
+/// Takes the diesel transaction manager of a raw connection back to "no transaction".
+fn forget_transactions(connection: &mut AsyncPgConnection) {
+    *connection.transaction_state() = AnsiTransactionManager::default();
+}
+
+/// The depth that diesel's own manager believes in.
+fn raw_depth(connection: &mut AsyncPgConnection) -> Option<u32> {
+    let status = AnsiTransactionManager::transaction_manager_status_mut(connection);
+    status
+        .transaction_depth()
+        .ok()
+        .flatten()
+        .map(std::num::NonZeroU32::get)
 }

@@ -4,6 +4,7 @@ mod cancel;
 mod commit;
 mod connect;
 mod connection;
+mod ended_by_body;
 mod failed_begin;
 mod fragment;
 mod mark;
@@ -27,17 +28,14 @@ use diesel::connection::CacheSize;
 use diesel::pg::Pg;
 use diesel::query_builder::{QueryFragment, QueryId};
 use diesel_async::pooled_connection::bb8::{Pool as ForeignPool, RunError};
-use diesel_async::{
-    AnsiTransactionManager, AsyncConnection, AsyncConnectionCore, AsyncPgConnection,
-    SimpleAsyncConnection, TransactionManager,
-};
+use diesel_async::{AsyncConnectionCore, AsyncPgConnection, SimpleAsyncConnection};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
-use self::connection::{PgConnection, Unseen};
+use self::connection::PgConnection;
+use self::ended_by_body::{Unseen, end_by_body, end_unseen};
 use self::fragment::PgQuery;
-use self::protocol::state::{ProtocolState, Standing, Status};
-use self::protocol::transaction_end::TransactionEnd;
+use self::protocol::state::{ProtocolState, Status};
 use self::statement::Rows;
 use super::isolation::Level;
 use super::{
@@ -46,9 +44,7 @@ use super::{
     SupportsIsolation, SupportsReplica, TransactionOptions, Watched,
 };
 use crate::config::{Sealed, Settings, UrlDialect};
-use crate::error::{
-    CommittedPart, ConnectError, ConnectErrorKind, PartlyCommitted, StatementError,
-};
+use crate::error::{ConnectError, ConnectErrorKind, StatementError};
 use crate::observe::{Establishing, Heard, Observer};
 
 /// PostgreSQL: `pub struct AppDb(Postgres);`
@@ -367,49 +363,4 @@ impl Driver for Postgres {
     fn explain(connection: &PgConnection, error: &diesel::result::Error) -> StatementError {
         connection.explain(error)
     }
-}
-
-/// How the transaction ended that something else than the session ended.
-fn end_by_body(standing: &Standing) -> Option<Watched> {
-    let before = match standing.first? {
-        TransactionEnd::Commit => true,
-        TransactionEnd::Rollback => false,
-        TransactionEnd::Unseen => return Some(Watched::Parted(PartlyCommitted::EndedUnseen)),
-    };
-    let behind = standing.behind;
-    let part = behind.and_then(|behind| CommittedPart::of(before, behind));
-    Some(match part {
-        Some(part) => Watched::Parted(PartlyCommitted::EndedByBody(part)),
-        None => Watched::Ended {
-            committed: before,
-            error: None,
-        },
-    })
-}
-
-/// The same without a view of the protocol.
-fn end_unseen(unseen: Unseen) -> Option<Watched> {
-    match unseen {
-        Unseen::Open | Unseen::InDoubt { .. } => None,
-        Unseen::Ended { rolled_back: true } => Some(Watched::Ended {
-            committed: false,
-            error: None,
-        }),
-        Unseen::Ended { rolled_back: false } => Some(Watched::Parted(PartlyCommitted::EndedUnseen)),
-    }
-}
-
-/// Takes the diesel transaction manager of a raw connection back to "no transaction".
-fn forget_transactions(connection: &mut AsyncPgConnection) {
-    *connection.transaction_state() = AnsiTransactionManager::default();
-}
-
-/// The depth that diesel's own manager believes in.
-fn raw_depth(connection: &mut AsyncPgConnection) -> Option<u32> {
-    let status = AnsiTransactionManager::transaction_manager_status_mut(connection);
-    status
-        .transaction_depth()
-        .ok()
-        .flatten()
-        .map(std::num::NonZeroU32::get)
 }
