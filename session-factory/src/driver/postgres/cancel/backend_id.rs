@@ -1,17 +1,34 @@
-//! Since when a server process is there: with its number, that names it and no other.
+//! A server process: its number and the time of its start name it and no other.
 
 use std::pin::Pin;
 
 use futures_util::TryStreamExt;
 use tokio_postgres::{Client, SimpleQueryMessage, SimpleQueryStream};
 
-use super::group::Backend;
+/// A server process, and no other that has its number before or after it.
+#[derive(Debug)]
+pub(crate) struct BackendId {
+    pub(super) process: u32,
+    /// In the server's words.
+    pub(super) since: Box<str>,
+}
+
+impl BackendId {
+    /// None: the server has not told since when the process is there, in the form that is asked for.
+    pub(crate) fn new(process: u32, since: &str) -> Option<Self> {
+        let is_plain = |letter: char| letter.is_ascii_digit() || "-:. ".contains(letter);
+        (!since.is_empty() && since.chars().all(is_plain)).then(|| Self {
+            process,
+            since: since.into(),
+        })
+    }
+}
 
 /// In UTC, to the microsecond, in a form that no setting changes.
 pub(crate) const SINCE: &str =
     "pg_catalog.to_char(pg_catalog.timezone('UTC', backend_start), 'YYYY-MM-DD HH24:MI:SS.US')";
 
-/// An answer that is still to come.
+/// A [`BackendId`] whose answer is still to come.
 pub(crate) struct PendingBackendId(Pin<Box<SimpleQueryStream>>);
 
 /// Asks the server itself. What is sent behind this does not wait for the answer, and does not depend on it.
@@ -26,11 +43,11 @@ pub(crate) async fn ask(client: &Client) -> Option<PendingBackendId> {
 
 impl PendingBackendId {
     /// None: the server does not tell.
-    pub(crate) async fn of(mut self, process: u32) -> Option<Backend> {
+    pub(crate) async fn of(mut self, process: u32) -> Option<BackendId> {
         let mut backend = None;
         while let Some(message) = self.0.try_next().await.ok()? {
             if let SimpleQueryMessage::Row(row) = message {
-                backend = Backend::new(process, row.try_get(0).ok()??);
+                backend = BackendId::new(process, row.try_get(0).ok()??);
             }
         }
         backend

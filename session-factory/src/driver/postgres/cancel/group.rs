@@ -14,7 +14,7 @@ use futures_util::future::OptionFuture;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use super::backend_id::SINCE;
+use super::backend_id::{BackendId, SINCE};
 use crate::driver::postgres::connect::stream::Address;
 
 /// Requests on connections of their own, for one server.
@@ -25,25 +25,6 @@ const PATIENCE: Duration = Duration::from_millis(50);
 const ANSWERED_WITHIN: Duration = Duration::from_millis(500);
 /// Nor does the connection that took others along wait for longer.
 const GIVEN_UP_AFTER: Duration = Duration::from_secs(2);
-
-/// A server process, and no other that has its number before or after it.
-#[derive(Debug)]
-pub(crate) struct Backend {
-    process: u32,
-    /// In the server's words.
-    since: Box<str>,
-}
-
-impl Backend {
-    /// None: the server has not told since when the process is there, in the form that is asked for.
-    pub(crate) fn new(process: u32, since: &str) -> Option<Self> {
-        let is_plain = |letter: char| letter.is_ascii_digit() || "-:. ".contains(letter);
-        (!since.is_empty() && since.chars().all(is_plain)).then(|| Self {
-            process,
-            since: since.into(),
-        })
-    }
-}
 
 /// Everybody who cancels on one server as one role.
 #[derive(Debug, Default)]
@@ -61,7 +42,7 @@ struct State {
 #[derive(Debug)]
 struct Member {
     number: u64,
-    backend: Arc<Backend>,
+    backend: Arc<BackendId>,
     /// True: the server was told. Dropped: nobody knows.
     told: oneshot::Sender<bool>,
 }
@@ -124,7 +105,7 @@ impl Group {
         group
     }
 
-    pub(crate) fn join(self: &Arc<Self>, backend: &Arc<Backend>) -> Way {
+    pub(crate) fn join(self: &Arc<Self>, backend: &Arc<BackendId>) -> Way {
         let mut state = self.state();
         if state.alone < AT_ONCE {
             state.alone += 1;
@@ -237,7 +218,7 @@ fn text(members: &[Member]) -> String {
     );
     for (number, member) in members.iter().enumerate() {
         let separator = if number == 0 { "" } else { "," };
-        let Backend { process, since } = &*member.backend;
+        let BackendId { process, since } = &*member.backend;
         // Both of the server's making, and looked at.
         let _infallible = write!(text, "{separator}\"{process} {since}\"");
     }

@@ -17,8 +17,9 @@ use tokio_postgres::CancelToken;
 #[cfg(not(feature = "tls"))]
 use tokio_postgres::NoTls;
 
+use self::backend_id::BackendId;
 use self::cancel_stream::CancelStream;
-use self::group::{Backend, Group, Taken, Way};
+use self::group::{Group, Taken, Way};
 use super::connect::stream::{Done, Route};
 use super::statement_error::is_lost;
 #[cfg(feature = "tls")]
@@ -61,7 +62,7 @@ pub(super) struct Canceller {
     /// Shared: a session carries this around, and every call its session.
     route: Option<Arc<Route>>,
     /// Those that may go together with this one.
-    group: Option<(Arc<Group>, Arc<Backend>)>,
+    group: Option<(Arc<Group>, Arc<BackendId>)>,
     /// Held by a request that is under way, which may outlive whoever sent it.
     under_way: Arc<Mutex<()>>,
     may_arrive: Arc<AtomicBool>,
@@ -86,7 +87,7 @@ impl Canceller {
     }
 
     /// Others that wait for the same server may be cancelled together with this one.
-    pub(super) fn set_group(&mut self, group: Arc<Group>, backend: Backend) {
+    pub(super) fn set_group(&mut self, group: Arc<Group>, backend: BackendId) {
         self.group = Some((group, Arc::new(backend)));
     }
 
@@ -127,7 +128,7 @@ impl Canceller {
         self.send(None).await
     }
 
-    async fn send(&self, group: Option<(Arc<Group>, Arc<Backend>)>) -> bool {
+    async fn send(&self, group: Option<(Arc<Group>, Arc<BackendId>)>) -> bool {
         let under_way = Arc::clone(&self.under_way);
         let Ok(under_way) = timeout(PATIENCE, under_way.lock_owned()).await else {
             return false;
@@ -160,7 +161,7 @@ impl Canceller {
     }
 
     /// With the others of a group, or alone.
-    async fn go(&self, group: Option<(Arc<Group>, Arc<Backend>)>) -> Sent {
+    async fn go(&self, group: Option<(Arc<Group>, Arc<BackendId>)>) -> Sent {
         let way = group.map(|(group, backend)| group.join(&backend));
         let _counts = match way {
             Some(Way::Along(along)) => match along.taken().await {

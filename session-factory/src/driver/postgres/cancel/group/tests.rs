@@ -2,8 +2,8 @@
 
 use super::*;
 
-fn backend(process: u32) -> Arc<Backend> {
-    Arc::new(Backend::new(process, "2026-01-02 03:04:05.678901").unwrap())
+fn backend(process: u32) -> Arc<BackendId> {
+    Arc::new(BackendId::new(process, "2026-01-02 03:04:05.678901").unwrap())
 }
 
 /// Those that go alone, and one that waits.
@@ -100,6 +100,6 @@ async fn an_answer_that_is_late_is_one() {
 
 #[test]
 fn a_birth_in_another_form_is_none() {
-    assert!(Backend::new(7, "").is_none());
-    assert!(Backend::new(7, "'); DROP").is_none());
+    assert!(BackendId::new(7, "").is_none());
+    assert!(BackendId::new(7, "'); DROP").is_none());
 }
