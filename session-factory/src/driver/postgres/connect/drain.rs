@@ -17,6 +17,7 @@ use tokio_postgres::tls::{ChannelBinding, TlsStream};
 use super::stream::ServerStream;
 use crate::driver::OpenPermit;
 use crate::driver::postgres::protocol::state::ProtocolState;
+use crate::driver::postgres::protocol::stream::WatchedStream;
 
 /// A server that has not closed its side by then is not waited for.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -110,5 +111,11 @@ impl AsyncWrite for DrainOnDrop {
 impl TlsStream for DrainOnDrop {
     fn channel_binding(&self) -> ChannelBinding {
         self.stream.channel_binding()
+    }
+}
+
+impl TlsStream for WatchedStream<DrainOnDrop> {
+    fn channel_binding(&self) -> ChannelBinding {
+        self.inner().channel_binding()
     }
 }

@@ -16,8 +16,6 @@ use tokio::net::TcpStream;
 use tokio::net::UnixStream;
 use tokio_postgres::tls::{ChannelBinding, TlsConnect, TlsStream};
 
-use super::drain::DrainOnDrop;
-use crate::driver::postgres::protocol::stream::WatchedStream;
 #[cfg(feature = "tls")]
 use crate::driver::postgres::tls::{Encrypted, Handshake, TlsError};
 
@@ -198,12 +196,6 @@ impl TlsStream for ServerStream {
 impl TlsStream for &mut ServerStream {
     fn channel_binding(&self) -> ChannelBinding {
         (**self).channel_binding()
-    }
-}
-
-impl TlsStream for WatchedStream<DrainOnDrop> {
-    fn channel_binding(&self) -> ChannelBinding {
-        self.inner().channel_binding()
     }
 }
 
