@@ -17,7 +17,6 @@ use futures_util::future::BoxFuture;
 use tokio::task::AbortHandle;
 
 use super::cancel::Canceller;
-use super::connect::hosts::milliseconds;
 use super::ended_by_body::{Unseen, end_by_body, end_unseen};
 use super::fragment::{Key, Known, Loading, PgQuery};
 use super::mark::{self, Marks, Suspicion};
@@ -26,6 +25,7 @@ use super::protocol::lsn;
 use super::protocol::state::{ProtocolState, Status};
 use super::protocol::transaction_end::TransactionEnd;
 use super::sql::reset;
+use super::sql::statement_timeout::milliseconds;
 use super::statement_cache::client_cache::ClientCache;
 use super::statement_error::classified;
 use super::{failed_begin, fragment};

@@ -14,6 +14,7 @@ use super::startup::start_up;
 use super::stream::Address;
 use crate::config::Settings;
 use crate::driver::postgres::connection::PgConnection;
+use crate::driver::postgres::sql::statement_timeout::milliseconds;
 use crate::driver::postgres::url::{self, Host, Lookup, Url, Wanted};
 use crate::error::{ConnectError, ConnectErrorKind};
 use crate::observe::unresolved;
@@ -51,11 +52,6 @@ pub(crate) async fn connect(settings: &Settings) -> Result<PgConnection, Connect
     let mut connection = first_that_fits(&url, settings.connect_timeout).await?;
     connection.set_cache(settings.statement_cache);
     Ok(connection)
-}
-
-/// As the server counts: at most `i32::MAX` milliseconds, which are 24 days.
-pub(crate) fn milliseconds(limit: Duration) -> i32 {
-    i32::try_from(limit.as_millis()).unwrap_or(i32::MAX).max(1)
 }
 
 /// Tries the hosts in their order. As with libpq a server that refuses the user ends the search, and one that

@@ -5,3 +5,4 @@ pub(super) mod lexer;
 pub(super) mod names;
 pub(super) mod reset;
 pub(super) mod side_effects;
+pub(super) mod statement_timeout;
