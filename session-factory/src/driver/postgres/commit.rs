@@ -9,10 +9,10 @@ use futures_util::future::join;
 
 use super::connection::PgConnection;
 use super::fragment::{self, PgQuery};
-use super::mark::{self, Suspicion};
 use super::pipeline::pipelined;
 use super::protocol::state::ProtocolState;
 use super::protocol::transaction_end::TransactionEnd;
+use super::sql::transaction_control::{self, Suspicion};
 use crate::driver::{Ahead, CommitReply, CommitSent, Last, Reply};
 use crate::error::{PartlyCommitted, StatementError, StatementErrorKind};
 
@@ -79,7 +79,7 @@ where
         };
         // Or it may be what ends the transaction.
         let may_end = suspicion != Suspicion::None
-            || !mark::is_query(&sql) && Suspicion::of(&sql, true) != Suspicion::None;
+            || !transaction_control::is_query(&sql) && Suspicion::of(&sql, true) != Suspicion::None;
         if !may_end && let Some(protocol_state) = &protocol_state {
             expected = Some(protocol_state.statement_sent.expect(&sql));
         }

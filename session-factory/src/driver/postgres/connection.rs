@@ -19,13 +19,14 @@ use tokio::task::AbortHandle;
 use super::cancel::Canceller;
 use super::ended_by_body::{Unseen, end_by_body, end_unseen};
 use super::fragment::{Key, Known, Loading, PgQuery};
-use super::mark::{self, Marks, Suspicion};
+use super::mark::{self, Marks};
 use super::pipeline::pipelined;
 use super::protocol::lsn;
 use super::protocol::state::{ProtocolState, Status};
 use super::protocol::transaction_end::TransactionEnd;
 use super::sql::reset;
 use super::sql::statement_timeout::milliseconds;
+use super::sql::transaction_control::{self, Suspicion};
 use super::statement_cache::client_cache::ClientCache;
 use super::statement_error::classified;
 use super::{failed_begin, fragment};
@@ -601,7 +602,7 @@ impl Rest {
         };
         // One that is borrowed was looked at when it was built.
         if let Some(Cow::Owned(text)) = &known.text
-            && !mark::is_query(text)
+            && !transaction_control::is_query(text)
         {
             self.suspicion = Suspicion::of(text, self.protocol_state.is_some());
             self.rolls_back = is_rollback(text);

@@ -3,6 +3,7 @@
 use super::transaction_end::Flight;
 use crate::driver::postgres::mark;
 use crate::driver::postgres::sql::side_effects::{self, SideEffects};
+use crate::driver::postgres::sql::transaction_control;
 
 /// Texts of this length and more are not read. Such a text may do anything.
 pub(crate) const LONGEST_TEXT: usize = 256 * 1024;
@@ -28,13 +29,13 @@ impl Outgoing {
             body => {
                 let text = body.strip_suffix(b"\0").unwrap_or(body);
                 let reading = side_effects::read(text);
-                let keeps_to_savepoints = mark::keeps_to_savepoints(text);
+                let keeps_to_savepoints = transaction_control::keeps_to_savepoints(text);
                 Self {
                     effects: reading.effects,
                     flight: Flight {
                         begins: text.starts_with(b"BEGIN"),
                         keeps_to_savepoints,
-                        may_end: !keeps_to_savepoints && mark::may_end(text),
+                        may_end: !keeps_to_savepoints && transaction_control::may_end(text),
                         mark: mark::number(text).unwrap_or_default(),
                         local_sets: reading.effects.local_sets,
                         ..Flight::default()
@@ -118,7 +119,7 @@ impl Prepared {
         let reading = side_effects::read(text);
         Self {
             effects: reading.effects,
-            may_end: mark::begins_with_an_end(text),
+            may_end: transaction_control::begins_with_an_end(text),
         }
     }
 }
@@ -156,7 +157,7 @@ mod tests {
                 "{text}"
             );
             assert_eq!(
-                mark::keeps_to_savepoints(text.as_bytes()),
+                transaction_control::keeps_to_savepoints(text.as_bytes()),
                 !begins,
                 "{text}"
             );

@@ -6,3 +6,4 @@ pub(super) mod names;
 pub(super) mod reset;
 pub(super) mod side_effects;
 pub(super) mod statement_timeout;
+pub(super) mod transaction_control;

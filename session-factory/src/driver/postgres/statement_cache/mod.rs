@@ -17,7 +17,7 @@ use diesel::query_builder::QueryFragment;
 
 use self::sql_text_cache::{AsItIs, SqlTextCache};
 use super::fragment::{Key, Known, PgQuery, sql};
-use super::mark;
+use super::sql::transaction_control;
 
 /// Prepared statements that are kept on a connection besides diesel's own.
 const MOST_KEPT: usize = 256;
@@ -131,7 +131,7 @@ impl StatementCache {
 
 /// Reads or changes rows. Of other statements it is not known what a second Execute does.
 fn is_plain(sql: &str) -> bool {
-    if mark::is_query(sql) {
+    if transaction_control::is_query(sql) {
         return true;
     }
     let word = sql.split_whitespace().next().unwrap_or_default();

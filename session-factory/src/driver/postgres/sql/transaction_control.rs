@@ -1,0 +1,210 @@
+//! SQL that may end a transaction, or go back to a savepoint.
+
+/// What a text may do to the transaction. It goes behind a mark, unless it can do nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Suspicion {
+    #[default]
+    None,
+    /// It makes savepoints or goes back to them, and nothing else. A later text goes back to the mark with them.
+    Savepoints,
+    /// It may have the command tag ROLLBACK; where no tags are seen, it may end the transaction in any way.
+    End,
+}
+
+impl Suspicion {
+    /// Of a text whose command tags are seen, or are not.
+    pub(crate) fn of(text: &str, is_seen: bool) -> Self {
+        // The first three are all that can have the tag ROLLBACK, or prepare for it.
+        const WORDS: [&[u8]; 6] = [
+            b"rollback",
+            b"abort",
+            b"savepoint",
+            b"commit",
+            b"end",
+            b"prepare",
+        ];
+        let text = text.as_bytes();
+        if !contains(text, if is_seen { &WORDS[..3] } else { &WORDS }) {
+            Self::None
+        } else if keeps_to_savepoints(text) {
+            Self::Savepoints
+        } else {
+            Self::End
+        }
+    }
+}
+
+/// A statement that diesel has built, or one like it, is not: a message that is prepared has one statement, and no
+/// statement that begins so ends a transaction.
+pub(crate) fn is_query(text: &str) -> bool {
+    const WORDS: [&str; 4] = ["SELECT ", "INSERT ", "UPDATE ", "DELETE "];
+    WORDS.iter().any(|word| text.starts_with(word))
+}
+
+/// A text without any of these words ends no transaction.
+fn is_end(word: &[u8]) -> bool {
+    const WORDS: [&str; 5] = ["commit", "end", "prepare", "rollback", "abort"];
+    let mut words = WORDS.iter();
+    words.any(|end| word.eq_ignore_ascii_case(end.as_bytes()))
+}
+
+fn is_of_a_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_'
+}
+
+/// A text of one statement or more may end the transaction.
+pub(crate) fn may_end(text: &[u8]) -> bool {
+    text.split(|byte| !is_of_a_word(*byte)).any(is_end)
+}
+
+/// The same for one statement: its first word says what it is.
+pub(crate) fn begins_with_an_end(text: &[u8]) -> bool {
+    let begin = text.iter().position(|byte| is_of_a_word(*byte));
+    let (before, text) = text.split_at(begin.unwrap_or(text.len()));
+    if before.iter().any(|byte| matches!(byte, b'-' | b'/')) {
+        // A comment has words of its own.
+        return may_end(text);
+    }
+    let word = text.split(|byte| !is_of_a_word(*byte)).next();
+    word.is_some_and(is_end)
+}
+
+fn contains(text: &[u8], words: &[&[u8]]) -> bool {
+    text.iter().enumerate().any(|(at, byte)| {
+        let here = &text[at..];
+        let is_here = |word: &&[u8]| {
+            word[0] == byte | 0x20
+                && here
+                    .get(..word.len())
+                    .is_some_and(|here| here.eq_ignore_ascii_case(word))
+        };
+        words.iter().any(is_here)
+    })
+}
+
+/// Nothing but SAVEPOINT, RELEASE and ROLLBACK TO SAVEPOINT, spelt with letters, digits and spaces alone, as diesel
+/// and sessions do: there is no literal, comment or quoted name in which anything else could hide.
+pub(crate) fn keeps_to_savepoints(text: &[u8]) -> bool {
+    // Longer ones need not be read.
+    text.len() < 1024
+        && text
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b' ' | b';'))
+        && text
+            .split(|byte| *byte == b';')
+            .filter(|statement| !statement.trim_ascii().is_empty())
+            .all(keeps_to_a_savepoint)
+}
+
+fn keeps_to_a_savepoint(statement: &[u8]) -> bool {
+    let mut words = statement
+        .split(|byte| *byte == b' ')
+        .filter(|word| !word.is_empty())
+        .peekable();
+    let mut skip = |keywords: &[&str]| {
+        let is_one = |word: &&[u8]| {
+            let mut keywords = keywords.iter();
+            keywords.any(|keyword| word.eq_ignore_ascii_case(keyword.as_bytes()))
+        };
+        words.next_if(is_one).is_some()
+    };
+    let begins = if skip(&["SAVEPOINT"]) {
+        true
+    } else if skip(&["RELEASE"]) {
+        skip(&["SAVEPOINT"]);
+        true
+    } else {
+        skip(&["ROLLBACK"])
+            && {
+                skip(&["WORK", "TRANSACTION"]);
+                skip(&["TO"])
+            }
+            && {
+                skip(&["SAVEPOINT"]);
+                true
+            }
+    };
+    // A name, and nothing behind it.
+    begins && words.next().is_some() && words.next().is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_end_a_transaction_is_suspect_in_any_spelling() {
+        for text in [
+            "ROLLBACK",
+            "select 1; rollBack and chain",
+            "/* */ABORT",
+            "SELECT 'rollback'",
+            "SAVEPOINT \"a\"",
+            "SAVEPOINT a; SELECT 1",
+            "ROLLBACK TO a; ROLLBACK",
+            "ROLLBACK TO a AND CHAIN",
+            "ROLLBACK TO",
+            "ROLLBACK WORK",
+        ] {
+            for is_seen in [false, true] {
+                assert_eq!(Suspicion::of(text, is_seen), Suspicion::End, "{text}");
+            }
+        }
+        for text in ["COMMIT", "end", "PREPARE TRANSACTION 'a'"] {
+            assert_eq!(Suspicion::of(text, true), Suspicion::None, "{text}");
+            assert_eq!(Suspicion::of(text, false), Suspicion::End, "{text}");
+        }
+        let text = "INSERT INTO items VALUES (1)";
+        assert_eq!(Suspicion::of(text, false), Suspicion::None);
+    }
+
+    #[test]
+    fn only_a_text_with_a_word_for_it_may_end_a_transaction() {
+        for text in [
+            "COMMIT",
+            " ;end",
+            "/* a */commit and chain",
+            "-- a\nAbort",
+            "Prepare transaction 'a'",
+        ] {
+            assert!(may_end(text.as_bytes()), "{text}");
+            assert!(begins_with_an_end(text.as_bytes()), "{text}");
+        }
+        for text in [
+            "SELECT 1;COMMIT",
+            "SELECT $$ $$;\x0bend",
+            "SELECT 'a'/**/;abort",
+        ] {
+            assert!(may_end(text.as_bytes()), "{text}");
+            assert!(!begins_with_an_end(text.as_bytes()), "{text}");
+        }
+        for text in [
+            "",
+            "UPDATE pending SET commit_id = 1",
+            "SELECT committed FROM ends",
+        ] {
+            assert!(!may_end(text.as_bytes()), "{text}");
+            assert!(!begins_with_an_end(text.as_bytes()), "{text}");
+        }
+    }
+
+    #[test]
+    fn savepoints_as_diesel_and_sessions_spell_them_end_nothing() {
+        for text in [
+            "SAVEPOINT diesel_savepoint_1",
+            "ROLLBACK TO SAVEPOINT diesel_savepoint_1",
+            "RELEASE SAVEPOINT session_factory_1; SAVEPOINT session_factory_1",
+            "ROLLBACK TO SAVEPOINT session_factory_1; RELEASE SAVEPOINT session_factory_1",
+            "rollback work to a;",
+            "release a; savepoint a",
+        ] {
+            for is_seen in [false, true] {
+                assert_eq!(
+                    Suspicion::of(text, is_seen),
+                    Suspicion::Savepoints,
+                    "{text}"
+                );
+            }
+        }
+    }
+}
