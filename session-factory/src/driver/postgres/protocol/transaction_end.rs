@@ -3,8 +3,8 @@
 //!
 //! The first end decides what became of the session's work. What a text or the raw connection does behind it is outside
 //! of the transaction, and has a fate of its own. Where tags leave open which of two things happened, the end is
-//! [unseen](TransactionEnd::Unseen); a ROLLBACK behind which a transaction is open is in doubt until the server was asked for the
-//! [mark](crate::driver::postgres::mark).
+//! [unseen](TransactionEnd::Unseen). A ROLLBACK behind which a transaction is open is in doubt until the server has
+//! named the [mark](crate::driver::postgres::mark).
 
 use std::collections::VecDeque;
 
