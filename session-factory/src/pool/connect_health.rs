@@ -14,6 +14,8 @@ use crate::sync::Mutex;
 pub(super) struct Health {
     last: Mutex<Option<ConnectError>>,
     failures: watch::Sender<u64>,
+    /// When the attempt that failed last began, the server had another connection of the pool.
+    had_company: AtomicBool,
     given_up: AtomicU64,
     /// Grows when a server is found that takes no writes any more: connections that are older go.
     generation: AtomicU64,
@@ -27,6 +29,7 @@ impl Default for Health {
         Self {
             last: Mutex::default(),
             failures: watch::Sender::new(0),
+            had_company: AtomicBool::new(false),
             given_up: AtomicU64::new(0),
             pooled: AtomicBool::new(false),
             generation: AtomicU64::new(0),
@@ -43,6 +46,17 @@ impl Health {
 
     pub(super) fn pooled(&self) -> bool {
         self.pooled.load(Ordering::Relaxed)
+    }
+
+    /// An attempt failed that began `beside` another connection of the pool, or not. Noted before bb8 reports the error.
+    pub(super) fn attempt_failed(&self, beside: bool) {
+        self.had_company.store(beside, Ordering::SeqCst);
+    }
+
+    /// When the attempt that failed last began, the server had another connection of the pool: it may have failed for
+    /// want of room, and the next one may not.
+    pub(super) fn had_company(&self) -> bool {
+        self.had_company.load(Ordering::SeqCst)
     }
 
     pub(super) fn failed(&self, error: ConnectError) {

@@ -72,13 +72,19 @@ impl<D: Driver> Connector<D> {
 
     async fn open(&self) -> Result<Pooled<D>, ConnectError> {
         let permit = self.permits.take(&self.health).await;
-        let permit = permit.map(|permit| OpenPermit(Arc::new(permit)));
+        // What the server refuses while it has one of the pool's, it may grant once that one is closed.
+        let beside = self.permits.any_is_open();
+        let counted = permit.clone().map(|permit| OpenPermit(permit));
         // Before: the server may be demoted while we connect to it.
         let generation = self.health.generation();
         let link = {
             let _opening = self.health.under_way(Step::Opening);
-            self.attempt(permit).await?
+            let opened = self.attempt(counted).await;
+            opened.inspect_err(|_| self.health.attempt_failed(beside))?
         };
+        if let Some(permit) = permit {
+            permit.set_opened();
+        }
         if let Some(anchor) = D::anchor(&link) {
             let _kept_already = self.anchor.set(anchor);
         }

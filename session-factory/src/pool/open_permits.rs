@@ -2,6 +2,7 @@
 //! closed it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -11,20 +12,64 @@ use crate::error::Step;
 /// As many as the pool may have connections. bb8 opens another one as soon as a connection is dropped, and the server
 /// counts that until its session is gone.
 #[derive(Debug, Clone)]
-pub(super) struct OpenPermits(Arc<Semaphore>);
+pub(super) struct OpenPermits {
+    permits: Arc<Semaphore>,
+    /// Permits of connections that were opened.
+    opened: Arc<AtomicU32>,
+}
+
+/// The permit of one connection.
+#[derive(Debug)]
+pub(super) struct Permit {
+    _place: OwnedSemaphorePermit,
+    is_opened: AtomicBool,
+    opened: Arc<AtomicU32>,
+}
 
 impl OpenPermits {
     pub(super) fn new(most: u32) -> Self {
         let most = usize::try_from(most).unwrap_or(usize::MAX);
-        Self(Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS))))
+        Self {
+            permits: Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS))),
+            opened: Arc::default(),
+        }
     }
 
     /// Waits until the server has closed one, where all are open. None, which never happens, is as good as one.
-    pub(super) async fn take(&self, health: &Arc<Health>) -> Option<OwnedSemaphorePermit> {
-        if let Ok(permit) = Arc::clone(&self.0).try_acquire_owned() {
-            return Some(permit);
+    pub(super) async fn take(&self, health: &Arc<Health>) -> Option<Arc<Permit>> {
+        let permit = match Arc::clone(&self.permits).try_acquire_owned() {
+            Ok(permit) => permit,
+            Err(_all_are_taken) => {
+                let _waits = health.under_way(Step::Closing);
+                Arc::clone(&self.permits).acquire_owned().await.ok()?
+            }
+        };
+        Some(Arc::new(Permit {
+            _place: permit,
+            is_opened: AtomicBool::new(false),
+            opened: Arc::clone(&self.opened),
+        }))
+    }
+
+    /// The server has a connection of the pool: an open one, or one that it has not closed yet.
+    pub(super) fn any_is_open(&self) -> bool {
+        self.opened.load(Ordering::SeqCst) > 0
+    }
+}
+
+impl Permit {
+    /// The attempt that it was taken for has succeeded.
+    pub(super) fn set_opened(&self) {
+        if !self.is_opened.swap(true, Ordering::SeqCst) {
+            self.opened.fetch_add(1, Ordering::SeqCst);
         }
-        let _waits = health.under_way(Step::Closing);
-        Arc::clone(&self.0).acquire_owned().await.ok()
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        if *self.is_opened.get_mut() {
+            self.opened.fetch_sub(1, Ordering::SeqCst);
+        }
     }
 }

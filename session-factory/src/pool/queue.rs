@@ -180,12 +180,14 @@ impl<D: Driver> Core<D> {
         failing
     }
 
-    /// Whether the last attempt to connect failed; an error where there is nothing left to wait for.
+    /// Whether the last attempt to connect failed; an error where there is nothing left to wait for. An attempt that
+    /// began while the server had another connection of the pool says nothing of the time after that one.
     fn failing(&self, pool: &Pool<Connector<D>>) -> Result<bool, Failure> {
         let Some(error) = self.health.last_error() else {
             return Ok(false);
         };
-        if error.ends_the_wait() || pool.state().connections == 0 {
+        let none_is_left = pool.state().connections == 0 && !self.health.had_company();
+        if error.ends_the_wait() || none_is_left {
             return Err(Failure::Connect(error));
         }
         Ok(true)
