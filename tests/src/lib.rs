@@ -47,6 +47,21 @@ pub enum AppError {
     Refused(&'static str),
 }
 
+/// A text with the names of a session's savepoints as `session_factory_1`: without the process's token.
+pub fn without_token(text: &str) -> String {
+    const PREFIX: &str = "session_factory_";
+    let mut parts = text.split(PREFIX);
+    let mut all = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let is_token =
+            |token: &str| token.len() == 16 && token.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let level = part.split_once('_').filter(|(token, _)| is_token(token));
+        all += PREFIX;
+        all += level.map_or(part, |(_, level)| level);
+    }
+    all
+}
+
 const ITEMS: &str = "CREATE TABLE items (id INTEGER PRIMARY KEY, name TEXT NOT NULL)";
 
 /// A PostgreSQL database of the test's own.

@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use diesel::connection::{Instrumentation, InstrumentationEvent, set_default_instrumentation};
 use diesel_async::{AsyncConnection, SimpleAsyncConnection};
 use session_factory::{Factory, Session, SessionFactory};
-use session_factory_tests::{AppError, LiteBed, MyBed, PgBed, PgDb, pg_config};
+use session_factory_tests::{AppError, LiteBed, MyBed, PgBed, PgDb, pg_config, without_token};
 
 static TOLD: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
@@ -28,7 +28,7 @@ fn recorder() -> Option<Box<dyn Instrumentation>> {
             InstrumentationEvent::RollbackTransaction { depth, .. } => format!("roll back {depth}"),
             _ => return,
         };
-        TOLD.lock().unwrap().push(line);
+        TOLD.lock().unwrap().push(without_token(&line));
     }))
 }
 

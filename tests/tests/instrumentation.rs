@@ -12,7 +12,7 @@ use diesel::result::{DatabaseErrorKind, Error};
 use diesel_async::{AsyncConnection, RunQueryDsl, SimpleAsyncConnection, TransactionManager as _};
 use session_factory::driver::Driver;
 use session_factory::{Session, SessionError, SessionFactory};
-use session_factory_tests::{AppError, LiteBed, MyBed, PgBed, items};
+use session_factory_tests::{AppError, LiteBed, MyBed, PgBed, items, without_token};
 use testbed::eventually;
 
 /// Writes down what it is told.
@@ -51,7 +51,7 @@ impl Instrumentation for Recorder {
             InstrumentationEvent::RollbackTransaction { depth, .. } => format!("roll back {depth}"),
             other => format!("{other:?}"),
         };
-        self.0.lock().unwrap().push(line);
+        self.0.lock().unwrap().push(without_token(&line));
     }
 }
 

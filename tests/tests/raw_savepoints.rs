@@ -2,7 +2,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use diesel::prelude::*;
-use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
+use diesel_async::{AsyncConnection, RunQueryDsl, SimpleAsyncConnection};
 use session_factory::{Session, SessionError, with_session};
 use session_factory_tests::{AppError, LiteBed, LiteDb, MyBed, MyDb, PgBed, PgDb, items};
 
@@ -95,6 +95,50 @@ macro_rules! suite {
                 }
             }
 
+            /// Texts with savepoints of the names that sessions' savepoints would have without their token.
+            #[tokio::test]
+            async fn what_a_savepoint_was_to_undo_is_undone_behind_a_raw_savepoint_of_any_name() {
+                for (outer, sql) in [
+                    (false, "SAVEPOINT session_factory_1"),
+                    (true, "SAVEPOINT session_factory_1"),
+                    (true, "SAVEPOINT session_factory_2"),
+                    (false, "ROLLBACK TO session_factory_1"),
+                ] {
+                    for way in ["batch", "query", "raw", "transaction"] {
+                        let bed = $bed::new().await;
+                        let inner = async |db: &mut Session<$db>| {
+                            insert_in(db, 2).await?;
+                            let _hidden = match way {
+                                "query" => diesel::sql_query(sql).execute(db).await.map(drop)?,
+                                way => text(db, way == "raw", sql).await?,
+                            };
+                            Err::<(), _>(AppError::Refused("undo it"))
+                        };
+                        let undone = async |db: &mut Session<$db>| {
+                            if way == "transaction" {
+                                db.transaction(inner).await
+                            } else {
+                                db.savepoint(inner).await
+                            }
+                        };
+                        let result = bed.factory.with_session(async |db: &mut Session<$db>| {
+                            insert_in(db, 1).await?;
+                            let _hidden = if outer {
+                                db.savepoint(undone).await
+                            } else {
+                                undone(db).await
+                            };
+                            Ok::<_, AppError>(())
+                        });
+                        let result = result.await;
+                        let case = format!("{sql} {way} {outer} {result:?}");
+                        assert_eq!(row_2!($backend, bed), 0, "{case}");
+                        let kept = i64::from(result.is_ok());
+                        assert_eq!(bed.count().await, kept, "{case}");
+                    }
+                }
+            }
+
             #[tokio::test]
             async fn a_savepoint_that_raw_sql_ended_is_told_with_what_to_write() {
                 // On the session: SQLite's raw connection ends a loan's savepoints with the loan.
@@ -106,7 +150,7 @@ macro_rules! suite {
                     };
                     let words = aborted.to_string();
                     for part in [
-                        "session_factory_1",
+                        "session_factory_",
                         "SQL of the body's had ended a savepoint of the session's",
                         "write db.savepoint(…) in place of raw SAVEPOINT, RELEASE and ROLLBACK TO",
                     ] {

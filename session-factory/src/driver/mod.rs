@@ -31,6 +31,7 @@ mod postgres;
 mod sqlite;
 
 mod messages;
+pub(crate) mod savepoint_name;
 mod support;
 mod untyped;
 

@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU32;
 
+use crate::driver::savepoint_name;
 use crate::observe::{Change, Step};
 
 /// SAVEPOINT and RELEASE wait for the next statement and travel with it.
@@ -27,7 +28,7 @@ struct Undo {
 
 impl Undo {
     fn text(self) -> String {
-        let mut text = String::with_capacity(128);
+        let mut text = String::with_capacity(160);
         text.push_str("ROLLBACK TO SAVEPOINT ");
         push_name(self.to, &mut text);
         text.push_str("; RELEASE SAVEPOINT ");
@@ -94,7 +95,7 @@ impl Control {
 }
 
 fn push_name(level: u32, to: &mut String) {
-    to.push_str("session_factory_");
+    to.push_str(savepoint_name::prefix());
     match u8::try_from(level) {
         // Few are deeper, and formatting costs more than all the rest of the text.
         Ok(digit @ 0..=9) => to.push(char::from(b'0' + digit)),

@@ -1,8 +1,8 @@
 //! The name of a savepoint that marks a transaction.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::driver::savepoint_name;
 
 /// Two savepoints of one name in the transaction, which is no other's in any process: what became of the first RELEASE
 /// is not known where an instrumentation panics, and the second one tells.
@@ -13,11 +13,9 @@ pub(super) struct Mark {
 
 impl Mark {
     pub(super) fn new() -> Self {
-        static PROCESS: LazyLock<u64> =
-            LazyLock::new(|| RandomState::new().build_hasher().finish());
         static MARKS: AtomicU64 = AtomicU64::new(0);
         let number = MARKS.fetch_add(1, Ordering::Relaxed);
-        let name = format!("session_factory_mark_{:x}_{number}", *PROCESS);
+        let name = format!("session_factory_mark_{}_{number}", *savepoint_name::TOKEN);
         Self { name }
     }
 }

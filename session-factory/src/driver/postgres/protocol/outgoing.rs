@@ -4,6 +4,7 @@ use super::transaction_end::Flight;
 use crate::driver::postgres::mark;
 use crate::driver::postgres::sql::side_effects::{self, SideEffects};
 use crate::driver::postgres::sql::transaction_control;
+use crate::driver::savepoint_name;
 
 /// Texts of this length and more are not read. Such a text may do anything.
 pub(crate) const LONGEST_TEXT: usize = 256 * 1024;
@@ -69,11 +70,12 @@ pub(crate) fn of_a_session(body: &[u8]) -> Option<Flight> {
 }
 
 fn of_a_savepoint(text: &[u8]) -> Option<Flight> {
-    const PREFIXES: [&[u8]; 3] = [
-        b"SAVEPOINT session_factory_",
-        b"RELEASE SAVEPOINT session_factory_",
-        b"ROLLBACK TO SAVEPOINT session_factory_",
+    const VERBS: [&[u8]; 3] = [
+        b"SAVEPOINT ",
+        b"RELEASE SAVEPOINT ",
+        b"ROLLBACK TO SAVEPOINT ",
     ];
+    let prefix = savepoint_name::prefix().as_bytes();
     let is_begin = |statement: &[u8]| {
         let modes = statement.strip_prefix(b"BEGIN");
         modes.is_some_and(|modes| {
@@ -82,9 +84,8 @@ fn of_a_savepoint(text: &[u8]) -> Option<Flight> {
         })
     };
     let is_of_a_savepoint = |statement: &[u8]| {
-        let level = PREFIXES
-            .iter()
-            .find_map(|prefix| statement.strip_prefix(*prefix));
+        let name = VERBS.iter().find_map(|verb| statement.strip_prefix(*verb));
+        let level = name.and_then(|name| name.strip_prefix(prefix));
         level.is_some_and(|level| !level.is_empty() && level.iter().all(u8::is_ascii_digit))
     };
     let mut statements = text
@@ -128,6 +129,11 @@ impl Prepared {
 mod tests {
     use super::*;
 
+    /// With the names that sessions give to savepoints.
+    fn named(text: &str) -> String {
+        text.replace("NAME_", savepoint_name::prefix())
+    }
+
     #[test]
     fn what_a_session_sends_is_known_by_its_spelling_and_nothing_else_is() {
         for (text, begins) in [
@@ -136,13 +142,14 @@ mod tests {
                 "BEGIN ISOLATION LEVEL SERIALIZABLE READ ONLY DEFERRABLE",
                 true,
             ),
-            ("BEGIN; SAVEPOINT session_factory_1", true),
-            ("SAVEPOINT session_factory_1", false),
+            ("BEGIN; SAVEPOINT NAME_1", true),
+            ("SAVEPOINT NAME_1", false),
             (
-                "ROLLBACK TO SAVEPOINT session_factory_2; RELEASE SAVEPOINT session_factory_2",
+                "ROLLBACK TO SAVEPOINT NAME_2; RELEASE SAVEPOINT NAME_2",
                 false,
             ),
         ] {
+            let text = named(text);
             let flight = of_a_session(format!("{text}\0").as_bytes());
             let flight = flight.unwrap_or_else(|| unreachable!("{text}"));
             assert_eq!(
@@ -167,14 +174,16 @@ mod tests {
             "BEGIN; SELECT 1",
             "BEGIN -- a",
             "begin read only",
-            "SAVEPOINT session_factory_",
-            "SAVEPOINT session_factory_1 ",
-            "SAVEPOINT session_factory_raw",
-            "SAVEPOINT session_factory_1; ROLLBACK",
-            "ROLLBACK TO SAVEPOINT session_factory_1; ROLLBACK AND CHAIN",
+            "SAVEPOINT NAME_",
+            "SAVEPOINT NAME_1 ",
+            "SAVEPOINT NAME_raw",
+            "SAVEPOINT NAME_1; ROLLBACK",
+            "ROLLBACK TO SAVEPOINT NAME_1; ROLLBACK AND CHAIN",
             "BEGIN; SET LOCAL statement_timeout = 1",
+            // A text of the application's.
+            "SAVEPOINT session_factory_1",
         ] {
-            let body = format!("{text}\0");
+            let body = format!("{}\0", named(text));
             assert!(of_a_session(body.as_bytes()).is_none(), "{text}");
         }
     }
