@@ -1,4 +1,4 @@
-//! A cancel request's connection, open until the other side has closed it.
+//! A cancel request's connection, which stays open until the server closes it.
 
 use std::io;
 use std::pin::Pin;
@@ -7,10 +7,10 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_postgres::tls::{ChannelBinding, TlsStream};
 
-/// A stream whose own side is not shut when the client is done writing.
+/// A stream that ignores shutdown: its write side stays open after the client has written the request, as with libpq.
 ///
-/// libpq leaves it open as well. PgBouncer 1.18 takes an end of file here for a client that has gone, frees
-/// it, and falls over it (the whole pooler does) when the request has been passed on: pgbouncer issue 801.
+/// PgBouncer 1.18 takes an end of file here for a client that has gone, frees the client, and the whole pooler crashes
+/// when the request has been passed on (pgbouncer issue 801).
 #[derive(Debug)]
 pub(crate) struct CancelStream<S>(pub(crate) S);
 
@@ -43,7 +43,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for CancelStream<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream for CancelStream<S> {
-    /// A cancel request logs nobody in.
+    /// A cancel request does not authenticate, so it needs no channel binding.
     fn channel_binding(&self) -> ChannelBinding {
         ChannelBinding::none()
     }

@@ -1,9 +1,9 @@
-//! Group cancel: many statements are cancelled by one, as a group commit writes many transactions with one flush.
+//! Group cancel: one query cancels many statements, as a group commit writes many transactions with one flush.
 //!
-//! Each request to cancel is a connection, and for the server a process. When hundreds of callers go away at once
-//! that is more work than their statements were. So no more than [`AT_ONCE`] go on connections of their own; the rest
-//! wait for a moment, and the first connection that is free again cancels their statements on its way back
-//! (`pg_cancel_backend`). See `docs/decisions/0017-group-cancel.md`.
+//! Each cancel request needs a connection, and the server forks a process for it. When hundreds of calls are dropped at
+//! once, the requests cost more than the statements. So at most [`AT_ONCE`] requests use their own connection. The
+//! others wait briefly, and the first connection that is free again cancels their statements with `pg_cancel_backend`
+//! on its way back to the pool. See `docs/decisions/0017-group-cancel.md`.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -17,16 +17,16 @@ use tokio::time::timeout;
 use super::backend_id::{BackendId, SINCE};
 use crate::driver::postgres::connect::stream::Address;
 
-/// Requests on connections of their own, for one server.
+/// The most concurrent requests on their own connections, for one server and role.
 const AT_ONCE: usize = 2;
-/// Whoever is not taken along by then goes alone.
+/// A request that no connection has taken along by then uses its own connection.
 const PATIENCE: Duration = Duration::from_millis(50);
-/// Whoever was taken along goes alone as well, unless there is an answer by then.
+/// A request that was taken along, but has no answer by then, also uses its own connection.
 const ANSWERED_WITHIN: Duration = Duration::from_millis(500);
-/// Nor does the connection that took others along wait for longer.
+/// The longest time that a connection waits for the answer to the group's query.
 const GIVEN_UP_AFTER: Duration = Duration::from_secs(2);
 
-/// Everybody who cancels on one server as one role.
+/// All cancel requests for one server and role.
 #[derive(Debug, Default)]
 pub(crate) struct Group {
     state: Mutex<State>,
@@ -43,54 +43,54 @@ struct State {
 struct Member {
     number: u64,
     backend: Arc<BackendId>,
-    /// True: the server was told. Dropped: nobody knows.
+    /// True: the server has acted. False: the query failed. Dropped: unknown.
     told: oneshot::Sender<bool>,
 }
 
-/// How a request goes.
+/// How a request is sent.
 #[derive(Debug)]
 pub(crate) enum Way {
-    /// On a connection of its own.
+    /// On its own connection.
     Alone(Alone),
-    /// Waits for somebody who takes it along.
+    /// With a free connection's group cancel.
     Along(Along),
 }
 
-/// Counts as one of those that go alone, until it is dropped.
+/// Occupies one of the [`AT_ONCE`] slots until dropped.
 #[derive(Debug)]
 pub(crate) struct Alone(Arc<Group>);
 
-/// Waits for somebody who takes it along.
+/// Waits for a free connection to take the request along.
 #[derive(Debug)]
 pub(crate) struct Along {
     queued: Queued,
     told: oneshot::Receiver<bool>,
 }
 
-/// A place among those that wait, until it is dropped.
+/// A request's entry in the queue until dropped.
 #[derive(Debug)]
 struct Queued {
     group: Arc<Group>,
     number: u64,
 }
 
-/// What became of a request that waited.
+/// What became of a waiting request.
 #[derive(Debug)]
 pub(crate) enum Taken {
-    /// The server has done what it says, if there was such a process.
+    /// The server has acted on it, if the process still existed.
     Told,
-    /// Nobody has sent it, or the server would not.
+    /// It was not sent, or the query failed.
     Not,
-    /// It may arrive at any time.
+    /// The server may act on it at any later time.
     Unknown(Answer),
 }
 
-/// An answer that may still come; none if whoever would have told it is gone.
+/// An answer that may still arrive; `None` if its sender is gone.
 #[derive(Debug)]
 pub(crate) struct Answer(Option<oneshot::Receiver<bool>>);
 
 impl Group {
-    /// The one for a server and a role.
+    /// The group for a server and a role.
     pub(crate) fn of(address: &Address, role: &str) -> Arc<Self> {
         type Key = (Address, Box<str>);
         static GROUPS: LazyLock<Mutex<HashMap<Key, Weak<Group>>>> = LazyLock::new(Mutex::default);
@@ -126,17 +126,18 @@ impl Group {
         })
     }
 
-    /// Cancels the statements of all who wait, by a text that `send` sends on a connection which has nothing else to do.
-    /// `send` says whether the server did it, and nothing when nobody knows. False when that was not in time: the
-    /// connection's text is still under way.
+    /// Cancels all waiting members' statements with one query, which `send` sends on an idle connection. `send` returns
+    /// whether the query succeeded, or `None` if that is unknown. The result is false if `send` took longer than
+    /// [`GIVEN_UP_AFTER`]: the query is then still under way on the connection.
     ///
-    /// Nobody else is hit, wherever the connection leads to: a process is named by its number and the time of its start.
+    /// The query hits only the members' statements, whichever server the connection leads to, because it names each
+    /// process by number and start time.
     pub(crate) async fn take_along(&self, send: impl AsyncFnOnce(String) -> Option<bool>) -> bool {
         let members = std::mem::take(&mut self.state().waiting);
         if members.is_empty() {
             return true;
         }
-        // Dropped from here on, it leaves everybody with "nobody knows".
+        // If this future is dropped from here on, each member sees a dropped sender: unknown.
         let answer = timeout(GIVEN_UP_AFTER, send(text(&members))).await;
         if let Ok(Some(done)) = answer {
             for member in members {
@@ -158,7 +159,7 @@ impl Drop for Alone {
 }
 
 impl Along {
-    /// Waits for somebody to take it along, and for what the server says then.
+    /// Waits until a connection takes the request along, and then for the server's answer.
     pub(crate) async fn taken(self) -> Taken {
         let Self { queued, mut told } = self;
         let answer = match timeout(PATIENCE, &mut told).await {
@@ -171,7 +172,7 @@ impl Along {
         };
         match answer {
             Ok(true) => Taken::Told,
-            // An error is an answer as well: what the server was told before it is done.
+            // The query failed, but its answer shows that the server will not act on it later.
             Ok(false) => Taken::Not,
             Err(_nobody_knows) => Taken::Unknown(Answer(None)),
         }
@@ -179,7 +180,7 @@ impl Along {
 }
 
 impl Answer {
-    /// True: it has come after all. False, and not before the time is over: the request may still come as well.
+    /// True once the answer arrives. False only after the whole `limit`: the server may then still act on the request.
     pub(crate) async fn comes_within(self, limit: Duration) -> bool {
         let comes = async {
             if let Some(Ok(_)) = OptionFuture::from(self.0).await {
@@ -192,7 +193,7 @@ impl Answer {
 }
 
 impl Queued {
-    /// False: it is not there any more, somebody has taken it along.
+    /// False if the entry is gone: a connection has taken the request along.
     fn leave(&self) -> bool {
         let waiting = &mut self.group.state().waiting;
         let place = waiting
@@ -208,8 +209,8 @@ impl Drop for Queued {
     }
 }
 
-/// Counted, so that all are done before the first word of an answer: nothing is left to a moment in which the
-/// numbers are old. Every name is the server's own, whatever the session has called its operators.
+/// `count` makes the server send every signal before it answers: no process is signalled later, when its number may
+/// have been reused. All names are qualified with `pg_catalog`, because the session may have redefined operators.
 fn text(members: &[Member]) -> String {
     let mut text = format!(
         "SELECT pg_catalog.count(pg_catalog.pg_cancel_backend(pid)) FROM pg_catalog.pg_stat_get_activity(NULL) \
@@ -219,7 +220,7 @@ fn text(members: &[Member]) -> String {
     for (number, member) in members.iter().enumerate() {
         let separator = if number == 0 { "" } else { "," };
         let BackendId { process, since } = &*member.backend;
-        // Both of the server's making, and looked at.
+        // Safe to quote: `process` is a number, and `BackendId::new` checked `since`.
         let _infallible = write!(text, "{separator}\"{process} {since}\"");
     }
     text.push_str("}'::pg_catalog.text[])");

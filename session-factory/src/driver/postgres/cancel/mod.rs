@@ -25,11 +25,11 @@ use super::statement_error::is_lost;
 #[cfg(feature = "tls")]
 use super::tls;
 
-/// A cancel request that takes longer is given up; recovery sends another.
+/// How long a caller waits for one cancel request; after that, recovery sends another.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Nor is its connection kept open for longer.
+/// How long a cancel request's connection stays open at most.
 const LEFT_OPEN: Duration = Duration::from_secs(30);
-/// Between two requests: the first may have arrived before the statement did.
+/// Pauses before each request. Requests repeat because the first may have reached the server before the statement.
 const PAUSES: [Duration; 6] = [
     Duration::from_millis(1),
     Duration::from_millis(20),
@@ -39,18 +39,18 @@ const PAUSES: [Duration; 6] = [
     Duration::from_millis(500),
 ];
 
-/// By then the server has begun with a statement that reached it.
+/// By this time the server has begun a statement that reached it.
 const BEGUN: Duration = Duration::from_millis(50);
 
-/// What became of a request.
+/// What became of a cancel request.
 enum Sent {
-    /// The server was not reached.
+    /// The server could not be reached.
     Never,
-    /// The server has done what it says.
+    /// The server has acted on it.
     Acted,
-    /// It may arrive at any time.
+    /// Written in full; the server may act on it at any later time.
     Written,
-    /// The same, or not at all.
+    /// Perhaps written in part; the server may act on it later, or never.
     Broken,
 }
 
@@ -58,12 +58,12 @@ enum Sent {
 #[derive(Clone)]
 pub(super) struct Canceller {
     token: Arc<CancelToken>,
-    /// None: tokio-postgres made the connection and knows the address itself.
-    /// Shared: a session carries this around, and every call its session.
+    /// `None`: tokio-postgres opened the connection, and the token has the address.
+    /// In an `Arc`, to keep the session and each call's future small.
     route: Option<Arc<Route>>,
-    /// Those that may go together with this one.
+    /// The group that may cancel this connection's statement, and the backend id that the group needs for it.
     group: Option<(Arc<Group>, Arc<BackendId>)>,
-    /// Held by a request that is under way, which may outlive whoever sent it.
+    /// Held by the task of a request under way, which may outlive the request's caller.
     under_way: Arc<Mutex<()>>,
     may_arrive: Arc<AtomicBool>,
 }
@@ -86,12 +86,12 @@ impl Canceller {
         }
     }
 
-    /// Others that wait for the same server may be cancelled together with this one.
+    /// Allows group cancel for this connection.
     pub(super) fn set_group(&mut self, group: Arc<Group>, backend: BackendId) {
         self.group = Some((group, Arc::new(backend)));
     }
 
-    /// For a statement whose connection will not cancel for others.
+    /// Never joins a group cancel: for a connection that will not send the others' requests.
     pub(super) fn by_itself_only(self) -> Self {
         Self {
             group: None,
@@ -99,7 +99,8 @@ impl Canceller {
         }
     }
 
-    /// Cancels what others wait for, on a connection that has nothing else to do. False: that is still under way.
+    /// Sends the waiting members' group cancel on this idle connection. False if the server did not answer in time: the
+    /// query is then still under way on the connection.
     pub(super) async fn take_along(&self, mut connection: &AsyncPgConnection) -> bool {
         let Some((group, _backend)) = &self.group else {
             return true;
@@ -111,19 +112,19 @@ impl Canceller {
         group.take_along(send).await
     }
 
-    /// A request was sent of which nobody knows that the server has acted on it. It hits whatever runs on the
-    /// connection when it arrives, however much later: the connection is not for another borrower.
+    /// True if the server may still act on a sent request. The request hits whatever statement then runs on the
+    /// connection, so the pool must not lend the connection again.
     pub(super) fn may_hit_later(&self) -> bool {
         self.may_arrive.load(Ordering::SeqCst)
     }
 
-    /// Sends one request and waits until the server has acted on it: it closes the request's connection
-    /// after it has sent the signal. A request that is merely written could reach the next borrower.
+    /// Sends one request and waits until the server has acted on it, that is, until the server closes the request's
+    /// connection after the signal. Without the wait the request could hit the next borrower's statement.
     ///
-    /// False when the server could not be reached, or was not done in time.
+    /// False if the server could not be reached, or did not act within [`PATIENCE`].
     ///
-    /// Dropped, it leaves the request to a task: `PgBouncer` 1.18 does not survive that a request's connection ends
-    /// before its time (see [`CancelStream`]). [`rest`](Self::rest) waits for that.
+    /// If this future is dropped, a task finishes the request, because `PgBouncer` 1.18 crashes when a request's
+    /// connection closes early (see [`CancelStream`]). [`rest`](Self::rest) waits for that task.
     pub(super) async fn fire(&self) -> bool {
         self.send(None).await
     }
@@ -133,7 +134,7 @@ impl Canceller {
         let Ok(under_way) = timeout(PATIENCE, under_way.lock_owned()).await else {
             return false;
         };
-        // From here on, as nobody knows how long it takes to get through. An earlier one that is lost stays so.
+        // From here the server may act at any time. If an earlier request was lost, the flag stays set.
         let lost_before = self.may_arrive.swap(true, Ordering::SeqCst);
         let canceller = self.clone();
         let request = crate::runtime::spawn(async move {
@@ -146,12 +147,13 @@ impl Canceller {
         });
         match request {
             Ok(request) => matches!(timeout(PATIENCE, request).await, Ok(Ok(true))),
-            // There would be no connection either.
+            // Without a runtime no connection could be opened either.
             Err(_no_runtime) => false,
         }
     }
 
-    /// Waits until no request is under way. True when one was: it may be about to hit what runs.
+    /// Waits up to [`PATIENCE`] until no request is under way. True if one was: it may be about to hit the statement
+    /// that runs now.
     pub(super) async fn rest(&self) -> bool {
         if self.under_way.try_lock().is_ok() {
             return false;
@@ -160,7 +162,7 @@ impl Canceller {
         true
     }
 
-    /// With the others of a group, or alone.
+    /// Sends the request through the group, or on its own connection.
     async fn go(&self, group: Option<(Arc<Group>, Arc<BackendId>)>) -> Sent {
         let way = group.map(|(group, backend)| group.join(&backend));
         let _counts = match way {
@@ -169,7 +171,7 @@ impl Canceller {
                 Taken::Unknown(answer) => {
                     let limit = crate::time::from_now(PATIENCE);
                     self.request().await;
-                    // Under way until then, for a COMMIT that must not be hit.
+                    // The request counts as under way until then, so that `rest` keeps COMMIT from being hit.
                     let left = limit.saturating_duration_since(Instant::now());
                     return if answer.comes_within(left).await {
                         Sent::Acted
@@ -199,7 +201,7 @@ impl Canceller {
         let mut end = [0; 1];
         match stream.read(&mut end).await {
             Ok(_) => Sent::Acted,
-            // Encryption that was not taken leave of, and a side that has gone.
+            // Peer closed without close_notify, or reset.
             Err(error) => match error.kind() {
                 ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset => Sent::Acted,
                 _ => Sent::Written,
@@ -207,8 +209,9 @@ impl Canceller {
         }
     }
 
-    /// For a connection of the application's pool, as its token says: tokio-postgres does not wait for the server.
-    /// How the pool checks certificates is not told; nothing secret is sent but the key for this request.
+    /// Sends a request for an external pool's connection, to its token's address. tokio-postgres does not wait for the
+    /// server to act. Certificates are not checked, because the pool's TLS settings are unknown; the only secret
+    /// sent is the cancel key.
     async fn by_itself(&self) -> Sent {
         #[cfg(feature = "tls")]
         let sent = match tls::unchecked() {
@@ -224,8 +227,8 @@ impl Canceller {
         }
     }
 
-    /// Sends requests until `done` resolves, each after a longer pause, as long as something runs. What runs
-    /// since a time that is told needs no first pause when that is long enough ago. True when one was sent.
+    /// Sends requests with growing pauses until `done` resolves, while `something_runs`. If `runs_since` is at least
+    /// the first pause ago, the first request is sent at once. The second result is true if a request was sent.
     pub(super) async fn until<T>(
         &self,
         done: impl Future<Output = T>,
@@ -234,14 +237,14 @@ impl Canceller {
     ) -> (T, bool) {
         tokio::pin!(done);
         let mut sent = false;
-        // The first only: one that was taken along and did nothing is not taken along again.
+        // Only the first request uses the group. If that had no effect, the next goes on its own connection.
         let mut group = self.group.clone();
         let mut at_once = runs_since.is_some_and(|since| since.elapsed() >= PAUSES[0]);
         let mut pauses = PAUSES.iter().chain(std::iter::repeat(&PAUSES[5]));
         loop {
             let pause = pauses.next().copied().unwrap_or(PATIENCE);
             let pause = async {
-                // A timer would take a millisecond at least.
+                // Even a zero sleep takes a timer's tick of a millisecond.
                 if !at_once {
                     sleep(pause).await;
                 }
@@ -255,14 +258,15 @@ impl Canceller {
                 continue;
             }
             sent = true;
-            // Not raced against `done`: a request under way must be over before anybody goes on.
+            // Await the request in full instead of racing it against `done`: a late request could hit the caller's next
+            // statement.
             self.send(group.take()).await;
         }
     }
 
-    /// Ends what a lost connection left running. The server does not look at its socket while it works, and
-    /// there is nobody left whom it could tell when it has stopped. It has begun a while after the statement
-    /// was sent, and one more request reaches it then.
+    /// Cancels the statement that a lost connection left running: the server does not read its socket while it works.
+    /// The statement's end cannot be observed, so this sends requests until [`BEGUN`] after `sent`, when the
+    /// server has begun the statement and the last request reaches it.
     pub(super) async fn abandon(&self, sent: Option<Instant>) {
         let begun = crate::time::after(sent.unwrap_or_else(Instant::now), BEGUN);
         for pause in PAUSES {

@@ -1,4 +1,4 @@
-//! The fields of an `ErrorResponse`.
+//! Parses `ErrorResponse`.
 
 use crate::error::{StatementError, StatementErrorKind};
 
@@ -31,7 +31,7 @@ pub(crate) fn parse(body: &[u8]) -> (StatementError, bool) {
     error.kind = if fatal {
         StatementErrorKind::Connection
     } else if outdated && sqlstate == "0A000" || is_of_a_type_that_is_gone(&error) {
-        // A table or a type was replaced since the statement was prepared. On another connection it is prepared anew.
+        // A table or type was replaced since the statement was prepared. A retry on another connection prepares anew.
         StatementErrorKind::Serialization
     } else {
         kind_of(sqlstate)
@@ -39,18 +39,18 @@ pub(crate) fn parse(body: &[u8]) -> (StatementError, bool) {
     (error, fatal)
 }
 
-/// The client names a type by the number that it had. (An internal error: its text is never translated.)
+/// The client sent the OID of a type that was dropped. The server never translates an internal error's text.
 fn is_of_a_type_that_is_gone(error: &StatementError) -> bool {
     error.sqlstate() == Some("XX000") && error.message().starts_with("cache lookup failed for type")
 }
 
-/// What the server says when a value's type is not the one that a name stands for: another has the name by now, or the
-/// query is wrong.
+/// A value's type differs from the type that its name now resolves to, because another type took the name, or because
+/// the query is wrong.
 pub(crate) fn may_be_of_another_type(error: &StatementError) -> bool {
     matches!(error.sqlstate(), Some("42704" | "42804" | "42883"))
 }
 
-/// The connection's prepared statements are of no use any more: a table was altered, or they are gone.
+/// The connection's prepared statements are stale because a table was altered, or the server no longer has them.
 pub(crate) fn is_of_prepared_statements(error: &StatementError) -> bool {
     let outdated = error.kind == StatementErrorKind::Serialization;
     match error.sqlstate() {
@@ -60,7 +60,7 @@ pub(crate) fn is_of_prepared_statements(error: &StatementError) -> bool {
     }
 }
 
-/// diesel's kind for a SQLSTATE, with the deadlock where it belongs (diesel says `Unknown`).
+/// diesel's kind for a SQLSTATE, except that a deadlock is `Serialization` (diesel: `Unknown`).
 fn kind_of(sqlstate: &str) -> StatementErrorKind {
     match sqlstate {
         "23505" => StatementErrorKind::Unique,

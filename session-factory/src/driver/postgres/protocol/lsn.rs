@@ -1,25 +1,25 @@
-//! Where in the write-ahead log a commit is, and how far a standby has replayed: asked in texts that
-//! travel anyway, and read off the stream, because whoever sends a text gets no rows back.
+//! Asks for a commit's position in the write-ahead log, and for a standby's replay position. The queries share a
+//! message that is sent anyway. The answers are read off the stream, because diesel-async discards such rows.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::driver::LogPosition as Position;
 
-/// COMMIT, and behind it in the same message the question where that was. The insert position and not
-/// the flushed one: with `synchronous_commit = off` a commit is answered before it is flushed. The time is that
-/// at which the message came, before the commit: a little earlier still, as commits may be logged out of order.
+/// COMMIT, and in the same message the query for its position. It reads the insert position: with
+/// `synchronous_commit = off` the server answers a commit before the flush, so the flushed position would be too low.
+/// The time is the message's arrival, before the commit, minus 20 ms, because commits may be logged out of order.
 pub(crate) const COMMIT: &str = "COMMIT; SELECT pg_current_wal_insert_lsn() || '@' \
      || (extract(epoch FROM statement_timestamp()) * 1000000)::bigint - 20000";
 
-/// How far a server is, and when what it replayed last was committed. One that was promoted meanwhile is at its
-/// own end.
+/// Asks a replica how far it has replayed, and when the last replayed transaction was committed. A replica promoted
+/// meanwhile answers with its own insert position and time.
 pub(crate) const REPLAYED: &str = "SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() \
      ELSE pg_current_wal_insert_lsn() END || '@' || coalesce((extract(epoch FROM CASE \
      WHEN pg_is_in_recovery() THEN pg_last_xact_replay_timestamp() ELSE statement_timestamp() \
      END) * 1000000)::bigint, 0)";
 
-/// The last answer to such a question.
+/// The last answer to a position query.
 #[derive(Debug, Default)]
 pub(crate) struct Positions {
     expecting: AtomicBool,
@@ -27,13 +27,13 @@ pub(crate) struct Positions {
 }
 
 impl Positions {
-    /// A question goes out.
+    /// Call before a query is sent.
     pub(crate) fn expect(&self) {
         self.set(None);
         self.expecting.store(true, Ordering::SeqCst);
     }
 
-    /// The answer, if one came.
+    /// Takes the answer, if one arrived, and stops reading rows.
     pub(crate) fn take(&self) -> Option<Position> {
         self.expecting.store(false, Ordering::SeqCst);
         self.answer().take()
@@ -47,13 +47,13 @@ impl Positions {
         *self.answer() = answer;
     }
 
-    /// Rows are worth a look.
+    /// True while rows have to be read.
     pub(crate) fn expecting(&self) -> bool {
         self.expecting.load(Ordering::SeqCst)
     }
 
-    /// A row. Those of another query that are still on their way are no answer: [`committed`](Self::committed)
-    /// comes between them and ours.
+    /// Reads a row. It may belong to an earlier query that is still being answered:
+    /// [`committed`](Self::committed) arrives after those rows and before the answer, and discards them.
     pub(crate) fn row(&self, body: &[u8]) {
         if let Some(position) = position(body) {
             self.set(Some(position));
@@ -68,7 +68,7 @@ impl Positions {
     }
 }
 
-/// The one column of a `DataRow` as text: a count of two bytes, a length of four, the text.
+/// Parses a `DataRow` with one text column: a two-byte count, a four-byte length, the text.
 fn position(body: &[u8]) -> Option<Position> {
     let ([0, 1], rest) = body.split_first_chunk::<2>()? else {
         return None;
@@ -96,7 +96,7 @@ mod tests {
         let positions = Positions::default();
         assert_eq!(positions.take(), None);
         positions.expect();
-        // A query whose rows nobody read to their end.
+        // Rows of a query that was dropped before its last row.
         positions.row(&row("0/1"));
         positions.committed();
         assert_eq!(positions.take(), None);

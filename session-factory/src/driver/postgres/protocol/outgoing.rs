@@ -1,4 +1,4 @@
-//! A text on its way to the server, read before it is answered.
+//! Reads SQL on its way to the server.
 
 use super::transaction_end::Flight;
 use crate::driver::postgres::mark;
@@ -6,10 +6,10 @@ use crate::driver::postgres::sql::side_effects::{self, SideEffects};
 use crate::driver::postgres::sql::transaction_control;
 use crate::driver::savepoint_name;
 
-/// Texts of this length and more are not read. Such a text may do anything.
+/// In bytes. SQL of this length or more is not read; it counts as having every side effect.
 pub(crate) const LONGEST_TEXT: usize = 256 * 1024;
 
-/// A text that runs when it arrives.
+/// SQL in a Query message: the server runs it on arrival.
 #[derive(Debug, Default)]
 pub(crate) struct Outgoing {
     pub(crate) effects: SideEffects,
@@ -17,7 +17,7 @@ pub(crate) struct Outgoing {
 }
 
 impl Outgoing {
-    /// The body of a Query message.
+    /// Reads a Query message's body.
     pub(crate) fn query(body: &[u8]) -> Self {
         match body {
             body if body.len() >= LONGEST_TEXT => Self {
@@ -47,12 +47,12 @@ impl Outgoing {
     }
 }
 
-/// The body of a Query message of those that sessions send with many of their statements: BEGIN with its modes, the end of
-/// the transaction, and what becomes of their own savepoints. It is recognized by its exact spelling, which has no room for
-/// anything else, and need not be read as SQL.
+/// Recognizes the frequent Query messages that the session itself writes: BEGIN with its modes, COMMIT, ROLLBACK, and
+/// statements on the session's savepoints. The spelling must match exactly, so no other SQL can hide in it, and the
+/// lexer is skipped.
 pub(crate) fn of_a_session(body: &[u8]) -> Option<Flight> {
     match body {
-        // Most that are sent.
+        // The most frequent messages.
         b"BEGIN\0" => Some(Flight {
             begins: true,
             ..Flight::default()
@@ -100,7 +100,7 @@ fn of_a_savepoint(text: &[u8]) -> Option<Flight> {
     })
 }
 
-/// A text that runs whenever a message names it.
+/// A prepared statement's SQL: it runs at each Bind that names it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Prepared {
     pub(crate) effects: SideEffects,
@@ -109,7 +109,7 @@ pub(crate) struct Prepared {
 }
 
 impl Prepared {
-    /// The text of a Parse message; none if the message is too long.
+    /// Reads a Parse message's SQL. `None` if the message is too long to read.
     pub(crate) fn read(text: Option<&[u8]>) -> Self {
         let Some(text) = text else {
             return Self {

@@ -1,4 +1,4 @@
-//! What the prepared statements of a connection do: noted when one runs, and not when it is prepared.
+//! Side effects of a connection's prepared statements, recorded when a statement runs rather than when it is prepared.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,15 +8,15 @@ use super::outgoing::{LONGEST_TEXT, Prepared};
 use crate::driver::postgres::sql::names::{self, Move};
 use crate::driver::postgres::sql::side_effects::{binds_a_path, names_a_transaction};
 
-/// How diesel-async and we begin to ask for the number of a type.
+/// The beginning of the type lookup query that diesel-async and this crate send.
 pub(crate) const LOOKS_TYPES_UP: &str = "SELECT pg_type.oid, pg_type.typarray FROM ";
 
-/// The statements that do something besides reading and changing rows, by their names.
+/// The prepared statements that do more than read and change rows, by name.
 #[derive(Debug, Default)]
 pub(crate) struct Statements {
-    /// There is one. What runs is looked at only then.
+    /// `known` is not empty. While it is empty, Bind messages are not read.
     any: AtomicBool,
-    /// Types were looked up by their names.
+    /// The client has looked up a type by name on this connection.
     look_types_up: AtomicBool,
     known: Mutex<HashMap<Box<[u8]>, Prepared>>,
 }
@@ -26,7 +26,7 @@ impl Statements {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The body of a Bind message is of interest.
+    /// True if Bind messages have to be read.
     pub(crate) fn any(&self) -> bool {
         self.any.load(Ordering::Relaxed)
     }
@@ -35,7 +35,7 @@ impl Statements {
         self.look_types_up.load(Ordering::Relaxed)
     }
 
-    /// The body of a Parse message: a name, the text, the types.
+    /// Reads a Parse message's body: name, SQL, parameter types.
     pub(crate) fn prepared(&self, body: &[u8]) {
         let mut parts = body.split(|byte| *byte == 0);
         let name = parts.next().unwrap_or_default();
@@ -48,12 +48,12 @@ impl Statements {
             self.known().insert(name.into(), prepared);
             self.any.store(true, Ordering::Relaxed);
         } else if self.any() {
-            // The unnamed one may have been another.
+            // The unnamed statement may have replaced one with side effects.
             self.known().remove(name);
         }
     }
 
-    /// The body of a Close message: what, and its name.
+    /// Reads a Close message's body: kind, name.
     pub(crate) fn closed(&self, body: &[u8]) {
         if let [b'S', name @ ..] = body
             && self.any()
@@ -64,7 +64,7 @@ impl Statements {
         }
     }
 
-    /// The body of a Bind message: the portal, the name of the statement, its values. What it does when it runs.
+    /// Reads a Bind message's body (portal, statement name, values) and returns what the statement does when it runs.
     pub(crate) fn bound(&self, body: &[u8]) -> Option<Prepared> {
         if !self.any() {
             return None;
@@ -76,7 +76,7 @@ impl Statements {
             prepared.effects.key = names::with(prepared.effects.key, values);
         }
         if prepared.effects.configure {
-            // The name of the setting may be among the values.
+            // The setting's name may be a bound value.
             prepared.effects.loud |= names_a_transaction(values);
             if prepared.effects.moves.is_none() && binds_a_path(values) {
                 prepared.effects.moves = Some(Move {

@@ -1,4 +1,4 @@
-//! What the server has said so far on one connection.
+//! One connection's protocol state, as the server's messages and the client's own describe it.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -14,23 +14,23 @@ use crate::driver::postgres::sql::names::{Move, Names, Seen};
 use crate::driver::postgres::sql::side_effects::SideEffects;
 use crate::error::{Behind, StatementError};
 
-/// Written by the stream as frames pass, read by the session.
+/// The stream writes it as frames pass; the session reads it.
 #[derive(Debug, Default)]
 pub(crate) struct ProtocolState {
-    /// Messages sent that the server answers with ReadyForQuery.
+    /// Number of messages sent that the server answers with ReadyForQuery.
     requests: AtomicU64,
-    /// ReadyForQuery messages seen.
+    /// Number of ReadyForQuery messages received.
     answered: AtomicU64,
     closed: AtomicBool,
-    /// The session ends the transaction.
+    /// The session has begun to end the transaction; what is sent from here is its own. See [`ProtocolState::seal`].
     sealed: AtomicBool,
     pub(crate) statement_sent: StatementSent,
     statements: Statements,
-    /// How often the names changed.
+    /// Copy of [`Names::changes`], readable without the lock.
     names_changed: AtomicU64,
-    /// The process that the server named at the start.
+    /// The server process, from BackendKeyData; 0 before startup.
     process: AtomicU32,
-    /// Answers to questions of our own.
+    /// Answers to the driver's own log position queries.
     pub(crate) positions: Positions,
     state: Mutex<State>,
 }
@@ -39,34 +39,34 @@ pub(crate) struct ProtocolState {
 #[allow(clippy::struct_excessive_bools)] // independent facts, each read by name
 pub(crate) struct State {
     status: Status,
-    /// The first error of the current transaction, and the last one of all.
+    /// The current transaction's first error. `last_error` is the connection's last error.
     first_error: Option<StatementError>,
     last_error: Option<StatementError>,
-    /// A serialization failure or a deadlock was among the errors of the current transaction.
+    /// The current transaction met a serialization failure or a deadlock.
     met_conflict: bool,
-    /// A command tag said that rows were changed.
+    /// A command tag of the current transaction reported changed rows.
     has_written: bool,
-    /// The error after which the server closed the connection.
+    /// The error with which the server closes the connection.
     fatal: Option<StatementError>,
-    /// How the transaction ended that was begun since [`ProtocolState::begin_watch`].
+    /// Tracks the end of the transaction begun since [`ProtocolState::begin_watch`].
     end_tracker: EndTracker,
-    /// Settings of the server session were changed.
+    /// The session changed settings, or other state that a reset restores.
     changed: bool,
-    /// Something ran that nobody can see into: it may have done more than change settings.
+    /// A statement ran whose effects the text does not show. It may have changed more than settings.
     opaque: bool,
-    /// What is sent puts the session back.
+    /// A reset is under way: its own statements are not recorded as side effects.
     resetting: bool,
-    /// What names stand for.
+    /// Tracks what names in SQL resolve to.
     names: Names,
-    /// Something was done that no reset undoes.
+    /// The session did something that no reset undoes.
     unclean: bool,
-    /// The transaction has something to tell others when it commits, or something to lose.
+    /// COMMIT matters even without changed rows: it may notify listeners, release locks, or fail.
     loud: bool,
-    /// What is bound, and not sent up to its Sync, has so many SET that end with the transaction.
+    /// Number of transaction-local SETs among the statements bound since the last Sync.
     bound_sets: u32,
-    /// The same, and may end the transaction.
+    /// A statement bound since the last Sync may end the transaction.
     bound_end: bool,
-    /// When the last message went out that the server answers.
+    /// When the last message that the server answers with ReadyForQuery was sent.
     sent: Option<Instant>,
 }
 
@@ -79,12 +79,12 @@ pub(crate) enum Status {
     Failed,
 }
 
-/// What is said of COPY to or from the client.
+/// The error when a caller runs COPY to or from the client.
 const COPY: &str = "COPY to or from the client is not supported on a session, and has cost its connection: \
      insert many rows by one statement (diesel::insert_into(table).values(&rows)), read them by a query, \
      or use a tokio_postgres client of your own for COPY";
 
-/// How the session's transaction stands.
+/// The session's transaction at one moment.
 #[derive(Debug)]
 pub(crate) struct Standing {
     pub(crate) first: Option<TransactionEnd>,
@@ -96,7 +96,7 @@ pub(crate) struct Standing {
 /// The command tags of statements that change rows; a count follows.
 const WRITES: [&[u8]; 4] = [b"INSERT ", b"UPDATE ", b"DELETE ", b"MERGE "];
 
-/// The command tags of statements after which names may stand for something else begin so.
+/// Prefixes of the command tags after which a name may resolve to something else.
 const DEFINITIONS: [&[u8]; 5] = [b"CREATE ", b"ALTER ", b"DROP ", b"IMPORT ", b"DISCARD T"];
 
 impl ProtocolState {
@@ -105,7 +105,8 @@ impl ProtocolState {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Frames from the server that tell something. Rows do while one of them may answer a question of our own.
+    /// True if [`incoming`](Self::incoming) reads frames with this tag. It reads rows only while one may answer the
+    /// driver's own query.
     #[inline]
     pub(crate) fn wants_incoming(&self, tag: u8) -> bool {
         match tag {
@@ -115,18 +116,18 @@ impl ProtocolState {
         }
     }
 
-    /// Frames to the server that tell something.
+    /// True if [`outgoing`](Self::outgoing) reads frames with this tag.
     #[inline]
     pub(crate) fn wants_outgoing(&self, tag: u8) -> bool {
         match tag {
-            // Query, Sync, FunctionCall, and the start-up message.
+            // Query, Sync, FunctionCall, and the startup message.
             b'Q' | b'S' | b'F' | 0 => true,
             b'B' => self.statement_sent.wants(tag) || self.statements.any(),
             tag => self.statement_sent.wants(tag),
         }
     }
 
-    /// A frame from the server. What comes together is taken in under one lock, which `held` keeps.
+    /// Records a frame from the server. `held` keeps the lock, so that all frames of one read share it.
     pub(crate) fn incoming<'state>(
         &'state self,
         tag: u8,
@@ -157,7 +158,7 @@ impl ProtocolState {
                 self.publish(state);
             }
             b'D' => self.positions.row(body),
-            // The client does not know what to do with it, and the server waits for more.
+            // diesel-async cannot take part in COPY, and the server waits for data: the connection is lost.
             b'G' | b'H' | b'W' => {
                 let state = held.get_or_insert_with(|| self.state());
                 state.fatal = Some(StatementError::connection(COPY));
@@ -173,7 +174,7 @@ impl ProtocolState {
         }
     }
 
-    /// A frame to the server. What goes out together has the same time.
+    /// Records a frame to the server. All frames of one write share `now`.
     pub(crate) fn outgoing(&self, tag: u8, body: &[u8], now: &mut Option<Instant>) {
         match tag {
             b'Q' => {
@@ -203,7 +204,7 @@ impl ProtocolState {
                     self.publish(&state);
                 }
             }
-            // Sync, FunctionCall, and the start-up message.
+            // Sync, FunctionCall, and the startup message.
             b'S' | b'F' | 0 => {
                 self.requests.fetch_add(1, Ordering::SeqCst);
                 let mut state = self.state();
@@ -233,7 +234,7 @@ impl ProtocolState {
         });
     }
 
-    /// Has the session see that names changed.
+    /// Copies [`Names::changes`] to where the session reads it without the lock.
     #[inline]
     fn publish(&self, state: &State) {
         let changes = state.names.changes();
@@ -242,17 +243,17 @@ impl ProtocolState {
         }
     }
 
-    /// How often names have come to stand for something else.
+    /// How often [`names`](Self::names) changed. A caller with the same number can skip that call and its lock.
     pub(crate) fn names_changed(&self) -> u64 {
         self.names_changed.load(Ordering::Relaxed)
     }
 
-    /// What they stand for.
+    /// What names resolve to now.
     pub(crate) fn names(&self) -> Seen {
         self.state().names.seen()
     }
 
-    /// The stream is at its end.
+    /// Records that the stream has ended.
     pub(crate) fn closed(&self) {
         self.closed.store(true, Ordering::SeqCst);
     }
@@ -262,12 +263,12 @@ impl ProtocolState {
         self.closed.load(Ordering::SeqCst)
     }
 
-    /// The process that the server named at the start.
+    /// The server process, from BackendKeyData; 0 before startup.
     pub(crate) fn process(&self) -> u32 {
         self.process.load(Ordering::SeqCst)
     }
 
-    /// How many of the messages sent are not answered yet.
+    /// Number of sent messages whose ReadyForQuery is outstanding.
     pub(crate) fn unanswered(&self) -> u64 {
         let answered = self.answered.load(Ordering::SeqCst);
         self.requests
@@ -275,12 +276,12 @@ impl ProtocolState {
             .saturating_sub(answered)
     }
 
-    /// Everything that was sent is answered.
+    /// True if the server has answered every message.
     pub(crate) fn is_quiet(&self) -> bool {
         self.unanswered() == 0
     }
 
-    /// Forgets earlier transactions.
+    /// Forgets earlier transactions; the next BEGIN starts the one to watch.
     pub(crate) fn begin_watch(&self) {
         self.sealed.store(false, Ordering::Relaxed);
         let mut state = self.state();
@@ -291,9 +292,10 @@ impl ProtocolState {
         state.end_tracker.begin_watch();
     }
 
-    /// What is sent from now on is the session's own, up to the next transaction.
+    /// From now until the next transaction, the session itself sends every message. The tracker must not count them as
+    /// the body's work.
     pub(crate) fn seal(&self) {
-        // The session goes on to send, and what is sent sees it.
+        // Relaxed: the same session sends next, so its messages see the flag.
         self.sealed.store(true, Ordering::Relaxed);
     }
 
@@ -301,7 +303,7 @@ impl ProtocolState {
         self.state().sent
     }
 
-    /// When the last of the messages that are not answered yet was sent.
+    /// When the last message was sent, if an answer is outstanding and the answer is not BEGIN's.
     pub(crate) fn runs_since(&self) -> Option<Instant> {
         self.last_sent()
             .filter(|_| !self.is_quiet() && !self.is_beginning())
@@ -311,14 +313,15 @@ impl ProtocolState {
         self.state().status
     }
 
-    /// The connection and the transaction are as a statement expects them: there is nothing more to be known.
+    /// True if the next statement can run: the connection is open, and the transaction has not failed or ended. The
+    /// session then skips the detailed checks.
     #[inline]
     pub(crate) fn goes_on(&self) -> bool {
         let state = self.state();
         !self.is_closed() && state.status != Status::Failed && state.end_tracker.goes_on()
     }
 
-    /// How the transaction ended, what became of statements that ran behind that, and how it stands, in one look.
+    /// The transaction's end, the fate of statements that ran after it, and its status, under one lock.
     #[inline]
     pub(crate) fn standing(&self) -> Standing {
         let mut state = self.state();
@@ -334,7 +337,7 @@ impl ProtocolState {
         }
     }
 
-    /// The open transaction may not be the one that the session began, and the server can be asked.
+    /// True if the open transaction may be another than the session began, and the server can say which (by the mark).
     pub(crate) fn is_in_doubt(&self) -> bool {
         self.state().is_in_doubt()
     }
@@ -344,7 +347,7 @@ impl ProtocolState {
         self.state().end_tracker.is_unsettled()
     }
 
-    /// The server has named the mark that the open transaction has.
+    /// Records the server's answer: the open transaction's mark.
     pub(crate) fn answered(&self, mark: Option<u64>) {
         self.state().end_tracker.answered(mark);
     }
@@ -353,7 +356,7 @@ impl ProtocolState {
         self.state().end_tracker.first()
     }
 
-    /// BEGIN is sent, and not answered: a cancel request could hit it instead of the statement behind it.
+    /// True while BEGIN is unanswered: a cancel request could hit BEGIN instead of the statement after it.
     pub(crate) fn is_beginning(&self) -> bool {
         self.state().end_tracker.is_beginning()
     }
@@ -362,7 +365,7 @@ impl ProtocolState {
         self.state().first_error.clone()
     }
 
-    /// The first thing that went wrong in the transaction was the end of the connection.
+    /// True if the transaction's first error is the one that closed the connection.
     pub(crate) fn ended_by_loss(&self) -> bool {
         let state = self.state();
         let first = state.first_error.as_ref().map(StatementError::message);
@@ -385,7 +388,8 @@ impl ProtocolState {
         self.state().fatal.clone()
     }
 
-    /// The open transaction is answered in full, has changed nothing, and has nobody to tell of anything.
+    /// True if the server has answered all of the open transaction, and the transaction has only read: its COMMIT
+    /// changes nothing, notifies no listener and cannot fail.
     pub(crate) fn has_only_read(&self) -> bool {
         let state = self.state();
         let noted =
@@ -394,28 +398,28 @@ impl ProtocolState {
         is_open && self.is_quiet() && !noted
     }
 
-    /// Session settings may differ from what the next borrower expects, or worse.
+    /// True if the session may have left changed settings, or more, to the next borrower.
     pub(crate) fn needs_reset(&self) -> bool {
         let state = self.state();
         state.changed || state.opaque || state.unclean
     }
 
-    /// Nobody can see what the session did: its reset has to look for more than settings.
+    /// True if statements ran whose effects the text does not show: the reset has to check more than settings.
     pub(crate) fn is_opaque(&self) -> bool {
         self.state().opaque
     }
 
-    /// Something was done that a reset does not undo.
+    /// True if the session did something that no reset undoes.
     pub(crate) fn is_unclean(&self) -> bool {
         self.state().unclean
     }
 
-    /// What goes out next puts the session back. What it does to the session is no news.
+    /// The reset's statements follow. Their own side effects are not recorded, or each reset would call for the next.
     pub(crate) fn begin_reset(&self) {
         self.state().resetting = true;
     }
 
-    /// That was not done.
+    /// The reset failed; side effects are recorded again.
     pub(crate) fn was_not_reset(&self) {
         self.state().resetting = false;
     }
@@ -429,21 +433,21 @@ impl ProtocolState {
         self.publish(&state);
     }
 
-    /// What no reset undoes was undone, or was there before.
+    /// Overwrites the flag, for a caller that has undone the effect or knows that it is older than the session.
     pub(crate) fn set_unclean(&self, unclean: bool) {
         self.state().unclean = unclean;
     }
 }
 
 impl State {
-    /// A failed transaction answers no question, and commits nothing. What failed is a transaction still open only once
-    /// the server has said so.
+    /// In a failed transaction the doubt does not matter: it can neither answer a query nor commit. After an error,
+    /// only ReadyForQuery shows whether the transaction is still open, so the doubt remains until it arrives.
     fn is_in_doubt(&self) -> bool {
         self.end_tracker.is_in_doubt() && self.status == Status::InTransaction
             || self.end_tracker.is_unsettled()
     }
 
-    /// Something runs that does this.
+    /// Records the side effects of a statement that runs.
     fn note(&mut self, effects: &SideEffects) {
         if self.resetting {
             return;
@@ -477,11 +481,11 @@ impl State {
     fn failed(&mut self, body: &[u8], looks_types_up: bool) {
         let (mut error, fatal) = error_response::parse(body);
         if let (true, Some(known)) = (fatal, &self.fatal) {
-            // A server that ends the connection over COPY says only that the protocol is out of step.
+            // After COPY the server closes with a protocol error. Keep the earlier error, which names COPY.
             error = known.clone();
         }
         if self.status == Status::InTransaction {
-            // The client may hear of the error before the ReadyForQuery behind it.
+            // The client may read the error before the ReadyForQuery that reports the failed transaction.
             self.status = Status::Failed;
         }
         self.end_tracker.failed();
@@ -490,7 +494,7 @@ impl State {
             self.names.has_another_type();
         }
         self.met_conflict |= error.is_transient();
-        // The client goes on to run them by their names: no statement of theirs would ever succeed.
+        // The client keeps using the stale prepared statements by name, and each use would fail.
         self.unclean |= error_response::is_of_prepared_statements(&error);
         if self.first_error.is_none() {
             self.first_error = Some(error.clone());
@@ -508,7 +512,7 @@ impl State {
             return;
         }
         match tag {
-            // Most that come.
+            // The most frequent tags.
             b"BEGIN" | b"COMMIT" => return,
             _ if tag.starts_with(b"SELECT ") => return,
             b"SET" if self.end_tracker.is_local_set() => {}
@@ -517,7 +521,7 @@ impl State {
             | b"CREATE TABLE" | b"CREATE VIEW" | b"CREATE SEQUENCE" | b"EXPLAIN" => {
                 self.changed = true;
             }
-            // What these run has no tag of its own.
+            // The statements that these run send no command tag.
             b"DO" | b"CALL" => {
                 self.opaque = true;
                 self.names.defined();
@@ -536,7 +540,7 @@ impl State {
             self.names.defined();
         }
         if tag == b"DISCARD ALL" {
-            // It also dropped the statements that the client believes to be prepared.
+            // It also dropped the prepared statements, which the client's cache still lists.
             self.unclean = true;
         }
     }

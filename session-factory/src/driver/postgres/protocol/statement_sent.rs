@@ -1,8 +1,8 @@
-//! Which of the messages on the wire is the statement that somebody waits to see sent.
+//! Detects when the client has written a given statement to the socket.
 //!
-//! diesel-async sends more than the statement: it prepares it first when it is new, and looks the types up
-//! that it does not know, each with an Execute of its own. Only the name in a Bind message, and the text
-//! that was prepared under it, tell them apart.
+//! diesel-async sends more than the statement: it first prepares a new statement, and looks up unknown types, each
+//! with its own Execute. The statement is recognized by the name in its Bind message and the SQL that was prepared
+//! under that name.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -11,10 +11,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-/// Told of every message to the server; tells when the one that is waited for was written.
+/// Reads every message to the server and wakes the waiter when the expected statement is written.
 #[derive(Debug, Default)]
 pub(crate) struct StatementSent {
-    /// Somebody waits.
+    /// An [`Expected`] exists.
     expecting: AtomicBool,
     prepared: Mutex<Prepared>,
     sent: Notify,
@@ -25,7 +25,7 @@ impl StatementSent {
         self.prepared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The body of this message is of interest.
+    /// True if [`outgoing`](Self::outgoing) reads the bodies of messages with this tag.
     pub(crate) fn wants(&self, tag: u8) -> bool {
         match tag {
             b'P' | b'C' => true,
@@ -45,7 +45,7 @@ impl StatementSent {
         }
     }
 
-    /// Looks out for a statement of this text.
+    /// Watches for a statement with this SQL until the result is dropped.
     pub(crate) fn expect(&self, sql: &str) -> Expected<'_> {
         self.prepared().expect(sql);
         self.expecting.store(true, Ordering::SeqCst);
@@ -53,11 +53,11 @@ impl StatementSent {
     }
 }
 
-/// A statement that is on its way to the socket.
+/// A statement that the client is about to write to the socket.
 pub(crate) struct Expected<'statement_sent>(&'statement_sent StatementSent);
 
 impl Expected<'_> {
-    /// Returns once it has been written, whole.
+    /// Returns once the whole statement is written.
     pub(crate) async fn sent(&self) {
         while !self.0.prepared().is_sent() {
             self.0.sent.notified().await;
@@ -72,7 +72,7 @@ impl Drop for Expected<'_> {
     }
 }
 
-/// The texts of the prepared statements, as hashes, and what is waited for.
+/// The prepared statements' SQL as hashes, and the expected statement.
 #[derive(Debug, Default)]
 struct Prepared {
     hasher: RandomState,
@@ -83,7 +83,7 @@ struct Prepared {
 }
 
 impl Prepared {
-    /// From now on this text is waited for.
+    /// Sets the expected statement.
     fn expect(&mut self, sql: &str) {
         self.expected = Some(self.hasher.hash_one(sql.as_bytes()));
         self.bound = false;
@@ -94,28 +94,28 @@ impl Prepared {
         self.expected = None;
     }
 
-    /// The statement was sent, up to the Sync behind it.
+    /// True if the statement was written with the Sync that follows it.
     fn is_sent(&self) -> bool {
         self.sent
     }
 
-    /// A message to the server. True when it completes what is waited for.
+    /// Records a message to the server. True when it completes the expected statement.
     fn outgoing(&mut self, tag: u8, body: &[u8]) -> bool {
         match tag {
             b'P' => {
-                // Parse: the name, the text.
+                // Parse: statement name, SQL.
                 let (name, rest) = text(body);
                 let hash = self.hasher.hash_one(text(rest).0);
                 self.names.insert(name.to_vec(), hash);
             }
             b'C' => {
-                // Close: what, the name.
+                // Close: kind, name.
                 if let [b'S', rest @ ..] = body {
                     self.names.remove(text(rest).0);
                 }
             }
             b'B' => {
-                // Bind: the portal, the name.
+                // Bind: portal, statement name.
                 let (_portal, rest) = text(body);
                 self.bound = self.expected.is_some()
                     && self.names.get(text(rest).0) == self.expected.as_ref();
@@ -130,7 +130,7 @@ impl Prepared {
     }
 }
 
-/// A text that ends with a zero, and what is behind it.
+/// A zero-terminated string, and the bytes after it.
 fn text(body: &[u8]) -> (&[u8], &[u8]) {
     match body.iter().position(|byte| *byte == 0) {
         Some(end) => (&body[..end], &body[end + 1..]),

@@ -1,10 +1,9 @@
-//! Reads the protocol's own answers off the stream: what the server says about the transaction, whoever
-//! sent the statement.
+//! Reads the protocol's messages off the stream, so that the driver sees what the server says about the transaction
+//! whether the session or the body's raw connection sent the statement.
 //!
-//! [`WatchedStream`] sits between tokio-postgres and the socket and looks at every frame's header. Of most
-//! frames it needs no more; it reads the bodies of `ReadyForQuery` (the transaction status),
-//! `ErrorResponse` (SQLSTATE and text) and `CommandComplete` (the command tag), `BackendKeyData`, and of `DataRow` while a
-//! question of our own is under way.
+//! [`WatchedStream`] sits between tokio-postgres and the socket and reads every frame's header. From the server it also
+//! reads the bodies of `ReadyForQuery` (transaction status), `ErrorResponse` (SQLSTATE and text), `CommandComplete`
+//! (command tag) and `BackendKeyData`, and of `DataRow` while the driver's own log position query is under way.
 
 use std::io;
 use std::pin::Pin;
@@ -16,10 +15,10 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::outgoing::LONGEST_TEXT;
 use super::state::ProtocolState;
 
-/// Longer error texts are cut: only the fields at the front matter.
+/// In bytes. A longer body from the server is cut: the fields that matter come first.
 const LONGEST_BODY: usize = 16 * 1024;
 
-/// A stream that tells a [`ProtocolState`] what passes.
+/// A stream that passes each frame it carries to a [`ProtocolState`].
 #[derive(Debug)]
 pub(crate) struct WatchedStream<S> {
     inner: S,
@@ -34,7 +33,7 @@ impl<S> WatchedStream<S> {
             inner,
             protocol_state,
             incoming: Frames::tagged(),
-            // The start-up message has no tag.
+            // The startup message has no tag.
             outgoing: Frames::untagged_first(),
         }
     }
@@ -114,19 +113,19 @@ impl<S> Drop for WatchedStream<S> {
     }
 }
 
-/// Cuts a byte stream into the protocol's frames, however the reads fall.
+/// Splits a byte stream into the protocol's frames, independent of where reads and writes split it.
 #[derive(Debug)]
 struct Frames {
-    /// Tag and length of the frame under way.
+    /// The current frame's tag and length.
     header: [u8; 5],
     have: usize,
-    /// Bytes of the body still to come.
+    /// Bytes of the current body that have not arrived.
     left: usize,
-    /// The wanted part of the body.
+    /// The current body, up to `longest` bytes, if it is wanted.
     body: Vec<u8>,
     wanted: bool,
     in_body: bool,
-    /// Of a body.
+    /// The most bytes of a body to pass on.
     longest: usize,
 }
 
@@ -151,7 +150,7 @@ impl Frames {
         }
     }
 
-    /// Gives `frame` each frame that is wanted, once all of it is there.
+    /// Calls `frame` with each wanted frame once it is complete.
     fn feed(
         &mut self,
         mut bytes: &[u8],
@@ -160,7 +159,7 @@ impl Frames {
     ) {
         loop {
             if self.have == 0 {
-                // Most frames come in one piece, and need not be kept.
+                // Most frames arrive whole and are passed on without a copy.
                 while let Some((tag, body, rest)) = whole(bytes) {
                     if wants(tag) {
                         frame(tag, body.get(..self.longest).unwrap_or(body));
@@ -182,7 +181,7 @@ impl Frames {
         }
     }
 
-    /// Takes in what is there of the frame under way, and gives what is behind it.
+    /// Consumes the current frame's bytes and returns the rest.
     fn piece<'bytes>(
         &mut self,
         mut bytes: &'bytes [u8],
@@ -200,7 +199,7 @@ impl Frames {
             self.left = (u32::from_be_bytes(length) as usize).saturating_sub(4);
             self.wanted = wants(tag);
             self.body.clear();
-            // One long text is no reason to keep its room.
+            // Free the buffer that one long message left behind.
             self.body.shrink_to(LONGEST_BODY);
             self.in_body = true;
         }
@@ -214,7 +213,7 @@ impl Frames {
     }
 }
 
-/// The first frame and what is behind it, if all of the frame is there.
+/// The first frame's tag and body, and the bytes after it. `None` unless the frame is complete.
 fn whole(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (&[tag, a, b, c, d], rest) = bytes.split_first_chunk()?;
     let length = (u32::from_be_bytes([a, b, c, d]) as usize).saturating_sub(4);

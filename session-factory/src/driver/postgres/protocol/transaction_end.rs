@@ -1,10 +1,10 @@
-//! How the session's transaction ended, and what ran behind that: by the server's command tags, in their order, and
-//! nothing else.
+//! Determines how the session's transaction ended, and what ran after its end, from the order in which the server's
+//! command tags, errors and transaction status arrive.
 //!
-//! The first end decides what became of the session's work. What a text or the raw connection does behind it is outside
-//! of the transaction, and has a fate of its own. Where tags leave open which of two things happened, the end is
-//! [unseen](TransactionEnd::Unseen). A ROLLBACK behind which a transaction is open is in doubt until the server has
-//! named the [mark](crate::driver::postgres::mark).
+//! The first end decides what became of the session's work. What the body's SQL or raw connection runs after it is
+//! outside the transaction and has its own fate. Where the tags fit two histories, the end is
+//! [unseen](TransactionEnd::Unseen). A ROLLBACK that leaves a transaction open is in doubt until the server has
+//! answered the query for the [mark](crate::driver::postgres::mark).
 
 use std::collections::VecDeque;
 
@@ -15,7 +15,7 @@ use crate::error::Behind;
 pub(crate) enum TransactionEnd {
     Commit,
     Rollback,
-    /// By one of them, or it was prepared for a commit in two phases.
+    /// Unknown which of the two, or PREPARE TRANSACTION ended it.
     Unseen,
 }
 
@@ -23,49 +23,49 @@ pub(crate) enum TransactionEnd {
 #[derive(Debug, Clone, Copy, Default)]
 #[allow(clippy::struct_excessive_bools)] // independent facts, each read by name
 pub(crate) struct Flight {
-    /// It begins a transaction of the session's.
+    /// It begins the session's transaction.
     pub(crate) begins: bool,
-    /// It goes back to savepoints, and does nothing else that has the tag ROLLBACK.
+    /// Each ROLLBACK tag that it can get is a rollback to a savepoint.
     pub(crate) keeps_to_savepoints: bool,
-    /// It is ours, and sets the mark of this number; 0 if it sets none.
+    /// The number of the mark that it sets; 0 if it sets none.
     pub(crate) mark: u64,
-    /// It may end the transaction, in any way.
+    /// It may end the transaction, by commit or rollback.
     pub(crate) may_end: bool,
-    /// Its tags of SET that are of settings which end with the transaction.
+    /// How many of its SET tags are transaction-local.
     pub(crate) local_sets: u32,
-    /// It is ours, and part of the end: it is no work of the body's.
+    /// The session sent it to end the transaction: it is the session's work, not the body's.
     pub(crate) end_tracker: bool,
 }
 
-/// The end of the transaction that was begun last.
+/// Tracks the end of the transaction that was begun last.
 #[derive(Debug, Default)]
 pub(crate) struct EndTracker {
     flights: VecDeque<Flight>,
-    /// A transaction is open, by the last tag.
+    /// A transaction is open, according to the last tag or status.
     inside: bool,
     first: Option<TransactionEnd>,
-    /// The number of the last mark that the server has set for this transaction; 0 if there is none.
+    /// The number of this transaction's last mark; 0 without one.
     marked: u64,
-    /// The tag ROLLBACK came, which may be that of a savepoint. The last mark before it.
+    /// A ROLLBACK tag arrived that may belong to a savepoint. Holds the last mark before it.
     doubt: Option<u64>,
-    /// The message under way met an error.
+    /// The current message met an error.
     failed: bool,
     behind: Fates,
 }
 
-/// Of what ran behind the end, or behind a ROLLBACK in doubt.
+/// The fates of statements that ran after the end, or after a ROLLBACK in doubt.
 #[derive(Debug, Default)]
 #[allow(clippy::struct_excessive_bools)] // independent facts, each read by name
 struct Fates {
     committed: bool,
     rolled_back: bool,
-    /// Done, and committed by the next COMMIT, or by the end of a message that leaves no transaction open.
+    /// Some succeeded. The next COMMIT commits them, or the end of a message that leaves no transaction open.
     pending: bool,
-    /// The same, and something that may have rolled it back came behind it.
+    /// Some succeeded, and a later event may have rolled them back.
     held: bool,
 }
 
-/// Tags of statements that do no work of their own.
+/// Tags of statements that do no work which a rollback could lose.
 const IDLE: [&[u8]; 7] = [
     b"BEGIN",
     b"START TRANSACTION",
@@ -77,7 +77,7 @@ const IDLE: [&[u8]; 7] = [
 ];
 
 impl EndTracker {
-    /// Forgets earlier transactions, and not what is under way.
+    /// Forgets earlier transactions, but keeps the unanswered messages.
     pub(crate) fn begin_watch(&mut self) {
         *self = Self {
             flights: std::mem::take(&mut self.flights),
@@ -90,18 +90,18 @@ impl EndTracker {
         self.flights.push_back(flight);
     }
 
-    /// No end was seen, and nothing that may be one.
+    /// True if neither an end was seen nor anything that may be one.
     #[inline]
     pub(crate) fn goes_on(&self) -> bool {
         self.first.is_none() && self.doubt.is_none() && !self.failed
     }
 
-    /// A BEGIN of the session's is sent, and not answered.
+    /// True while the session's BEGIN is unanswered.
     pub(crate) fn is_beginning(&self) -> bool {
         self.flights.iter().any(|flight| flight.begins)
     }
 
-    /// The tag SET came, and what it set ends with the transaction.
+    /// Call at each SET tag. True if the setting ends with the transaction.
     pub(crate) fn is_local_set(&mut self) -> bool {
         let Some(flight) = self.flights.front_mut() else {
             return false;
@@ -111,8 +111,8 @@ impl EndTracker {
         is_local
     }
 
-    /// The connection is lost. What a message did that was not answered to its end is unknown, where it may have ended
-    /// the transaction or ran behind that end.
+    /// The connection is lost. An unanswered message's outcome is unknown. The end is unseen if such a message may have
+    /// ended the transaction, or ran after its end.
     pub(crate) fn lost(&mut self) {
         let has_ended = self.first.is_some() || self.doubt.is_some();
         let mut flights = self.flights.iter().filter(|flight| !flight.end_tracker);
@@ -126,25 +126,25 @@ impl EndTracker {
         self.first
     }
 
-    /// The transaction may not be the one that the session began. The server can be asked.
+    /// True if the open transaction may be another than the session began. The server can say which, by the mark.
     #[inline]
     pub(crate) fn is_in_doubt(&self) -> bool {
         self.doubt.is_some()
     }
 
-    /// A text that may end the transaction met an error, and ReadyForQuery has not told yet how that left the
-    /// transaction. What went out now could run outside of any.
+    /// True if a message that may end the transaction met an error and its ReadyForQuery is outstanding. A statement
+    /// sent now could run outside a transaction.
     pub(crate) fn is_unsettled(&self) -> bool {
         let front = self.flights.front();
         self.failed && front.is_some_and(|flight| flight.may_end && !flight.end_tracker)
     }
 
-    /// The server has named the mark that the open transaction has.
+    /// Records the server's answer: the open transaction's mark.
     pub(crate) fn answered(&mut self, mark: Option<u64>) {
         let Some(last) = self.doubt.take() else {
             return;
         };
-        // One that was set later stands in whatever transaction was open by then.
+        // A mark set after the ROLLBACK proves nothing: it belongs to whichever transaction was open by then.
         if mark.is_some_and(|mark| mark <= last) {
             self.behind = Fates::default();
         } else {
@@ -152,7 +152,7 @@ impl EndTracker {
         }
     }
 
-    /// None: nothing ran behind the end.
+    /// `None`: nothing ran after the end.
     #[inline]
     pub(crate) fn behind(&self) -> Option<Behind> {
         let Fates {
@@ -161,7 +161,7 @@ impl EndTracker {
             pending,
             held,
         } = self.behind;
-        // What is open is rolled back by the session.
+        // The session rolls back what is still open.
         let rolled_back = rolled_back || pending || held;
         (committed || rolled_back).then_some(Behind {
             committed,
@@ -201,7 +201,7 @@ impl EndTracker {
     pub(crate) fn failed(&mut self) {
         self.failed = true;
         self.behind.hold();
-        // What failed behind a COMMIT is lost even if it is all that ran there.
+        // A failed statement after COMMIT counts as rolled back, even if it was the only one.
         let is_ours = self
             .flights
             .front()
@@ -221,7 +221,7 @@ impl EndTracker {
             if self.doubt.take().is_some() {
                 self.first = Some(TransactionEnd::Rollback);
             } else if self.inside && self.first.is_none() {
-                // Without a tag of its own the end was an error's doing.
+                // No command tag: an error ended the transaction.
                 self.first = Some(if failed {
                     TransactionEnd::Rollback
                 } else {
@@ -233,14 +233,14 @@ impl EndTracker {
         self.inside = inside;
     }
 
-    /// A tag that only the end of a transaction has.
+    /// Records a tag that only a transaction's end has.
     fn end(&mut self, end: TransactionEnd) {
         let was_inside = std::mem::take(&mut self.inside);
         if self.doubt.take().is_some() {
-            // That of the session's transaction, or of another one behind it.
+            // The session's transaction ended, or a later one.
             self.first = Some(TransactionEnd::Unseen);
         } else if self.first.is_none() && was_inside {
-            // Outside of a transaction it is nothing but a warning.
+            // Outside a transaction the server only warns.
             self.first = Some(end);
         } else if self.first.is_some() && end == TransactionEnd::Unseen && self.behind.is_open() {
             self.first = Some(TransactionEnd::Unseen);
@@ -257,7 +257,7 @@ impl Fates {
         self.pending || self.held
     }
 
-    /// No transaction is open.
+    /// Call when no transaction is open: the fates are final.
     fn settle(&mut self) {
         self.committed |= std::mem::take(&mut self.pending);
         self.rolled_back |= std::mem::take(&mut self.held);
@@ -297,7 +297,7 @@ mod tests {
         end_tracker.ready(status != b'I');
     }
 
-    /// The end of a transaction, and what is behind it, of a text that was answered with these tags.
+    /// The end, and the fates after it, when the server answers one message with these tags.
     fn told(tags: &[&str], status: u8) -> (Option<TransactionEnd>, Option<(bool, bool)>) {
         let mut end_tracker = begun();
         run(&mut end_tracker, tags, status);
@@ -312,7 +312,7 @@ mod tests {
         assert_eq!(told(&["COMMIT", "ROLLBACK"], b'I'), (COMMIT, None));
         assert_eq!(told(&["error"], b'I'), (ROLLBACK, None));
         assert_eq!(told(&["SELECT 1"], b'T'), (None, None));
-        // To a savepoint, and then a commit of all; or a commit of nothing.
+        // Either a rollback to a savepoint and a commit of the rest, or a full rollback and an empty commit.
         assert_eq!(told(&["ROLLBACK", "COMMIT"], b'I'), (UNSEEN, None));
         assert_eq!(told(&["PREPARE TRANSACTION"], b'I'), (UNSEEN, None));
     }
@@ -323,7 +323,7 @@ mod tests {
             let mut end_tracker = begun();
             run(&mut end_tracker, &["ROLLBACK"], b'T');
             assert!(end_tracker.is_in_doubt());
-            // It was set behind the text in doubt.
+            // Mark 2 was set after the message in doubt.
             end_tracker.sent(Flight {
                 mark: 2,
                 ..Flight::default()
@@ -365,7 +365,7 @@ mod tests {
         assert_eq!(lost(true, &[], false), UNSEEN);
         assert_eq!(lost(true, &["COMMIT"], false), UNSEEN);
         assert_eq!(lost(false, &["INSERT 0 1"], false), None);
-        // The session's own COMMIT has an answer of its own.
+        // The session judges its own COMMIT's answer elsewhere.
         assert_eq!(lost(true, &[], true), None);
         let mut end_tracker = begun();
         run(&mut end_tracker, &["COMMIT"], b'I');
@@ -394,7 +394,7 @@ mod tests {
         let kept = Some((true, false));
         assert_eq!(told(&["COMMIT", "INSERT 0 1"], b'I'), (COMMIT, kept));
         assert_eq!(told(&["ROLLBACK", "INSERT 0 1"], b'I'), (ROLLBACK, kept));
-        // Back to a savepoint, or all of it: then the commit keeps it, or does not.
+        // The ROLLBACK may go to a savepoint, and the commit keep the INSERT, or not.
         let tags = ["COMMIT", "BEGIN", "INSERT 0 1", "ROLLBACK", "COMMIT"];
         assert_eq!(told(&tags, b'I').0, UNSEEN);
     }

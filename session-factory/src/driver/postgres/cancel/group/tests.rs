@@ -1,4 +1,4 @@
-//! Who goes alone, who is taken along, and what they are told.
+//! Which requests use their own connection, which are taken along, and what result each gets.
 
 use super::*;
 
@@ -6,7 +6,7 @@ fn backend(process: u32) -> Arc<BackendId> {
     Arc::new(BackendId::new(process, "2026-01-02 03:04:05.678901").unwrap())
 }
 
-/// Those that go alone, and one that waits.
+/// Requests that fill the slots, and one that waits.
 fn crowd(group: &Arc<Group>) -> (Vec<Alone>, Along) {
     let mut alone = Vec::new();
     loop {
