@@ -1,4 +1,4 @@
-//! A session is a diesel-async connection.
+//! The session as a diesel-async connection.
 
 use std::future::Future;
 
@@ -20,11 +20,11 @@ use crate::error::SessionError;
 use crate::factory::SessionFactory;
 
 type Backend<F> = <<F as SessionFactory>::Driver as Driver>::Backend;
-/// Rows one by one. Bound to the session: a half-read stream that is kept would make the next statement wait for ever.
+/// A stream of rows. It borrows the session, because a statement sent beside a half-read stream would wait forever.
 type Rows<'conn, F> = BoxStream<'conn, QueryResult<<<F as SessionFactory>::Driver as Driver>::Row>>;
 
 impl<F: SessionFactory> Session<F> {
-    /// The connection and the state of the work, after a look at both.
+    /// The connection and the session's state, after a check that the transaction can go on.
     #[allow(clippy::type_complexity)]
     pub(super) fn parts(
         &mut self,
@@ -37,18 +37,18 @@ impl<F: SessionFactory> Session<F> {
         let watched = if self.work.is_begun() {
             F::Driver::watch(link)
         } else {
-            // There is no transaction to look at.
+            // No transaction has begun.
             Watched::Open
         };
         self.work.check(&watched)?;
-        // Or there is none any more, as the body's SQL has ended it.
+        // The body's SQL may have ended the transaction: watch from the next one's start.
         if !self.work.is_begun() {
             F::Driver::begin_watch(link);
         }
         Ok((link, &mut self.work))
     }
 
-    /// Sends what waits to travel with the next statement, without one.
+    /// Sends the prelude now, without a statement.
     pub(super) async fn send_prelude(&mut self) -> Result<(), SessionError> {
         let (link, work) = self.parts()?;
         if work.ahead().is_empty() {
@@ -84,7 +84,7 @@ impl<F: SessionFactory> Session<F> {
             Err(error) => return statement::refused(error),
         };
         let lines = statement::lines::<F::Driver>(work, query);
-        // `SELECT 1` has a count as well.
+        // A count of rows alone proves no write: `SELECT 1` has one too.
         let sees_writes = F::Driver::sees_writes(link);
         let ahead = events::ahead::<F::Driver>(link, work);
         let sent = F::Driver::execute(link, ahead, query);
@@ -134,7 +134,7 @@ impl<F: SessionFactory> AsyncConnectionCore for Session<F> {
 impl<F: SessionFactory> AsyncConnection for Session<F> {
     type TransactionManager = SessionTransactionManager;
 
-    /// Always an error, as for pools: a session comes from a factory.
+    /// Always fails: sessions come from a factory.
     async fn establish(_database_url: &str) -> ConnectionResult<Self> {
         Err(ConnectionError::BadConnection(format!(
             "a session comes from its factory: call {}::create_session()",
@@ -157,7 +157,7 @@ impl<F: SessionFactory> AsyncConnection for Session<F> {
         match &mut self.lease {
             Some(lease) => {
                 let link = lease.link();
-                // Asked twice, as the compiler would take the first answer for kept.
+                // Called twice: the borrow checker would hold the first call's borrow on both paths.
                 if F::Driver::observer(link).events().is_some() {
                     F::Driver::observer(link).instrumentation()
                 } else {

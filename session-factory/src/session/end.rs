@@ -1,4 +1,4 @@
-//! COMMIT and ROLLBACK, and what the server made of them.
+//! COMMIT and ROLLBACK, and how the server answered them.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -11,11 +11,11 @@ use crate::error::{AbortReason, CommitError, SessionError, StatementError, Trans
 use crate::factory::SessionFactory;
 use crate::pool::Lease;
 
-/// For a rollback in the caller's path.
+/// The limit for a rollback that the caller waits for.
 const ROLLBACK_LIMIT: Duration = Duration::from_secs(10);
 
 impl<F: SessionFactory> Session<F> {
-    /// What is known about the transaction, after a question to the database where there is a doubt.
+    /// What the driver knows about the transaction. In doubt it asks the database first.
     pub(super) async fn look(&mut self) -> Result<Watched, SessionError> {
         let Some(lease) = &mut self.lease else {
             return Err(SessionError::Closed);
@@ -33,7 +33,7 @@ impl<F: SessionFactory> Session<F> {
         Ok(watched)
     }
 
-    /// The same without a question. None: there is one, or something to do before.
+    /// The same without asking. None: the driver has to ask, or the session has to do something first.
     fn glance(&mut self) -> Option<Watched> {
         let lease = self.lease.as_mut().filter(|_| !self.work.is_raw())?;
         if !self.work.is_begun() {
@@ -98,14 +98,14 @@ impl<F: SessionFactory> Session<F> {
         self.committed(reply).await
     }
 
-    /// Takes in that the body ended the transaction by itself: what it committed so is not to be done again.
+    /// Notes that the body ended the transaction by itself: another attempt would do the committed work twice.
     pub(super) async fn note_end(&mut self) {
         if let Ok(watched) = self.look().await {
             let _known_by_its_error = self.work.check(&watched);
         }
     }
 
-    /// Takes in what became of COMMIT.
+    /// Notes the server's answer to COMMIT.
     pub(super) async fn committed(&mut self, reply: CommitReply) -> Result<(), SessionError> {
         if matches!(reply, CommitReply::Committed) {
             self.note_commit();
@@ -115,7 +115,7 @@ impl<F: SessionFactory> Session<F> {
         Box::pin(self.not_committed(reply)).await
     }
 
-    /// The server has committed: whoever reads a replica from now on has to see it there.
+    /// The server has committed: later reads from a replica have to see the commit.
     pub(super) fn note_commit(&mut self) {
         if let Some(lease) = &mut self.lease {
             lease.committed(self.work.is_read_only());
@@ -162,13 +162,13 @@ impl<F: SessionFactory> Session<F> {
     }
 
     pub(super) async fn give_up(&mut self, error: SessionError) -> SessionError {
-        // If that fails the connection is closed, which rolls back as well.
+        // If the rollback fails, the session closes the connection, which rolls back as well.
         if let Err(parted @ SessionError::PartlyCommitted(_)) =
             Box::pin(self.end_by_rollback()).await
         {
             return parted;
         }
-        // A statement that was dropped may have committed the transaction, and only now has the server said so.
+        // A dropped statement may have committed the transaction, and only now has the server said so.
         let committed =
             |lease: &mut Lease<F::Driver>| F::Driver::was_committed_by_body(lease.link());
         let is_told = matches!(error, SessionError::PartlyCommitted(_));
@@ -178,7 +178,7 @@ impl<F: SessionFactory> Session<F> {
         error
     }
 
-    /// Rolls back what was begun, unless a COMMIT whose future was dropped went through.
+    /// Rolls the transaction back, unless the server has committed it by a COMMIT whose future was dropped.
     pub(super) async fn end_by_rollback(&mut self) -> Result<TransactionOutcome, SessionError> {
         let Some(lease) = &mut self.lease else {
             return Err(SessionError::Closed);
@@ -237,7 +237,7 @@ impl<F: SessionFactory> Session<F> {
             }
         }
         self.work.set_ending(None);
-        // What was dropped, or ran on the raw connection, is known only now.
+        // Only now does the driver know how dropped and raw statements ended.
         let parted = self.work.newly_parted(&F::Driver::watch(lease.link()));
         match left {
             TransactionOutcome::Committed => self.work.committed(),
@@ -255,7 +255,7 @@ impl<F: SessionFactory> Session<F> {
             Err(error) => {
                 F::Driver::condemn(lease.link());
                 match left {
-                    // The answer to COMMIT says more than what became of the connection.
+                    // The answer to COMMIT says more than the connection's state.
                     TransactionOutcome::Committed => Ok(left),
                     TransactionOutcome::Unknown => Err(SessionError::CommitUnknown(error)),
                     TransactionOutcome::RolledBack => {
@@ -266,8 +266,8 @@ impl<F: SessionFactory> Session<F> {
         }
     }
 
-    /// Leaves COMMIT to a task of the background runtime, which holds the pool's slot meanwhile, when its
-    /// answer cannot change what the caller is told: a transaction that only read, and cannot fail any more.
+    /// Leaves COMMIT to a background task, which holds the permit meanwhile, if its answer cannot change the call's
+    /// result: the transaction only read, and can no longer fail.
     pub(super) fn leave_commit(&mut self) -> bool {
         if self.hooks.has_any() || self.work.must_flush() {
             return false;
@@ -294,7 +294,7 @@ impl<F: SessionFactory> Session<F> {
     }
 }
 
-/// What the echo prints behind COMMIT.
+/// What the echo prints after COMMIT.
 fn outcome(reply: &CommitReply) -> Cow<'static, str> {
     let because = |outcome: &str, error: &StatementError| format!("{outcome}: {error}").into();
     match reply {

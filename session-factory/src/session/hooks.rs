@@ -1,4 +1,4 @@
-//! What runs after the end of a transaction.
+//! Hooks, which run after a transaction's end.
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
@@ -10,7 +10,7 @@ use futures_util::future::BoxFuture;
 use crate::error::TransactionOutcome;
 use crate::observe;
 
-/// A hook. No panic of its leaves it, in its last moment either: what it holds may panic when it is dropped.
+/// A hook. Contains panics from polling and from dropping the future.
 struct Hook(Option<BoxFuture<'static, ()>>);
 
 impl Hook {
@@ -68,7 +68,7 @@ impl Hooks {
         self.marks.push((self.commit.len(), self.rollback.len()));
     }
 
-    /// A savepoint is released: its hooks belong to what is around it.
+    /// A savepoint is released: its hooks now belong to the enclosing savepoint or transaction.
     pub(super) fn keep_marked(&mut self, level: u32) {
         self.marks.truncate(level as usize - 1);
     }
@@ -83,7 +83,7 @@ impl Hooks {
         self.marks.truncate(level);
     }
 
-    /// Runs what is due for savepoints.
+    /// Runs the hooks of savepoints that were rolled back.
     pub(super) async fn undone(&mut self) {
         run(std::mem::take(&mut self.undone)).await;
     }
@@ -102,14 +102,14 @@ impl Hooks {
         match left {
             TransactionOutcome::Committed => due.extend(commit),
             TransactionOutcome::RolledBack => due.extend(rollback),
-            // Nobody knows: acting on either outcome may be wrong.
+            // Either kind of hook could act on an outcome that is false.
             TransactionOutcome::Unknown => {}
         }
         run(due).await;
     }
 }
 
-/// Runs hooks one after another; what is left goes on in the background when the caller is dropped.
+/// Runs hooks one after another. If the caller is dropped, the remaining ones run in the background.
 async fn run(hooks: Vec<Hook>) {
     if hooks.is_empty() {
         return;
@@ -118,7 +118,7 @@ async fn run(hooks: Vec<Hook>) {
     std::future::poll_fn(|cx| running.poll(cx)).await;
 }
 
-/// The first hook is last.
+/// In reverse order: the next hook is the last element.
 struct Running(Vec<Hook>);
 
 impl Running {
@@ -145,7 +145,7 @@ impl Drop for Running {
 }
 
 fn panicked(panic: Box<dyn Any + Send>) {
-    // The panic's own value may do so too, when it is dropped.
+    // Dropping the panic's payload could panic again.
     std::mem::forget(panic);
     observe::report(
         "a hook of after_commit or after_rollback panicked; the transaction's outcome stands",

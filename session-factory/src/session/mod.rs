@@ -43,35 +43,35 @@ use crate::factory::SessionFactory;
 use crate::observe::{self, Echo};
 use crate::pool::Lease;
 
-/// A database session: a connection out of the pool and, from the first statement on, a transaction.
+/// A database session: a pooled connection and, from the first statement on, a transaction.
 ///
 /// It is a diesel-async connection: every diesel query runs on `&mut Session<AppDb>`. BEGIN is sent with
 /// the first statement, in the same round trip; a session that runs nothing sends nothing.
 ///
-/// A session that `#[with_session]` or `with_session` opened ends by itself. One from `create_session()`
-/// is ended by [`commit`](Self::commit); dropped before that, it is rolled back. (If every statement
-/// succeeded and some of them wrote, that is reported with the place that opened the session: as an event of
-/// `tracing` with that feature, else on the standard error stream.)
+/// `#[with_session]` and `with_session` end the session that they opened. The caller of `create_session()` ends its
+/// session with [`commit`](Self::commit); a session that is dropped before that is rolled back. (If every statement
+/// succeeded and some wrote, the crate reports the lost work and the place that opened the session: as a `tracing`
+/// event with that feature, else on the standard error stream.)
 ///
 /// # Cancellation
-/// Whatever is dropped, the session itself or the future that uses it, a background task then cancels the
-/// running statement on the server, rolls back, checks the connection and only then gives its slot back
-/// to the pool.
+/// The caller may drop the session or the future that uses it at any time. A background task then cancels the
+/// running statement on the server, rolls back, checks the connection and only then gives its permit back to the
+/// pool.
 ///
-/// When only the future of one *statement* is dropped (a `select!` inside the body), whether it took
-/// effect is not known: the transaction is given up, and its other statements fail with
-/// [`SessionError::Aborted`] until [`rollback`](Self::rollback). Put the `select!` around a
-/// [`savepoint`](Self::savepoint) to lose only what is inside.
+/// When the body drops only one *statement's* future (a `select!` inside the body), the session cannot know whether
+/// the statement took effect. It gives the transaction up: later statements fail with [`SessionError::Aborted`]
+/// until [`rollback`](Self::rollback). Put the `select!` around a [`savepoint`](Self::savepoint) to lose only what
+/// is inside.
 pub struct Session<F: SessionFactory> {
     /// None once the session was closed.
     lease: Option<Lease<F::Driver>>,
     work: Work,
     hooks: Hooks,
     transaction: TransactionOptions,
-    /// For a session whose caller has to commit: where it was asked for.
+    /// Set if the caller has to commit: where the caller opened the session.
     manual: Option<Origin>,
     transaction_state: TransactionState,
-    /// The caller has set an instrumentation: SAVEPOINT and RELEASE do not wait for the next statement.
+    /// The caller has set an instrumentation: the session sends SAVEPOINT and RELEASE at once, so that it sees them.
     observed: bool,
     no_instrumentation: DynInstrumentation,
 }
@@ -107,29 +107,29 @@ impl<F: SessionFactory> Session<F> {
         }
     }
 
-    /// Makes it one whose caller has to commit.
+    /// The caller has to commit this session, and `origin` is where it was opened.
     pub(crate) fn manual(mut self, origin: Origin) -> Self {
         self.manual = Some(origin);
         self.work.set_answered_for();
         self
     }
 
-    /// Commits what was done. The next statement begins another transaction. Hooks run at once, while the
-    /// session still holds its connection: one that opens a session of its own needs another connection, and on a
-    /// pool of one it waits for `pool_timeout` in vain. At the end of an annotated function the connection is back.
+    /// Commits the transaction. The next statement begins another one. Hooks run at once, while the session still holds
+    /// its connection: a hook that opens a session needs a second connection, and on a pool of one it waits for
+    /// `pool_timeout` in vain. At the end of an annotated function, hooks run after the connection has gone back.
     ///
     /// # Errors
-    /// [`SessionError::Aborted`] when the transaction can only be rolled back, [`SessionError::Commit`]
-    /// when the server refuses: nothing is kept then. [`SessionError::CommitUnknown`] when the connection
-    /// is lost before the server's answer. [`SessionError::PartlyCommitted`] when a statement of the body ended the
-    /// transaction and others ran behind that end. [`SessionError::InSavepoint`] inside a savepoint: nothing is done
-    /// then.
+    /// - [`SessionError::Aborted`] when the transaction can only be rolled back: nothing is committed.
+    /// - [`SessionError::Commit`] when the server refuses to commit: nothing is committed.
+    /// - [`SessionError::CommitUnknown`] when the connection is lost before the server's answer.
+    /// - [`SessionError::PartlyCommitted`] when a statement in the body ended the transaction and others ran after it.
+    /// - [`SessionError::InSavepoint`] inside a savepoint: the call changes nothing.
     ///
-    /// A body that swallows one of the first four does not end in `Ok`: what it lost is told again, unless
-    /// [`rollback`](Self::rollback) was called after it.
+    /// If the body ignores one of the first four and returns `Ok`, the call still fails with it, unless the body called
+    /// [`rollback`](Self::rollback) afterwards.
     ///
     /// # Cancellation
-    /// A COMMIT that was sent is left to finish; its outcome is not known to the caller.
+    /// A COMMIT that was sent runs to its end on the server; the caller does not learn its outcome.
     #[allow(clippy::manual_async_fn)] // the compiler looks no further than that `Send`
     pub fn commit(&mut self) -> impl Future<Output = Result<(), SessionError>> + Send {
         async move {
@@ -143,21 +143,21 @@ impl<F: SessionFactory> Session<F> {
         }
     }
 
-    /// Rolls back what was done since the last commit. The next statement begins another transaction.
+    /// Rolls back everything since the last commit. The next statement begins another transaction.
     ///
-    /// A COMMIT that is under way because its future was dropped is waited for: if it went through there is
-    /// nothing to roll back, and the hooks of a commit run.
+    /// If the caller dropped the future of a COMMIT that is still under way, `rollback` waits for it. If the server
+    /// committed, nothing is left to roll back, and the `after_commit` hooks run.
     ///
     /// # Errors
-    /// [`SessionError::Rollback`] when the server does not confirm it: the connection is closed then,
-    /// which ends the transaction there. [`SessionError::PartlyCommitted`] when SQL of the body ended the transaction
-    /// before and no error has said so. [`SessionError::CommitUnknown`] when no answer came to a COMMIT whose future was
-    /// dropped. [`SessionError::InSavepoint`] inside a savepoint, which is rolled back by
-    /// returning `Err` from it: nothing is done then.
+    /// - [`SessionError::Rollback`] when the server does not confirm the rollback: the session closes the connection,
+    ///   which ends the transaction on the server.
+    /// - [`SessionError::PartlyCommitted`] when the body's SQL ended the transaction and no earlier error has said so.
+    /// - [`SessionError::CommitUnknown`] when a COMMIT whose future was dropped got no answer.
+    /// - [`SessionError::InSavepoint`] inside a savepoint: the call changes nothing. Return `Err` from the savepoint's
+    ///   body to roll it back.
     ///
     /// # Cancellation
-    /// What the dropped future had not done yet is done ahead of the next statement, or when the session is
-    /// dropped.
+    /// The session does what the dropped future left undone ahead of the next statement, or when it is dropped itself.
     #[allow(clippy::manual_async_fn)] // the compiler looks no further than that `Send`
     pub fn rollback(&mut self) -> impl Future<Output = Result<(), SessionError>> + Send {
         async move {
@@ -180,7 +180,7 @@ impl<F: SessionFactory> Session<F> {
         rolled_back.map(drop)
     }
 
-    /// What ends the transaction would pull it from under the savepoint's feet.
+    /// Refuses a call that would end the transaction while a savepoint is open in it.
     pub(super) fn outside_of_savepoints(&self, call: &'static str) -> Result<(), SessionError> {
         match self.innermost_savepoint() {
             Some(_) => Err(SessionError::InSavepoint(call)),
@@ -188,12 +188,13 @@ impl<F: SessionFactory> Session<F> {
         }
     }
 
-    /// Rolls back what was not committed, and gives the connection back to the pool.
+    /// Rolls back uncommitted work and gives the connection back to the pool.
     ///
     /// # Errors
-    /// [`SessionError::Rollback`] when the server does not confirm the rollback: the connection is closed then, which ends
-    /// the transaction there. [`SessionError::PartlyCommitted`] when SQL of the body ended the transaction before and no
-    /// error has said so. [`SessionError::CommitUnknown`] when no answer came to a COMMIT whose future was dropped.
+    /// - [`SessionError::Rollback`] when the server does not confirm the rollback: the session closes the connection,
+    ///   which ends the transaction on the server.
+    /// - [`SessionError::PartlyCommitted`] when the body's SQL ended the transaction and no earlier error has said so.
+    /// - [`SessionError::CommitUnknown`] when a COMMIT whose future was dropped got no answer.
     #[allow(clippy::manual_async_fn)] // the compiler looks no further than that `Send`
     pub fn close(mut self) -> impl Future<Output = Result<(), SessionError>> + Send {
         async move {
@@ -203,20 +204,20 @@ impl<F: SessionFactory> Session<F> {
         }
     }
 
-    /// Makes this transaction one that can only be rolled back: [`commit`](Self::commit), and a body that
-    /// returns `Ok`, give [`SessionError::Aborted`].
+    /// Lets this transaction end only in a rollback: [`commit`](Self::commit) fails with [`SessionError::Aborted`], and
+    /// so does the call of a body that returns `Ok`.
     ///
     /// For a dry run that ends in `Ok`, call [`rollback`](Self::rollback) at its end instead.
     pub fn set_rollback_only(&mut self) {
         self.work.set_rollback_only();
     }
 
-    /// The number of this attempt: 1, and more when `retry` runs the function again.
+    /// This attempt's number: 1 at first, then one more each time `retry` runs the function again.
     pub fn attempt(&self) -> u32 {
         self.work.attempt()
     }
 
-    /// Tells sessions apart.
+    /// The lease's number, which no other lease has. None once the session was closed.
     fn number(&self) -> Option<u64> {
         self.lease.as_ref().map(Lease::number)
     }
@@ -228,40 +229,40 @@ impl<F: SessionFactory> Session<F> {
 
     /// Runs `hook` after the transaction was committed, and before the annotated function returns.
     ///
-    /// Hooks run one after another in the order in which they were registered, after the outermost commit. At the
-    /// end of an annotated function the connection has gone back by then, and a hook may open a session of its own;
-    /// after [`commit`](Self::commit) the session still holds it. A hook is dropped when
-    /// the transaction, or the savepoint inside which it was registered, is rolled back, and when the
-    /// outcome is unknown ([`SessionError::CommitUnknown`], [`SessionError::PartlyCommitted`]). A hook that panics
-    /// is reported and keeps neither the others from running nor the work from being committed.
+    /// Hooks run after the outermost commit, one after another, in the order of their registration. At the end of an
+    /// annotated function the connection has gone back by then, and a hook may open a session; after
+    /// [`commit`](Self::commit) the session still holds its connection. The session drops a hook when the transaction,
+    /// or the savepoint in which it was registered, is rolled back, and when the outcome is unknown
+    /// ([`SessionError::CommitUnknown`], [`SessionError::PartlyCommitted`]). If a hook panics, the crate reports the
+    /// panic; the other hooks run, and the work stays committed.
     ///
     /// # Cancellation
-    /// When the caller is dropped while hooks run, the rest of them runs in the background. When it is
-    /// dropped while COMMIT is under way, they run in the background once the server has said that it was
-    /// committed.
+    /// If the caller is dropped while hooks run, the remaining hooks run in the background. If it is dropped while
+    /// COMMIT is under way, the hooks run in the background once the server has confirmed the commit.
     pub fn after_commit(&mut self, hook: impl Future<Output = ()> + Send + 'static) {
         self.hooks.after_commit(Box::pin(hook));
     }
 
-    /// Runs `hook` after the transaction was rolled back, on whatever path. After a cancellation or a
-    /// panic it runs in the background. When the outcome is unknown it does not run.
+    /// Runs `hook` after the transaction was rolled back, on every path. After a cancellation or a panic it runs in the
+    /// background. If the outcome is unknown, the session drops the hook without running it.
     pub fn after_rollback(&mut self, hook: impl Future<Output = ()> + Send + 'static) {
         self.hooks.after_rollback(Box::pin(hook));
     }
 
-    /// The raw connection, with the transaction begun. `transaction()` on it is a savepoint.
+    /// The raw connection, with the transaction begun. `transaction()` on it opens a savepoint.
     ///
-    /// On PostgreSQL its `notifications_stream()` never gives anything, its `cancel_token()` finds no host, and COPY to or
-    /// from the client costs the connection: open one of your own for these.
+    /// On PostgreSQL its `notifications_stream()` never yields an item, its `cancel_token()` finds no host, and COPY to
+    /// or from the client makes the session close the connection. Open a separate connection for these.
     ///
     /// # Errors
-    /// [`SessionError::Query`] when BEGIN fails, [`SessionError::Aborted`] when the transaction can only be rolled back,
-    /// [`SessionError::PartlyCommitted`] when SQL of the body ended it before, [`SessionError::CommitUnknown`] while a COMMIT
-    /// whose future was dropped is under way.
+    /// - [`SessionError::Query`] when BEGIN fails.
+    /// - [`SessionError::Aborted`] when the transaction can only be rolled back.
+    /// - [`SessionError::PartlyCommitted`] when the body's SQL ended the transaction before.
+    /// - [`SessionError::CommitUnknown`] while a COMMIT whose future was dropped is under way.
     ///
     /// # Cancellation
-    /// A statement on the raw connection that is dropped half-way is not known to the session; the server's
-    /// answers are still watched, so a failed one cannot be committed over.
+    /// The session does not notice when the caller drops a statement on the raw connection half-way. It still watches
+    /// the server's answers, so it never commits over a failed statement.
     #[allow(clippy::manual_async_fn)] // the compiler looks no further than that `Send`
     #[doc(alias("acquire", "get", "raw_connection"))]
     pub fn connection(
@@ -273,13 +274,13 @@ impl<F: SessionFactory> Session<F> {
             let Some(lease) = &mut self.lease else {
                 return Err(SessionError::Closed);
             };
-            // Nobody sees whether they are set on it.
+            // The caller may set an instrumentation or a cache size on the raw connection unseen: assume both.
             lease.instrumented();
             lease.recached();
             let link = lease.link();
             self.work.set_raw();
             let entered = F::Driver::enter_raw(link).await;
-            // An earlier loan may have ended the transaction.
+            // A statement on an earlier raw connection may have ended the transaction.
             let (link, _) = self.parts()?;
             entered?;
             F::Driver::connection(link).ok_or(SessionError::Closed)
@@ -288,7 +289,7 @@ impl<F: SessionFactory> Session<F> {
 }
 
 impl<F: SessionFactory> Session<F> {
-    /// A statement of the current transaction met a serialization failure, a deadlock or a busy database.
+    /// A statement in the current transaction met a serialization failure, a deadlock or a busy database.
     fn met_conflict(&mut self) -> bool {
         let seen = self
             .lease

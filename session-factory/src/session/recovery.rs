@@ -1,5 +1,5 @@
-//! What happens to a connection whose session is gone: a task of the background runtime ends what was left
-//! and holds the pool's slot meanwhile. The states are drawn in `docs/recovery.md`.
+//! Recovery after a session was dropped: a background task ends what the session left on the connection, and holds
+//! the permit meanwhile. `docs/recovery.md` draws the states.
 
 use std::time::{Duration, Instant};
 
@@ -14,10 +14,10 @@ use crate::observe;
 use crate::panics::contained_async;
 use crate::pool::Lease;
 
-/// A server that has not let go of a statement by then does so when the connection is closed, or later.
+/// After this limit the recovery closes the connection; the server then ends a statement that still runs, or later.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// Takes over from a session, on whatever thread it was dropped.
+/// Takes over a dropped session's connection, on the thread that dropped the session.
 pub(super) fn hand_over<D: Driver>(lease: Option<Lease<D>>, work: &mut Work, hooks: &mut Hooks) {
     let Some(mut lease) = lease else { return };
     let running = work.running();
@@ -25,7 +25,7 @@ pub(super) fn hand_over<D: Driver>(lease: Option<Lease<D>>, work: &mut Work, hoo
     let read_only = work.is_read_only();
     lease.note_commit_of_body();
     if work.met_read_only() {
-        // The server was demoted. The next connection may find its successor.
+        // The server was demoted. The next connection may find the new primary.
         lease.demoted();
     }
     let mut is_reported = work.is_answered_for();
@@ -35,7 +35,7 @@ pub(super) fn hand_over<D: Driver>(lease: Option<Lease<D>>, work: &mut Work, hoo
     }
     let link = lease.link();
     let was_begun = work.is_begun();
-    // The last is a safety net: whatever was overlooked is not for the next borrower.
+    // `at_rest` is a safety net: the next borrower must not get a transaction that the session overlooked.
     let begun = work.is_begun() || !D::at_rest(link);
     let changed = !D::is_closed(link) && D::needs_reset(link);
     if !begun && running == Running::Nothing && !changed && !hooks.has_any() {
@@ -59,7 +59,7 @@ pub(super) fn hand_over<D: Driver>(lease: Option<Lease<D>>, work: &mut Work, hoo
         lease.unfinished();
     }
     let spawned = crate::runtime::spawn(async move {
-        // The application's instrumentation sees ROLLBACK and the reset, and may panic.
+        // The application's instrumentation runs on ROLLBACK and the reset, and may panic.
         let ended = contained_async(clean_up::<D>(
             lease.link(),
             (begun || running != Running::Nothing).then_some(running),
@@ -104,7 +104,7 @@ pub(super) fn hand_over<D: Driver>(lease: Option<Lease<D>>, work: &mut Work, hoo
     }
 }
 
-/// The call's own error, its panic or its end half-way does not say that a part of its work stays.
+/// Reports work that stays committed, because the call's error, panic or cancellation does not mention it.
 fn report_kept<D: Driver>(lease: &Lease<D>, kept: &str) {
     observe::report(&format!(
         "the call of {} did not end in Ok, and yet not all of its work is rolled back: {kept}",
@@ -112,8 +112,8 @@ fn report_kept<D: Driver>(lease: &Lease<D>, kept: &str) {
     ));
 }
 
-/// Ends what was left, and puts back what was changed. True when the connection is proven to be as every borrower
-/// expects it.
+/// Ends what the session left and resets what it changed. True when the connection is proven clean for the next
+/// borrower.
 async fn clean_up<D: Driver>(link: &mut D::Link, running: Option<Running>) -> bool {
     if let Some(running) = running {
         let deadline = crate::time::from_now(LIMIT);
@@ -125,7 +125,7 @@ async fn clean_up<D: Driver>(link: &mut D::Link, running: Option<Running>) -> bo
     (!D::needs_reset(link) || reset::<D>(link).await) && is_clean::<D>(link)
 }
 
-/// How an instrumentation is told of a ROLLBACK that was not answered.
+/// The error that an instrumentation sees for a ROLLBACK without an answer.
 fn closed() -> StatementError {
     StatementError::connection("rolled back by closing the connection")
 }
@@ -134,12 +134,12 @@ async fn reset<D: Driver>(link: &mut D::Link) -> bool {
     timeout(LIMIT, D::reset(link)).await.unwrap_or(false)
 }
 
-/// The proof, as far as the driver sees: nothing is open, nothing is under way, nothing is left to put back.
+/// True when the driver sees no open transaction, no statement under way and nothing to reset.
 fn is_clean<D: Driver>(link: &D::Link) -> bool {
     D::at_rest(link) && D::is_lendable(link) && !D::needs_reset(link)
 }
 
-/// Commits a transaction whose caller has no need to wait.
+/// Commits in the background, for a caller that need not wait.
 pub(super) fn commit<D: Driver>(mut lease: Lease<D>, work: &mut Work) {
     let line = work.echo.as_ref().map(|echo| echo.line(|| "COMMIT".into()));
     let told = Told::start::<D>(lease.link(), work, Ending::Commit);
@@ -191,7 +191,7 @@ fn spawn(task: impl Future<Output = ()> + Send + 'static) {
     }
 }
 
-/// What the server has said about a COMMIT whose caller went away.
+/// The server's answer to a COMMIT whose caller was dropped.
 pub(super) fn outcome<D: Driver>(lease: &mut Lease<D>, read_only: bool) -> TransactionOutcome {
     let left = match D::watch(lease.link()) {
         Watched::Ended {
@@ -210,14 +210,14 @@ pub(super) fn outcome<D: Driver>(lease: &mut Lease<D>, read_only: bool) -> Trans
     left
 }
 
-/// Ends what was left, within a limit.
+/// Ends what the session left, within a limit.
 pub(super) async fn recover<D: Driver>(
     link: &mut D::Link,
     running: Running,
     goes_to: GoesTo,
     deadline: Instant,
 ) -> Recovered {
-    // Boxed: it is large, and seldom in a caller's own future.
+    // Boxed: the future is large, and a caller's future seldom needs it.
     Box::pin(crate::runtime::within(D::recover(
         link, running, goes_to, deadline,
     )))

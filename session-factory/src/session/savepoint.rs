@@ -1,4 +1,4 @@
-//! Savepoints: lazy to open and to release, prompt to roll back.
+//! Savepoints: opened and released with the next statement, rolled back at once.
 
 use super::{AsyncBody, Session};
 use crate::driver::Watched;
@@ -6,7 +6,7 @@ use crate::error::{AbortReason, SessionError};
 use crate::factory::SessionFactory;
 
 impl<F: SessionFactory> Session<F> {
-    /// Runs `body` inside a savepoint. On `Err` what it did is rolled back and the transaction can go on.
+    /// Runs `body` inside a savepoint. On `Err` the session rolls the body's work back, and the transaction goes on.
     ///
     /// SAVEPOINT travels with the first statement of the body, RELEASE with the first one after it: a
     /// savepoint costs no round trip of its own unless it is rolled back.
@@ -16,12 +16,12 @@ impl<F: SessionFactory> Session<F> {
     /// [`Factory::with_session`](crate::Factory::with_session).
     ///
     /// # Errors
-    /// What the body returns; or a [`SessionError`], as the body's error type, when rolling back to the
-    /// savepoint fails.
+    /// The body's `Err`; or a [`SessionError`], as the body's error type, when the session cannot release the savepoint
+    /// or roll back to it.
     ///
     /// # Cancellation
-    /// Dropping the future rolls back to the savepoint, ahead of the next statement. A statement that was
-    /// running is cancelled.
+    /// Dropping the future cancels the running statement, and the session rolls back to the savepoint ahead of the next
+    /// statement.
     #[doc(alias("begin", "begin_nested", "nested", "start_transaction"))]
     pub async fn savepoint<'a, 'conn, T, E, B>(&'conn mut self, body: B) -> Result<T, E>
     where
@@ -53,8 +53,8 @@ impl<F: SessionFactory> Session<F> {
     /// Releases a savepoint.
     ///
     /// # Errors
-    /// When the server has given it up already: releasing would only hide that. When a savepoint inside of it was begun by
-    /// hand and not ended.
+    /// When the server has given the savepoint up already: a release would hide that. When the caller began a savepoint
+    /// inside it by hand and has not ended that one.
     pub(super) async fn release_savepoint(&mut self, level: u32) -> Result<(), SessionError> {
         let watched = self.look().await?;
         self.work.check(&watched)?;
@@ -72,14 +72,14 @@ impl<F: SessionFactory> Session<F> {
         Ok(())
     }
 
-    /// Sends SAVEPOINT or RELEASE at once where the caller watches with an instrumentation, which then sees them where
-    /// diesel-async's own connections have them.
+    /// Sends SAVEPOINT or RELEASE at once if the caller has set an instrumentation, which then sees them at the same
+    /// point as on diesel-async's own connections.
     ///
     /// # Errors
     /// As a statement's.
     pub(super) async fn flush_if_observed(&mut self) -> Result<(), SessionError> {
         if self.observed {
-            // Boxed: it would be a part of every savepoint's future.
+            // Boxed: every savepoint's future would carry it.
             Box::pin(self.send_prelude()).await?;
         }
         Ok(())
@@ -88,7 +88,7 @@ impl<F: SessionFactory> Session<F> {
     /// Rolls back to a savepoint and forgets it.
     ///
     /// # Errors
-    /// When that cannot be done: SQL of the body's has committed what was done in it, or may have.
+    /// When the body's SQL has committed the savepoint's work, or may have.
     pub(super) async fn roll_back_to(&mut self, level: u32) -> Result<(), SessionError> {
         let watched = self.look().await?;
         let kept = self.work.note_end(&watched).or_else(|| {
@@ -106,30 +106,30 @@ impl<F: SessionFactory> Session<F> {
         Ok(())
     }
 
-    /// Marks a savepoint as to be rolled back. True when the server has to be told.
+    /// Marks a savepoint to be rolled back. True when the session has to send ROLLBACK TO.
     pub(super) fn abandon(&mut self, level: u32) -> bool {
         self.hooks.drop_marked(level);
         if self.work.is_gone(level) {
-            // Told where the body's `Ok` would be.
+            // The transaction's end reports it in place of the body's `Ok`.
             let _kept = self.work.kept();
         }
         self.work.undo(level)
     }
 }
 
-/// An open savepoint. Dropped half-way, it is rolled back ahead of the next statement.
+/// An open savepoint. If dropped half-way, the session rolls it back ahead of the next statement.
 #[derive(Debug)]
 #[doc(hidden)]
 pub struct Savepoint<'conn, F: SessionFactory> {
     session: &'conn mut Session<F>,
     level: u32,
-    /// The level of the closure around this one.
+    /// The enclosing closure's level.
     outer: u32,
     left: bool,
 }
 
 impl<'conn, F: SessionFactory> Savepoint<'conn, F> {
-    /// Opens one, without a round trip.
+    /// Opens a savepoint without a round trip.
     pub fn open(session: &'conn mut Session<F>) -> Self {
         let level = session.open_savepoint();
         let outer = session.work.set_closure_level(level);
@@ -149,7 +149,7 @@ impl<'conn, F: SessionFactory> Savepoint<'conn, F> {
     /// Releases it, or rolls back to it.
     ///
     /// # Errors
-    /// What its caller has to hear of instead of the body's own result.
+    /// The error that replaces the body's result.
     #[allow(clippy::manual_async_fn)] // the compiler looks no further than that `Send`
     pub(super) fn leave(
         mut self,
@@ -162,15 +162,15 @@ impl<'conn, F: SessionFactory> Savepoint<'conn, F> {
                 match self.session.release_savepoint(level).await {
                     Ok(()) => self.session.flush_if_observed().await,
                     Err(aborted) => {
-                        // `Ok` means kept: it is not, so the caller hears of it.
+                        // `Ok` would claim that the work is kept, but it is not: the call fails instead.
                         let _already_failing = self.session.roll_back_to(level).await;
                         Err(aborted)
                     }
                 }
             } else {
                 match self.session.roll_back_to(level).await {
-                    // The body's error says more than that its transaction is gone as well; the end of the
-                    // transaction will say that.
+                    // The body's error says more than these. The transaction's end reports that the transaction is
+                    // gone.
                     Ok(()) | Err(SessionError::Aborted(_) | SessionError::Query(_)) => Ok(()),
                     Err(worse) => Err(worse),
                 }

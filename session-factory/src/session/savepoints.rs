@@ -1,28 +1,28 @@
-//! The savepoints of a transaction, and which of their statements still have to be sent.
+//! A transaction's savepoints, and which of their statements the session still has to send.
 
 use std::num::NonZeroU32;
 
 use crate::driver::savepoint_name;
 use crate::observe::{Change, Step};
 
-/// SAVEPOINT and RELEASE wait for the next statement and travel with it.
+/// The open savepoints, with the SAVEPOINT and RELEASE that wait for the next statement and travel with it.
 #[derive(Debug, Default)]
 pub(super) struct Savepoints {
     /// How many are open.
     depth: u32,
     waiting: Vec<Control>,
     undo: Option<Undo>,
-    /// Those of this level and below went with a transaction that SQL of the body's committed: they can be neither
-    /// released nor rolled back to.
+    /// Savepoints of this level and below ended with a transaction that the body's SQL committed: the session can
+    /// neither release them nor roll back to them.
     gone: u32,
 }
 
-/// What has to be rolled back before anything else.
+/// The rollback that has to precede everything else.
 #[derive(Debug, Clone, Copy)]
 struct Undo {
     /// The outermost savepoint.
     to: u32,
-    /// The innermost one that goes with it.
+    /// The innermost savepoint that the same rollback removes.
     from: u32,
 }
 
@@ -51,7 +51,7 @@ impl Undo {
     }
 }
 
-/// As diesel counts: the transaction itself is 1.
+/// The depth as diesel counts it: the transaction itself is 1.
 fn depth(level: u32) -> NonZeroU32 {
     NonZeroU32::MIN.saturating_add(level)
 }
@@ -75,7 +75,7 @@ impl Control {
         text
     }
 
-    /// Adds its text.
+    /// Appends its SQL.
     fn write(self, to: &mut String) {
         to.reserve(64);
         to.push_str(match self {
@@ -97,7 +97,7 @@ impl Control {
 fn push_name(level: u32, to: &mut String) {
     to.push_str(savepoint_name::prefix());
     match u8::try_from(level) {
-        // Few are deeper, and formatting costs more than all the rest of the text.
+        // Most levels have one digit, and formatting costs more than the rest of the text.
         Ok(digit @ 0..=9) => to.push(char::from(b'0' + digit)),
         _ => to.push_str(&level.to_string()),
     }
@@ -108,17 +108,17 @@ impl Savepoints {
         self.depth
     }
 
-    /// Opens one, and gives its level.
+    /// Opens a savepoint and returns its level.
     pub(super) fn open(&mut self) -> u32 {
         self.depth += 1;
         self.waiting.push(Control::Savepoint(self.depth));
         self.depth
     }
 
-    /// Releases the one of this level and all inside of it.
+    /// Releases this level's savepoint and all savepoints inside it.
     pub(super) fn release(&mut self, level: u32) {
         if level > self.depth {
-            // It went with its transaction.
+            // The savepoint ended with its transaction.
             return;
         }
         self.depth = level - 1;
@@ -129,7 +129,7 @@ impl Savepoints {
         }
     }
 
-    /// Rolls back to the one of this level. True when the server has to be told.
+    /// Rolls back to this level's savepoint. True when the session has to send ROLLBACK TO.
     pub(super) fn undo(&mut self, level: u32) -> bool {
         if level > self.depth {
             return false;
@@ -146,13 +146,13 @@ impl Savepoints {
         true
     }
 
-    /// The savepoint of this level went with its transaction, and what was done in it is committed.
+    /// True when this level's savepoint ended with its transaction, which was committed.
     pub(super) fn is_gone(&self, level: u32) -> bool {
         level <= self.gone
     }
 
-    /// SQL of the body's committed the transaction: the savepoints that were sent went with it. Those that were not
-    /// are opened in the next one.
+    /// The body's SQL committed the transaction: savepoints that were sent ended with it. The session opens the unsent
+    /// ones in the next transaction.
     pub(super) fn cut(&mut self) -> Self {
         let mut waiting = std::mem::take(&mut self.waiting);
         waiting.retain(|control| matches!(control, Control::Savepoint(_)));
@@ -165,12 +165,12 @@ impl Savepoints {
         }
     }
 
-    /// Something has to be rolled back before COMMIT.
+    /// True when the session has to roll back to a savepoint before COMMIT.
     pub(super) fn must_undo(&self) -> bool {
         self.undo.is_some()
     }
 
-    /// What has to travel ahead of the next statement.
+    /// The savepoints' part of the next statement's prelude.
     pub(super) fn text(&self) -> Option<String> {
         if self.undo.is_none() && self.waiting.is_empty() {
             return None;
@@ -185,13 +185,13 @@ impl Savepoints {
         Some(all)
     }
 
-    /// The same as steps, for those who are told of each.
+    /// The same as steps, for an instrumentation that sees each of them.
     pub(super) fn steps(&self) -> impl Iterator<Item = Step> {
         let undo = self.undo.into_iter().flat_map(Undo::steps);
         undo.chain(self.waiting.iter().copied().map(Control::step))
     }
 
-    /// What becomes of those that were sent when their transaction ends as it is: nothing is sent for them any more.
+    /// How the sent savepoints end if their transaction ends now: the session sends nothing more for them.
     pub(super) fn left(&self) -> impl Iterator<Item = Step> {
         let release = |control: &Control| matches!(control, Control::Release(_));
         let released = self
@@ -210,7 +210,7 @@ impl Savepoints {
         })
     }
 
-    /// How many of those that are open were sent.
+    /// How many of the open savepoints were sent.
     fn sent_depth(&self) -> u32 {
         let unsent = self.waiting.iter().filter_map(|control| match control {
             Control::Savepoint(level) => Some(level - 1),
@@ -219,7 +219,7 @@ impl Savepoints {
         unsent.min().unwrap_or(self.depth)
     }
 
-    /// All that waited is on its way.
+    /// The waiting statements are on their way.
     pub(super) fn sent(&mut self) {
         self.waiting.clear();
         self.undo = None;
@@ -230,7 +230,7 @@ impl Savepoints {
         self.depth = self.gone;
     }
 
-    /// Forgets one that was not sent yet, and what waits behind it.
+    /// Forgets an unsent savepoint and what waits behind it.
     fn unsend(&mut self, level: u32) -> bool {
         let unsent = self
             .waiting
@@ -238,7 +238,7 @@ impl Savepoints {
             .position(|control| *control == Control::Savepoint(level));
         match unsent {
             Some(position) => self.waiting.truncate(position),
-            // What waits belongs to savepoints inside of this one, and goes with it.
+            // What waits belongs to savepoints inside this one, which end with it.
             None => self.waiting.retain(|control| control.level() < level),
         }
         unsent.is_some()

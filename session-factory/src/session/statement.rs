@@ -1,4 +1,4 @@
-//! One statement on its way: what the session notes when it is sent, answered, or dropped.
+//! One statement: what the session notes when it is sent, answered or dropped.
 
 use std::fmt::Write as _;
 use std::pin::Pin;
@@ -13,13 +13,13 @@ use crate::driver::{CommitReply, CommitSent, Driver, Last, Reply, Untyped};
 use crate::error::SessionError;
 use crate::observe::{Change, Line, Step};
 
-/// Notes what happens to a statement. Made at its first poll.
+/// Notes what happens to a statement. Created at the first poll.
 pub(super) struct Tracker<'conn> {
     work: &'conn mut Work,
     begins: bool,
     lines: Option<Box<Lines>>,
     resolved: bool,
-    /// COMMIT goes out behind the statement.
+    /// Set if COMMIT travels behind the statement.
     commit: Option<CommitSent>,
 }
 
@@ -36,7 +36,7 @@ impl<'conn> Tracker<'conn> {
         }
     }
 
-    /// Takes the answer in, and gives the statement's result.
+    /// Notes the answer and returns the statement's result.
     fn resolve<T>(&mut self, reply: Reply<T>) -> QueryResult<T> {
         self.resolved = true;
         self.work.answered();
@@ -50,7 +50,7 @@ impl<'conn> Tracker<'conn> {
                 self.work.control_failed(&error);
             }
             self.failed(&error);
-            // It may be more than the database said.
+            // The error may be the session's own, and say more than the database did.
             let error = match SessionError::from(error) {
                 SessionError::PartlyCommitted(parts) => self.work.part(&parts).into(),
                 SessionError::Aborted(aborted) => {
@@ -83,7 +83,7 @@ impl<'conn> Tracker<'conn> {
     }
 }
 
-/// What the echo prints: a line for each text that goes ahead of a statement, then the statement's own.
+/// What the echo prints: a line for each text in the prelude, then the statement's own line.
 #[derive(Debug)]
 pub(super) struct Lines {
     ahead: Vec<Line>,
@@ -91,7 +91,7 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    /// None: nothing is printed.
+    /// None: the echo is off.
     #[inline]
     pub(super) fn of(work: &Work, statement: impl FnOnce() -> String) -> Option<Box<Self>> {
         work.echo.as_ref()?;
@@ -105,7 +105,7 @@ impl Lines {
         let echo = work.echo.as_ref()?;
         let line = |step: Step| {
             let implied = step.change == Change::Begin && step.text.is_empty();
-            // By the first statement.
+            // The first statement begins the transaction.
             let text = if implied {
                 "BEGIN (implicit)".into()
             } else {
@@ -119,7 +119,7 @@ impl Lines {
         }))
     }
 
-    /// What went ahead was answered.
+    /// The server has answered the prelude.
     fn ahead(&mut self, result: &QueryResult<()>) {
         let mut lines = self.ahead.drain(..);
         if let Err(error) = result
@@ -140,7 +140,7 @@ impl Lines {
     }
 }
 
-/// An UPDATE of nothing, which `optional_empty_changeset()` makes a value of.
+/// An UPDATE without changes, which `optional_empty_changeset()` turns into a value.
 fn changes_nothing(error: &diesel::result::Error) -> bool {
     matches!(error, diesel::result::Error::QueryBuilderError(error)
         if error.is::<diesel::result::EmptyChangeset>())
@@ -159,7 +159,7 @@ impl Drop for Tracker<'_> {
     }
 }
 
-/// Runs a statement that gives a value.
+/// Runs a statement that returns a value.
 pub(super) async fn run<T>(
     work: &mut Work,
     lines: Option<Box<Lines>>,
@@ -174,8 +174,7 @@ pub(super) async fn run<T>(
     result
 }
 
-/// Runs a statement that gives the number of rows that it changed. Here, as is all that need not know the query's
-/// type: what does is compiled for each query anew.
+/// Runs a statement that returns the number of changed rows. Not generic over the query, so compiled once.
 pub(super) fn count<'conn>(
     work: &'conn mut Work,
     lines: Option<Box<Lines>>,
@@ -192,7 +191,7 @@ pub(super) fn count<'conn>(
     .boxed()
 }
 
-/// A statement that cannot be sent.
+/// The result of a statement that the session refuses to send.
 pub(super) fn refused<'conn, T: Send + 'conn>(
     error: SessionError,
 ) -> BoxFuture<'conn, QueryResult<T>> {
@@ -203,7 +202,7 @@ pub(super) fn refused<'conn, T: Send + 'conn>(
 pub(super) fn lines<D: Driver>(work: &Work, query: Untyped<'_, D::Backend>) -> Option<Box<Lines>> {
     Lines::of(work, || {
         let mut text = String::new();
-        // One that cannot be built (an UPDATE of nothing) has no text. Its error comes where it runs.
+        // A query that cannot be built (an UPDATE without changes) has no text; it fails when it runs.
         match write!(text, "{}", diesel::debug_query::<D::Backend, _>(&query)) {
             Ok(()) => text,
             Err(_) => "a query that cannot be built".into(),
@@ -211,7 +210,7 @@ pub(super) fn lines<D: Driver>(work: &Work, query: Untyped<'_, D::Backend>) -> O
     })
 }
 
-/// Runs a statement with COMMIT behind it. None: COMMIT was not sent.
+/// Runs a statement with COMMIT sent behind it. None: COMMIT was not sent.
 pub(super) async fn last(
     work: &mut Work,
     lines: Option<Box<Lines>>,
@@ -228,7 +227,7 @@ pub(super) async fn last(
     (result, commit)
 }
 
-/// Runs a query whose rows come one by one.
+/// Runs a query that streams its rows.
 pub(super) fn stream<'conn, R, S>(
     work: &'conn mut Work,
     lines: Option<Box<Lines>>,
@@ -252,7 +251,7 @@ where
     .boxed()
 }
 
-/// The rows of a query. An error among them counts like one before them.
+/// A query's rows. An error among them fails the statement like one before the first row.
 struct Rows<'conn, S> {
     inner: S,
     tracker: Tracker<'conn>,

@@ -1,4 +1,4 @@
-//! `db.transaction(…)` inside a session is a savepoint.
+//! `db.transaction(…)` inside a session, which opens a savepoint.
 
 use std::future::Future;
 use std::num::NonZeroU32;
@@ -17,11 +17,11 @@ use crate::factory::SessionFactory;
 
 /// The transaction manager of a [`Session`].
 ///
-/// diesel-async's own would send COMMIT where the session has begun the transaction, and it cannot be used
-/// again after a future of its was dropped.
+/// diesel-async's own manager would send COMMIT for a transaction that the session began, and becomes unusable once
+/// one of its futures was dropped.
 ///
-/// `begin_transaction` opens a savepoint, which the caller ends by `commit_transaction` or `rollback_transaction`. Without
-/// one of the caller's own these fail with [`SessionError::NotBegun`].
+/// `begin_transaction` opens a savepoint, which the caller ends with `commit_transaction` or `rollback_transaction`.
+/// Both fail with [`SessionError::NotBegun`] if the caller began no savepoint.
 #[derive(Debug)]
 pub struct SessionTransactionManager;
 
@@ -29,7 +29,7 @@ pub struct SessionTransactionManager;
 struct Seen {
     /// None once the session is closed, or its connection lost.
     depth: Option<NonZeroU32>,
-    /// Nothing but a rollback helps.
+    /// Only a rollback helps.
     is_given_up: bool,
     is_test: bool,
 }
@@ -81,15 +81,15 @@ impl<F: SessionFactory> TransactionManager<Session<F>> for SessionTransactionMan
         Ok(conn.flush_if_observed().await?)
     }
 
-    /// A session is a transaction, so its depth is 1 also before the statement that begins it, and after `commit()`:
-    /// what runs next is in one. Each open savepoint adds 1. A transaction in which a statement failed that only a
-    /// rollback helps against *requires rollback up to top level*; a session that is closed, or has lost its
-    /// connection, is in error.
+    /// A session always counts as a transaction, because the next statement runs in one: its depth is 1 even before the
+    /// first statement and after `commit()`. Each open savepoint adds 1. If a failed statement leaves only a rollback,
+    /// the status says *requires rollback up to top level*; a session that is closed or has lost its connection is in
+    /// error.
     fn transaction_manager_status_mut(conn: &mut Session<F>) -> &mut TransactionManagerStatus {
         let seen = conn.seen();
         let state = &mut conn.transaction_state;
         if matches!(state.status, TransactionManagerStatus::InError) {
-            // Somebody gave it up: that stays.
+            // A caller has marked the status as broken: keep it.
             return &mut state.status;
         }
         state.status = match seen.depth {
@@ -108,7 +108,7 @@ impl<F: SessionFactory> TransactionManager<Session<F>> for SessionTransactionMan
         &mut state.status
     }
 
-    // An `async fn` could not say that its future lives no longer than the connection.
+    // An `async fn` could not express that its future lives no longer than the connection.
     #[allow(clippy::manual_async_fn)]
     fn transaction<'a, 'conn, B, R, E>(
         conn: &'conn mut Session<F>,
@@ -128,8 +128,8 @@ impl<F: SessionFactory> TransactionManager<Session<F>> for SessionTransactionMan
         }
     }
 
-    /// As by diesel-async's own: true while a transaction is open that is none of a test's, and in error. A pool must
-    /// not hand such a connection out. (A session's own does not: its pool asks the session.)
+    /// As diesel-async's own manager does: true while a transaction other than a test's is open, and in error. A pool
+    /// must not lend such a connection. (This crate's pool asks the session instead.)
     fn is_broken_transaction_manager(conn: &mut Session<F>) -> bool {
         let is_open = conn.in_transaction() || conn.innermost_savepoint().is_some();
         match Self::transaction_manager_status_mut(conn).transaction_state() {

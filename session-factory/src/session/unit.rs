@@ -1,4 +1,4 @@
-//! One call of an annotated function: open, run, end, and perhaps once more.
+//! One call of an annotated function: open the session, run the body, end the session, perhaps retry.
 
 use std::time::Duration;
 
@@ -13,19 +13,19 @@ use crate::error::{
 use crate::factory::{Factory, SessionFactory};
 use crate::pool::Lease;
 
-/// A session for the length of one call, or of one attempt of it.
+/// One call's session, or one attempt's.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct Unit<F: SessionFactory> {
     session: Session<F>,
-    /// The session's number when it was opened: the body may put another one in its place.
+    /// The session's number when it was opened, which shows whether the body has put another session in its place.
     number: Option<u64>,
     scope: Scope,
-    /// What another attempt needs. Without `retry` there is none.
+    /// What another attempt needs. None without `retry`.
     repeat: Option<Box<Repeat<F>>>,
 }
 
-/// What a body runs in: it marks the task as having a session, and knows the deadline.
+/// What a body runs in: marks the task as having a session, and knows the deadline.
 #[doc(hidden)]
 #[derive(Debug, Clone)]
 pub struct Scope {
@@ -43,7 +43,7 @@ struct Repeat<F: SessionFactory> {
 
 /// What follows an attempt.
 pub(crate) enum Next<F: SessionFactory> {
-    /// Nothing: it was committed or rolled back as asked, or why it could not be.
+    /// No attempt: the session was committed or rolled back as asked, or the error says why not.
     Done(Result<(), SessionError>),
     /// Another attempt.
     Again(Box<Unit<F>>),
@@ -53,7 +53,7 @@ impl<F: SessionFactory> Unit<F> {
     /// Opens a session of the factory that applies here.
     ///
     /// # Errors
-    /// Whatever keeps a session from being opened.
+    /// Why the session cannot be opened.
     #[allow(clippy::manual_async_fn)] // the compiler looks no further than that `Send`
     pub(crate) fn open(
         factory: impl FnOnce() -> Result<Factory<F>, SessionError> + Send,
@@ -125,7 +125,7 @@ impl<F: SessionFactory> Unit<F> {
     ) -> impl Future<Output = Result<(), SessionError>> + Send {
         async move {
             if let Some(unknown) = self.cut_short() {
-                // Dropping the session waits for it, and runs the hooks of what became of it.
+                // The dropped session's recovery waits for COMMIT and runs the hooks that fit the outcome.
                 return Err(unknown);
             }
             if commit {
@@ -139,7 +139,7 @@ impl<F: SessionFactory> Unit<F> {
         }
     }
 
-    /// The same, and opens the session of another attempt where that is due.
+    /// The same, and opens the next attempt's session if one is due.
     #[allow(clippy::manual_async_fn)] // the compiler looks no further than that `Send`
     pub(crate) fn again(
         &mut self,
@@ -167,7 +167,7 @@ impl<F: SessionFactory> Unit<F> {
             }
             let due = (failed && self.session.met_conflict()).then(|| self.due());
             if let Some(Some(pause)) = due {
-                // If it fails the connection is closed, which rolls back as well.
+                // If the rollback fails, the session closes the connection, which rolls back as well.
                 let _closed_instead = self.session.end_by_rollback().await;
                 return self.repeat(pause).await;
             }
@@ -179,7 +179,7 @@ impl<F: SessionFactory> Unit<F> {
     /// The pause before the next attempt, if there may be one.
     fn due(&self) -> Option<Duration> {
         let repeat = self.repeat.as_deref()?;
-        // What the body has committed by itself would be done twice.
+        // Another attempt would do twice what the body has committed by itself.
         if self.session.work.has_committed() {
             return None;
         }
@@ -204,13 +204,13 @@ impl<F: SessionFactory> Unit<F> {
             options,
             attempt,
         } = *repeat;
-        // Without the background runtime there would be no connection either: opening says so.
+        // Without the background runtime no connection can be opened either: opening reports that.
         let _no_runtime = crate::runtime::within(async { sleep(pause).await }).await;
         if let Some(deadline) = &mut scope.deadline {
             deadline.again();
         }
         let deadline = scope.deadline.as_deref();
-        // The conflict may have been one with what the replica replays: the primary has none of those.
+        // The replica's replay may have caused the conflict: the primary has no such conflicts.
         let opening = options.replica(ReplicaPolicy::Never);
         match Box::pin(factory.lease(&scope.holder, deadline, &opening)).await {
             Ok(lease) => {
@@ -221,7 +221,7 @@ impl<F: SessionFactory> Unit<F> {
         }
     }
 
-    /// The deadline passed while the body waited for the answer to a COMMIT of its own.
+    /// The error if the deadline passed while the body waited for the answer to its own COMMIT.
     fn cut_short(&self) -> Option<SessionError> {
         let late = self
             .scope
@@ -242,7 +242,7 @@ impl<F: SessionFactory> Unit<F> {
     async fn commit(&mut self) -> Result<(), SessionError> {
         self.session.work.set_answered_for();
         if let Some(loss) = self.loss() {
-            // What the body did after it goes the same way. If that fails the connection is closed.
+            // Work after the loss is rolled back as well. If that fails, the session closes the connection.
             let _closed_instead = self.session.end_by_rollback().await;
             return Err(loss);
         }
@@ -273,7 +273,7 @@ impl<F: SessionFactory> Unit<F> {
         }
     }
 
-    /// Something that the body did is lost, whatever its `Ok` says.
+    /// The error if some of the body's work is lost although the body returned `Ok`.
     fn loss(&self) -> Option<SessionError> {
         if self.session.number() != self.number {
             return Some(Aborted::new(AbortReason::Replaced).into());
@@ -288,7 +288,7 @@ impl<F: SessionFactory> Unit<F> {
             .as_deref()
             .is_some_and(Deadline::has_expired);
         if self.session.hooks.has_rollback_hooks() && !late {
-            // The body's error says more than a rollback's.
+            // The body's error says more than a rollback's error.
             Box::pin(self.session.note_end()).await;
             let left = match self.session.end_by_rollback().await {
                 Err(SessionError::PartlyCommitted(_)) => TransactionOutcome::Unknown,
@@ -297,14 +297,14 @@ impl<F: SessionFactory> Unit<F> {
             };
             self.leave(left).await;
         }
-        // Otherwise nobody has to wait for the rollback: releasing hands it over.
+        // Without hooks the caller need not wait for the rollback: a background task does it.
         self.session.give_back();
     }
 
-    /// Gives the connection back, then runs the hooks: they may take their time.
+    /// Gives the connection back before it runs the hooks, which may be slow.
     async fn leave(&mut self, left: TransactionOutcome) {
         if self.session.work.ending().is_some() {
-            // Cut short by the deadline: the recovery runs the hooks once the outcome is there.
+            // The deadline has passed: the recovery runs the hooks once it knows the outcome.
             return;
         }
         if !self.session.hooks.has_any() {
@@ -317,7 +317,7 @@ impl<F: SessionFactory> Unit<F> {
     }
 }
 
-/// A session inside of a session has to be asked for, and possible.
+/// Refuses a session inside another unless the caller asked for it and the pool has room for both.
 fn check_nesting<F: SessionFactory>(
     factory: &Factory<F>,
     origin: &Origin,

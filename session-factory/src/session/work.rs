@@ -1,4 +1,4 @@
-//! What a session knows of its transaction: what was sent, what still has to be, what went wrong.
+//! What a session knows about its transaction: what it sent, what it still has to send, what went wrong.
 
 use std::borrow::Cow;
 
@@ -15,7 +15,7 @@ use crate::error::{
 };
 use crate::observe::{Change, Echo, Step};
 
-/// One transaction after another on the same connection.
+/// The session's state over its transactions, which follow one another on the same connection.
 #[derive(Debug)]
 #[allow(clippy::struct_excessive_bools)] // independent facts, each read by name
 pub(crate) struct Work {
@@ -26,42 +26,42 @@ pub(crate) struct Work {
     ending: Option<Ending>,
     /// A transaction of this session was committed.
     committed: bool,
-    /// By SQL of the body's, and not by a commit of the session's.
+    /// The body's SQL committed it, instead of the session.
     committed_by_body: bool,
     /// A rollback to a savepoint is on its way.
     undoing: bool,
     /// A statement changed rows.
     wrote: bool,
-    /// A statement failed in a way that running everything again may heal.
+    /// A statement failed in a way that another attempt may heal.
     met_conflict: bool,
-    /// BEGIN failed, and no statement has come through since: nothing of what the body asked for was done.
+    /// BEGIN failed and no statement has been sent since: the server did nothing for the body.
     refused: bool,
-    /// Somebody was told that the body ended the transaction.
+    /// An error has already reported that the body ended the transaction.
     parted: bool,
-    /// A `commit()` of the body's own failed.
+    /// The body called `commit()`, and it failed.
     lost: Option<Box<Loss>>,
-    /// The result of the call, or the caller itself, says what became of the work. Where it does not (the body's `Err`, a
-    /// panic, a dropped call) what SQL of the body's committed is reported.
+    /// The call's result or the caller itself says what became of the work. Otherwise (the body's `Err`, a panic, a
+    /// dropped call) the recovery reports what the body's SQL committed.
     answered_for: bool,
     attempt: Attempt,
     /// A statement's future was polled and has not resolved.
     in_flight: bool,
     /// Rows of a statement may still be on their way.
     streaming: bool,
-    /// The raw connection was lent out: statements may run that nobody tells of.
+    /// The body has borrowed the raw connection: statements may run without the session's notice.
     raw: bool,
-    /// A dropped statement has to be ended before the next one.
+    /// The driver has to end a dropped statement before it sends the next one.
     settle: bool,
     savepoints: Savepoints,
-    /// The level of the innermost savepoint that ends with its closure. A caller may end by hand only what lies deeper.
-    /// It outlives the transaction, as the closure does.
+    /// The level of the innermost savepoint that ends with its closure. A caller may end only deeper savepoints by
+    /// hand. The level outlives the transaction, as the closure does.
     closure_level: u32,
-    /// Boxed, like the next one: a session is a part of its caller's future, and few have any.
+    /// Boxed, like `first_error`: the session is part of its caller's future, and faults are rare.
     fault: Option<Box<Fault>>,
     rollback_only: bool,
-    /// It is one of `begin_test_transaction`.
+    /// The transaction comes from `begin_test_transaction`.
     test: bool,
-    /// The server refused to write, though nobody asked for a read-only transaction.
+    /// The server refused to write although the caller asked for no read-only transaction.
     met_read_only: bool,
     /// The first error of a statement, as the client saw it.
     first_error: Option<Box<Fault>>,
@@ -71,14 +71,14 @@ pub(crate) struct Work {
 const COMMITTED_BY_BODY: &str = "a statement of the body committed the transaction by itself, and what came before it is \
      kept; call db.commit() where that is meant";
 
-/// How the transaction begins, in the backend's words: asked for when it does.
+/// How the transaction begins. The session asks for the backend's SQL when it needs it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Begin {
     pub(crate) sql: fn(&TransactionOptions) -> Cow<'static, str>,
     pub(crate) options: TransactionOptions,
 }
 
-/// What is under way when it is the end.
+/// The command that ends the transaction and is under way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ending {
     Commit,
@@ -88,7 +88,7 @@ pub(crate) enum Ending {
 #[derive(Debug, Clone)]
 struct Fault {
     reason: AbortReason,
-    /// The savepoints that were open: rolling one of them back removes the fault.
+    /// How many savepoints were open: rolling one of them back removes the fault.
     depth: u32,
 }
 
@@ -159,7 +159,7 @@ impl Work {
         self.rollback_only = true;
     }
 
-    /// One that generic code, too, knows not to end well.
+    /// Marks the transaction as a test's, which only ever rolls back; diesel's transaction status says so too.
     pub(crate) fn set_test(&mut self) {
         self.rollback_only = true;
         self.test = true;
@@ -169,7 +169,7 @@ impl Work {
         self.test
     }
 
-    /// The transaction cannot go on.
+    /// True when the transaction cannot go on.
     pub(crate) fn has_fault(&self) -> bool {
         self.fault.is_some()
     }
@@ -194,7 +194,7 @@ impl Work {
         self.ended();
     }
 
-    /// SQL of the body's committed the transaction. What was to be rolled back cannot be any more.
+    /// The body's SQL committed the transaction. Gives the error if the session still had something to roll back in it.
     fn end_by_body(&mut self) -> Option<SessionError> {
         if self.rollback_only || self.undoing || self.savepoints.must_undo() || self.fault.is_some()
         {
@@ -207,17 +207,17 @@ impl Work {
         None
     }
 
-    /// SQL of the body's committed a part of the session's work.
+    /// True when the body's SQL committed a part of the session's work.
     pub(crate) fn is_committed_by_body(&self) -> bool {
         self.committed_by_body
     }
 
-    /// What was to be rolled back is committed by SQL of the body's.
+    /// The error for work that the session had to roll back after the body's SQL had committed it.
     pub(crate) fn kept(&mut self) -> SessionError {
         self.part(&PartlyCommitted::EndedByBody(CommittedPart::Before))
     }
 
-    /// Why the transaction is rolled back; or, where SQL of the body's has committed one before, that only a part is.
+    /// Why the transaction is rolled back. If the body's SQL committed an earlier one, the error says partly committed.
     pub(crate) fn aborted(&mut self, reason: AbortReason) -> SessionError {
         if self.committed_by_body {
             self.kept()
@@ -226,22 +226,22 @@ impl Work {
         }
     }
 
-    /// The savepoint of this level went with a transaction that SQL of the body's committed.
+    /// True when this level's savepoint ended with a transaction that the body's SQL committed.
     pub(crate) fn is_gone(&self, level: u32) -> bool {
         self.savepoints.is_gone(level)
     }
 
-    /// A `commit()` of the body's own failed: an `Ok` that comes after it would not be true.
+    /// The body called `commit()`, and it failed: a later `Ok` from the body would be false.
     pub(crate) fn lose(&mut self, error: &SessionError) {
         self.lost = Loss::of(error).map(Box::new);
     }
 
-    /// The body knows of it: it called `rollback()`.
+    /// The body has acknowledged the loss by calling `rollback()`.
     pub(crate) fn forget_loss(&mut self) {
         self.lost = None;
     }
 
-    /// What an `Ok` of the body has to become.
+    /// The error that replaces the body's `Ok`.
     pub(crate) fn loss(&self) -> Option<SessionError> {
         self.lost.as_deref().map(Loss::error)
     }
@@ -254,7 +254,7 @@ impl Work {
         self.answered_for
     }
 
-    /// What the session knows of work that SQL of the body's has committed, or may have.
+    /// Describes the work that the body's SQL has committed or may have committed.
     pub(crate) fn kept_by_body(&self) -> Option<String> {
         match self.lost.as_deref() {
             Some(Loss::Partly(parts)) => Some(parts.to_string()),
@@ -262,7 +262,7 @@ impl Work {
         }
     }
 
-    /// The same by what the driver knows of the transaction that is open for the session.
+    /// The same, from what the driver knows about the session's open transaction.
     pub(crate) fn kept_of(watched: &Watched) -> Option<String> {
         match watched {
             Watched::Parted(parts) => Some(parts.to_string()),
@@ -273,7 +273,7 @@ impl Work {
         }
     }
 
-    /// Something of this session is committed already.
+    /// True when this session has already committed something.
     pub(crate) fn has_committed(&self) -> bool {
         self.committed
     }
@@ -282,8 +282,8 @@ impl Work {
         self.wrote = true;
     }
 
-    /// Every statement succeeded and some of them wrote: work that nobody would throw away on purpose
-    /// without a word.
+    /// True when every statement succeeded and some wrote: a caller that drops such work has probably forgotten to
+    /// commit it.
     pub(crate) fn is_worth_a_commit(&self, written: bool) -> bool {
         self.begun
             && (self.wrote || written)
@@ -306,7 +306,7 @@ impl Work {
         self.attempt = Attempt { number, of };
     }
 
-    /// Counts the attempt in the text of an error after which `retry` tries again.
+    /// Adds the attempt's number to the text of an error after which `retry` tries again.
     pub(crate) fn counted(&self, error: Error) -> Error {
         self.attempt.counted(error)
     }
@@ -324,20 +324,20 @@ impl Work {
         self.ending
     }
 
-    /// What was under way, for the recovery.
+    /// What the recovery finds under way.
     pub(crate) fn running(&self) -> Running {
         let rolling_back = self.ending == Some(Ending::Rollback);
         if self.ending == Some(Ending::Commit) {
             Running::End
         } else if self.in_flight || self.streaming || self.settle || rolling_back {
-            // A ROLLBACK that was dropped may have been waiting behind a statement.
+            // A dropped ROLLBACK may have been waiting behind a statement.
             Running::Statement
         } else {
             Running::Nothing
         }
     }
 
-    /// Takes in what the server says before the next statement goes out.
+    /// Updates the state by the server's messages before the session sends the next statement.
     ///
     /// # Errors
     /// When the transaction cannot go on.
@@ -361,7 +361,7 @@ impl Work {
             return Err(self.aborted(reason));
         }
         if self.ending == Some(Ending::Commit) {
-            // A statement behind it would run outside of any transaction.
+            // A statement sent after COMMIT would run outside any transaction.
             return Err(SessionError::CommitUnknown(StatementError::connection(
                 "its future was dropped; commit() waits for the answer",
             )));
@@ -369,7 +369,7 @@ impl Work {
         Ok(())
     }
 
-    /// Takes in that something else than the session ended the transaction, and committed it or may have.
+    /// Notes that something other than the session ended the transaction and committed it, or may have.
     #[inline]
     pub(crate) fn note_end(&mut self, watched: &Watched) -> Option<SessionError> {
         match watched {
@@ -382,12 +382,12 @@ impl Work {
         }
     }
 
-    /// A part of the work is committed: an `Ok` would not be true, and running it all again would do that twice.
+    /// A part of the work is committed: `Ok` would be false, and another attempt would do that part twice.
     pub(crate) fn part(&mut self, parts: &PartlyCommitted) -> SessionError {
         self.committed = true;
         self.parted = true;
         let parts = match parts {
-            // The second end of that kind: what came before the first is committed.
+            // The body's SQL ends a transaction for the second time: the work before the first end is committed.
             PartlyCommitted::EndedByBody(part) if self.committed_by_body => {
                 PartlyCommitted::EndedByBody(part.behind_a_commit())
             }
@@ -398,7 +398,7 @@ impl Work {
         error
     }
 
-    /// The same where nobody was told so far.
+    /// The same if no error has reported it yet.
     pub(crate) fn newly_parted(&mut self, watched: &Watched) -> Option<SessionError> {
         match watched {
             Watched::Parted(parts) if self.begun && !self.parted => Some(self.part(parts)),
@@ -406,7 +406,7 @@ impl Work {
         }
     }
 
-    /// What has to travel ahead of the next statement.
+    /// The prelude of the next statement.
     pub(crate) fn ahead(&self) -> Ahead {
         Ahead {
             settle: self.settle,
@@ -416,19 +416,19 @@ impl Work {
         }
     }
 
-    /// The same as steps, for those who are told of each.
+    /// The prelude as steps, for an instrumentation that sees each of them.
     pub(crate) fn steps(&self) -> Vec<Step> {
         let begin = (!self.begun)
             .then(|| Step::outermost(Change::Begin, (self.begin.sql)(&self.begin.options)));
         begin.into_iter().chain(self.savepoints.steps()).collect()
     }
 
-    /// What becomes of the savepoints when the transaction ends as it is.
+    /// How the open savepoints end if the transaction ends now.
     pub(crate) fn left_savepoints(&self) -> Vec<Step> {
         self.savepoints.left().collect()
     }
 
-    /// A statement's future was polled for the first time: it and what goes ahead of it are on their way.
+    /// The statement's future was polled for the first time: the statement and its prelude are on their way.
     pub(crate) fn sent(&mut self) {
         self.begun = true;
         self.refused = false;
@@ -452,7 +452,7 @@ impl Work {
         self.in_flight = false;
     }
 
-    /// What travelled ahead of the statement was done.
+    /// The server has done the prelude.
     pub(crate) fn went_ahead(&mut self) {
         self.undoing = false;
     }
@@ -470,23 +470,23 @@ impl Work {
         }
     }
 
-    /// The last statement failed, and its transaction is over: nothing goes on before somebody has said
-    /// that it knows.
+    /// The last statement failed and its transaction is over: later statements fail until the caller acknowledges it
+    /// with `rollback()`.
     pub(crate) fn gave_up(&mut self, error: &Error) {
         let error = StatementError::from(error);
         self.failed(&error);
         self.fault = Some(Fault::boxed(AbortReason::Statement(error), 0));
     }
 
-    /// The last statement failed before the database saw it: the transaction goes on there, without what it was to do.
+    /// The last statement failed before the database saw it: the transaction goes on there, but lacks that statement.
     pub(crate) fn failed_unsent(&mut self, error: &Error) {
         let (reason, depth) = (AbortReason::Statement(error.into()), self.depth());
         self.fault
             .get_or_insert_with(|| Fault::boxed(reason, depth));
     }
 
-    /// SAVEPOINT, RELEASE or ROLLBACK TO failed. SQL of the body's had ended that savepoint, say, and what was to be undone
-    /// is not: nothing of it may be committed, also where the database would.
+    /// SAVEPOINT, RELEASE or ROLLBACK TO failed, for example because the body's SQL had ended that savepoint. Work that
+    /// had to be undone is still there, so the session must not commit, even if the database would.
     pub(crate) fn control_failed(&mut self, error: &Error) {
         if !matches!(error, Error::DatabaseError(..)) {
             return;
@@ -508,12 +508,12 @@ impl Work {
             .get_or_insert_with(|| Fault::boxed(AbortReason::StatementDropped, depth));
     }
 
-    /// Opens a savepoint, and gives its level.
+    /// Opens a savepoint and returns its level.
     pub(crate) fn savepoint(&mut self) -> u32 {
         self.savepoints.open()
     }
 
-    /// A closure begins or ends whose savepoint is of this level. Returns the level of the closure around it.
+    /// A closure whose savepoint has this level begins or ends. Returns the level of the enclosing closure.
     pub(crate) fn set_closure_level(&mut self, level: u32) -> u32 {
         std::mem::replace(&mut self.closure_level, level)
     }
@@ -521,8 +521,8 @@ impl Work {
     /// The level of the savepoint that `call` of diesel-async's `TransactionManager` ends.
     ///
     /// # Errors
-    /// When the caller began none: the savepoint, or the session's own transaction, is not the caller's to end. What is
-    /// open there can only be rolled back, as the caller may have meant to undo it.
+    /// When the caller began no savepoint: the innermost one belongs to a closure, or the transaction to the session.
+    /// The session lets it end only in a rollback, because the caller may have meant to undo it.
     pub(crate) fn begun_by_hand(&mut self, call: &'static str) -> Result<u32, SessionError> {
         let level = self.depth();
         if level > self.closure_level {
@@ -533,12 +533,12 @@ impl Work {
         Err(SessionError::NotBegun(call))
     }
 
-    /// Releases the savepoint of this level and all inside of it.
+    /// Releases this level's savepoint and all savepoints inside it.
     pub(crate) fn release(&mut self, level: u32) {
         self.savepoints.release(level);
     }
 
-    /// Rolls back to the savepoint of this level. True when the server has to be told.
+    /// Rolls back to this level's savepoint. True when the session has to send ROLLBACK TO.
     pub(crate) fn undo(&mut self, level: u32) -> bool {
         let inside = |fault: &mut Box<Fault>| fault.depth >= level;
         self.fault.take_if(inside);
@@ -546,7 +546,7 @@ impl Work {
         self.savepoints.undo(level)
     }
 
-    /// Something has to be sent before COMMIT.
+    /// True when the session has to send something before COMMIT.
     pub(crate) fn must_flush(&self) -> bool {
         self.settle || self.savepoints.must_undo()
     }
@@ -582,7 +582,7 @@ impl Work {
         }
     }
 
-    /// The server gave the transaction up: by the error it named, or the first one the client saw.
+    /// Why the server gave the transaction up: the error that it named, or the first one that the client saw.
     pub(crate) fn because(&self, error: Option<StatementError>) -> AbortReason {
         match (error, &self.first_error) {
             (Some(error), _) => AbortReason::Statement(error),
