@@ -1,4 +1,4 @@
-//! Getting a connection, or saying why there is none.
+//! Acquires a connection, or says why the pool gives none.
 
 use std::time::{Duration, Instant};
 
@@ -13,11 +13,11 @@ use crate::call::{Origin, task_context};
 use crate::driver::Driver;
 use crate::error::{AcquireError, ConnectError, SessionError};
 
-/// For a pool of the application's: it has a timeout of its own.
+/// The limit for an external pool, which has its own timeout.
 const FOREIGN_TIMEOUT: Duration = Duration::from_secs(60 * 60);
 
 impl<D: Driver> Core<D> {
-    /// Takes a connection, waiting at most `pool_timeout`, and not longer than `left`.
+    /// Takes a connection. Waits at most `pool_timeout`, and no longer than `left`.
     ///
     /// Dropping the future is safe at every point: bb8 wraps a connection before it waits again, and a
     /// connection whose check was interrupted is closed.
@@ -32,11 +32,11 @@ impl<D: Driver> Core<D> {
         if let Some(lease) = self.take_idle(origin) {
             return Ok(lease);
         }
-        // Boxed: a caller's future should not carry it around.
+        // Boxed: a caller's future would carry it.
         Box::pin(self.wait(origin, left)).await
     }
 
-    /// What ends the waiting of this task: a call that `shutdown` waits for may still get its sessions.
+    /// The token that ends this task's wait. A call that `shutdown` waits for may still open sessions.
     pub(super) fn closed_here(&self) -> &CancellationToken {
         if task_context::is_detached(self.identity()) {
             &self.ended
@@ -45,19 +45,19 @@ impl<D: Driver> Core<D> {
         }
     }
 
-    /// A connection that idles and need not be asked whether it lives: no waiting, no timers.
+    /// Takes an idle connection that needs no ping: no waiting, no timers.
     fn take_idle(&self, origin: &Origin) -> Option<Lease<D>> {
         let Source::Own(pool) = self.source() else {
             return None;
         };
-        // None is free, or those who wait come first.
+        // No permit: all are taken, or earlier callers wait for one.
         let permit = self.permits.try_take()?;
         let mut slot = take_idle_of(&pool)?;
         let now = Instant::now();
         match slot.liveness(self.pre_ping(), now) {
             Liveness::Alive => return Some(self.lend(slot, permit, origin, now)),
             Liveness::Dead => {
-                // What is closed here may need a runtime for that.
+                // Closing a connection may need a runtime.
                 let _context = crate::runtime::enter();
                 slot.retire();
                 drop(slot);

@@ -1,4 +1,4 @@
-//! What the last attempts to connect came to.
+//! How the last attempts to connect ended.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -9,17 +9,17 @@ use tokio::sync::watch;
 use crate::error::{ConnectError, Step};
 use crate::sync::Mutex;
 
-/// Told by the pool, asked by those who wait.
+/// The pool writes it; waiting callers read it.
 #[derive(Debug)]
 pub(super) struct Health {
     last: Mutex<Option<ConnectError>>,
     failures: watch::Sender<u64>,
-    /// When the attempt that failed last began, the server had another connection of the pool.
+    /// When the last failed attempt began, the pool had another connection to the server.
     had_company: AtomicBool,
     given_up: AtomicU64,
-    /// Grows when a server is found that takes no writes any more: connections that are older go.
+    /// Grows when a session finds that its server was demoted: the pool then closes older connections.
     generation: AtomicU64,
-    /// A pooler was met by the last connection that was opened.
+    /// The last opened connection went to a pooler.
     pooled: AtomicBool,
     pub(super) steps: Steps,
 }
@@ -48,13 +48,13 @@ impl Health {
         self.pooled.load(Ordering::Relaxed)
     }
 
-    /// An attempt failed that began `beside` another connection of the pool, or not. Noted before bb8 reports the error.
+    /// An attempt failed. `beside`: the pool had another connection when it began. Noted before bb8 reports the error.
     pub(super) fn attempt_failed(&self, beside: bool) {
         self.had_company.store(beside, Ordering::SeqCst);
     }
 
-    /// When the attempt that failed last began, the server had another connection of the pool: it may have failed for
-    /// want of room, and the next one may not.
+    /// When the last failed attempt began, the pool had another connection to the server: the server may have lacked
+    /// room, and the next attempt may succeed.
     pub(super) fn had_company(&self) -> bool {
         self.had_company.load(Ordering::SeqCst)
     }
@@ -68,7 +68,7 @@ impl Health {
         self.generation.load(Ordering::SeqCst)
     }
 
-    /// A connection of this generation was to a server that was demoted. Others that find the same add
+    /// The server behind a connection from this generation was demoted. Further reports from the same generation change
     /// nothing.
     pub(super) fn demoted(&self, generation: u64) {
         let next = generation + 1;
@@ -82,25 +82,24 @@ impl Health {
         self.last.lock().clone()
     }
 
-    /// Somebody whose turn it was has found that there are no connections to be had.
+    /// A caller at its turn has found that no connection can be opened.
     pub(super) fn give_up(&self) {
         self.given_up.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// How many have.
+    /// How many callers have given up.
     pub(super) fn given_up(&self) -> u64 {
         self.given_up.load(Ordering::SeqCst)
     }
 
-    /// Sees every failure from now on.
+    /// A receiver that sees every failure from now on.
     pub(super) fn failures(&self) -> watch::Receiver<u64> {
         self.failures.subscribe()
     }
 }
 
-/// Where bb8 tells of connections that could not be opened. By then it has given the attempt's place free:
-/// whoever hears of a failure here and asks again gets an attempt of its own. Told any earlier, that one
-/// would wait for the end of an attempt that has failed, of which bb8 wakes nobody.
+/// bb8's error sink. bb8 calls it after freeing the failed attempt's slot, so that a waiter who asks again gets a new
+/// attempt. Notifying earlier would let the waiter join the already failed attempt, which never wakes it.
 #[derive(Debug, Clone)]
 pub(super) struct Failures(pub(super) Arc<Health>);
 
@@ -114,7 +113,7 @@ impl ErrorSink<ConnectError> for Failures {
     }
 }
 
-/// How often each is under way.
+/// How many of each step are under way.
 #[derive(Debug, Default)]
 pub(super) struct Steps([AtomicU32; 3]);
 
@@ -128,7 +127,7 @@ impl Steps {
         }
     }
 
-    /// The one that says most.
+    /// The step under way that explains a wait best.
     pub(super) fn current(&self) -> Option<Step> {
         let is_under_way = |step: &Step| self.count(*step).load(Ordering::Relaxed) > 0;
         [Step::Opening, Step::Checking, Step::Closing]

@@ -1,4 +1,4 @@
-//! What bb8 asks for: connections.
+//! Opens connections for bb8.
 
 use std::any::Any;
 use std::sync::{Arc, OnceLock};
@@ -16,13 +16,13 @@ use crate::driver::{Driver, OpenPermit};
 use crate::error::{ConnectError, ConnectErrorKind, Step};
 use crate::panics::contained_async;
 
-/// Opens connections, and knows which are too old to go on.
+/// Opens connections, and knows which are too old to keep.
 #[derive(Debug)]
 pub(crate) struct Connector<D: Driver> {
     settings: Arc<Settings>,
     provider: Option<CredentialProvider>,
     health: Arc<Health>,
-    /// As long as the factory.
+    /// Lives as long as the factory.
     anchor: OnceLock<Arc<dyn Any + Send + Sync>>,
     permits: OpenPermits,
     driver: std::marker::PhantomData<fn() -> D>,
@@ -45,7 +45,7 @@ impl<D: Driver> Connector<D> {
         }
     }
 
-    /// One attempt, with credentials that are asked for in its time.
+    /// One attempt to connect. Asking the provider for credentials counts towards its time limit.
     async fn attempt(&self, permit: Option<OpenPermit>) -> Result<D::Link, ConnectError> {
         let limit = self.settings.connect_timeout;
         let started = Instant::now();
@@ -72,10 +72,10 @@ impl<D: Driver> Connector<D> {
 
     async fn open(&self) -> Result<Pooled<D>, ConnectError> {
         let permit = self.permits.take(&self.health).await;
-        // What the server refuses while it has one of the pool's, it may grant once that one is closed.
+        // A server that is full because of the pool's own connections may accept this one once they are closed.
         let beside = self.permits.any_is_open();
         let counted = permit.clone().map(|permit| OpenPermit(permit));
-        // Before: the server may be demoted while we connect to it.
+        // Read before connecting: the server may be demoted meanwhile.
         let generation = self.health.generation();
         let link = {
             let _opening = self.health.under_way(Step::Opening);
@@ -91,7 +91,7 @@ impl<D: Driver> Connector<D> {
         self.health.succeeded(D::is_pooled(&link));
         let now = Instant::now();
         let life = match D::connection_limit(&self.settings) {
-            // A database that lives in its connection does not grow old.
+            // A database that lives in its connection would be lost with it: never recycle it.
             Some(_) => Duration::MAX,
             None => self.settings.pool_recycle,
         };
@@ -105,8 +105,8 @@ impl<D: Driver> ManageConnection for Connector<D> {
     type Error = ConnectError;
 
     async fn connect(&self) -> Result<Pooled<D>, ConnectError> {
-        // An instrumentation of the application's is made and called here. bb8 would lose the slot to its panic, and
-        // tell nobody.
+        // This creates and calls the application's instrumentation. If it panicked through bb8, the slot would be
+        // lost without a report.
         let opened = contained_async(self.open()).await;
         opened.unwrap_or_else(|| {
             Err(ConnectError::new(
@@ -118,12 +118,12 @@ impl<D: Driver> ManageConnection for Connector<D> {
     }
 
     async fn is_valid(&self, _slot: &mut Pooled<D>) -> Result<(), ConnectError> {
-        // Not asked: see `Pooled::liveness`.
+        // No ping here: see `Pooled::liveness`.
         Ok(())
     }
 
     fn has_broken(&self, slot: &mut Pooled<D>) -> bool {
-        // It was just given back.
+        // bb8 calls this when a connection comes back.
         slot.is_broken_on_return()
     }
 }

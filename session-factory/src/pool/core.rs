@@ -20,22 +20,22 @@ use crate::error::{ConnectError, SessionError};
 use crate::observe::Echo;
 use crate::sync::Mutex;
 
-/// One pool: its connections, those who wait for one, and those who have one.
+/// One pool: its connections, the callers that wait for one, and the leases.
 pub(crate) struct Core<D: Driver> {
     pub(super) name: &'static str,
     pub(super) url_key: &'static str,
     pub(super) settings: Option<Arc<Settings>>,
     pub(super) registry: Arc<Registry>,
     pub(super) health: Arc<Health>,
-    /// No more sessions, except for the calls that `shutdown` waits for.
+    /// Cancelled: only calls that `shutdown` waits for still get sessions.
     pub(super) closed: CancellationToken,
-    /// No more sessions at all.
+    /// Cancelled: no call gets a session.
     pub(super) ended: CancellationToken,
-    /// Calls that run whether or not their callers wait.
+    /// Detached calls, which run even if their callers are dropped.
     pub(crate) detached: TaskTracker,
-    /// Up to where this pool's sessions have committed: kept where a replica has to know.
+    /// The log positions of this pool's commits. None without a replica.
     pub(crate) marks: Option<Arc<Marks>>,
-    /// Of the own pool.
+    /// The permits of the factory's own pool; unused for an external one.
     pub(super) permits: Permits,
     pub(super) source: Mutex<Source<D>>,
 }
@@ -44,7 +44,7 @@ pub(crate) struct Core<D: Driver> {
 pub(crate) enum Source<D: Driver> {
     Own(Pool<Connector<D>>),
     Foreign(D::ForeignPool),
-    /// Nowhere: the factory was put together in a way that cannot work.
+    /// No source: the factory was put together in a way that cannot work.
     None(ConnectError),
     Closed,
 }
@@ -69,7 +69,7 @@ impl<D: Driver> Core<D> {
         Self::without_settings(name, url_key, Source::Foreign(pool))
     }
 
-    /// Gives no sessions, and says why.
+    /// A pool whose every session fails with `error`.
     pub(crate) fn broken(
         name: &'static str,
         url_key: &'static str,
@@ -98,12 +98,12 @@ impl<D: Driver> Core<D> {
         self.source.lock().clone()
     }
 
-    /// Tells this factory from others.
+    /// A number that no other live factory has.
     pub(crate) fn identity(&self) -> usize {
         std::ptr::from_ref(self).addr()
     }
 
-    /// Lets go of the pool: its idle connections close now, the others when they come back.
+    /// Releases the pool: idle connections close now, lent ones when they come back.
     pub(crate) fn close_source(&self) {
         self.ended.cancel();
         let source = std::mem::replace(&mut *self.source.lock(), Source::Closed);
@@ -111,7 +111,7 @@ impl<D: Driver> Core<D> {
         drop(source);
     }
 
-    /// Connections that are kept, and the most that may be open.
+    /// How many connections the pool keeps, and how many it may open at most.
     pub(crate) fn sizes(&self) -> (u32, u32) {
         match (&self.settings, self.source()) {
             (Some(settings), _) => size::of::<D>(settings),

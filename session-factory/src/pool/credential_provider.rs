@@ -1,4 +1,4 @@
-//! The application's provider of credentials, asked before each connection is opened.
+//! The application's credential provider, which the pool asks before it opens each connection.
 
 use std::error::Error;
 use std::fmt::Debug;
@@ -13,10 +13,10 @@ use crate::config::Credentials;
 use crate::error::{ConnectError, ConnectErrorKind};
 
 type Failure = Box<dyn Error + Send + Sync>;
-/// Runs the provider to its end, on the thread that calls.
+/// Runs the provider to its end, on the calling thread.
 type Ask = dyn Fn(&Handle, CancellationToken) -> Option<Result<Credentials, Failure>> + Send + Sync;
 
-/// The application's provider.
+/// The application's credential provider.
 #[derive(Clone)]
 pub(crate) struct CredentialProvider(Arc<Ask>);
 
@@ -44,11 +44,11 @@ impl CredentialProvider {
         }))
     }
 
-    /// Asks for the credentials of one connection.
+    /// Asks for one connection's credentials.
     ///
-    /// On a thread of its own, for three reasons: the future of an `async move ||` that uses what it captured cannot
-    /// be shown to be `Send`; one that blocks must not hold up the connections; and a panic must not take a slot of
-    /// the pool with it.
+    /// Runs on its own thread, for three reasons. The compiler cannot prove `Send` for the future of an `async move ||`
+    /// that uses its captures; a provider that blocks must not hold up the connections; and a panic must not cost the
+    /// pool a slot.
     pub(crate) async fn ask(&self, limit: Duration) -> Result<Credentials, ConnectError> {
         let given_up = CancellationToken::new();
         let _with_us = given_up.clone().drop_guard();

@@ -1,4 +1,4 @@
-//! A connection on loan.
+//! A borrowed connection.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -13,20 +13,20 @@ use super::replica::commit_marks::Marks;
 use crate::driver::{Driver, Owner};
 use crate::panics::{Contained, contained};
 
-/// A connection that is out, with its slot in the pool and its entry in the registry.
+/// A borrowed connection, with its permit and its ticket in the registry.
 ///
-/// A lease that is dropped closes its connection: only [`give_back`](Self::give_back), at the end of a proof that the
-/// connection is clean, hands it to the next borrower. So whatever unwinds or is dropped on the way back closes it.
+/// Dropping a lease closes its connection. Only [`give_back`](Self::give_back), after a proof that the connection is
+/// clean, hands it to the next borrower. A panic or a dropped future on the way back therefore closes it.
 pub(crate) struct Lease<D: Driver> {
     held: Option<Held<D>>,
     state: State,
     ticket: Option<Ticket>,
-    /// Its permit of the factory's own pool.
+    /// The permit from the factory's own pool.
     permit: Option<Permit>,
-    /// The borrower set an instrumentation, or the size of the statement cache.
+    /// The borrower set an instrumentation; `recached`: the statement cache's size.
     instrumented: bool,
     recached: bool,
-    /// Of a connection to a primary that has a replica. Boxed: few have, and callers' futures carry it.
+    /// Set for a connection to a primary with a replica. Boxed: few have one, and callers' futures carry the lease.
     following: Option<Box<Following>>,
 }
 
@@ -36,14 +36,14 @@ struct Following {
     sent: Option<Instant>,
 }
 
-/// What becomes of the connection when the lease is dropped.
+/// What dropping the lease does with the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// It is closed.
+    /// Closes it.
     Unproven,
-    /// The end of a proof was reached. Its pool decides, and closes what is too old.
+    /// Proven clean. The pool decides, and closes it if it is too old.
     Clean,
-    /// The same, and it stays in the pool: nothing is closed, and nothing is opened in its place.
+    /// Proven clean, and it stays in the pool: bb8 neither closes it nor opens another in its place.
     Stays,
 }
 
@@ -83,7 +83,7 @@ impl<D: Driver> Lease<D> {
         }
     }
 
-    /// Tells loans apart.
+    /// A number that no other lease has.
     pub(crate) fn number(&self) -> u64 {
         self.ticket.as_ref().map_or(0, Ticket::number)
     }
@@ -105,7 +105,7 @@ impl<D: Driver> Lease<D> {
         }
     }
 
-    /// The server takes no writes any more: this connection goes, and all that are as old.
+    /// The server was demoted: the pool closes this connection and all that are as old.
     pub(crate) fn demoted(&mut self) {
         D::condemn(self.link());
         if let Some(Held::Pooled(slot)) = &mut self.held {
@@ -113,23 +113,23 @@ impl<D: Driver> Lease<D> {
         }
     }
 
-    /// The next borrower gets diesel's default instrumentation again.
+    /// The borrower may have set an instrumentation: the next borrower gets diesel's default one.
     pub(crate) fn instrumented(&mut self) {
         self.instrumented = true;
     }
 
-    /// The next borrower gets the cache of the settings again.
+    /// The borrower may have set the statement cache's size: the next borrower gets the settings' size.
     pub(crate) fn recached(&mut self) {
         self.recached = true;
     }
 
-    /// Hands the connection to the next borrower. To be called at the end of a proof alone: everything that was sent
-    /// is answered, no transaction is open, and nothing needs a reset.
+    /// Hands the connection to the next borrower. Call it only after the proof: the server has answered everything, no
+    /// transaction is open, and nothing needs a reset.
     pub(crate) fn give_back(mut self) {
         if D::is_closed(self.link()) {
             return;
         }
-        // Both call the application's code: its constructor of instrumentations, and its instrumentation's destructor.
+        // Both run the application's code: its instrumentation's constructor and destructor.
         if (self.instrumented || self.recached) && contained(|| self.restore()).is_none() {
             return;
         }
@@ -140,7 +140,7 @@ impl<D: Driver> Lease<D> {
         self.state = if stays { State::Stays } else { State::Clean };
     }
 
-    /// What the borrower set on the client's side is as every borrower expects it.
+    /// Resets what the borrower set on the client's side.
     fn restore(&mut self) {
         if self.instrumented {
             D::restore_instrumentation(self.link());
@@ -151,14 +151,14 @@ impl<D: Driver> Lease<D> {
         }
     }
 
-    /// COMMIT is about to be sent.
+    /// The session is about to send COMMIT.
     pub(crate) fn committing(&mut self) {
         if let Some(following) = &mut self.following {
             following.sent = Some(Instant::now());
         }
     }
 
-    /// The server has committed what it was sent to commit.
+    /// The server has confirmed COMMIT.
     pub(crate) fn committed(&mut self, read_only: bool) {
         if self.following.is_none() {
             return;
@@ -188,28 +188,28 @@ impl<D: Driver> Lease<D> {
         }
     }
 
-    /// No answer came to COMMIT.
+    /// COMMIT got no answer.
     pub(crate) fn in_doubt(&self) {
         if let Some(following) = &self.following {
             following.marks.in_doubt();
         }
     }
 
-    /// COMMIT is under way, and its caller is gone.
+    /// COMMIT is under way, and its caller was dropped.
     pub(crate) fn unfinished(&self) {
         if let Some(following) = &self.following {
             following.marks.unfinished();
         }
     }
 
-    /// What became of it is known, or never will be.
+    /// The unfinished COMMIT's outcome is known, or never will be.
     pub(crate) fn finished(&self) {
         if let Some(following) = &self.following {
             following.marks.finished();
         }
     }
 
-    /// The session is gone, the slot is still taken.
+    /// The session was dropped; the recovery still holds the permit.
     pub(crate) fn recovering(&self) {
         if let Some(ticket) = &self.ticket {
             ticket.recovering();
@@ -225,13 +225,13 @@ impl<D: Driver> Owner<D::Link> for Lease<D> {
 
 impl<D: Driver> Drop for Lease<D> {
     fn drop(&mut self) {
-        // bb8 spawns when a connection is closed as it comes back, wherever that happens.
+        // bb8 spawns a task when it closes a returned connection, on any thread, so it needs a runtime.
         let _context = (self.state != State::Stays).then(crate::runtime::enter);
         if self.state == State::Unproven {
             let _closed_by_its_slot = contained(|| D::condemn(self.link()));
         }
-        // First the connection, then the entry: whoever sees the entry gone finds the slot free. The next
-        // in the queue is woken when there is a connection to take.
+        // In this order: when a waiter gets the permit, the connection is back; when the entry is gone, the
+        // permit is free.
         drop(self.held.take());
         drop(self.permit.take());
         drop(self.ticket.take());

@@ -1,4 +1,4 @@
-//! The pool: connections that are open, those who wait for one, and the replica's pool beside it.
+//! The pool: open connections, the callers that wait for one, and the replica's pool.
 
 mod acquire;
 mod connect_health;

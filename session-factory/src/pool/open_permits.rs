@@ -1,5 +1,5 @@
-//! How many connections are open on the server: each has a permit, from the attempt to open it until the server has
-//! closed it.
+//! Limits the connections on the server: each holds a permit from the attempt to open it until the server has closed
+//! it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -9,8 +9,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::connect_health::Health;
 use crate::error::Step;
 
-/// As many as the pool may have connections. bb8 opens another one as soon as a connection is dropped, and the server
-/// counts that until its session is gone.
+/// One permit for each connection that the pool may have. bb8 opens another connection as soon as one is dropped, but
+/// the server still counts the dropped one until its backend has ended.
 #[derive(Debug, Clone)]
 pub(super) struct OpenPermits {
     permits: Arc<Semaphore>,
@@ -18,7 +18,7 @@ pub(super) struct OpenPermits {
     opened: Arc<AtomicU32>,
 }
 
-/// The permit of one connection.
+/// One connection's permit.
 #[derive(Debug)]
 pub(super) struct Permit {
     _place: OwnedSemaphorePermit,
@@ -35,7 +35,8 @@ impl OpenPermits {
         }
     }
 
-    /// Waits until the server has closed one, where all are open. None, which never happens, is as good as one.
+    /// Waits, if all permits are taken, until the server has closed a connection. Never `None`; callers treat it like a
+    /// permit.
     pub(super) async fn take(&self, health: &Arc<Health>) -> Option<Arc<Permit>> {
         let permit = match Arc::clone(&self.permits).try_acquire_owned() {
             Ok(permit) => permit,
@@ -51,14 +52,14 @@ impl OpenPermits {
         }))
     }
 
-    /// The server has a connection of the pool: an open one, or one that it has not closed yet.
+    /// True when the server has a connection from the pool: an open one, or one that it has not closed yet.
     pub(super) fn any_is_open(&self) -> bool {
         self.opened.load(Ordering::SeqCst) > 0
     }
 }
 
 impl Permit {
-    /// The attempt that it was taken for has succeeded.
+    /// The attempt that took this permit has succeeded.
     pub(super) fn set_opened(&self) {
         if !self.is_opened.swap(true, Ordering::SeqCst) {
             self.opened.fetch_add(1, Ordering::SeqCst);

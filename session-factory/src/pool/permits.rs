@@ -1,13 +1,13 @@
-//! The queue in front of the pool: who comes first is served first.
+//! The queue in front of the pool: first come, first served.
 
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
-/// One permit for each connection that the pool may open: who has one finds a connection, or room for it.
+/// One permit for each connection that the pool may open: its holder finds a connection, or room to open one.
 ///
-/// bb8 wakes those who wait in order, and whoever asks before the woken task runs takes its connection
-/// away. tokio's semaphore hands a permit on by itself.
+/// bb8 wakes waiters in order, but a caller that asks before the woken task runs takes the connection from it.
+/// tokio's semaphore hands a permit directly to the next waiter.
 #[derive(Debug, Clone)]
 pub(super) struct Permits(Arc<Semaphore>);
 
@@ -17,7 +17,7 @@ impl Permits {
         Self(Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS))))
     }
 
-    /// A permit, unless all are taken or somebody waits for one.
+    /// A permit, unless all are taken or a caller waits for one.
     pub(super) fn try_take(&self) -> Option<Permit> {
         self.0.try_acquire().ok()?.forget();
         Some(Permit(Arc::clone(&self.0)))
@@ -26,15 +26,14 @@ impl Permits {
     /// Waits for a permit. Never `None`: the semaphore is not closed.
     ///
     /// # Cancellation
-    /// Gives its turn up, and gives a permit that it was just handed to the next.
+    /// Dropping the future leaves the queue, and passes a permit that it just got to the next caller.
     pub(super) async fn take(&self) -> Option<Permit> {
         self.0.acquire().await.ok()?.forget();
         Some(Permit(Arc::clone(&self.0)))
     }
 }
 
-/// A permit, until it is dropped. Not tokio's own guard: that is marked for a lint of clippy's, which would
-/// then speak of every session.
+/// A permit, until it is dropped. Replaces tokio's guard, for which a clippy lint would warn at every session.
 #[derive(Debug)]
 pub(super) struct Permit(Arc<Semaphore>);
 

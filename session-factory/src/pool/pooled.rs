@@ -1,4 +1,4 @@
-//! A connection in the pool, its age, and whether it may stay.
+//! A pooled connection, its age, and whether the pool may keep it.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,19 +10,19 @@ use crate::driver::Driver;
 use crate::error::Step;
 use crate::panics::{Contained, contained_async};
 
-/// A connection that idled for less is not asked whether it lives (HikariCP's threshold).
+/// The pool lends a connection that idled for less without a ping (HikariCP's threshold).
 const TRUSTED_FOR: Duration = Duration::from_millis(500);
-/// A ping that takes longer is as good as none.
+/// The limit for a ping; a connection that takes longer counts as dead.
 const PING_LIMIT: Duration = Duration::from_secs(5);
 
 /// A pooled connection and its age.
 pub(crate) struct Pooled<D: Driver> {
-    /// Boxed: a slot is moved many times on its way to a session and back.
+    /// Boxed: the slot moves many times on its way to a session and back.
     pub(crate) link: Contained<Box<D::Link>>,
     expires: Instant,
     idle_since: Instant,
     standing: Standing,
-    /// However short its life is, it serves one session.
+    /// However short `pool_recycle` is, a connection serves one session.
     has_served: bool,
     generation: u64,
     health: Arc<Health>,
@@ -32,20 +32,20 @@ pub(crate) struct Pooled<D: Driver> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Standing {
     Clean,
-    /// Clean, and on its way back: it stays in the pool, whatever becomes known about it meanwhile.
+    /// Clean and on its way back: the pool keeps it, even if it expires meanwhile.
     Stays,
-    /// A session has it, or a check is under way whose answer would meet the next borrower. Until somebody has proven
-    /// that it is clean, it is closed when it comes back.
+    /// A session has it, or a check is under way whose answer would reach the next borrower. The pool closes it on
+    /// return unless it is proven clean first.
     Unproven,
     Retired,
 }
 
-/// Whether a connection can be handed out.
+/// Whether the pool can lend a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Liveness {
     Alive,
     Dead,
-    /// It idled: a firewall may have forgotten it.
+    /// It idled: a firewall may have dropped its state.
     Unknown,
 }
 
@@ -69,7 +69,7 @@ impl<D: Driver> Pooled<D> {
         }
     }
 
-    /// What is known without asking the server.
+    /// What the pool knows without a ping.
     pub(super) fn liveness(&self, pre_ping: bool, now: Instant) -> Liveness {
         if self.is_broken_at(now) {
             Liveness::Dead
@@ -80,10 +80,10 @@ impl<D: Driver> Pooled<D> {
         }
     }
 
-    /// Asks the server.
+    /// Pings the server.
     pub(super) async fn answers(&mut self) -> bool {
         self.standing = Standing::Unproven;
-        // An instrumentation of the application's sees the question, and may panic.
+        // The application's instrumentation runs on the ping, and may panic.
         let _checking = self.health.under_way(Step::Checking);
         let ping = contained_async(D::ping(&mut self.link));
         let Ok(Some(Ok(()))) = timeout(PING_LIMIT, ping).await else {
@@ -100,8 +100,8 @@ impl<D: Driver> Pooled<D> {
             || self.has_served && now >= self.expires
     }
 
-    /// The same for one that was just given back. Where [`came_back`](Self::came_back) has decided that it stays, it
-    /// does: the lease relies on that answer.
+    /// The same for a connection that comes back. If [`came_back`](Self::came_back) decided that it stays, it stays: the
+    /// lease relies on that answer.
     pub(super) fn is_broken_on_return(&mut self) -> bool {
         if self.standing == Standing::Stays {
             self.standing = Standing::Clean;
@@ -114,12 +114,12 @@ impl<D: Driver> Pooled<D> {
         Instant::now() >= self.expires
     }
 
-    /// A server was demoted since this connection was opened: it may be that one.
+    /// True when a server was demoted since this connection was opened: it may lead to that server.
     pub(super) fn is_of_the_past(&self) -> bool {
         self.generation < self.health.generation()
     }
 
-    /// The server takes no writes any more.
+    /// The server was demoted.
     pub(super) fn demoted(&mut self) {
         self.retire();
         self.health.demoted(self.generation);
@@ -129,17 +129,17 @@ impl<D: Driver> Pooled<D> {
         self.idle_since.elapsed()
     }
 
-    /// Closes the connection when it is given back.
+    /// Lets the pool close the connection when it comes back.
     pub(super) fn retire(&mut self) {
         self.standing = Standing::Retired;
     }
 
-    /// A session has it: until [`came_back`](Self::came_back) it is not for another one.
+    /// A session borrows it: until [`came_back`](Self::came_back) no other session may.
     pub(super) fn lent(&mut self) {
         self.standing = Standing::Unproven;
     }
 
-    /// It is proven clean. True: it stays in the pool.
+    /// The connection is proven clean. True: it stays in the pool.
     pub(super) fn came_back(&mut self) -> bool {
         if self.standing == Standing::Unproven {
             self.standing = Standing::Clean;
@@ -156,7 +156,8 @@ impl<D: Driver> Pooled<D> {
 
 impl<D: Driver> Drop for Pooled<D> {
     fn drop(&mut self) {
-        // A client may spawn its goodbye, and the last lease of a pool closes those that idle, wherever it is dropped.
+        // A client may spawn a task to say goodbye, and a pool's last lease closes the idle connections on any
+        // thread: both need a runtime.
         let _context = crate::runtime::enter();
         self.link.end();
     }

@@ -1,4 +1,4 @@
-//! What all handles of one factory share: the pool, and the replica's beside it.
+//! What one factory's handles share: its pool and the replica's pool.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,10 +16,10 @@ use crate::driver::Driver;
 use crate::error::ConnectError;
 use crate::observe;
 
-/// The pools of a factory.
+/// A factory's pools.
 pub(crate) struct Pools<D: Driver> {
     pub(crate) primary: Arc<Core<D>>,
-    /// For what only reads.
+    /// For read-only sessions.
     pub(crate) replica: Option<Arc<Replica<D>>>,
 }
 
@@ -40,7 +40,7 @@ impl<D: Driver> Clone for Pools<D> {
 }
 
 impl<D: Driver> Pools<D> {
-    /// Pools of the factory's own.
+    /// The factory's own pools.
     pub(crate) fn own(
         name: &'static str,
         keys: Keys,
@@ -58,7 +58,7 @@ impl<D: Driver> Pools<D> {
         }
     }
 
-    /// Around a pool of the application's.
+    /// Wraps an external pool.
     pub(crate) fn foreign(name: &'static str, url_key: &'static str, pool: D::ForeignPool) -> Self {
         Self {
             primary: Core::foreign(name, url_key, pool),
@@ -66,7 +66,7 @@ impl<D: Driver> Pools<D> {
         }
     }
 
-    /// Gives no sessions, and says why.
+    /// Pools whose every session fails with `error`.
     pub(crate) fn broken(name: &'static str, url_key: &'static str, error: ConnectError) -> Self {
         Self {
             primary: Core::broken(name, url_key, error),
@@ -85,7 +85,7 @@ impl<D: Driver> Pools<D> {
         let Some(replica) = &self.replica else {
             return self.primary.shutdown(limit).await;
         };
-        // Side by side: both have the whole limit.
+        // At the same time: each pool has the whole limit.
         let of_replica = Box::pin(replica.core.shutdown(limit));
         let (own, of_replica) = join(self.primary.shutdown(limit), of_replica).await;
         ShutdownReport {
@@ -95,7 +95,7 @@ impl<D: Driver> Pools<D> {
     }
 }
 
-/// A second pool, with the same settings, where they name a replica.
+/// A second pool with the same settings, if they name a replica.
 #[allow(clippy::type_complexity)]
 fn replica<D: Driver>(
     name: &'static str,

@@ -1,4 +1,4 @@
-//! The wait for a connection: in the order of arrival, with as little as can be for each that waits.
+//! The wait for a connection: in the order of arrival, at little cost for each waiting caller.
 
 use std::future::Future;
 use std::pin::pin;
@@ -18,11 +18,11 @@ use crate::call::Origin;
 use crate::driver::{Driver, ForeignError};
 use crate::error::ConnectError;
 
-/// While other connections are out, a failed attempt to open one more is repeated after this.
+/// While other connections are lent, the pool repeats a failed attempt to connect after this pause.
 const TRY_AGAIN: Duration = Duration::from_millis(200);
-/// One that waits for a connection to be opened looks for one that idles this often.
+/// How often a caller that waits for a new connection looks for an idle one.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
-/// A connection out of the pool, before anything is known of it.
+/// A connection taken from the pool and not checked yet.
 pub(super) type Idle<D> = PooledConnection<'static, Connector<D>>;
 
 /// How a wait ended without a connection.
@@ -33,11 +33,10 @@ pub(super) enum Failure {
 }
 
 impl<D: Driver> Core<D> {
-    /// Waits for a turn, in the order of arrival, and takes the connection that is there then.
+    /// Waits for a turn, in the order of arrival, and takes a connection at that turn.
     ///
-    /// Thousands may wait here, so what each of them keeps and registers is as little as can be: a place in the
-    /// queue, a timer, and the end of the factory. What may still be needed behind it is made by those whose
-    /// turn it is.
+    /// Thousands of callers may wait here, so each keeps little: a place in the queue, a timer, and a listener for the
+    /// factory's end. A caller makes everything else at its turn.
     pub(super) async fn queue(
         &self,
         origin: &Origin,
@@ -70,8 +69,8 @@ impl<D: Driver> Core<D> {
             }
             other => other,
         };
-        // Those in front of us may have found that there are no connections to be had. They have given their
-        // permits up, and so does everybody behind them, who would find the same.
+        // An earlier caller may have found that no connection can be opened, and given its permit up. Later
+        // callers would find the same, so they fail too.
         if idle.is_none() && given_up != self.health.given_up() {
             self.failing(&pool)?;
         }
@@ -80,7 +79,7 @@ impl<D: Driver> Core<D> {
         Box::pin(taken).await
     }
 
-    /// Ends a wait with its limit, or with the factory.
+    /// Ends a wait at its limit or at the factory's end.
     async fn within<T>(
         &self,
         limit: Duration,
@@ -99,7 +98,7 @@ impl<D: Driver> Core<D> {
             .unwrap_or_else(|no_runtime| Err(Failure::Connect(no_runtime)))
     }
 
-    /// From a pool of the application's, or why there is nothing to take from.
+    /// Takes a connection from an external pool, or says why the factory has no source.
     async fn take_other(&self, origin: &Origin) -> Result<Lease<D>, Failure> {
         match self.source() {
             Source::Foreign(pool) => match D::borrow_foreign(&pool).await {
@@ -115,7 +114,7 @@ impl<D: Driver> Core<D> {
         }
     }
 
-    /// Waits for a connection to be opened, or asks one that idled whether it lives.
+    /// Waits for a new connection, or pings one that idled.
     async fn take_own(
         &self,
         pool: &Pool<Connector<D>>,
@@ -148,13 +147,13 @@ impl<D: Driver> Core<D> {
                         self.pause(pool, &mut failures).await?;
                     }
                 }
-                // bb8 may wake one where two connections came back at once.
+                // bb8 may wake only one waiter when two connections come back at once.
                 () = sleep(LOOK_AGAIN) => idle = take_idle_of(pool),
             }
         }
     }
 
-    /// Waits before another attempt to connect. What no further attempt can heal is heard meanwhile.
+    /// Waits before another attempt to connect. Ends early with an error that no further attempt can heal.
     async fn pause(
         &self,
         pool: &Pool<Connector<D>>,
@@ -171,7 +170,7 @@ impl<D: Driver> Core<D> {
         }
     }
 
-    /// [`failing`](Self::failing) for one whose turn it is: those who wait behind it hear of the end.
+    /// [`failing`](Self::failing) for a caller at its turn: on an error, the callers behind it fail too.
     fn goes_on(&self, pool: &Pool<Connector<D>>) -> Result<bool, Failure> {
         let failing = self.failing(pool);
         if failing.is_err() {
@@ -180,8 +179,8 @@ impl<D: Driver> Core<D> {
         failing
     }
 
-    /// Whether the last attempt to connect failed; an error where there is nothing left to wait for. An attempt that
-    /// began while the server had another connection of the pool says nothing of the time after that one.
+    /// Whether the last attempt to connect failed; an error if waiting is in vain. An attempt that began while the pool
+    /// had another connection to the server proves nothing about the time after that one has closed.
     fn failing(&self, pool: &Pool<Connector<D>>) -> Result<bool, Failure> {
         let Some(error) = self.health.last_error() else {
             return Ok(false);
@@ -194,7 +193,7 @@ impl<D: Driver> Core<D> {
     }
 }
 
-/// What idles in the pool, if anything does.
+/// Takes an idle connection, if the pool has one.
 pub(super) fn take_idle_of<D: Driver>(pool: &Pool<Connector<D>>) -> Option<Idle<D>> {
     let _context = crate::runtime::enter();
     if pool.state().idle_connections == 0 {

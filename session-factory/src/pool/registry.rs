@@ -1,4 +1,4 @@
-//! Who holds the connections, and since when.
+//! Which calls hold the connections, and since when.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, MutexGuard};
@@ -12,7 +12,7 @@ use crate::driver::Kill;
 use crate::error::Holder;
 use crate::sync::Mutex;
 
-/// The connections that are out.
+/// The lent connections.
 #[derive(Debug, Default)]
 pub(super) struct Registry {
     entries: Mutex<Slab<Entry>>,
@@ -34,7 +34,7 @@ impl Registry {
         self.entries.lock()
     }
 
-    /// Enters a connection that is handed out.
+    /// Registers a connection that the pool lends.
     pub(super) fn enter(
         self: &Arc<Self>,
         holder: Origin,
@@ -65,7 +65,7 @@ impl Registry {
         self.waiting.load(Ordering::Relaxed)
     }
 
-    /// In use by a session, and being recovered.
+    /// How many connections sessions use, and how many the recovery holds.
     pub(super) fn counts(&self) -> (u32, u32) {
         let entries = self.entries();
         let recovering = entries.iter().filter(|(_, entry)| entry.recovering).count();
@@ -87,7 +87,7 @@ impl Registry {
         holders
     }
 
-    /// Ends every connection that is out. Says how many there were.
+    /// Kills every lent connection. Returns how many there were.
     pub(super) fn kill_all(&self) -> usize {
         let kills: Vec<_> = self
             .entries()
@@ -100,7 +100,7 @@ impl Registry {
         kills.len()
     }
 
-    /// Returns once no connection is out.
+    /// Returns once no connection is lent.
     pub(super) async fn empty(&self) {
         loop {
             let returned = self.returned.notified();
@@ -114,11 +114,11 @@ impl Registry {
     }
 }
 
-/// The entry of one connection; removed when it is dropped.
+/// One connection's entry; dropping the ticket removes it.
 #[derive(Debug)]
 pub(super) struct Ticket {
     number: u64,
-    /// Of the entry.
+    /// The entry's index.
     place: usize,
     registry: Arc<Registry>,
 }
@@ -136,7 +136,7 @@ impl Ticket {
             .map(|entry| entry.holder.to_string())
     }
 
-    /// The session is gone.
+    /// The session was dropped; the recovery holds the connection.
     pub(super) fn recovering(&self) {
         if let Some(entry) = self.registry.entries().get_mut(self.place) {
             entry.recovering = true;
@@ -152,7 +152,7 @@ impl Drop for Ticket {
     }
 }
 
-/// A caller in the queue.
+/// A waiting caller.
 #[derive(Debug)]
 pub(super) struct Waiting(Arc<Registry>);
 

@@ -1,4 +1,4 @@
-//! Draining, rolling back, closing.
+//! Shutdown: drain, roll back, close.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use tokio::time::timeout;
 use super::core::Core;
 use crate::driver::Driver;
 
-/// After the limit: for the killed connections to come back.
+/// After the limit: how long the shutdown waits for the killed connections to come back.
 const LAST_CALL: Duration = Duration::from_secs(5);
 
-/// What [`Factory::shutdown`](crate::Factory::shutdown) came to.
+/// The result of [`Factory::shutdown`](crate::Factory::shutdown).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ShutdownReport {

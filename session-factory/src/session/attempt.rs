@@ -1,4 +1,4 @@
-//! Which attempt of how many: `retry` counts them, and so do the errors that it returns in the end.
+//! The attempt's number and limit, which `retry` counts and its last error names.
 
 use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error};
 
@@ -15,8 +15,8 @@ impl Attempt {
     /// Without `retry`.
     pub(super) const ONLY: Self = Self { number: 1, of: 1 };
 
-    /// Counts the attempt in the text of an error after which another may follow. The text is what
-    /// survives, into whatever error type of its own the application makes of it.
+    /// Adds the attempt's number to the text of an error that another attempt may follow. The text survives the
+    /// conversion into the application's error type.
     pub(super) fn counted(self, error: Error) -> Error {
         match error {
             Error::DatabaseError(kind @ DatabaseErrorKind::SerializationFailure, inner)
@@ -42,7 +42,7 @@ impl Attempt {
     }
 }
 
-/// What the database said, with a text of ours.
+/// The database's error with this crate's text.
 struct Counted {
     message: String,
     inner: Box<dyn DatabaseErrorInformation + Send + Sync>,

@@ -1,4 +1,4 @@
-//! `AppDb::session().await`. A builder opens no session, and a bound that nothing fulfils says what does.
+//! The error message for `AppDb::session().await`: a bound that no type fulfils says what opens a session.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -8,7 +8,7 @@ use super::{Session, SessionBuilder};
 use crate::error::SessionError;
 use crate::factory::SessionFactory;
 
-/// What would open a session by itself. Nothing does.
+/// A bound that no type fulfils: a builder opens no session when it is awaited.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "`session()` gives a builder, which is not awaited itself",
@@ -18,7 +18,7 @@ use crate::factory::SessionFactory;
 )]
 pub trait OpensASession {}
 
-// Were the bound on the builder itself, the compiler would say that it is no future.
+// With the bound on the builder itself, the compiler would only say that it is not a future.
 impl<F: SessionFactory, Runs, Commits> Future for SessionBuilder<F, Runs, Commits>
 where
     SessionBuilder<F, (), ()>: OpensASession,

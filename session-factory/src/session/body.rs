@@ -2,8 +2,8 @@
 
 use std::future::Future;
 
-/// An asynchronous closure whose future is `Send`, and can be named. (diesel-async's `AsyncFunc` is the
-/// same idea, and private.)
+/// An async closure whose future is `Send` and can be named. (diesel-async's `AsyncFunc` does the same, but is
+/// private.)
 #[diagnostic::on_unimplemented(
     message = "this body cannot run in a session",
     label = "expected `async |db| …` whose future is `Send`",
@@ -24,7 +24,7 @@ where
     type Future = O;
 }
 
-/// The same for one that runs more than once.
+/// The same for a closure that runs more than once.
 #[diagnostic::on_unimplemented(
     message = "this body cannot run in a session more than once",
     label = "expected `async |db| …` that can be called again, whose future is `Send`",

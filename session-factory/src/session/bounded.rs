@@ -1,4 +1,4 @@
-//! A body that runs in its session, until its deadline.
+//! A body that runs in its session until its deadline.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -12,7 +12,7 @@ use crate::call::task_context::{self, Surroundings};
 use crate::error::SessionError;
 
 pin_project! {
-    /// The future of a body.
+    /// A body's future.
     #[doc(hidden)]
     #[must_use = "futures do nothing unless polled"]
     pub struct Bounded<B: Future> {
@@ -23,7 +23,7 @@ pin_project! {
     }
 }
 
-/// What is around a body. It does not know the body's type, and is compiled once.
+/// What surrounds a body. Not generic over the body, so compiled once.
 struct Around {
     surroundings: Surroundings,
     timer: Option<Box<Timer>>,
@@ -77,7 +77,8 @@ impl Around {
         }
     }
 
-    /// Polls the body, which says whether it is ready. Ready itself when it is not, and the deadline has passed.
+    /// Polls the body, which returns whether it is ready. Returns `Ready` if the body is pending and the deadline has
+    /// passed.
     fn poll(
         &mut self,
         cx: &mut Context<'_>,
@@ -103,7 +104,7 @@ impl Timer {
             return Poll::Pending;
         };
         let sleep = self.sleep.get_or_insert_with(|| {
-            // The caller's runtime may have no timers, or none that runs.
+            // The caller's runtime may lack timers, or have stopped.
             let _context = crate::runtime::enter();
             Box::pin(sleep(deadline.left()))
         });

@@ -1,4 +1,4 @@
-//! The options of `#[with_session(…)]` for a body that is a closure.
+//! The options of `#[with_session(…)]` for a closure as the body.
 
 use std::future::Future;
 use std::marker::PhantomData;
@@ -15,13 +15,13 @@ use crate::error::SessionError;
 use crate::factory::{Factory, SessionFactory, global};
 use crate::pool::CommitToken;
 
-/// A session with options, for a body: from `AppDb::session()` or
+/// Options for a session that runs a body: from `AppDb::session()` or
 /// [`Factory::session`](crate::Factory::session).
 ///
 /// The guarantees are those of `#[with_session]`, and so are the options.
 #[must_use = "a session is opened by `.run(async |db| …)`"]
 pub struct SessionBuilder<F: SessionFactory, Runs = Once, Commits = OnOk> {
-    /// None: the one that applies where the body runs.
+    /// None: the factory that applies where the body runs.
     factory: Option<Factory<F>>,
     origin: Origin,
     options: SessionOptions,
@@ -41,7 +41,7 @@ pub struct Retrying;
 #[derive(Debug)]
 pub struct OnOk;
 
-/// A function of the application's decides.
+/// The application's function decides.
 #[derive(Debug)]
 pub struct When<C>(C);
 
@@ -100,13 +100,13 @@ impl<F: SessionFactory, Runs, Commits> SessionBuilder<F, Runs, Commits> {
         self
     }
 
-    /// A transaction that cannot write: the database refuses. It uses the replica when there is one.
+    /// Begins a read-only transaction: the database refuses writes. The session uses the replica if there is one.
     pub fn read_only(mut self) -> Self {
         self.options = self.options.read_only();
         self
     }
 
-    /// Waits for a snapshot that no serialization failure can hit (PostgreSQL; of effect together with
+    /// Waits for a snapshot that no serialization failure can hit (PostgreSQL; takes effect only together with
     /// `Serializable` and [`read_only`](Self::read_only)).
     pub fn deferrable(mut self) -> Self
     where
@@ -116,7 +116,7 @@ impl<F: SessionFactory, Runs, Commits> SessionBuilder<F, Runs, Commits> {
         self
     }
 
-    /// Takes the write lock at the first statement, whatever it is (SQLite; so does every session that is
+    /// Takes the write lock at the first statement, even if that one reads (SQLite; the default for a session that is
     /// not [`read_only`](Self::read_only)).
     pub fn immediate(mut self) -> Self
     where
@@ -135,7 +135,7 @@ impl<F: SessionFactory, Runs, Commits> SessionBuilder<F, Runs, Commits> {
         self
     }
 
-    /// The commit that `token` names has to be visible: a replica that has not replayed it is not read.
+    /// Reads a replica only once it has replayed `token`'s commit, so that the commit is visible.
     pub fn after(mut self, token: CommitToken) -> Self
     where
         F::Driver: SupportsReplica,
@@ -150,17 +150,17 @@ impl<F: SessionFactory, Runs, Commits> SessionBuilder<F, Runs, Commits> {
         self
     }
 
-    /// May run although the task already has a session of this factory.
+    /// Opens the session even if the task already has one from this factory.
     pub fn requires_new(mut self) -> Self {
         self.options = self.options.requires_new();
         self
     }
 
-    /// Runs the body up to `max` more times after a serialization failure, a deadlock or a busy database,
-    /// after pauses with full jitter: anything below 10 ms, then 20 ms, doubling up to 1 s.
+    /// Runs the body up to `max` more times after a serialization failure, a deadlock or a busy database. Before each
+    /// attempt it pauses with full jitter: anything below 10 ms, then 20 ms, doubling up to 1 s.
     ///
-    /// What decides is what the session saw, not the body's error type. A body that has committed
-    /// something itself is not run again, and neither is one whose outcome is unknown.
+    /// The failure that the session saw decides; the body's error type has no influence. The session never runs the body
+    /// again if the body has committed something itself, or if the outcome is unknown.
     pub fn retry(self, max: u32) -> SessionBuilder<F, Retrying, Commits> {
         self.retry_within(max, Retry::BASE, Retry::CAP)
     }
@@ -181,8 +181,7 @@ impl<F: SessionFactory, Runs, Commits> SessionBuilder<F, Runs, Commits> {
         }
     }
 
-    /// `decide` says for each result whether its work is committed: an `Err` that keeps what was done, or
-    /// an `Ok` that does not.
+    /// Lets `decide` choose for each result whether to commit: it can commit an `Err` or roll back an `Ok`.
     pub fn commit_on<T, E, C>(self, decide: C) -> SessionBuilder<F, Runs, When<C>>
     where
         C: Fn(&Result<T, E>) -> bool,
@@ -217,8 +216,8 @@ impl<F: SessionFactory, Commits> SessionBuilder<F, Once, Commits> {
     /// [`Factory::with_session`](crate::Factory::with_session).
     ///
     /// # Errors
-    /// What the body returns, or a [`SessionError`] as the body's error type when no session could be
-    /// opened or its work could not be committed.
+    /// The body's `Err`, or a [`SessionError`] as the body's error type when the session could not be opened or its work
+    /// not be committed.
     ///
     /// # Cancellation
     /// Dropping the future cancels the running statement on the server and rolls back.
@@ -255,8 +254,8 @@ impl<F: SessionFactory, Commits> SessionBuilder<F, Once, Commits> {
         contract.finish_by(&mut unit, result, commit).await
     }
 
-    /// Runs `body` in a task of its own, to its end, whether or not the returned future is awaited to its
-    /// end. [`shutdown`](crate::Factory::shutdown) waits for it.
+    /// Runs `body` to its end in its own task, even if the caller drops the returned future after its first poll.
+    /// [`shutdown`](crate::Factory::shutdown) waits for it.
     ///
     /// # Errors
     /// As [`run`](Self::run); [`SessionError::RuntimeEnded`] when the runtime ends before the body does.
@@ -282,19 +281,19 @@ impl<F: SessionFactory, Commits> SessionBuilder<F, Once, Commits> {
 }
 
 impl<F: SessionFactory, Commits> SessionBuilder<F, Retrying, Commits> {
-    /// Runs `body` with a session, and again with another after a conflict.
+    /// Runs `body` with a session, and again with a new session after a conflict.
     ///
     /// # What the compiler says about a body
     /// "Not general enough", "type annotations needed" and "does not implement `Fn`" are explained, with what to write, at
     /// [`Factory::with_session`](crate::Factory::with_session).
     ///
     /// # Errors
-    /// What the body returned last, or a [`SessionError`] as the body's error type. The text of a
-    /// conflict says which attempt of how many it was.
+    /// The body's last `Err`, or a [`SessionError`] as the body's error type. A conflict's text says which attempt it
+    /// was, and how many were allowed.
     ///
     /// # Cancellation
-    /// Dropping the future cancels the running statement on the server and rolls back; in a pause there is
-    /// nothing to roll back.
+    /// Dropping the future cancels the running statement on the server and rolls back. During a pause no transaction is
+    /// open.
     pub fn run<'a, T, E, B>(self, body: B) -> impl Future<Output = Result<T, E>> + Send + 'a
     where
         for<'s> B: AsyncFn(&'s mut Session<F>) -> Result<T, E>

@@ -1,4 +1,4 @@
-//! The last statement and COMMIT in one flight.
+//! The last statement and COMMIT in one round trip.
 
 use diesel::backend::Backend;
 use diesel::query_builder::{QueryFragment, QueryId};
@@ -13,17 +13,17 @@ use crate::error::{SessionError, StatementError, TransactionOutcome};
 use crate::factory::SessionFactory;
 
 impl<F: SessionFactory> Session<F> {
-    /// Runs the last statement of a transaction and commits, in one round trip, and gives the number of rows
-    /// that the statement changed.
+    /// Runs a transaction's last statement and commits, in one round trip. Returns the number of rows that the statement
+    /// changed.
     ///
-    /// COMMIT is sent behind the statement without waiting for its answer. After it the session is as after
-    /// [`commit`](Self::commit): the next statement begins another transaction, and an annotated function
-    /// that ends with it has nothing left to commit.
+    /// The session sends COMMIT right behind the statement, without waiting for the statement's answer. Afterwards it is
+    /// as after [`commit`](Self::commit): the next statement begins another transaction, and an annotated function that
+    /// ends with this call has nothing left to commit.
     ///
-    /// A statement that the connection runs for the first time takes a round trip to be prepared. Around a pool
-    /// of the application's own ([`from_pool`](crate::Factory::from_pool)), and on MySQL, which commits behind a failed
-    /// statement too, COMMIT waits for the statement's answer: two round trips.
-    /// On SQLite both are one piece of work on the connection's thread.
+    /// A statement that the connection runs for the first time takes one more round trip to be prepared. COMMIT waits
+    /// for the statement's answer, which makes two round trips, in an external pool
+    /// ([`from_pool`](crate::Factory::from_pool)) and on MySQL, which would commit even after a failed statement. On
+    /// SQLite the connection's thread does both in one piece of work.
     ///
     /// ```
     /// # use diesel::prelude::*;
@@ -38,15 +38,16 @@ impl<F: SessionFactory> Session<F> {
     /// ```
     ///
     /// # Errors
-    /// [`SessionError::Query`] when the statement fails: nothing is committed. Its transaction is rolled back,
-    /// and as after any failed statement the session fails with [`SessionError::Aborted`] until
-    /// [`rollback`](Self::rollback), so that a body that swallows the error cannot return `Ok`.
-    /// [`SessionError::Aborted`], without running the statement, where [`commit`](Self::commit) would give it.
-    /// [`SessionError::InSavepoint`] inside a savepoint. Otherwise as [`commit`](Self::commit).
+    /// - [`SessionError::Query`] when the statement fails: nothing is committed, and the transaction is rolled back. As
+    ///   after any failed statement, the session then fails with [`SessionError::Aborted`] until
+    ///   [`rollback`](Self::rollback), so the call of a body that ignores the error cannot succeed.
+    /// - [`SessionError::Aborted`], without running the statement, where [`commit`](Self::commit) would return it.
+    /// - [`SessionError::InSavepoint`] inside a savepoint.
+    /// - Otherwise as [`commit`](Self::commit).
     ///
     /// # Cancellation
-    /// As for a statement until COMMIT was sent. From then on both are left to finish; the outcome is not known
-    /// to the caller, and [`after_commit`](Self::after_commit) hooks run by what the server says.
+    /// Until COMMIT is sent, as for a statement. From then on both run to their end on the server; the caller does not
+    /// learn the outcome, and [`after_commit`](Self::after_commit) hooks run if the server confirms the commit.
     #[allow(clippy::manual_async_fn)] // the compiler looks no further than that `Send`
     pub fn commit_with<T>(
         &mut self,
@@ -85,14 +86,14 @@ impl<F: SessionFactory> Session<F> {
         });
         let sent = CommitSent::default();
         let ahead = events::ahead::<F::Driver>(link, work);
-        // Boxed, as every statement is: the futures of callers stay small.
+        // Boxed like every statement, to keep callers' futures small.
         let last = F::Driver::execute_and_commit(link, ahead, statement, sent.clone());
         let last = Box::pin(last);
         let (result, commit) = statement::last(work, lines, last, sent).await;
         if let (Some(reply), Some(lease)) = (&commit, &mut self.lease)
             && let Some(told) = Told::start::<F::Driver>(lease.link(), &self.work, Ending::Commit)
         {
-            // Told when both are answered, as if COMMIT had waited for the statement.
+            // Reported once both are answered, as if COMMIT had waited for the statement.
             told.replied(reply);
         }
         match (result, commit) {
@@ -113,7 +114,7 @@ impl<F: SessionFactory> Session<F> {
             (Ok(rows), Some(commit)) => self.committed(commit).await.map(|()| rows),
             (Ok(rows), None) => self.end_by_commit().await.map(|()| rows),
             (Err(error), Some(CommitReply::Committed)) => {
-                // What the client made of the server's answer does not undo it.
+                // The client's error about the answer does not undo the server's commit.
                 self.note_commit();
                 Err(SessionError::CommitUnknown(StatementError::from(&error)))
             }
@@ -126,7 +127,7 @@ impl<F: SessionFactory> Session<F> {
                 Err(error.into())
             }
             (Err(error), None) => {
-                // If that fails the connection is closed, which rolls back as well.
+                // If the rollback fails, the session closes the connection, which rolls back as well.
                 let _closed_instead = self.end_by_rollback().await;
                 self.work.gave_up(&error);
                 Err(error.into())

@@ -1,4 +1,4 @@
-//! What a body's return type has to be able to do, in words that its author understands.
+//! What a body's return type must implement, with error messages for the body's author.
 
 use std::ops::ControlFlow;
 
@@ -50,12 +50,12 @@ impl<T, E> ReturnsResult for Result<T, E> {
 #[doc(hidden)]
 pub trait CarriesSessionError: From<SessionError> {}
 
-// Without this the compiler recommends the bound of the blanket impl instead of saying the above.
+// Otherwise the compiler recommends the blanket impl's bound instead of the message above.
 #[diagnostic::do_not_recommend]
 impl<E: From<SessionError>> CarriesSessionError for E {}
 
-/// What a return type has to be able to do. All that is asked of the type is asked where this is made, so
-/// that a type that cannot is one error and not one for each use.
+/// What a return type must implement. All bounds stand where the contract is made, so that a wrong type gives one
+/// error instead of one for each use.
 #[derive(Debug)]
 #[doc(hidden)]
 pub struct Contract<R> {
@@ -71,7 +71,7 @@ impl<R> Clone for Contract<R> {
 
 impl<R> Copy for Contract<R> {}
 
-/// The contract of a return type.
+/// The contract for a return type.
 #[doc(hidden)]
 pub fn contract<R>() -> Contract<R>
 where
@@ -85,7 +85,7 @@ where
 }
 
 impl<R> Contract<R> {
-    /// The session could not be opened, or not be prepared: what the function returns then.
+    /// The function's result if its session could not be opened or prepared.
     pub fn fail(self, error: SessionError) -> R {
         (self.from_error)(error)
     }
@@ -95,14 +95,14 @@ impl<R> Contract<R> {
         Bounded::new(scope, body, self.from_error)
     }
 
-    /// Runs the whole call in a task of its own, which a caller that goes away does not stop.
+    /// Runs the whole call in its own task, which goes on if the caller is dropped.
     pub fn detach<F, B>(self, call: B) -> impl Future<Output = R>
     where
         F: SessionFactory,
         B: Future<Output = R> + Send + 'static,
         R: Send + 'static,
     {
-        // A task is allocated anyway; the caller's future need not carry the call through each of its layers.
+        // A task allocates anyway; boxed, the call does not grow each layer of the caller's future.
         let call = Box::pin(call);
         async move {
             match global::factory::<F>() {
@@ -112,7 +112,7 @@ impl<R> Contract<R> {
         }
     }
 
-    /// The same with a factory at hand.
+    /// The same with a given factory.
     pub(super) async fn detach_from<F, B>(self, factory: Factory<F>, call: B) -> R
     where
         F: SessionFactory,
@@ -125,7 +125,7 @@ impl<R> Contract<R> {
         }
     }
 
-    /// Ends the session by what the function returned: commits on `Ok`, rolls back on `Err`.
+    /// Ends the session by the function's result: commits on `Ok`, rolls back on `Err`.
     pub fn finish<F: SessionFactory>(
         self,
         unit: &mut Unit<F>,
@@ -146,8 +146,7 @@ impl<R> Contract<R> {
         self.verdict(result, ended)
     }
 
-    /// Ends the session by what the function returned, and opens another in its place when the whole is to run
-    /// again.
+    /// Ends the session by the function's result, and opens another one if the call has to run again.
     pub fn again<F: SessionFactory>(
         self,
         unit: &mut Unit<F>,
@@ -157,7 +156,7 @@ impl<R> Contract<R> {
         self.again_by(unit, result, commit)
     }
 
-    /// The same as `commit_on` decided.
+    /// The same, as `commit_on` decided.
     pub async fn again_by<F: SessionFactory>(
         self,
         unit: &mut Unit<F>,
@@ -174,7 +173,7 @@ impl<R> Contract<R> {
         }
     }
 
-    /// Ends a savepoint by what the function returned.
+    /// Ends a savepoint by the function's result.
     pub async fn release<F: SessionFactory>(self, savepoint: Savepoint<'_, F>, result: R) -> R {
         let kept = savepoint.leave((self.is_ok)(&result)).await;
         match kept {
@@ -187,7 +186,7 @@ impl<R> Contract<R> {
     fn verdict(self, result: R, ended: Result<(), SessionError>) -> R {
         match ended {
             Ok(()) => result,
-            // `commit_on` wanted an `Err` committed, and its own transaction had failed: the error says so.
+            // `commit_on` wanted to commit an `Err`, but the transaction had failed: that error says so itself.
             Err(SessionError::Aborted(_)) if !(self.is_ok)(&result) => result,
             Err(error) => self.fail(error),
         }

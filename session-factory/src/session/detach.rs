@@ -1,4 +1,4 @@
-//! A call that runs to its end even if its caller does not wait for it.
+//! A call that runs to its end even if its caller is dropped.
 
 use std::future::Future;
 
@@ -8,7 +8,7 @@ use crate::call::task_context;
 use crate::error::SessionError;
 use crate::factory::{Factory, SessionFactory};
 
-/// Runs a call in a task of the caller's runtime, or of the background one where there is none.
+/// Runs a call in a task on the caller's runtime, or on the background runtime if the caller has none.
 ///
 /// # Errors
 /// [`SessionError::RuntimeEnded`] when the runtime ends before the call does.
@@ -20,7 +20,7 @@ where
     F: SessionFactory,
     B: Future<Output: Send + 'static> + Send + 'static,
 {
-    // `shutdown` waits for it, and gives it the sessions that it still needs.
+    // `shutdown` waits for the call and lets it open the sessions that it still needs.
     let call = factory.detached(task_context::detached(factory.identity(), call));
     let task = match Handle::try_current() {
         Ok(runtime) => runtime.spawn(call),

@@ -1,4 +1,4 @@
-//! What the application's instrumentation is told of the transaction.
+//! The transaction's events for the application's instrumentation.
 
 use diesel::result::Error;
 
@@ -7,7 +7,7 @@ use crate::driver::{Ahead, CommitReply, Driver};
 use crate::error::{StatementError, TransactionOutcome};
 use crate::observe::{Announced, Change, Events, Step, report_panic};
 
-/// What goes ahead of the next statement, and its events.
+/// The next statement's prelude, with its events.
 pub(super) fn ahead<D: Driver>(link: &mut D::Link, work: &Work) -> Ahead {
     let ahead = work.ahead();
     let observer = D::observer(link);
@@ -26,12 +26,12 @@ pub(super) fn ahead<D: Driver>(link: &mut D::Link, work: &Work) -> Ahead {
     ahead
 }
 
-/// The end of a transaction that an instrumentation was told of. Boxed: a caller's future carries it, and few have any.
+/// A transaction's end that an instrumentation has seen begin. Boxed: callers' futures carry it, and few have one.
 #[derive(Debug)]
 pub(super) struct Told(Box<(Events, Step)>);
 
 impl Told {
-    /// Tells that the transaction is about to end. None: nobody hears the answer.
+    /// Reports that the transaction is about to end. None: no instrumentation waits for the answer.
     pub(super) fn start<D: Driver>(
         link: &mut D::Link,
         work: &Work,
@@ -56,7 +56,7 @@ impl Told {
         Some(Self(Box::new((events, step))))
     }
 
-    /// Of an end whose beginning was told before its future was dropped.
+    /// For an end that was reported as begun before its future was dropped.
     pub(super) fn again<D: Driver>(link: &mut D::Link, ending: Ending) -> Option<Self> {
         let events = D::observer(link).events().cloned()?;
         Some(Self(Box::new((events, step(ending)))))
@@ -80,7 +80,7 @@ impl Told {
         }
     }
 
-    /// What became of a COMMIT whose future was dropped.
+    /// Reports the outcome of a COMMIT whose future was dropped.
     pub(super) fn left(self, left: TransactionOutcome) {
         self.finish(match left {
             TransactionOutcome::Committed => None,
@@ -108,7 +108,7 @@ fn rolled_back() -> StatementError {
     StatementError::other("the server has rolled the transaction back")
 }
 
-/// Tells an instrumentation that diesel-async has by itself.
+/// Reports a step to diesel-async's own instrumentation.
 fn tell<D: Driver>(link: &mut D::Link, step: &Step) {
     report_panic(|| {
         if let Some(instrumentation) = D::own_instrumentation(link) {

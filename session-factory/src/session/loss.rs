@@ -1,10 +1,10 @@
-//! A commit of the body's own that failed: an `Ok` that comes after it would not be true.
+//! The body's own `commit()` failed: a later `Ok` from the body would be false.
 
 use crate::error::{
     AbortReason, Aborted, CommitError, PartlyCommitted, SessionError, StatementError,
 };
 
-/// What is lost, or may be. It outlives the transaction.
+/// What is lost or may be lost. It outlives the transaction.
 #[derive(Debug, Clone)]
 pub(super) enum Loss {
     Aborted(AbortReason),

@@ -7,14 +7,14 @@ use crate::factory::{Factory, SessionFactory};
 use crate::pool::Lease;
 
 impl<F: SessionFactory> Factory<F> {
-    /// Opens one session. The caller commits; dropped uncommitted, it is rolled back.
+    /// Opens one session. The caller commits it; a session that is dropped before that is rolled back.
     ///
     /// # Errors
-    /// [`SessionError::Acquire`] when no connection can be had, [`SessionError::Closed`] after
+    /// [`SessionError::Acquire`] when the pool gives no connection, [`SessionError::Closed`] after
     /// [`shutdown`](Self::shutdown).
     ///
     /// # Cancellation
-    /// Dropping the future gives its place in the queue (or the connection) back.
+    /// Dropping the future gives its place in the queue, or the connection, back.
     #[track_caller]
     pub fn create_session(&self) -> impl Future<Output = Result<Session<F>, SessionError>> + Send {
         let origin = Origin::of_caller("create_session", std::panic::Location::caller());
@@ -37,8 +37,8 @@ impl<F: SessionFactory> Factory<F> {
     /// | "async closure does not implement `Fn` because it captures state", with `retry` | a body that changes nothing outside of it: return what changes, or count in an atomic |
     ///
     /// # Errors
-    /// What the body returns, or a [`SessionError`] as the body's error type when no session could be
-    /// opened or its work could not be committed.
+    /// The body's `Err`, or a [`SessionError`] as the body's error type when the session could not be opened or its work
+    /// not be committed.
     ///
     /// # Cancellation
     /// Dropping the future cancels the running statement on the server and rolls back.
@@ -59,15 +59,15 @@ impl<F: SessionFactory> Factory<F> {
         SessionBuilder::of(self.clone(), origin).call(body)
     }
 
-    /// A session with options, for a body: `factory.session().read_only().run(async |db| …)`.
+    /// Options for a session that runs a body: `factory.session().read_only().run(async |db| …)`.
     #[track_caller]
     pub fn session(&self) -> SessionBuilder<F> {
         let origin = Origin::of_caller("session", std::panic::Location::caller());
         SessionBuilder::of(self.clone(), origin)
     }
 
-    /// The session on it. Not made where the connection is waited for: it is large, and would be moved through
-    /// every future on the way.
+    /// Makes a session of a lease. Acquiring returns the lease alone, because a session is large and would be moved
+    /// through every future on the way.
     pub(crate) fn on(
         &self,
         lease: Lease<F::Driver>,

@@ -1,8 +1,8 @@
-//! What diesel-async keeps for a transaction manager.
+//! The state that diesel-async stores for a transaction manager.
 
 use diesel::connection::TransactionManagerStatus;
 
-/// What diesel-async keeps for a manager. The session knows better, and writes it down for those who ask.
+/// The state that diesel-async stores for a manager. The session fills it from its own state when diesel asks.
 #[derive(Debug, Default)]
 #[doc(hidden)]
 pub struct TransactionState {
