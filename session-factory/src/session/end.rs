@@ -184,6 +184,7 @@ impl<F: SessionFactory> Session<F> {
             return Err(SessionError::Closed);
         };
         lease.note_commit_of_body();
+        self.work.abandoned();
         if !self.work.is_begun() {
             self.work.ended();
             return Ok(TransactionOutcome::RolledBack);

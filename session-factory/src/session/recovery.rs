@@ -20,6 +20,7 @@ const LIMIT: Duration = Duration::from_secs(30);
 /// Takes over a dropped session's connection, on the thread that dropped the session.
 pub(super) fn hand_over<D: Driver>(lease: Option<Lease<D>>, work: &mut Work, hooks: &mut Hooks) {
     let Some(mut lease) = lease else { return };
+    work.abandoned();
     let running = work.running();
     let committing = work.ending() == Some(Ending::Commit);
     let read_only = work.is_read_only();

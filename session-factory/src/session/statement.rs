@@ -8,7 +8,7 @@ use diesel::QueryResult;
 use futures_util::future::{BoxFuture, FutureExt, ready};
 use futures_util::stream::{BoxStream, Stream, StreamExt};
 
-use super::work::{Ending, Work};
+use super::work::Work;
 use crate::driver::{CommitReply, CommitSent, Driver, Last, Reply, Untyped};
 use crate::error::SessionError;
 use crate::observe::{Change, Line, Step};
@@ -19,8 +19,6 @@ pub(super) struct Tracker<'conn> {
     begins: bool,
     lines: Option<Box<Lines>>,
     resolved: bool,
-    /// Set if COMMIT travels behind the statement.
-    commit: Option<CommitSent>,
 }
 
 impl<'conn> Tracker<'conn> {
@@ -32,7 +30,6 @@ impl<'conn> Tracker<'conn> {
             begins,
             lines,
             resolved: false,
-            commit: None,
         }
     }
 
@@ -149,11 +146,7 @@ fn changes_nothing(error: &diesel::result::Error) -> bool {
 impl Drop for Tracker<'_> {
     fn drop(&mut self) {
         if !self.resolved {
-            if self.commit.as_ref().is_some_and(CommitSent::get) {
-                self.work.set_ending(Some(Ending::Commit));
-            } else {
-                self.work.dropped();
-            }
+            self.work.abandoned();
         }
         self.outcome(|| "dropped before it finished".into());
     }
@@ -218,7 +211,7 @@ pub(super) async fn last(
     sent: CommitSent,
 ) -> (QueryResult<usize>, Option<CommitReply>) {
     let mut tracker = Tracker::sent(work, lines);
-    tracker.commit = Some(sent);
+    tracker.work.set_commit_sent(sent);
     let Last { reply, commit } = statement.await;
     let result = tracker.resolve(reply);
     if let Ok(count) = &result {

@@ -8,7 +8,7 @@ use super::attempt::Attempt;
 use super::loss::Loss;
 use super::savepoints::Savepoints;
 use crate::call::TransactionOptions;
-use crate::driver::{Ahead, Running, Watched};
+use crate::driver::{Ahead, CommitSent, Running, Watched};
 use crate::error::{
     AbortReason, Aborted, CommittedPart, PartlyCommitted, SessionError, StatementError,
     StatementErrorKind,
@@ -46,6 +46,8 @@ pub(crate) struct Work {
     attempt: Attempt,
     /// A statement's future was polled and has not resolved.
     in_flight: bool,
+    /// COMMIT goes out behind that statement.
+    commit_sent: Option<CommitSent>,
     /// Rows of a statement may still be on their way.
     streaming: bool,
     /// The body has borrowed the raw connection: statements may run without the session's notice.
@@ -116,6 +118,7 @@ impl Work {
             answered_for: false,
             attempt: Attempt::ONLY,
             in_flight: false,
+            commit_sent: None,
             streaming: false,
             raw: false,
             settle: false,
@@ -342,6 +345,7 @@ impl Work {
     /// # Errors
     /// When the transaction cannot go on.
     pub(crate) fn check(&mut self, watched: &Watched) -> Result<(), SessionError> {
+        self.abandoned();
         if let Some(error) = self.note_end(watched) {
             return Err(error);
         }
@@ -450,6 +454,7 @@ impl Work {
     /// The statement's future resolved.
     pub(crate) fn answered(&mut self) {
         self.in_flight = false;
+        self.commit_sent = None;
     }
 
     /// The server has done the prelude.
@@ -508,6 +513,25 @@ impl Work {
             .get_or_insert_with(|| Fault::boxed(AbortReason::StatementDropped, depth));
     }
 
+    /// COMMIT goes out behind the statement that was just sent.
+    pub(super) fn set_commit_sent(&mut self, sent: CommitSent) {
+        self.commit_sent = Some(sent);
+    }
+
+    /// The statement's future is gone, or forgotten (`mem::forget`), and has not resolved. A COMMIT behind it may have been
+    /// sent.
+    pub(crate) fn abandoned(&mut self) {
+        if !self.in_flight {
+            return;
+        }
+        if self.commit_sent.take().is_some_and(|sent| sent.get()) {
+            self.in_flight = false;
+            self.ending = Some(Ending::Commit);
+        } else {
+            self.dropped();
+        }
+    }
+
     /// Opens a savepoint and returns its level.
     pub(crate) fn savepoint(&mut self) -> u32 {
         self.savepoints.open()
@@ -540,6 +564,7 @@ impl Work {
 
     /// Rolls back to this level's savepoint. True when the session has to send ROLLBACK TO.
     pub(crate) fn undo(&mut self, level: u32) -> bool {
+        self.abandoned();
         let inside = |fault: &mut Box<Fault>| fault.depth >= level;
         self.fault.take_if(inside);
         self.first_error.take_if(inside);
@@ -553,6 +578,7 @@ impl Work {
 
     /// Why the transaction cannot be committed, if so.
     pub(crate) fn verdict(&mut self, watched: Watched) -> Option<SessionError> {
+        self.abandoned();
         if let Some(error) = self.note_end(&watched) {
             return Some(error);
         }

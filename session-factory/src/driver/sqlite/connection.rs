@@ -1,6 +1,7 @@
 //! One connection to SQLite: where it is, and whose turn it has.
 
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 use diesel::QueryResult;
 use diesel::connection::{Connection as _, Instrumentation};
@@ -22,7 +23,7 @@ use crate::observe::Observer;
 #[doc(hidden)]
 pub struct LiteConnection {
     pub(super) slot: Slot,
-    /// A dropped statement that still runs.
+    /// What runs, for a future or for none any more.
     leftover: Option<Leftover>,
     pub(super) state: Arc<ConnectionState>,
     /// None on a connection of the application's pool.
@@ -124,12 +125,30 @@ impl LiteConnection {
         self.leftover.is_some()
     }
 
-    pub(super) fn take_leftover(&mut self) -> Option<Leftover> {
-        self.leftover.take()
-    }
-
     pub(super) fn keep_leftover(&mut self, leftover: Leftover) {
         self.leftover = Some(leftover);
+    }
+
+    /// Ready when nothing runs any more, and the connection is here or lost.
+    pub(super) fn poll_leftover(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if let Some(leftover) = &mut self.leftover {
+            let back = ready!(leftover.poll(cx));
+            self.leftover = None;
+            self.came_back(back);
+        }
+        Poll::Ready(())
+    }
+
+    /// Nobody waits for it any more: it gives its turn up if it has not come, and else ends as soon as it can.
+    pub(super) fn stop_leftover(&mut self) {
+        if !self.withdraw() {
+            self.state.stop_running();
+        } else if let Some(Leftover::Away(back)) = &mut self.leftover
+            && let Ok(connection) = back.try_recv()
+        {
+            self.leftover = None;
+            self.came_back(Some(connection));
+        }
     }
 
     pub(super) fn came_back(&mut self, connection: Option<Connection>) {

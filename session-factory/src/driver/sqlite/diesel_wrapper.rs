@@ -1,5 +1,6 @@
 //! A connection in diesel-async's hands: an application's own, or one that the body asked for.
 
+use std::future::poll_fn;
 use std::sync::{Arc, MutexGuard};
 
 use diesel::QueryResult;
@@ -109,8 +110,8 @@ impl DieselWrapper {
             return;
         };
         runtime.block_on(async {
-            if let Some(leftover) = leftover {
-                leftover.await;
+            if let Some(mut leftover) = leftover {
+                poll_fn(|cx| leftover.poll(cx)).await;
             }
             let broken_off = connection.spawn_blocking(|connection| {
                 break_off(connection);

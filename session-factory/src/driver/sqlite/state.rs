@@ -159,6 +159,10 @@ impl ConnectionState {
     pub(super) fn stop_running(&self) {
         self.stop.store(true, Ordering::SeqCst);
     }
+    /// What was to stop is over: what runs next is not.
+    pub(super) fn go_on(&self) {
+        self.stop.store(false, Ordering::SeqCst);
+    }
     pub(super) fn is_stopped(&self) -> bool {
         self.stop.load(Ordering::SeqCst)
     }

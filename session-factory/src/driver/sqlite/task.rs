@@ -4,20 +4,17 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use diesel::QueryResult;
 use diesel::connection::Connection as _;
 use diesel::result::{DatabaseErrorKind, Error};
 use diesel::sqlite::SqliteConnection;
 use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 use tokio::time::{Sleep, sleep};
 
 use super::connection::LiteConnection;
-use super::leftover::{Connection, Leftover};
+use super::leftover::Leftover;
 use super::quiet::{noting_panic, panicked};
 use super::slot::Slot;
-use super::state::ConnectionState;
 use super::threads::{Call, Work};
 use super::{threads::readers, transaction};
 use crate::driver::CommitSent;
@@ -44,8 +41,8 @@ impl Lost {
 /// one of the connections'. The connection goes there with it and comes back with its result.
 ///
 /// diesel-async's own future blocks its thread when it is dropped in mid-flight, and panics on a
-/// current-thread runtime. This one moves what is under way into the connection instead, for the next task or the
-/// recovery to wait for.
+/// current-thread runtime. This one leaves what is under way with the connection, from its start: the next task or the
+/// recovery waits for it, whether this future is dropped or forgotten (`mem::forget`).
 pub(super) struct Task<'link, W, R: Send + 'static> {
     link: &'link mut LiteConnection,
     /// Told when the turn to write comes.
@@ -54,22 +51,16 @@ pub(super) struct Task<'link, W, R: Send + 'static> {
 }
 
 enum State<W, R: Send + 'static> {
-    /// Not started.
+    /// Not started. An earlier task may have to end first.
     Waiting(Option<W>),
-    /// An earlier task has to end first.
-    Behind(Leftover, Option<W>),
     Running(Running<R>),
     Done,
 }
 
-enum Running<R: Send + 'static> {
-    Away {
-        back: oneshot::Receiver<(Connection, Result<R, Lost>)>,
-        /// How long it may still wait for its turn.
-        limit: Option<Pin<Box<Sleep>>>,
-    },
-    /// On a connection that diesel-async holds.
-    Lent(BoxFuture<'static, QueryResult<Result<R, Lost>>>),
+struct Running<R> {
+    result: oneshot::Receiver<Result<R, Lost>>,
+    /// How long it may still wait for its turn.
+    limit: Option<Pin<Box<Sleep>>>,
 }
 
 impl<'link, W, R> Task<'link, W, R>
@@ -100,6 +91,7 @@ where
             }
             noting_panic(&state, || work(connection)).ok_or_else(|| Lost::During(panicked()))
         };
+        let (answer, result) = oneshot::channel();
         let mut connection = match self.link.slot() {
             Slot::Wrapped(lent) => {
                 if let Some(sent) = self.sent.take() {
@@ -108,21 +100,31 @@ where
                 let running = lent
                     .wrapper()
                     .spawn_blocking(|connection| Ok(work(connection)));
-                return Ok(Running::Lent(running));
+                let ended = running.map(|ended| {
+                    let ended = ended.unwrap_or_else(|error| Err(Lost::During(error)));
+                    let _nobody_waits = answer.send(ended);
+                });
+                self.link.keep_leftover(Leftover::Lent(ended.boxed()));
+                return Ok(Running {
+                    result,
+                    limit: None,
+                });
             }
             held => match std::mem::replace(held, Slot::Away) {
                 Slot::Home(connection) => connection,
                 _ => return Err(Lost::Before(broken("the connection is closed"))),
             },
         };
-        let (answer, back) = oneshot::channel();
+        let (home, back) = oneshot::channel();
+        self.link.keep_leftover(Leftover::Away(back));
         let task: Work = Box::new(move |call| {
             let result = match call {
                 Call::Run => work(&mut connection),
                 Call::GiveBack => Err(Lost::Before(transaction::turn_did_not_come())),
             };
-            // Where nobody takes it the connection is closed here.
-            let _closed = answer.send((connection, result));
+            let _nobody_waits = answer.send(result);
+            // Where the link is gone the connection is closed here.
+            let _closed = home.send(connection);
         });
         let mut limit = None;
         match self.link.turn() {
@@ -143,7 +145,7 @@ where
                 }
             }
         }
-        Ok(Running::Away { back, limit })
+        Ok(Running { result, limit })
     }
 }
 
@@ -189,12 +191,13 @@ where
         loop {
             match &mut this.state {
                 State::Waiting(work) => {
-                    let work = work.take();
-                    if let Some(leftover) = this.link.take_leftover() {
-                        this.state = State::Behind(leftover, work);
-                        continue;
+                    if this.link.has_leftover() {
+                        // Its future may be forgotten, and has stopped nothing then.
+                        this.link.stop_leftover();
+                        ready!(this.link.poll_leftover(cx));
+                        this.link.state().go_on();
                     }
-                    let Some(work) = work else {
+                    let Some(work) = work.take() else {
                         return Poll::Pending;
                     };
                     match this.start(work) {
@@ -204,11 +207,6 @@ where
                             return Poll::Ready(Err(lost));
                         }
                     }
-                }
-                State::Behind(leftover, work) => {
-                    let back = ready!(leftover.poll_unpin(cx));
-                    this.link.came_back(back);
-                    this.state = State::Waiting(work.take());
                 }
                 State::Running(running) => {
                     let result = ready!(running.poll(this.link, cx));
@@ -223,26 +221,18 @@ where
 
 impl<R: Send> Running<R> {
     fn poll(&mut self, link: &mut LiteConnection, cx: &mut Context<'_>) -> Poll<Result<R, Lost>> {
-        let (back, limit) = match self {
-            Self::Lent(running) => {
-                let ended = ready!(running.poll_unpin(cx));
-                return Poll::Ready(ended.unwrap_or_else(|error| Err(Lost::During(error))));
-            }
-            Self::Away { back, limit } => (back, limit),
-        };
         loop {
-            if let Poll::Ready(came) = back.poll_unpin(cx) {
-                let Ok((connection, result)) = came else {
-                    return Poll::Ready(Err(Lost::During(broken("its thread has ended"))));
-                };
-                link.came_back(Some(connection));
-                return Poll::Ready(result);
+            if link.poll_leftover(cx).is_ready() {
+                let result = self.result.try_recv();
+                return Poll::Ready(
+                    result.unwrap_or_else(|_| Err(Lost::During(broken("its thread has ended")))),
+                );
             }
-            let Some(timer) = limit else {
+            let Some(timer) = &mut self.limit else {
                 return Poll::Pending;
             };
             ready!(timer.poll_unpin(cx));
-            *limit = None;
+            self.limit = None;
             link.withdraw();
         }
     }
@@ -250,27 +240,9 @@ impl<R: Send> Running<R> {
 
 impl<W, R: Send + 'static> Drop for Task<'_, W, R> {
     fn drop(&mut self) {
-        match std::mem::replace(&mut self.state, State::Done) {
-            State::Running(Running::Lent(running)) => {
-                ConnectionState::stop_running(self.link.state());
-                self.link.keep_leftover(running.map(|_| None).boxed());
-            }
-            State::Running(Running::Away { mut back, .. }) => {
-                if self.link.withdraw()
-                    && let Ok((connection, _)) = back.try_recv()
-                {
-                    self.link.came_back(Some(connection));
-                    return;
-                }
-                ConnectionState::stop_running(self.link.state());
-                // The type of the result is of no interest any more.
-                let leftover = back.map(|back| back.ok().map(|(connection, _)| connection));
-                self.link.keep_leftover(leftover.boxed());
-            }
-            State::Behind(leftover, _) => {
-                self.link.keep_leftover(leftover);
-                self.link.withdraw();
-            }
+        match self.state {
+            State::Running(_) => self.link.stop_leftover(),
+            State::Waiting(_) if self.link.has_leftover() => self.link.stop_leftover(),
             State::Waiting(_) | State::Done => {}
         }
     }
