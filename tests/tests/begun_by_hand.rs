@@ -72,8 +72,14 @@ fn given_up(place: Place, both: Both) -> AbortReason {
     };
     match error {
         SessionError::Aborted(aborted) => {
+            let words = aborted.to_string();
+            let rolled_back = if place == Place::Outermost {
+                "the transaction cannot be committed and is rolled back: "
+            } else {
+                "the savepoint cannot be released and is rolled back, and the transaction goes on: "
+            };
+            assert!(words.starts_with(rolled_back), "{place:?}: {words}");
             if let AbortReason::NotBegun(call) = aborted.reason() {
-                let words = aborted.to_string();
                 assert!(
                     words.contains(&format!("TransactionManager::{call}()")),
                     "{words}"

@@ -88,7 +88,7 @@ async fn a_begin_inside_of_a_session_says_what_to_use() {
         let (error, attempts) = refused(&bed.factory, text, false).await;
         assert_eq!(
             error,
-            "cannot start a transaction within a transaction; a session has begun one; use db.savepoint(…) inside of it"
+            "cannot start a transaction within a transaction; use db.savepoint(…) inside of a session"
         );
         assert_eq!(attempts, 1, "{text}");
     }

@@ -222,6 +222,53 @@ async fn an_end_whose_error_was_swallowed_is_never_told_as_rolled_back() {
     }
 }
 
+fn rolled_back_by(why: &str) -> String {
+    format!(
+        "the transaction cannot be committed and is rolled back: a statement failed and its error was not returned \
+         ({why}); return the error: the statement rolls the whole transaction back when it fails (OR ROLLBACK, \
+         RAISE(ROLLBACK), or a full disk), and a savepoint around it goes with the transaction"
+    )
+}
+
+#[tokio::test]
+async fn a_statement_that_rolls_back_inside_of_a_savepoint_keeps_its_error() {
+    let bed = one_connection().await;
+    testbed::sqlite::Database::execute(
+        &bed.database,
+        "CREATE TRIGGER t BEFORE INSERT ON items WHEN new.id = 77 BEGIN SELECT RAISE(ROLLBACK, 'no more'); END; \
+         CREATE TABLE others (id INTEGER PRIMARY KEY ON CONFLICT ROLLBACK)",
+    );
+    for (text, why) in [
+        (
+            "INSERT OR ROLLBACK INTO items VALUES (1, 'a')",
+            "UNIQUE constraint failed: items.id",
+        ),
+        ("INSERT INTO items VALUES (77, 'a')", "no more"),
+        (
+            "INSERT INTO others VALUES (1), (1)",
+            "UNIQUE constraint failed: others.id",
+        ),
+    ] {
+        let body = async |db: &mut Session<LiteDb>| {
+            insert_in(db, 1).await?;
+            let failed = db
+                .savepoint(async |db: &mut Session<LiteDb>| -> Result<(), AppError> {
+                    diesel::sql_query(text).execute(db).await?;
+                    Ok(())
+                })
+                .await;
+            assert_eq!(failed.unwrap_err().to_string(), why);
+            Ok::<_, AppError>(())
+        };
+        let result = bed.factory.with_session(body).await;
+        let Err(AppError::Session(error @ SessionError::Aborted(_))) = result else {
+            panic!("{text}: {result:?}")
+        };
+        assert_eq!(error.to_string(), rolled_back_by(why));
+        assert_eq!(bed.count().await, 0, "{text}");
+    }
+}
+
 #[tokio::test]
 async fn one_statement_that_fails_and_rolls_back_is_told_as_rolled_back() {
     let bed = one_connection().await;
@@ -243,8 +290,12 @@ async fn one_statement_that_fails_and_rolls_back_is_told_as_rolled_back() {
         let Err(AppError::Session(error @ SessionError::Aborted(_))) = result else {
             panic!("{text}: {result:?}")
         };
-        let words = "the transaction cannot be committed and is rolled back: a statement failed";
-        assert!(error.to_string().starts_with(words), "{error}");
+        let why = if text.contains("77") {
+            "no more"
+        } else {
+            "UNIQUE constraint failed: items.id"
+        };
+        assert_eq!(error.to_string(), rolled_back_by(why));
         assert_eq!(bed.count().await, 0, "{text}");
     }
 }
@@ -623,4 +674,24 @@ async fn an_end_around_a_pool_of_the_applications_is_never_an_ok() {
             assert_goes_on(&bed, i64::from(commits), &case).await;
         }
     }
+}
+
+#[tokio::test]
+async fn the_timeout_says_that_sqlite_stops_no_statement_in_the_middle() {
+    let bed = one_connection().await;
+    let long = "INSERT INTO items SELECT 2, 'b' FROM (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL \
+         SELECT i + 1 FROM n WHERE i < 400000) SELECT max(i) FROM n)";
+    let call = bed.factory.session().timeout(Duration::from_millis(20));
+    let body = async |db: &mut Session<LiteDb>| -> Result<(), AppError> {
+        insert_in(db, 1).await?;
+        db.batch_execute(long).await?;
+        std::future::pending().await
+    };
+    let Err(AppError::Session(error @ SessionError::Timeout(_))) = call.run(body).await else {
+        panic!("no timeout")
+    };
+    let words = "a statement that is running goes on to its next row or its end, as SQLite stops none in the middle, \
+         and then the work is rolled back";
+    assert!(error.to_string().ends_with(words), "{error}");
+    assert_goes_on(&bed, 0, "timeout").await;
 }

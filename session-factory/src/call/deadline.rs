@@ -14,12 +14,15 @@ pub(crate) struct Deadline {
     opened: Option<Instant>,
     /// What earlier attempts took, with the pauses between them.
     earlier: Duration,
+    /// The database stops no statement in the middle.
+    runs_on: bool,
 }
 
 impl Deadline {
-    pub(crate) fn start(limit: Duration) -> Self {
+    pub(crate) fn start(limit: Duration, runs_on: bool) -> Self {
         Self {
             limit,
+            runs_on,
             started: Instant::now(),
             opened: None,
             earlier: Duration::ZERO,
@@ -77,6 +80,7 @@ impl Deadline {
             running,
             earlier: self.earlier,
             acquire: None,
+            runs_on: self.runs_on,
         }
     }
 }

@@ -74,8 +74,12 @@ impl Settings {
         let (name, _, none) = limits
             .into_iter()
             .find(|(_, limit, _)| limit.is_some_and(|limit| limit.is_zero()))?;
+        let consequence = match name {
+            "connect_timeout" => "no connection could be opened",
+            _ => "no statement could finish",
+        };
         Some(format!(
-            "{name} is zero, in which no connection can be opened; set a longer one, or {none} for no limit"
+            "{name} is zero: {consequence}; set a longer one, or {none} for no limit"
         ))
     }
 

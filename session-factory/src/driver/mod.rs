@@ -72,6 +72,9 @@ pub trait Driver: UrlDialect + Sized + Send + Sync + 'static {
     /// A pool the application made by itself with diesel-async's bb8 support.
     type ForeignPool: Clone + Send + Sync + 'static;
 
+    /// Whether a statement can be ended while it runs.
+    const STOPS_STATEMENTS: bool = true;
+
     /// The most connections that make sense for this database, if it has such a limit.
     fn connection_limit(_settings: &Settings) -> Option<u32> {
         None

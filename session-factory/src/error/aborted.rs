@@ -31,15 +31,29 @@ pub enum AbortReason {
 }
 
 /// The body returned `Ok`, but its transaction could not be committed: it is rolled back, or was ended by a statement
-/// of the body.
+/// of the body. The body of a savepoint that is left with another one open inside gets it as well: there only the savepoint
+/// is rolled back.
 #[derive(Debug, Clone)]
 pub struct Aborted {
     pub(crate) reason: AbortReason,
+    /// Only a savepoint is rolled back, and the transaction goes on.
+    in_savepoint: bool,
 }
 
 impl Aborted {
     pub(crate) fn new(reason: AbortReason) -> Self {
-        Self { reason }
+        Self {
+            reason,
+            in_savepoint: false,
+        }
+    }
+
+    /// A savepoint that cannot be released: its work is rolled back, and the transaction goes on.
+    pub(crate) fn in_savepoint(reason: AbortReason) -> Self {
+        Self {
+            reason,
+            in_savepoint: true,
+        }
     }
 
     /// Why.
@@ -58,10 +72,15 @@ impl Aborted {
 
 impl fmt::Display for Aborted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if !matches!(self.reason, AbortReason::EndedByBody) {
+        if self.in_savepoint {
+            f.write_str("the savepoint cannot be released and is rolled back, and the transaction goes on: ")?;
+        } else if !matches!(self.reason, AbortReason::EndedByBody) {
             f.write_str("the transaction cannot be committed and is rolled back: ")?;
         }
         match &self.reason {
+            AbortReason::Statement(error) if error.message == StatementError::PANICKED => {
+                write!(f, "{error}; {}", advice(error))
+            }
             AbortReason::Statement(error) if error.kind == StatementErrorKind::Connection => write!(
                 f,
                 "a statement met a lost connection and its error was not returned ({error}); {}",
@@ -83,6 +102,10 @@ impl fmt::Display for Aborted {
                 "a statement of the body ended the transaction by itself: what came before it \
                  is as that statement left it, and nothing behind it was committed; use db.rollback() or db.commit() \
                  instead of raw SQL",
+            ),
+            AbortReason::OpenSavepoint if self.in_savepoint => f.write_str(
+                "another savepoint was begun inside of it and neither released nor rolled back; end it by \
+                 commit_transaction() or rollback_transaction(), or write db.savepoint(…)",
             ),
             AbortReason::OpenSavepoint => {
                 f.write_str("a savepoint was begun and neither released nor rolled back")

@@ -22,6 +22,10 @@ pub(super) fn advice(error: &StatementError) -> &'static str {
             return "return the error; SQL of the body's had ended a savepoint of the session's: write db.savepoint(…) in \
                     place of raw SAVEPOINT, RELEASE and ROLLBACK TO";
         }
+        _ if error.has_rolled_back() => {
+            return "return the error: the statement rolls the whole transaction back when it fails (OR ROLLBACK, \
+                    RAISE(ROLLBACK), or a full disk), and a savepoint around it goes with the transaction";
+        }
         _ if error.is_transient() => {
             return "return the error, so that `retry` runs the whole call again";
         }

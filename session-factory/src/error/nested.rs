@@ -43,8 +43,9 @@ impl fmt::Display for NestedError {
             Some(limit) if self.closure => write!(
                 f,
                 "{function}(…) asks for one more connection (requires_new) inside {holder}, and this task already \
-                 holds all {limit} that the pool may open: it would wait for itself; raise pool_size or \
-                 max_overflow, or use the `db` that is there"
+                 holds {}: it would wait for itself; raise pool_size or \
+                 max_overflow, or use the `db` that is there",
+                every(limit)
             ),
             None => write!(
                 f,
@@ -55,10 +56,19 @@ impl fmt::Display for NestedError {
             Some(limit) => write!(
                 f,
                 "{function} asks for one more connection (requires_new) inside {holder}, and this task \
-                 already holds all {limit} that the pool may open: it would wait for itself; raise \
-                 pool_size or max_overflow, or call {function}_in(db, …) to join the session"
+                 already holds {}: it would wait for itself; raise \
+                 pool_size or max_overflow, or call {function}_in(db, …) to join the session",
+                every(limit)
             ),
         }
+    }
+}
+
+/// All connections that the pool may open.
+fn every(limit: u32) -> String {
+    match limit {
+        1 => "the pool's only connection".to_owned(),
+        limit => format!("all {limit} connections that the pool may open"),
     }
 }
 

@@ -16,6 +16,9 @@ pub struct StatementError {
     pub(crate) detail: Option<String>,
 }
 
+/// SQLite has no details of its own.
+const ROLLED_BACK: &str = "the database rolled the whole transaction back";
+
 /// diesel's kinds, which are not `Clone`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum StatementErrorKind {
@@ -32,6 +35,10 @@ pub(crate) enum StatementErrorKind {
 }
 
 impl StatementError {
+    /// What an error says where the application's code panicked on the way to the database or back.
+    pub(crate) const PANICKED: &'static str =
+        "the application's code panicked while a statement ran (an instrumentation, say)";
+
     pub(crate) fn connection(message: impl Into<String>) -> Self {
         Self {
             kind: StatementErrorKind::Connection,
@@ -57,6 +64,20 @@ impl StatementError {
             None => self.message,
         };
         Self { message, ..self }
+    }
+
+    /// The same, of a statement that failed and rolled the whole transaction back.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn that_rolled_back(self) -> Self {
+        Self {
+            detail: Some(ROLLED_BACK.to_owned()),
+            ..self
+        }
+    }
+
+    /// The database rolled back more than the statement: a savepoint around it would be gone as well.
+    pub(crate) fn has_rolled_back(&self) -> bool {
+        self.detail.as_deref() == Some(ROLLED_BACK)
     }
 
     /// What the server said, as it said it. `Display` escapes newlines and other characters that control a line, so that

@@ -16,6 +16,8 @@ pub struct TimeoutError {
     pub(crate) running: Duration,
     pub(crate) earlier: Duration,
     pub(crate) acquire: Option<Box<AcquireError>>,
+    /// The database stops no statement in the middle.
+    pub(crate) runs_on: bool,
 }
 
 impl TimeoutError {
@@ -63,8 +65,14 @@ impl fmt::Display for TimeoutError {
             Some(acquire) => write!(f, ", and none came ({acquire})"),
             None => write!(
                 f,
-                ", {} to its body; what it was doing is ended and its work rolled back",
-                millis(self.running)
+                ", {} to its body; {}",
+                millis(self.running),
+                if self.runs_on {
+                    "a statement that is running goes on to its next row or its end, as SQLite stops none in the \
+                     middle, and then the work is rolled back"
+                } else {
+                    "what it was doing is ended and its work rolled back"
+                }
             ),
         }
     }

@@ -108,7 +108,7 @@ pub(super) fn hand_over<D: Driver>(lease: Option<Lease<D>>, work: &mut Work, hoo
 /// Reports work that stays committed, because the call's error, panic or cancellation does not mention it.
 fn report_kept<D: Driver>(lease: &Lease<D>, kept: &str) {
     observe::report(&format!(
-        "the call of {} did not end in Ok, and yet not all of its work is rolled back: {kept}",
+        "the call of {} did not end in Ok, and {kept}",
         lease.holder()
     ));
 }

@@ -2,7 +2,7 @@
 
 use super::{AsyncBody, Session};
 use crate::driver::Watched;
-use crate::error::{AbortReason, SessionError};
+use crate::error::{AbortReason, Aborted, SessionError};
 use crate::factory::SessionFactory;
 
 impl<F: SessionFactory> Session<F> {
@@ -57,11 +57,15 @@ impl<F: SessionFactory> Session<F> {
     /// inside it by hand and has not ended that one.
     pub(super) async fn release_savepoint(&mut self, level: u32) -> Result<(), SessionError> {
         let watched = self.look().await?;
-        self.work.check(&watched)?;
+        if let Err(error) = self.work.check(&watched) {
+            return Err(self.work.of_savepoint(level, error));
+        }
         let reason = match watched {
             Watched::Failed(error) if self.work.is_begun() => Some(self.work.because(error)),
             Watched::Unbalanced => Some(AbortReason::OpenSavepoint),
-            _ if self.work.depth() > level => Some(AbortReason::OpenSavepoint),
+            _ if self.work.depth() > level => {
+                return Err(Aborted::in_savepoint(AbortReason::OpenSavepoint).into());
+            }
             _ => None,
         };
         if let Some(reason) = reason {

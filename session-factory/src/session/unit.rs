@@ -7,6 +7,7 @@ use tokio::time::{sleep, timeout};
 use super::Session;
 use super::work::Ending;
 use crate::call::{Deadline, Origin, ReplicaPolicy, SessionOptions, task_context};
+use crate::driver::Driver;
 use crate::error::{
     AbortReason, Aborted, NestedError, SessionError, StatementError, TransactionOutcome,
 };
@@ -67,7 +68,7 @@ impl<F: SessionFactory> Unit<F> {
                 holder: origin,
                 deadline: options
                     .timeout
-                    .map(|limit| Box::new(Deadline::start(limit))),
+                    .map(|limit| Box::new(Deadline::start(limit, !F::Driver::STOPS_STATEMENTS))),
             };
             check_nesting(&factory, &scope.holder, &options)?;
             let lease = factory

@@ -70,8 +70,18 @@ pub(crate) struct Work {
     pub(crate) echo: Option<Echo>,
 }
 
-const COMMITTED_BY_BODY: &str = "a statement of the body committed the transaction by itself, and what came before it is \
-     kept; call db.commit() where that is meant";
+const COMMITTED_BY_BODY: &str = "yet not all of its work is rolled back: a statement of the body committed the \
+     transaction by itself, and what came before it is kept; call db.commit() where that is meant";
+
+/// Says what stays, as far as it is known.
+/// Says what stays, as far as it is known.
+fn kept(parts: &PartlyCommitted) -> String {
+    let claim = match parts {
+        PartlyCommitted::EndedUnseen => "a part of its work may be committed",
+        _ => "yet not all of its work is rolled back",
+    };
+    format!("{claim}: {parts}")
+}
 
 /// How the transaction begins. The session asks for the backend's SQL when it needs it.
 #[derive(Debug, Clone, Copy)]
@@ -260,7 +270,7 @@ impl Work {
     /// Describes the work that the body's SQL has committed or may have committed.
     pub(crate) fn kept_by_body(&self) -> Option<String> {
         match self.lost.as_deref() {
-            Some(Loss::Partly(parts)) => Some(parts.to_string()),
+            Some(Loss::Partly(parts)) => Some(kept(parts)),
             _ => self.committed_by_body.then(|| COMMITTED_BY_BODY.to_owned()),
         }
     }
@@ -268,7 +278,7 @@ impl Work {
     /// The same, from what the driver knows about the session's open transaction.
     pub(crate) fn kept_of(watched: &Watched) -> Option<String> {
         match watched {
-            Watched::Parted(parts) => Some(parts.to_string()),
+            Watched::Parted(parts) => Some(kept(parts)),
             Watched::Ended {
                 committed: true, ..
             } => Some(COMMITTED_BY_BODY.to_owned()),
@@ -555,6 +565,19 @@ impl Work {
         self.fault
             .get_or_insert_with(|| Fault::boxed(AbortReason::NotBegun(call), level));
         Err(SessionError::NotBegun(call))
+    }
+
+    /// The error of a transaction that cannot go on, for the savepoint of this level: what was ended there without a
+    /// begin is undone with it, and the transaction does go on.
+    pub(crate) fn of_savepoint(&self, level: u32, error: SessionError) -> SessionError {
+        match (&self.fault, error) {
+            (Some(fault), SessionError::Aborted(aborted))
+                if fault.depth >= level && matches!(aborted.reason(), AbortReason::NotBegun(_)) =>
+            {
+                Aborted::in_savepoint(aborted.reason().clone()).into()
+            }
+            (_, error) => error,
+        }
     }
 
     /// Releases this level's savepoint and all savepoints inside it.

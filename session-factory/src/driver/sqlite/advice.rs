@@ -4,7 +4,7 @@ use diesel::result::{DatabaseErrorKind, Error};
 
 const OUTSIDE: &str = "a session runs every statement in a transaction; run this one outside of any session, on a \
      connection of your own: SqliteConnection::establish(file)?.batch_execute(sql)?";
-const SAVEPOINT: &str = "a session has begun one; use db.savepoint(…) inside of it";
+const SAVEPOINT: &str = "use db.savepoint(…) inside of a session";
 
 /// Adds it to the error, which is none that goes away by itself.
 pub(super) fn advise(error: Error, checkpoints: bool) -> Error {

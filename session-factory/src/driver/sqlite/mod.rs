@@ -83,6 +83,8 @@ impl Driver for Sqlite {
     type Link = LiteConnection;
     type ForeignPool = ForeignPool<Wrapper>;
 
+    const STOPS_STATEMENTS: bool = false;
+
     fn connection_limit(settings: &Settings) -> Option<u32> {
         // Every connection to `:memory:` would be a database of its own.
         url::is_private(settings.url.expose()).then_some(1)
@@ -245,7 +247,7 @@ impl Driver for Sqlite {
             Some(TransactionEnd::Unseen) => Watched::Parted(PartlyCommitted::EndedUnseen),
             Some(TransactionEnd::Committed) => ended(true, None),
             _ if has_panicked => ended(false, Some(StatementError::from(&quiet::panicked()))),
-            Some(TransactionEnd::RolledBack) => ended(false, None),
+            Some(TransactionEnd::RolledBack) => ended(false, state.error()),
             None if state.is_unbalanced() => Watched::Unbalanced,
             None => Watched::Open,
         }

@@ -11,6 +11,7 @@ use diesel::result::{DatabaseErrorKind, Error};
 use diesel::sqlite::SqliteConnection;
 
 use super::state::ConnectionState;
+use crate::error::StatementError;
 use crate::observe::Relay;
 use crate::panics;
 
@@ -73,12 +74,10 @@ pub(super) fn noting_panic<T>(state: &ConnectionState, call: impl FnOnce() -> T)
 pub(super) fn panicked() -> Error {
     Error::DatabaseError(
         DatabaseErrorKind::UnableToSendCommand,
-        Box::new(PANICKED.to_owned()),
+        Box::new(StatementError::PANICKED.to_owned()),
     )
 }
 
 pub(super) fn is_panic(error: &Error) -> bool {
-    matches!(error, Error::DatabaseError(_, information) if information.message() == PANICKED)
+    matches!(error, Error::DatabaseError(_, information) if information.message() == StatementError::PANICKED)
 }
-
-const PANICKED: &str = "the work on the connection panicked (in an instrumentation, say)";

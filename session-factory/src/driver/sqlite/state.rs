@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::mark::Mark;
 use super::transaction_end::TransactionEnd;
+use crate::error::StatementError;
 use crate::observe::Events;
 use crate::sync::Mutex;
 
@@ -26,6 +27,8 @@ pub(crate) struct ConnectionState {
 #[allow(clippy::struct_excessive_bools)] // independent facts, each read by name
 struct State {
     end: Option<TransactionEnd>,
+    /// The error of the statement that rolled the transaction back.
+    error: Option<StatementError>,
     /// In the transaction that is open.
     panicked: bool,
     /// The raw connection is out.
@@ -68,6 +71,7 @@ impl ConnectionState {
         self.stop.store(false, Ordering::SeqCst);
         let mut state = self.state();
         state.end = None;
+        state.error = None;
         state.panicked = false;
         state.unbalanced = false;
         state.written = false;
@@ -78,6 +82,17 @@ impl ConnectionState {
     /// The first end is the transaction's.
     pub(super) fn set_end(&self, end: TransactionEnd) {
         self.state().end.get_or_insert(end);
+    }
+    /// A statement failed, and the database rolled the whole transaction back.
+    pub(super) fn set_rolled_back_by(&self, error: StatementError) {
+        let mut state = self.state();
+        if state.end.is_none() {
+            state.end = Some(TransactionEnd::RolledBack);
+            state.error = Some(error);
+        }
+    }
+    pub(super) fn error(&self) -> Option<StatementError> {
+        self.state().error.clone()
     }
     /// Nothing of this transaction is to be committed, and the connection is not to be trusted.
     pub(super) fn set_panicked(&self) {

@@ -197,8 +197,11 @@ fn looked_after<R>(
     };
     let result = transaction::wait(connection, state, work, may_wait);
     // Some errors roll the whole transaction back: what came after would run outside of any.
-    if result.is_err() && !transaction::in_transaction(connection, state) {
-        state.set_end(TransactionEnd::RolledBack);
+    if let Err(error) = &result
+        && !transaction::in_transaction(connection, state)
+    {
+        let error = transaction::explained(error, state);
+        state.set_rolled_back_by(error.that_rolled_back());
     }
     result
 }
