@@ -1,7 +1,7 @@
-//! The end of a connection: its stream is read until the server has closed its side.
+//! Closes a connection: reads its stream until the server has closed its side.
 //!
-//! A server counts a connection until its backend is gone, and closes the socket last. So the end of the stream says
-//! that another connection may be opened in its place.
+//! The server counts a connection against `max_connections` until its backend has exited, and the backend closes the
+//! socket last. So at the end of the stream the pool may open another connection in its place.
 
 use std::io;
 use std::pin::Pin;
@@ -19,26 +19,26 @@ use crate::driver::OpenPermit;
 use crate::driver::postgres::protocol::state::ProtocolState;
 use crate::driver::postgres::protocol::stream::WatchedStream;
 
-/// A server that has not closed its side by then is not waited for.
+/// How long to wait for the server to close its side.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// The same for one that has not let us in.
+/// [`PATIENCE`] for a server that has not completed the startup.
 const PATIENCE_AT_THE_DOOR: Duration = Duration::from_secs(1);
-/// "Terminate". tokio-postgres says it too, where it is not stopped before.
+/// The Terminate message. tokio-postgres sends it as well, unless its task is aborted first.
 const TERMINATE: [u8; 5] = [b'X', 0, 0, 0, 4];
 
-/// A stream that takes its leave when it is dropped, however its connection ended.
+/// A stream that sends Terminate and drains when it is dropped, however its connection ended.
 pub(crate) struct DrainOnDrop {
-    /// Gone once it was dropped.
+    /// [`ServerStream::Gone`] once this was dropped.
     stream: ServerStream,
     protocol_state: Arc<ProtocolState>,
-    /// Kept until the server has closed its side.
+    /// Held until the server has closed its side.
     permit: Option<OpenPermit>,
-    /// Where the stream is driven.
+    /// The runtime that drives the stream.
     runtime: Handle,
 }
 
 impl DrainOnDrop {
-    /// To be called on the runtime where the stream was opened.
+    /// Call on the runtime that opened the stream: `drop` spawns its task there.
     pub(crate) fn new(
         stream: ServerStream,
         protocol_state: Arc<ProtocolState>,

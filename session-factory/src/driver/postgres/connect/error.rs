@@ -1,4 +1,4 @@
-//! Why a server could not be connected to, in words.
+//! Turns connection failures into [`ConnectError`]s.
 
 use std::error::Error;
 use std::io;
@@ -13,7 +13,7 @@ pub(crate) fn io_error(error: &io::Error, place: &str) -> ConnectError {
         .get_ref()
         .and_then(|inner| inner.downcast_ref::<rustls::Error>())
     {
-        // Of TLS 1.3 the server's refusal comes with its first answer.
+        // In TLS 1.3 the server's refusal arrives with the first read after the handshake.
         return ConnectError::new(
             ConnectErrorKind::Tls,
             format!("TLS with PostgreSQL at {place}: {}", explain(refused)),
@@ -36,7 +36,7 @@ pub(crate) fn tls_error(error: &TlsError, place: &str) -> ConnectError {
     }
 }
 
-/// TLS is asked for, and the server has none, or we have none.
+/// The URL requires TLS, but the server or this build lacks it.
 pub(crate) fn no_tls(place: &str, why: &str) -> ConnectError {
     ConnectError::new(
         ConnectErrorKind::Tls,
@@ -79,7 +79,7 @@ pub(crate) fn postgres_error(error: &tokio_postgres::Error, place: &str) -> Conn
     .with_sqlstate(sqlstate)
 }
 
-/// One error for all that was tried. It is permanent when each of them is.
+/// Combines all attempts' errors. The result is permanent only if each error is.
 pub(crate) fn all_failed(errors: Vec<ConnectError>) -> ConnectError {
     let said: Vec<_> = errors.iter().map(ToString::to_string).collect();
     let telling = errors

@@ -1,4 +1,4 @@
-//! Opening a connection: which server, in which order.
+//! Chooses the server: tries the URL's hosts in order.
 
 use std::io;
 use std::net::IpAddr;
@@ -36,12 +36,12 @@ pub(crate) async fn connect(settings: &Settings) -> Result<PgConnection, Connect
         url.config.password(credentials.expose_password());
     }
     if let Some(limit) = settings.statement_timeout {
-        // As the connection's own default: RESET goes back to it.
+        // Set as the connection's default at startup, so that RESET restores it.
         let asked = url.config.get_options().unwrap_or_default();
         let options = format!("{asked} -c statement_timeout={}", milliseconds(limit));
         url.config.options(options);
     }
-    // The stream that tokio-postgres gets is encrypted already, or is not going to be.
+    // The stream given to tokio-postgres is already encrypted or stays plain, so it must not negotiate.
     url.config
         .ssl_mode(SslMode::Require)
         .ssl_negotiation(SslNegotiation::Direct);
@@ -54,8 +54,8 @@ pub(crate) async fn connect(settings: &Settings) -> Result<PgConnection, Connect
     Ok(connection)
 }
 
-/// Tries the hosts in their order. As with libpq a server that refuses the user ends the search, and one that
-/// cannot be reached, or is not what was asked for, does not.
+/// Tries the hosts in order. As in libpq, the search ends at a server that refuses the user, and continues after one
+/// that cannot be reached or has the wrong role.
 async fn first_that_fits(url: &Url, limit: Duration) -> Result<PgConnection, ConnectError> {
     let passes: &[Wanted] = match url.wanted {
         Wanted::PreferStandby => &[Wanted::Standby, Wanted::Any],
@@ -67,7 +67,7 @@ async fn first_that_fits(url: &Url, limit: Duration) -> Result<PgConnection, Con
     for wanted in passes {
         errors.clear();
         for host in &url.hosts {
-            // Without a limit of its own a host that is silent leaves time for those behind it.
+            // Without `connect_timeout`, a silent host gets a fair share of the time, so that later hosts get theirs.
             let fair = deadline.saturating_duration_since(Instant::now())
                 / u32::try_from(left).unwrap_or(1);
             let limit = url.socket.connect_timeout.or((left > 1).then_some(fair));
@@ -145,7 +145,7 @@ async fn addresses(host: &Host, shuffled: bool) -> io::Result<Vec<Address>> {
 }
 
 impl Host {
-    /// As an instrumentation is shown it, before it is found.
+    /// The host as instrumentation sees it, before it is resolved.
     pub(crate) fn shown_unresolved(&self) -> String {
         match &self.lookup {
             Lookup::Folder(_) => self.shown(),
@@ -153,10 +153,10 @@ impl Host {
         }
     }
 
-    /// As errors print it.
+    /// The host as errors print it.
     pub(crate) fn shown(&self) -> String {
         match &self.lookup {
-            // A path that is nowhere may be a piece of the password.
+            // A path that does not exist may be a piece of the password.
             Lookup::Folder(folder) if !folder.is_dir() => format!(
                 "the socket folder that its URL names (it is not there), port {}",
                 self.port
@@ -174,7 +174,7 @@ mod tests {
 
     #[tokio::test]
     async fn without_the_feature_tls_is_refused_and_never_left_out() {
-        // The address is one of documentation's: nothing is sent there, or this would wait.
+        // The address is reserved for documentation: if anything were sent there, the test would hang.
         for mode in ["require", "verify-ca", "verify-full"] {
             let url = format!("postgres://ada:hunter2@192.0.2.1/app?sslmode={mode}");
             let error = connect(&Settings::new(url.as_str().into())).await.err();

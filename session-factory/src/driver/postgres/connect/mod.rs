@@ -14,10 +14,10 @@ use super::connection::PgConnection;
 use crate::config::Settings;
 use crate::error::ConnectError;
 
-/// Opens a connection, and makes it ready for a pooler if there is one.
+/// Opens a connection, and adapts it to a pooler if the server is behind one.
 pub(super) async fn connect(settings: &Settings) -> Result<PgConnection, ConnectError> {
     let mut connection = match hosts::connect(settings).await {
-        // PgBouncer takes no `options`, by which the server is told of the limit.
+        // PgBouncer refuses the startup parameter `options`, which carries the statement timeout.
         Err(error) if settings.statement_timeout.is_some() && is_refused_parameter(&error) => {
             let without = Settings {
                 statement_timeout: None,

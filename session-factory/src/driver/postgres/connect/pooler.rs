@@ -1,15 +1,15 @@
-//! Sets a connection up behind a pooler.
+//! Sets up a connection behind a pooler.
 //!
-//! In its transaction mode the next transaction may be another server session's. Which mode it is in cannot be
-//! asked, so whatever is found counts as that.
+//! In transaction mode the pooler may run the next transaction in another server session. The client cannot ask for the
+//! mode, so the driver treats every pooler as one in transaction mode.
 
 use tokio_postgres::Client;
 
 use super::error::postgres_error;
 use crate::error::{ConnectError, ConnectErrorKind};
 
-/// Begins the transaction in which a connection is set up: what diesel prepares for that is run where it was
-/// prepared. A pooler in statement mode refuses.
+/// Begins the transaction in which a connection is set up, so that diesel's prepared setup statements run in the server
+/// session that prepared them. A pooler in statement mode refuses.
 pub(crate) async fn begin(client: &Client, place: &str) -> Result<(), ConnectError> {
     let Err(error) = client.simple_query("BEGIN").await else {
         return Ok(());

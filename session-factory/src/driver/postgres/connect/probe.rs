@@ -1,4 +1,4 @@
-//! Who is on the other side of a new connection: one question, in one round trip.
+//! Probes a new connection in one round trip: server or pooler, default isolation level, role.
 
 use tokio_postgres::{Client, SimpleQueryMessage};
 
@@ -7,25 +7,26 @@ use crate::driver::Isolation;
 use crate::driver::postgres::url::Wanted;
 use crate::error::{ConnectError, ConnectErrorKind};
 
-/// Which process works, and what BEGIN without a level means: a read-only transaction whose level is the
-/// default one ends differently if that is serializable.
+/// Asks for the backend's process, and for the level of a BEGIN without one: a read-only transaction at the default
+/// level ends differently if that is serializable.
 const QUESTION: &str = "SELECT pg_catalog.pg_backend_pid(), \
      pg_catalog.current_setting('default_transaction_isolation')";
 
-/// The same, and what the server is, for a URL that wants to know. Every version of PostgreSQL answers this.
+/// [`QUESTION`], and the server's role, for a URL with `target_session_attrs`. Every PostgreSQL version answers it.
 const QUESTION_AND_ROLE: &str = "SELECT pg_catalog.pg_backend_pid(), \
      pg_catalog.current_setting('default_transaction_isolation'), \
      pg_catalog.pg_is_in_recovery(), pg_catalog.current_setting('transaction_read_only')";
 
-/// What the other side says of itself.
+/// What the probe found.
 #[derive(Debug)]
 pub(crate) struct Probed {
-    /// Something else than the server has let us in.
+    /// A pooler, or another program than PostgreSQL, accepted the connection.
     pub(crate) pooled: bool,
     pub(crate) isolation: Option<Isolation>,
 }
 
-/// Asks. `named` is the process that the start-up named, the one that a cancel request would be for.
+/// Runs the probe. `named` is the process from the startup's BackendKeyData, which a cancel request would address. If
+/// another process answers, a pooler is in between.
 pub(crate) async fn probe(
     client: &Client,
     named: u32,
@@ -41,7 +42,7 @@ pub(crate) async fn probe(
         Err(error) => {
             let error = postgres_error(&error, place);
             return match wanted {
-                // Not PostgreSQL, then: as little is taken for granted as behind a pooler.
+                // The server is not PostgreSQL: assume as little as behind a pooler.
                 Wanted::Any if is_not_understood(&error) => Ok(Probed {
                     pooled: true,
                     isolation: None,
@@ -72,7 +73,7 @@ pub(crate) async fn probe(
     })
 }
 
-/// The function or the setting is not known there (class 42), or not supported (0A).
+/// The server does not know the function or setting (class 42), or does not support it (0A).
 fn is_not_understood(error: &ConnectError) -> bool {
     let state = error.sqlstate().unwrap_or_default();
     state.starts_with("42") || state.starts_with("0A")

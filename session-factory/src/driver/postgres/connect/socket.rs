@@ -1,4 +1,4 @@
-//! How sockets are set up.
+//! Socket options.
 
 use std::io;
 use std::time::Duration;
@@ -6,10 +6,10 @@ use std::time::Duration;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::TcpStream;
 
-/// What a URL says about sockets.
+/// The socket options in a URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Socket {
-    /// How long one host may take. Without it the hosts share what time there is.
+    /// The limit for one host. Without it the hosts share the pool's connect timeout.
     pub(crate) connect_timeout: Option<Duration>,
     pub(crate) keepalives: bool,
     pub(crate) keepalives_idle: Option<Duration>,

@@ -1,12 +1,12 @@
-//! What the URL asks of the encryption: libpq's `sslmode` and the files that belong to it.
+//! The URL's encryption settings: libpq's `sslmode` and the files that belong to it.
 
 use std::path::PathBuf;
 
-/// Encryption as the URL asks for it.
+/// The URL's encryption settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Encryption {
     pub(crate) mode: Mode,
-    /// `sslrootcert`. None: the platform's own.
+    /// `sslrootcert`. `None`: the platform's own.
     pub(crate) roots: Option<Roots>,
     /// `sslcert` and `sslkey`: the client's own certificate.
     pub(crate) identity: Option<(PathBuf, PathBuf)>,
@@ -16,13 +16,13 @@ pub(crate) struct Encryption {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Mode {
     Disable,
-    /// TLS when the server has it, and a plain connection when that fails.
+    /// TLS if the server has it, and a plain connection if TLS fails.
     Prefer,
-    /// TLS, with whatever certificate.
+    /// TLS with any certificate.
     Require,
-    /// TLS with a certificate of an authority that is trusted, for whatever name.
+    /// TLS with a certificate from a trusted authority, for any name.
     VerifyCa,
-    /// TLS with a certificate of an authority that is trusted, for the host's name.
+    /// TLS with a certificate from a trusted authority, for the host's name.
     VerifyFull,
 }
 
@@ -44,7 +44,7 @@ impl Mode {
     ];
 }
 
-/// How much of a server's certificate is looked at.
+/// What is verified about the server's certificate.
 #[cfg(feature = "tls")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Check {
@@ -55,7 +55,7 @@ pub(crate) enum Check {
 
 #[cfg(feature = "tls")]
 impl Encryption {
-    /// As libpq: a root certificate that is given is used, also by a mode that does not ask for one.
+    /// As in libpq, a given `sslrootcert` is verified against even in a mode that does not require it.
     pub(crate) fn check(&self) -> Check {
         match self.mode {
             Mode::VerifyFull => Check::AuthorityAndName,

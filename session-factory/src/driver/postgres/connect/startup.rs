@@ -1,4 +1,4 @@
-//! From an open socket to a connection: encryption, authentication, and what the server is.
+//! From an open socket to a connection: encryption, authentication, probe.
 
 use std::sync::Arc;
 
@@ -27,7 +27,8 @@ use crate::driver::postgres::tls::Handshake;
 use crate::driver::postgres::url::{Host, Url, Wanted};
 use crate::error::{ConnectError, ConnectErrorKind};
 
-/// Goes on from a socket, encrypted as the URL asks. A Unix socket never is: nobody is in between.
+/// Makes a connection from a socket, with the URL's encryption. A Unix socket stays plain, because its bytes never
+/// leave the machine.
 pub(crate) async fn start_up(
     url: &Url,
     host: &Host,
@@ -47,7 +48,7 @@ pub(crate) async fn start_up(
         Mode::Disable => talk(url, wanted, socket, Route::plain(address), &place).await,
         #[cfg(feature = "tls")]
         _ => negotiate(url, host, wanted, socket, address).await,
-        // More than `prefer` was refused before anything was opened.
+        // Without the feature, `hosts::connect` has already refused modes above `prefer`.
         #[cfg(not(feature = "tls"))]
         _ => talk(url, wanted, socket, Route::plain(address), &place).await,
     }
@@ -91,8 +92,8 @@ async fn negotiate(
     }
 }
 
-/// What `prefer` tries again in the clear: no handshake, or a server that lets nobody in this way (28000, which
-/// is not a wrong password).
+/// Errors after which `prefer` retries without TLS: the handshake failed, or the server refuses this user over TLS
+/// (28000; a wrong password has another code).
 #[cfg(feature = "tls")]
 fn is_about_tls(error: &ConnectError) -> bool {
     error.kind() == ConnectErrorKind::Tls || error.sqlstate() == Some("28000")
@@ -115,8 +116,8 @@ async fn talk(
         .map_err(|error| postgres_error(&error, place))?;
     let group = Group::of(&route.address, url.config.get_user().unwrap_or_default());
     let mut canceller = Canceller::new(client.cancel_token(), route);
-    // Ends when the client is dropped; its errors reach the client as well. An attempt that is given up
-    // while it waits for an answer would keep it: until the connection is made, that ends it at once.
+    // This task ends when the client is dropped, and the client also sees its errors. But a dropped attempt that waits
+    // for an answer would leave the task running: until the connection is made, the handle aborts it.
     let driving = AbortOnDropHandle::new(tokio::spawn(connection));
     let probed = probe::probe(&client, protocol_state.process(), wanted, place).await?;
     let failed = |error: &dyn std::fmt::Display| {
@@ -132,7 +133,7 @@ async fn talk(
     if probed.pooled {
         pooler::begin(&client, place).await?;
     }
-    // A pooler has many processes. The settings go out behind this question, without waiting.
+    // Behind a pooler the backend id is not stable. diesel's settings follow this query without waiting for its answer.
     let backend_id = if probed.pooled {
         None
     } else {
@@ -150,7 +151,7 @@ async fn talk(
     {
         canceller.set_group(group, backend);
     }
-    // The settings that diesel makes are those every borrower expects.
+    // Every borrower expects the settings that diesel has just made: they are not side effects.
     protocol_state.was_reset();
     protocol_state.begin_watch();
     let driving = driving.detach().abort_handle();

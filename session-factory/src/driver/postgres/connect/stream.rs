@@ -1,4 +1,4 @@
-//! The stream to a server, plain or encrypted, and the way to open another one like it.
+//! The stream to a server, plain or encrypted, and how to open another one like it.
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
@@ -19,14 +19,14 @@ use tokio_postgres::tls::{ChannelBinding, TlsConnect, TlsStream};
 #[cfg(feature = "tls")]
 use crate::driver::postgres::tls::{Encrypted, Handshake, TlsError};
 
-/// The bytes of the protocol, in the clear on our side.
+/// A stream of the protocol's bytes; encryption, if any, is below it.
 pub(crate) enum ServerStream {
     Tcp(TcpStream),
     #[cfg(unix)]
     Unix(UnixStream),
     #[cfg(feature = "tls")]
     Tls(Box<Encrypted>),
-    /// It was taken away.
+    /// The stream was moved out.
     Gone,
 }
 
@@ -44,11 +44,11 @@ pub(crate) enum Address {
     Unix(PathBuf),
 }
 
-/// How a connection was opened: the requests that cancel its statements go the same way.
+/// How a connection was opened. Its cancel requests use the same address and encryption.
 #[derive(Clone)]
 pub(crate) struct Route {
     pub(crate) address: Address,
-    /// None: in the clear.
+    /// `None`: plain.
     #[cfg(feature = "tls")]
     pub(crate) handshake: Option<Handshake>,
 }
@@ -62,7 +62,7 @@ impl Route {
         }
     }
 
-    /// A new stream to the same server, encrypted if the first one is, and not at all when that fails.
+    /// Opens a new stream to the same server. If the first one is encrypted and encryption fails here, so does this.
     pub(crate) async fn open(&self) -> io::Result<ServerStream> {
         let stream = self.address.open().await?;
         #[cfg(feature = "tls")]
@@ -82,7 +82,7 @@ impl Address {
         match self {
             Self::Tcp(address) => {
                 let stream = TcpStream::connect(address).await?;
-                // Small messages, each waited for: delaying them helps nobody.
+                // The protocol sends small messages and waits for each answer: Nagle's algorithm only adds delay.
                 let _slower_but_works = stream.set_nodelay(true);
                 Ok(ServerStream::Tcp(stream))
             }
@@ -94,16 +94,16 @@ impl Address {
     }
 }
 
-/// What the server said to the request for TLS.
+/// The server's answer to `SSLRequest`.
 #[cfg(feature = "tls")]
 pub(crate) enum Offer {
     Taken(ServerStream),
-    /// It has none; the stream can be used in the clear.
+    /// The server has no TLS; the stream can be used plain.
     Declined(ServerStream),
 }
 
-/// Asks the server for TLS. The request is ours and not tokio-postgres's, which would put the stream that we watch
-/// below the encryption.
+/// Asks the server for TLS. If tokio-postgres sent the request, the watched stream would lie below the encryption and
+/// see only ciphertext.
 #[cfg(feature = "tls")]
 pub(crate) async fn encrypt(
     stream: ServerStream,
@@ -115,7 +115,7 @@ pub(crate) async fn encrypt(
         return Ok(Offer::Declined(stream));
     };
     stream.write_all(&REQUEST).await?;
-    // One byte and no more: what comes behind it in the clear must not be taken for the server's word.
+    // Read one byte only: an attacker could inject plaintext after it, which must not pass as the server's data.
     let mut answer = [0; 1];
     stream.read_exact(&mut answer).await?;
     match answer {
@@ -199,8 +199,8 @@ impl TlsStream for &mut ServerStream {
     }
 }
 
-/// Tells tokio-postgres that a stream is as encrypted as it is going to be. The stream passes through as it is;
-/// its channel binding reaches the authentication.
+/// Makes tokio-postgres use the stream unchanged, because encryption is already decided. The stream's channel binding
+/// still reaches the authentication.
 pub(crate) struct Done;
 
 impl<S: TlsStream + Unpin> TlsConnect<S> for Done {

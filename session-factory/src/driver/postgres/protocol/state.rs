@@ -303,7 +303,7 @@ impl ProtocolState {
         self.state().sent
     }
 
-    /// When the last message was sent, if an answer is outstanding and the answer is not BEGIN's.
+    /// When the last message was sent, if an answer is outstanding and no BEGIN is unanswered.
     pub(crate) fn runs_since(&self) -> Option<Instant> {
         self.last_sent()
             .filter(|_| !self.is_quiet() && !self.is_beginning())

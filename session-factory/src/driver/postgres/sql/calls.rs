@@ -1,16 +1,16 @@
-//! The functions that a text calls, as far as the text shows them.
+//! The functions that SQL calls, as far as its text shows.
 //!
-//! A function that is not known may do anything: it may change the session, write, or open connections of its own. So the
-//! list holds what is harmless, and every other name that stands before a parenthesis counts. What a text does not
-//! show is not found: operators, casts, defaults, triggers, views and policies call functions as well.
+//! An unknown function may do anything: change the session, write, or open connections. So this module lists the
+//! harmless functions, and counts every other name before a parenthesis as unknown. It cannot find the functions that
+//! operators, casts, defaults, triggers, views and policies call.
 
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
 use super::lexer::{Lexer, Token};
 
-/// PostgreSQL's own functions that leave nothing behind, one a line: those that are declared immutable or stable in
-/// each version from 15 to 18, and some that are volatile because they tell the time, a size or a random number.
+/// PostgreSQL's own functions without side effects, one a line: those declared immutable or stable in each version from
+/// 15 to 18, and some that are volatile only because they return the time, a size or a random number.
 static HARMLESS: LazyLock<HashSet<&'static [u8]>> = LazyLock::new(|| {
     include_str!("harmless.txt")
         .lines()
@@ -18,7 +18,7 @@ static HARMLESS: LazyLock<HashSet<&'static [u8]>> = LazyLock::new(|| {
         .collect()
 });
 
-/// They write, or hold something until the transaction has ended, and leave the session as it was.
+/// Functions that write, or hold something until the transaction's end, but do not change the session.
 const LOUD: [&[u8]; 23] = [
     b"lo_close",
     b"lo_creat",
@@ -45,7 +45,7 @@ const LOUD: [&[u8]; 23] = [
     b"txid_current",
 ];
 
-/// They change the session, and do nothing else.
+/// Functions that only change the session.
 const CHANGING: [&[u8]; 4] = [
     b"pg_advisory_lock",
     b"pg_advisory_lock_shared",
@@ -53,7 +53,7 @@ const CHANGING: [&[u8]; 4] = [
     b"pg_try_advisory_lock_shared",
 ];
 
-/// What they leave behind ends with the connection: no reset undoes it.
+/// Functions whose effect lasts as long as the connection: no reset undoes it.
 const KEPT: [&[u8]; 8] = [
     b"pg_backup_start",
     b"pg_copy_logical_replication_slot",
@@ -65,8 +65,8 @@ const KEPT: [&[u8]; 8] = [
     b"setseed",
 ];
 
-/// Keywords that can stand before a parenthesis and cannot be the name of a function: PostgreSQL's reserved ones, and
-/// those that are reserved for types and for calls with a syntax of their own.
+/// Keywords that can precede a parenthesis and cannot name a function: PostgreSQL's reserved words, and the words for
+/// types and for calls with special syntax.
 static KEYWORDS: LazyLock<HashSet<&'static [u8]>> = LazyLock::new(|| {
     let words = "all analyse analyze and any array as asc asymmetric between bigint bit boolean both case cast char \
     character check coalesce collate column constraint create current_date current_time \
@@ -82,25 +82,25 @@ static KEYWORDS: LazyLock<HashSet<&'static [u8]>> = LazyLock::new(|| {
     words.split(' ').map(str::as_bytes).collect()
 });
 
-/// What the functions of a text may do.
+/// What the functions that SQL calls may do.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 #[allow(clippy::struct_excessive_bools)] // independent facts, each read by name
 pub(crate) struct Calls {
-    /// One is not known: it may do anything.
+    /// A function is unknown and may do anything.
     pub(crate) unknown: bool,
-    /// To the session.
+    /// Change the session.
     pub(crate) change: bool,
-    /// To a setting, until the transaction ends.
+    /// Change a setting through `set_config`, at least until the transaction ends.
     pub(crate) configure: bool,
-    /// Something that no reset undoes.
+    /// Do something that no reset undoes.
     pub(crate) keep: bool,
-    /// Something that its COMMIT has to be waited for.
+    /// Write, or hold something until the transaction's end: the caller has to wait for COMMIT.
     pub(crate) loud: bool,
-    /// To those who listen.
+    /// Notify listeners.
     pub(crate) may_notify: bool,
 }
 
-/// Reads them.
+/// Reads the calls in SQL.
 pub(crate) fn read(text: &[u8]) -> Calls {
     let mut calls = Calls::default();
     if !text.contains(&b'(') {
@@ -111,7 +111,7 @@ pub(crate) fn read(text: &[u8]) -> Calls {
             calls.unknown = true;
             return calls;
         }
-        // Without quotes: what stands in a literal counts as well.
+        // Where a literal ends is unclear, so ignore the quotes and count calls inside literals as well.
         let mut rest = text;
         while let Some(end) = rest.iter().position(|byte| matches!(byte, b'\'' | b'"')) {
             scan(Lexer::new(&rest[..end]), &mut calls);
@@ -126,12 +126,13 @@ pub(crate) fn read(text: &[u8]) -> Calls {
     calls
 }
 
-/// Where a literal ends is sure. With a backslash that depends on a setting of the server's.
+/// True if the end of each literal is certain. With a backslash it depends on a server setting.
 pub(crate) fn is_clear(text: &[u8]) -> bool {
     !text.contains(&b'\\')
 }
 
-/// A comment or a quote of dollars would hide what stands in it, and nobody knows whether it is one.
+/// True if the SQL may have a comment or a dollar quote, which would hide its contents. Where literals are unclear,
+/// these cannot be told from text inside a literal.
 fn hides(text: &[u8]) -> bool {
     text.windows(2).any(|two| match two {
         b"--" | b"/*" => true,
@@ -140,12 +141,12 @@ fn hides(text: &[u8]) -> bool {
     })
 }
 
-/// A name that may be called, and what stands before it.
+/// A name that may be a called function, and the tokens before it.
 #[derive(Clone, Copy)]
 struct Called<'text> {
     name: Token<'text>,
     schema: Option<Token<'text>>,
-    /// The later one first.
+    /// The nearer token first.
     before: [Option<Token<'text>>; 2],
 }
 
@@ -154,7 +155,7 @@ fn scan(mut tokens: Lexer<'_>, calls: &mut Calls) {
     let mut called: Option<Called<'_>> = None;
     while let Some(token) = tokens.next() {
         match token {
-            // What it says of a name is no name.
+            // UESCAPE changes a quoted name's meaning, so the name in the text is not the function's name.
             Token::Word(word) if word.eq_ignore_ascii_case(b"uescape") => calls.unknown = true,
             Token::Word(_) | Token::Name(_) => {
                 let is_qualified = last[0] == Some(Token::Symbol(b'.'));
@@ -184,10 +185,10 @@ fn scan(mut tokens: Lexer<'_>, calls: &mut Calls) {
 }
 
 impl Called<'_> {
-    /// Not a keyword, a type, or a table with its columns.
+    /// True unless the name is a keyword, a type, or a table before its columns.
     fn is_call(&self, behind: &Lexer<'_>) -> bool {
         let [before, earlier] = self.before;
-        // Reserved, all of them: what follows is a table, an alias, a query of WITH.
+        // After these reserved words a table, an alias or a WITH query follows.
         let names_no_function = is(before, &["into", "as", "with"])
             || is(before, &["recursive"]) && is(earlier, &["with"])
             || self.before == [Some(Token::Symbol(b':')); 2];
@@ -258,7 +259,7 @@ fn is(token: Option<Token<'_>>, words: &[&str]) -> bool {
         .any(|known| word.eq_ignore_ascii_case(known.as_bytes()))
 }
 
-/// `OPERATOR(pg_catalog.+)`: nothing but names and dots, and an operator at the end.
+/// True for `OPERATOR(pg_catalog.+)`: names and dots, and an operator at the end.
 fn is_operator(behind: Lexer<'_>) -> bool {
     let mut last = None;
     for token in behind {
@@ -271,8 +272,8 @@ fn is_operator(behind: Lexer<'_>) -> bool {
     false
 }
 
-/// The arguments of `set_config` say that the setting ends with the transaction: the third one is `true`. A bind is not
-/// looked at.
+/// True if `set_config`'s third argument is the literal `true`: the setting ends with the transaction. A bound value is
+/// not read and counts as false.
 fn is_local(behind: Lexer<'_>) -> bool {
     let (mut depth, mut number) = (0, 0);
     let mut argument = Vec::new();
@@ -296,7 +297,7 @@ fn is_local(behind: Lexer<'_>) -> bool {
     false
 }
 
-/// The function has no names for its arguments.
+/// True if this is the third argument and it is `true`. `set_config` has no named arguments, so the position is enough.
 fn says_local(argument: &[Token<'_>], number: usize) -> bool {
     match argument {
         _ if number != 2 => false,

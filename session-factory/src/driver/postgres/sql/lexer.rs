@@ -1,23 +1,23 @@
-//! The words of a text in PostgreSQL's SQL, without what is quoted or commented out.
+//! Splits PostgreSQL's SQL into tokens, without comments and without the contents of literals.
 //!
-//! It takes `standard_conforming_strings` to be on, as it has been by default since PostgreSQL 9.1.
+//! The lexer assumes `standard_conforming_strings = on`, the default since PostgreSQL 9.1.
 
-/// A piece of a text. Literals and numbers are nothing but [`Token::Other`].
+/// A token. Literals and numbers are [`Token::Other`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Token<'text> {
-    /// A keyword or a name that is not quoted.
+    /// A keyword or an unquoted name.
     Word(&'text [u8]),
     /// A quoted name, with its quotes.
     Name(&'text [u8]),
     Semicolon,
     Open,
     Close,
-    /// A letter of an operator, a comma, a dot.
+    /// One character: of an operator, a comma, a dot.
     Symbol(u8),
     Other,
 }
 
-/// Cuts a text into tokens.
+/// Iterates over the tokens of SQL.
 #[derive(Clone)]
 pub(crate) struct Lexer<'text> {
     rest: &'text [u8],
@@ -34,7 +34,7 @@ impl<'text> Lexer<'text> {
         taken
     }
 
-    /// Space and comments.
+    /// Skips space and comments.
     fn skip(&mut self) {
         loop {
             let blank = count(self.rest, |byte| byte.is_ascii_whitespace() || byte == 0x0b);
@@ -79,7 +79,7 @@ impl<'text> Iterator for Lexer<'text> {
                 }
                 return Some(Token::Word(word));
             }
-            // The letters of `1e5` are no word.
+            // The letters of `1e5` belong to the number.
             b'0'..=b'9' => count(self.rest, continues_word),
             _ => 1,
         };
@@ -101,7 +101,7 @@ fn continues_word(byte: u8) -> bool {
     begins_word(byte) || byte.is_ascii_digit() || byte == b'$'
 }
 
-/// The length of a comment: they nest.
+/// The length of a comment. Comments nest.
 fn comment(text: &[u8]) -> usize {
     let (mut at, mut depth) = (0, 0_u32);
     while at < text.len() {
@@ -123,13 +123,13 @@ fn comment(text: &[u8]) -> usize {
     text.len()
 }
 
-/// The length of what is quoted. A quote in it is doubled: that is two quoted pieces, side by side.
+/// The length of a quoted token. A doubled quote inside ends one token and begins the next, which has the same effect.
 fn quoted(text: &[u8], quote: u8, escapes: bool) -> usize {
     let mut at = 1;
     while let Some(byte) = text.get(at) {
         at += 1;
         if *byte == quote {
-            // Of an escaped literal the next piece is escaped as well.
+            // In an escaped literal the token after a doubled quote is escaped as well, so continue here.
             if !(escapes && text.get(at) == Some(&quote)) {
                 return at;
             }
@@ -141,7 +141,7 @@ fn quoted(text: &[u8], quote: u8, escapes: bool) -> usize {
     text.len()
 }
 
-/// The length of `$tag$…$tag$`; of `$1`, that of its dollar.
+/// The length of `$tag$…$tag$`. For `$1` the length of the dollar.
 fn dollars(text: &[u8]) -> usize {
     let word = |byte| begins_word(byte) || byte.is_ascii_digit();
     let tag = 1 + count(&text[1..], word);

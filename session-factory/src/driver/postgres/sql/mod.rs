@@ -1,4 +1,4 @@
-//! What an SQL text does, as far as the text shows it.
+//! What SQL does, as far as its text shows.
 
 pub(super) mod calls;
 pub(super) mod lexer;

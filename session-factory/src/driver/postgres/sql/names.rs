@@ -1,15 +1,15 @@
-//! What the names in a text stand for: that changes with the search path, and with what is created, altered and dropped.
+//! Tracks what names in SQL resolve to. That changes with the search path, and with CREATE, ALTER and DROP.
 //!
-//! diesel-async keeps the numbers of types by their names, and prepared statements keep what they were prepared for. What
-//! is kept is good for one view of the names: the one that the connection began with, or one that a session has made by
-//! a text (`SET LOCAL search_path TO tenant`). A view is known by the texts that led to it.
+//! diesel-async caches type OIDs by name, and prepared statements stay bound to the objects they were prepared for.
+//! Both caches are valid for one view of the names: the connection's own, or one that a session has made by SQL such as
+//! `SET LOCAL search_path TO tenant`. A view is identified by the texts that led to it.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-/// A statement that may have the names stand for something else.
+/// A statement that may change what names resolve to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Move {
-    /// Tells what it does, from where the connection is; none if nobody knows.
+    /// Identifies the change, starting from the connection's current view; `None` if the result is unknown.
     pub(crate) key: Option<u64>,
     /// It outlives the transaction.
     pub(crate) stays: bool,
@@ -21,7 +21,7 @@ impl Move {
         stays: true,
     };
 
-    /// The same with values, which decide as well.
+    /// Adds bound values, which also decide the result.
     pub(crate) fn with(self, values: &[u8]) -> Self {
         Self {
             key: self.key.map(|key| with(key, values)),
@@ -30,48 +30,49 @@ impl Move {
     }
 }
 
-/// Where a connection is.
+/// A view: what names resolve to.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum View {
-    /// Where it began.
+    /// The connection's own view, since its startup.
     #[default]
     Own,
-    /// Where texts of this hash lead.
+    /// The view to which texts with this hash lead.
     Known(u64),
-    /// Nobody knows. It does not come again.
+    /// An unknown view. It cannot be recognized later, so nothing is cached for it.
     Passing,
 }
 
-/// What a session has to know.
+/// What the client cache reads.
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct Seen {
     pub(crate) view: View,
-    /// How often all that is kept was to be forgotten.
+    /// How often all caches had to be cleared.
     pub(crate) forgotten: u64,
-    /// A function ran that may have created or altered anything: what diesel itself would not keep is not kept.
+    /// An unknown function ran, which may have created or altered anything: only what diesel itself would cache is
+    /// cached.
     pub(crate) clouded: bool,
 }
 
-/// The view of a connection, read off its statements and their tags.
+/// Tracks a connection's view from its statements and their tags.
 #[derive(Debug, Default)]
 #[allow(clippy::struct_excessive_bools)] // independent facts, each read by name
 pub(crate) struct Names {
     view: View,
-    /// When no transaction is open.
+    /// The view to return to when the transaction ends.
     outside: View,
-    /// This transaction has moved, to where it stays after it.
+    /// This transaction changed the view. `stays`: the change outlives a commit.
     moved: bool,
     stays: bool,
-    /// This transaction has created, altered or dropped something; the session has.
+    /// This transaction created, altered or dropped something. `defined_before_reset`: so did the session.
     defined: bool,
     defined_before_reset: bool,
-    /// Something of this transaction was undone.
+    /// Part of this transaction was rolled back, or an error occurred.
     undone: bool,
-    /// A statement that defines something is sent, and has no tag that tells when it is done.
+    /// A sent statement defines something, and no tag will report its completion.
     defining: bool,
-    /// A function ran in this transaction that nobody can see into.
+    /// An unknown function ran in this transaction.
     clouded: bool,
-    /// Such a function has moved the names before: from then on each counts as one that does.
+    /// An unknown function has changed the view before: from then on each one counts as doing so.
     functions_move: bool,
     forgotten: u64,
     changes: u64,
@@ -86,7 +87,7 @@ impl Names {
         }
     }
 
-    /// How often that changed.
+    /// How often [`seen`](Self::seen) changed.
     pub(crate) fn changes(&self) -> u64 {
         self.changes
     }
@@ -101,7 +102,7 @@ impl Names {
         self.changes += 1;
     }
 
-    /// Such a statement runs.
+    /// A statement runs that changes the view.
     pub(crate) fn moves(&mut self, by: Move) {
         self.go(match (self.view, by.key) {
             (View::Passing, _) | (_, None) => View::Passing,
@@ -112,7 +113,7 @@ impl Names {
         self.stays |= by.stays;
     }
 
-    /// A function runs that nobody can see into.
+    /// An unknown function runs.
     pub(crate) fn clouds(&mut self, key: u64) {
         self.changes += u64::from(!self.clouded);
         self.clouded = true;
@@ -124,13 +125,13 @@ impl Names {
         }
     }
 
-    /// The server has another type of a name than the one that was bound. Behind a function that is the function's doing.
+    /// A name resolves to another type than the one bound. If an unknown function ran before, it counts as the cause.
     pub(crate) fn has_another_type(&mut self) {
         self.functions_move |= self.clouded;
         self.defined();
     }
 
-    /// A statement is sent that defines something, and whose tag does not tell.
+    /// A statement is sent that defines something, and its tag does not report it.
     pub(crate) fn defines(&mut self) {
         self.defining = true;
     }
@@ -142,12 +143,12 @@ impl Names {
         self.defined_before_reset = true;
     }
 
-    /// The tag ROLLBACK, or an error.
+    /// Call at a ROLLBACK tag or an error.
     pub(crate) fn undone(&mut self) {
         self.undone = true;
     }
 
-    /// ReadyForQuery, and whether a transaction is open.
+    /// Call at ReadyForQuery. `inside`: a transaction is open.
     pub(crate) fn ready(&mut self, inside: bool) {
         if std::mem::take(&mut self.defining) {
             self.defined();
@@ -165,14 +166,14 @@ impl Names {
             }
         }
         if std::mem::take(&mut self.defined) {
-            // What was made may be gone, and what was prepared meanwhile is not good without it.
+            // A rollback may have removed what the transaction defined. Statements prepared meanwhile would be stale.
             self.forget();
         }
         self.undone = false;
         self.changes += u64::from(std::mem::take(&mut self.clouded));
     }
 
-    /// The transaction went back to a savepoint, or waits for it.
+    /// The transaction was rolled back to a savepoint, or has failed and awaits that.
     fn partly_undone(&mut self) {
         if self.moved {
             self.go(View::Passing);
@@ -182,7 +183,7 @@ impl Names {
         }
     }
 
-    /// All settings are what they were when the connection was made, and what was temporary is gone.
+    /// Call after a reset: all settings are those of the startup, and temporary objects are gone.
     pub(crate) fn was_reset(&mut self) {
         if self.defined_before_reset {
             self.forget();
@@ -205,12 +206,12 @@ fn hash(value: &impl Hash) -> u64 {
     hasher.finish()
 }
 
-/// The key of a text with values.
+/// The key of SQL with bound values.
 pub(crate) fn with(key: u64, values: &[u8]) -> u64 {
     hash(&(key, values))
 }
 
-/// The key of a text.
+/// The key of SQL.
 pub(crate) fn key(text: &[u8]) -> u64 {
     hash(&text)
 }

@@ -1,15 +1,15 @@
-//! The text that puts a server session back.
+//! The SQL that resets a server session.
 
 use std::borrow::Cow;
 
-/// Undoes everything a session may have left on the server side, except prepared statements: those are
-/// the client's cache. `RESET ALL` also forgets the time zone that diesel relies on.
+/// Undoes what a session may have left in the server session, except prepared statements, which the client's cache
+/// lists. `RESET ALL` also resets the time zone and encoding that diesel relies on, so both are set again.
 pub(crate) const RESET: &str = "RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL; \
      SET TIME ZONE 'UTC'; SET CLIENT_ENCODING TO 'UTF8'; \
      UNLISTEN *; SELECT pg_advisory_unlock_all(); CLOSE ALL; DISCARD TEMP; DISCARD SEQUENCES";
 
-/// Closes the connections that dblink keeps open in the server session, under a name and without one. What ran may have
-/// opened them where nobody could see it. Where that cannot be done the reset fails, which costs the connection.
+/// Closes dblink's connections in the server session, named and unnamed: an unknown function may have opened some. If
+/// closing fails, the reset fails and the pool closes the connection.
 const DISCONNECT: &str = "DO $session_factory$ DECLARE place text; BEGIN \
      SELECT nspname INTO place FROM pg_catalog.pg_extension \
      JOIN pg_catalog.pg_namespace ON pg_namespace.oid OPERATOR(pg_catalog.=) extnamespace \
@@ -20,7 +20,7 @@ const DISCONNECT: &str = "DO $session_factory$ DECLARE place text; BEGIN \
      BEGIN EXECUTE pg_catalog.format('SELECT %I.dblink_disconnect()', place); \
      EXCEPTION WHEN connection_does_not_exist THEN NULL; END; END $session_factory$";
 
-/// The text that resets a session.
+/// The reset's SQL. `opaque`: statements ran whose effects their text does not show.
 pub(crate) fn text(opaque: bool) -> Cow<'static, str> {
     if opaque {
         format!("{RESET}; {DISCONNECT}").into()
@@ -29,7 +29,8 @@ pub(crate) fn text(opaque: bool) -> Cow<'static, str> {
     }
 }
 
-/// The same behind a pooler, in the message that ends the transaction: any later one may be another session's.
+/// The reset's SQL behind a pooler. It shares the message with the transaction's end, because the pooler may send any
+/// later message to another server session.
 pub(crate) fn behind_a_pooler(ending: &str, opaque: bool, deallocate: bool) -> String {
     let deallocate = if deallocate { "; DEALLOCATE ALL" } else { "" };
     format!("{ending}; {}{deallocate}", text(opaque))

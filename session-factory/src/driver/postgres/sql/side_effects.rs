@@ -1,40 +1,41 @@
-//! What a text may do besides what its command tag tells.
+//! The side effects of SQL that its command tag does not report.
 
 use super::calls::{self, Calls, is_clear};
 use super::lexer::{Lexer, Token};
 use super::names::{self, Move};
 
-/// What changes the server session without a call: a view whose rows are settings, and the schema of what is temporary.
+/// Names that can change the server session without a function call: the view of settings, which can be updated, and
+/// the schema of temporary objects.
 const SESSION_CHANGES: [&[u8]; 2] = [b"pg_settings", b"pg_temp"];
 
-/// What a statement may do. A text raises suspicion here; only the server's state acquits.
+/// What a statement may do. A false positive costs a reset; a false negative would leak state to the next borrower.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 #[allow(clippy::struct_excessive_bools)] // independent facts, each read by name
 pub(crate) struct SideEffects {
     /// It may change the server session.
     pub(crate) change: bool,
-    /// It calls a function that is not known, which may do anything.
+    /// It calls an unknown function, which may do anything.
     pub(crate) unknown: bool,
-    /// It does what no reset undoes.
+    /// It does something that no reset undoes.
     pub(crate) keep: bool,
-    /// It may write, or hold something until the transaction has ended: COMMIT has to be waited for.
+    /// It may write, hold something until the transaction's end, or let COMMIT fail: the caller has to wait for COMMIT.
     pub(crate) loud: bool,
-    /// It may tell others something when its transaction commits.
+    /// It may notify listeners when its transaction commits.
     pub(crate) may_notify: bool,
-    /// It changes settings by a function, until the transaction ends.
+    /// It calls `set_config`.
     pub(crate) configure: bool,
-    /// Its statements whose tag is SET and which end with the transaction; none if another SET is among them.
+    /// Number of transaction-local SETs; 0 if the SQL also has another SET.
     pub(crate) local_sets: u32,
-    /// Names stand for something else behind it.
+    /// How it changes what names resolve to.
     pub(crate) moves: Option<Move>,
-    /// It may create something, and its tag does not tell.
+    /// It may create something that its command tag does not report.
     pub(crate) defines: bool,
-    /// Tells its text from others, where what it calls may move the names.
+    /// A hash of its text, if a function that it calls may change what names resolve to; else 0.
     pub(crate) key: u64,
 }
 
 impl SideEffects {
-    /// Of a text that is not read.
+    /// For SQL that is not read.
     pub(crate) const ANY: Self = Self {
         change: true,
         unknown: true,
@@ -54,13 +55,13 @@ impl SideEffects {
     }
 }
 
-/// What a text is about to do.
+/// What SQL may do.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Reading {
     pub(crate) effects: SideEffects,
 }
 
-/// Reads the text of a Query message, or of a Parse message.
+/// Reads a Query or Parse message's SQL.
 pub(crate) fn read(text: &[u8]) -> Reading {
     let calls = calls::read(text);
     let local_sets = local_sets(text);
@@ -70,7 +71,7 @@ pub(crate) fn read(text: &[u8]) -> Reading {
             change: calls.change || changes_session(text) || makes_temporary(text),
             unknown: calls.unknown,
             keep: calls.keep || sets_seed(text, calls),
-            // The level of a transaction decides whether its COMMIT can fail.
+            // The isolation level decides whether COMMIT can fail.
             loud: calls.loud || settles && names_a_transaction(text),
             may_notify: calls.may_notify,
             configure: calls.configure,
@@ -86,12 +87,12 @@ pub(crate) fn read(text: &[u8]) -> Reading {
     }
 }
 
-/// `transaction_isolation` and its like.
+/// True if the text may name `transaction_isolation` or a similar setting.
 pub(crate) fn names_a_transaction(text: &[u8]) -> bool {
     contains(text, b"transaction")
 }
 
-/// `SET seed`, in a transaction or for good: neither its end nor a reset puts back what `random()` gives.
+/// True for `SET [LOCAL] seed`: neither the transaction's end nor a reset restores the sequence of `random()`.
 fn sets_seed(text: &[u8], calls: Calls) -> bool {
     if !contains(text, b"seed") {
         return false;
@@ -113,7 +114,7 @@ fn contains(text: &[u8], needle: &[u8]) -> bool {
     windows.any(|window| window.eq_ignore_ascii_case(needle))
 }
 
-/// `CREATE TEMP TABLE … AS` and `SELECT … INTO TEMP` have the tag of their query.
+/// True for SQL such as `CREATE TEMP TABLE … AS` and `SELECT … INTO TEMP`, whose command tag is that of the query.
 fn makes_temporary(text: &[u8]) -> bool {
     const BEFORE: [&str; 5] = ["create", "into", "local", "global", "replace"];
     let mut makes = false;
@@ -130,7 +131,7 @@ fn makes_temporary(text: &[u8]) -> bool {
     false
 }
 
-/// Those of `SET LOCAL` and `SET TRANSACTION`, if every SET of the text is one of them.
+/// Number of `SET LOCAL` and `SET TRANSACTION` statements; 0 if the SQL has another SET.
 fn local_sets(text: &[u8]) -> u32 {
     if !is_clear(text) {
         return 0;
@@ -150,7 +151,7 @@ fn local_sets(text: &[u8]) -> u32 {
         if word.eq_ignore_ascii_case(b"set") {
             let scope = tokens.next();
             let is = |scope_is: &[u8]| matches!(scope, Some(Token::Word(word)) if word.eq_ignore_ascii_case(scope_is));
-            // `local.a` is a setting of somebody's.
+            // `local.a` is a custom setting, not a scope.
             let is_scope = matches!(tokens.next(), Some(Token::Word(_) | Token::Name(_)));
             if !is_scope || !is(b"local") && !is(b"transaction") {
                 return 0;
@@ -161,10 +162,10 @@ fn local_sets(text: &[u8]) -> u32 {
     found
 }
 
-/// The settings by which names are found. The path may say `"$user"`.
+/// The settings that decide what names resolve to. The role matters because the path may contain `"$user"`.
 const PATHS: [&[u8]; 4] = [b"search_path", b"schema", b"role", b"session_authorization"];
 
-/// Behind these, in the same text, nobody knows what is left of a setting.
+/// After one of these words in the same SQL, the setting's value is unknown.
 const UNCLEAR: [&str; 7] = [
     "begin", "start", "commit", "end", "rollback", "abort", "prepare",
 ];
@@ -191,7 +192,7 @@ fn moves(text: &[u8], calls: Calls, local_sets: u32) -> Option<Move> {
     })
 }
 
-/// The name of such a setting is among the values of a Bind message.
+/// True if a Bind message binds the name of one of these settings.
 pub(crate) fn binds_a_path(body: &[u8]) -> bool {
     let is_bound = |path: &&[u8]| {
         let length = u32::try_from(path.len()).unwrap_or_default().to_be_bytes();
@@ -200,7 +201,7 @@ pub(crate) fn binds_a_path(body: &[u8]) -> bool {
     PATHS.iter().any(is_bound)
 }
 
-/// `SET search_path`, `SET LOCAL ROLE`, `RESET ALL`.
+/// True for SQL such as `SET search_path`, `SET LOCAL ROLE`, `RESET ALL`.
 fn sets_a_path(text: &[u8]) -> bool {
     if !is_clear(text) {
         return contains(text, b"set") && PATHS.iter().any(|path| contains(text, path));
@@ -230,7 +231,7 @@ fn sets_a_path(text: &[u8]) -> bool {
         {
             return true;
         } else {
-            // A scope may stand before the name.
+            // A scope may precede the name.
             sets &= is_word(word, &["local", "session"]);
         }
         begins = false;
@@ -238,7 +239,7 @@ fn sets_a_path(text: &[u8]) -> bool {
     false
 }
 
-/// `CREATE TABLE … AS` and `SELECT … INTO` have the tag of their query.
+/// True for SQL such as `CREATE TABLE … AS` and `SELECT … INTO`, whose command tag is that of the query.
 fn defines(text: &[u8]) -> bool {
     let mut last: &[u8] = b"";
     for token in Lexer::new(text) {

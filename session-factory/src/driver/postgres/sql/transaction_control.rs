@@ -1,20 +1,21 @@
-//! SQL that may end a transaction, or go back to a savepoint.
+//! Recognizes SQL that may end a transaction or roll back to a savepoint.
 
-/// What a text may do to the transaction. It goes behind a mark, unless it can do nothing.
+/// What SQL may do to the transaction. Any suspicion makes the driver send a mark ahead of the SQL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Suspicion {
     #[default]
     None,
-    /// It makes savepoints or goes back to them, and nothing else. A later text goes back to the mark with them.
+    /// It only sets, releases or rolls back to savepoints. A later rollback to one may also put back the mark.
     Savepoints,
-    /// It may have the command tag ROLLBACK; where no tags are seen, it may end the transaction in any way.
+    /// It may get the command tag ROLLBACK. Where the driver sees no tags: it may end the transaction by commit or
+    /// rollback.
     End,
 }
 
 impl Suspicion {
-    /// Of a text whose command tags are seen, or are not.
+    /// `is_seen`: the driver sees the command tags of this connection.
     pub(crate) fn of(text: &str, is_seen: bool) -> Self {
-        // The first three are all that can have the tag ROLLBACK, or prepare for it.
+        // Only the first three can get the tag ROLLBACK, or set up a statement that does.
         const WORDS: [&[u8]; 6] = [
             b"rollback",
             b"abort",
@@ -34,14 +35,14 @@ impl Suspicion {
     }
 }
 
-/// A statement that diesel has built, or one like it, is not: a message that is prepared has one statement, and no
-/// statement that begins so ends a transaction.
+/// True for SQL that begins as diesel's queries do. For a prepared message that proves that it does not end the
+/// transaction: the message has one statement, and none that begins so ends a transaction.
 pub(crate) fn is_query(text: &str) -> bool {
     const WORDS: [&str; 4] = ["SELECT ", "INSERT ", "UPDATE ", "DELETE "];
     WORDS.iter().any(|word| text.starts_with(word))
 }
 
-/// A text without any of these words ends no transaction.
+/// One of the words without which no SQL can end a transaction.
 fn is_end(word: &[u8]) -> bool {
     const WORDS: [&str; 5] = ["commit", "end", "prepare", "rollback", "abort"];
     let mut words = WORDS.iter();
@@ -52,17 +53,17 @@ fn is_of_a_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_'
 }
 
-/// A text of one statement or more may end the transaction.
+/// True if SQL of one or more statements may end the transaction.
 pub(crate) fn may_end(text: &[u8]) -> bool {
     text.split(|byte| !is_of_a_word(*byte)).any(is_end)
 }
 
-/// The same for one statement: its first word says what it is.
+/// [`may_end`] for a single statement, which its first word decides.
 pub(crate) fn begins_with_an_end(text: &[u8]) -> bool {
     let begin = text.iter().position(|byte| is_of_a_word(*byte));
     let (before, text) = text.split_at(begin.unwrap_or(text.len()));
     if before.iter().any(|byte| matches!(byte, b'-' | b'/')) {
-        // A comment has words of its own.
+        // A comment may precede the first word and contains words itself.
         return may_end(text);
     }
     let word = text.split(|byte| !is_of_a_word(*byte)).next();
@@ -82,10 +83,11 @@ fn contains(text: &[u8], words: &[&[u8]]) -> bool {
     })
 }
 
-/// Nothing but SAVEPOINT, RELEASE and ROLLBACK TO SAVEPOINT, spelt with letters, digits and spaces alone, as diesel
-/// and sessions do: there is no literal, comment or quoted name in which anything else could hide.
+/// True if the SQL consists of SAVEPOINT, RELEASE and ROLLBACK TO SAVEPOINT, spelt only with letters, digits,
+/// underscores, spaces and semicolons, as diesel and sessions spell them. Such SQL has no literal, comment or quoted
+/// name that could hide another statement.
 pub(crate) fn keeps_to_savepoints(text: &[u8]) -> bool {
-    // Longer ones need not be read.
+    // Savepoint statements are short, so skip the scan of long SQL.
     text.len() < 1024
         && text
             .iter()
@@ -124,7 +126,7 @@ fn keeps_to_a_savepoint(statement: &[u8]) -> bool {
                 true
             }
     };
-    // A name, and nothing behind it.
+    // One name follows, and then the end.
     begins && words.next().is_some() && words.next().is_none()
 }
 

@@ -1,6 +1,7 @@
-//! What a connection keeps on this side: prepared statements, texts, and the numbers of types.
+//! A connection's client-side caches: prepared statements, SQL texts and type OIDs.
 //!
-//! All of it is good for what names stood for when it was kept. See [`names`](crate::driver::postgres::sql::names).
+//! Each entry is valid only for what names resolved to when it was cached. See
+//! [`names`](crate::driver::postgres::sql::names).
 
 use diesel::connection::CacheSize;
 
@@ -10,38 +11,38 @@ use crate::driver::postgres::fragment::{Known, PgQuery};
 use crate::driver::postgres::protocol::state::ProtocolState;
 use crate::driver::postgres::sql::names::{Seen, View};
 
-/// Views of the names for which statements are kept, besides the connection's own. Each has its own statements.
+/// The most views, besides the connection's own, for which statements are cached. Each view has its own statements.
 const MOST_VIEWS: usize = 16;
 
 #[derive(Debug, Default)]
 pub(crate) struct ClientCache {
     pub(crate) statement_cache: StatementCache,
-    /// How many statements diesel-async keeps, if that was said.
+    /// diesel-async's cache size, if one was set.
     size: Option<CacheSize>,
-    /// The changes that this has followed.
+    /// [`ProtocolState::names_changed`] at the last [`follow`](Self::follow).
     seen: u64,
     forgotten: u64,
     store: Store,
     clouded: bool,
     views: Vec<(u64, TypeIds)>,
-    /// diesel-async's own numbers of types are good no more: these are, for the connection's own view.
+    /// Replaces diesel-async's own type OIDs, once they are stale, in the connection's own view.
     types: Option<TypeIds>,
-    /// The raw connection was handed out: diesel-async may have kept what is good for another view.
+    /// The body has or had the raw connection: diesel-async may have cached statements and OIDs of another view.
     lent: bool,
 }
 
-/// Where statements are kept.
+/// Which store the current view's statements go to.
 #[derive(Debug, Default, Clone)]
 enum Store {
     #[default]
     Own,
     View(usize),
-    /// They are not.
+    /// Statements are not cached.
     Nowhere(TypeIds),
 }
 
 impl ClientCache {
-    /// What is known of a query.
+    /// The query's cache key, and its SQL if it is at hand.
     pub(crate) fn look_at(&mut self, query: PgQuery<'_>) -> Known<'_> {
         match self.store {
             Store::Own => self.statement_cache.look_at(query, !self.clouded),
@@ -53,7 +54,7 @@ impl ClientCache {
         }
     }
 
-    /// The numbers of types, where diesel-async's own are not good.
+    /// The current view's type OIDs. `None` if diesel-async's own are valid.
     pub(crate) fn types(&self) -> Option<&TypeIds> {
         match &self.store {
             Store::Own => self.types.as_ref(),
@@ -71,24 +72,24 @@ impl ClientCache {
         self.size.unwrap_or(CacheSize::Unbounded)
     }
 
-    /// The raw connection is handed out.
+    /// Call before the body gets the raw connection.
     pub(crate) fn lend(&mut self) {
         self.lent = true;
         self.statement_cache.sql_text_cache().suspend();
     }
 
-    /// It is not used any more.
+    /// Call when the body no longer uses the raw connection.
     pub(crate) fn take_back(&mut self, protocol_state: Option<&ProtocolState>) {
         self.lent &= protocol_state
             .is_some_and(|protocol_state| protocol_state.names_changed() != self.seen);
     }
 
-    /// Names stand for something else than they did when [`follow`](Self::follow) was called.
+    /// True if names changed since the last [`follow`](Self::follow).
     pub(crate) fn is_behind(&self, protocol_state: &ProtocolState) -> bool {
         protocol_state.names_changed() != self.seen
     }
 
-    /// Goes where the connection is by now. True: what diesel-async keeps prepared is good no more.
+    /// Switches to the connection's current view. True if diesel-async's prepared statements are stale.
     pub(crate) fn follow(&mut self, protocol_state: &ProtocolState) -> bool {
         self.seen = protocol_state.names_changed();
         let Seen {

@@ -1,8 +1,8 @@
-//! Statements that diesel prepares anew each time they run, which is a round trip each time.
+//! Caches the statements that diesel would prepare anew at each run, at the cost of a round trip.
 //!
-//! diesel keeps a statement prepared only when its type alone tells its text: no UPDATE is, no upsert, no INSERT of
-//! an optional value and no `sql_query`. Here the text decides: one that comes again on the same connection is
-//! kept, up to a limit. A text that holds its values comes once, and is not.
+//! diesel caches a prepared statement only if the query's type alone determines its SQL. That excludes each UPDATE,
+//! upsert, INSERT of an optional value, and `sql_query`. This cache goes by the SQL text: a text that repeats on the
+//! same connection is cached, up to a limit. A text that contains its values does not repeat, so it is not cached.
 
 pub(super) mod client_cache;
 mod sql_text_cache;
@@ -19,14 +19,14 @@ use self::sql_text_cache::{AsItIs, SqlTextCache};
 use super::fragment::{Key, Known, PgQuery, sql};
 use super::sql::transaction_control;
 
-/// Prepared statements that are kept on a connection besides diesel's own.
+/// The most prepared statements cached on a connection besides diesel's own.
 const MOST_KEPT: usize = 256;
-/// Texts that are remembered as seen once, before all of them are forgotten.
+/// The most texts remembered as seen once. At the limit all of them are forgotten.
 const MOST_SEEN: usize = 1024;
 
 type Hashes = HashSet<u64, BuildHasherDefault<AsItIs>>;
 
-/// The texts of one connection, as hashes.
+/// One connection's texts, as hashes.
 #[derive(Debug, Default)]
 pub(super) struct StatementCache {
     hasher: RandomState,
@@ -36,15 +36,15 @@ pub(super) struct StatementCache {
 }
 
 impl StatementCache {
-    /// All that was kept is gone.
+    /// Call when the prepared statements are gone.
     pub(super) fn forget(&mut self) {
         self.seen.clear();
         self.kept.clear();
         self.sql_text_cache.forget();
     }
 
-    /// The same as [`look_at`](Self::look_at) where names stand for something else: what is kept there has so many blanks
-    /// behind it, which tell it from the same text elsewhere. None: nothing is kept.
+    /// [`look_at`](Self::look_at) for another view of the names. A cached text gets `blanks` trailing spaces, which
+    /// keep it apart from the same text in other views. With `None` nothing is cached.
     pub(super) fn look_at_elsewhere(
         &mut self,
         query: PgQuery<'_>,
@@ -72,10 +72,10 @@ impl StatementCache {
         never(Some(text))
     }
 
-    /// Under what to keep a statement prepared, and its text where that is there.
-    /// What diesel would not keep is kept only where that is said.
+    /// The key under which to cache a statement, and its text if it is at hand. With `keeps_texts` false, only
+    /// statements that diesel itself would cache are cached.
     pub(super) fn look_at(&mut self, query: PgQuery<'_>, keeps_texts: bool) -> Known<'_> {
-        // Without an id diesel knows it by its text, if at all: where that is kept, the query need not be asked.
+        // A query without an id can only be cached by its text. If the text is cached, skip the walk over the query.
         let mut text = query.id().is_none().then(|| sql(query).ok()).flatten();
         let hash = text.as_deref().map(|text| self.hasher.hash_one(text));
         let is_kept = keeps_texts && hash.is_some_and(|hash| self.kept.contains(&hash));
@@ -86,7 +86,7 @@ impl StatementCache {
         if is_kept && let Some(text) = text {
             return by_text(text);
         }
-        // What is wrong with a query shows when it runs.
+        // An invalid query reports its error when it runs.
         let told_by_type = query.is_safe_to_cache_prepared(&Pg).ok();
         let by_type = |text| Known {
             key: Key::Type(told_by_type),
@@ -107,7 +107,7 @@ impl StatementCache {
         }
     }
 
-    /// The texts that are kept by the types of their queries.
+    /// The texts cached by query type.
     pub(super) fn sql_text_cache(&mut self) -> &mut SqlTextCache {
         &mut self.sql_text_cache
     }
@@ -129,7 +129,7 @@ impl StatementCache {
     }
 }
 
-/// Reads or changes rows. Of other statements it is not known what a second Execute does.
+/// True if the statement only reads or changes rows. For other statements a second Execute may act differently.
 fn is_plain(sql: &str) -> bool {
     if transaction_control::is_query(sql) {
         return true;

@@ -1,8 +1,8 @@
-//! The texts of queries, kept for the next time that they run.
+//! Caches the SQL text of queries by query type.
 //!
-//! diesel builds a query's text whenever it runs, and then finds the prepared statement by the query's type, where that
-//! alone tells the text. Such a text is kept on each connection once diesel has its statement, and not before: a
-//! statement that was not prepared the next query of that type prepares from a text of its own.
+//! diesel builds a query's text at each run, and then finds the prepared statement by the query's type, if the type
+//! alone determines the text. This cache saves the building. A text enters it only after diesel has the prepared
+//! statement: if preparing failed, the next query of that type rebuilds its SQL.
 
 use std::any::TypeId;
 use std::borrow::Cow;
@@ -13,70 +13,70 @@ use diesel::connection::CacheSize;
 
 use crate::driver::postgres::fragment::{PgQuery, sql};
 
-/// Texts that are kept on a connection.
+/// The most texts cached on a connection.
 const MOST: usize = 1024;
 
-/// By the types of their queries.
+/// One connection's SQL texts by query type.
 #[derive(Debug, Default)]
 pub(crate) struct SqlTextCache {
     texts: HashMap<TypeId, Box<str>, BuildHasherDefault<AsItIs>>,
-    /// The text of the statement that goes next.
+    /// The next statement's text, if it was just built.
     fresh: Option<Fresh>,
-    /// No statement is kept prepared: each is prepared from its own text.
+    /// diesel caches no prepared statements, so each needs its own text.
     off: bool,
 }
 
-/// A text whose statement may not be prepared yet.
+/// A text whose statement may not yet be prepared.
 #[derive(Debug)]
 pub(crate) struct Fresh(TypeId, Box<str>);
 
 impl SqlTextCache {
-    /// The text of a query whose type alone tells it. None: it is not kept.
+    /// The text of a query whose type alone determines it. `None` if the query's type has no id, or the cache is off.
     pub(crate) fn text(&mut self, query: PgQuery<'_>) -> Option<Cow<'_, str>> {
         self.fresh = None;
         let id = query.id().filter(|_| !self.off)?;
         if let Some(text) = self.texts.get(&id) {
             return Some(Cow::Borrowed(text));
         }
-        // What is wrong with a query shows when it runs.
+        // An invalid query reports its error when it runs.
         let text = sql(query).ok()?;
         self.fresh = Some(Fresh(id, text.as_str().into()));
         Some(Cow::Owned(text))
     }
 
-    /// The text that [`text`](Self::text) has built last, if it has built one.
+    /// Takes the text that the last call of [`text`](Self::text) built, if it built one.
     pub(crate) fn fresh(&mut self) -> Option<Fresh> {
         self.fresh.take()
     }
 
-    /// Its statement has run: diesel keeps it.
+    /// Call once the statement has run: diesel then has it prepared.
     pub(crate) fn keep(&mut self, Fresh(id, text): Fresh) {
         if !self.off && self.texts.len() < MOST {
             self.texts.insert(id, text);
         }
     }
 
-    /// How many prepared statements diesel keeps from now on. It may forget those that it has.
+    /// Sets diesel's cache size. diesel may drop its statements when the size changes, so the texts go as well.
     pub(crate) fn set_cache(&mut self, size: CacheSize) {
         self.forget();
         self.off = size == CacheSize::Disabled;
     }
 
-    /// Somebody else has the connection, and may change what is kept prepared: nothing is kept until
+    /// Call when the body gets the raw connection and may change diesel's cache: no text is cached until
     /// [`set_cache`](Self::set_cache).
     pub(crate) fn suspend(&mut self) {
         self.forget();
         self.off = true;
     }
 
-    /// All that was kept is gone.
+    /// Call when diesel's prepared statements are gone.
     pub(crate) fn forget(&mut self) {
         self.texts.clear();
         self.fresh = None;
     }
 }
 
-/// The hash of what is a hash already, as a `TypeId` is.
+/// A hasher for keys that are hashes already, such as `TypeId`.
 #[derive(Debug, Default)]
 pub(crate) struct AsItIs(u64);
 
@@ -124,7 +124,7 @@ mod tests {
             }
         }
         assert_eq!(sql_text_cache.texts.len(), 2);
-        // Its type tells nothing.
+        // The type of a `sql_query` does not determine its text.
         assert_eq!(
             sql_text_cache.text(PgQuery::of(&diesel::sql_query("SELECT 1"))),
             None

@@ -1,8 +1,9 @@
-//! The numbers of types that a session looks up by itself: diesel-async keeps those that it has looked up for as long as
-//! the connection lives, whatever their names stand for by then.
+//! Type OIDs that the driver looks up itself. diesel-async caches its OIDs for the connection's life, even when a
+//! type's name resolves to another type later.
 //!
-//! A query's values may hold such numbers (those of arrays and records do). So a query is taken apart twice, with two
-//! sets of numbers that nothing has; where the two differ a number belongs.
+//! A query's bound values may contain OIDs (arrays and records do). To find them, the driver collects the binds twice,
+//! with two disjoint sets of placeholder OIDs that no type has. An OID belongs where the two results have the
+//! same placeholder.
 
 use std::any::TypeId;
 use std::collections::HashMap;
@@ -22,18 +23,18 @@ use crate::driver::postgres::fragment::{Key, Known, Loading, PgQuery, current_id
 use crate::driver::postgres::protocol::prepared::LOOKS_TYPES_UP;
 use crate::observe::{Events, Hushed};
 
-/// No type has such a number.
+/// The first placeholder OID of each set. The server has no types with OIDs this high.
 const FIRST: u32 = 0xF000_0000;
 const SECOND: u32 = 0xE000_0000;
 
-/// A schema, if the query names one, and a type.
+/// A type's schema, if the query names one, and its name.
 type Name = (Option<String>, String);
 
-/// The numbers of types and of their arrays, for one view of the names.
+/// The OIDs of types and of their array types, in one view of the names.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct TypeIds(Arc<Mutex<HashMap<Name, (u32, u32)>>>);
 
-/// Gives out numbers that nothing has.
+/// Answers type lookups with placeholder OIDs.
 struct Placeholders {
     first: u32,
     names: Vec<Name>,
@@ -52,12 +53,12 @@ impl PgMetadataLookup for Placeholders {
     }
 }
 
-/// A query that binds values of types that are not built in.
+/// A query, split into text and binds, that binds values of types which are not built in.
 pub(crate) struct Taken {
     names: Vec<Name>,
     ready: Ready,
     id: Option<TypeId>,
-    /// Where in the values a number belongs.
+    /// Where an OID belongs: the value's index, and the offset in its bytes.
     places: Vec<(usize, usize)>,
     types: TypeIds,
 }
@@ -67,7 +68,7 @@ impl TypeIds {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a query apart; none if it binds built-in types only, or is wrong, which shows when it runs.
+    /// Splits a query. `None` if it binds built-in types only, or is invalid, in which case it fails when it runs.
     pub(crate) fn take(&self, query: PgQuery<'_>, known: &Known<'_>) -> Option<Taken> {
         let (values, names) = collect(query, FIRST)?;
         if names.is_empty() {
@@ -134,14 +135,14 @@ fn number_at(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_be_bytes(*bytes))
 }
 
-/// Which of the numbers that were given out it is.
+/// The index of a placeholder OID, if `number` is one.
 fn place(number: Option<u32>, first: u32, names: usize) -> Option<usize> {
     let place = usize::try_from(number?.checked_sub(first)?).ok()?;
     (place < 2 * names).then_some(place)
 }
 
 impl Taken {
-    /// The rows, once the types are looked up.
+    /// Looks the types up, runs the query, and returns its rows.
     pub(crate) fn load(
         self,
         mut connection: &AsyncPgConnection,
@@ -155,7 +156,7 @@ impl Taken {
         .boxed()
     }
 
-    /// The same for a statement that returns a count.
+    /// [`load`](Self::load) for a statement that returns a row count.
     pub(crate) fn execute(
         self,
         mut connection: &AsyncPgConnection,
@@ -228,7 +229,7 @@ struct Found {
     typarray: u32,
 }
 
-/// As diesel-async does it.
+/// Sends the same lookup as diesel-async.
 async fn look_up(
     mut connection: &AsyncPgConnection,
     (schema, name): &Name,
@@ -256,7 +257,7 @@ async fn look_up(
     Ok((found.oid, found.typarray))
 }
 
-/// A query that was taken apart.
+/// A split query that is ready to run.
 struct Ready {
     text: String,
     is_safe_to_cache: bool,
@@ -264,7 +265,7 @@ struct Ready {
 }
 
 impl QueryFragment<Pg> for Ready {
-    /// There is nothing to walk.
+    /// `to_sql` and `collect_binds` need no walk.
     fn walk_ast<'b>(&'b self, _pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         Ok(())
     }
