@@ -2,8 +2,8 @@
 //!
 //! A connection's socket, the task that drives it, the pool's own tasks and every recovery run here,
 //! on threads that belong to this crate. A caller's runtime may therefore shut down, be replaced (one
-//! `#[tokio::test]` after another) or not exist at all: no slot of the pool is lost, and there is always
-//! somewhere to roll back. See `docs/decisions/0001-background-runtime.md`.
+//! `#[tokio::test]` after another) or not exist at all: the pool loses no permit, and a rollback always has a runtime
+//! to run on. See `docs/decisions/0001-background-runtime.md`.
 
 use std::future::Future;
 use std::sync::OnceLock;
@@ -23,7 +23,7 @@ static BACKGROUND: OnceLock<Result<Runtime, String>> = OnceLock::new();
 static CONNECTIONS: OnceLock<Result<Box<[Handle]>, String>> = OnceLock::new();
 /// Which of them is next.
 static NEXT: AtomicUsize = AtomicUsize::new(0);
-/// For code of the application's that has no caller left: what blocks there must not stop connections.
+/// Runs the application's code that has no caller left: if it blocks, connections go on.
 static ORPHANS: OnceLock<Option<Runtime>> = OnceLock::new();
 
 /// The background runtime's handle.
@@ -96,11 +96,11 @@ pub(crate) async fn within<T: Future>(future: T) -> Result<T::Output, ConnectErr
     Ok(TokioContext::new(future, handle()?.clone()).await)
 }
 
-/// Runs code of the application's that has no caller left, apart from everything else.
+/// Runs the application's code that has no caller left, apart from everything else.
 pub(crate) fn spawn_orphan(task: impl Future<Output = ()> + Send + 'static) {
     let made = ORPHANS.get_or_init(|| {
         let runtime = Builder::new_multi_thread()
-            // More than one: a hook that blocks its thread is not to stop all others.
+            // More than one thread: a hook that blocks its thread must not stop the others.
             .worker_threads(threads())
             .thread_name("session-factory-hooks")
             .enable_all()

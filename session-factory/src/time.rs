@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 /// Farther away than any process lives.
 const FAR_AWAY: Duration = Duration::from_secs(60 * 60 * 24 * 365 * 30);
 
-/// The time a while after another: a far one where there is none so far away. `Instant + Duration` panics there.
+/// `start + wait`, or a far instant if that overflows, where `Instant + Duration` would panic.
 pub(crate) fn after(start: Instant, wait: Duration) -> Instant {
     let far_away = || start.checked_add(FAR_AWAY).unwrap_or(start);
     start.checked_add(wait).unwrap_or_else(far_away)

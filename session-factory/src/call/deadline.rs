@@ -1,4 +1,4 @@
-//! The deadline of a call, and where its time goes.
+//! A call's deadline, and how the call spends its time.
 
 use std::time::{Duration, Instant};
 
@@ -49,7 +49,7 @@ impl Deadline {
         self.opened = None;
     }
 
-    /// The time passed before a connection was there.
+    /// The deadline passed before the call got a connection.
     pub(crate) fn while_acquiring(
         &self,
         origin: &Origin,
@@ -63,7 +63,7 @@ impl Deadline {
         }
     }
 
-    /// The time passed in the body, or on its way to COMMIT.
+    /// The deadline passed in the body, or on the way to COMMIT.
     pub(crate) fn while_running(&self, origin: &Origin) -> TimeoutError {
         self.error(origin)
     }

@@ -1,17 +1,16 @@
-//! A place in a database's log.
+//! A position in a database's log.
 
 use std::fmt;
 use std::num::NonZeroU64;
 
-/// A place in the log that a primary writes and its replicas replay: PostgreSQL's LSN, and when it was written by
-/// the primary's clock.
+/// A position in the log that a primary writes and its replicas replay: PostgreSQL's LSN, and the time of its
+/// writing by the primary's clock.
 ///
-/// The place alone says nothing after a failover: a standby that had received more of the old primary's log than
-/// the promoted one is further on, in another history. What it replayed last is older than what the new primary
-/// commits.
+/// The LSN alone proves nothing after a failover: a standby that had received more of the old primary's log than the
+/// promoted one has a higher LSN in another history. The time tells them apart: what that standby replayed last is
+/// older than the new primary's commits.
 ///
-/// Written as PostgreSQL writes the place, and behind it the microseconds since 1970 where they are known:
-/// `16/B374D848@1700000000000000`.
+/// The text is PostgreSQL's LSN, followed by the microseconds since 1970 if known: `16/B374D848@1700000000000000`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[doc(hidden)]
 pub struct LogPosition {
@@ -34,13 +33,13 @@ impl LogPosition {
         Self { micros: 0, ..self }
     }
 
-    /// Whoever is here has everything that is there.
+    /// A server that has replayed up to `self` has everything up to `other`.
     #[cfg(any(test, feature = "postgres"))]
     pub(crate) fn covers(self, other: Self) -> bool {
         self.bytes >= other.bytes && self.micros >= other.micros
     }
 
-    /// What has to be reached to have both.
+    /// The position that a server must reach to have both.
     pub(crate) fn both(one: Option<Self>, other: Option<Self>) -> Option<Self> {
         match (one, other) {
             (Some(one), Some(other)) => Some(Self {

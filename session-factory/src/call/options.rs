@@ -1,4 +1,4 @@
-//! How a session is to be opened.
+//! How to open a session.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ pub struct SessionOptions {
     pub(crate) timeout: Option<Duration>,
     pub(crate) retry: Option<Retry>,
     pub(crate) replica: ReplicaPolicy,
-    /// A commit that has to be visible.
+    /// The commit that the session has to see.
     pub(crate) after: Option<LogPosition>,
 }
 
@@ -84,7 +84,7 @@ impl SessionOptions {
         self
     }
 
-    /// A replica would do. Standbys have no serializable transactions.
+    /// True when the session may read a replica. Standbys have no serializable transactions.
     pub(crate) fn may_read_replica(&self) -> bool {
         self.transaction.read_only
             && self.transaction.isolation != Some(Isolation::Serializable)

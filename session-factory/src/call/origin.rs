@@ -1,9 +1,9 @@
-//! Where a session was asked for.
+//! Where the caller opened a session.
 
 use std::fmt;
 use std::panic::Location;
 
-/// The function that asked for a session: shown in errors, the echo and the reports.
+/// The function that opened a session: errors, the echo and reports show it.
 #[derive(Debug, Clone, Copy)]
 #[doc(hidden)]
 pub struct Origin {
@@ -56,7 +56,7 @@ impl Origin {
         }
     }
 
-    /// Not a function's, but a closure's: it has no joining form.
+    /// True for a closure, which has no joining form.
     pub(crate) fn is_closure(&self) -> bool {
         self.module.is_empty()
     }

@@ -1,4 +1,4 @@
-//! What a task knows: the factory of a scope, and the sessions it is inside of.
+//! What a task knows: a scope's factory, and the sessions that surround it.
 
 use std::any::Any;
 use std::future::Future;
@@ -14,7 +14,7 @@ tokio::task_local! {
     static CONTEXT: Arc<Frame>;
 }
 
-/// One entry, and what was there before.
+/// One entry, and the frame around it.
 struct Frame {
     entry: Entry,
     outer: Option<Arc<Frame>>,
@@ -27,7 +27,7 @@ enum Entry {
     Session(usize, Origin),
     /// Readers of this factory follow the commit at this position.
     Follows(usize, LogPosition),
-    /// The task runs to its end whether or not its caller waits: `shutdown` of this factory waits for it.
+    /// The task runs to its end even if its caller is dropped: this factory's `shutdown` waits for it.
     Detached(usize),
 }
 
@@ -58,7 +58,7 @@ pub(crate) fn following<T: Future>(identity: usize, position: LogPosition, futur
     Within::new(Entry::Follows(identity, position), future)
 }
 
-/// Runs `future` in a task of its own, with all that surrounds the call.
+/// Runs `future` in its own task, with the call's surroundings.
 pub(crate) fn detached<T: Future>(identity: usize, future: T) -> Within<T> {
     let frame = Frame {
         entry: Entry::Detached(identity),
@@ -75,8 +75,8 @@ pub(crate) fn detached<T: Future>(identity: usize, future: T) -> Within<T> {
 
 /// One entry more, and all that is around it.
 ///
-/// Not `LocalKey::scope`: what is around is what is around the first poll, not the call. And it knows no types, so
-/// that it is compiled once and not for each body.
+/// Replaces `LocalKey::scope` for two reasons: the surroundings are those of the first poll instead of the call's,
+/// and the code is not generic over the body, so compiled once.
 pub(crate) struct Surroundings {
     entry: Option<Entry>,
     frame: Option<Arc<Frame>>,
@@ -145,7 +145,7 @@ pub(crate) fn factory<F: Any + Clone>() -> Option<F> {
     })
 }
 
-/// How many sessions of the factory this task is inside of.
+/// How many of the factory's sessions surround this task.
 pub(crate) fn held(identity: usize) -> usize {
     frames()
         .filter(|frame| matches!(&frame.entry, Entry::Session(of, _) if *of == identity))
@@ -168,7 +168,7 @@ pub(crate) fn is_detached(identity: usize) -> bool {
     frames().any(|frame| matches!(&frame.entry, Entry::Detached(of) if *of == identity))
 }
 
-/// Who in this task already uses a session of the factory.
+/// The function in this task that already uses one of the factory's sessions.
 pub(crate) fn holder(identity: usize) -> Option<Origin> {
     frames().find_map(|frame| match &frame.entry {
         Entry::Session(of, holder) if *of == identity => Some(*holder),

@@ -1,4 +1,4 @@
-//! `Ok` that could not be committed.
+//! The body returned `Ok`, but the session could not commit.
 
 use std::fmt;
 
@@ -13,20 +13,20 @@ pub enum AbortReason {
     /// A statement failed and the body went on without passing the error to its caller. PostgreSQL gives
     /// up the whole transaction then; it would answer COMMIT with ROLLBACK.
     Statement(StatementError),
-    /// The future of a statement was dropped before it finished (a `select!` or a timeout around it), so
-    /// whether it took effect is not known.
+    /// The body dropped a statement's future before it finished (a `select!` or a timeout around it), so the session
+    /// cannot know whether the statement took effect.
     StatementDropped,
     /// [`Session::set_rollback_only`](crate::Session::set_rollback_only) was called.
     RollbackOnly,
-    /// A statement of the body ended the transaction itself (a raw `ROLLBACK`, or an error after which
-    /// the database rolls back by itself).
+    /// A statement in the body ended the transaction (a raw `ROLLBACK`, or an error after which the database rolls back
+    /// by itself).
     EndedByBody,
-    /// A savepoint was begun and neither released nor rolled back.
+    /// The body began a savepoint and neither released it nor rolled it back.
     OpenSavepoint,
     /// This function of diesel-async's `TransactionManager` was called without a `begin_transaction` before it, and its
     /// error ([`SessionError::NotBegun`](crate::SessionError::NotBegun)) was not returned.
     NotBegun(&'static str),
-    /// The body put another session in the place of its own (`std::mem::replace`), whose work is lost.
+    /// The body replaced its session by another one (`std::mem::replace`): the replaced session's work is lost.
     Replaced,
 }
 
@@ -129,8 +129,8 @@ impl std::error::Error for Aborted {
     }
 }
 
-/// The server refused the COMMIT, for instance on a deferred constraint or a serialization failure; or the connection was
-/// lost before COMMIT was sent.
+/// The server refused the COMMIT, for instance because of a deferred constraint or a serialization failure; or the
+/// connection was lost before COMMIT was sent.
 #[derive(Debug, Clone)]
 pub struct CommitError {
     error: StatementError,
@@ -152,7 +152,7 @@ impl CommitError {
         }
     }
 
-    /// What the server said, to COMMIT or when it ended the connection.
+    /// The server's error, in answer to COMMIT or when it ended the connection.
     pub fn statement(&self) -> &StatementError {
         &self.error
     }

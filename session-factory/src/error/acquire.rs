@@ -1,4 +1,4 @@
-//! No connection to be had.
+//! The pool gave no connection.
 
 use std::fmt;
 use std::time::Duration;
@@ -13,22 +13,22 @@ pub struct Holder {
     pub holder: String,
     /// For how long.
     pub held_for: Duration,
-    /// Its session is gone: the connection is being cancelled, rolled back and checked.
+    /// Its session was dropped: the recovery cancels, rolls back and checks the connection.
     pub recovering: bool,
 }
 
-/// What keeps a caller waiting, apart from those who hold connections.
+/// What a waiting caller waits for, apart from lent connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Step {
     /// A connection is being opened.
     Opening,
-    /// A connection that idled is asked whether it lives.
+    /// The pool pings a connection that idled.
     Checking,
-    /// One is to be opened as soon as the server has closed another.
+    /// The pool opens a connection as soon as the server has closed another.
     Closing,
 }
 
-/// No connection could be had.
+/// The pool gave no connection within the wait's limit, or none can be opened.
 #[derive(Debug, Clone)]
 pub struct AcquireError {
     pub(crate) factory: &'static str,
@@ -62,11 +62,11 @@ impl AcquireError {
     pub fn waiting(&self) -> u32 {
         self.waiting
     }
-    /// Who held the connections, the longest first.
+    /// The calls that held the connections, the longest first.
     pub fn holders(&self) -> &[Holder] {
         &self.holders
     }
-    /// The last error of opening a connection, if the last attempt failed.
+    /// The error of the last attempt to connect, if that attempt failed.
     pub fn connect_error(&self) -> Option<&ConnectError> {
         self.connect.as_ref()
     }

@@ -1,4 +1,4 @@
-//! No connection to be opened.
+//! A connection could not be opened.
 
 use std::error::Error;
 use std::fmt;
@@ -24,7 +24,7 @@ pub enum ConnectErrorKind {
     Database,
     /// The server has no connection left for us.
     TooManyConnections,
-    /// Encryption was asked for and could not be had.
+    /// The URL asks for encryption, and the connection cannot have it.
     Tls,
     /// No server is what `target_session_attrs` asks for.
     Role,
@@ -58,8 +58,8 @@ impl ConnectError {
         }
     }
 
-    /// No resolver knows the host at `index` of the URL's `count`. Its name is not printed: in a URL that was cut in the
-    /// wrong place, a name that is nowhere known may be a piece of the password.
+    /// No resolver knows the host at `index` of the URL's `count`. Its name is not printed: in a URL that was cut in
+    /// the wrong place, a name that is nowhere known may be a piece of the password.
     #[cfg(any(feature = "postgres", feature = "mysql"))]
     pub(crate) fn unknown_host(index: usize, count: usize, error: &dyn fmt::Display) -> Self {
         let which = if count == 1 {
@@ -96,7 +96,7 @@ impl ConnectError {
         self.sqlstate.as_deref()
     }
 
-    /// True when trying again cannot help until somebody changes something.
+    /// True when another attempt fails as well until the configuration, the server or its data change.
     pub fn is_permanent(&self) -> bool {
         matches!(
             self.kind,
@@ -108,7 +108,7 @@ impl ConnectError {
         )
     }
 
-    /// True when those who wait for a connection are told at once.
+    /// True when waiting callers fail at once.
     pub(crate) fn ends_the_wait(&self) -> bool {
         // A provider decides for itself whether it tries again.
         self.is_permanent() || self.kind == ConnectErrorKind::Credentials

@@ -1,8 +1,8 @@
-//! A session inside of a session.
+//! A session inside another session.
 
 use std::fmt;
 
-/// A session was asked for in a task that already has one of the same factory.
+/// The caller asked for a session in a task that already has one from the same factory.
 ///
 /// The second would wait for a connection while the first holds one, and would not see the first one's
 /// uncommitted rows.

@@ -1,4 +1,4 @@
-//! Credentials that change: asked for before each connection is opened.
+//! Credentials that change: the factory asks a provider before it opens each connection.
 
 use std::error::Error;
 
@@ -11,11 +11,11 @@ use crate::error::{ConnectError, ConnectErrorKind};
 use crate::pool::{CredentialProvider, Pools};
 
 impl<F: SessionFactory> Factory<F> {
-    /// Asks `provider` for a password, and a user if it is not the URL's, before each connection is opened: for
-    /// tokens that expire and passwords that are rotated. Connections that are open stay as they are.
+    /// Asks `provider` for a password, and optionally a user that replaces the URL's, before opening each connection:
+    /// for tokens that expire and passwords that are rotated. Open connections stay as they are.
     ///
-    /// The provider may answer with [`Credentials`], or with the password alone as a `SecretString` or `String`. It
-    /// runs on a thread of its own, where blocking harms nobody, and its time is part of `connect_timeout`.
+    /// The provider returns [`Credentials`], or the password alone as a `SecretString` or `String`. It runs on its own
+    /// thread, where it may block, and its time counts towards `connect_timeout`.
     ///
     /// ```no_run
     /// # #[cfg(feature = "postgres")] {
@@ -33,12 +33,13 @@ impl<F: SessionFactory> Factory<F> {
     /// ```
     ///
     /// # Errors
-    /// An error of the provider's reaches whoever waits for the connection at once, as
-    /// [`SessionError::Acquire`](crate::SessionError::Acquire) with a [`ConnectError`] of the kind
-    /// [`Credentials`](ConnectErrorKind::Credentials); so does its silence, or its panic. Its text is printed: keep secrets out of it. The next attempt asks again.
+    /// If the provider fails, panics or does not answer in time, callers that wait for the connection fail at once with
+    /// [`SessionError::Acquire`](crate::SessionError::Acquire), whose [`ConnectError`] has the kind
+    /// [`Credentials`](ConnectErrorKind::Credentials). Errors print the provider's text: keep secrets out of it. The
+    /// next attempt asks the provider again.
     ///
-    /// A factory made with [`from_pool`](Self::from_pool) cannot have a provider, as it does not open its
-    /// connections: each use of it is that error.
+    /// A factory made with [`from_pool`](Self::from_pool) cannot have a provider, because it does not open its
+    /// connections: each use of the factory fails with that error.
     #[must_use]
     pub fn with_credentials<P, C, E>(self, provider: P) -> Self
     where

@@ -1,4 +1,4 @@
-//! What `session_factory!` implements: the trait of a factory, that of its configuration, and the global factory's
+//! What `session_factory!` implements: the traits for a factory and for its configuration, and the global factory's
 //! place.
 
 use std::fmt::Debug;
@@ -20,8 +20,8 @@ use crate::error::AlreadySet;
             `session_factory! {{ pub struct AppDb(Postgres); }}`"
 )]
 pub trait SessionFactory: Sized + Send + Sync + 'static {
-    /// The database backend: `Postgres`, `Mysql` or `Sqlite` of [`driver`](crate::driver). A function that is generic over
-    /// its factory names it to use what only one backend has: `F: SessionFactory<Driver = Postgres>`.
+    /// The database backend: `Postgres`, `Mysql` or `Sqlite` of [`driver`](crate::driver). A function that is generic
+    /// over its factory names it to use what only one backend has: `F: SessionFactory<Driver = Postgres>`.
     type Driver: Driver;
     /// The generated configuration type.
     type Config: FactoryConfig<Factory = Self>;
@@ -32,7 +32,7 @@ pub trait SessionFactory: Sized + Send + Sync + 'static {
     /// What the macro's settings say about the size of the pool.
     #[doc(hidden)]
     type Pool;
-    /// The global factory's place.
+    /// The static that holds the global factory.
     #[doc(hidden)]
     fn global() -> &'static Global<Self>;
 }
@@ -50,12 +50,12 @@ pub enum AnyPool {}
 /// What `session_factory!` implements for the configuration type it generates.
 #[doc(hidden)]
 pub trait FactoryConfig: Clone + Debug + Send + Sync + 'static {
-    /// The factory. Generated code gets to a factory by way of this: where a type is none, the compiler then knows
-    /// nothing that it could report a second time.
+    /// The factory. Generated code names the factory through this type: if a type is not a factory, the compiler then
+    /// reports one error instead of several.
     type Factory: SessionFactory;
     /// Whether `.env` is read as well.
     const DOTENV: bool;
-    /// Reads all keys; `None` after noting what is wrong.
+    /// Reads all keys. `None` after the reader has noted what is wrong.
     fn read(reader: &mut Reader<'_>) -> Option<Self>;
     /// The standard settings.
     fn settings(&self) -> Settings;
@@ -95,7 +95,7 @@ impl<F: SessionFactory> Global<F> {
         }
     }
 
-    /// Puts a factory in its place, if that is empty.
+    /// Sets the global factory, unless one is set.
     pub(super) fn set(&self, shared: Shared<F::Driver, F::Config>) -> Result<(), AlreadySet> {
         let taken = |_shared| AlreadySet::of(F::NAME);
         self.shared.set(shared).map_err(taken)

@@ -1,4 +1,4 @@
-//! The factory that needs no handle.
+//! The global factory, which needs no handle.
 
 use std::sync::atomic::Ordering;
 
@@ -9,7 +9,7 @@ use crate::call::task_context;
 use crate::error::SessionError;
 use crate::pool::{ShutdownReport, Status};
 
-/// The factory that applies here: the scope's, or the global one, made on first use.
+/// The factory that applies here: the scope's, or the global one, which the first use makes.
 pub fn factory<F: SessionFactory>() -> Result<Factory<F>, SessionError> {
     match task_context::factory::<Factory<F>>() {
         Some(factory) => Ok(factory),
@@ -21,8 +21,8 @@ fn global<F: SessionFactory>() -> Result<Factory<F>, SessionError> {
     if let Some(factory) = made::<F>() {
         return Ok(factory);
     }
-    // A mistake is not remembered: the next call reads again. Two callers may both get here; making a
-    // factory connects to nothing, so the one that comes second costs nothing.
+    // An error is not stored: the next call reads the configuration again. Two callers may both get here;
+    // making a factory opens no connection, so the second factory costs nothing.
     let config = configure::config_of_global::<F>()?;
     let shared = &F::global().shared;
     let made = shared.get_or_init(|| Factory::<F>::new(config).shared);
@@ -76,7 +76,7 @@ pub fn status<F: SessionFactory>() -> Status {
     }
 }
 
-/// Shuts the factory that applies here down. One that was never made stays unmade.
+/// Shuts down the factory that applies here. Does not make the global factory if no use has made it.
 pub async fn shutdown<F: SessionFactory>(limit: std::time::Duration) -> ShutdownReport {
     let made = task_context::factory::<Factory<F>>().or_else(made::<F>);
     match made {

@@ -1,4 +1,4 @@
-//! The handle to a factory.
+//! A handle to a factory.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -52,9 +52,10 @@ impl<F: SessionFactory> Factory<F> {
 
     /// Wraps a diesel-async bb8 pool that the application already has.
     ///
-    /// Sessions then take their connections from it, and give them back clean. What only a connection of
-    /// our own can do is missing: the protocol is not watched (the check before COMMIT is made with a
-    /// `SAVEPOINT` in the same round trip instead, and [`commit_with`](crate::Session::commit_with) takes two), and settings that a session changed are not put back.
+    /// Sessions take their connections from this pool and give them back clean. Two features need the factory's own
+    /// connections and are missing. The session cannot watch the protocol: it checks the transaction before COMMIT with
+    /// a `SAVEPOINT` in the same round trip, and [`commit_with`](crate::Session::commit_with) takes two round trips.
+    /// And the session does not reset settings that it changed.
     pub fn from_pool(pool: <F::Driver as Driver>::ForeignPool) -> Self {
         Self::of(Shared {
             pools: Pools::foreign(F::NAME, keys::<F>().url, pool),
@@ -70,7 +71,7 @@ impl<F: SessionFactory> Factory<F> {
     /// [`scope`](Self::scope). Call it once, before anything else uses the type.
     ///
     /// # Errors
-    /// [`AlreadySet`] when there is a global factory already: it was set before, or a use of the type made it from the
+    /// [`AlreadySet`] when a global factory exists: an earlier call set it, or a use of the type made it from the
     /// environment. That factory stays.
     pub fn set_global(&self) -> Result<(), AlreadySet> {
         F::global().set(self.shared.clone())
@@ -81,13 +82,14 @@ impl<F: SessionFactory> Factory<F> {
         self.shared.config.as_deref()
     }
 
-    /// Makes every `#[with_session]` function called inside `future` use this factory instead of the
-    /// global one. Tasks that it spawns are outside.
+    /// Makes every `#[with_session]` function that `future` calls use this factory instead of the global one. Tasks
+    /// that
+    /// `future` spawns use the global one.
     pub fn scope<T: Future>(&self, future: T) -> impl Future<Output = T::Output> + use<T, F> {
         task_context::with_factory(self.clone(), future)
     }
 
-    /// The pool's figures, at once and without asking the server.
+    /// The pool's figures. Returns at once, without asking the server.
     pub fn status(&self) -> Status {
         self.shared.pools.status()
     }
@@ -99,22 +101,23 @@ impl<F: SessionFactory> Factory<F> {
     /// answer.
     ///
     /// # Cancellation
-    /// A connection whose answer nobody waits for any more is closed.
+    /// Dropping the future while the server has not answered closes the connection.
     pub async fn health(&self) -> Result<Duration, SessionError> {
         let started = Instant::now();
         self.shared.pools.primary.ping().await?;
         Ok(started.elapsed())
     }
 
-    /// Connects once, so that a wrong configuration shows at start-up: to the replica as well, where there is
-    /// one.
+    /// Connects once to the server, and to the replica if there is one, so that a wrong configuration shows at
+    /// start-up.
     ///
     /// # Errors
     /// [`SessionError::Acquire`] with the connect error, [`SessionError::Query`] when the server does not answer,
-    /// [`SessionError::Closed`] after [`shutdown`](Self::shutdown). A replica that is merely down is reported instead.
+    /// [`SessionError::Closed`] after [`shutdown`](Self::shutdown). If only the replica is down, the factory reports
+    /// that and `init` succeeds.
     ///
     /// # Cancellation
-    /// A connection that was being opened is kept for the next caller.
+    /// The pool keeps a connection that was being opened for the next caller.
     pub async fn init(&self) -> Result<(), SessionError> {
         self.shared.pools.primary.ping().await?;
         match &self.shared.pools.replica {
@@ -123,11 +126,11 @@ impl<F: SessionFactory> Factory<F> {
         }
     }
 
-    /// Names the newest commit of this factory, for readers elsewhere: see [`CommitToken`].
+    /// Names this factory's newest commit, for readers elsewhere: see [`CommitToken`].
     ///
-    /// None without a replica (`replica_url`), before the first commit, and while it is not known where a
-    /// commit is, because its connection was lost or the body sent COMMIT by itself: let the reader use the
-    /// primary then.
+    /// None without a replica (`replica_url`), before the first commit, and while the factory does not know a commit's
+    /// position, because its connection was lost or the body sent COMMIT by itself. The reader then has to use the
+    /// primary.
     pub fn commit_token(&self) -> Option<CommitToken> {
         match self.shared.pools.primary.marks.as_ref()?.mark() {
             Mark::At(position) => Some(CommitToken::new(position)),
@@ -135,9 +138,9 @@ impl<F: SessionFactory> Factory<F> {
         }
     }
 
-    /// Has every `read_only` session of this factory that is opened inside `future` see the commit that
-    /// `token` names: one with [`ReplicaPolicy::CaughtUp`](crate::ReplicaPolicy::CaughtUp), which is the default. Tasks that it spawns are
-    /// outside.
+    /// Makes every `read_only` session that `future` opens from this factory see the commit that `token` names, if its
+    /// policy is [`ReplicaPolicy::CaughtUp`](crate::ReplicaPolicy::CaughtUp), the default. Tasks that `future` spawns
+    /// are not affected.
     pub fn following<T: Future>(
         &self,
         token: CommitToken,
@@ -146,12 +149,12 @@ impl<F: SessionFactory> Factory<F> {
         task_context::following(self.identity(), token.position(), future)
     }
 
-    /// Gives no more sessions, waits at most `limit` for those that are out and for the calls that are
-    /// detached, then rolls back what is left and closes every connection. The last takes up to five seconds more:
-    /// a server may need them to give a statement up.
+    /// Stops opening sessions, waits at most `limit` for open sessions and detached calls, then rolls back what is left
+    /// and closes every connection. The rollback takes up to five seconds more, because a server may need them to
+    /// cancel a statement.
     ///
     /// # Cancellation
-    /// Dropping the future stops the waiting; the factory stays shut.
+    /// Dropping the future stops the wait; the factory opens no more sessions.
     pub async fn shutdown(&self, limit: Duration) -> ShutdownReport {
         self.shared.pools.shutdown(limit).await
     }
@@ -198,12 +201,12 @@ impl<F: SessionFactory> Factory<F> {
         Box::pin(replica.acquire(origin, options, after, left)).await
     }
 
-    /// The echo of a session, where the settings ask for one.
+    /// A session's echo, if the settings ask for one.
     pub(crate) fn echo(&self, origin: &Origin) -> Option<Echo> {
         self.shared.pools.primary.echo(origin)
     }
 
-    /// Tells factories apart.
+    /// A number that no other live factory has.
     pub(crate) fn identity(&self) -> usize {
         self.shared.pools.primary.identity()
     }
@@ -219,7 +222,7 @@ impl<F: SessionFactory> Factory<F> {
         self.shared.pools.primary.detached.track_future(call)
     }
 
-    /// No connection for want of something of our own.
+    /// The error when the crate's own resources are missing, such as the background runtime.
     pub(crate) fn cannot_connect(&self, error: ConnectError) -> SessionError {
         self.shared.pools.primary.cannot_connect(error)
     }

@@ -1,4 +1,4 @@
-//! What all handles of one factory share.
+//! What one factory's handles share.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::pool::Pools;
 /// The pools and the configuration.
 pub(super) struct Shared<D: Driver, C> {
     pub(super) pools: Pools<D>,
-    /// None around a pool of the application's.
+    /// None for an external pool.
     pub(super) config: Option<Arc<C>>,
 }
 

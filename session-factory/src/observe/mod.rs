@@ -20,8 +20,8 @@ pub(crate) use events::report_panic;
 pub(crate) use events::{Change, Events, Step};
 pub(crate) use observer::Observer;
 
-/// Reports something that has no caller to tell: to `tracing` where somebody listens, else to the console. It is one
-/// line, whatever a server or a user has put into it.
+/// Reports an event that no caller's result can carry: to `tracing` if a subscriber listens, else to the console. The
+/// report is one line, whatever text a server or a user has put into it.
 pub(crate) fn report(message: &str) {
     let message = crate::one_line::one_line(message);
     #[cfg(feature = "tracing")]

@@ -1,4 +1,4 @@
-//! Who listens on a connection.
+//! The instrumentation that watches a connection.
 
 use std::sync::{Arc, Weak};
 
@@ -8,7 +8,7 @@ use super::events::{Events, Relay};
 
 use crate::sync::Mutex;
 
-/// What a link knows of the application's instrumentation.
+/// What a connection knows about the application's instrumentation.
 #[derive(Default)]
 #[doc(hidden)]
 pub struct Observer {
@@ -55,7 +55,7 @@ impl Observer {
         Relay::new(&events, alive)
     }
 
-    /// Nobody listens any more, but for what is on the connection if that is `direct`.
+    /// Removes the instrumentation. `direct`: the connection itself still has one.
     pub(crate) fn clear(&mut self, direct: bool) {
         *self.lent() = None;
         self.direct = direct;
@@ -65,7 +65,7 @@ impl Observer {
         }
     }
 
-    /// Where events go. None: nobody listens.
+    /// The receiver of events. None without an instrumentation.
     #[inline]
     pub(crate) fn events(&mut self) -> Option<&Events> {
         self.events.as_ref()?;
@@ -114,7 +114,7 @@ impl Observer {
         }
     }
 
-    /// Nobody sees whether one is set on the raw connection.
+    /// The body may set an instrumentation on the raw connection unseen.
     pub(crate) fn may_be_replaced(&mut self) {
         self.direct = self.events.is_none();
     }

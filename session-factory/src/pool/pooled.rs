@@ -100,8 +100,8 @@ impl<D: Driver> Pooled<D> {
             || self.has_served && now >= self.expires
     }
 
-    /// The same for a connection that comes back. If [`came_back`](Self::came_back) decided that it stays, it stays: the
-    /// lease relies on that answer.
+    /// The same for a connection that comes back. If [`came_back`](Self::came_back) decided that it stays, it stays:
+    /// the lease relies on that answer.
     pub(super) fn is_broken_on_return(&mut self) -> bool {
         if self.standing == Standing::Stays {
             self.standing = Standing::Clean;

@@ -159,8 +159,8 @@ impl<F: SessionFactory, Runs, Commits> SessionBuilder<F, Runs, Commits> {
     /// Runs the body up to `max` more times after a serialization failure, a deadlock or a busy database. Before each
     /// attempt it pauses with full jitter: anything below 10 ms, then 20 ms, doubling up to 1 s.
     ///
-    /// The failure that the session saw decides; the body's error type has no influence. The session never runs the body
-    /// again if the body has committed something itself, or if the outcome is unknown.
+    /// The failure that the session saw decides; the body's error type has no influence. The session never runs the
+    /// body again if the body has committed something itself, or if the outcome is unknown.
     pub fn retry(self, max: u32) -> SessionBuilder<F, Retrying, Commits> {
         self.retry_within(max, Retry::BASE, Retry::CAP)
     }
@@ -212,12 +212,12 @@ impl<F: SessionFactory, Commits> SessionBuilder<F, Once, Commits> {
     /// Runs `body` with a session.
     ///
     /// # What the compiler says about a body
-    /// "Not general enough", "type annotations needed" and "does not implement `Fn`" are explained, with what to write, at
-    /// [`Factory::with_session`](crate::Factory::with_session).
+    /// "Not general enough", "type annotations needed" and "does not implement `Fn`" are explained, with what to write,
+    /// at [`Factory::with_session`](crate::Factory::with_session).
     ///
     /// # Errors
-    /// The body's `Err`, or a [`SessionError`] as the body's error type when the session could not be opened or its work
-    /// not be committed.
+    /// The body's `Err`, or a [`SessionError`] as the body's error type when the session could not be opened or its
+    /// work not be committed.
     ///
     /// # Cancellation
     /// Dropping the future cancels the running statement on the server and rolls back.
@@ -284,8 +284,8 @@ impl<F: SessionFactory, Commits> SessionBuilder<F, Retrying, Commits> {
     /// Runs `body` with a session, and again with a new session after a conflict.
     ///
     /// # What the compiler says about a body
-    /// "Not general enough", "type annotations needed" and "does not implement `Fn`" are explained, with what to write, at
-    /// [`Factory::with_session`](crate::Factory::with_session).
+    /// "Not general enough", "type annotations needed" and "does not implement `Fn`" are explained, with what to write,
+    /// at [`Factory::with_session`](crate::Factory::with_session).
     ///
     /// # Errors
     /// The body's last `Err`, or a [`SessionError`] as the body's error type. A conflict's text says which attempt it

@@ -13,12 +13,12 @@ use crate::error::{SessionError, StatementError, TransactionOutcome};
 use crate::factory::SessionFactory;
 
 impl<F: SessionFactory> Session<F> {
-    /// Runs a transaction's last statement and commits, in one round trip. Returns the number of rows that the statement
-    /// changed.
+    /// Runs a transaction's last statement and commits, in one round trip. Returns the number of rows that the
+    /// statement changed.
     ///
-    /// The session sends COMMIT right behind the statement, without waiting for the statement's answer. Afterwards it is
-    /// as after [`commit`](Self::commit): the next statement begins another transaction, and an annotated function that
-    /// ends with this call has nothing left to commit.
+    /// The session sends COMMIT right behind the statement, without waiting for the statement's answer. Afterwards it
+    /// is as after [`commit`](Self::commit): the next statement begins another transaction, and an annotated function
+    /// that ends with this call has nothing left to commit.
     ///
     /// A statement that the connection runs for the first time takes one more round trip to be prepared. COMMIT waits
     /// for the statement's answer, which makes two round trips, in an external pool

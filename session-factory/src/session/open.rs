@@ -37,8 +37,8 @@ impl<F: SessionFactory> Factory<F> {
     /// | "async closure does not implement `Fn` because it captures state", with `retry` | a body that changes nothing outside of it: return what changes, or count in an atomic |
     ///
     /// # Errors
-    /// The body's `Err`, or a [`SessionError`] as the body's error type when the session could not be opened or its work
-    /// not be committed.
+    /// The body's `Err`, or a [`SessionError`] as the body's error type when the session could not be opened or its
+    /// work not be committed.
     ///
     /// # Cancellation
     /// Dropping the future cancels the running statement on the server and rolls back.

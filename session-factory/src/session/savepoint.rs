@@ -12,8 +12,8 @@ impl<F: SessionFactory> Session<F> {
     /// savepoint costs no round trip of its own unless it is rolled back.
     ///
     /// # What the compiler says about a body
-    /// "Not general enough", "type annotations needed" and "does not implement `Fn`" are explained, with what to write, at
-    /// [`Factory::with_session`](crate::Factory::with_session).
+    /// "Not general enough", "type annotations needed" and "does not implement `Fn`" are explained, with what to write,
+    /// at [`Factory::with_session`](crate::Factory::with_session).
     ///
     /// # Errors
     /// The body's `Err`; or a [`SessionError`], as the body's error type, when the session cannot release the savepoint

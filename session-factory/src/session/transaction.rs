@@ -128,8 +128,8 @@ impl<F: SessionFactory> TransactionManager<Session<F>> for SessionTransactionMan
         }
     }
 
-    /// True in error and while a transaction other than a test's is open, as for diesel-async's own manager: a pool must
-    /// not lend such a connection. (This crate's pool asks the session instead.)
+    /// True in error and while a transaction other than a test's is open, as for diesel-async's own manager: a pool
+    /// must not lend such a connection. (This crate's pool asks the session instead.)
     fn is_broken_transaction_manager(conn: &mut Session<F>) -> bool {
         let is_open = conn.in_transaction() || conn.innermost_savepoint().is_some();
         match Self::transaction_manager_status_mut(conn).transaction_state() {

@@ -1,5 +1,4 @@
-//! Up to where in the log this factory has committed: what a replica has to have replayed before it is
-//! read without a doubt.
+//! The log positions of this factory's commits: a replica has to replay up to there before a session may rely on it.
 
 use std::sync::MutexGuard;
 use std::time::{Duration, Instant};
@@ -17,10 +16,10 @@ pub(crate) struct Marks(Mutex<State>);
 #[derive(Debug, Default)]
 struct State {
     newest: Option<LogPosition>,
-    /// Something was committed, or may be, of which no position is known. The position of a commit that
-    /// is sent after this moment is behind it.
+    /// When a commit, certain or possible, was left without a known position. A commit that is sent after this moment
+    /// has a later position.
     doubt: Option<Instant>,
-    /// Commits under way whose callers are gone.
+    /// Commits under way whose callers were dropped.
     unfinished: u32,
 }
 
@@ -31,7 +30,7 @@ pub(crate) enum Mark {
     Nothing,
     /// The log up to there.
     At(LogPosition),
-    /// It is not known: only the primary has it for certain.
+    /// Unknown: only the primary is certain to have everything.
     Unknown,
 }
 
@@ -70,18 +69,18 @@ impl Marks {
         }
     }
 
-    /// No answer came to COMMIT.
+    /// COMMIT got no answer.
     pub(crate) fn in_doubt(&self) {
         let mut state = self.state();
         state.doubt = state.doubt.max(Some(crate::time::from_now(IN_DOUBT)));
     }
 
-    /// The caller is gone while COMMIT is under way. [`finished`](Self::finished) follows.
+    /// The caller was dropped while COMMIT is under way. [`finished`](Self::finished) follows.
     pub(crate) fn unfinished(&self) {
         self.state().unfinished += 1;
     }
 
-    /// What became of it is known, or never will be.
+    /// The commit's outcome is known, or never will be.
     pub(crate) fn finished(&self) {
         let mut state = self.state();
         state.unfinished = state.unfinished.saturating_sub(1);

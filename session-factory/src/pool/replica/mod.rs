@@ -1,4 +1,4 @@
-//! The replica: a second pool, for what only reads, and the primary in its place when it will not do.
+//! The replica: a second pool for read-only sessions, which use the primary while the replica is not usable.
 
 pub(crate) mod commit_marks;
 mod token;
@@ -40,7 +40,7 @@ pub(crate) struct Replica<D: Driver> {
     fallbacks: AtomicU64,
 }
 
-/// Why it is not read at the moment. A task tries it until it is well.
+/// Why sessions do not read the replica at the moment. A task tries the replica until it is usable again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Trouble {
     /// No connection, or no answer.
@@ -173,7 +173,7 @@ impl<D: Driver> Replica<D> {
         }
     }
 
-    /// Notes the trouble, says so once, and has it tried until it is over.
+    /// Notes the trouble, reports it once, and starts the task that tries the replica until it is usable.
     fn report(self: &Arc<Self>, trouble: Trouble, why: &str) {
         if self.trouble().replace(trouble).is_some() {
             return;
@@ -214,7 +214,7 @@ impl<D: Driver> Replica<D> {
     }
 }
 
-/// Tries a replica until it is well.
+/// Tries a replica until it is usable.
 async fn heal<D: Driver>(replica: Weak<Replica<D>>) {
     let mut pause = FIRST_TRY;
     loop {
@@ -226,7 +226,7 @@ async fn heal<D: Driver>(replica: Weak<Replica<D>>) {
         if replica.core.closed.is_cancelled() {
             return;
         }
-        // An instrumentation of the application's sees the question, and may panic: it is tried again all the same.
+        // The application's instrumentation runs on the ping, and may panic: the task tries again even then.
         let trouble = contained_async(replica.look()).await;
         let trouble = trouble.unwrap_or(Some(Trouble::Dead));
         *replica.trouble() = trouble;
