@@ -1,4 +1,4 @@
-//! What a backend's own connection as the first parameter asks of the factory's driver.
+//! What the factory's driver must provide if the first parameter is a backend's own connection.
 
 #[cfg(feature = "sqlite")]
 use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;

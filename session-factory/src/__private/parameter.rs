@@ -127,7 +127,7 @@ impl<F: SessionFactory> Opens<F> {
         Unit::open(global::factory::<F>, origin, options)
     }
 
-    /// Runs the whole call in a task of its own, which a caller that goes away does not stop.
+    /// Runs the whole call in its own task, which goes on if the caller is dropped.
     pub fn detach<R, B>(self, contract: Contract<R>, call: B) -> impl Future<Output = R>
     where
         B: Future<Output = R> + Send + 'static,

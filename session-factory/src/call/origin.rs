@@ -47,7 +47,7 @@ impl Origin {
         self.function
     }
 
-    /// The function; of a closure also where it is, as that has no name of its own.
+    /// The function's name; for a closure, which has no name, also its file and line.
     pub(crate) fn in_full(&self) -> String {
         if self.is_closure() {
             self.to_string()

@@ -18,8 +18,7 @@ use super::{Credentials, OpenPermit, SecretUrl};
 pub struct Settings {
     /// Where the database is, and who connects.
     pub url: SecretUrl,
-    /// A PostgreSQL standby, for `read_only` sessions. It gets a pool of its own with the same settings. Default:
-    /// none.
+    /// A PostgreSQL standby for `read_only` sessions. It gets its own pool with the same settings. Default: none.
     pub replica_url: Option<SecretUrl>,
     /// Whether each statement is printed. Default: `false`.
     pub echo: bool,
@@ -34,7 +33,8 @@ pub struct Settings {
     /// The longest life of a connection; `Duration::MAX` for no end. It serves one session, however short that is.
     /// Default: 30 minutes.
     pub pool_recycle: Duration,
-    /// How long a connection may idle before it is closed; `Duration::MAX` for as long as it lives. Default: 10 minutes.
+    /// How long a connection may idle before it is closed; `Duration::MAX` for as long as it lives. Default: 10
+    /// minutes.
     pub idle_timeout: Duration,
     /// How long one attempt to connect may take, longer than zero; `Duration::MAX` for as long as it takes. Default: 10
     /// seconds.
@@ -43,9 +43,9 @@ pub struct Settings {
     /// such limit. Longer than zero; PostgreSQL counts to 24 days, and longer limits end there. Default: the server's
     /// own.
     pub statement_timeout: Option<Duration>,
-    /// Whether PostgreSQL's and MySQL's connections keep the statements that they prepared: 0 keeps none. Any other number
-    /// keeps all of them, as diesel-async's cache has no limit. SQLite's always keep them. Default: all; behind a pooler
-    /// none.
+    /// Whether PostgreSQL's and MySQL's connections keep the statements that they prepared: 0 keeps none. Any other
+    /// number keeps all of them, as diesel-async's cache has no limit. SQLite's always keep them. Default: all; behind
+    /// a pooler none.
     pub statement_cache: Option<usize>,
     /// Reserved: has no effect yet. Statements that take longer are to be reported. Default: 1 second.
     pub slow_statement: Option<Duration>,
@@ -53,15 +53,15 @@ pub struct Settings {
     pub slow_acquire: Option<Duration>,
     /// Reserved: has no effect yet. Sessions that are open for longer are to be reported. Default: none are.
     pub leak_threshold: Option<Duration>,
-    /// Who connects, instead of what the URL says: what `Factory::with_credentials` was told for this connection.
+    /// The provider's credentials for this connection, which replace the URL's.
     pub(crate) credentials: Option<Credentials>,
-    /// Of the connection that is opened with these.
+    /// The permit of the connection that is opened with these settings.
     pub(crate) permit: Option<OpenPermit>,
 }
 
 impl Settings {
-    /// What no connection could be opened with. The environment's values are checked where they are read, and these
-    /// may have been set by the application's code.
+    /// Says which setting makes every connection impossible. The reader has checked the environment's values, but the
+    /// application's code may have set these.
     pub(crate) fn refusal(&self) -> Option<String> {
         let limits = [
             (

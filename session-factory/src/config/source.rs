@@ -18,11 +18,11 @@ pub enum Source {
     Given,
     /// The compiler's environment, when the program was built.
     Build,
-    /// Nobody set it.
+    /// Not set: the default applies.
     Default,
     /// Written in `session_factory!`.
     Constant,
-    /// Nobody set it, and there is no default.
+    /// Not set, and without a default.
     NotSet,
 }
 

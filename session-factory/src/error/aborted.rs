@@ -31,8 +31,8 @@ pub enum AbortReason {
 }
 
 /// The body returned `Ok`, but its transaction could not be committed: it is rolled back, or was ended by a statement
-/// of the body. The body of a savepoint that is left with another one open inside gets it as well: there only the savepoint
-/// is rolled back.
+/// of the body. The body of a savepoint that is left with another one open inside gets it as well: there only the
+/// savepoint is rolled back.
 #[derive(Debug, Clone)]
 pub struct Aborted {
     pub(crate) reason: AbortReason,

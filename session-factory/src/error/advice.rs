@@ -1,4 +1,4 @@
-//! What to do about a statement that failed and whose error the body did not return.
+//! Advice for a failed statement whose error the body did not return.
 
 use super::{StatementError, StatementErrorKind};
 
@@ -8,8 +8,8 @@ pub(super) const END_BY_HAND: &str = "db.savepoint(…) and db.transaction(…) 
 
 /// The end of the sentence "a statement failed and its error was not returned; …". Each text is true for every error
 /// that it is given for: a savepoint keeps the transaction usable, but it does not help a statement that no transaction
-/// may contain, or a conflict that only another transaction solves. MySQL and SQLite undo the failed statement alone, so
-/// there only a conflict or a lost connection gets here.
+/// may contain, or a conflict that only another transaction solves. MySQL and SQLite undo the failed statement alone,
+/// so there only a conflict or a lost connection gets here.
 pub(super) fn advice(error: &StatementError) -> &'static str {
     match error.kind {
         StatementErrorKind::Connection => {
@@ -55,7 +55,7 @@ pub(super) fn advice(error: &StatementError) -> &'static str {
 /// How the names of a session's savepoints begin.
 const SAVEPOINT: &str = "session_factory_";
 
-/// A savepoint of the session's own is not there any more. Its name is in the words of all databases.
+/// True when the server no longer has one of the session's savepoints. Every database's message holds the name.
 fn is_of_a_lost_savepoint(error: &StatementError) -> bool {
     let message = error.message.to_ascii_lowercase();
     message.contains("savepoint") && message.contains(SAVEPOINT)

@@ -1,4 +1,4 @@
-//! Errors: what went wrong with a session, in which state the work is, and what to do.
+//! Errors: what went wrong with a session, the work's state, and what to do.
 
 mod aborted;
 mod acquire;
@@ -31,9 +31,9 @@ use crate::config::ConfigError;
 
 /// Everything that can go wrong with a session.
 ///
-/// Each variant says in which state the work is. For every one but [`CommitUnknown`](Self::CommitUnknown),
-/// [`PartlyCommitted`](Self::PartlyCommitted), [`RuntimeEnded`](Self::RuntimeEnded) and [`InSavepoint`](Self::InSavepoint)
-/// the work is rolled back, or was never begun. (What a body commits half-way, by `commit()` or a raw `COMMIT`, stays committed.)
+/// Each variant states what became of the work. For every one but [`CommitUnknown`](Self::CommitUnknown),
+/// [`PartlyCommitted`](Self::PartlyCommitted), [`RuntimeEnded`](Self::RuntimeEnded) and
+/// [`InSavepoint`](Self::InSavepoint) the work is rolled back, or was never begun. (What a body commits half-way, by `commit()` or a raw `COMMIT`, stays committed.)
 ///
 /// It converts from and to [`diesel::result::Error`], so a function that returns `QueryResult<T>` can be
 /// annotated as it is. A `SessionError` that travelled through a diesel error comes back whole, except for
@@ -50,17 +50,17 @@ pub enum SessionError {
     /// Keys are missing or malformed: all of them are listed.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// No connection could be had from the pool.
+    /// The pool gave no connection.
     #[error(transparent)]
     Acquire(#[from] Box<AcquireError>),
     /// The task already holds a session of this factory.
     #[error(transparent)]
     Nested(#[from] NestedError),
-    /// The body returned `Ok`, but its transaction could not be committed any more: it is rolled back, or was ended
-    /// by a statement of the body ([`AbortReason::EndedByBody`]).
+    /// The body returned `Ok`, but its transaction could no longer be committed: the session rolled it back, or a
+    /// statement in the body had ended it ([`AbortReason::EndedByBody`]).
     #[error(transparent)]
     Aborted(#[from] Aborted),
-    /// The server refused the COMMIT, or the connection was lost before it was sent. Nothing was kept.
+    /// The server refused the COMMIT, or the connection was lost before it was sent. Nothing was committed.
     #[error(transparent)]
     Commit(#[from] CommitError),
     /// The connection died, or the call's deadline passed, while COMMIT was under way: the work may be
@@ -70,35 +70,36 @@ pub enum SessionError {
          look for its effect before doing it again ({0})"
     )]
     CommitUnknown(StatementError),
-    /// A part of the work was committed, and not all of it.
+    /// Only a part of the work was committed.
     #[error(transparent)]
     PartlyCommitted(#[from] PartlyCommitted),
-    /// ROLLBACK failed. The connection is closed, which ends the transaction on the server.
+    /// ROLLBACK failed. The session closed the connection, which ends the transaction on the server.
     #[error("ROLLBACK failed, the connection is closed instead ({0})")]
     Rollback(StatementError),
-    /// `commit()` or `rollback()` was called inside a savepoint, which is a part of the transaction. Nothing was
-    /// done: the transaction and the savepoint are as they were.
+    /// The caller called `commit()` or `rollback()` inside a savepoint, which is a part of the transaction. The call
+    /// changed nothing: the transaction and the savepoint are as they were.
     #[error(
         "{0}() was called inside a savepoint (a db.savepoint(…), db.transaction(…) or #[with_session(savepoint)] \
          function) and would end the transaction around it: nothing was done; return Ok or Err to end the savepoint, \
          and call {0}() outside of it"
     )]
     InSavepoint(&'static str),
-    /// This function of diesel-async's `TransactionManager` was called by hand without a `begin_transaction` before it.
-    /// What it would have ended is the session's: its transaction, or the savepoint of a closure. Nothing was sent. That
-    /// savepoint, or outside of any the transaction, can only be rolled back.
+    /// The caller called this function from diesel-async's `TransactionManager` without a `begin_transaction` before
+    /// it. It would have ended the session's transaction or a closure's savepoint. The session sent nothing. That
+    /// savepoint, or the transaction if no savepoint is open, can only be rolled back.
     #[error(
         "TransactionManager::{0}() was called without a begin_transaction() before it: nothing was sent, and what is open \
          can only be rolled back; {END_BY_HAND}"
     )]
     NotBegun(&'static str),
-    /// The deadline of the call passed; the work is rolled back.
+    /// The call's deadline passed; the work is rolled back.
     #[error(transparent)]
     Timeout(#[from] TimeoutError),
-    /// The factory was shut down: it opens no session any more.
+    /// The factory was shut down: it opens no more sessions.
     #[error("the session factory is shut down: no session can be opened or used any more")]
     Closed,
-    /// The runtime of a detached call ended before the call did. What the call had not committed by then is rolled back.
+    /// A detached call's runtime ended before the call did. Work that the call had not committed by then is rolled
+    /// back.
     #[error(
         "the runtime in which a detached call ran ended before the call did: what the call had not committed by then is \
          rolled back; look for its effect before doing it again, and call Factory::shutdown before the runtime ends"
@@ -110,9 +111,9 @@ pub enum SessionError {
 }
 
 impl SessionError {
-    /// True when running the whole unit of work again may succeed: a serialization failure, a deadlock, a
-    /// busy SQLite database. `retry` judges by this, and by what the session saw of statements whose
-    /// errors the application has wrapped. Never true for [`CommitUnknown`](Self::CommitUnknown) and
+    /// True when another attempt at the unit of work may succeed: after a serialization failure, a deadlock or a
+    /// busy SQLite database. `retry` decides by this, and by the errors that the session itself saw, which the
+    /// application may have wrapped. Always false for [`CommitUnknown`](Self::CommitUnknown) and
     /// [`PartlyCommitted`](Self::PartlyCommitted).
     pub fn is_transient(&self) -> bool {
         match self {

@@ -1,4 +1,4 @@
-//! A part of the work was committed, and not all of it.
+//! Only a part of the work was committed.
 
 use std::fmt;
 
@@ -16,8 +16,8 @@ pub enum PartlyCommitted {
          unless it failed too; look for its effect before doing it again"
     )]
     NotBegun(#[source] StatementError),
-    /// A statement of the body ended the transaction (a raw `COMMIT` or `ROLLBACK`). What ran behind that end, in the
-    /// same text or on the raw connection, ran outside of it.
+    /// A statement in the body ended the transaction (a raw `COMMIT` or `ROLLBACK`). Statements behind that end, in the
+    /// same text or on the raw connection, ran outside the transaction.
     #[error(
         "a statement of the body ended the transaction by itself: {0}; use db.commit() or db.rollback() instead of raw SQL"
     )]
@@ -32,7 +32,7 @@ pub enum PartlyCommitted {
     EndedUnseen,
 }
 
-/// Which part of the work was committed, where a statement of the body ended the session's transaction.
+/// Which part of the work was committed after a statement in the body ended the session's transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CommittedPart {
     /// What came before that end. What ran behind it, if anything did, is rolled back.
@@ -61,7 +61,7 @@ impl CommittedPart {
         })
     }
 
-    /// The same, with a COMMIT of the body's that came before all of it.
+    /// The same, after an earlier COMMIT by the body.
     pub(crate) fn behind_a_commit(self) -> Self {
         match self {
             Self::Behind | Self::SomeBehind => Self::BeforeAndSomeBehind,
@@ -90,7 +90,7 @@ impl fmt::Display for CommittedPart {
     }
 }
 
-/// What became of the statements that ran behind the end.
+/// How the statements behind the end ended themselves.
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Behind {

@@ -1,4 +1,4 @@
-//! What the database said about a statement.
+//! The database's error for a statement.
 
 use std::fmt;
 
@@ -56,7 +56,7 @@ impl StatementError {
         }
     }
 
-    /// The same with its SQLSTATE in the message: diesel's errors have no other place for that.
+    /// The same with its SQLSTATE in the message, because diesel's errors have no other field for it.
     #[cfg(feature = "postgres")]
     pub(crate) fn into_words(self) -> Self {
         let message = match &self.sqlstate {
@@ -80,8 +80,8 @@ impl StatementError {
         self.detail.as_deref() == Some(ROLLED_BACK)
     }
 
-    /// What the server said, as it said it. `Display` escapes newlines and other characters that control a line, so that
-    /// a value in the message forges no line of a log.
+    /// The server's message, unchanged. `Display` escapes newlines and other control characters, so that a value in the
+    /// message cannot forge a log line.
     pub fn message(&self) -> &str {
         &self.message
     }

@@ -1,4 +1,4 @@
-//! A deadline that passed.
+//! A call's deadline passed.
 
 use std::fmt;
 use std::time::Duration;
@@ -36,12 +36,12 @@ impl TimeoutError {
         self.running
     }
 
-    /// What attempts before the last one took, with the pauses between them. Zero without `retry`.
+    /// How long the attempts before the last one took, with the pauses between them. Zero without `retry`.
     pub fn earlier_attempts(&self) -> Duration {
         self.earlier
     }
 
-    /// The state of the pool, when the time passed while waiting for a connection.
+    /// The pool's state, if the deadline passed while the call waited for a connection.
     pub fn acquire_error(&self) -> Option<&AcquireError> {
         self.acquire.as_deref()
     }

@@ -14,7 +14,7 @@ impl TransactionOutcome {
     pub(crate) fn of<T>(committed: &Result<T, SessionError>) -> Self {
         match committed {
             Ok(_) => Self::Committed,
-            // What was committed has no hooks of its own.
+            // Partly committed: either kind of hook could act on the wrong part.
             Err(SessionError::CommitUnknown(_) | SessionError::PartlyCommitted(_)) => Self::Unknown,
             Err(_) => Self::RolledBack,
         }

@@ -1,4 +1,4 @@
-//! The events of opening a connection.
+//! The events while a connection opens.
 
 use diesel::ConnectionError;
 use diesel::connection::{DynInstrumentation, InstrumentationEvent, get_default_instrumentation};
@@ -6,7 +6,7 @@ use diesel::connection::{DynInstrumentation, InstrumentationEvent, get_default_i
 use super::events::report_panic;
 use crate::error::ConnectError;
 
-/// A connection is being opened, and diesel's default instrumentation is told, if there is one.
+/// Reports to diesel's default instrumentation, if one is set, that a connection opens.
 pub(crate) struct Establishing(Option<Told>);
 
 struct Told {
@@ -34,7 +34,7 @@ impl Establishing {
         Self(told)
     }
 
-    /// The instrumentation, which is the connection's from now on.
+    /// Reports the end, and returns the instrumentation for the connection to keep.
     pub(crate) fn finish<L>(
         mut self,
         opened: &Result<L, ConnectError>,
@@ -47,8 +47,8 @@ impl Establishing {
     }
 }
 
-/// A host as an instrumentation is shown it before anybody has found it: an address or `localhost`. Another name may be
-/// a piece of a password that stands in the host's place.
+/// A host as an instrumentation sees it before it is resolved: an address or `localhost`. Any other name may be a
+/// piece of a password that a wrong cut put in the host's place.
 pub(crate) fn unresolved(host: &str, port: u16) -> String {
     match host.parse::<std::net::IpAddr>() {
         Ok(std::net::IpAddr::V6(address)) => format!("[{address}]:{port}"),

@@ -1,8 +1,9 @@
-//! The application's instrumentation, and what it is shown.
+//! The application's instrumentation, and the events that it sees.
 //!
-//! diesel-async reports every text that goes through its connection, the session's own among them, and it reports a
-//! statement when it is taken apart, before the BEGIN that goes ahead of it. So it gets a [`Relay`], which is silent but
-//! while a statement of the application's is at work; BEGIN, COMMIT and ROLLBACK the session reports itself.
+//! diesel-async reports every text that goes through its connection, including the session's, and it reports a
+//! statement when it takes the query apart, before the BEGIN in the statement's prelude. The connection therefore
+//! gets a [`Relay`], which passes events on only while an application's statement is at work. The session reports
+//! BEGIN, COMMIT and ROLLBACK itself.
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -21,14 +22,14 @@ use super::held::Held;
 use crate::panics;
 use crate::sync::Mutex;
 
-/// A change of the transaction, or of one of its savepoints.
+/// A change to the transaction or to one of its savepoints.
 #[derive(Debug, Clone)]
 
 pub(crate) struct Step {
     pub(crate) change: Change,
     /// 1 is the transaction, 2 its first savepoint.
     pub(crate) depth: NonZeroU32,
-    /// Empty where nothing is sent for it.
+    /// Empty if the session sends nothing for it.
     pub(crate) text: String,
 }
 
@@ -74,13 +75,13 @@ pub(crate) struct Events(Arc<Mutex<State>>);
 struct State {
     /// None while [`Session::instrumentation`](crate::Session) has lent it.
     instrumentation: Option<DynInstrumentation>,
-    /// A statement of the application's is at work.
+    /// An application's statement is at work.
     aloud: bool,
-    /// The raw connection is out: every text is the application's.
+    /// The body has borrowed the raw connection: every text is the application's.
     raw: bool,
-    /// The body has set another one on the raw connection.
+    /// The body has set another instrumentation on the raw connection.
     replaced: bool,
-    /// What waits for the answer to what goes ahead of the statement. None: that has come.
+    /// Events that wait for the answer to the prelude. None: the answer has come.
     held: Option<Vec<Held>>,
 }
 
@@ -99,7 +100,7 @@ impl Events {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Left so by an instrumentation that panicked.
+        // This mutex has no poison: an instrumentation may have panicked while it was locked.
         self.0.lock()
     }
 
@@ -114,12 +115,12 @@ impl Events {
         std::mem::replace(&mut self.state().instrumentation, instrumentation)
     }
 
-    /// The raw connection goes out.
+    /// The body borrows the raw connection.
     pub(crate) fn lend(&self) {
         self.state().raw = true;
     }
 
-    /// The raw connection is back. `replaced`: with another instrumentation.
+    /// The raw connection is back. `replaced`: the body has set another instrumentation on it.
     pub(crate) fn take_back(&self, replaced: bool) {
         let mut state = self.state();
         state.raw = false;
@@ -130,7 +131,7 @@ impl Events {
         self.state().replaced
     }
 
-    /// Runs `work`: what diesel reports meanwhile is the application's.
+    /// Runs `work`, and shows what diesel reports meanwhile.
     pub(crate) fn aloud<R>(&self, work: impl FnOnce() -> R) -> R {
         self.with(true, work)
     }
@@ -170,8 +171,8 @@ impl Events {
         self.state().held = None;
     }
 
-    /// Reports an event of the session's own. A panic of the instrumentation ends here: whoever ends a transaction
-    /// has to go on.
+    /// Reports one of the session's events. Contains the instrumentation's panic, because the code that ends a
+    /// transaction has to go on.
     fn show(&self, event: InstrumentationEvent<'_>) {
         report_panic(|| {
             if let Some(instrumentation) = &mut self.state().instrumentation {
@@ -198,7 +199,7 @@ impl Events {
     }
 }
 
-/// Runs what the application's instrumentation does for an event that has no caller to panic to.
+/// Runs the application's instrumentation for an event without a caller that its panic could reach.
 pub(crate) fn report_panic(show: impl FnOnce()) {
     if panics::contained(show).is_none() {
         super::report(
@@ -242,7 +243,7 @@ impl Instrumentation for Relay {
     }
 }
 
-/// What goes ahead of a statement, for the instrumentation. None: nobody listens.
+/// A statement's prelude, for the instrumentation. None without an instrumentation.
 #[derive(Debug, Default)]
 pub(crate) struct Announced(Option<Box<(Events, Vec<Step>)>>);
 
@@ -251,7 +252,7 @@ impl Announced {
         Self(Some(Box::new((events, steps))))
     }
 
-    /// It is about to be sent. What diesel reports of the statement waits for the answer.
+    /// The prelude is about to be sent. What diesel reports about the statement waits for the answer.
     #[inline]
     pub(crate) fn start(&self) {
         let Some((events, steps)) = self.0.as_deref() else {
@@ -263,7 +264,7 @@ impl Announced {
         }
     }
 
-    /// All of it was answered, with the statement on its way.
+    /// The server has answered the whole prelude; the statement is on its way.
     #[cfg(feature = "postgres")]
     pub(crate) fn answered(&self, answer: &diesel::QueryResult<()>) {
         match answer {
@@ -272,7 +273,7 @@ impl Announced {
         }
     }
 
-    /// All of it was answered, and the statement is at work.
+    /// The server has answered the whole prelude; the statement is at work.
     #[inline]
     pub(crate) fn succeeded(&self) {
         let Some((events, steps)) = self.0.as_deref() else {
@@ -289,7 +290,7 @@ impl Announced {
         events.let_go();
     }
 
-    /// It failed, and with it what follows. `sent`: so is the statement.
+    /// The prelude failed, and with it what follows. `sent`: the statement was sent as well.
     pub(crate) fn failed(&self, error: &Error, sent: bool) {
         let Some((events, steps)) = self.0.as_deref() else {
             return;
@@ -305,7 +306,7 @@ impl Announced {
     }
 }
 
-/// A statement of the application's on its way: what diesel reports of it is shown.
+/// An application's statement on its way: the instrumentation sees what diesel reports about it.
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 #[derive(Debug)]
 pub(crate) struct Heard<S> {
@@ -315,7 +316,7 @@ pub(crate) struct Heard<S> {
 
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 impl<S> Heard<S> {
-    /// Makes the statement now, and keeps what diesel reports until what goes ahead of it was answered.
+    /// Makes the statement now, and keeps what diesel reports until the server has answered the prelude.
     #[cfg(feature = "postgres")]
     pub(crate) fn held(events: Option<Events>, make: impl FnOnce() -> S) -> Self {
         if let Some(events) = &events {
@@ -324,7 +325,7 @@ impl<S> Heard<S> {
         Self::new(events, make)
     }
 
-    /// A statement that nobody listens to.
+    /// A statement whose events no instrumentation sees.
     #[cfg(feature = "postgres")]
     pub(crate) fn unheard(statement: S) -> Self {
         Self {

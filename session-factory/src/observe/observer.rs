@@ -13,7 +13,7 @@ use crate::sync::Mutex;
 #[doc(hidden)]
 pub struct Observer {
     events: Option<Events>,
-    /// Lent to whoever asked for it, until the next event. A mutex, so that a link can be shared; nobody locks it.
+    /// Lent to the caller until the next event. The mutex only makes the connection `Sync`; no code locks it.
     lent: Mutex<Option<DynInstrumentation>>,
     /// Alive while the relay is in its place.
     relay: Weak<()>,
@@ -72,7 +72,7 @@ impl Observer {
         self.heard()
     }
 
-    /// The same where somebody listens.
+    /// The same if an instrumentation is set.
     fn heard(&mut self) -> Option<&Events> {
         if self.events.as_ref()?.is_replaced() {
             self.clear(true);
@@ -105,7 +105,7 @@ impl Observer {
         self.direct
     }
 
-    /// The raw connection goes out.
+    /// The body borrows the raw connection.
     #[cfg(any(feature = "postgres", feature = "mysql"))]
     pub(crate) fn lend(&mut self) {
         self.may_be_replaced();

@@ -14,9 +14,9 @@ const LAST_CALL: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ShutdownReport {
-    /// Sessions that did not end within the limit. On PostgreSQL their statements were cancelled and their
-    /// connections closed, which rolls their work back. On SQLite, and around a pool of the application's, they
-    /// go on to their own end.
+    /// Sessions that did not end within the limit. On PostgreSQL the shutdown cancelled their statements and closed
+    /// their connections, which rolls their work back. On SQLite, and in an external pool, they go on to their own
+    /// end.
     pub rolled_back: usize,
     /// Of these, connections that have still not been given back.
     pub remaining: usize,

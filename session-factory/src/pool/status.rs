@@ -10,7 +10,7 @@ pub struct Status {
     pub idle: u32,
     /// Connections that sessions hold.
     pub in_use: u32,
-    /// Connections whose session is gone and which are being cancelled, rolled back and checked.
+    /// Connections whose session was dropped, and which the recovery cancels, rolls back and checks.
     pub recovering: u32,
     /// Callers that wait for a connection.
     pub waiting: u32,
@@ -36,8 +36,8 @@ pub struct ReplicaStatus {
     pub idle: u32,
     /// Connections that sessions hold.
     pub in_use: u32,
-    /// It answers, and is not too far behind. While false, a task tries it again after 100 ms, then ever more
-    /// seldom, up to every 5 s.
+    /// The replica answers and is not too far behind. While false, a task tries it again after 100 ms, then at
+    /// growing intervals of up to 5 s.
     pub usable: bool,
     /// Sessions that were opened on it.
     pub reads: u64,

@@ -528,8 +528,8 @@ impl Work {
         self.commit_sent = Some(sent);
     }
 
-    /// The statement's future is gone, or forgotten (`mem::forget`), and has not resolved. A COMMIT behind it may have been
-    /// sent.
+    /// The statement's future is gone, or forgotten (`mem::forget`), and has not resolved. A COMMIT behind it may have
+    /// been sent.
     pub(crate) fn abandoned(&mut self) {
         if !self.in_flight {
             return;

@@ -41,7 +41,7 @@ impl Parts {
         .flatten()
     }
 
-    /// Whether somebody means to give the URL in parts.
+    /// True when the environment gives the URL in parts.
     pub(super) fn any(&self) -> bool {
         self.broken || self.all().any(|(_, seen)| matches!(seen, Seen::Set(_)))
     }

@@ -1,4 +1,4 @@
-//! How a type of the application's is read: as its `ConfigValue` says, else as its `FromStr` does.
+//! How the reader reads an application's type: by its `ConfigValue`, else by its `FromStr`.
 //!
 //! Both cannot be one blanket implementation (`bool` has a `FromStr` that knows two words), and a type of
 //! another crate can be given neither. So the expansion asks `(&Custom::<T>::new()).how()`: the compiler takes

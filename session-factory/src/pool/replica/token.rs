@@ -1,12 +1,12 @@
-//! A commit, for those who want to read it elsewhere.
+//! A commit's token, for readers elsewhere.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::call::LogPosition;
 
-/// Names the newest commit of a factory, for a reader elsewhere: another process that has the same database
-/// and a replica, or a later request of the same client.
+/// Names a factory's newest commit, for a reader elsewhere: another process with the same database and a replica, or
+/// the same client's later request.
 ///
 /// From [`Factory::commit_token`](crate::Factory::commit_token). It travels as text (`to_string()`, `parse()`):
 /// in a header, a cookie, a job. A reader gives it to [`Factory::following`](crate::Factory::following) or
@@ -40,7 +40,7 @@ impl fmt::Display for CommitToken {
     }
 }
 
-/// The text is not that of a [`CommitToken`].
+/// The text is not a [`CommitToken`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("this is no commit token: expected the text of one, as in 16/B374D848@1700000000000000")]
 #[non_exhaustive]
