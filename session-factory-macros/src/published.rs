@@ -1,12 +1,12 @@
-//! What the macros make of ten typical functions: a snapshot of each, published in `docs/expansion.md`.
-//! After a change that is meant, `UPDATE_EXPECT=1 cargo test -p session-factory-macros`.
+//! The expansions of ten typical functions: a snapshot of each, published in `docs/expansion.md`.
+//! After an intended change, run `UPDATE_EXPECT=1 cargo test -p session-factory-macros`.
 
 use std::fmt::Write as _;
 
 use expect_test::expect_file;
 use proc_macro2::TokenStream;
 
-/// A function as somebody writes it.
+/// A function as a user writes it.
 struct Example {
     title: &'static str,
     /// What to look at.

@@ -1,4 +1,4 @@
-//! The databases that a factory can be for.
+//! The supported databases.
 
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote_spanned};
@@ -10,7 +10,7 @@ use super::input::{Backend as Written, Variable};
 use super::literals::literal;
 use crate::diagnostics::{Errors, nearest, respanned};
 
-/// A database that a factory can be for.
+/// A supported database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Backend {
     Postgres,
@@ -39,7 +39,7 @@ pub(super) fn of_path(path: &Path) -> Option<Backend> {
 
 const BACKENDS: [&str; 3] = ["Postgres", "Mysql", "Sqlite"];
 
-/// Databases that speak the protocol of another one.
+/// Databases that speak another one's protocol.
 const RELATED: [(&str, Backend); 17] = [
     ("cockroach", Backend::Postgres),
     ("crdb", Backend::Postgres),
@@ -184,7 +184,7 @@ impl Driver {
     }
 }
 
-/// The backend of a factory; `None` after noting that nobody knows it.
+/// A factory's backend; `None` after noting that it is unknown.
 pub(super) fn backend(written: &Written, errors: &mut Errors) -> Option<Backend> {
     match written {
         Written::Written(path) => Backend::written(path, errors),

@@ -1,4 +1,4 @@
-//! What is fixed when the program is compiled: `build_env("KEY", default = …)`.
+//! Values that are fixed when the program is compiled: `build_env("KEY", default = …)`.
 
 use std::env::{VarError, var};
 
@@ -9,7 +9,7 @@ use syn::{Expr, LitStr};
 use super::input::Variable;
 use crate::diagnostics::Errors;
 
-/// What there is for a variable.
+/// A variable's value and its source.
 pub(super) enum Built<'a> {
     /// What the compiler's environment has.
     Set(String),
@@ -17,8 +17,8 @@ pub(super) enum Built<'a> {
     Unset,
 }
 
-/// What there is for a variable; `None` after noting that it cannot be used. As at start-up, one that is
-/// set but empty counts as not set.
+/// Reads a variable; `None` after noting that it cannot be used. As at start-up, a variable that is set but empty
+/// counts as not set.
 pub(super) fn read<'a>(variable: &'a Variable, errors: &mut Errors) -> Option<Built<'a>> {
     let key = variable.key.value();
     let value = match var(&key) {
@@ -81,15 +81,15 @@ pub(super) fn malformed(key: &LitStr, expected: &str, found: &str, errors: &mut 
     errors.on(key, message);
 }
 
-/// What to write in the macro is of no use to whoever sets a variable.
+/// Drops advice about the macro's syntax, which does not help the user who sets a variable.
 fn without_advice(expected: &str) -> &str {
     expected
         .split_once("; write")
         .map_or(expected, |(expected, _)| expected)
 }
 
-/// Makes the compiler note that the program depends on the variable, so that it is built anew when that
-/// changes: a macro cannot say so by itself on stable Rust, `option_env!` can.
+/// Makes the compiler rebuild the program when the variable changes. On stable Rust a macro cannot declare that
+/// dependency itself; `option_env!` does.
 pub(super) fn tracked(key: &str) -> TokenStream {
     quote! {
         const _: ::core::option::Option<&'static ::core::primitive::str> = ::core::option_env!(#key);

@@ -1,4 +1,4 @@
-//! What only shows when settings, or factories, are seen together.
+//! Mistakes that only show when the macro compares settings or factories.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use super::model::{Model, Source};
 use super::number::Number;
 use crate::diagnostics::Errors;
 
-/// Of one factory: what somebody wrote cannot be right together, whatever the environment says.
+/// One factory's settings that contradict each other, whatever the environment says.
 pub(super) fn settings(model: &Model<'_>, errors: &mut Errors) {
     let known = |setting| model.known(setting);
     if let (Some(idle), Some(life)) = (known("idle_timeout"), known("pool_recycle"))
@@ -30,7 +30,7 @@ pub(super) fn settings(model: &Model<'_>, errors: &mut Errors) {
     }
 }
 
-/// `replica_url` of a backend that has none.
+/// `replica_url` on a backend without replicas.
 pub(super) fn replica(model: &Model<'_>, backend: Option<Backend>, errors: &mut Errors) {
     let written =
         model.factory.settings.iter().find(|setting| {
@@ -47,7 +47,7 @@ pub(super) fn replica(model: &Model<'_>, backend: Option<Backend>, errors: &mut 
     }
 }
 
-/// A key that two factories read has one type: the text in the environment is one.
+/// A key that two factories read must have one type, because the environment holds one text.
 pub(super) fn factories(models: &[Model<'_>], errors: &mut Errors) {
     let mut seen: Vec<(&str, String, &Model<'_>, String)> = Vec::new();
     for model in models {

@@ -1,4 +1,4 @@
-//! A factory as it is going to be: all that the expansion needs to know.
+//! A factory's model: all that the expansion needs to know.
 
 use proc_macro2::{Span, TokenStream};
 use syn::{Attribute, Ident, Path, Type};
@@ -7,13 +7,13 @@ use super::backend::Driver;
 use super::input::Factory;
 use super::number::Number;
 
-/// A factory as it is going to be.
+/// A factory's model.
 pub(super) struct Model<'a> {
     pub(super) factory: &'a Factory,
-    /// `None` when nobody knows the backend.
+    /// `None` if the backend is unknown.
     pub(super) driver: Option<Driver>,
     pub(super) fields: Vec<Field<'a>>,
-    /// The keys that the compiler's environment is asked for.
+    /// The keys that the macro reads from the compiler's environment.
     pub(super) built: Vec<String>,
     /// Where `dotenv = true` is written.
     pub(super) dotenv: Option<Span>,
@@ -22,13 +22,13 @@ pub(super) struct Model<'a> {
 }
 
 impl Model<'_> {
-    /// What is known of a setting.
+    /// What the macro knows about a setting's value.
     pub(super) fn known(&self, setting: &str) -> Option<&Known> {
         let field = self.fields.iter().find(|field| field.name == setting)?;
         field.known.as_ref()
     }
 
-    /// The value of a setting, when it is a number that nothing at start-up can change.
+    /// A setting's value, if it is a number that nothing can change at start-up.
     pub(super) fn fixed(&self, setting: &str) -> Option<u32> {
         match self.known(setting) {
             Some(Known {
@@ -53,15 +53,15 @@ pub(super) struct Field<'a> {
     pub(super) read: TokenStream,
     /// Whether it is one of the standard settings.
     pub(super) standard: bool,
-    /// A type of the application's, of which the macro does not know that it is `Clone` and `Debug`; and whether the field
-    /// is an `Option` of it.
+    /// An application's type, for which the macro cannot know `Clone` and `Debug`; and whether the field is an `Option`
+    /// around it.
     pub(super) own_type: Option<(&'a Type, bool)>,
     /// The heading that it belongs under.
     pub(super) group: &'static str,
     /// The values that it may have, in words.
     pub(super) range: Option<String>,
     pub(super) source: Source,
-    /// The value that somebody wrote, as a constant, a default or for the build.
+    /// The value that the user wrote, as a constant, a default or for the build.
     pub(super) known: Option<Known>,
     /// Other keys that may give its value, or a part of it.
     pub(super) companions: Vec<CompanionKey>,

@@ -159,7 +159,8 @@ impl Validator<'_> {
         self.errors.on(tokens, message);
     }
 
-    /// The keys beside those of secrets, after all that are written: whoever wrote one is to blame.
+    /// Reports a companion key that another setting already has. Runs after all written keys, so that the error points
+    /// at the key that the user wrote.
     fn claim_also(&mut self, factory: &Factory, field: &super::model::Field<'_>) {
         for companion in &field.companions {
             let Some(other) = self.keys.get(&companion.key) else {

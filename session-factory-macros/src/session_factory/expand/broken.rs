@@ -1,9 +1,9 @@
-//! A factory with an error that leaves it without a driver. Its name stands for a type that the compiler knows to be
-//! wrong, and asks nothing more about: functions beside it are not told that it is no factory, and the error of the
-//! macro is all that there is.
+//! A factory with an error that leaves it without a driver. Its name stands for a type that the compiler already
+//! knows to be wrong and reports no further errors about: functions that use the factory compile without complaint,
+//! and the macro's error stays the only one.
 //!
-//! Such a type is an array whose length does not compile. It is named by a trait object of a trait that is declared
-//! beside it, as an `impl` of the application's own on an array would be an error as well.
+//! Such a type is an array whose length does not compile. A trait object names it, through a trait declared beside
+//! it, because the application's `impl` on an array would be an error as well.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
@@ -53,7 +53,7 @@ pub(super) fn names(model: &Model<'_>) -> TokenStream {
     quote!(#vis #broken #name #config)
 }
 
-/// What the application wrote and imported for this factory is used, or `use` lines would be reported.
+/// Uses what the application imported for this factory: the compiler would otherwise report unused `use` lines.
 pub(super) fn uses(model: &Model<'_>) -> TokenStream {
     let (attrs, name) = (&model.factory.attrs, &model.factory.name);
     let types = model

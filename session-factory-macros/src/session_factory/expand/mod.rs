@@ -1,4 +1,4 @@
-//! The generated items. Nothing behaves here: each function is one call of the runtime.
+//! The generated items. Each generated function is one call into the runtime crate, which has all behaviour.
 
 mod broken;
 mod calls;
@@ -18,7 +18,7 @@ use calls::calls;
 use config::{config_impl, config_type};
 use keys::keys;
 
-/// All items of one invocation. The errors are told once, and a factory that has no driver is there without one.
+/// All items from one invocation. The errors appear once, and a factory without a driver keeps its name.
 pub(super) fn expand(models: &[Model<'_>], errors: &Errors) -> TokenStream {
     let first = models.iter().find(|model| model.driver.is_none());
     let items = models.iter().map(|model| match (&model.driver, first) {
