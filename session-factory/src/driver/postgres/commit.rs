@@ -1,4 +1,4 @@
-//! COMMIT, alone or behind the last statement, and what the server made of it.
+//! Sends COMMIT, alone or right after the last statement, and reads its outcome.
 
 use std::borrow::Cow;
 
@@ -30,8 +30,8 @@ pub(super) async fn commit(connection: &mut PgConnection) -> CommitReply {
     let reply = if connection.protocol_state().is_some() {
         Reply::of(commit.await)
     } else {
-        // Without a view of the protocol, SAVEPOINT tells whether there is a transaction that can
-        // still commit: it fails outside of one and inside a failed one, where COMMIT does not.
+        // Without protocol state, SAVEPOINT shows whether there is a transaction that can commit: unlike COMMIT, it
+        // fails outside a transaction and in a failed one.
         pipelined(
             connection.diesel(),
             "SAVEPOINT session_factory_commit",
@@ -46,12 +46,12 @@ pub(super) async fn commit(connection: &mut PgConnection) -> CommitReply {
     reply
 }
 
-/// Runs a statement with COMMIT behind it.
+/// Runs a statement and sends COMMIT right after it.
 ///
-/// COMMIT is sent when the statement itself has been written to the socket, and not before: a statement
-/// that has to be prepared, or to look its types up, takes round trips of its own first, and a COMMIT that
-/// overtook it would leave it in autocommit. If the statement is answered earlier (a server that is next
-/// door, or an error while it was prepared), COMMIT is not sent: the session sees to the end.
+/// COMMIT waits until the statement is written to the socket. A statement that has to be prepared, or whose types have
+/// to be looked up, first takes round trips; a COMMIT that overtook it would leave it in autocommit. If the server
+/// answers the statement first (a nearby server, or an error while preparing), this function does not send COMMIT,
+/// and the session ends the transaction.
 pub(super) async fn behind<T>(
     connection: &mut PgConnection,
     ahead: Ahead,
@@ -64,8 +64,8 @@ where
     connection.leave_raw();
     spare(connection).await;
     connection.set_committing(true);
-    // Behind a pooler COMMIT puts back what the session changed, and this statement may be what changes it. The stream of
-    // an application's own connection cannot be seen.
+    // Behind a pooler COMMIT carries the reset, and this statement may be what makes the reset necessary. An external
+    // pool's connection has no protocol state. In both cases COMMIT waits for the statement's answer.
     let is_pooled = connection.is_pooled();
     let text = connection.commit_text();
     connection.set_committed(true);
@@ -77,14 +77,14 @@ where
         let Some(sql) = sql.map(Cow::Borrowed).or_else(built) else {
             return;
         };
-        // Or it may be what ends the transaction.
+        // Wait also for a statement that may itself end the transaction.
         let may_end = suspicion != Suspicion::None
             || !transaction_control::is_query(&sql) && Suspicion::of(&sql, true) != Suspicion::None;
         if !may_end && let Some(protocol_state) = &protocol_state {
             expected = Some(protocol_state.statement_sent.expect(&sql));
         }
     });
-    // What it holds is the application's, and may panic when it is dropped: before anything is sent.
+    // `source` holds the application's values, whose drop may panic. Drop it before anything is sent.
     drop(source);
     let Some(expected) = expected else {
         let reply = rest.send(shared, ahead, statement).await;
@@ -115,7 +115,7 @@ where
         Ok(_) => false,
     };
     let commit = if failed && committed.is_err() {
-        // A transaction in which a statement failed cannot be committed, whatever became of COMMIT.
+        // A failed statement makes COMMIT roll back, whatever COMMIT's own answer is.
         CommitReply::RolledBack(None)
     } else {
         read(connection, Reply::of(committed))
@@ -127,12 +127,12 @@ where
     }
 }
 
-/// A COMMIT is not cancelled, by a late request for an earlier statement neither: with a synchronous standby that
-/// would make it local only.
+/// Never let a late cancel request hit COMMIT: with a synchronous standby, the transaction would be committed locally
+/// only.
 async fn spare(connection: &PgConnection) {
     if connection.may_be_hit() {
         let canceller = connection.canceller();
-        // Without the background runtime there would be no connection either.
+        // The connection could not exist without the background runtime, so this error cannot occur here.
         let resting = crate::runtime::within(async { canceller.rest().await });
         let _no_runtime = Box::pin(resting).await;
     }
@@ -150,7 +150,7 @@ fn not_sent(connection: &mut PgConnection, reply: Reply<usize>) -> Last {
 fn read(connection: &PgConnection, reply: Reply<()>) -> CommitReply {
     let ended = connection.protocol_state().map(ProtocolState::ended);
     match (reply.ahead, reply.result, ended) {
-        // Whatever became of the question behind COMMIT.
+        // The position query after COMMIT may fail without effect on this outcome.
         (Ok(()), Ok(()), None) | (_, _, Some(Some(TransactionEnd::Commit))) => {
             CommitReply::Committed
         }
@@ -174,11 +174,11 @@ fn read(connection: &PgConnection, reply: Reply<()>) -> CommitReply {
     }
 }
 
-/// A server that says of COMMIT that it does not know either (the distributed ones have such an answer).
+/// SQLSTATEs with which a server says that COMMIT's outcome is unknown, as distributed servers do.
 const UNKNOWN: [&str; 2] = ["40003", "08007"];
 
-/// Of such an error nobody knows on which side of COMMIT it came. A function of the application's can raise any
-/// SQLSTATE: one that the connection survives is a refusal.
+/// True for an error that may have occurred before or after COMMIT took effect. The application's functions can raise
+/// any SQLSTATE, so an error that the connection survives is a refusal.
 fn ends_the_connection(connection: &PgConnection, error: &StatementError) -> bool {
     let Some(state) = error.sqlstate() else {
         return error.kind == StatementErrorKind::Connection;

@@ -1,4 +1,4 @@
-//! One connection to PostgreSQL and what is known about it.
+//! One connection to PostgreSQL and what the driver knows about it.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -36,32 +36,32 @@ use crate::observe::{Events, Heard, Observer};
 
 type Foreign = bb8::PooledConnection<'static, AsyncDieselConnectionManager<AsyncPgConnection>>;
 
-/// What the pool holds.
+/// The connection that the pool holds.
 #[allow(missing_debug_implementations)] // the connection has none
 #[doc(hidden)]
 #[allow(clippy::struct_excessive_bools)] // independent facts, each read by name
 pub struct PgConnection {
     held: Held,
-    /// None for a connection of the application's pool: its stream is not ours to watch.
+    /// `None` for an external pool's connection, whose stream the driver cannot watch.
     protocol_state: Option<Arc<ProtocolState>>,
     rest: Rest,
-    /// The task that moves the connection's bytes.
+    /// Aborts tokio-postgres's task, which drives the stream. `None` for an external pool's connection.
     driving: Option<AbortHandle>,
-    /// Statements are not kept prepared.
+    /// The statement cache is off.
     uncached: bool,
-    /// What BEGIN without a level means.
+    /// The isolation level of a BEGIN without one, if the probe found it.
     isolation: Option<Isolation>,
-    /// COMMIT asks where in the log it is.
+    /// Each COMMIT asks for its log position.
     asks: bool,
-    /// The last transaction was committed by a COMMIT of ours.
+    /// The session itself sent the last transaction's COMMIT.
     committed: bool,
-    /// A pooler is in between.
+    /// A pooler is between this connection and the server.
     pooled: bool,
-    /// What ends the transaction puts the server session back as well.
+    /// The message that ends the transaction also carries the reset.
     resets: bool,
-    /// On a replica: how far it was when it was last asked.
+    /// On a replica: its replay position at the last query for it.
     replayed: Option<Position>,
-    /// None for a connection of the application's pool.
+    /// `None` for an external pool's connection.
     kill: Option<Kill>,
 }
 
@@ -70,30 +70,30 @@ enum Held {
     Foreign(Box<Foreign>),
 }
 
-/// The part that is changed while the diesel connection is lent to a statement.
+/// The part that stays mutable while a statement borrows the diesel connection.
 #[allow(clippy::struct_excessive_bools)] // independent facts, each read by name
 pub(super) struct Rest {
     canceller: Canceller,
-    /// The BEGIN that this connection has taken once: from then on it may travel with a statement.
+    /// A BEGIN that has succeeded on this connection: from then on it may share a flight with a statement.
     taken: Option<Cow<'static, str>>,
-    /// The raw connection was handed out in this transaction.
+    /// The body has, or had, the raw connection in this transaction.
     raw: bool,
     condemned: bool,
-    /// COMMIT was sent, and its answer has not come.
+    /// COMMIT was sent, and its outcome is unknown so far.
     committing: bool,
     marks: Marks,
-    /// What the statement that goes next may do to the transaction.
+    /// What the next statement may do to the transaction.
     suspicion: Suspicion,
-    /// It is ROLLBACK, and nothing else.
+    /// The next statement is ROLLBACK alone.
     rolls_back: bool,
-    /// When the session looked last, the transaction was in doubt.
+    /// The transaction was in doubt at the session's last check.
     doubted: bool,
-    /// The transaction has a mark, and nothing of ours has put it back.
+    /// The transaction has a mark, and no rollback by the session has put it back.
     marked: bool,
     unseen: Unseen,
     protocol_state: Option<Arc<ProtocolState>>,
     client_cache: ClientCache,
-    /// Behind a pooler: what goes with each BEGIN.
+    /// Behind a pooler: the SET LOCAL for the statement timeout, sent with each BEGIN.
     limit: Option<Box<str>>,
     observer: Observer,
 }
@@ -176,7 +176,7 @@ impl PgConnection {
         }
     }
 
-    /// Who listens.
+    /// The observer of this connection's events.
     pub(super) fn observer(&mut self) -> &mut Observer {
         &mut self.rest.observer
     }
@@ -195,7 +195,7 @@ impl PgConnection {
         }
     }
 
-    /// Forgets what was kept for names that stand for something else by now.
+    /// Switches the client cache to the current view of the names, and clears diesel's cache if it is stale.
     fn follow_names(&mut self) {
         let Some(protocol_state) = self.protocol_state.as_deref() else {
             return;
@@ -205,19 +205,19 @@ impl PgConnection {
         {
             let size = self.rest.client_cache.size();
             let connection = self.diesel_mut();
-            // Of the same size nothing would be forgotten.
+            // Setting the same size again would not clear the cache.
             connection.set_prepared_statement_cache_size(CacheSize::Disabled);
             connection.set_prepared_statement_cache_size(size);
         }
     }
 
-    /// What runs a statement: see [`split`](Self::split).
+    /// [`split`](Self::split), with the client cache up to date: call before running a statement.
     pub(super) fn split_for_statement(&mut self) -> (&AsyncPgConnection, &mut Rest) {
         self.follow_names();
         self.split()
     }
 
-    /// The connection, shared so that two messages can be under way, and the rest.
+    /// The diesel connection, shared so that two messages can be under way, and the mutable rest.
     pub(super) fn split(&mut self) -> (&AsyncPgConnection, &mut Rest) {
         let connection = match &self.held {
             Held::Own(connection) => &**connection,
@@ -226,7 +226,8 @@ impl PgConnection {
         (connection, &mut self.rest)
     }
 
-    /// Whether prepared statements are kept: diesel-async's cache keeps all or none, whatever the number.
+    /// Turns the statement cache off if `statements` is 0. diesel-async caches all or none, so other numbers change
+    /// nothing.
     pub(super) fn set_cache(&mut self, statements: Option<usize>) {
         if statements == Some(0) {
             self.uncached = true;
@@ -255,12 +256,12 @@ impl PgConnection {
         self.isolation
     }
 
-    /// Has each COMMIT ask where in the log it is: for those who read replicas.
+    /// Makes each COMMIT ask for its log position, for the factory's commit marks.
     pub(super) fn set_asks(&mut self, asks: bool) {
         self.asks = asks;
     }
 
-    /// A pooler is in between: nothing is left to the server session.
+    /// Marks the connection as pooled: from now on each transaction's end also resets the server session.
     pub(super) fn set_pooled(&mut self) {
         self.pooled = true;
     }
@@ -269,13 +270,13 @@ impl PgConnection {
         self.pooled
     }
 
-    /// How long a statement may take, told anew with each BEGIN.
+    /// Sets the statement timeout, sent with each BEGIN. For connections behind a pooler.
     pub(super) fn set_limit(&mut self, limit: Option<Duration>) {
         self.rest.limit = limit
             .map(|limit| format!("SET LOCAL statement_timeout = {}", milliseconds(limit)).into());
     }
 
-    /// The text that commits.
+    /// The SQL that commits.
     pub(super) fn commit_text(&mut self) -> Cow<'static, str> {
         match self.protocol_state() {
             Some(protocol_state) if self.asks => {
@@ -286,8 +287,8 @@ impl PgConnection {
         }
     }
 
-    /// The text that ends a transaction. Behind a pooler it puts back what the session changed: later the server
-    /// session is somebody else's.
+    /// The SQL that ends a transaction. Behind a pooler it includes the reset if the session left side effects, because
+    /// after the transaction the pooler may lend the server session to another client.
     pub(super) fn ending(&mut self, text: &'static str) -> Cow<'static, str> {
         self.resets = self.pooled
             && self
@@ -305,7 +306,7 @@ impl PgConnection {
         }
     }
 
-    /// What [`ending`](Self::ending) gave was answered.
+    /// Call once the server has answered [`ending`](Self::ending)'s SQL. `done`: it succeeded.
     pub(super) fn note_reset(&mut self, done: bool) {
         if let Some(protocol_state) = self.protocol_state()
             && self.resets
@@ -319,8 +320,8 @@ impl PgConnection {
         self.resets = false;
     }
 
-    /// The text by which the recovery rolls back. A statement that was dropped while it was prepared is left
-    /// prepared under its name, and nobody knows of it.
+    /// The SQL with which recovery rolls back. Behind a pooler it also resets, and deallocates all statements if the
+    /// cache is off: a call dropped while preparing leaves a prepared statement that the client does not list.
     pub(super) fn recovery_text(&self) -> Cow<'static, str> {
         if self.pooled {
             if let Some(protocol_state) = self.protocol_state() {
@@ -333,7 +334,7 @@ impl PgConnection {
         }
     }
 
-    /// What [`recovery_text`](Self::recovery_text) gave was done.
+    /// Call once [`recovery_text`](Self::recovery_text)'s SQL has succeeded.
     pub(super) fn was_recovered(&self) {
         if let Some(protocol_state) = self.protocol_state()
             && self.pooled
@@ -343,7 +344,7 @@ impl PgConnection {
         }
     }
 
-    /// What is known of the transaction's end without a view of the protocol.
+    /// For a connection without protocol state: what the driver knows about the transaction's end.
     pub(super) fn unseen(&self) -> Unseen {
         self.rest.unseen
     }
@@ -354,7 +355,7 @@ impl PgConnection {
         rest.ask(shared).await;
     }
 
-    /// A transaction begins.
+    /// Call when a transaction begins.
     pub(super) fn begin_watch(&mut self) {
         self.rest.unseen = Unseen::default();
         self.rest.marked = false;
@@ -368,7 +369,7 @@ impl PgConnection {
         }
     }
 
-    /// COMMIT is, or was, sent by us.
+    /// Records whether the session itself sends, or sent, COMMIT.
     pub(super) fn set_committed(&mut self, committed: bool) {
         self.committed = committed;
         if committed {
@@ -376,7 +377,7 @@ impl PgConnection {
         }
     }
 
-    /// What is sent from now on is the session's own, up to the next transaction.
+    /// From now until the next transaction the session itself sends every message. See [`ProtocolState::seal`].
     pub(super) fn seal(&self) {
         if let Some(protocol_state) = self.protocol_state() {
             protocol_state.seal();
@@ -391,7 +392,7 @@ impl PgConnection {
     pub(super) fn committed_at(&self) -> Option<Position> {
         let protocol_state = self.protocol_state()?;
         let at = protocol_state.positions.take()?;
-        // A transaction that wrote nothing is not in the log: no replica will ever be past its time.
+        // A transaction without writes is not in the log, so no replica's replay time would ever pass its time.
         Some(if protocol_state.has_written() {
             at
         } else {
@@ -421,12 +422,13 @@ impl PgConnection {
         self.rest.condemned || self.protocol_state().is_some_and(ProtocolState::is_closed)
     }
 
-    /// COMMIT is sent, or was answered.
+    /// Records that COMMIT is being sent, or that its outcome is known.
     pub(super) fn set_committing(&mut self, committing: bool) {
         self.rest.committing = committing;
     }
 
-    /// The connection is lost, and the server may still be at work for it. A COMMIT is left to it.
+    /// For a lost connection: true if the server may still run its statement. False for a COMMIT, which recovery must
+    /// not cancel.
     pub(super) fn may_run_on(&self) -> bool {
         !self.rest.committing
             && self.protocol_state().is_some_and(|protocol_state| {
@@ -434,12 +436,12 @@ impl PgConnection {
             })
     }
 
-    /// When the last message went out that the server answers.
+    /// When the last message that the server answers with ReadyForQuery was sent.
     pub(super) fn last_sent(&self) -> Option<Instant> {
         self.protocol_state().and_then(ProtocolState::last_sent)
     }
 
-    /// Everything is answered and no transaction is open.
+    /// True if the server has answered every message and no transaction is open.
     pub(super) fn is_quiet(&self) -> bool {
         let Some(protocol_state) = self.protocol_state() else {
             return true;
@@ -451,18 +453,19 @@ impl PgConnection {
         }
     }
 
-    /// What ends a transaction does nothing else, and its answer is seen.
+    /// True if the transaction status is reliable: the stream is watched, and no pooler needs the reset in the message
+    /// that ends the transaction.
     pub(super) fn sees_the_end(&self) -> bool {
         !self.pooled && self.protocol_state.is_some()
     }
 
-    /// No transaction is open, by what the server has said so far.
+    /// True if the server's last status says that no transaction is open.
     pub(super) fn has_ended(&self) -> bool {
         let is_idle = |protocol_state: &ProtocolState| protocol_state.status() == Status::Idle;
         self.sees_the_end() && self.protocol_state().is_some_and(is_idle)
     }
 
-    /// A cancel request may still hit what runs here.
+    /// True if a cancel request may still hit a statement on this connection.
     pub(super) fn may_be_hit(&self) -> bool {
         !self.is_closed() && self.rest.canceller.may_hit_later()
     }
@@ -470,13 +473,14 @@ impl PgConnection {
     pub(super) fn condemn(&mut self) {
         self.rest.condemned = true;
         if let Held::Foreign(connection) = &mut self.held {
-            // The application's pool drops a connection whose transaction manager is in error.
+            // The external pool drops a connection whose transaction manager is in error.
             AnsiTransactionManager::transaction_manager_status_mut(&mut ***connection)
                 .set_in_error();
         }
     }
 
-    /// Ends the connection whatever its session does: cancels what runs, then hangs up.
+    /// Returns what ends the connection while its session still uses it: it cancels the statement, then closes the
+    /// socket.
     pub(super) fn kill(&self) -> Option<Kill> {
         self.kill.clone()
     }
@@ -488,7 +492,7 @@ impl PgConnection {
 
     pub(super) async fn enter_raw(&mut self) -> QueryResult<()> {
         let (shared, rest) = self.split();
-        // Nobody sees what is run there before it is sent.
+        // The driver cannot read the raw connection's SQL before it is sent, so set the mark now.
         rest.mark(shared).await;
         if !self.rest.raw {
             self.rest.raw = true;
@@ -514,7 +518,7 @@ impl PgConnection {
         }
     }
 
-    /// The session has looked how the transaction stands.
+    /// Records the result of the session's check.
     pub(super) fn set_doubted(&mut self, doubted: bool) {
         self.rest.doubted = doubted;
     }
@@ -523,14 +527,14 @@ impl PgConnection {
         self.rest.raw && raw_depth(self.diesel_mut()).is_some_and(|depth| depth > 1)
     }
 
-    /// A diesel error with the SQLSTATE that diesel drops.
+    /// Converts a diesel error and adds the SQLSTATE that diesel drops.
     pub(super) fn explain(&self, error: &Error) -> StatementError {
         let plain = StatementError::from(error);
         let Some(protocol_state) = self.protocol_state() else {
             return plain;
         };
         if plain.kind == StatementErrorKind::Connection {
-            // What the server said before it hung up is worth more than "connection closed".
+            // Prefer the server's last error to the client's "connection closed".
             return protocol_state.fatal().unwrap_or(plain);
         }
         match protocol_state.last_error() {
@@ -542,8 +546,8 @@ impl PgConnection {
 
 impl Drop for PgConnection {
     fn drop(&mut self) {
-        // tokio-postgres says goodbye when the last answer has come. One that never comes would keep the
-        // connection open on both sides, and its slot in the pool is free by now.
+        // tokio-postgres sends Terminate only after the last answer. If that never arrives, the connection would stay
+        // open on both sides although its permit is free.
         let waits = self
             .protocol_state()
             .is_some_and(|protocol_state| !protocol_state.is_quiet());
@@ -569,7 +573,7 @@ fn kill(canceller: Canceller, driving: AbortHandle, protocol_state: Arc<Protocol
 }
 
 impl Rest {
-    /// Where the events of a statement go.
+    /// The receiver of a statement's events.
     pub(super) fn events(&mut self) -> Option<Events> {
         self.observer.events().cloned()
     }
@@ -578,13 +582,13 @@ impl Rest {
         self.protocol_state.clone()
     }
 
-    /// Looks at a text of the body's before it is sent.
+    /// Reads the body's SQL before it is sent.
     pub(super) fn look_at(&mut self, text: &str) {
         self.suspicion = Suspicion::of(text, self.protocol_state.is_some());
         self.rolls_back = is_rollback(text);
     }
 
-    /// What is known of a query by now.
+    /// The query's cache key, and its SQL if it is at hand.
     fn known(&mut self, query: PgQuery<'_>) -> Known<'_> {
         self.known_and_suspicion(query).0
     }
@@ -594,13 +598,13 @@ impl Rest {
         let known = if self.protocol_state.is_some() {
             self.client_cache.look_at(query)
         } else {
-            // How many are kept on a connection of the application's is not known.
+            // The cache size of an external pool's connection is unknown, so leave the caching to diesel.
             Known {
                 key: Key::Type(None),
                 text: fragment::sql(query).ok().map(Cow::Owned),
             }
         };
-        // One that is borrowed was looked at when it was built.
+        // A borrowed text comes from the cache and was checked when it was built.
         if let Some(Cow::Owned(text)) = &known.text
             && !transaction_control::is_query(text)
         {
@@ -610,7 +614,7 @@ impl Rest {
         (known, self.suspicion)
     }
 
-    /// Sends a mark ahead of what cannot be looked at, unless the transaction has one.
+    /// Sends a mark ahead of SQL that the driver cannot read, unless the transaction has one.
     async fn mark(&mut self, connection: &AsyncPgConnection) {
         if self.is_in_doubt() {
             self.ask(connection).await;
@@ -625,7 +629,7 @@ impl Rest {
         self.doubt_unseen(false);
     }
 
-    /// Without a view of the protocol: what goes next may end the transaction.
+    /// Without protocol state: records that the next statement may end the transaction.
     fn doubt_unseen(&mut self, rolls_back: bool) {
         if self.protocol_state.is_none() && self.unseen == Unseen::Open {
             self.unseen = Unseen::InDoubt {
@@ -635,7 +639,7 @@ impl Rest {
         }
     }
 
-    /// The transaction may not be the one that the session began, and the server can be asked.
+    /// True if the open transaction may be another than the session began, and the server can say which.
     fn is_in_doubt(&self) -> bool {
         match &self.protocol_state {
             Some(protocol_state) => protocol_state.is_in_doubt(),
@@ -646,7 +650,7 @@ impl Rest {
     async fn ask(&mut self, connection: &AsyncPgConnection) {
         if let Some(protocol_state) = &self.protocol_state {
             if protocol_state.is_unsettled() {
-                // The answer to this one comes behind ReadyForQuery of the text that failed.
+                // This empty query's answer arrives after the failed message's ReadyForQuery.
                 let mut queued = connection;
                 let _lost = queued.batch_execute("").await;
             }
@@ -668,7 +672,7 @@ impl Rest {
         }
     }
 
-    /// A query, not sent yet.
+    /// Prepares a query's future; polling it sends the query.
     pub(super) fn load<'conn>(
         &mut self,
         mut connection: &'conn AsyncPgConnection,
@@ -676,7 +680,7 @@ impl Rest {
     ) -> Heard<Loading<'conn>> {
         let events = self.events();
         if events.is_none() && self.client_cache.types().is_none() {
-            // Most.
+            // The frequent case.
             let known = self.known(query);
             return Heard::unheard(fragment::take_apart(query, known, |fragment| {
                 AsyncConnectionCore::load(&mut connection, fragment)
@@ -689,14 +693,14 @@ impl Rest {
             if let Some(taken) = taken {
                 return taken.load(connection, events);
             }
-            // What that gives holds its SQL and its binds.
+            // The resulting future owns its SQL and binds.
             fragment::take_apart(query, known, |fragment| {
                 AsyncConnectionCore::load(&mut connection, fragment)
             })
         })
     }
 
-    /// A statement that returns a count, not sent yet.
+    /// [`load`](Self::load) for a statement that returns a row count.
     pub(super) fn execute<'conn>(
         &mut self,
         connection: &'conn AsyncPgConnection,
@@ -705,7 +709,7 @@ impl Rest {
         self.execute_shown(connection, query, |_, _| ())
     }
 
-    /// The same, with a look at its text, if it has one, and at what it may do to the transaction.
+    /// [`execute`](Self::execute) that also passes the statement's text, if built, and suspicion to `look`.
     pub(super) fn execute_shown<'conn>(
         &mut self,
         mut connection: &'conn AsyncPgConnection,
@@ -717,7 +721,7 @@ impl Rest {
         let (known, suspicion) = self.known_and_suspicion(query);
         look(known.text.as_deref(), suspicion);
         if events.is_none() && types.is_none() {
-            // Most.
+            // The frequent case.
             return Heard::unheard(fragment::take_apart(query, known, |fragment| {
                 AsyncConnectionCore::execute_returning_count(&mut connection, fragment)
             }));
@@ -733,9 +737,9 @@ impl Rest {
         })
     }
 
-    /// Runs a statement behind what has to go ahead of it.
+    /// Runs a statement after its prelude.
     ///
-    /// Not an `async fn`, and with a statement that need not be pinned: such a future would hold each argument twice.
+    /// Returns `impl Future` and takes an `Unpin` statement: an `async fn` future would hold each argument twice.
     #[allow(clippy::manual_async_fn)] // see above
     pub(super) fn send<'a, T, S>(
         &'a mut self,
@@ -757,7 +761,7 @@ impl Rest {
             .filter(|_| is_plain);
         async move {
             if ahead.settle {
-                // Boxed, like the other rare ones: they would be a part of every statement's future.
+                // Rare futures are boxed, so that they do not enlarge every statement's future.
                 Box::pin(settle(
                     connection,
                     &self.canceller,
@@ -792,7 +796,7 @@ impl Rest {
         }
     }
 
-    /// What goes ahead, as one text.
+    /// The prelude and the mark as one text.
     fn ahead<'a>(&mut self, ahead: &'a Ahead, mark: Option<&str>) -> Option<Cow<'a, str>> {
         let control = ahead.control.as_deref();
         if control.is_some_and(|control| control.starts_with("ROLLBACK")) {
@@ -813,7 +817,7 @@ impl Rest {
         )
     }
 
-    /// A statement that may end the transaction, or the next one behind such a text.
+    /// Runs a statement that may end the transaction, or the first one after such a statement.
     async fn deliver_doubted<T>(
         &mut self,
         connection: &AsyncPgConnection,
@@ -822,7 +826,8 @@ impl Rest {
         statement: &mut (impl Future<Output = QueryResult<T>> + Unpin),
     ) -> Reply<T> {
         if std::mem::take(&mut self.doubted) {
-            // What goes back to a savepoint heals a failed transaction, which could not be asked.
+            // Send the prelude first: its rollback to a savepoint revives a failed transaction, which cannot answer the
+            // query for the mark.
             let first = std::mem::take(&mut ahead);
             if let Some(text) = self.ahead(&first, None) {
                 let mut handle = connection;
@@ -847,7 +852,7 @@ impl Rest {
             .protocol_state
             .as_ref()
             .is_some_and(|protocol_state| protocol_state.status() == Status::Failed);
-        // In a failed transaction the text may go back to a savepoint; to set a mark would be an error.
+        // A failed transaction cannot set a mark. The statement may roll back to a savepoint, so send it without one.
         let mark = (!is_failed || ahead.control.is_some()).then(|| self.marks.next());
         self.marked |= mark.is_some();
         let mut mark = mark.as_deref();
@@ -860,7 +865,7 @@ impl Rest {
             self.doubt_unseen(self.rolls_back);
         }
         let reply = self.deliver(connection, &ahead, mark, statement).await;
-        // Without a view of the protocol each such text is asked for. In a failed transaction that cannot be.
+        // Without protocol state, ask after each such statement. A failed transaction cannot answer.
         let is_done = reply.ahead.is_ok() && reply.result.is_ok();
         if self.protocol_state.is_none() && is_done && self.is_in_doubt() {
             self.ask(connection).await;
@@ -868,7 +873,7 @@ impl Rest {
         reply
     }
 
-    /// Why nothing more can be done in the transaction: something else than the session ended it.
+    /// The error for further statements, if the body ended the transaction.
     fn ended(&self) -> Option<SessionError> {
         let end = match &self.protocol_state {
             Some(protocol_state) => end_by_body(&protocol_state.standing())?,
@@ -892,8 +897,8 @@ impl Rest {
         let Some(text) = self.ahead(ahead, mark) else {
             return Reply::of(statement.await);
         };
-        // A BEGIN that fails by itself leaves the statement behind it in autocommit. What this connection has
-        // taken before it takes again, but for a server that stalls; the first time is awaited.
+        // If BEGIN fails, a statement in the same flight runs in autocommit. So await a new BEGIN's answer before the
+        // statement is sent. A BEGIN that has succeeded once can then fail only on a server that stalls.
         if ahead.begin.is_some() && ahead.begin != self.taken {
             if let Err(error) = Box::pin(handle.batch_execute(&text)).await {
                 ahead.announced.failed(&error, false);
@@ -912,10 +917,10 @@ impl Rest {
     }
 }
 
-/// The error is the client's own: too many binds, a value that cannot be written, a query that cannot be built.
+/// True for the client's own errors: too many binds, a value that cannot be serialized, a query that cannot be built.
 fn is_unsent(error: &Error, protocol_state: Option<&ProtocolState>) -> bool {
     match protocol_state {
-        // An error of the server's fails the transaction, or is the end of the connection.
+        // A server error would have failed the transaction or closed the connection.
         Some(protocol_state) => {
             protocol_state.status() == Status::InTransaction && !protocol_state.is_closed()
         }
@@ -932,7 +937,7 @@ fn is_rollback(text: &str) -> bool {
     text.trim().eq_ignore_ascii_case("rollback")
 }
 
-/// Ends a statement whose future was dropped. What follows rolls it back, at least to a savepoint.
+/// Ends a statement whose future was dropped. The caller then rolls it back, at least to a savepoint.
 async fn settle(
     mut connection: &AsyncPgConnection,
     canceller: &Canceller,
@@ -942,8 +947,8 @@ async fn settle(
     let canceller = canceller.clone().by_itself_only();
     let ended = async {
         let late = canceller.rest().await;
-        // Behind the statement, which may not even be written yet: its answer says that the server is
-        // done with that.
+        // This empty query queues after the statement, which may not yet be written. Its answer shows that the server
+        // has finished the statement.
         let since = protocol_state.and_then(ProtocolState::runs_since);
         let behind = queued.batch_execute("");
         let something_runs = || {
@@ -954,20 +959,20 @@ async fn settle(
         let (_answered, cancelled) = canceller.until(behind, since, something_runs).await;
         if late || cancelled {
             canceller.rest().await;
-            // A request that came late hits this one instead of what follows.
+            // A late cancel request hits this empty query instead of the next statement.
             let _late = connection.batch_execute("").await;
         }
     };
-    // Without the background runtime there would be no connection either.
+    // The connection could not exist without the background runtime, so this error cannot occur here.
     let _no_runtime = crate::runtime::within(ended).await;
 }
 
-/// Takes the diesel transaction manager of a raw connection back to "no transaction".
+/// Resets a raw connection's diesel transaction manager to "no transaction".
 fn forget_transactions(connection: &mut AsyncPgConnection) {
     *connection.transaction_state() = AnsiTransactionManager::default();
 }
 
-/// The depth that diesel's own manager believes in.
+/// The transaction depth in diesel's own manager.
 fn raw_depth(connection: &mut AsyncPgConnection) -> Option<u32> {
     let status = AnsiTransactionManager::transaction_manager_status_mut(connection);
     status

@@ -1,31 +1,31 @@
-//! How something else than the session ended its transaction.
+//! How the body, rather than the session, ended the session's transaction.
 
 use super::protocol::state::Standing;
 use super::protocol::transaction_end::TransactionEnd;
 use crate::driver::Watched;
 use crate::error::{CommittedPart, PartlyCommitted};
 
-/// Without a view of the protocol: what is known of the transaction's end.
+/// Without protocol state: what the driver knows about the transaction's end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Unseen {
     /// It is open.
     #[default]
     Open,
-    /// It may not be the one that the session began.
+    /// The open transaction may be another than the session began.
     InDoubt {
-        /// The last mark that the session has set in that.
+        /// The last mark that the session set before the SQL in doubt.
         mark: u64,
-        /// The text in doubt is ROLLBACK alone.
+        /// The SQL in doubt is ROLLBACK alone.
         rolls_back: bool,
     },
-    /// Something else than the session ended it.
+    /// The body ended it.
     Ended {
-        /// And it was a ROLLBACK alone.
+        /// By ROLLBACK alone.
         rolled_back: bool,
     },
 }
 
-/// How the transaction ended that something else than the session ended.
+/// How the body ended the transaction; `None` if it did not.
 pub(super) fn end_by_body(standing: &Standing) -> Option<Watched> {
     let before = match standing.first? {
         TransactionEnd::Commit => true,
@@ -43,7 +43,7 @@ pub(super) fn end_by_body(standing: &Standing) -> Option<Watched> {
     })
 }
 
-/// The same without a view of the protocol.
+/// [`end_by_body`] without protocol state.
 pub(super) fn end_unseen(unseen: Unseen) -> Option<Watched> {
     match unseen {
         Unseen::Open | Unseen::InDoubt { .. } => None,

@@ -1,14 +1,14 @@
-//! A BEGIN that fails by itself, with a statement behind it in the same flight.
+//! A BEGIN that fails while a statement follows it in the same flight.
 //!
-//! The statement then runs without a transaction, and what it changed is committed. That happens when a
-//! `statement_timeout` or a cancel request hits BEGIN on a server that stalls. No cancel request of ours is sent
-//! before BEGIN is answered; what is left is told to the caller as it is.
+//! The server then runs the statement in autocommit and commits its changes. This happens when a `statement_timeout` or
+//! another client's cancel request hits BEGIN on a server that stalls; the driver itself sends no cancel request before
+//! BEGIN is answered. The caller gets an error that says that the statement may have been committed.
 
 use super::protocol::state::ProtocolState;
 use crate::driver::Reply;
 use crate::error::{PartlyCommitted, SessionError, StatementError, StatementErrorKind};
 
-/// What the caller is told of a statement with a BEGIN ahead.
+/// Replaces BEGIN's error if the statement after it ran, or may have run.
 pub(super) fn report<T>(reply: Reply<T>, protocol_state: Option<&ProtocolState>) -> Reply<T> {
     let Reply {
         ahead: Err(begin),
@@ -21,7 +21,7 @@ pub(super) fn report<T>(reply: Reply<T>, protocol_state: Option<&ProtocolState>)
     let error = StatementError::from(&begin);
     let ran = match &result {
         Ok(_) => true,
-        // BEGIN was answered, and the statement not: nobody knows.
+        // The connection was lost after BEGIN's answer: the statement's outcome is unknown.
         Err(unanswered) => {
             is_lost(unanswered)
                 && protocol_state.is_some_and(|protocol_state| {

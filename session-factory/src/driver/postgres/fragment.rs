@@ -1,4 +1,4 @@
-//! What diesel-async gets instead of a query.
+//! The query fragment that diesel-async gets instead of the application's query.
 
 use std::any::TypeId;
 use std::borrow::Cow;
@@ -12,41 +12,41 @@ use diesel::sql_types;
 use crate::driver::Untyped;
 use diesel_async::{AsyncConnectionCore, AsyncPgConnection};
 
-/// A query of the application's.
+/// The application's query.
 pub(super) type PgQuery<'query> = Untyped<'query, Pg>;
 
-/// Rows that were asked for.
+/// The future of a query's rows.
 pub(super) type Loading<'conn> =
     <&'conn AsyncPgConnection as AsyncConnectionCore>::LoadFuture<'conn, 'conn>;
 
-/// The text as diesel-async sends it.
+/// The SQL as diesel-async sends it.
 pub(super) fn sql(query: PgQuery<'_>) -> QueryResult<String> {
     let mut sql = PgQueryBuilder::default();
     query.to_sql(&mut sql, &Pg)?;
     Ok(sql.finish())
 }
 
-/// Under what diesel-async keeps a statement prepared.
+/// The key under which diesel-async caches a prepared statement.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Key {
-    /// As it does by itself: under the id of the query's type, where that alone tells the text. Whether it does, if
-    /// that was asked already.
+    /// diesel-async's own choice: the query type's id, if the type alone determines the SQL. Holds whether it does, if
+    /// that is known already.
     Type(Option<bool>),
-    /// Under its text.
+    /// The SQL text.
     Text,
-    /// Not at all.
+    /// The statement is not cached.
     Never,
 }
 
-/// What is known of a query before diesel-async takes it apart.
+/// What the driver knows about a query before diesel-async splits it into text and binds.
 #[derive(Debug)]
 pub(super) struct Known<'query> {
     pub(super) key: Key,
-    /// The query's text, if that was built already.
+    /// The query's SQL, if it was built already.
     pub(super) text: Option<Cow<'query, str>>,
 }
 
-/// The query as diesel-async takes it apart.
+/// The query as diesel-async sees it.
 pub(super) struct Fragment<'query> {
     query: PgQuery<'query>,
     is_safe_to_cache: Option<bool>,
@@ -54,11 +54,11 @@ pub(super) struct Fragment<'query> {
 }
 
 thread_local! {
-    /// The id of the query that this thread is taking apart: diesel asks a type for it, and not a value.
+    /// The id of the query that this thread is splitting. diesel asks the type for it, so a field cannot hold it.
     static ID: Cell<Option<TypeId>> = const { Cell::new(None) };
 }
 
-/// Has `take` give the query to diesel-async, which asks for its id then and there.
+/// Calls `take`, which passes the query to diesel-async. diesel-async asks for the query's id within that call.
 pub(super) fn take_apart<'query, R>(
     query: PgQuery<'query>,
     known: Known<'query>,
@@ -78,20 +78,20 @@ pub(super) fn take_apart<'query, R>(
     })
 }
 
-/// Has diesel-async, which asks for it then and there, find this id.
+/// Makes `id` the current id during `take`, for diesel-async to find.
 pub(super) fn with_id<R>(id: Option<TypeId>, take: impl FnOnce() -> R) -> R {
-    // An instrumentation may run a query of its own meanwhile.
+    // An instrumentation may run its own query meanwhile.
     let _outer = Outer(ID.replace(id));
     take()
 }
 
-/// What [`with_id`] was given.
+/// The id that [`with_id`] has set.
 pub(super) fn current_id() -> Option<TypeId> {
     ID.get()
 }
 
-/// Puts the outer query's id back, after a panic as well: the next statement kept under a wrong one would be that
-/// query's for ever.
+/// Restores the outer query's id, also after a panic. A statement cached under a wrong id would run for that query from
+/// then on.
 struct Outer(Option<TypeId>);
 
 impl Drop for Outer {
@@ -125,7 +125,7 @@ impl QueryFragment<Pg> for Fragment<'_> {
 
 impl QueryId for Fragment<'_> {
     type QueryId = ();
-    // Another for each query: see below.
+    // The id differs for each query: see `query_id`.
     const HAS_STATIC_QUERY_ID: bool = false;
 
     fn query_id() -> Option<TypeId> {

@@ -1,10 +1,9 @@
-//! The mark: a setting that ends with the transaction. By it the server tells whether the transaction is still the one
-//! that the session began.
+//! The mark: a transaction-local setting that shows whether the open transaction is still the session's own.
 //!
-//! The command tag ROLLBACK is that of a rollback to a savepoint, and of one of the transaction with another that
-//! begins at once. A text that can have this tag contains one of two words, whatever else it is made of; such a text is
-//! suspect, and is not read any further. A mark goes ahead of it in the same flight. When the tag comes and a
-//! transaction is open, the server is asked for the mark: a setting that was made with SET LOCAL is put back by the
+//! The command tag ROLLBACK is ambiguous: the server sends it for a rollback to a savepoint, and for a full rollback
+//! after which another transaction begins at once. SQL that can get this tag contains ROLLBACK or ABORT, so the driver
+//! treats such SQL as suspect without parsing it further, and sends a mark ahead of it in the same flight. If the tag
+//! arrives and a transaction is open, the driver asks the server for the mark. A SET LOCAL is put back by the
 //! transaction's end, and by a rollback to a savepoint that is older than the setting.
 
 use std::hash::{BuildHasher, RandomState};
@@ -13,15 +12,15 @@ use diesel::row::{Field, Row};
 use diesel_async::{AsyncConnectionCore, AsyncPgConnection, SimpleAsyncConnection};
 use futures_util::StreamExt;
 
-/// What sets the mark, up to its value. No snapshot is taken: a SET TRANSACTION behind it still works.
+/// The SQL that sets the mark, up to its value. It takes no snapshot, so a later SET TRANSACTION still works.
 const SET: &str = "SET LOCAL session_factory.mark TO '";
 const SHOW: &str = "SHOW session_factory.mark";
 
-/// The marks of one connection. Each has a number of its own, so that one that came too late is told from one that
-/// stood before the text in doubt.
+/// One connection's marks. Each has its own number, which distinguishes a mark set after the SQL in doubt from one set
+/// before it.
 #[derive(Debug)]
 pub(super) struct Marks {
-    /// No text can hold it by accident.
+    /// Random, so that the body's SQL cannot contain a mark by accident.
     nonce: u64,
     sent: u64,
 }
@@ -36,18 +35,18 @@ impl Default for Marks {
 }
 
 impl Marks {
-    /// The text that sets another one.
+    /// The SQL that sets the next mark.
     pub(super) fn next(&mut self) -> String {
         self.sent += 1;
         format!("{SET}{:016x}.{}'", self.nonce, self.sent)
     }
 
-    /// The number of the last one.
+    /// The last mark's number.
     pub(super) fn sent(&self) -> u64 {
         self.sent
     }
 
-    /// The number of the mark that the open transaction has. None: it has none, or the server cannot be asked.
+    /// Asks the server for the open transaction's mark. `None`: it has none, or the query failed.
     pub(super) async fn ask(&self, mut connection: &AsyncPgConnection) -> Option<u64> {
         let question = AsyncConnectionCore::load(&mut connection, diesel::sql_query(SHOW));
         let row = question.await.ok()?.next().await?.ok()?;
@@ -61,14 +60,14 @@ impl Marks {
     }
 }
 
-/// Sends a mark, and does not wait for its answer: what follows on this connection is queued behind it.
+/// Sends a mark without waiting for the answer: later messages on this connection queue after it.
 pub(super) async fn send(mut connection: &AsyncPgConnection, text: &str) {
-    // The first poll sends it. Dropped after that, its answer is read all the same.
+    // The first poll sends the message. tokio-postgres reads the answer even after the future is dropped.
     let sent = std::pin::pin!(connection.batch_execute(text));
     let _answer = futures_util::poll!(sent);
 }
 
-/// The number of the mark that a message of ours sets.
+/// The number of the mark that a message sets.
 pub(super) fn number(message: &[u8]) -> Option<u64> {
     let message = message.strip_suffix(b"'")?;
     let at = message

@@ -194,7 +194,7 @@ impl Driver for Postgres {
         let mut handle = shared;
         let statement = async move {
             if sql.is_empty() {
-                // What goes ahead is all that there is to be sent.
+                // The prelude is all there is to send.
                 return Ok(());
             }
             handle.batch_execute(&sql).await
@@ -227,7 +227,7 @@ impl Driver for Postgres {
             }),
             Some(standing) => end_by_body(&standing).unwrap_or(match standing.status {
                 _ if standing.in_doubt => Watched::InDoubt,
-                // A lost connection is no statement's failure: COMMIT tells of it.
+                // A lost connection is reported by COMMIT, not as a failed statement.
                 Status::Failed
                     if !connection
                         .protocol_state()
@@ -269,7 +269,7 @@ impl Driver for Postgres {
     fn commits_silently(connection: &mut PgConnection, options: &TransactionOptions) -> bool {
         let level = options.isolation.or(connection.default_isolation());
         let cannot_fail = match level {
-            // Whoever only reads can still be the one that a conflict is resolved against, at COMMIT.
+            // At COMMIT, the server may abort even a read-only serializable transaction, unless it is deferrable.
             Some(Isolation::Serializable) => options.deferrable,
             Some(_) => true,
             None => false,

@@ -1,4 +1,4 @@
-//! What happens to a connection whose session is gone.
+//! Recovery: what happens to a dropped session's connection.
 
 use std::time::Instant;
 
@@ -13,7 +13,7 @@ use super::sql::reset;
 use super::statement_error::is_lost;
 use crate::driver::{GoesTo, Recovered, Running};
 
-/// Cancels what runs, rolls back, checks. See `docs/recovery.md` for the states.
+/// Cancels the running statement, rolls back, and checks the connection. See `docs/recovery.md` for the states.
 pub(super) async fn recover(
     connection: &mut PgConnection,
     running: Running,
@@ -25,7 +25,7 @@ pub(super) async fn recover(
         connection.seal();
         let canceller = match goes_to {
             GoesTo::Anybody => connection.canceller(),
-            // A session that goes on neither waits for others nor is hit by what they are late with.
+            // A continuing session must not join a group cancel: a late one could hit it.
             GoesTo::SameSession => connection.canceller().by_itself_only(),
         };
         if connection.is_closed() {
@@ -34,19 +34,19 @@ pub(super) async fn recover(
             }
             return false;
         }
-        // One that was sent by a caller who is gone.
+        // Wait for a cancel request that a dropped call left under way.
         let late = canceller.rest().await;
-        // ROLLBACK queues behind whatever the dropped session still has under way, so its answer also
-        // says that the server is done with that.
+        // ROLLBACK queues after the dropped session's messages, so its answer also shows that the server has finished
+        // those.
         let since = connection
             .protocol_state()
             .and_then(ProtocolState::runs_since);
         let rolled_back = end(connection, running);
         let (first, cancelled) = match running {
-            // A COMMIT is not cancelled: with a synchronous standby that would make it local only.
+            // Never cancel COMMIT: with a synchronous standby, the transaction would be committed locally only.
             Running::End => (rolled_back.await, false),
-            // One message that waits for its answer is the ROLLBACK. More: a statement is in its way,
-            // though nobody may have told the session of it (the raw connection was used).
+            // One unanswered message is the ROLLBACK itself. More mean that a statement runs before it, possibly one
+            // from the raw connection that the session did not see.
             Running::Nothing | Running::Statement => {
                 let something_runs = || match connection.protocol_state() {
                     Some(protocol_state) => {
@@ -58,7 +58,7 @@ pub(super) async fn recover(
             }
         };
         if connection.is_closed() || is_lost(&first) {
-            // Of an application's pool this is how the loss is noticed.
+            // An external pool's connection has no protocol state: there, this error is the sign of the loss.
             if connection.may_run_on()
                 || connection.protocol_state().is_none() && running == Running::Statement
             {
@@ -67,7 +67,7 @@ pub(super) async fn recover(
             return false;
         }
         if late || cancelled || first.is_err() {
-            // A request that came late hits the first of these instead of the next borrower's query.
+            // A late cancel request hits the first of these two instead of the next borrower's statement.
             let settled = async {
                 let (_late, second) = tokio::join!(settle(connection), settle(connection));
                 second.is_ok()
@@ -78,8 +78,7 @@ pub(super) async fn recover(
             }
         }
         if !connection.is_closed() && !connection.is_quiet() {
-            // What was dropped with the session may have said its last word (a statement is closed by a
-            // message) behind these.
+            // Dropping the session's values may have sent messages after these (dropping a statement sends Close).
             let _behind = settle(connection).await;
         }
         connection.was_recovered();
@@ -92,8 +91,8 @@ pub(super) async fn recover(
     }
 }
 
-/// Cancels for others, unless that is for another moment: what the session has set would be in the way of that
-/// until it is reset.
+/// Sends the group cancel, but before the reset only if there is nothing to reset: the session's settings could
+/// break the query.
 async fn take_along(connection: &PgConnection, canceller: &Canceller, is_reset: bool) -> bool {
     let now = is_reset
         || !connection
@@ -102,8 +101,8 @@ async fn take_along(connection: &PgConnection, canceller: &Canceller, is_reset: 
     !now || canceller.take_along(connection.diesel()).await
 }
 
-/// Ends the transaction that is open, or may be once all that is under way is answered. A ROLLBACK outside of any would
-/// put a warning into the server's log, and into the application's.
+/// Rolls back the open transaction, or one that unanswered messages may leave open. It first checks that there may be
+/// one, because a ROLLBACK outside a transaction writes a warning to the server's log and the application's.
 async fn end(connection: &PgConnection, running: Running) -> QueryResult<()> {
     if connection.has_ended() || running == Running::End && connection.sees_the_end() {
         let answered = barrier(connection).await;
@@ -114,7 +113,7 @@ async fn end(connection: &PgConnection, running: Running) -> QueryResult<()> {
     roll_back(connection).await
 }
 
-/// Waits until all that was sent is answered, and rolls back what is open.
+/// Waits until the server has answered all messages, and rolls back an open transaction.
 async fn settle(connection: &PgConnection) -> QueryResult<()> {
     if connection.has_ended() {
         barrier(connection).await
@@ -123,7 +122,7 @@ async fn settle(connection: &PgConnection) -> QueryResult<()> {
     }
 }
 
-/// Its answer says that the server is done with all that was sent before it.
+/// Sends an empty query: its answer shows that the server has finished all earlier messages.
 async fn barrier(connection: &PgConnection) -> QueryResult<()> {
     let mut diesel = connection.diesel();
     diesel.batch_execute("").await
@@ -134,7 +133,7 @@ async fn roll_back(connection: &PgConnection) -> QueryResult<()> {
     diesel.batch_execute(&connection.recovery_text()).await
 }
 
-/// Puts session settings back. What cannot be put back costs the connection.
+/// Resets the session. False if that is impossible or fails; the pool then closes the connection.
 pub(super) async fn reset(connection: &mut PgConnection) -> bool {
     if connection
         .protocol_state()

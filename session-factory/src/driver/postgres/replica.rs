@@ -11,18 +11,18 @@ use super::protocol::lsn::REPLAYED;
 use crate::driver::LogPosition as Position;
 use crate::error::StatementError;
 
-/// Between two looks at a standby that is behind.
+/// The shortest and longest pause between two queries to a replica that lags.
 const SHORTEST: Duration = Duration::from_millis(1);
 const LONGEST: Duration = Duration::from_millis(20);
 
-/// Waits until a standby has replayed the log up to there; `false` when it has not in time.
+/// Waits until a replica has replayed the log up to `position`. False if the time runs out first.
 pub(super) async fn has_replayed(
     connection: &mut PgConnection,
     position: Position,
     patience: Duration,
 ) -> Result<bool, StatementError> {
     if connection.is_pooled() {
-        // The next transaction may be another server's.
+        // Behind a pooler the next transaction may run on another server.
         return Ok(false);
     }
     let covers = |replayed: Option<Position>| replayed.is_some_and(|at| at.covers(position));

@@ -1,4 +1,4 @@
-//! Statements on their way. Nothing here knows the type of a query.
+//! Runs statements. Not generic over the query, so compiled once.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::driver::{Ahead, Reply};
 /// One row of a result.
 pub(super) type Row = <AsyncPgConnection as AsyncConnectionCore>::Row<'static, 'static>;
 
-/// Runs a query behind what goes ahead of it.
+/// Runs a query after its prelude.
 pub(super) fn load<'conn>(
     connection: &'conn mut PgConnection,
     ahead: Ahead,
@@ -39,7 +39,7 @@ pub(super) fn load<'conn>(
     .boxed()
 }
 
-/// The same for a statement that returns a count.
+/// [`load`] for a statement that returns a row count.
 pub(super) fn execute<'conn>(
     connection: &'conn mut PgConnection,
     ahead: Ahead,
@@ -50,7 +50,7 @@ pub(super) fn execute<'conn>(
     rest.send(shared, ahead, statement).boxed()
 }
 
-/// A query's rows, with errors among them as [`statement_error`] has them.
+/// A query's rows. Errors among them are classified as in [`statement_error`].
 #[allow(missing_debug_implementations)] // the rows have none
 pub struct Rows {
     rows: BoxStream<'static, QueryResult<Row>>,

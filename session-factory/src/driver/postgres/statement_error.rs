@@ -1,4 +1,4 @@
-//! Errors of statements, with what diesel leaves out: that everything can be run again, that the connection is lost.
+//! Adds to statement errors what diesel leaves out: that a retry may succeed, or that the connection is lost.
 
 use diesel::result::{DatabaseErrorKind, Error};
 
@@ -7,9 +7,10 @@ use crate::driver::as_conflict;
 use crate::error::{StatementError, StatementErrorKind};
 use diesel::QueryResult;
 
-/// diesel has no kind for a deadlock, and drops its SQLSTATE.
+/// Classifies a deadlock, for which diesel has no kind and whose SQLSTATE it drops.
 ///
-/// Of a connection that the server has closed tokio-postgres says no more than that; the server had said why.
+/// For a connection that the server has closed, tokio-postgres reports only that. This function returns the server's
+/// last error, which has the reason.
 pub(super) fn classified(error: Error, protocol_state: Option<&ProtocolState>) -> Error {
     if let Some(said) = protocol_state.and_then(ProtocolState::fatal)
         && is_the_loss(&error, &said)
@@ -21,19 +22,19 @@ pub(super) fn classified(error: Error, protocol_state: Option<&ProtocolState>) -
     };
     let deadlock = match protocol_state.and_then(ProtocolState::last_error) {
         Some(said) => said.is_transient() && said.message == information.message(),
-        // Of an application's pool only the text is left.
+        // An external pool's connection has no protocol state, so only the message is left.
         None => protocol_state.is_none() && information.message() == "deadlock detected",
     };
     if deadlock { as_conflict(error) } else { error }
 }
 
-/// The server's last words, or what the client says when it finds nobody there.
+/// True if `error` is the server's last error, or the client's report of the closed connection.
 fn is_the_loss(error: &Error, said: &StatementError) -> bool {
     let error = StatementError::from(error);
     error.kind == StatementErrorKind::Connection || error.message == said.message
 }
 
-/// The connection is lost.
+/// True if the error says that the connection is lost.
 pub(super) fn is_lost(result: &QueryResult<()>) -> bool {
     let lost = |error| StatementError::from(error).kind == StatementErrorKind::Connection;
     result.as_ref().is_err_and(lost)
