@@ -1,4 +1,4 @@
-//! Text of users and servers on one line of a log.
+//! Puts text from users and servers on one log line.
 //!
 //! A value or an error message with a newline in it would forge a line of the log. One with an escape sequence or a
 //! bidirectional override would change what a terminal shows of the line.

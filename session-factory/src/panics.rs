@@ -1,5 +1,5 @@
-//! The application's code panics where the crate calls it: in an instrumentation, a subscriber, a destructor. What the
-//! crate has to do around such a call goes on.
+//! Contains panics from the application's code that the crate calls: an instrumentation, a subscriber, a destructor.
+//! The crate's own work around such a call goes on.
 
 use std::ops::{Deref, DerefMut};
 use std::panic::{AssertUnwindSafe, catch_unwind};

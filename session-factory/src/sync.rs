@@ -1,4 +1,4 @@
-//! A mutex that a panic does not poison: what it guards is right after every line that changes it.
+//! A mutex that a panic does not poison: its users keep the guarded value valid after every line that changes it.
 
 use std::sync::{MutexGuard, PoisonError};
 

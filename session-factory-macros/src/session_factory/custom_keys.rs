@@ -1,4 +1,4 @@
-//! The fields of the application's own keys.
+//! The fields for the application's own keys.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};

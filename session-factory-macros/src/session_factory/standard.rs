@@ -238,7 +238,7 @@ impl Validator<'_> {
                 default = Some(checked.text);
             }
         }
-        // One that is wrong is told already.
+        // The macro has already reported a wrong value.
         if matches!(
             value,
             None | Some(Value::Standard | Value::Env(Variable { default: None, .. }))

@@ -213,8 +213,8 @@ pub(super) fn quoted(value: &str) -> String {
     format!("`{}`", plain(value))
 }
 
-/// A value that is not declared a secret, fit for a message: cut when long, and not at all when it looks
-/// as if somebody put a connection URL under the wrong name.
+/// A value that is not declared a secret, ready for a message: cut if long, and hidden if it looks like a connection
+/// URL under the wrong name.
 pub(super) fn plain(value: &str) -> String {
     const LIMIT: usize = 60;
     if looks_like_a_url(value) {

@@ -109,7 +109,7 @@ macro_rules! floats {
                 format!("a number in {range}")
             }
 
-            // `inf` and `NaN` parse as floats, but nobody means them in a configuration.
+            // `inf` and `NaN` parse as floats, but are mistakes in a configuration.
             fn parse(text: &str) -> Option<Self> {
                 text.parse().ok().filter(|number: &$ty| number.is_finite())
             }

@@ -25,7 +25,7 @@ use crate::sync::Mutex;
 const FAR_AWAY: Duration = Duration::from_secs(60 * 60 * 24 * 365);
 
 impl<D: Driver> Core<D> {
-    /// A pool of the factory's own. It connects when it is first used.
+    /// The factory's own pool. It connects when it is first used.
     pub(crate) fn own(
         name: &'static str,
         url_key: &'static str,

@@ -1,6 +1,6 @@
 //! A factory with an error that leaves it without a driver. Its name stands for a type that the compiler already
-//! knows to be wrong and reports no further errors about: functions that use the factory compile without complaint,
-//! and the macro's error stays the only one.
+//! knows to be wrong and reports no further errors about: functions that use the factory add no errors, and the
+//! macro's error stays the only one.
 //!
 //! Such a type is an array whose length does not compile. A trait object names it, through a trait declared beside
 //! it, because the application's `impl` on an array would be an error as well.

@@ -10,8 +10,9 @@ use crate::call::LogPosition;
 ///
 /// From [`Factory::commit_token`](crate::Factory::commit_token). It travels as text (`to_string()`, `parse()`):
 /// in a header, a cookie, a job. A reader gives it to [`Factory::following`](crate::Factory::following) or
-/// [`SessionBuilder::after`](crate::SessionBuilder::after), and a replica that has not replayed that commit is not
-/// read. It holds nothing secret. One that somebody made up costs its own reader the replica (and holds a connection to it for a tenth of a second).
+/// [`SessionBuilder::after`](crate::SessionBuilder::after), and the session reads a replica only once it has replayed
+/// that commit. The token holds nothing secret. A forged token only costs its own reader the replica (and holds a
+/// connection to it for a tenth of a second).
 ///
 /// ```
 /// use session_factory::CommitToken;
