@@ -65,6 +65,20 @@ async fn what_cannot_run_inside_of_a_transaction_says_where_to_run_it_and_is_tri
 }
 
 #[tokio::test]
+async fn attach_runs_in_a_session_and_the_next_one_has_nothing_attached() {
+    let bed = LiteBed::new().await;
+    let attach = async |db: &mut Session<LiteDb>| {
+        diesel::sql_query("ATTACH ':memory:' AS other")
+            .execute(db)
+            .await?;
+        Ok::<_, AppError>(())
+    };
+    bed.factory.with_session(attach).await.unwrap();
+    // The name is free again.
+    bed.factory.with_session(attach).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_checkpoint_around_a_pool_of_the_applications_is_no_conflict_either() {
     use diesel::sqlite::SqliteConnection;
     use diesel_async::pooled_connection::AsyncDieselConnectionManager;
@@ -112,9 +126,8 @@ async fn a_second_session_that_waits_for_the_first_in_vain_is_told_what_to_write
     let refused = diesel::delete(items::table).execute(&mut second).await;
     assert_eq!(
         refused.unwrap_err().to_string(),
-        "database is locked: other sessions of this process held the write lock for 5s; a session holds it from its \
-         first statement until it ends, even while it only reads: write `read_only` on those that do, as on one that \
-         this task still has open"
+        "database is locked: other sessions of this process held the write lock for 5s. If this task still has a session \
+         open, end it first, or write `read_only` on it if it only reads"
     );
     // As it says.
     drop((first, second));
@@ -126,4 +139,17 @@ async fn a_second_session_that_waits_for_the_first_in_vain_is_told_what_to_write
     };
     let done = bed.factory.session().read_only().run(reads).await;
     done.unwrap();
+}
+
+#[tokio::test]
+async fn a_lock_that_somebody_else_holds_is_told_as_such() {
+    let bed = LiteBed::new().await;
+    let mut other = bed.database.connection();
+    diesel::connection::SimpleConnection::batch_execute(&mut other, "BEGIN IMMEDIATE").unwrap();
+    let mut db = bed.factory.create_session().await.unwrap();
+    let refused = diesel::delete(items::table).execute(&mut db).await;
+    assert_eq!(
+        refused.unwrap_err().to_string(),
+        "database is locked: another process, or a connection that is not the pool's, held the write lock for 5s"
+    );
 }

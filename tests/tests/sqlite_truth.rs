@@ -681,7 +681,9 @@ async fn the_timeout_says_that_sqlite_stops_no_statement_in_the_middle() {
     let bed = one_connection().await;
     let long = "INSERT INTO items SELECT 2, 'b' FROM (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL \
          SELECT i + 1 FROM n WHERE i < 400000) SELECT max(i) FROM n)";
-    let call = bed.factory.session().timeout(Duration::from_millis(20));
+    // The connection is open before the deadline counts.
+    bed.factory.health().await.unwrap();
+    let call = bed.factory.session().timeout(Duration::from_secs(1));
     let body = async |db: &mut Session<LiteDb>| -> Result<(), AppError> {
         insert_in(db, 1).await?;
         db.batch_execute(long).await?;

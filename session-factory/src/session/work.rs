@@ -74,7 +74,6 @@ const COMMITTED_BY_BODY: &str = "yet not all of its work is rolled back: a state
      transaction by itself, and what came before it is kept; call db.commit() where that is meant";
 
 /// Says what stays, as far as it is known.
-/// Says what stays, as far as it is known.
 fn kept(parts: &PartlyCommitted) -> String {
     let claim = match parts {
         PartlyCommitted::EndedUnseen => "a part of its work may be committed",

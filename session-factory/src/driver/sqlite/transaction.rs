@@ -35,8 +35,25 @@ pub(super) fn begin(
             quietly(connection, state, "ROLLBACK")?;
             patiently(connection, state, attempt)
         }
+        Err(error) if sql == IMMEDIATE && !state.is_foreign() && !state.shares_cache() => {
+            Err(held_outside(error, state))
+        }
         begun => begun,
     }
+}
+
+/// Sessions of this process queue for the lock, so one that has its turn and finds the file locked has met somebody else.
+fn held_outside(error: Error, state: &ConnectionState) -> Error {
+    if !is_busy(&error, state.shares_cache()) {
+        return error;
+    }
+    Error::DatabaseError(
+        DatabaseErrorKind::SerializationFailure,
+        Box::new(format!(
+            "database is locked: another process, or a connection that is not the pool's, held the write lock for {}",
+            crate::time::text(BUSY_LIMIT)
+        )),
+    )
 }
 
 fn is_nested(error: &Error) -> bool {
@@ -70,9 +87,8 @@ pub(super) fn turn_did_not_come() -> Error {
     Error::DatabaseError(
         DatabaseErrorKind::SerializationFailure,
         Box::new(format!(
-            "database is locked: other sessions of this process held the write lock for {}; a session \
-             holds it from its first statement until it ends, even while it only reads: write `read_only` on those \
-             that do, as on one that this task still has open",
+            "database is locked: other sessions of this process held the write lock for {}. If this task still has \
+             a session open, end it first, or write `read_only` on it if it only reads",
             crate::time::text(BUSY_LIMIT)
         )),
     )
