@@ -14,7 +14,7 @@ use diesel::result::{DatabaseErrorKind, Error};
 use crate::error::{ConnectError, PartlyCommitted, StatementError};
 use crate::observe::Announced;
 
-/// Why the application's own pool gave no connection.
+/// Why the external pool gave no connection.
 #[derive(Debug)]
 #[doc(hidden)]
 pub enum ForeignError {
@@ -35,25 +35,25 @@ pub(crate) fn as_conflict(error: Error) -> Error {
     }
 }
 
-/// What travels ahead of a statement.
+/// A statement's prelude.
 #[derive(Debug, Default)]
 #[doc(hidden)]
 pub struct Ahead {
-    /// A statement was dropped in mid-flight: cancel it and wait until the server is done with it.
+    /// A statement was dropped in flight: cancel it and wait until the server has ended it.
     pub settle: bool,
-    /// The text that begins the transaction.
+    /// The SQL that begins the transaction.
     pub begin: Option<Cow<'static, str>>,
     /// SAVEPOINT and RELEASE, separated by semicolons.
     pub control: Option<String>,
-    /// The same for the instrumentation.
+    /// The prelude as instrumentation events.
     pub(crate) announced: Announced,
 }
 
 impl Ahead {
-    /// All of it as one text. None when nothing has to be sent.
+    /// The prelude as one text. `None` if there is nothing to send.
     #[cfg(any(feature = "postgres", feature = "mysql"))]
     pub(crate) fn text(&self) -> Option<Cow<'_, str>> {
-        // Where a transaction begins by itself, its text is empty.
+        // Where the first statement begins the transaction, the text is empty.
         let begin = self.begin.as_ref().filter(|begin| !begin.is_empty());
         match (begin, &self.control) {
             (Some(begin), Some(control)) => Some([&**begin, "; ", control].concat().into()),
@@ -63,26 +63,26 @@ impl Ahead {
         }
     }
 
-    /// Nothing happens ahead.
+    /// True if there is no prelude.
     pub(crate) fn is_empty(&self) -> bool {
         !self.settle && self.begin.is_none() && self.control.is_none()
     }
 }
 
-/// The outcomes of what travelled ahead and of the statement.
+/// The results of the prelude and of the statement.
 #[derive(Debug)]
 #[doc(hidden)]
 pub struct Reply<T> {
-    /// Of [`Ahead`]. When it is an error, the statement's result does not count.
+    /// The prelude's result. If it is an error, the statement's result does not count.
     pub ahead: QueryResult<()>,
-    /// Of the statement.
+    /// The statement's result.
     pub result: QueryResult<T>,
     /// The statement failed before the database saw it, and a failed one is not to be committed over.
     pub unsent: bool,
 }
 
 impl<T> Reply<T> {
-    /// What travelled ahead failed, the statement was not sent.
+    /// The prelude failed, so the statement was not sent.
     pub(crate) fn not_sent(error: Error) -> Self {
         Self {
             ahead: Err(error),
@@ -110,23 +110,23 @@ impl<T> Reply<T> {
     }
 }
 
-/// What the server says about the current transaction.
+/// What the driver knows about the current transaction.
 #[derive(Debug, Clone)]
 #[doc(hidden)]
 pub enum Watched {
-    /// The driver cannot see it (an application's own pool).
+    /// The driver has no protocol state (an external pool's connection).
     Unknown,
     /// Open and usable.
     Open,
-    /// It may not be the one that the session began: [`Driver::ask`](super::Driver::ask) finds out.
+    /// It may be another than the session began: [`Driver::ask`](super::Driver::ask) finds out.
     InDoubt,
     /// A statement failed, the server will refuse to commit.
     Failed(Option<StatementError>),
-    /// A transaction that was begun on the raw connection was left open there.
+    /// The body began a transaction on the raw connection and left it open.
     Unbalanced,
-    /// It is over, the session did not end it, and something ran behind its end.
+    /// The body ended it, and ran something after its end.
     Parted(PartlyCommitted),
-    /// It is over, and the session did not end it.
+    /// It ended, but the session did not end it.
     Ended {
         /// By COMMIT.
         committed: bool,
@@ -135,47 +135,47 @@ pub enum Watched {
     },
 }
 
-/// What became of COMMIT.
+/// COMMIT's outcome.
 #[derive(Debug)]
 #[doc(hidden)]
 pub enum CommitReply {
-    /// The server said so.
+    /// The server confirmed the commit.
     Committed,
-    /// It answered with ROLLBACK, or there was nothing to commit any more.
+    /// The server answered with ROLLBACK, or there was no transaction left to commit.
     RolledBack(Option<StatementError>),
-    /// It refused, and nothing is kept.
+    /// The server refused, so nothing is kept.
     Refused(StatementError),
     /// The connection was lost before COMMIT was sent, so nothing is kept.
     NotSent(StatementError),
-    /// The transaction that it ended may not have been the session's.
+    /// COMMIT may have ended another transaction than the session's.
     Parted(PartlyCommitted),
-    /// No answer came.
+    /// No answer arrived.
     Unknown(StatementError),
 }
 
-/// Who has a connection once it is recovered.
+/// Who uses the connection after recovery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[doc(hidden)]
 pub enum GoesTo {
-    /// Whoever borrows it.
+    /// The next borrower.
     Anybody,
-    /// The session that has it already, and waits for that.
+    /// The session that has it already and waits for the recovery.
     SameSession,
 }
 
-/// What became of a connection whose session is gone.
+/// A recovery's outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[doc(hidden)]
 pub enum Recovered {
-    /// Rolled back, and as the next borrower expects it.
+    /// Rolled back, and ready for the next borrower.
     Clean,
-    /// Rolled back, and not to be used again.
+    /// Rolled back, but not reusable.
     Spent,
-    /// Nobody knows: closing the connection rolls back.
+    /// Unknown: closing the connection rolls back.
     Failed,
 }
 
-/// Whoever holds a link, and its slot in the pool.
+/// The owner of a connection and its permit.
 #[doc(hidden)]
 pub trait Owner<L> {
     /// The link.

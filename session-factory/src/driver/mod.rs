@@ -65,14 +65,14 @@ pub trait Driver: UrlDialect + Sized + Send + Sync + 'static {
     type Connection: AsyncConnection<Backend = Self::Backend> + Send + 'static;
     /// One row of a result.
     type Row: for<'row> diesel::row::Row<'row, Self::Backend> + Send + 'static;
-    /// Rows one by one.
+    /// A stream of rows.
     type Rows<'conn>: Stream<Item = QueryResult<Self::Row>> + Send + Unpin + 'conn;
-    /// One open connection with what the driver knows about it: what the pool holds.
+    /// One open connection with what the driver knows about it. The pool holds these.
     type Link: Send + 'static;
-    /// A pool the application made by itself with diesel-async's bb8 support.
+    /// An external pool, made with diesel-async's bb8 support.
     type ForeignPool: Clone + Send + Sync + 'static;
 
-    /// Whether a statement can be ended while it runs.
+    /// True if the driver can end a running statement.
     const STOPS_STATEMENTS: bool = true;
 
     /// The most connections that make sense for this database, if it has such a limit.
@@ -85,46 +85,46 @@ pub trait Driver: UrlDialect + Sized + Send + Sync + 'static {
         settings: &Settings,
     ) -> impl Future<Output = Result<Self::Link, ConnectError>> + Send;
 
-    /// What the connection's database needs to live on when all of the pool's connections are closed.
+    /// What keeps the database alive while the pool has no open connection.
     fn anchor(_link: &Self::Link) -> Option<Arc<dyn Any + Send + Sync>> {
         None
     }
 
-    /// Takes a connection out of the application's pool.
+    /// Takes a connection out of the external pool.
     fn borrow_foreign(
         pool: &Self::ForeignPool,
     ) -> impl Future<Output = Result<Self::Link, ForeignError>> + Send;
 
-    /// Figures of the application's pool: open, idle, limit.
+    /// The external pool's figures: open, idle, limit.
     fn foreign_figures(pool: &Self::ForeignPool) -> (u32, u32, u32);
 
-    /// The connection in the form that the application's code knows. None where
-    /// [`enter_raw`](Self::enter_raw) has to make it that first.
+    /// The connection in the form that the application's code knows. `None` if
+    /// [`enter_raw`](Self::enter_raw) has to convert it first.
     fn connection(link: &mut Self::Link) -> Option<&mut Self::Connection>;
 
-    /// Who listens on the connection.
+    /// The observer of the connection's events.
     fn observer(link: &mut Self::Link) -> &mut Observer;
 
-    /// The instrumentation that diesel-async itself has. None while it cannot be reached.
+    /// diesel-async's own instrumentation. `None` while it cannot be reached.
     fn own_instrumentation(link: &mut Self::Link) -> Option<&mut dyn Instrumentation> {
         Self::connection(link).map(AsyncConnection::instrumentation)
     }
 
-    /// Has diesel-async's connection report to the observer, as soon as it can be reached.
+    /// Makes diesel-async's connection report to the observer, as soon as the connection can be reached.
     fn install(link: &mut Self::Link, relay: Relay) {
         if let Some(connection) = Self::connection(link) {
             connection.set_instrumentation(relay);
         }
     }
 
-    /// Takes that back: it reports to `default`, if to anybody.
+    /// Undoes [`install`](Self::install): the connection reports to `default`, if there is one.
     fn uninstall(link: &mut Self::Link, default: Option<Box<dyn Instrumentation>>) {
         if let Some(connection) = Self::connection(link) {
             connection.set_instrumentation(default);
         }
     }
 
-    /// The connection is the application's pool's.
+    /// True for an external pool's connection.
     fn is_foreign(_link: &Self::Link) -> bool {
         false
     }
@@ -135,7 +135,7 @@ pub trait Driver: UrlDialect + Sized + Send + Sync + 'static {
         Self::install(link, relay);
     }
 
-    /// Sets the one that every connection begins with.
+    /// Sets diesel's default instrumentation, with which every connection begins.
     fn restore_instrumentation(link: &mut Self::Link) {
         match get_default_instrumentation() {
             Some(default) if !Self::is_foreign(link) => {
@@ -149,106 +149,105 @@ pub trait Driver: UrlDialect + Sized + Send + Sync + 'static {
         }
     }
 
-    /// Sets the size of the cache of prepared statements.
+    /// Sets the statement cache's size.
     fn set_cache(link: &mut Self::Link, size: CacheSize) {
         if let Some(connection) = Self::connection(link) {
             connection.set_prepared_statement_cache_size(size);
         }
     }
 
-    /// The cache of prepared statements that a borrower finds.
+    /// The statement cache's size that each borrower finds.
     fn cache(_link: &Self::Link) -> CacheSize {
         CacheSize::Unbounded
     }
 
-    /// Known to be unusable, without asking the server.
+    /// True if the driver knows, without asking the server, that the connection is unusable.
     fn is_closed(link: &Self::Link) -> bool;
 
-    /// A way to end the connection from outside of its session: cancels what runs and closes.
+    /// Ends the connection while its session still uses it: cancels the statement and closes the connection.
     fn kill(_link: &Self::Link) -> Option<Kill> {
         None
     }
 
-    /// Makes sure that the connection is never handed out again: it is closed when it is dropped.
+    /// Prevents the pool from lending the connection again: it is closed when it is dropped.
     fn condemn(link: &mut Self::Link);
 
     /// One round trip that proves the connection alive.
     fn ping(link: &mut Self::Link) -> impl Future<Output = Result<(), StatementError>> + Send;
 
-    /// The text that begins a transaction; empty where the first statement does so by itself.
+    /// The SQL that begins a transaction; empty where the first statement does so by itself.
     fn begin_sql(options: &TransactionOptions) -> Cow<'static, str>;
 
-    /// Runs a query, with `ahead` sent before it in the same round trip where that is safe. Nothing is
-    /// sent before the first poll. The query is not `Send`: it is taken apart here, and the future holds its SQL and
-    /// its binds.
+    /// Runs a query after its prelude `ahead`, in the same round trip where that is safe. The first poll sends both.
+    /// The query is not `Send`, so this function splits it at once, and the future owns its SQL and binds.
     fn load<'conn>(
         link: &'conn mut Self::Link,
         ahead: Ahead,
         query: Untyped<'_, Self::Backend>,
     ) -> BoxFuture<'conn, Reply<Self::Rows<'conn>>>;
 
-    /// The same for a statement that returns a count.
+    /// [`load`](Self::load) for a statement that returns a row count.
     fn execute<'conn>(
         link: &'conn mut Self::Link,
         ahead: Ahead,
         query: Untyped<'_, Self::Backend>,
     ) -> BoxFuture<'conn, Reply<usize>>;
 
-    /// The same for a text of one or several statements.
+    /// [`load`](Self::load) for SQL of one or several statements, without rows.
     fn batch(link: &mut Self::Link, ahead: Ahead, sql: String) -> BoxFuture<'_, Reply<()>>;
 
-    /// Forgets what was seen of earlier transactions: called when one begins.
+    /// Forgets earlier transactions. The session calls it when one begins.
     fn begin_watch(link: &mut Self::Link);
 
-    /// What is known about the transaction that [`begin_watch`](Self::begin_watch) started.
+    /// What the driver knows about the transaction since [`begin_watch`](Self::begin_watch).
     fn watch(link: &mut Self::Link) -> Watched;
 
-    /// Asks the database whether the transaction is still the one that the session began. Called where
-    /// [`watch`](Self::watch) says that it may not be; it knows more afterwards.
+    /// Asks the database whether the transaction is still the one that the session began. The session calls it when
+    /// [`watch`](Self::watch) is in doubt; a later `watch` uses the answer.
     fn ask(_link: &mut Self::Link) -> impl Future<Output = ()> + Send {
         std::future::ready(())
     }
 
-    /// A statement of the current transaction met a serialization failure, a deadlock or a busy database:
-    /// as the driver saw it, whoever sent the statement.
+    /// True if a statement in the current transaction met a serialization failure, a deadlock or a busy database,
+    /// whether the session or the body's raw connection sent it.
     fn met_conflict(_link: &mut Self::Link) -> bool {
         false
     }
 
-    /// A statement of the current transaction changed rows, as the driver saw it.
+    /// True if the driver saw a statement in the current transaction change rows.
     fn has_written(_link: &mut Self::Link) -> bool {
         false
     }
 
-    /// The driver sees which statements change rows: the count that a statement gives is not all that is known.
+    /// True if the driver sees which statements change rows. Otherwise the session has only the statements' counts.
     fn sees_writes(_link: &Self::Link) -> bool {
         false
     }
 
-    /// COMMIT of this transaction, which began with `options`, has nothing to say that its caller has to
-    /// hear: all it did was to read, everything is answered, and the end cannot fail.
+    /// True if the caller need not wait for this transaction's COMMIT: the transaction, begun with `options`, has only
+    /// read, the server has answered everything, and COMMIT cannot fail.
     fn commits_silently(_link: &mut Self::Link, _options: &TransactionOptions) -> bool {
         false
     }
 
-    /// Before the raw connection is handed out: enters the open transaction into its own bookkeeping, so
-    /// that a `transaction()` on it is a savepoint.
+    /// Call before the body gets the raw connection. Enters the open transaction into the connection's own
+    /// transaction manager, so that `transaction()` on it makes a savepoint.
     fn enter_raw(link: &mut Self::Link) -> impl Future<Output = QueryResult<()>> + Send;
 
-    /// Before [`watch`](Self::watch) is asked what the body did on the raw connection, where that is not seen while it
-    /// happens.
+    /// Call before [`watch`](Self::watch) after the body had the raw connection, for drivers that do not see its
+    /// statements as they run.
     fn leave_raw(_link: &mut Self::Link) -> impl Future<Output = ()> + Send {
         std::future::ready(())
     }
 
-    /// COMMIT, and what the server made of it.
+    /// Sends COMMIT and returns its outcome.
     fn commit(link: &mut Self::Link) -> impl Future<Output = CommitReply> + Send;
 
-    /// Commits what [commits silently](Self::commits_silently) with nobody waiting, and gives the link's owner to
-    /// `over` with what came of it. Both come back where somebody has to await [`commit`](Self::commit).
+    /// Commits what [commits silently](Self::commits_silently) without a waiting caller, and passes the connection's
+    /// owner and the outcome to `over`.
     ///
     /// # Errors
-    /// The two of them.
+    /// `owner` and `over`, if the caller has to await [`commit`](Self::commit) instead.
     fn commit_unattended<O, E>(owner: O, over: E) -> Result<(), (O, E)>
     where
         O: Owner<Self::Link> + Send + 'static,
@@ -257,8 +256,8 @@ pub trait Driver: UrlDialect + Sized + Send + Sync + 'static {
         Err((owner, over))
     }
 
-    /// Runs a statement with COMMIT behind it, in the same round trip where that is safe. `sent` is told
-    /// when COMMIT is on its way. When the statement fails, COMMIT keeps nothing.
+    /// Runs a statement and then COMMIT, in the same round trip where that is safe. The driver sets `sent` when COMMIT
+    /// is on its way. If the statement fails, COMMIT keeps nothing.
     fn execute_and_commit<T>(
         link: &mut Self::Link,
         ahead: Ahead,
@@ -268,18 +267,18 @@ pub trait Driver: UrlDialect + Sized + Send + Sync + 'static {
     where
         T: QueryFragment<Self::Backend> + QueryId + Send;
 
-    /// Where in the log the last COMMIT of ours is, where the settings name a replica.
+    /// The log position of the session's last COMMIT, if the settings name a replica.
     fn committed_at(_link: &mut Self::Link) -> Option<LogPosition> {
         None
     }
 
-    /// The last transaction was committed, and not by a COMMIT of ours: the body did it.
+    /// True if the body, and not the session, committed the last transaction.
     fn was_committed_by_body(_link: &mut Self::Link) -> bool {
         false
     }
 
-    /// Of a connection to a replica: waits until it has replayed the log up to there. False when it has
-    /// not in time. Dropped half-way, it leaves a question under way.
+    /// On a connection to a replica: waits until it has replayed the log up to a position. False if the time runs out
+    /// first. If the future is dropped half-way, a query stays under way.
     fn has_replayed(
         _link: &mut Self::Link,
         _position: LogPosition,
@@ -288,11 +287,11 @@ pub trait Driver: UrlDialect + Sized + Send + Sync + 'static {
         std::future::ready(Ok(false))
     }
 
-    /// ROLLBACK of the whole transaction.
+    /// Rolls the whole transaction back.
     fn rollback(link: &mut Self::Link) -> impl Future<Output = Result<(), StatementError>> + Send;
 
-    /// Ends what a dropped session left behind: cancels what runs, rolls back, checks. On a connection that is
-    /// lost, what the server may still be running for it is cancelled all the same.
+    /// Recovers a dropped session's connection: cancels the statement, rolls back, checks. On a lost connection it
+    /// still cancels what the server may be running.
     fn recover(
         link: &mut Self::Link,
         running: Running,
@@ -300,27 +299,27 @@ pub trait Driver: UrlDialect + Sized + Send + Sync + 'static {
         deadline: Instant,
     ) -> impl Future<Output = Recovered> + Send;
 
-    /// The session changed something that outlives its transaction; put it back before the next
-    /// borrower. Not called (and costs nothing) when `needs_reset` is false.
+    /// True if the session changed something that outlives its transaction. The pool then calls
+    /// [`reset`](Self::reset) before the next borrower.
     fn needs_reset(link: &Self::Link) -> bool;
 
-    /// Everything that was sent is answered and no transaction is open, as far as the driver can see. Of a
-    /// connection that is lost: the server has nothing left to do for it.
+    /// True if, as far as the driver sees, the server has answered everything and no transaction is open. On a lost
+    /// connection: true if the server runs nothing for it any more.
     fn at_rest(_link: &Self::Link) -> bool {
         true
     }
 
-    /// What was sent for this session cannot reach the next one's work.
+    /// True if nothing sent for this session, such as a cancel request, can hit the next session's statements.
     fn is_lendable(_link: &Self::Link) -> bool {
         true
     }
 
-    /// A pooler stands between this side and the server.
+    /// True if a pooler is between the client and the server.
     fn is_pooled(_link: &Self::Link) -> bool {
         false
     }
 
-    /// Puts session settings back. False when that failed and the connection must be closed.
+    /// Resets the session. False if that failed and the pool has to close the connection.
     fn reset(link: &mut Self::Link) -> impl Future<Output = bool> + Send;
 
     /// Adds what the driver knows (SQLSTATE) to an error that diesel reported.
