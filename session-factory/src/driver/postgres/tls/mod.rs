@@ -21,7 +21,7 @@ use super::connect::ssl_mode::{Check, Encryption, Mode, Roots};
 /// An encrypted stream.
 pub(super) type Encrypted = <MakeRustlsConnect as MakeTlsConnect<TcpStream>>::Stream;
 
-/// All that is needed to encrypt a stream to one server.
+/// What encrypting a stream to one server needs.
 #[derive(Clone)]
 pub(super) struct Handshake {
     connector: MakeRustlsConnect,
@@ -29,11 +29,11 @@ pub(super) struct Handshake {
 }
 
 impl Handshake {
-    /// Reads the certificates. Again for each connection: those that expire are replaced while we run.
+    /// Reads the certificate files, for each connection anew, because expiring certificates are replaced at run time.
     pub(super) async fn prepare(encryption: &Encryption, name: &str) -> Result<Self, TlsError> {
         let (encryption, name) = (encryption.clone(), name.to_owned());
         let prepared = tokio::task::spawn_blocking(move || {
-            // An address is a name too: it is looked for in the certificate, and not sent as SNI.
+            // An IP address is a name too: rustls verifies it against the certificate and does not send it as SNI.
             let checked = ServerName::try_from(name.clone());
             checked.map_err(|_| TlsError::Name)?;
             let connector = MakeRustlsConnect::new(client(&encryption)?);
@@ -50,7 +50,7 @@ impl Handshake {
     }
 }
 
-/// For a cancel request of a connection whose settings we do not know: encrypted if its own was.
+/// TLS without verification, for cancel requests of external pools, whose TLS settings the driver does not know.
 pub(super) fn unchecked() -> Result<MakeRustlsConnect, TlsError> {
     let encryption = Encryption {
         mode: Mode::Require,

@@ -1,4 +1,4 @@
-//! Whom we talk to: what each `sslmode` looks at of a server's certificate.
+//! Verifies a server's certificate as each `sslmode` requires.
 
 use std::sync::Arc;
 
@@ -16,12 +16,12 @@ use rustls::{
 #[derive(Debug)]
 pub(super) struct Verifier {
     provider: Arc<CryptoProvider>,
-    /// None: any certificate will do.
+    /// `None`: any certificate is accepted.
     trusted: Option<Trusted>,
     with_name: bool,
 }
 
-/// Whom to trust.
+/// The trusted authorities.
 #[derive(Debug, Clone)]
 pub(super) struct Trusted {
     pub(super) roots: Arc<RootCertStore>,
@@ -30,7 +30,7 @@ pub(super) struct Trusted {
 }
 
 impl Verifier {
-    /// For `require` without a root certificate: encrypted, to whomever.
+    /// For `require` without a root certificate: encrypts, and accepts any server.
     pub(super) fn lax(provider: Arc<CryptoProvider>) -> Self {
         Self {
             provider,
