@@ -191,6 +191,85 @@ macro_rules! suite {
                 }
             }
 
+            /// The instrumentation is set on the raw connection, where diesel-async alone shows it the texts.
+            async fn insert_on_raw(
+                db: &mut Session<$db>,
+                trap: Trap,
+                k: i64,
+            ) -> Result<(), AppError> {
+                insert(db, 7).await?;
+                db.connection()
+                    .await?
+                    .set_instrumentation(InSession(trap.clone()));
+                db.batch_execute("SELECT 1").await?;
+                trap.arm(k);
+                Ok(())
+            }
+
+            #[tokio::test]
+            async fn a_commit_is_told_as_it_was_whatever_event_of_it_panics_on_the_raw_connection()
+            {
+                for way in ["end", "commit", "commit_with"] {
+                    for k in 0.. {
+                        let bed = bed().await;
+                        let trap = Trap::disarmed();
+                        let call = bed.factory.with_session(async |db: &mut Session<$db>| {
+                            insert_on_raw(db, trap.clone(), k).await?;
+                            match way {
+                                "commit" => db.commit().await?,
+                                "commit_with" => {
+                                    let row = (items::id.eq(8), items::name.eq("name"));
+                                    let last = diesel::insert_into(items::table).values(row);
+                                    db.commit_with(last).await?;
+                                }
+                                _ => {}
+                            }
+                            Ok::<_, AppError>(())
+                        });
+                        let told = caught(call).await;
+                        is_at_rest(&bed).await;
+                        let rows = bed.count().await;
+                        let all = if way == "commit_with" { 2 } else { 1 };
+                        let case = format!("{way} {k} {told:?}: {rows} rows");
+                        match told {
+                            Some(Ok(())) => assert_eq!(rows, all, "{case}"),
+                            Some(Err(AppError::Session(SessionError::CommitUnknown(_)))) => {
+                                assert!(rows == 0 || rows == all, "{case}");
+                            }
+                            // Of a statement's own events, which the body sees.
+                            None => assert!(rows == 0 && way == "commit_with", "{case}"),
+                            _ => assert_eq!(rows, 0, "{case}"),
+                        }
+                        if !trap.has_struck() {
+                            break;
+                        }
+                    }
+                }
+            }
+
+            #[tokio::test]
+            async fn an_err_stays_that_err_whatever_event_of_its_end_panics_on_the_raw_connection()
+            {
+                let bed = bed().await;
+                let mut rows = 0;
+                for k in 0.. {
+                    let trap = Trap::disarmed();
+                    let call = bed.factory.with_session(async |db: &mut Session<$db>| {
+                        insert_on_raw(db, trap.clone(), k).await?;
+                        Err::<(), _>(AppError::Refused("no"))
+                    });
+                    let told = caught(call).await;
+                    assert!(
+                        matches!(told, Some(Err(AppError::Refused("no")))),
+                        "{k}: {told:?}"
+                    );
+                    the_next_borrower_is_alone(&bed, &mut rows).await;
+                    if !trap.has_struck() {
+                        break;
+                    }
+                }
+            }
+
             #[tokio::test]
             async fn the_row_of_a_dropped_session_is_never_committed_whatever_event_panics() {
                 let bed = bed().await;

@@ -19,6 +19,8 @@ use diesel::connection::{
 use diesel::result::Error;
 
 use super::held::Held;
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+use crate::error::StatementError;
 use crate::panics;
 use crate::sync::Mutex;
 
@@ -206,6 +208,33 @@ pub(crate) fn report_panic(show: impl FnOnce()) {
             "an instrumentation panicked while it was told of the transaction; the session goes on without",
         );
     }
+}
+
+/// The end of a transaction on its way. An instrumentation that the body has set on the raw connection is shown its text by
+/// diesel-async, and may panic: a caller that unwinds here would not know what became of the transaction.
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+pub(crate) async fn unpanicked<T>(
+    text: impl Future<Output = diesel::QueryResult<T>>,
+) -> diesel::QueryResult<T> {
+    match panics::contained_async(text).await {
+        Some(answer) => answer,
+        None => {
+            super::report(
+                "an instrumentation of the raw connection panicked while it was shown the end of the transaction",
+            );
+            Err(panicked())
+        }
+    }
+}
+
+/// The error in place of an answer that an instrumentation's panic has hidden. It counts as a lost connection: what the
+/// server has done is not known by it.
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+pub(crate) fn panicked() -> Error {
+    StatementError::connection(
+        "an instrumentation of the raw connection panicked, and the server's answer was not seen",
+    )
+    .into()
 }
 
 /// What diesel-async reports to.

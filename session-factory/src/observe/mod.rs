@@ -11,13 +11,13 @@ pub(crate) use echo::{Echo, Line};
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 pub(crate) use establish::{Establishing, unresolved};
 pub(crate) use events::Announced;
-#[cfg(any(feature = "postgres", feature = "mysql"))]
-pub(crate) use events::Heard;
-#[cfg(feature = "postgres")]
-pub(crate) use events::Hushed;
 pub(crate) use events::Relay;
 pub(crate) use events::report_panic;
 pub(crate) use events::{Change, Events, Step};
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+pub(crate) use events::{Heard, unpanicked};
+#[cfg(feature = "postgres")]
+pub(crate) use events::{Hushed, panicked};
 pub(crate) use observer::Observer;
 
 /// Reports an event that no caller's result can carry: to `tracing` if a subscriber listens, else to the console. The

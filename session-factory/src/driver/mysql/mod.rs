@@ -41,7 +41,7 @@ use crate::error::{
     CommittedPart, ConnectError, ConnectErrorKind, PartlyCommitted, StatementError,
     StatementErrorKind,
 };
-use crate::observe::{Establishing, Observer};
+use crate::observe::{Establishing, Observer, unpanicked};
 
 /// MySQL and MariaDB: `pub struct AppDb(Mysql);`
 #[derive(Debug)]
@@ -305,7 +305,7 @@ impl Driver for Mysql {
         }
         let (connection, rest) = link.split();
         let flight = Flight::start(rest);
-        let result = flight.land(connection.batch_execute("ROLLBACK").await);
+        let result = flight.land(unpanicked(connection.batch_execute("ROLLBACK")).await);
         result.map_err(|error| Self::explain(link, &error))
     }
 
@@ -344,7 +344,7 @@ impl Driver for Mysql {
 async fn commit_foreign(link: &mut MysqlLink) -> CommitReply {
     let (connection, rest) = link.split();
     let flight = Flight::start(rest);
-    match flight.land(connection.batch_execute("COMMIT").await) {
+    match flight.land(unpanicked(connection.batch_execute("COMMIT")).await) {
         Ok(()) => CommitReply::Committed,
         Err(error) => {
             let error = link.explain(&error);

@@ -11,6 +11,7 @@ use super::link::{MysqlLink, Own};
 use super::packet;
 use super::statement::Flight;
 use crate::driver::{Recovered, Running};
+use crate::observe::unpanicked;
 
 /// For an answer to a question that costs the server nothing.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -132,7 +133,9 @@ pub(super) async fn verify(link: &mut MysqlLink) -> bool {
     let (connection, rest) = link.split();
     let flight = Flight::start(rest);
     let question = diesel::select(number.into_sql::<BigInt>());
-    let answer = crate::runtime::within(timeout(PATIENCE, question.load::<i64>(connection))).await;
+    // diesel-async shows the question to the instrumentation when `load` is called.
+    let answer = unpanicked(async move { question.load::<i64>(connection).await });
+    let answer = crate::runtime::within(timeout(PATIENCE, answer)).await;
     let Ok(Ok(answer)) = answer else {
         return false;
     };

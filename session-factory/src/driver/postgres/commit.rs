@@ -15,6 +15,8 @@ use super::protocol::transaction_end::TransactionEnd;
 use super::sql::transaction_control::{self, Suspicion};
 use crate::driver::{Ahead, CommitReply, CommitSent, Last, Reply};
 use crate::error::{PartlyCommitted, StatementError, StatementErrorKind};
+use crate::observe::{panicked, unpanicked};
+use crate::panics::contained_async;
 
 pub(super) async fn commit(connection: &mut PgConnection) -> CommitReply {
     if connection.is_closed() {
@@ -26,7 +28,7 @@ pub(super) async fn commit(connection: &mut PgConnection) -> CommitReply {
     connection.set_committed(true);
     let text = connection.commit_text();
     let mut diesel = connection.diesel();
-    let commit = diesel.batch_execute(&text);
+    let commit = unpanicked(diesel.batch_execute(&text));
     let reply = if connection.protocol_state().is_some() {
         Reply::of(commit.await)
     } else {
@@ -103,12 +105,23 @@ where
         } else {
             sent.set();
             let mut diesel = shared;
-            Ok(join(statement, diesel.batch_execute(&text)).await)
+            let committed = unpanicked(diesel.batch_execute(&text));
+            Ok(join(contained_async(statement), committed).await)
         }
     };
     let (reply, committed) = match both {
         Ok(both) => both,
         Err(reply) => return not_sent(connection, reply),
+    };
+    let Some(reply) = reply else {
+        // The statement was sent, and its answer was not seen.
+        return Last {
+            reply: Reply::of(Err(panicked())),
+            commit: Some(match read(connection, Reply::of(committed)) {
+                CommitReply::Committed => CommitReply::Committed,
+                _ => CommitReply::Unknown(StatementError::from(&panicked())),
+            }),
+        };
     };
     let failed = match &reply.result {
         Err(error) => !ends_the_connection(connection, &connection.explain(error)),

@@ -45,7 +45,7 @@ use super::{
 };
 use crate::config::{Sealed, Settings, UrlDialect};
 use crate::error::{ConnectError, ConnectErrorKind, StatementError};
-use crate::observe::{Establishing, Heard, Observer};
+use crate::observe::{Establishing, Heard, Observer, unpanicked};
 
 /// PostgreSQL: `pub struct AppDb(Postgres);`
 #[derive(Debug)]
@@ -324,7 +324,7 @@ impl Driver for Postgres {
         connection.leave_raw();
         let rollback = connection.ending("ROLLBACK");
         connection.seal();
-        let result = connection.diesel_mut().batch_execute(&rollback).await;
+        let result = unpanicked(connection.diesel_mut().batch_execute(&rollback)).await;
         connection.note_reset(result.is_ok());
         result.map_err(|error| Self::explain(connection, &error))
     }

@@ -12,6 +12,7 @@ use super::protocol::state::ProtocolState;
 use super::sql::reset;
 use super::statement_error::is_lost;
 use crate::driver::{GoesTo, Recovered, Running};
+use crate::observe::unpanicked;
 
 /// Cancels the running statement, rolls back, and checks the connection. See `docs/recovery.md` for the states.
 pub(super) async fn recover(
@@ -125,12 +126,12 @@ async fn settle(connection: &PgConnection) -> QueryResult<()> {
 /// Sends an empty query: its answer shows that the server has finished all earlier messages.
 async fn barrier(connection: &PgConnection) -> QueryResult<()> {
     let mut diesel = connection.diesel();
-    diesel.batch_execute("").await
+    unpanicked(diesel.batch_execute("")).await
 }
 
 async fn roll_back(connection: &PgConnection) -> QueryResult<()> {
     let mut diesel = connection.diesel();
-    diesel.batch_execute(&connection.recovery_text()).await
+    unpanicked(diesel.batch_execute(&connection.recovery_text())).await
 }
 
 /// Resets the session. False if that is impossible or fails; the pool then closes the connection.
