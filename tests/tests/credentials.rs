@@ -162,6 +162,39 @@ async fn an_error_of_the_providers_is_told_at_once_and_the_next_attempt_asks_aga
 }
 
 #[tokio::test]
+async fn a_provider_that_is_silent_is_named_when_pool_timeout_is_over() {
+    let database = testbed::postgres::database().await;
+    let factory = Factory::<PgDb>::new(pg_config(&database.url(), |config| {
+        config.connect_timeout = testbed::PATIENCE;
+        config.pool_timeout = Duration::from_millis(300);
+    }))
+    .with_credentials(std::future::pending::<Result<String, std::io::Error>>);
+    let text = user(&factory).await.unwrap_err().to_string();
+    assert!(
+        text.contains("the provider of credentials (with_credentials) has not answered"),
+        "{text}"
+    );
+    assert!(!text.contains("the database"), "{text}");
+}
+
+#[tokio::test]
+async fn a_nul_byte_in_credentials_is_named() {
+    let database = testbed::postgres::database().await;
+    for credentials in [
+        Credentials::new("Zq7w\0Xk9v"),
+        Credentials::new("Zq7w").with_user("Xk9v\0"),
+    ] {
+        let factory = factory(&database.url(), 1)
+            .with_credentials(async move || Ok::<_, std::io::Error>(credentials.clone()));
+        let error = user(&factory).await.unwrap_err();
+        assert_eq!(connect_error(&error).kind(), ConnectErrorKind::Credentials);
+        let text = error.to_string();
+        assert!(text.contains("a NUL byte"), "{text}");
+        assert!(!text.contains("Zq7w") && !text.contains("Xk9v"), "{text}");
+    }
+}
+
+#[tokio::test]
 async fn a_provider_that_is_silent_is_named_when_connect_timeout_is_over() {
     let database = testbed::postgres::database().await;
     let (given_up, told) = tokio::sync::mpsc::unbounded_channel::<()>();

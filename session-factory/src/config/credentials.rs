@@ -43,6 +43,12 @@ impl Credentials {
         self.user.as_ref().map(ExposeSecret::expose_secret)
     }
 
+    /// No message of a server's protocol can hold them.
+    pub(crate) fn has_nul(&self) -> bool {
+        let user = self.user().unwrap_or_default();
+        user.contains('\0') || self.expose_password().contains('\0')
+    }
+
     /// The password itself, to connect with. Keep it out of logs and errors.
     #[must_use]
     pub fn expose_password(&self) -> &str {

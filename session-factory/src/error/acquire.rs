@@ -20,6 +20,8 @@ pub struct Holder {
 /// What a waiting caller waits for, apart from lent connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Step {
+    /// The application's provider of credentials is asked, for a connection that is to be opened.
+    Credentials,
     /// A connection is being opened.
     Opening,
     /// The pool pings a connection that idled.
@@ -95,6 +97,10 @@ impl fmt::Display for AcquireError {
             }
         )?;
         match self.step {
+            Some(Step::Credentials) if self.connect.is_none() => f.write_str(
+                "; the provider of credentials (with_credentials) has not answered, and a connection is opened with its \
+                 answer",
+            )?,
             Some(Step::Opening) if self.connect.is_none() => write!(
                 f,
                 "; the database that {} names has not answered the attempt to open one",

@@ -115,12 +115,13 @@ impl ErrorSink<ConnectError> for Failures {
 
 /// How many of each step are under way.
 #[derive(Debug, Default)]
-pub(super) struct Steps([AtomicU32; 3]);
+pub(super) struct Steps([AtomicU32; 4]);
 
 impl Steps {
     fn count(&self, step: Step) -> &AtomicU32 {
-        let [opening, checking, closing] = &self.0;
+        let [credentials, opening, checking, closing] = &self.0;
         match step {
+            Step::Credentials => credentials,
             Step::Opening => opening,
             Step::Checking => checking,
             Step::Closing => closing,
@@ -130,9 +131,14 @@ impl Steps {
     /// The step under way that explains a wait best.
     pub(super) fn current(&self) -> Option<Step> {
         let is_under_way = |step: &Step| self.count(*step).load(Ordering::Relaxed) > 0;
-        [Step::Opening, Step::Checking, Step::Closing]
-            .into_iter()
-            .find(is_under_way)
+        [
+            Step::Credentials,
+            Step::Opening,
+            Step::Checking,
+            Step::Closing,
+        ]
+        .into_iter()
+        .find(is_under_way)
     }
 }
 

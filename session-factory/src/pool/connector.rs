@@ -52,7 +52,9 @@ impl<D: Driver> Connector<D> {
         let mut settings = Settings::clone(&self.settings);
         settings.permit = permit;
         if let Some(provider) = &self.provider {
+            let asking = self.health.under_way(Step::Credentials);
             settings.credentials = Some(provider.ask(limit).await?);
+            drop(asking);
             settings.connect_timeout = limit.saturating_sub(started.elapsed());
         }
         let opening = timeout(settings.connect_timeout, D::connect(&settings));

@@ -55,6 +55,9 @@ impl CredentialProvider {
         let (provider, runtime) = (Arc::clone(&self.0), Handle::current());
         let asked = tokio::task::spawn_blocking(move || provider(&runtime, given_up));
         match timeout(limit, asked).await {
+            Ok(Ok(Some(Ok(credentials)))) if credentials.has_nul() => Err(failed(
+                "gave a user or a password with a NUL byte, which no server accepts",
+            )),
             Ok(Ok(Some(Ok(credentials)))) => Ok(credentials),
             Ok(Ok(Some(Err(error)))) => Err(failed(&format!("failed: {error}")).with_source(error)),
             Ok(Ok(None)) => Err(failed("was interrupted")),

@@ -109,15 +109,15 @@ pub(super) fn understand(pairs: &[Pair]) -> Result<Url, String> {
             "channel_binding" => drop(config.channel_binding(chosen(name, value, &BINDING)?)),
             "connect_timeout" => socket.connect_timeout = seconds(name, value)?,
             "tcp_user_timeout" => {
-                let milliseconds = number(name, value)?;
+                let milliseconds = at_most(i32::MAX.unsigned_abs(), "milliseconds", name, value)?;
                 socket.user_timeout =
-                    (milliseconds > 0).then(|| Duration::from_millis(milliseconds));
+                    (milliseconds > 0).then(|| Duration::from_millis(milliseconds.into()));
             }
             "keepalives" => socket.keepalives = number(name, value)? != 0,
-            "keepalives_idle" => socket.keepalives_idle = seconds(name, value)?,
-            "keepalives_interval" => socket.keepalives_interval = seconds(name, value)?,
+            "keepalives_idle" => socket.keepalives_idle = keepalive(name, value)?,
+            "keepalives_interval" => socket.keepalives_interval = keepalive(name, value)?,
             "keepalives_count" | "keepalives_retries" => {
-                let count = u32::try_from(number(name, value)?).unwrap_or(u32::MAX);
+                let count = at_most(127, "probes", name, value)?;
                 socket.keepalives_retries = (count > 0).then_some(count);
             }
             "client_encoding" => {
@@ -199,6 +199,19 @@ fn number(name: &str, value: &str) -> Result<u64, String> {
 fn seconds(name: &str, value: &str) -> Result<Option<Duration>, String> {
     let seconds = number(name, value)?;
     Ok((seconds > 0).then(|| Duration::from_secs(seconds)))
+}
+
+/// The kernel takes no more.
+fn keepalive(name: &str, value: &str) -> Result<Option<Duration>, String> {
+    let seconds = at_most(32_767, "seconds", name, value)?;
+    Ok((seconds > 0).then(|| Duration::from_secs(seconds.into())))
+}
+
+fn at_most(most: u32, unit: &str, name: &str, value: &str) -> Result<u32, String> {
+    u32::try_from(number(name, value)?)
+        .ok()
+        .filter(|number| *number <= most)
+        .ok_or_else(|| format!("its {name} is not from 0 to {most} {unit}"))
 }
 
 fn unknown(name: &str, value: &str) -> Result<(), String> {

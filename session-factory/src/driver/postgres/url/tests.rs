@@ -150,6 +150,24 @@ fn parameters_take_effect() {
 }
 
 #[test]
+fn a_number_that_the_kernel_refuses_is_refused_with_its_range() {
+    for (name, most, unit) in [
+        ("keepalives_idle", 32_767_u32, "seconds"),
+        ("keepalives_interval", 32_767, "seconds"),
+        ("keepalives_count", 127, "probes"),
+        ("keepalives_retries", 127, "probes"),
+        ("tcp_user_timeout", 2_147_483_647, "milliseconds"),
+    ] {
+        ok(&format!("postgres://h/d?{name}={most}"));
+        for value in [u64::from(most) + 1, 4_294_967_295, 99_999_999_999] {
+            let error = wrong(&format!("postgres://h/d?{name}={value}"));
+            let range = format!("its {name} is not from 0 to {most} {unit}");
+            assert!(error.contains(&range), "{value}: {error}");
+        }
+    }
+}
+
+#[test]
 fn sslmode_is_libpqs() {
     let mode = |query: &str| ok(&format!("postgres://h/d?{query}")).encryption.mode;
     assert_eq!(mode(""), Mode::Prefer);
