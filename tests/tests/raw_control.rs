@@ -69,6 +69,79 @@ async fn run(db: &mut Session<PgDb>, way: Way, text: &str) -> Result<(), AppErro
 #[derive(QueryableByName)]
 struct Nothing {}
 
+/// The reason that came first is given, whatever the body ignored behind it.
+#[tokio::test]
+async fn an_end_by_the_body_stays_the_reason_behind_an_ignored_statement() {
+    for text in ["ROLLBACK AND CHAIN", "ROLLBACK; BEGIN", "ROLLBACK"] {
+        for way in [Way::Batch, Way::Query, Way::Raw] {
+            if matches!(way, Way::Query) && text.contains(';') {
+                continue;
+            }
+            for ignored in [0, 1, 2] {
+                let bed = PgBed::new().await;
+                let result = bed.factory.with_session(async |db: &mut Session<PgDb>| {
+                    insert(db, 1).await?;
+                    run(db, way, text).await?;
+                    for _ in 0..ignored {
+                        let _hidden = diesel::sql_query("SELECT 1").execute(db).await;
+                    }
+                    Ok::<_, AppError>(())
+                });
+                let result = result.await;
+                let case = format!("{text} {way:?} {ignored} {result:?}");
+                let words = match &result {
+                    Err(AppError::Session(error)) => error.to_string(),
+                    Err(other) => other.to_string(),
+                    Ok(()) => String::new(),
+                };
+                assert!(
+                    words.contains(
+                        "the body ended its transaction with raw SQL (COMMIT or ROLLBACK): a COMMIT has kept what was \
+                         before it, and all else is rolled back; use db.commit() or db.rollback() in place of raw SQL"
+                    ),
+                    "{case}: {words}"
+                );
+                assert!(is_ended_by_body(result), "{case}");
+                assert_eq!(bed.count().await, 0, "{case}");
+            }
+        }
+    }
+}
+
+/// An error of the client's own: the connection goes on, and the message says so.
+#[tokio::test]
+async fn a_statement_that_the_client_could_not_encode_is_no_lost_connection() {
+    for many_binds in [false, true] {
+        let bed = PgBed::new().await;
+        let result = bed.factory.with_session(async |db: &mut Session<PgDb>| {
+            insert(db, 1).await?;
+            let _hidden = if many_binds {
+                let rows: Vec<_> = (2..70_000)
+                    .map(|id| (items::id.eq(id), items::name.eq("name")))
+                    .collect();
+                let insert = diesel::insert_into(items::table).values(&rows);
+                insert.execute(db).await.map(drop)
+            } else {
+                db.batch_execute("SELECT 'a\0b'").await
+            };
+            Ok::<_, AppError>(())
+        });
+        let Err(AppError::Session(SessionError::Aborted(aborted))) = result.await else {
+            panic!("{many_binds}")
+        };
+        let words = aborted.to_string();
+        assert!(
+            words.contains("the client could not encode a statement, did not send it"),
+            "{words}"
+        );
+        let cause = "a text with a NUL byte, more than 65535 binds";
+        assert!(words.contains(cause), "{words}");
+        assert!(!words.contains("lost connection"), "{words}");
+        assert!(!words.contains("another connection"), "{words}");
+        assert_eq!(bed.count().await, 0);
+    }
+}
+
 #[tokio::test]
 async fn no_literal_comment_or_mode_hides_a_chained_rollback() {
     for text in [

@@ -86,6 +86,11 @@ impl fmt::Display for Aborted {
                 "a statement met a lost connection and its error was not returned ({error}); {}",
                 advice(error)
             ),
+            AbortReason::Statement(error) if error.kind == StatementErrorKind::Unsent => write!(
+                f,
+                "the client could not encode a statement, did not send it, and the error was not returned ({error}); {}",
+                advice(error)
+            ),
             AbortReason::Statement(error) => write!(
                 f,
                 "a statement failed and its error was not returned ({error}); {}",
@@ -99,9 +104,8 @@ impl fmt::Display for Aborted {
                 f.write_str("set_rollback_only() or begin_test_transaction() was called")
             }
             AbortReason::EndedByBody => f.write_str(
-                "a statement of the body ended the transaction by itself: what came before it \
-                 is as that statement left it, and nothing behind it was committed; use db.rollback() or db.commit() \
-                 instead of raw SQL",
+                "the body ended its transaction with raw SQL (COMMIT or ROLLBACK): a COMMIT has kept what was before it, \
+                 and all else is rolled back; use db.commit() or db.rollback() in place of raw SQL",
             ),
             AbortReason::OpenSavepoint if self.in_savepoint => f.write_str(
                 "another savepoint was begun inside of it and neither released nor rolled back; end it by \

@@ -19,7 +19,7 @@ pub enum PartlyCommitted {
     /// A statement in the body ended the transaction (a raw `COMMIT` or `ROLLBACK`). Statements behind that end, in the
     /// same text or on the raw connection, ran outside the transaction.
     #[error(
-        "a statement of the body ended the transaction by itself: {0}; use db.commit() or db.rollback() instead of raw SQL"
+        "the body ended its transaction with raw SQL: {0}; use db.commit() or db.rollback() in place of raw SQL"
     )]
     EndedByBody(CommittedPart),
     /// SQL that the body ran (in a text, in a procedure, on the raw connection) ended the transaction, and the session

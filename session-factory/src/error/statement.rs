@@ -31,6 +31,8 @@ pub(crate) enum StatementErrorKind {
     Serialization,
     ReadOnly,
     Connection,
+    /// The client could not encode or send the statement: the database has not seen it.
+    Unsent,
     Unknown,
 }
 
@@ -46,6 +48,14 @@ impl StatementError {
             sqlstate: None,
             code: None,
             detail: None,
+        }
+    }
+
+    /// The same of a statement that the client could not encode or send, on a connection that goes on.
+    pub(crate) fn unsent(self) -> Self {
+        Self {
+            kind: StatementErrorKind::Unsent,
+            ..self
         }
     }
 
@@ -200,6 +210,7 @@ impl From<StatementError> for DieselError {
             Kind::Serialization => DatabaseErrorKind::SerializationFailure,
             Kind::ReadOnly => DatabaseErrorKind::ReadOnlyTransaction,
             Kind::Connection => DatabaseErrorKind::ClosedConnection,
+            Kind::Unsent => DatabaseErrorKind::UnableToSendCommand,
             Kind::Unknown => DatabaseErrorKind::Unknown,
         };
         DieselError::DatabaseError(kind, Box::new(error))

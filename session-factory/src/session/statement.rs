@@ -41,6 +41,16 @@ impl<'conn> Tracker<'conn> {
             lines.ahead(&reply.ahead);
         }
         if let Err(error) = reply.ahead {
+            let error = match SessionError::from(error) {
+                // The driver refused the statement: that is no failure of the statement's own.
+                SessionError::Aborted(aborted) if !self.begins => {
+                    self.outcome(|| format!("error: {aborted}"));
+                    let reason = aborted.reason().clone();
+                    self.work.refused_for(reason.clone());
+                    return Err(self.work.aborted(reason).into());
+                }
+                error => diesel::result::Error::from(error),
+            };
             if self.begins {
                 self.work.not_begun();
             } else {

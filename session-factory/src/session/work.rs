@@ -494,9 +494,15 @@ impl Work {
 
     /// The last statement failed before the database saw it: the transaction goes on there, but lacks that statement.
     pub(crate) fn failed_unsent(&mut self, error: &Error) {
-        let (reason, depth) = (AbortReason::Statement(error.into()), self.depth());
+        let error = StatementError::from(error).unsent();
+        let (reason, depth) = (AbortReason::Statement(error), self.depth());
         self.fault
             .get_or_insert_with(|| Fault::boxed(reason, depth));
+    }
+
+    /// The last statement was refused, as its transaction is over for `reason`.
+    pub(crate) fn refused_for(&mut self, reason: AbortReason) {
+        self.fault.get_or_insert_with(|| Fault::boxed(reason, 0));
     }
 
     /// SAVEPOINT, RELEASE or ROLLBACK TO failed, for example because the body's SQL had ended that savepoint. Work that

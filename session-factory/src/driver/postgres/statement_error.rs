@@ -17,6 +17,17 @@ pub(super) fn classified(error: Error, protocol_state: Option<&ProtocolState>) -
     {
         return said.into_words().into();
     }
+    // diesel-async drops the cause.
+    if let Error::DatabaseError(DatabaseErrorKind::UnableToSendCommand, information) = &error
+        && information.message() == "error encoding message to server"
+    {
+        let causes = "error encoding message to server: a text with a NUL byte, more than 65535 binds, or a value that is \
+                      too long";
+        return Error::DatabaseError(
+            DatabaseErrorKind::UnableToSendCommand,
+            Box::new(causes.to_owned()),
+        );
+    }
     let Error::DatabaseError(DatabaseErrorKind::Unknown, information) = &error else {
         return error;
     };
