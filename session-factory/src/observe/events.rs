@@ -216,15 +216,13 @@ pub(crate) fn report_panic(show: impl FnOnce()) {
 pub(crate) async fn unpanicked<T>(
     text: impl Future<Output = diesel::QueryResult<T>>,
 ) -> diesel::QueryResult<T> {
-    match panics::contained_async(text).await {
-        Some(answer) => answer,
-        None => {
-            super::report(
-                "an instrumentation of the raw connection panicked while it was shown the end of the transaction",
-            );
-            Err(panicked())
-        }
+    if let Some(answer) = panics::contained_async(text).await {
+        return answer;
     }
+    super::report(
+        "an instrumentation of the raw connection panicked while it was shown the end of the transaction",
+    );
+    Err(panicked())
 }
 
 /// The error in place of an answer that an instrumentation's panic has hidden. It counts as a lost connection: what the
