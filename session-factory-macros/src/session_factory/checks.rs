@@ -6,6 +6,7 @@ use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote};
 use syn::{Attribute, Expr, Ident, Lit, LitStr};
 
+use super::foreign;
 use super::input::words;
 use super::key_name::is_key;
 use super::literals::literal;
@@ -91,7 +92,14 @@ impl Validator<'_> {
     pub(super) fn secret(&mut self, value: &Expr, line: &Line<'_>) {
         let name = line.name;
         let tokens = value.to_token_stream();
+        let calls = foreign::calls(&tokens);
+        if let (true, [first, _, ..]) = (name == "replica_url", calls.as_slice()) {
+            let message = format!("a factory has one replica; write `{}`", line.is(first));
+            self.errors.on(value, message);
+            return;
+        }
         let read = match named_key(&tokens) {
+            _ if calls.len() == 1 && line.function.is_none() => line.is(&calls[0]),
             Some((key, _)) if line.function.is_none() => line.reads_key(&key),
             _ => line.reads(),
         };
@@ -242,7 +250,29 @@ fn not_a_literal(standard: &Standard, value: &Expr, line: &Line<'_>) -> String {
     match named_key(&tokens) {
         Some((key, is_built)) if line.function.is_none() => {
             let function = if is_built { "build_env" } else { "env" };
-            let read = line.is(&format!("{function}(\"{key}\")"));
+            // What asks whether it is set goes on where it is not.
+            let may_be_unset = [
+                "option_env!",
+                "is_ok(",
+                "is_some(",
+                ".ok(",
+                "unwrap_or",
+                "var_os",
+            ]
+            .iter()
+            .any(|word| text.contains(word));
+            let default = match standard.default {
+                _ if !may_be_unset => None,
+                // A variable that is set means yes.
+                Some(_) if standard.kind == Kind::Bool => Some("false".to_owned()),
+                Some(default) if is_duration => Some(format!("\"{default}\"")),
+                Some(default) => Some(default.to_owned()),
+                None => None,
+            };
+            let default = written_default(value, standard.kind)
+                .or(default)
+                .map_or_else(String::new, |default| format!(", default = {default}"));
+            let read = line.is(&format!("{function}(\"{key}\"{default})"));
             if text == key {
                 format!(
                     "a constant of Rust cannot stand here; write its value, or `{read}`, which is read at start-up"
@@ -256,6 +286,17 @@ fn not_a_literal(standard: &Standard, value: &Expr, line: &Line<'_>) -> String {
             line.reads()
         ),
     }
+}
+
+/// The `5` of `env::var("KEY").unwrap_or(5)`.
+fn written_default(value: &Expr, kind: Kind) -> Option<String> {
+    let Expr::MethodCall(call) = value else {
+        return None;
+    };
+    if call.method != "unwrap_or" && call.method != "map_or" {
+        return written_default(&call.receiver, kind);
+    }
+    meant(kind, call.args.first()?)
 }
 
 pub(super) fn is_text(value: &Expr) -> bool {

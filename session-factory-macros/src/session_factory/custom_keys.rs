@@ -46,7 +46,7 @@ impl Validator<'_> {
             return None;
         }
         let own = CustomType::of(ty);
-        let unreadable = own.unreadable();
+        let unreadable = own.unreadable(self.vis);
         if let Some(message) = &unreadable {
             self.errors.on(ty, message);
             if !own.can_be_a_field() {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{Expr, GenericArgument, Lit, Path, PathArguments, Type};
+use syn::{Expr, GenericArgument, Lit, Path, PathArguments, Type, Visibility};
 
 use super::input::words;
 use super::literals::{duration_tokens, has_unit, literal};
@@ -14,7 +14,7 @@ use super::meant::{Line, declaration, duration, named_key, quoted};
 use super::number::Number;
 use super::range::Bounds;
 use super::values::parse_boolean;
-use crate::diagnostics::respanned;
+use crate::diagnostics::{pretty, respanned};
 use crate::duration::parse as parse_duration;
 
 /// What can be seen of an own key's type.
@@ -88,11 +88,15 @@ impl<'a> CustomType<'a> {
     }
 
     /// What is wrong with the type itself, as far as its name says so.
-    pub(super) fn unreadable(&self) -> Option<String> {
+    pub(super) fn unreadable(&self, vis: &Visibility) -> Option<String> {
         let written = self.words();
-        let wrapper = "declare a type of your own around it, `#[derive(Clone, Debug)] struct Wrapper(…)` with \
-                       `impl std::str::FromStr for Wrapper`, and write `Wrapper`"
-            .to_owned();
+        // The configuration of a public factory has it in a public field.
+        let vis = pretty(vis);
+        let space = if vis.is_empty() { "" } else { " " };
+        let wrapper = format!(
+            "declare a type of your own around it, `#[derive(Clone, Debug)] {vis}{space}struct Wrapper(…)` with \
+             `impl std::str::FromStr for Wrapper`, and write `Wrapper`"
+        );
         let advice = match self.ty {
             Type::Reference(reference) => match reference.elem.as_ref() {
                 Type::Path(path) if path.path.is_ident("str") => "write `String`".to_owned(),

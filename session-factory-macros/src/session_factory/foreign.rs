@@ -773,6 +773,10 @@ fn with_value(advice: &str, name: &str, value: Option<&TokenStream>) -> String {
 
 /// The line that sets another setting to the value, where it can take that.
 fn write(setting: &str, value: Option<&TokenStream>, milliseconds: bool) -> String {
+    let calls = value.map(calls).unwrap_or_default();
+    if let (true, [first, _, ..]) = (setting == "replica_url", calls.as_slice()) {
+        return format!("a factory has one replica; write `{setting} = {first}`");
+    }
     let value = value.and_then(|value| fitting(setting, value, milliseconds));
     let value = value.unwrap_or_else(|| {
         match standard(setting).map(|standard| (standard.kind, standard.key)) {
@@ -787,6 +791,25 @@ fn write(setting: &str, value: Option<&TokenStream>, milliseconds: bool) -> Stri
     format!("write `{setting} = {value}`")
 }
 
+/// Each `env("KEY")` and `build_env("KEY")` in a value.
+pub(super) fn calls(value: &TokenStream) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut tokens = value.clone().into_iter().peekable();
+    while let Some(token) = tokens.next() {
+        match (&token, tokens.peek()) {
+            (TokenTree::Ident(function), Some(TokenTree::Group(group)))
+                if function == "env" || function == "build_env" =>
+            {
+                found.push(format!("{function}({})", words(&group.stream())));
+                tokens.next();
+            }
+            (TokenTree::Group(group), _) => found.extend(calls(&group.stream())),
+            _ => {}
+        }
+    }
+    found
+}
+
 /// A value as a setting takes it.
 fn fitting(setting: &str, value: &TokenStream, milliseconds: bool) -> Option<String> {
     let text = words(value);
@@ -794,6 +817,10 @@ fn fitting(setting: &str, value: &TokenStream, milliseconds: bool) -> Option<Str
         return Some(text);
     }
     let kind = standard(setting).map(|standard| standard.kind);
+    // `[env("KEY")]`, `Some(env("KEY"))`
+    if let Some(call) = calls(value).into_iter().next() {
+        return Some(call);
+    }
     let expr: Expr = syn::parse2(value.clone()).ok()?;
     let Some(kind) = kind else {
         return matches!(literal(&expr), Some(Lit::Str(_))).then_some(text);

@@ -69,6 +69,16 @@ impl<'a> Line<'a> {
         self.is(&format!("{function}(\"{key}\")"))
     }
 
+    /// The line with this range, and this behind `=`.
+    pub(super) fn with_range(&self, range: &str, value: &str) -> String {
+        let ty = self.ty.map(|ty| words(&ty.to_token_stream()));
+        match ty {
+            Some(ty) => format!("{}: {ty} in {range} = {value}", self.name),
+            None if standard(self.name).is_some() => format!("{}: {range} = {value}", self.name),
+            None => format!("{}: u32 in {range} = {value}", self.name),
+        }
+    }
+
     /// The line with this behind `=`.
     pub(super) fn is(&self, value: &str) -> String {
         let ty = self.ty.map(|ty| words(&ty.to_token_stream()));

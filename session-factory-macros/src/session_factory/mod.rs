@@ -43,6 +43,8 @@ pub(crate) fn expand(tokens: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
     let factories = input::parse(tokens, &mut errors);
     let factories = validate::distinct(factories, &mut errors);
+    let mut factories = factories;
+    validate::headers(&mut factories, &mut errors);
     let models: Vec<_> = factories
         .iter()
         .map(|factory| validate::validate(factory, &mut errors))

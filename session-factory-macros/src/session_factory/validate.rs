@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use quote::ToTokens;
 use syn::ext::IdentExt;
-use syn::{Lit, Path};
+use syn::punctuated::Punctuated;
+use syn::{Attribute, Lit, Path, Token, Visibility};
 
 use super::backend::{Backend, backend, driver};
 use super::cross_checks;
@@ -14,7 +15,7 @@ use super::literals::literal;
 use super::model::Model;
 use super::settings::{GLOBALS, STANDARD, Standard};
 use super::twice::is_declared_before;
-use crate::diagnostics::Errors;
+use crate::diagnostics::{Errors, pretty};
 
 /// The model of one factory. A setting that is wrong is left at its default, and noted.
 pub(super) fn validate<'a>(factory: &'a Factory, errors: &mut Errors) -> Model<'a> {
@@ -27,6 +28,7 @@ pub(super) fn validate<'a>(factory: &'a Factory, errors: &mut Errors) -> Model<'
         backend,
         keys: HashMap::new(),
         built: Vec::new(),
+        vis: &factory.vis,
         errors,
     };
     if let Some(Written::BuildEnv(variable)) = written {
@@ -96,6 +98,8 @@ pub(super) struct Validator<'e> {
     pub(super) keys: HashMap<String, String>,
     /// The keys that the compiler's environment was asked for.
     pub(super) built: Vec<String>,
+    /// Of the factory.
+    pub(super) vis: &'e Visibility,
     pub(super) errors: &'e mut Errors,
 }
 
@@ -183,5 +187,54 @@ impl Validator<'_> {
             );
             self.errors.at(span, message);
         }
+    }
+}
+
+/// What is wrong above a factory and with its backend, beside the others. What is noted is taken away.
+pub(super) fn headers(factories: &mut [Factory], errors: &mut Errors) {
+    let names: Vec<_> = factories
+        .iter()
+        .map(|factory| factory.name.clone())
+        .collect();
+    for factory in factories {
+        for attr in &mut factory.attrs {
+            without_values(attr, errors);
+        }
+        let Some(Written::Written(path)) = &factory.backend else {
+            continue;
+        };
+        if let Some(other) = path.get_ident().filter(|path| names.contains(path)) {
+            let message = format!(
+                "`{other}` is a factory; write a backend, as in `{}(Postgres)`",
+                factory.name
+            );
+            errors.on(other, message);
+            factory.backend = None;
+        }
+    }
+}
+
+/// Traits that make a value of a factory, or text of one: it has none.
+fn without_values(attr: &mut Attribute, errors: &mut Errors) {
+    const TRAITS: [&str; 3] = ["Default", "Serialize", "Deserialize"];
+    if !attr.path().is_ident("derive") {
+        return;
+    }
+    let Ok(traits) = attr.parse_args_with(Punctuated::<Path, Token![,]>::parse_terminated) else {
+        return;
+    };
+    let is_refused = |path: &Path| {
+        let last = path.segments.last();
+        last.is_some_and(|last| TRAITS.iter().any(|name| last.ident == name))
+    };
+    let (refused, kept): (Vec<_>, Vec<_>) = traits.into_iter().partition(is_refused);
+    for path in &refused {
+        let name = pretty(path);
+        let message =
+            format!("a factory is never a value, and cannot be `{name}`; remove `{name}`");
+        errors.on(path, message);
+    }
+    if !refused.is_empty() {
+        *attr = syn::parse_quote!(#[derive(#(#kept),*)]);
     }
 }

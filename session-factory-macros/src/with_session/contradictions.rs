@@ -45,8 +45,8 @@ fn transaction(args: &Args, errors: &mut Errors) {
         if let Some(immediate) = &args.immediate {
             errors.on(
                 immediate,
-                "`immediate` is for SQLite and `deferrable` for PostgreSQL; remove the one that this factory's \
-                 backend does not have",
+                "`immediate` is for SQLite and `deferrable` for PostgreSQL; for SQLite write `immediate` alone, for PostgreSQL \
+                 `isolation = \"serializable\", read_only, deferrable`",
             );
         } else if !serializable || args.read_only.is_none() {
             errors.on(

@@ -22,6 +22,7 @@ mod output;
 pub(crate) mod place;
 mod result;
 mod session_param;
+mod session_use;
 mod source;
 mod types;
 mod validate;
@@ -44,7 +45,7 @@ pub(crate) fn expand(args: TokenStream, item: &TokenStream) -> TokenStream {
     let args = Args::parse(args, item, &mut errors);
     let source = Source::of_attribute();
     let source = source.as_ref();
-    let function = match Function::parse(item) {
+    let mut function = match Function::parse(item) {
         Ok(function) => function,
         Err(error) => {
             if let Some(function) = half_typed::parse(item) {
@@ -68,6 +69,7 @@ pub(crate) fn expand(args: TokenStream, item: &TokenStream) -> TokenStream {
         return quote!(#errors #[allow(unused)] #function);
     }
     let place = Place::find(&function, source);
+    session_use::joins(&mut function, source, &mut errors);
     let model = validate::validate(&args, &function, place, source, &mut errors);
     match model {
         Some(model) if errors.is_empty() => expand::expand(&model),

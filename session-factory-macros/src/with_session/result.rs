@@ -4,7 +4,7 @@ use quote::ToTokens;
 use syn::visit_mut::{self, VisitMut};
 use syn::{GenericArgument, PathArguments, Type, TypePath};
 
-use super::types::{last_name, plain};
+use super::types::{last_name, mentions, plain};
 use crate::diagnostics::pretty;
 
 /// What is wrong with it, and what to write.
@@ -29,12 +29,36 @@ fn instead(output: &Type) -> String {
             pretty(&ok),
             pretty(&error)
         ),
-        None if last_name(output).is_some_and(|name| name == "Option") => format!(
-            "write `-> Result<{}, SessionError>`, and `Ok(Some(…))` or `Ok(None)` in the body",
+        None if last_name(output).is_some_and(|name| name == "Option")
+            && !is_a_response(output) =>
+        {
+            format!(
+                "write `-> Result<{}, SessionError>`, and `Ok(Some(…))` or `Ok(None)` in the body",
+                pretty(output)
+            )
+        }
+        None if is_a_response(output) => format!(
+            "write `-> Result<{}, AppError>`, with `From<SessionError>` and `IntoResponse` for your `AppError`",
             pretty(output)
         ),
         None => format!("write `-> Result<{}, SessionError>`", pretty(output)),
     }
+}
+
+/// What a handler of axum returns: its error has to be a response as well, and a `SessionError` is none.
+fn is_a_response(output: &Type) -> bool {
+    const NAMES: [&str; 7] = [
+        "IntoResponse",
+        "Response",
+        "Json",
+        "Html",
+        "StatusCode",
+        "Redirect",
+        "Responder",
+    ];
+    NAMES
+        .iter()
+        .any(|name| mentions(output.to_token_stream(), name))
 }
 
 /// Takes the first `Result` out of a type, and leaves what is in its `Ok`.

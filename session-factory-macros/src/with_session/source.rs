@@ -76,6 +76,16 @@ impl Source {
         finder.1
     }
 
+    /// Whether a function of this name stands below `#[with_session]` somewhere in the file.
+    pub(super) fn annotates(&self, name: &str) -> bool {
+        let declared = format!("fn {name}");
+        self.text.match_indices(&declared).any(|(at, _)| {
+            let line = self.text[..at].rfind('\n').map_or(0, |end| end + 1);
+            self.text[at + declared.len()..].starts_with(['(', '<'])
+                && above(&self.text[..line], &["with_session"]).is_some()
+        })
+    }
+
     /// The items of the file. To be asked for the sake of a message alone: it parses the file.
     pub(super) fn items(&self) -> Option<Vec<syn::Item>> {
         syn::parse_file(&self.text).ok().map(|file| file.items)

@@ -273,7 +273,7 @@ impl<F: SessionFactory> Session<F> {
         if self.hooks.has_any() || self.work.must_flush() {
             return false;
         }
-        let transaction = &self.transaction;
+        let transaction = &self.transaction_options;
         let silent =
             |lease: &mut Lease<F::Driver>| F::Driver::commits_silently(lease.link(), transaction);
         let Some(mut lease) = self.lease.take_if(silent) else {

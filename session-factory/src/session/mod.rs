@@ -67,7 +67,7 @@ pub struct Session<F: SessionFactory> {
     lease: Option<Lease<F::Driver>>,
     work: Work,
     hooks: Hooks,
-    transaction: TransactionOptions,
+    transaction_options: TransactionOptions,
     /// Set if the caller has to commit: where the caller opened the session.
     manual: Option<Origin>,
     transaction_state: TransactionState,
@@ -99,7 +99,7 @@ impl<F: SessionFactory> Session<F> {
             lease: Some(lease),
             work: Work::new(begin, echo),
             hooks: Hooks::default(),
-            transaction: options.transaction,
+            transaction_options: options.transaction,
             manual: None,
             transaction_state: TransactionState::default(),
             observed: false,

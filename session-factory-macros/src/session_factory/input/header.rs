@@ -97,18 +97,38 @@ fn attributes(input: ParseStream<'_>, errors: &mut Errors) -> Vec<Attribute> {
     let mut attrs = Vec::new();
     while input.peek(Token![#]) {
         let span = here(input, Span::call_site());
+        // `#![…]`
+        let inner = input.peek2(Token![!]).then(|| input.fork());
         if let Ok(read) = input.call(Attribute::parse_outer)
             && !read.is_empty()
         {
             attrs.extend(read);
             continue;
         }
-        errors.at(span, "expected an attribute; write `#[name]`, or remove it");
+        let inner = inner.and_then(|fork| {
+            let _ = (fork.parse::<Token![#]>(), fork.parse::<Token![!]>());
+            argument(&fork)
+        });
+        let message = match inner {
+            Some(attr) => format!("an attribute of a factory has no `!`; write `#[{attr}]`"),
+            None => "expected an attribute; write `#[name]`, or remove it".to_owned(),
+        };
+        errors.at(span, message);
         while input.peek(Token![#]) || input.peek(Token![!]) || input.peek(token::Bracket) {
             let _ = input.parse::<TokenTree>();
         }
     }
     attrs
+}
+
+/// What is in the brackets that come next.
+fn argument(input: ParseStream<'_>) -> Option<String> {
+    match next(input) {
+        Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Bracket => {
+            Some(words(&group.stream()))
+        }
+        _ => None,
+    }
 }
 
 fn visibility(input: ParseStream<'_>, errors: &mut Errors) -> Visibility {
@@ -139,6 +159,25 @@ fn name(
         errors.at(first.span(), no_factory(&first, &form("AppDb")));
         return None;
     };
+    if input.peek2(Token![!]) {
+        let message = format!("a macro does not stand here; {}", form("AppDb"));
+        errors.at(word.span(), message);
+        return None;
+    }
+    // `mod db { pub struct AppDb(Postgres); }`
+    if let Some((module, inside)) = module_of_a_struct(input).filter(|_| word == "mod") {
+        let message = format!(
+            "a module stands around `session_factory!`; write `mod {module} {{ session_factory! {{ {inside} }} }}`"
+        );
+        errors.at(word.span(), message);
+        return None;
+    }
+    // `static DB: AppDb(Postgres);` and `fn app_db(Postgres);`
+    if let Some(name) = factory_of_another_item(input, word) {
+        let message = format!("a factory is declared as a struct; {}", form(&name));
+        errors.at(word.span(), message);
+        return None;
+    }
     let is_struct = word == "struct";
     let is_modified = !is_struct && input.peek2(Token![struct]);
     if !is_modified && OTHER_ITEMS.iter().any(|item| word == item) {
@@ -196,6 +235,55 @@ fn name(
     Some((name, !is_struct))
 }
 
+/// The name of a module, and what is in it, where a struct is among that.
+fn module_of_a_struct(input: ParseStream<'_>) -> Option<(String, String)> {
+    let mut ahead = input.fork().parse::<TokenStream>().ok()?.into_iter();
+    let name = ahead.nth(1)?;
+    let TokenTree::Group(group) = ahead.next()? else {
+        return None;
+    };
+    let is_struct = |token: TokenTree| matches!(token, TokenTree::Ident(word) if word == "struct");
+    let holds_one = group.stream().into_iter().any(is_struct);
+    holds_one.then(|| (name.to_string(), words(&group.stream()).replace(" ;", ";")))
+}
+
+/// The factory's name in `static DB: AppDb(Postgres);` and `fn app_db(Postgres);`.
+fn factory_of_another_item(input: ParseStream<'_>, word: &Ident) -> Option<String> {
+    let fork = input.fork();
+    let _ = fork.parse::<TokenTree>();
+    let mut name: Ident = fork.call(Ident::parse_any).ok()?;
+    match word.to_string().as_str() {
+        "static" | "const" | "let" => {
+            fork.parse::<Token![:]>().ok()?;
+            name = fork.parse().ok()?;
+        }
+        "fn" => {}
+        _ => return None,
+    }
+    let TokenTree::Group(group) = next(&fork)? else {
+        return None;
+    };
+    let mut inside = group.stream().into_iter();
+    let (Some(TokenTree::Ident(backend)), None) = (inside.next(), inside.next()) else {
+        return None;
+    };
+    known(&backend.to_string())?;
+    Some(camel(&[name.unraw().to_string()]))
+}
+
+/// `AppDb` of `app_db`, or of `app` and `db`.
+fn camel(words: &[String]) -> String {
+    words
+        .iter()
+        .flat_map(|word| word.split('_'))
+        .flat_map(|word| {
+            let mut letters = word.chars();
+            let first = letters.next().map(|first| first.to_ascii_uppercase());
+            first.into_iter().chain(letters)
+        })
+        .collect()
+}
+
 /// What stands where a factory begins.
 fn no_factory(first: &TokenTree, form: &str) -> String {
     match first {
@@ -219,14 +307,7 @@ fn undashed(input: ParseStream<'_>, first: Ident, backend: &str, errors: &mut Er
         let _ = input.parse::<TokenTree>();
         words.extend(input.parse::<Ident>().map(|word| word.unraw().to_string()));
     }
-    let name: String = words
-        .iter()
-        .flat_map(|word| {
-            let mut letters = word.chars();
-            let first = letters.next().map(|first| first.to_ascii_uppercase());
-            first.into_iter().chain(letters)
-        })
-        .collect();
+    let name = camel(&words);
     let message = format!("a name has no dashes; {}", form(&name, backend));
     errors.at(first.span(), message);
     Ident::new(&name, first.span())

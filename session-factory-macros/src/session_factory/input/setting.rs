@@ -92,6 +92,11 @@ fn setting(input: ParseStream<'_>, end: Span, errors: &mut Errors) -> Option<Set
         let _ = input.parse::<TokenTree>();
         return None;
     }
+    if input.peek(syn::Ident) && input.peek2(Token![!]) && !input.peek2(Token![!=]) {
+        let message = "a macro does not stand here; write the settings out, as in `pool_size = 5`";
+        errors.at(here(input, end), message);
+        return None;
+    }
     needless_words(input, errors);
     let name = name(input, start, errors)?;
     Line {
@@ -577,6 +582,18 @@ impl Line<'_> {
         let name = &self.name;
         let text = name.unraw().to_string();
         let span = here(input, self.end);
+        if let Some(right) = self.range_behind_the_type(input, ty.as_ref()) {
+            let place = if self.is_setting() {
+                "a colon"
+            } else {
+                "the type and `in`"
+            };
+            let message = format!("a range follows {place}; write `{right}`");
+            self.errors.at(span, message);
+            // A type of a setting would be noted as well.
+            let ty = ty.filter(|_| !self.is_setting());
+            return self.inert(ty);
+        }
         let message = if input.peek(Token![in]) && ty.is_none() {
             let fork = input.fork();
             let _ = fork.parse::<TokenTree>();
@@ -626,6 +643,25 @@ impl Line<'_> {
         self.inert(ty)
     }
 
+    /// The line that was meant by `retries: u32 0..=10 = 3` and `retries: u32: 0..=10 = 3`.
+    fn range_behind_the_type(&self, input: ParseStream<'_>, ty: Option<&Type>) -> Option<String> {
+        let ty = words(&ty?.to_token_stream());
+        let fork = input.fork();
+        if !range::begins(&fork) {
+            let _ = fork.parse::<TokenTree>();
+        }
+        let range = range::parse(&fork).ok()?;
+        let equals = fork.parse::<Option<Token![=]>>().ok()?;
+        let written = rest_of_value(0, &fork);
+        let value = match equals {
+            Some(_) if !written.is_empty() => written,
+            _ => sample(&self.name),
+        };
+        let ty = Some(ty).filter(|_| !self.is_setting());
+        let name = self.name.unraw().to_string();
+        Some(declaration(&name, ty.as_deref(), Some(&range), &value))
+    }
+
     /// A line whose value cannot be read: it is noted, and the setting is known.
     fn inert(self, ty: Option<Type>) -> Option<Setting> {
         let is_setting = self.is_setting();
@@ -671,7 +707,11 @@ fn left_over(input: ParseStream<'_>, line: &Written<'_>, value: &Value) -> Strin
                 let right = declaration(line.name, ty.as_deref(), Some(&range), &value);
                 format!("a range stands before `=`; write `{right}`")
             }
-            _ => "a range stands before `=`; write `pool_size: 1..=200 = 5`".to_owned(),
+            (None, Some(value)) => format!(
+                "a range stands before `=`, and has literals; write `{}`",
+                line.with_range("1..=200", &value)
+            ),
+            (_, None) => "a range stands before `=`; move it there".to_owned(),
         };
     }
     let message = match value {

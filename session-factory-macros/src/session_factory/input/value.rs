@@ -10,6 +10,8 @@ use super::tokens::{here, next, skip, words};
 use crate::diagnostics::{Errors, same_name};
 use crate::session_factory::key_name::is_key;
 use crate::session_factory::meant::{Line, is_screaming};
+use crate::session_factory::range;
+use crate::session_factory::settings::{Kind, standard};
 
 /// Where a value comes from.
 pub(in super::super) enum Value {
@@ -214,6 +216,7 @@ pub(super) fn call(
             function: &function,
             line,
             example: key,
+            written: group.stream(),
             close: group.span_close(),
             errors,
         };
@@ -271,6 +274,8 @@ struct Arguments<'a> {
     line: &'a Line<'a>,
     /// A key for examples.
     example: &'a str,
+    /// All of it.
+    written: TokenStream,
     close: Span,
     errors: &'a mut Errors,
 }
@@ -396,9 +401,11 @@ impl Arguments<'_> {
         let value = first_of(&value);
         let value = value.trim_start_matches(['=', ':', '>']).trim();
         let text = word.to_string();
-        if ["min", "max", "range", "between", "in"].contains(&text.as_str()) {
-            return "the values that are allowed stand before `=`; write `pool_size: 1..=200 = …`"
-                .to_owned();
+        if RANGES.contains(&text.as_str()) {
+            return format!(
+                "the values that are allowed stand before `=`; write `{}`",
+                self.with_its_range(key)
+            );
         }
         if ["optional", "nullable"].contains(&text.as_str()) {
             return "a key of your own is optional when its type is an `Option<…>`; remove this"
@@ -439,6 +446,50 @@ impl Arguments<'_> {
             return format!("a default is named; write `{function}(\"{key}\", default = {text})`");
         }
         format!("a key has nothing but a default; write `{function}(\"{key}\", default = …)`")
+    }
+}
+
+/// What names a range, or one of its bounds, behind a key.
+const RANGES: [&str; 5] = ["min", "max", "range", "between", "in"];
+
+impl Arguments<'_> {
+    /// The line with its range where that stands: `retries: u32 in 0..=10 = env("RETRIES", default = 3)`.
+    fn with_its_range(&self, key: &str) -> String {
+        let part = |name: &str| {
+            let mut rest = self
+                .written
+                .clone()
+                .into_iter()
+                .skip_while(|token| !matches!(token, TokenTree::Ident(word) if word == name));
+            rest.next()?;
+            let rest: Vec<_> = rest.collect();
+            let value = match rest.first()? {
+                TokenTree::Group(group) => group.stream(),
+                _ => rest.into_iter().skip(1).collect(),
+            };
+            Some(first_of(&value)).filter(|value| !value.is_empty())
+        };
+        let is_whole = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        let is_a_size =
+            standard(self.line.name).is_some_and(|standard| standard.kind == Kind::Size);
+        let (min, max) = (part("min"), part("max"));
+        let whole = ["range", "between", "in"].into_iter().find_map(part);
+        let range = match (min, max) {
+            (Some(min), Some(max)) => format!("{min}..={max}"),
+            (Some(min), None) => format!("{min}.."),
+            (None, Some(max)) if is_whole(&max) && is_a_size => {
+                format!("1..={max}")
+            }
+            (None, Some(max)) if is_whole(&max) => format!("0..={max}"),
+            (None, Some(max)) => format!("..={max}"),
+            (None, None) => whole
+                .and_then(|range| Parser::parse_str(range::parse, &range).ok())
+                .map_or_else(|| "1..=200".to_owned(), |range| range.source()),
+        };
+        let default =
+            part("default").map_or_else(String::new, |value| format!(", default = {value}"));
+        let value = format!("{}(\"{key}\"{default})", self.function);
+        self.line.with_range(&range, &value)
     }
 }
 

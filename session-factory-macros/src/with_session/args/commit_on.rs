@@ -3,6 +3,8 @@
 use syn::parse::ParseStream;
 use syn::{ExprPath, LitStr, Token};
 
+use crate::diagnostics::pretty;
+
 const WRITE: &str = "write `commit_on = decide`, and `fn decide(result: &Result<T, E>) -> bool` beside this function";
 
 pub(super) fn read(input: ParseStream<'_>) -> syn::Result<ExprPath> {
@@ -35,8 +37,15 @@ pub(super) fn read(input: ParseStream<'_>) -> syn::Result<ExprPath> {
     if input.is_empty() || input.peek(Token![,]) {
         return Ok(path);
     }
-    Err(syn::Error::new_spanned(
-        path,
-        format!("`commit_on` takes the name of a function, without a call; {WRITE}"),
-    ))
+    let name = path
+        .path
+        .segments
+        .last()
+        .map_or_else(|| "decide".to_owned(), |last| last.ident.to_string());
+    let message = format!(
+        "`commit_on` takes the name of a function, without a call; write `commit_on = {}`, and \
+         `fn {name}(result: &Result<T, E>) -> bool` beside this function",
+        pretty(&path)
+    );
+    Err(syn::Error::new_spanned(path, message))
 }

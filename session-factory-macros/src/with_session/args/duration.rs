@@ -4,13 +4,27 @@ use std::time::Duration;
 
 use quote::ToTokens;
 use syn::parse::ParseStream;
-use syn::{LitFloat, LitInt, LitStr};
+use syn::{LitFloat, LitInt, LitStr, Token};
 
 use crate::duration;
 
 /// A duration that is longer than zero and fits the runtime's clock.
 #[derive(Clone, Copy)]
 pub(in crate::with_session) struct Limit(pub(in crate::with_session) Duration);
+
+/// Whether a name stands where a literal does: `LIMIT`, `Self::LIMIT`.
+pub(super) fn is_constant(input: ParseStream<'_>) -> bool {
+    let input = input.fork();
+    let path = input.call(syn::Path::parse_mod_style);
+    let is_screaming = |name: &syn::Ident| {
+        let name = name.to_string();
+        name.len() > 1 && !name.contains(char::is_lowercase)
+    };
+    let last = path
+        .ok()
+        .and_then(|path| path.segments.last().map(|last| last.ident.clone()));
+    last.is_some_and(|last| is_screaming(&last)) && (input.is_empty() || input.peek(Token![,]))
+}
 
 /// The duration that comes next, the value of `name`.
 pub(super) fn read(name: &str, input: ParseStream<'_>) -> syn::Result<Limit> {
@@ -33,6 +47,10 @@ pub(super) fn read(name: &str, input: ParseStream<'_>) -> syn::Result<Limit> {
              `{name} = \"{number}ms\"`"
         );
         return Err(syn::Error::new(literal.span(), message));
+    }
+    if is_constant(input) {
+        let message = format!("no constant stands here; write its value, as in `{name} = \"5s\"`");
+        return Err(input.error(message));
     }
     let write = format!("write `{name} = \"5s\"`, `\"500ms\"` or `\"1m 30s\"`");
     let literal: LitStr = input.parse().map_err(|error| {

@@ -14,6 +14,8 @@ use crate::diagnostics::{nearest, pretty, same_name};
 enum Meaning {
     /// The option of this name, with the value that was written.
     Option(&'static str),
+    /// As above, where it does something else than the name says: what it does.
+    Differs(&'static str, &'static str),
     /// As above, and the value is in milliseconds or seconds.
     TimeoutIn(&'static str),
     /// How often at most, the first attempt counted.
@@ -33,7 +35,8 @@ enum Meaning {
 }
 
 use Meaning::{
-    Advice, Attempts, Factory, Level, Option as Other, Pause, Propagation, TimeoutIn, Unless,
+    Advice, Attempts, Differs, Factory, Level, Option as Other, Pause, Propagation, TimeoutIn,
+    Unless,
 };
 
 const DECIDES: Meaning = Advice(
@@ -56,6 +59,9 @@ const STANDBY: Meaning =
 const COMMITS: Meaning = Advice(
     "`Ok` commits and `Err` rolls back; remove this, or for another rule write `commit_on = decide` and \
      `DECIDE`",
+);
+const UNDOES: Meaning = Advice(
+    "`Ok` commits and `Err` rolls back; to undo everything remove this, and end the body with `db.rollback().await`",
 );
 const TRANSACTION: Meaning = Advice("every annotated function runs in a transaction; remove this");
 const OUTERMOST: Meaning = Advice(
@@ -93,7 +99,14 @@ const FOREIGN: &[(&[&str], Meaning)] = &[
         STANDBY,
     ),
     (&["primary", "master", "writer", "use_primary"], PRIMARY),
-    (&["exclusive", "begin_immediate"], Other("immediate")),
+    (&["begin_immediate"], Other("immediate")),
+    (
+        &["exclusive"],
+        Differs(
+            "immediate",
+            "SQLite's write lock is taken when the transaction begins, and others may still read",
+        ),
+    ),
     (
         &[
             "deadline",
@@ -106,7 +119,10 @@ const FOREIGN: &[(&[&str], Meaning)] = &[
     ),
     (
         &["statement_timeout", "query_timeout", "lock_timeout"],
-        Other("timeout"),
+        Differs(
+            "timeout",
+            "a limit is for the function as a whole, from opening its session to the commit",
+        ),
     ),
     (
         &["timeout_ms", "timeout_millis", "timeout_milliseconds"],
@@ -168,7 +184,10 @@ const FOREIGN: &[(&[&str], Meaning)] = &[
             "begin_nested",
             "nest",
         ],
-        Other("savepoint"),
+        Differs(
+            "savepoint",
+            "the function runs in a savepoint where it joins a session: its `Err` undoes its own changes alone",
+        ),
     ),
     (
         &[
@@ -209,13 +228,16 @@ const FOREIGN: &[(&[&str], Meaning)] = &[
         &[
             "autocommit",
             "commit",
-            "rollback",
             "auto_rollback",
             "commit_on_success",
             "commit_on_exit",
             "autobegin",
         ],
         COMMITS,
+    ),
+    (
+        &["rollback", "always_rollback", "rollback_always", "dry_run"],
+        UNDOES,
     ),
     (&["autoflush", "flush", "expire_on_commit"], SENT),
     (
@@ -224,13 +246,19 @@ const FOREIGN: &[(&[&str], Meaning)] = &[
     ),
     (
         &[
-            "detached",
             "background",
             "spawn",
-            "shield",
-            "uncancellable",
-            "uncancelable",
+            "fire_and_forget",
+            "in_background",
+            "spawned",
         ],
+        Differs(
+            "detach",
+            "a call goes on to its end when its caller stops waiting, and who awaits it still waits for its result",
+        ),
+    ),
+    (
+        &["detached", "shield", "uncancellable", "uncancelable"],
         Other("detach"),
     ),
     (
@@ -318,8 +346,25 @@ pub(super) fn factory(name: &str, value: &Value) -> Option<Type> {
 /// Stands for what a function of `commit_on` looks like.
 const DECIDE: &str = "DECIDE";
 
+/// The same with the function's own return type in place of any.
+pub(super) fn with_output(error: syn::Error, item: &TokenStream) -> syn::Error {
+    let text = error.to_string();
+    if !text.contains(ANY_OUTPUT) {
+        return error;
+    }
+    let output = format!("&{}", output(item));
+    syn::Error::new(error.span(), text.replace(ANY_OUTPUT, &output))
+}
+
+const ANY_OUTPUT: &str = "&Result<T, E>";
+
 /// The function of `commit_on` for this one.
 fn decide(item: &TokenStream) -> String {
+    format!("fn decide(result: &{}) -> bool", output(item))
+}
+
+/// What a function returns.
+fn output(item: &TokenStream) -> String {
     let mut tokens = item.clone().into_iter().peekable();
     let mut output = TokenStream::new();
     while let Some(token) = tokens.next() {
@@ -335,12 +380,11 @@ fn decide(item: &TokenStream) -> String {
             break;
         }
     }
-    let output = if output.is_empty() {
+    if output.is_empty() {
         "Result<T, E>".to_owned()
     } else {
         pretty(output)
-    };
-    format!("fn decide(result: &{output}) -> bool")
+    }
 }
 
 /// The type in a function that has this name but for its case.
@@ -401,6 +445,10 @@ impl Meaning {
     fn answer(self, name: &str, value: &Value, item: &TokenStream) -> String {
         match self {
             Other(option) => row(option).map_or_else(String::new, |row| write(row, value)),
+            Differs(option, does) => {
+                let advice = row(option).map_or_else(String::new, |row| write(row, value));
+                format!("{does}: {advice}")
+            }
             TimeoutIn(unit) => match value.number() {
                 Some(number) => format!("write `timeout = \"{number}{unit}\"`"),
                 None => "write `timeout = \"5s\"`".to_owned(),

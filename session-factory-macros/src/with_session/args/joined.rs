@@ -16,6 +16,9 @@ pub(in crate::with_session) enum Joined {
     Absent,
 }
 
+/// Why the option is not written alone.
+pub(super) const IS_ON: &str = "`joined` is on unless it is `false`";
+
 const WRITE: &str = "write `joined = \"name\"` for another name, or `joined = false` for none";
 
 pub(super) fn read(input: ParseStream<'_>) -> syn::Result<Joined> {
@@ -32,7 +35,7 @@ pub(super) fn read(input: ParseStream<'_>) -> syn::Result<Joined> {
     match input.parse::<LitBool>() {
         Ok(LitBool { value: false, .. }) => Ok(Joined::Absent),
         Ok(literal) => {
-            let message = "`joined` is on unless it is `false`; remove `joined = true`";
+            let message = format!("{IS_ON}; remove `joined = true`");
             Err(syn::Error::new(literal.span(), message))
         }
         Err(error) => {

@@ -98,7 +98,8 @@ impl Args {
         input: ParseStream<'_>,
     ) -> syn::Result<()> {
         if let Some(row) = row(&name.to_string()) {
-            return (row.read)(self, name, input);
+            return (row.read)(self, name, input)
+                .map_err(|error| foreign::with_output(error, item));
         }
         let value = Value::ahead(input);
         if let Some(factory) = foreign::factory(&name.to_string(), &value) {

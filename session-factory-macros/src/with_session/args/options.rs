@@ -135,7 +135,14 @@ fn expect_equals(name: &Ident, input: ParseStream<'_>) -> syn::Result<()> {
     let text = name.to_string();
     if value.is_empty() {
         let form = form(&text);
-        let message = format!("`{name}` needs a value; write `{form}`");
+        // Written alone, an option that is on by default was meant to turn it on.
+        let message = match text.as_str() {
+            "joined" => format!("{}; remove it, or for another name write `{form}`", joined::IS_ON),
+            "replica" => "a `read_only` function uses the replica when there is one; write `read_only` alone, or for a \
+                          replica that is not behind `read_only, replica = \"caught_up\"`"
+                .to_owned(),
+            _ => format!("`{name}` needs a value; write `{form}`"),
+        };
         return Err(syn::Error::new(name.span(), message));
     }
     if is_equals {
@@ -149,6 +156,13 @@ fn expect_equals(name: &Ident, input: ParseStream<'_>) -> syn::Result<()> {
 /// What to write for this option with this value.
 pub(super) fn write(row: &Row, value: &Value) -> String {
     let name = Ident::new(row.name, Span::call_site());
+    if row.name == "joined" && value.is_empty() {
+        let form = form(row.name);
+        return format!(
+            "{}; remove this, or for another name write `{form}`",
+            joined::IS_ON
+        );
+    }
     let (value, text) = (&value.0, pretty(&value.0));
     let mut tokens = TokenStream::new();
     if !value.is_empty() {

@@ -54,6 +54,10 @@ fn parts(name: &Ident, input: ParseStream<'_>) -> syn::Result<Retry> {
     let mut cap_at = None;
     let mut errors: Option<syn::Error> = None;
     let names_max = mentions(input.fork().parse()?, "max");
+    if let Some((first, right)) = meant(input) {
+        let message = format!("`retry` has no part `{first}`; {right}");
+        return Err(syn::Error::new(first.span(), message));
+    }
     while !input.is_empty() {
         let part = |max_part: &mut Option<u32>,
                     base: &mut Option<Limit>,
@@ -152,8 +156,59 @@ fn key(names_max: bool, input: ParseStream<'_>) -> syn::Result<Ident> {
     Ok(key)
 }
 
-/// What a part of another name is, with its value.
-fn part_of_others(name: &str, value: &Value, names_max: bool) -> String {
+/// The first part of another name, and the whole that was meant, where each part has one that it is here.
+fn meant(input: ParseStream<'_>) -> Option<(Ident, String)> {
+    let input = input.fork();
+    let (mut first, mut counts_all) = (None, false);
+    let (mut max, mut base, mut cap) = (None, None, None);
+    while !input.is_empty() {
+        let key = input.call(Ident::parse_any).ok()?;
+        let value = Value::ahead(&input);
+        let text = key.to_string();
+        let is_attempts = ATTEMPTS.iter().any(|other| same_name(other, &text));
+        let part = match text.as_str() {
+            "max" | "base" | "cap" => text.as_str(),
+            _ => {
+                first.get_or_insert(key.clone());
+                counts_all |= is_attempts;
+                if is_attempts { "max" } else { known(&text)? }
+            }
+        };
+        match part {
+            "max" => {
+                let number = value.number()?;
+                let number = if is_attempts {
+                    number.checked_sub(1)?
+                } else {
+                    number
+                };
+                max = Some(number).filter(|number| *number > 0);
+                max?;
+            }
+            "base" => base = Some(value).filter(Value::is_text),
+            _ => cap = Some(value).filter(Value::is_text),
+        }
+        (part == "max" || base.is_some() || cap.is_some()).then_some(())?;
+        skip_to_comma(&input).ok()?;
+        let _ = input.parse::<Option<Token![,]>>();
+    }
+    let part = |name: &str, value: Option<Value>| {
+        value.map_or_else(String::new, |value| format!(", {name} = {}", value.text()))
+    };
+    let (base, cap) = (part("base", base), part("cap", cap));
+    let why = if counts_all {
+        "`max` counts the attempts after the first; "
+    } else {
+        ""
+    };
+    let right = format!("{why}write `retry(max = {}{base}{cap})`", max.unwrap_or(5));
+    Some((first?, right))
+}
+
+const ATTEMPTS: [&str; 3] = ["attempts", "max_attempts", "tries"];
+
+/// The part that has this name elsewhere.
+fn known(name: &str) -> Option<&'static str> {
     const NAMES: [(&str, &[&str]); 3] = [
         (
             "base",
@@ -195,13 +250,17 @@ fn part_of_others(name: &str, value: &Value, names_max: bool) -> String {
         ),
     ];
     let is_it = |names: &[&str]| names.iter().any(|other| same_name(other, name));
-    let known = NAMES
+    NAMES
         .iter()
         .find(|(_, names)| is_it(names))
-        .map(|(part, _)| *part);
-    let part = known.or_else(|| nearest(name, ["max", "base", "cap"]));
+        .map(|(part, _)| *part)
+}
+
+/// What a part of another name is, with its value.
+fn part_of_others(name: &str, value: &Value, names_max: bool) -> String {
+    let part = known(name).or_else(|| nearest(name, ["max", "base", "cap"]));
     match part {
-        _ if ["attempts", "max_attempts", "tries"].iter().any(|other| same_name(other, name)) => {
+        _ if ATTEMPTS.iter().any(|other| same_name(other, name)) => {
             match value.number() {
                 Some(number) if number > 1 => format!(
                     "`max` counts the attempts after the first; write `max = {}`",
@@ -229,6 +288,9 @@ fn part_of_others(name: &str, value: &Value, names_max: bool) -> String {
 
 fn max(input: ParseStream<'_>) -> syn::Result<u32> {
     // A literal of another kind is read past.
+    if duration::is_constant(input) {
+        return Err(input.error("no constant stands here; write its value, as in `retry = 5`"));
+    }
     let ahead = input.fork();
     let number: LitInt = input.parse().map_err(|error| {
         let text = ahead.fork().parse::<LitStr>().map(|text| text.value());

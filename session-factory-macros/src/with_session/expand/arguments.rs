@@ -13,6 +13,7 @@ use crate::diagnostics::respanned;
 use crate::with_session::attrs;
 use crate::with_session::model::Model;
 use crate::with_session::place::path_to;
+use crate::with_session::session_use;
 use crate::with_session::types::{has_impl_trait, last_name, mentions, plain, without_impl_trait};
 
 /// The parameters of `f`, and its call of `f_in` with this session.
@@ -80,10 +81,13 @@ pub(super) fn body(model: &Model<'_>, rebound: &TokenStream, moves: bool) -> Tok
     };
     let (pat, ty) = (&parameter.pat, model.session);
     let statements = model.function.statements();
+    let allowed = session_use::warning(model.function)
+        .is_some()
+        .then(|| quote!(#[allow(unused_variables)]));
     let session = quote_spanned!(Span::mixed_site()=> session);
     if model.boxed {
         // `#[async_trait]` has made an expression of it that is a future already.
-        return quote!({ #rebound let #pat: &mut #ty = #session; #statements });
+        return quote!({ #rebound #allowed let #pat: &mut #ty = #session; #statements });
     }
     let hint = return_hint(model);
     let moves = moves.then(|| quote!(move));
@@ -92,6 +96,7 @@ pub(super) fn body(model: &Model<'_>, rebound: &TokenStream, moves: bool) -> Tok
     let code = quote! {
         #hint
         #rebound
+        #allowed
         let #pat: &mut #ty = #session;
         #statements
     };

@@ -10,12 +10,12 @@ mod savepoint;
 
 use proc_macro2::TokenStream;
 use quote::quote;
-use syn::Signature;
+use syn::{FnArg, Signature, parse_quote};
 
 pub(super) use self::after_errors::after_errors;
 use super::input::Function;
 use super::model::Model;
-use super::{attrs, docs};
+use super::{attrs, docs, session_use};
 
 /// `f_in` and `f`.
 pub(super) fn expand(model: &Model<'_>) -> TokenStream {
@@ -44,6 +44,13 @@ fn joining(model: &Model<'_>) -> Option<TokenStream> {
         let (sig, body) = savepoint::wrapped(model, sig);
         let inner = model.function.inner_attrs();
         return Some(quote!(#docs #allowed #attrs #inner #vis #sig { #body }));
+    }
+    // What is said of it instead is better.
+    let mut sig = sig;
+    if session_use::warning(model.function).is_some()
+        && let FnArg::Typed(session) = &mut sig.inputs[model.session_at]
+    {
+        session.attrs.push(parse_quote!(#[allow(unused_variables)]));
     }
     Some(quote!(#docs #allowed #attrs #vis #sig #body))
 }

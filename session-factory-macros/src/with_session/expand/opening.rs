@@ -19,7 +19,7 @@ use super::{arguments, options};
 use crate::diagnostics::respanned;
 use crate::with_session::model::Model;
 use crate::with_session::types::{has_impl_trait, plain};
-use crate::with_session::{async_trait, attrs, docs};
+use crate::with_session::{async_trait, attrs, docs, session_use};
 
 /// The whole function.
 pub(super) fn opening(model: &Model<'_>) -> TokenStream {
@@ -59,6 +59,7 @@ pub(super) fn opening(model: &Model<'_>) -> TokenStream {
     // Who calls `f` is told; that `f` calls its sibling is no news. Code of the user's is not in it then.
     let deprecated = (calls(model) && attrs::mention_deprecated(&function.attrs))
         .then(|| quote!(#[allow(deprecated)]));
+    let unused = session_use::warning(function);
     quote! {
         #docs
         #attrs
@@ -68,7 +69,7 @@ pub(super) fn opening(model: &Model<'_>) -> TokenStream {
         // not read the section `# Errors` that a macro has added.
         #[allow(dead_code, clippy::missing_errors_doc)]
         #lifetimes
-        #vis #sig { #code }
+        #vis #sig { #unused #code }
     }
 }
 

@@ -1,4 +1,5 @@
 //! Inside of a session call the joining form: `rename_in(db, 1)`.
+// mistakes: 4
 
 use diesel::result::QueryResult;
 use session_factory::{Session, session_factory, with_session};
@@ -15,7 +16,25 @@ async fn rename(db: &mut Session<AppDb>, id: i32) -> QueryResult<i32> {
 
 #[with_session]
 async fn twice(db: &mut Session<AppDb>) -> QueryResult<i32> {
-    rename(db, 1).await
+    let first = rename(db, 1).await?;
+    Ok(first + rename(db, 2).await?)
+}
+
+struct Users;
+
+impl Users {
+    #[with_session]
+    async fn find(&self, db: &mut Session<AppDb>) -> QueryResult<i32> {
+        rename_in(db, 1).await
+    }
+
+    #[with_session]
+    async fn all(&self, db: &mut Session<AppDb>) -> QueryResult<i32> {
+        if true {
+            return self.find(db).await;
+        }
+        rename(db, 1).await
+    }
 }
 
 fn main() {}

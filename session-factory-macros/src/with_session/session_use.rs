@@ -1,0 +1,277 @@
+//! Whether the body uses its session as it should: calls of other annotated functions that would open a session of
+//! their own.
+
+use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
+use quote::{quote, quote_spanned};
+use syn::{Attribute, FnArg, Ident, ImplItem, Item, Pat, Signature};
+
+use super::attrs;
+use super::input::{Body, Function};
+use super::session_param::parameters;
+use super::source::Source;
+use super::types::mentions;
+use crate::diagnostics::Errors;
+
+/// The name of the session among the parameters.
+fn session(function: &Function) -> Option<Ident> {
+    let (_, first) = parameters(function).next()?;
+    match &*first.pat {
+        Pat::Ident(pat) => Some(pat.ident.clone()),
+        _ => None,
+    }
+}
+
+/// Notes each `rename(db, 1)` where `rename` is annotated too, and makes `rename_in(db, 1)` of it, so that this is the
+/// only error. Only for functions of the same file: of others it is not known whether they are annotated.
+pub(super) fn joins(function: &mut Function, source: Option<&Source>, errors: &mut Errors) {
+    let (Some(source), Some(session)) = (source, session(function)) else {
+        return;
+    };
+    let Body::Block(TokenTree::Group(block)) = &function.body else {
+        return;
+    };
+    let mut calls = Calls {
+        session: session.to_string(),
+        own: function.sig.ident.to_string(),
+        source,
+        items: None,
+        errors,
+        found: false,
+    };
+    let tokens = calls.rewritten(block.stream());
+    if calls.found {
+        let mut body = Group::new(Delimiter::Brace, tokens);
+        body.set_span(block.span());
+        function.body = Body::Block(body.into());
+    }
+}
+
+struct Calls<'a> {
+    session: String,
+    /// The function whose body this is.
+    own: String,
+    source: &'a Source,
+    /// Of the file, once they were needed.
+    items: Option<Vec<Item>>,
+    errors: &'a mut Errors,
+    found: bool,
+}
+
+impl Calls<'_> {
+    fn rewritten(&mut self, tokens: TokenStream) -> TokenStream {
+        let mut tokens: Vec<_> = tokens.into_iter().collect();
+        for at in 0..tokens.len() {
+            let TokenTree::Group(group) = &tokens[at] else {
+                continue;
+            };
+            let group = group.clone();
+            if at > 0
+                && let TokenTree::Ident(name) = &tokens[at - 1]
+                && self.is_given_the_session(&group)
+                && let Some(joined) = self.joined(name, &tokens[..at - 1], &group)
+            {
+                let message = format!(
+                    "`{name}` opens a session of its own; to run it in this session write `{joined}({}, …)`",
+                    self.session
+                );
+                self.errors.on(name, message);
+                self.found = true;
+                tokens[at - 1] = Ident::new(&joined, name.span()).into();
+            }
+            let mut inner = Group::new(group.delimiter(), self.rewritten(group.stream()));
+            inner.set_span(group.span());
+            tokens[at] = inner.into();
+        }
+        tokens.into_iter().collect()
+    }
+
+    fn is_given_the_session(&self, group: &Group) -> bool {
+        let mut arguments = group.stream().into_iter();
+        group.delimiter() == Delimiter::Parenthesis
+            && matches!(arguments.next(), Some(TokenTree::Ident(first)) if first == self.session.as_str())
+            && matches!(arguments.next(), None | Some(TokenTree::Punct(_)))
+    }
+
+    /// The name to call instead, where the call is surely of an annotated function, and has one argument too many.
+    fn joined(&mut self, name: &Ident, before: &[TokenTree], group: &Group) -> Option<String> {
+        let text = name.to_string();
+        if !self.source.annotates(&text) {
+            return None;
+        }
+        let items = match &self.items {
+            Some(items) => items,
+            None => self.items.insert(self.source.items()?),
+        };
+        let is_sign = |at: usize, sign: char| matches!(before.iter().nth_back(at), Some(TokenTree::Punct(punct)) if punct.as_char() == sign);
+        let is_word = |at: usize, word: &str| matches!(before.iter().nth_back(at), Some(TokenTree::Ident(before)) if before == word);
+        let called = if is_sign(0, '.') {
+            is_word(1, "self").then(|| method(items, &text, &self.own, true))??
+        } else if is_sign(0, ':') {
+            (is_sign(1, ':') && is_word(2, "Self"))
+                .then(|| method(items, &text, &self.own, false))??
+        } else if is_word(0, "fn") || is_word(0, "let") {
+            return None;
+        } else {
+            // Both in the file itself, and in no module of it.
+            let is_here = |name: &str| function(items, name).is_some();
+            (is_here(&self.own) || method(items, &self.own, &self.own, false).is_some())
+                .then(|| function(items, &text))??
+        };
+        let expected = called
+            .1
+            .inputs
+            .iter()
+            .filter(|input| matches!(input, FnArg::Typed(_)))
+            .count();
+        let parser = syn::punctuated::Punctuated::<syn::Expr, syn::Token![,]>::parse_terminated;
+        let given = syn::parse::Parser::parse2(parser, group.stream()).ok()?;
+        let named = called
+            .0
+            .iter()
+            .any(|attr| attrs::is_own(attr) && mentions(quote!(#attr), "joined"));
+        (given.len() == expected && !named).then(|| format!("{text}_in"))
+    }
+}
+
+type Called<'a> = (&'a [Attribute], &'a Signature);
+
+/// The only free function of this name among the items.
+fn function<'a>(items: &'a [Item], name: &str) -> Option<Called<'a>> {
+    let mut found = items.iter().filter_map(|item| match item {
+        Item::Fn(function) if function.sig.ident == name => {
+            Some((function.attrs.as_slice(), &function.sig))
+        }
+        _ => None,
+    });
+    let only = found
+        .next()
+        .filter(|(attrs, _)| attrs.iter().any(attrs::is_own));
+    only.filter(|_| found.next().is_none())
+}
+
+/// The only method of this name in the inherent `impl`s, of the type that has the method `beside` as well.
+fn method<'a>(
+    items: &'a [Item],
+    name: &str,
+    beside: &str,
+    has_receiver: bool,
+) -> Option<Called<'a>> {
+    let methods = |item: &'a Item| match item {
+        Item::Impl(block) if block.trait_.is_none() => block.items.as_slice(),
+        _ => &[],
+    };
+    let all = |name: &str| {
+        let name = name.to_owned();
+        items.iter().flat_map(move |item| {
+            let name = name.clone();
+            methods(item).iter().filter_map(move |inner| match inner {
+                ImplItem::Fn(method) if method.sig.ident == name.as_str() => {
+                    Some((item, method.attrs.as_slice(), &method.sig))
+                }
+                _ => None,
+            })
+        })
+    };
+    let ty = |item: &Item| match item {
+        Item::Impl(block) => {
+            let ty = &block.self_ty;
+            quote!(#ty).to_string()
+        }
+        _ => String::new(),
+    };
+    let (block, attrs, sig) = all(name).next()?;
+    let (own, ..) = all(beside).next()?;
+    let is_it = all(name).nth(1).is_none()
+        && all(beside).nth(1).is_none()
+        && ty(own) == ty(block)
+        && attrs.iter().any(attrs::is_own)
+        && (!has_receiver || sig.receiver().is_some());
+    is_it.then_some((attrs, sig))
+}
+
+/// A warning where a body awaits a call, and does not use its session: `f(1)` was written for `f_in(db, 1)`. It takes the
+/// place of the compiler's own, which asks for `_db`. A body that is not finished gets none.
+pub(super) fn warning(function: &Function) -> Option<TokenStream> {
+    let session = session(function)?;
+    let name = session.to_string();
+    let body = function.body_tokens();
+    let silenced = function.attrs.iter().any(|attr| {
+        ["unused", "unused_variables"]
+            .iter()
+            .any(|lint| mentions(quote!(#attr), lint))
+    });
+    if name.starts_with('_') || silenced || may_use(body.clone(), &name) {
+        return None;
+    }
+    let called = awaited(body.clone())?;
+    // What somebody is still typing.
+    let block = Group::new(Delimiter::Brace, body);
+    syn::parse2::<syn::Block>(quote!(#block)).ok()?;
+    let note = format!(
+        "this body does not use its session `{name}`; if `{called}` is annotated too, write `{called}_in({name}, …)`; if nothing \
+         here needs a session, remove `#[with_session]`"
+    );
+    let span = session.span();
+    let unused = Ident::new("UNUSED_SESSION", span);
+    Some(quote_spanned! {span=>
+        const _: () = {
+            #[deprecated(note = #note)]
+            const #unused: () = ();
+            #unused
+        };
+    })
+}
+
+/// Whether the session is named, or may be: by a macro, or in what is not written yet.
+fn may_use(body: TokenStream, name: &str) -> bool {
+    const MACROS: [&str; 12] = [
+        "assert",
+        "assert_eq",
+        "assert_ne",
+        "debug",
+        "error",
+        "format",
+        "info",
+        "matches",
+        "println",
+        "trace",
+        "vec",
+        "warn",
+    ];
+    let tokens: Vec<_> = body.into_iter().collect();
+    tokens.iter().enumerate().any(|(at, token)| match token {
+        TokenTree::Ident(word) => {
+            let is_macro = matches!(tokens.get(at + 1), Some(TokenTree::Punct(sign)) if sign.as_char() == '!')
+                && matches!(tokens.get(at + 2), Some(TokenTree::Group(_)));
+            word == name || is_macro && !MACROS.iter().any(|known| word == known)
+        }
+        TokenTree::Literal(text) => text.to_string().contains(name),
+        TokenTree::Group(group) => may_use(group.stream(), name),
+        TokenTree::Punct(_) => false,
+    })
+}
+
+/// The first function in `name(…).await`.
+fn awaited(body: TokenStream) -> Option<Ident> {
+    let tokens: Vec<_> = body.into_iter().collect();
+    let found = tokens.windows(4).find_map(|four| match four {
+        [
+            TokenTree::Ident(name),
+            TokenTree::Group(arguments),
+            TokenTree::Punct(dot),
+            TokenTree::Ident(word),
+        ] if arguments.delimiter() == Delimiter::Parenthesis
+            && dot.as_char() == '.'
+            && word == "await" =>
+        {
+            Some(name.clone())
+        }
+        _ => None,
+    });
+    found.or_else(|| {
+        tokens.into_iter().find_map(|token| match token {
+            TokenTree::Group(group) => awaited(group.stream()),
+            _ => None,
+        })
+    })
+}
