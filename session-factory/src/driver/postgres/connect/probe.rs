@@ -25,7 +25,7 @@ pub(crate) struct Probed {
     pub(crate) isolation: Option<Isolation>,
 }
 
-/// Runs the probe. `named` is the process from the startup's BackendKeyData, which a cancel request would address. If
+/// Runs the probe. `named` is the process from the startup's `BackendKeyData`, which a cancel request would address. If
 /// another process answers, a pooler is in between.
 pub(crate) async fn probe(
     client: &Client,

@@ -28,7 +28,7 @@ pub(crate) struct ProtocolState {
     statements: Statements,
     /// Copy of [`Names::changes`], readable without the lock.
     names_changed: AtomicU64,
-    /// The server process, from BackendKeyData; 0 before startup.
+    /// The server process, from `BackendKeyData`; 0 before startup.
     process: AtomicU32,
     /// Answers to the driver's own log position queries.
     pub(crate) positions: Positions,
@@ -263,7 +263,7 @@ impl ProtocolState {
         self.closed.load(Ordering::SeqCst)
     }
 
-    /// The server process, from BackendKeyData; 0 before startup.
+    /// The server process, from `BackendKeyData`; 0 before startup.
     pub(crate) fn process(&self) -> u32 {
         self.process.load(Ordering::SeqCst)
     }
