@@ -1,3 +1,4 @@
+// mistakes: 2
 use session_factory::Isolation;
 use session_factory::driver::isolation::Level;
 use session_factory::driver::{Sqlite, SupportsIsolation};
