@@ -726,7 +726,11 @@ async fn a_statement_that_failed_before_it_was_sent_is_not_committed_over() {
                 panic!("{result:?}")
             };
             let statement = aborted.statement().unwrap().to_string();
-            assert_eq!(statement, "error encoding message to server");
+            assert_eq!(
+                statement,
+                "error encoding message to server: a text with a NUL byte, more than 65535 binds, or a value that is too \
+                 long"
+            );
             assert_eq!(bed.count().await, 0);
         }
     }
