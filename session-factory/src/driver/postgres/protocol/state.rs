@@ -227,9 +227,9 @@ impl ProtocolState {
     }
 
     fn is_sent(&self, state: &mut State, flight: Flight) {
-        let end_tracker = self.sealed.load(Ordering::Relaxed);
+        let by_session = self.sealed.load(Ordering::Relaxed);
         state.end_tracker.sent(Flight {
-            end_tracker,
+            by_session,
             ..flight
         });
     }

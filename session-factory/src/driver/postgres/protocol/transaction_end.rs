@@ -34,7 +34,7 @@ pub(crate) struct Flight {
     /// How many of its SET tags are transaction-local.
     pub(crate) local_sets: u32,
     /// The session sent it to end the transaction: it is the session's work, not the body's.
-    pub(crate) end_tracker: bool,
+    pub(crate) by_session: bool,
 }
 
 /// Tracks the end of the transaction that was begun last.
@@ -115,7 +115,7 @@ impl EndTracker {
     /// ended the transaction, or ran after its end.
     pub(crate) fn lost(&mut self) {
         let has_ended = self.first.is_some() || self.doubt.is_some();
-        let mut flights = self.flights.iter().filter(|flight| !flight.end_tracker);
+        let mut flights = self.flights.iter().filter(|flight| !flight.by_session);
         if flights.any(|flight| flight.may_end || has_ended) {
             self.first = Some(TransactionEnd::Unseen);
         }
@@ -136,7 +136,7 @@ impl EndTracker {
     /// sent now could run outside a transaction.
     pub(crate) fn is_unsettled(&self) -> bool {
         let front = self.flights.front();
-        self.failed && front.is_some_and(|flight| flight.may_end && !flight.end_tracker)
+        self.failed && front.is_some_and(|flight| flight.may_end && !flight.by_session)
     }
 
     /// Records the server's answer: the open transaction's mark.
@@ -192,7 +192,7 @@ impl EndTracker {
             b"BEGIN" | b"START TRANSACTION" => self.inside = true,
             _ if (self.first.is_some() || self.doubt.is_some()) && !IDLE.contains(&tag) => {
                 let front = self.flights.front();
-                self.behind.pending |= !front.is_some_and(|flight| flight.end_tracker);
+                self.behind.pending |= !front.is_some_and(|flight| flight.by_session);
             }
             _ => {}
         }
@@ -202,10 +202,7 @@ impl EndTracker {
         self.failed = true;
         self.behind.hold();
         // A failed statement after COMMIT counts as rolled back, even if it was the only one.
-        let is_ours = self
-            .flights
-            .front()
-            .is_some_and(|flight| flight.end_tracker);
+        let is_ours = self.flights.front().is_some_and(|flight| flight.by_session);
         self.behind.held |= self.first == Some(TransactionEnd::Commit) && !is_ours;
     }
 
@@ -349,11 +346,11 @@ mod tests {
 
     #[test]
     fn an_end_that_the_loss_of_the_connection_hides_is_unseen() {
-        let lost = |may_end, tags: &[&str], end_tracker| {
+        let lost = |may_end, tags: &[&str], by_session| {
             let mut watched = begun();
             watched.sent(Flight {
                 may_end,
-                end_tracker,
+                by_session,
                 ..Flight::default()
             });
             for tag in tags {
