@@ -68,13 +68,11 @@ struct Line<'e> {
 /// `None` after noting what is wrong.
 fn setting(input: ParseStream<'_>, end: Span, errors: &mut Errors) -> Option<Setting> {
     let start = here(input, end);
-    let attrs = match input.call(Attribute::parse_outer) {
-        Ok(attrs) => attrs,
-        Err(error) => {
-            let message = "expected an attribute; write `/// What the setting is for.`";
-            errors.at(error.span(), message);
-            return None;
-        }
+    let Ok(attrs) = input.call(Attribute::parse_outer) else {
+        // A `#` at the end of the block: the error's own place would be the whole macro.
+        let message = "expected an attribute; write `/// What the setting is for.`";
+        errors.at(start, message);
+        return None;
     };
     if let (Some(attr), true) = (attrs.first(), input.is_empty()) {
         errors.on(
