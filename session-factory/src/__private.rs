@@ -27,10 +27,10 @@ pub use crate::factory::global::{factory, init, shutdown, status};
 pub use crate::factory::{AnyPool, FactoryConfig, Global, PoolOfOne};
 #[cfg(feature = "dotenv")]
 pub use crate::factory::{configure::config_from_dotenv, global::init_from_dotenv};
-pub use crate::session::bounded::Bounded;
 pub use crate::session::contract::Contract;
 pub use crate::session::savepoint::Savepoint;
-pub use crate::session::unit::{Scope, Unit};
+pub use crate::session::unit_of_work::{Scope, Unit};
+pub use crate::session::with_deadline::Bounded;
 pub use crate::session::{AsyncBody, CarriesSessionError, ReturnsResult, SessionBuilder, contract};
 pub use crate::{
     ConfigError, Factory, Session, SessionError, SessionFactory, ShutdownReport, Status,

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use super::contract::{Contract, contract};
-use super::unit::Unit;
+use super::unit_of_work::Unit;
 use super::{AsyncBody, AsyncBodyAgain, Session};
 use crate::call::isolation::Level;
 use crate::call::{Origin, ReplicaPolicy, Retry, SessionOptions};

@@ -2,10 +2,10 @@
 
 use std::ops::ControlFlow;
 
-use super::bounded::Bounded;
 use super::detach;
 use super::savepoint::Savepoint;
-use super::unit::{Next, Scope, Unit};
+use super::unit_of_work::{Next, Scope, Unit};
+use super::with_deadline::Bounded;
 use crate::error::SessionError;
 use crate::factory::{Factory, SessionFactory, global};
 

@@ -3,35 +3,34 @@
 mod attempt;
 mod awaited;
 mod body;
-pub(crate) mod bounded;
 mod builder;
 mod commit_with;
-mod connection;
 pub(crate) mod contract;
 mod detach;
+mod diesel;
 mod end;
 mod events;
 mod hooks;
-mod loss;
 mod open;
 mod recovery;
 mod save;
 pub(crate) mod savepoint;
-mod savepoints;
 mod statement;
 mod transaction;
+mod transaction_manager;
 mod transaction_state;
-pub(crate) mod unit;
+pub(crate) mod unit_of_work;
+pub(crate) mod with_deadline;
 mod work;
 
 use std::future::Future;
 
-use diesel::connection::DynInstrumentation;
+use ::diesel::connection::DynInstrumentation;
 
 pub use self::body::{AsyncBody, AsyncBodyAgain};
 pub use self::builder::{CommitOn, OnOk, Once, Retrying, SessionBuilder, When};
 pub use self::contract::{CarriesSessionError, ReturnsResult, contract};
-pub use self::transaction::SessionTransactionManager;
+pub use self::transaction_manager::SessionTransactionManager;
 
 use self::hooks::Hooks;
 use self::transaction_state::TransactionState;

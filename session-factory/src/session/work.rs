@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use diesel::result::Error;
 
 use super::attempt::Attempt;
-use super::loss::Loss;
-use super::savepoints::Savepoints;
+use super::transaction::history::Loss;
+use super::transaction::savepoints::Savepoints;
 use crate::call::TransactionOptions;
 use crate::driver::{Ahead, CommitSent, Running, Watched};
 use crate::error::{

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use pin_project_lite::pin_project;
 use tokio::time::{Sleep, sleep};
 
-use super::unit::Scope;
+use super::unit_of_work::Scope;
 use crate::call::task_context::{self, Surroundings};
 use crate::error::SessionError;
 

@@ -7,7 +7,7 @@ use crate::observe::{Change, Step};
 
 /// The open savepoints, with the SAVEPOINT and RELEASE that wait for the next statement and travel with it.
 #[derive(Debug, Default)]
-pub(super) struct Savepoints {
+pub(in crate::session) struct Savepoints {
     /// How many are open.
     depth: u32,
     waiting: Vec<Control>,
@@ -104,19 +104,19 @@ fn push_name(level: u32, to: &mut String) {
 }
 
 impl Savepoints {
-    pub(super) fn depth(&self) -> u32 {
+    pub(in crate::session) fn depth(&self) -> u32 {
         self.depth
     }
 
     /// Opens a savepoint and returns its level.
-    pub(super) fn open(&mut self) -> u32 {
+    pub(in crate::session) fn open(&mut self) -> u32 {
         self.depth += 1;
         self.waiting.push(Control::Savepoint(self.depth));
         self.depth
     }
 
     /// Releases this level's savepoint and all savepoints inside it.
-    pub(super) fn release(&mut self, level: u32) {
+    pub(in crate::session) fn release(&mut self, level: u32) {
         if level > self.depth {
             // The savepoint ended with its transaction.
             return;
@@ -130,7 +130,7 @@ impl Savepoints {
     }
 
     /// Rolls back to this level's savepoint. True when the session has to send ROLLBACK TO.
-    pub(super) fn undo(&mut self, level: u32) -> bool {
+    pub(in crate::session) fn undo(&mut self, level: u32) -> bool {
         if level > self.depth {
             return false;
         }
@@ -147,13 +147,13 @@ impl Savepoints {
     }
 
     /// True when this level's savepoint ended with its transaction, which was committed.
-    pub(super) fn is_gone(&self, level: u32) -> bool {
+    pub(in crate::session) fn is_gone(&self, level: u32) -> bool {
         level <= self.gone
     }
 
     /// The body's SQL committed the transaction: savepoints that were sent ended with it. The session opens the unsent
     /// ones in the next transaction.
-    pub(super) fn cut(&mut self) -> Self {
+    pub(in crate::session) fn cut(&mut self) -> Self {
         let mut waiting = std::mem::take(&mut self.waiting);
         waiting.retain(|control| matches!(control, Control::Savepoint(_)));
         let first = waiting.iter().map(|control| control.level()).min();
@@ -166,12 +166,12 @@ impl Savepoints {
     }
 
     /// True when the session has to roll back to a savepoint before COMMIT.
-    pub(super) fn must_undo(&self) -> bool {
+    pub(in crate::session) fn must_undo(&self) -> bool {
         self.undo.is_some()
     }
 
     /// The savepoints' part of the next statement's prelude.
-    pub(super) fn text(&self) -> Option<String> {
+    pub(in crate::session) fn text(&self) -> Option<String> {
         if self.undo.is_none() && self.waiting.is_empty() {
             return None;
         }
@@ -186,13 +186,13 @@ impl Savepoints {
     }
 
     /// The same as steps, for an instrumentation that sees each of them.
-    pub(super) fn steps(&self) -> impl Iterator<Item = Step> {
+    pub(in crate::session) fn steps(&self) -> impl Iterator<Item = Step> {
         let undo = self.undo.into_iter().flat_map(Undo::steps);
         undo.chain(self.waiting.iter().copied().map(Control::step))
     }
 
     /// How the sent savepoints end if their transaction ends now: the session sends nothing more for them.
-    pub(super) fn left(&self) -> impl Iterator<Item = Step> {
+    pub(in crate::session) fn left(&self) -> impl Iterator<Item = Step> {
         let release = |control: &Control| matches!(control, Control::Release(_));
         let released = self
             .waiting
@@ -220,13 +220,13 @@ impl Savepoints {
     }
 
     /// The waiting statements are on their way.
-    pub(super) fn sent(&mut self) {
+    pub(in crate::session) fn sent(&mut self) {
         self.waiting.clear();
         self.undo = None;
     }
 
     /// There is no transaction.
-    pub(super) fn forget(&mut self) {
+    pub(in crate::session) fn forget(&mut self) {
         self.depth = self.gone;
     }
 

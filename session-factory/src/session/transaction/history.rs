@@ -6,7 +6,7 @@ use crate::error::{
 
 /// What is lost or may be lost. It outlives the transaction.
 #[derive(Debug, Clone)]
-pub(super) enum Loss {
+pub(in crate::session) enum Loss {
     Aborted(AbortReason),
     Commit(CommitError),
     Unknown(StatementError),
@@ -14,7 +14,7 @@ pub(super) enum Loss {
 }
 
 impl Loss {
-    pub(super) fn of(error: &SessionError) -> Option<Self> {
+    pub(in crate::session) fn of(error: &SessionError) -> Option<Self> {
         match error {
             SessionError::Aborted(aborted) => Some(Self::Aborted(aborted.reason().clone())),
             SessionError::Commit(refused) => Some(Self::Commit(refused.clone())),
@@ -25,7 +25,7 @@ impl Loss {
     }
 
     /// The same error once more.
-    pub(super) fn error(&self) -> SessionError {
+    pub(in crate::session) fn error(&self) -> SessionError {
         match self {
             Self::Aborted(reason) => Aborted::new(reason.clone()).into(),
             Self::Commit(error) => error.clone().into(),
