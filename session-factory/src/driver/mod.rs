@@ -53,7 +53,7 @@ pub(crate) use untyped::Untyped;
 pub use crate::call::{Isolation, isolation};
 pub(crate) use crate::call::{LogPosition, TransactionOptions};
 pub(crate) use crate::config::OpenPermit;
-pub(crate) use crate::observe::{Observer, Relay};
+pub(crate) use crate::observe::{Instrumented, Relay};
 
 /// A database backend: `Postgres`, `Mysql` or `Sqlite`. Sealed: no other type can implement it, and what its functions take
 /// has no public name.
@@ -103,7 +103,7 @@ pub trait Driver: UrlDialect + Sized + Send + Sync + 'static {
     fn connection(link: &mut Self::Link) -> Option<&mut Self::Connection>;
 
     /// The observer of the connection's events.
-    fn observer(link: &mut Self::Link) -> &mut Observer;
+    fn observer(link: &mut Self::Link) -> &mut Instrumented;
 
     /// diesel-async's own instrumentation. `None` while it cannot be reached.
     fn own_instrumentation(link: &mut Self::Link) -> Option<&mut dyn Instrumentation> {

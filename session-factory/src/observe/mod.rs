@@ -5,7 +5,7 @@ mod echo;
 mod establish;
 mod events;
 mod held;
-mod observer;
+mod instrumented;
 
 pub(crate) use echo::{Echo, Line};
 #[cfg(any(feature = "postgres", feature = "mysql"))]
@@ -18,7 +18,7 @@ pub(crate) use events::{Change, Events, Step};
 pub(crate) use events::{Heard, unpanicked};
 #[cfg(feature = "postgres")]
 pub(crate) use events::{Hushed, panicked};
-pub(crate) use observer::Observer;
+pub(crate) use instrumented::Instrumented;
 
 /// Reports an event that no caller's result can carry: to `tracing` if a subscriber listens, else to the console. The
 /// report is one line, whatever text a server or a user has put into it.

@@ -16,7 +16,7 @@ use super::recover::Setup;
 use super::wire::Wire;
 use crate::driver::{Kill, as_conflict};
 use crate::error::{StatementError, StatementErrorKind};
-use crate::observe::{Events, Observer};
+use crate::observe::{Events, Instrumented};
 
 type Foreign = bb8::PooledConnection<'static, AsyncDieselConnectionManager<AsyncMysqlConnection>>;
 
@@ -60,7 +60,7 @@ pub(super) struct Rest {
     condemned: bool,
     /// COMMIT was sent and not answered.
     pub(super) committing: bool,
-    pub(super) observer: Observer,
+    pub(super) observer: Instrumented,
 }
 
 /// What a connection has that was opened by us.
@@ -85,7 +85,7 @@ impl MysqlLink {
         Self::new(
             Held::Own(Box::new(connection)),
             Some(own),
-            Observer::default(),
+            Instrumented::default(),
         )
     }
 
@@ -93,11 +93,11 @@ impl MysqlLink {
         Self::new(
             Held::Foreign(Box::new(connection)),
             None,
-            Observer::direct(),
+            Instrumented::direct(),
         )
     }
 
-    fn new(held: Held, own: Option<Own>, observer: Observer) -> Self {
+    fn new(held: Held, own: Option<Own>, observer: Instrumented) -> Self {
         Self {
             held,
             rest: Rest {

@@ -41,7 +41,7 @@ use crate::error::{
     CommittedPart, ConnectError, ConnectErrorKind, PartlyCommitted, StatementError,
     StatementErrorKind,
 };
-use crate::observe::{Establishing, Observer, unpanicked};
+use crate::observe::{Establishing, Instrumented, unpanicked};
 
 /// MySQL and MariaDB: `pub struct AppDb(Mysql);`
 #[derive(Debug)]
@@ -108,7 +108,7 @@ impl Driver for Mysql {
         Some(link.connection_mut())
     }
 
-    fn observer(link: &mut MysqlLink) -> &mut Observer {
+    fn observer(link: &mut MysqlLink) -> &mut Instrumented {
         &mut link.rest_mut().observer
     }
 

@@ -32,7 +32,7 @@ use super::statement_error::classified;
 use super::{failed_begin, fragment};
 use crate::driver::{Ahead, Isolation, Kill, LogPosition as Position, Reply, Watched};
 use crate::error::{AbortReason, Aborted, SessionError, StatementError, StatementErrorKind};
-use crate::observe::{Events, Heard, Observer};
+use crate::observe::{Events, Heard, Instrumented};
 
 type Foreign = bb8::PooledConnection<'static, AsyncDieselConnectionManager<AsyncPgConnection>>;
 
@@ -95,7 +95,7 @@ pub(super) struct Rest {
     client_cache: ClientCache,
     /// Behind a pooler: the SET LOCAL for the statement timeout, sent with each BEGIN.
     limit: Option<Box<str>>,
-    observer: Observer,
+    observer: Instrumented,
 }
 
 impl PgConnection {
@@ -127,7 +127,7 @@ impl PgConnection {
                 protocol_state: Some(Arc::clone(&protocol_state)),
                 client_cache: ClientCache::default(),
                 limit: None,
-                observer: Observer::default(),
+                observer: Instrumented::default(),
             },
             protocol_state: Some(protocol_state),
             driving: Some(driving),
@@ -171,13 +171,13 @@ impl PgConnection {
                 protocol_state: None,
                 client_cache: ClientCache::default(),
                 limit: None,
-                observer: Observer::direct(),
+                observer: Instrumented::direct(),
             },
         }
     }
 
     /// The observer of this connection's events.
-    pub(super) fn observer(&mut self) -> &mut Observer {
+    pub(super) fn observer(&mut self) -> &mut Instrumented {
         &mut self.rest.observer
     }
 

@@ -45,7 +45,7 @@ use super::{
 };
 use crate::config::{Sealed, Settings, UrlDialect};
 use crate::error::{ConnectError, ConnectErrorKind, StatementError};
-use crate::observe::{Establishing, Heard, Observer, unpanicked};
+use crate::observe::{Establishing, Heard, Instrumented, unpanicked};
 
 /// PostgreSQL: `pub struct AppDb(Postgres);`
 #[derive(Debug)]
@@ -113,7 +113,7 @@ impl Driver for Postgres {
         Some(connection.diesel_mut())
     }
 
-    fn observer(connection: &mut PgConnection) -> &mut Observer {
+    fn observer(connection: &mut PgConnection) -> &mut Instrumented {
         connection.observer()
     }
 

@@ -16,7 +16,7 @@ use super::state::ConnectionState;
 use super::threads::Call;
 use super::threads::readers::{self, Worker};
 use super::threads::writer::{Turn, Writers};
-use crate::observe::Observer;
+use crate::observe::Instrumented;
 
 /// What the pool holds.
 #[allow(missing_debug_implementations)] // the connection has none
@@ -34,7 +34,7 @@ pub struct LiteConnection {
     condemned: bool,
     pub(super) is_private: bool,
     anchor: Option<Arc<Anchor>>,
-    observer: Observer,
+    observer: Instrumented,
     /// An instrumentation that waits for the connection.
     waiting: Option<Box<dyn Instrumentation>>,
 }
@@ -57,7 +57,7 @@ impl LiteConnection {
             condemned: false,
             is_private,
             anchor: None,
-            observer: Observer::default(),
+            observer: Instrumented::default(),
             waiting: None,
         }
     }
@@ -73,12 +73,12 @@ impl LiteConnection {
             condemned: false,
             is_private: false,
             anchor: None,
-            observer: Observer::direct(),
+            observer: Instrumented::direct(),
             waiting: None,
         }
     }
 
-    pub(super) fn observer(&mut self) -> &mut Observer {
+    pub(super) fn observer(&mut self) -> &mut Instrumented {
         &mut self.observer
     }
 

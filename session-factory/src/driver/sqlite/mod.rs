@@ -51,7 +51,7 @@ use super::{
 };
 use crate::config::{Sealed, Settings, UrlDialect};
 use crate::error::{ConnectError, ConnectErrorKind, PartlyCommitted, StatementError};
-use crate::observe::{Observer, Relay};
+use crate::observe::{Instrumented, Relay};
 
 /// SQLite: `pub struct AppDb(Sqlite);`
 #[derive(Debug)]
@@ -130,7 +130,7 @@ impl Driver for Sqlite {
         }
     }
 
-    fn observer(link: &mut LiteConnection) -> &mut Observer {
+    fn observer(link: &mut LiteConnection) -> &mut Instrumented {
         link.observer()
     }
 

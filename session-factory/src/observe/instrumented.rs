@@ -11,7 +11,7 @@ use crate::sync::Mutex;
 /// What a connection knows about the application's instrumentation.
 #[derive(Default)]
 #[doc(hidden)]
-pub struct Observer {
+pub struct Instrumented {
     events: Option<Events>,
     /// Lent to the caller until the next event. The mutex only makes the connection `Sync`; no code locks it.
     lent: Mutex<Option<DynInstrumentation>>,
@@ -22,15 +22,15 @@ pub struct Observer {
     direct: bool,
 }
 
-impl std::fmt::Debug for Observer {
+impl std::fmt::Debug for Instrumented {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Observer")
+        f.debug_struct("Instrumented")
             .field("events", &self.events.is_some())
             .finish_non_exhaustive()
     }
 }
 
-impl Observer {
+impl Instrumented {
     /// Of a connection that was made by others.
     pub(crate) fn direct() -> Self {
         Self {
