@@ -1,21 +1,21 @@
-//! All errors of one item, in the source's order, and the nearest name to a misspelt one.
+//! Collects an item's errors in source order, and finds the name nearest to a misspelt one.
 
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::parse::{ParseStream, Parser};
 
-/// The errors of one item so far. They are reported together, and the item is emitted beside them,
-/// so that one mistake does not make its callers fail as well.
+/// The errors found in one item. The macro reports them together and emits the item beside them, so
+/// that one mistake does not break the item's callers as well.
 #[derive(Default)]
 pub(crate) struct Errors(Vec<syn::Error>);
 
 impl Errors {
-    /// Notes an error on these tokens: "the problem; what to write".
+    /// Adds an error at these tokens. Its form: "the problem; what to write".
     pub(crate) fn on(&mut self, tokens: impl ToTokens, message: impl AsRef<str>) {
         self.push(syn::Error::new_spanned(tokens, message.as_ref()));
     }
 
-    /// Notes an error at this place.
+    /// Adds an error at this place.
     pub(crate) fn at(&mut self, span: Span, message: impl AsRef<str>) {
         self.push(syn::Error::new(span, message.as_ref()));
     }
@@ -28,7 +28,8 @@ impl Errors {
         self.0.is_empty()
     }
 
-    /// Each error as tokens, in the source's order: parsing, checking and comparing find them in another one.
+    /// Each error as tokens, sorted by its place in the source. Parsing, validation and cross
+    /// checks find errors in another order.
     pub(crate) fn in_order(&self) -> impl Iterator<Item = TokenStream> {
         let mut errors: Vec<_> = self.0.iter().collect();
         errors.sort_by_key(|error| position(error.span()));
@@ -42,14 +43,14 @@ impl ToTokens for Errors {
     }
 }
 
-/// Line and column, where there is a source: unit tests and the fuzzer have none.
+/// The line and column of a span, or `None` outside a compiler (unit tests, the fuzzer).
 fn position(span: Span) -> Option<(usize, usize)> {
     let start = proc_macro::is_available().then(|| span.unwrap().start())?;
     Some((start.line(), start.column()))
 }
 
-/// Parses all of the tokens. What is missing at their end is reported where it is missing: on the last one,
-/// and not on the whole macro, as the end itself has no place.
+/// Parses all of the tokens. If the input ends too early, the error points at the last token: the
+/// input's end has no span of its own, and the error would cover the whole macro.
 pub(crate) fn parse_all<T>(
     tokens: TokenStream,
     parser: impl FnOnce(ParseStream<'_>) -> syn::Result<T>,
@@ -70,7 +71,8 @@ pub(crate) fn parse_all<T>(
     parser.parse2(tokens)
 }
 
-/// The same tokens at another place: the compiler blames a path on where its first token is.
+/// Moves the tokens to another span. The compiler reports an error in a path at the path's first
+/// token.
 pub(crate) fn respanned(tokens: impl ToTokens, span: Span) -> TokenStream {
     let respan = |mut token: TokenTree| {
         token.set_span(token.span().located_at(span));
@@ -79,7 +81,7 @@ pub(crate) fn respanned(tokens: impl ToTokens, span: Span) -> TokenStream {
     tokens.into_token_stream().into_iter().map(respan).collect()
 }
 
-/// ` (did you mean …?)`, or nothing when no candidate is near.
+/// Returns ` (did you mean …?)`, or an empty string if no candidate is near.
 pub(crate) fn did_you_mean<'a>(
     name: &str,
     candidates: impl IntoIterator<Item = &'a str>,
@@ -89,17 +91,17 @@ pub(crate) fn did_you_mean<'a>(
         .unwrap_or_default()
 }
 
-/// Case and underscores are what people get wrong most, so they do not count.
+/// Removes differences of case and underscores, the most frequent spelling mistakes.
 fn plain(name: &str) -> String {
     name.to_ascii_lowercase().replace('_', "")
 }
 
-/// Whether one is the other, but for case and underscores.
+/// True if the names differ in case and underscores at most.
 pub(crate) fn same_name(one: &str, other: &str) -> bool {
     plain(one) == plain(other)
 }
 
-/// The candidate that was probably meant.
+/// The candidate nearest to `name`, if one is near enough to be meant.
 pub(crate) fn nearest<'a>(
     name: &str,
     candidates: impl IntoIterator<Item = &'a str>,
@@ -118,7 +120,7 @@ pub(crate) fn nearest<'a>(
         .map(|(_, candidate)| candidate)
 }
 
-/// Tokens as somebody would have written them.
+/// The tokens as source text, spaced the way that people write them.
 pub(crate) fn pretty(tokens: impl ToTokens) -> String {
     let mut text = tokens.to_token_stream().to_string();
     for (spaced, tight) in [

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// As `config/duration.rs` of the runtime reads it; a change here belongs there too.
+/// Parses a duration like `config/duration.rs` of the runtime crate. Change both together.
 pub(crate) fn parse(text: &str) -> Option<Duration> {
     let text = text.trim();
     if let Ok(seconds) = text.parse() {
@@ -20,7 +20,7 @@ pub(crate) fn parse(text: &str) -> Option<Duration> {
     humantime::parse_duration(text).ok()
 }
 
-/// As `time.rs` of the runtime prints it; a change here belongs there too.
+/// Formats a duration like `time.rs` of the runtime crate. Change both together.
 pub(crate) fn text(duration: Duration) -> String {
     const UNITS: [(u128, &str); 7] = [
         (86_400_000_000_000, "d"),

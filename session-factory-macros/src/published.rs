@@ -6,12 +6,12 @@ use std::fmt::Write as _;
 use expect_test::expect_file;
 use proc_macro2::TokenStream;
 
-/// A function as a user writes it.
+/// A function as the user writes it.
 struct Example {
     title: &'static str,
-    /// What to look at.
+    /// What the reader should look at.
     about: &'static str,
-    /// The arguments of the attribute.
+    /// The attribute's arguments.
     args: &'static str,
     item: &'static str,
 }
@@ -165,7 +165,7 @@ fn expansion(example: &Example) -> String {
     if !takes_self {
         return prettyplease::unparse(&syn::parse2(output).expect("the expansion is Rust"));
     }
-    // Methods are formatted in an `impl`, which is then taken off again.
+    // Methods are formatted inside an `impl`, which is removed afterwards.
     let file = syn::parse_quote!(impl X { #output });
     let text = prettyplease::unparse(&file);
     let mut unindented = String::new();

@@ -18,7 +18,8 @@ pub(super) enum Backend {
     Sqlite,
 }
 
-/// The backend that a name means, however it is spelt, and for the types of diesel and diesel-async as well.
+/// Finds the backend by name, in any spelling; the connection types of diesel and diesel-async
+/// count as names too.
 pub(super) fn known(name: &str) -> Option<Backend> {
     let name = name.to_ascii_lowercase().replace(['_', '-'], "");
     let name = name.strip_prefix("async").unwrap_or(&name);
@@ -32,14 +33,14 @@ pub(super) fn known(name: &str) -> Option<Backend> {
     })
 }
 
-/// The backend that a path ends in.
+/// The backend named by the path's last segment.
 pub(super) fn of_path(path: &Path) -> Option<Backend> {
     known(&path.segments.last()?.ident.to_string())
 }
 
 const BACKENDS: [&str; 3] = ["Postgres", "Mysql", "Sqlite"];
 
-/// Databases that speak another one's protocol.
+/// Databases that speak the protocol of a supported one.
 const RELATED: [(&str, Backend); 17] = [
     ("cockroach", Backend::Postgres),
     ("crdb", Backend::Postgres),
@@ -61,7 +62,7 @@ const RELATED: [(&str, Backend); 17] = [
 ];
 
 impl Backend {
-    /// The backend that is written; a wrong spelling is noted.
+    /// The backend that the user wrote. Reports a wrong spelling.
     fn written(path: &Path, errors: &mut Errors) -> Option<Self> {
         let name = path
             .segments
@@ -115,7 +116,7 @@ impl Backend {
         near.and_then(known)
     }
 
-    /// The backend of the environment that the program is compiled in, in any spelling.
+    /// The backend named by a `build_env` variable, in any spelling.
     fn built(variable: &Variable, errors: &mut Errors) -> Option<Self> {
         const EXPECTED: &str = "expected `postgres`, `mysql` or `sqlite`";
         match build::read(variable, errors)? {
@@ -144,12 +145,12 @@ impl Backend {
         }
     }
 
-    /// Whether it is found by a host and a name, and not by a path.
+    /// True if a host and a database name locate the database; SQLite uses a path.
     pub(super) fn has_server(self) -> bool {
         self == Self::Postgres
     }
 
-    /// Whether reads may go to another server.
+    /// True if reads can use a replica.
     pub(super) fn has_replicas(self) -> bool {
         self == Self::Postgres
     }
@@ -163,16 +164,16 @@ impl Backend {
     }
 }
 
-/// A driver, which is there only when the backend's feature is on.
+/// The driver of a backend. It exists only if the backend's cargo feature is on.
 pub(super) struct Driver {
     pub(super) name: TokenStream,
-    /// The macro that lets code pass only when it is on.
+    /// The macro that passes code on only if that feature is on.
     require: TokenStream,
     span: Span,
 }
 
 impl Driver {
-    /// The code, or the one error that the feature is off, where the backend is written.
+    /// Emits the code, or, if the feature is off, one error at the backend's name.
     pub(super) fn require(
         &self,
         names: &TokenStream,
@@ -184,7 +185,7 @@ impl Driver {
     }
 }
 
-/// A factory's backend; `None` after noting that it is unknown.
+/// The factory's backend. `None` after reporting that it is unknown.
 pub(super) fn backend(written: &Written, errors: &mut Errors) -> Option<Backend> {
     match written {
         Written::Written(path) => Backend::written(path, errors),
@@ -192,7 +193,7 @@ pub(super) fn backend(written: &Written, errors: &mut Errors) -> Option<Backend>
     }
 }
 
-/// The driver of the backend.
+/// The backend's driver.
 pub(super) fn driver(backend: Backend, written: &Written, krate: &Path) -> Driver {
     let span = match written {
         Written::Written(path) => path

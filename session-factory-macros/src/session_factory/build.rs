@@ -1,4 +1,4 @@
-//! Values that are fixed when the program is compiled: `build_env("KEY", default = …)`.
+//! Values that are fixed at compile time: `build_env("KEY", default = …)`.
 
 use std::env::{VarError, var};
 
@@ -11,14 +11,14 @@ use crate::diagnostics::Errors;
 
 /// A variable's value and its source.
 pub(super) enum Built<'a> {
-    /// What the compiler's environment has.
+    /// The value from the compiler's environment.
     Set(String),
     Default(&'a Expr),
     Unset,
 }
 
-/// Reads a variable; `None` after noting that it cannot be used. As at start-up, a variable that is set but empty
-/// counts as not set.
+/// Reads a variable. `None` after reporting that the value is unusable. An empty variable counts as
+/// unset, as it does at start-up.
 pub(super) fn read<'a>(variable: &'a Variable, errors: &mut Errors) -> Option<Built<'a>> {
     let key = variable.key.value();
     let value = match var(&key) {
@@ -53,7 +53,7 @@ fn has_credentials(value: &str) -> bool {
         .is_some_and(|(_, rest)| rest.contains('@'))
 }
 
-/// Neither set nor given a default.
+/// Reports a variable that has neither a value nor a default.
 pub(super) fn unset(key: &LitStr, expected: &str, errors: &mut Errors) {
     let message = format!(
         "`build_env` reads `{}` when the program is compiled, and there it is not set; set it to {}, or write \
@@ -65,9 +65,9 @@ pub(super) fn unset(key: &LitStr, expected: &str, errors: &mut Errors) {
     errors.on(key, message);
 }
 
-/// Not what was expected. A value that may be a secret is not quoted.
+/// Reports a value of the wrong form. Quotes no value that may be a secret.
 pub(super) fn malformed(key: &LitStr, expected: &str, found: &str, errors: &mut Errors) {
-    // As `config/error.rs` of the runtime has it; a change here belongs there too.
+    // The same rule as in `config/error.rs` of the runtime crate. Change both together.
     let found = if found.contains("://") || found.contains(['@', '=']) {
         "a value that looks like a URL".to_owned()
     } else {
@@ -81,7 +81,7 @@ pub(super) fn malformed(key: &LitStr, expected: &str, found: &str, errors: &mut 
     errors.on(key, message);
 }
 
-/// Drops advice about the macro's syntax, which does not help the user who sets a variable.
+/// Removes advice about the macro's syntax: it does not help the user who sets a variable.
 fn without_advice(expected: &str) -> &str {
     expected
         .split_once("; write")

@@ -1,4 +1,4 @@
-//! The rejections of single values and keys.
+//! Rejects single values and keys.
 
 use std::time::Duration;
 
@@ -54,7 +54,7 @@ impl Validator<'_> {
             .then_some(checked)
     }
 
-    /// Whether a value that is known may stand. Of one that is not known nothing is asked.
+    /// True if the value is in the range. An unknown value is not checked here, and passes.
     pub(super) fn value_in_range(
         &mut self,
         value: &Expr,
@@ -74,7 +74,7 @@ impl Validator<'_> {
         }
     }
 
-    /// Whether a range may stand.
+    /// True if the setting can have this range. Reports why it cannot.
     pub(super) fn range(&mut self, range: &Range, bounds: Option<Bounds>, name: &Ident) -> bool {
         let problem = match bounds {
             Some(bounds) => range.refuses(bounds),
@@ -88,7 +88,7 @@ impl Validator<'_> {
         problem.is_none()
     }
 
-    /// A value, or a default, of what must not be in the program.
+    /// Rejects a value or a default that would put a secret into the program.
     pub(super) fn secret(&mut self, value: &Expr, line: &Line<'_>) {
         let name = line.name;
         let tokens = value.to_token_stream();
@@ -148,7 +148,7 @@ impl Validator<'_> {
         }
     }
 
-    /// A setting may have documentation; other attributes would do nothing.
+    /// Returns a setting's documentation, and rejects its other attributes, which would do nothing.
     pub(super) fn only_docs<'a>(
         &mut self,
         attrs: &'a [Attribute],
@@ -163,13 +163,13 @@ impl Validator<'_> {
     }
 }
 
-/// The key that was probably meant.
+/// The key that the user probably meant.
 fn as_key(key: &str) -> String {
     let name = key
         .trim()
         .trim_start_matches(['$', '{'])
         .trim_end_matches('}');
-    // `DB_ECHO=true` and `DB_ECHO:-true`
+    // `DB_ECHO=true` and `DB_ECHO:-true`.
     let name = name.split(['=', ':']).next().unwrap_or(name).trim();
     let name: String = name
         .chars()
@@ -188,7 +188,7 @@ fn as_key(key: &str) -> String {
     }
 }
 
-/// `DB_ECHO` in `"${DB_ECHO}"`.
+/// `DB_ECHO`, from `"${DB_ECHO}"`.
 fn placeholder(value: &Expr) -> Option<String> {
     let Some(Lit::Str(text)) = literal(value) else {
         return None;
@@ -199,7 +199,7 @@ fn placeholder(value: &Expr) -> Option<String> {
     is_key(key).then(|| key.to_owned())
 }
 
-/// A bare number is seconds. One that is probably meant as milliseconds is written with its unit.
+/// Suggests a unit for a bare number that probably means milliseconds; a bare number is seconds.
 fn milliseconds(value: &Expr, line: &Line<'_>, number: Option<Number>) -> Option<String> {
     let (Some(Lit::Int(_)), Some(Number::Duration(duration))) = (literal(value), number) else {
         return None;
@@ -214,7 +214,7 @@ fn milliseconds(value: &Expr, line: &Line<'_>, number: Option<Number>) -> Option
     })
 }
 
-/// What to write for a value that is neither a key nor a literal.
+/// The advice for a value that is neither a key nor a literal.
 fn not_a_literal(standard: &Standard, value: &Expr, line: &Line<'_>) -> String {
     let tokens = value.to_token_stream();
     let text = words(&tokens);
@@ -250,7 +250,7 @@ fn not_a_literal(standard: &Standard, value: &Expr, line: &Line<'_>) -> String {
     match named_key(&tokens) {
         Some((key, is_built)) if line.function.is_none() => {
             let function = if is_built { "build_env" } else { "env" };
-            // What asks whether it is set goes on where it is not.
+            // Code that handles an unset variable needs a default in its replacement.
             let may_be_unset = [
                 "option_env!",
                 "is_ok(",
@@ -263,7 +263,7 @@ fn not_a_literal(standard: &Standard, value: &Expr, line: &Line<'_>) -> String {
             .any(|word| text.contains(word));
             let default = match standard.default {
                 _ if !may_be_unset => None,
-                // A variable that is set means yes.
+                // Such code treats a set variable as `true`, so an unset one means `false`.
                 Some(_) if standard.kind == Kind::Bool => Some("false".to_owned()),
                 Some(default) if is_duration => Some(format!("\"{default}\"")),
                 Some(default) => Some(default.to_owned()),
@@ -288,7 +288,7 @@ fn not_a_literal(standard: &Standard, value: &Expr, line: &Line<'_>) -> String {
     }
 }
 
-/// The `5` of `env::var("KEY").unwrap_or(5)`.
+/// `5`, from `env::var("KEY").unwrap_or(5)`.
 fn written_default(value: &Expr, kind: Kind) -> Option<String> {
     let Expr::MethodCall(call) = value else {
         return None;
@@ -303,7 +303,7 @@ pub(super) fn is_text(value: &Expr) -> bool {
     matches!(literal(value), Some(Lit::Str(_)))
 }
 
-/// As it would be written in the environment, as far as that can be told.
+/// The value's text in the environment, where the macro can derive it.
 pub(super) fn as_text(value: &Expr) -> String {
     match literal(value) {
         Some(Lit::Str(text)) => text.value(),
@@ -313,7 +313,7 @@ pub(super) fn as_text(value: &Expr) -> String {
     }
 }
 
-/// The reading of a setting with the check of its range.
+/// The code that reads a setting and checks its range.
 pub(super) fn with_range(
     setting: &str,
     read: &TokenStream,

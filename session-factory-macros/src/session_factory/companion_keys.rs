@@ -1,8 +1,8 @@
-//! The keys that stand beside that of a secret: its file, and the parts of a URL.
+//! A setting's companion keys: the file that holds a secret, and the parts of a URL.
 
 use super::model::CompanionKey;
 
-/// The file that may hold the value of a secret.
+/// The key of the file that may hold a secret's value.
 pub(super) fn file(key: &str) -> CompanionKey {
     CompanionKey {
         key: format!("{key}_FILE"),
@@ -15,7 +15,7 @@ pub(super) fn file(key: &str) -> CompanionKey {
     }
 }
 
-/// The parts of a URL, which are read when the URL is not set.
+/// The keys of a URL's parts. They are read if the URL's own key is unset.
 pub(super) fn parts(url: &str, prefix: &str) -> Vec<CompanionKey> {
     let part = |name: &str, part, ty, doc: String| CompanionKey {
         key: format!("{prefix}{name}"),

@@ -1,4 +1,4 @@
-//! Mistakes that only show when the macro compares settings or factories.
+//! Mistakes that appear only when settings or factories are compared.
 
 use std::time::Duration;
 
@@ -8,12 +8,12 @@ use super::model::{Model, Source};
 use super::number::Number;
 use crate::diagnostics::Errors;
 
-/// One factory's settings that contradict each other, whatever the environment says.
+/// Reports settings of one factory that contradict each other in every environment.
 pub(super) fn settings(model: &Model<'_>, errors: &mut Errors) {
     let known = |setting| model.known(setting);
     if let (Some(idle), Some(life)) = (known("idle_timeout"), known("pool_recycle"))
         && idle.number >= life.number
-        // One that is off does nothing, as was asked.
+        // The user turned `idle_timeout` off, so it need not be shorter.
         && !matches!(idle.number, Number::Duration(Duration::MAX))
     {
         let message = "a connection is closed after `pool_recycle` anyway, so this never applies; write an \
@@ -30,7 +30,7 @@ pub(super) fn settings(model: &Model<'_>, errors: &mut Errors) {
     }
 }
 
-/// `replica_url` on a backend without replicas.
+/// Reports `replica_url` on a backend without replicas.
 pub(super) fn replica(model: &Model<'_>, backend: Option<Backend>, errors: &mut Errors) {
     let written =
         model.factory.settings.iter().find(|setting| {
@@ -47,7 +47,7 @@ pub(super) fn replica(model: &Model<'_>, backend: Option<Backend>, errors: &mut 
     }
 }
 
-/// A key that two factories read must have one type, because the environment holds one text.
+/// Reports a key that two factories read as different types: the environment holds one text.
 pub(super) fn factories(models: &[Model<'_>], errors: &mut Errors) {
     let mut seen: Vec<(&str, String, &Model<'_>, String)> = Vec::new();
     for model in models {
@@ -58,7 +58,7 @@ pub(super) fn factories(models: &[Model<'_>], errors: &mut Errors) {
             };
             let bare = bare(ty);
             match seen.iter().find(|(other, ..)| other == key) {
-                // Of one factory: that the key has two settings is noted.
+                // Two settings of one factory with the same key are reported already.
                 Some((_, other, first, setting))
                     if *other != bare && !std::ptr::eq(*first, model) =>
                 {
@@ -76,7 +76,7 @@ pub(super) fn factories(models: &[Model<'_>], errors: &mut Errors) {
     }
 }
 
-/// The name of a type, however it is written: `Option<std::time::Duration>` and `duration` are one.
+/// A type's bare name: `Option<std::time::Duration>` and `duration` give the same one.
 fn bare(ty: &str) -> String {
     let ty = ty
         .strip_prefix("Option<")

@@ -22,7 +22,7 @@ use super::validate::Validator;
 const GROUP: &str = "The application's own";
 
 impl Validator<'_> {
-    /// The field of one of the application's own keys.
+    /// The field for one of the application's own keys.
     pub(super) fn own<'a>(&mut self, setting: &'a Setting) -> Option<Field<'a>> {
         let name = &setting.name;
         let text = name.unraw().to_string();
@@ -112,7 +112,7 @@ impl Validator<'_> {
         })
     }
 
-    /// A key that is read at start-up.
+    /// A key that the program reads at start-up.
     fn own_key(
         &mut self,
         own: &CustomType<'_>,
@@ -146,7 +146,7 @@ impl Validator<'_> {
         (read, source)
     }
 
-    /// A key that is read now; `None` after noting what is wrong.
+    /// A key that the macro reads at compile time. `None` after reporting what is wrong.
     fn own_built(
         &mut self,
         own: &CustomType<'_>,
@@ -211,7 +211,7 @@ impl Validator<'_> {
         Some((read, source))
     }
 
-    /// Whether a constant or a default may stand.
+    /// True if this constant or default is allowed. Reports why it is not.
     fn own_default(&mut self, own: &CustomType<'_>, line: &Line<'_>, value: &Expr) -> bool {
         if own.secret {
             self.secret(value, line);
@@ -231,13 +231,14 @@ impl Validator<'_> {
     }
 }
 
-/// A field whose value is wrong, which is noted: it is there, so that code that names it is right.
+/// A field whose value has a reported error. The field still exists, so code that names it
+/// compiles.
 fn nothing(ty: &Type) -> (TokenStream, Source) {
     let read = quote!(::core::option::Option::<#ty>::None);
     (read, Source::Constant(String::new()))
 }
 
-/// A value as it is written.
+/// The value as the user wrote it.
 fn source(value: &Value) -> Option<TokenStream> {
     value.source()?.parse().ok()
 }

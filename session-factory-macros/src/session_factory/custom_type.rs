@@ -17,16 +17,16 @@ use super::values::parse_boolean;
 use crate::diagnostics::{pretty, respanned};
 use crate::duration::parse as parse_duration;
 
-/// What can be seen of an own key's type.
+/// What the macro can see of a custom key's type.
 pub(super) struct CustomType<'a> {
     pub(super) ty: &'a Type,
-    /// That in the `Option`, if it is one.
+    /// The type inside the `Option`, if there is one; else the type itself.
     pub(super) inner: &'a Type,
-    /// `Option<…>`: may be missing.
+    /// True for `Option<…>`: the key may be unset.
     pub(super) optional: bool,
-    /// Its value must not be in the program.
+    /// True if the program must not contain the value.
     pub(super) secret: bool,
-    /// The name of the type, of that in the `Option` if it is one.
+    /// The name of `inner`.
     name: String,
 }
 
@@ -50,7 +50,7 @@ impl<'a> CustomType<'a> {
         }
     }
 
-    /// How the type is called in `KEYS`.
+    /// The type's name in `KEYS`.
     pub(super) fn words(&self) -> String {
         let text = self.ty.to_token_stream().to_string();
         text.replace(" :: ", "::")
@@ -60,7 +60,7 @@ impl<'a> CustomType<'a> {
             .replace("& ", "&")
     }
 
-    /// Whether its name is one of those that are always `Clone` and `Debug`.
+    /// True if the name belongs to a type that is always `Clone` and `Debug`.
     pub(super) fn is_known(&self) -> bool {
         whole(&self.name).is_some()
             || [
@@ -79,7 +79,7 @@ impl<'a> CustomType<'a> {
             .contains(&self.name.as_str())
     }
 
-    /// Whether a field of this type can be declared.
+    /// True if a struct's field can have this type.
     pub(super) fn can_be_a_field(&self) -> bool {
         matches!(
             self.ty,
@@ -87,10 +87,10 @@ impl<'a> CustomType<'a> {
         )
     }
 
-    /// What is wrong with the type itself, as far as its name says so.
+    /// What is wrong with the type, as far as its name shows.
     pub(super) fn unreadable(&self, vis: &Visibility) -> Option<String> {
         let written = self.words();
-        // The configuration of a public factory has it in a public field.
+        // A public factory's configuration has the type in a public field.
         let vis = pretty(vis);
         let space = if vis.is_empty() { "" } else { " " };
         let wrapper = format!(
@@ -138,7 +138,7 @@ impl<'a> CustomType<'a> {
         ))
     }
 
-    /// What is wrong with a value of this type, as far as that can be seen.
+    /// What is wrong with a value of this type, as far as the macro can see.
     pub(super) fn refuses_value(&self, value: &Expr, line: &Line<'_>) -> Option<String> {
         if let (false, Some(message)) = (self.optional, self.is_option(value, line)) {
             return Some(message);
@@ -159,7 +159,7 @@ impl<'a> CustomType<'a> {
         self.refuses_literal(value)
     }
 
-    /// `None` and `Some(5)` for a key that is always there.
+    /// The error for `None` or `Some(5)` as the value of a key that is not optional.
     fn is_option(&self, value: &Expr, line: &Line<'_>) -> Option<String> {
         let text = words(&value.to_token_stream());
         if text == "None" || text == "Option::None" {
@@ -183,7 +183,8 @@ impl<'a> CustomType<'a> {
         Some(format!("write the value alone: `{written}`"))
     }
 
-    /// What is wrong with a literal as a value of this type, unless it is a text: that is read as the environment's.
+    /// The error for a literal that cannot be a value of this type. Accepts every string here: it
+    /// is parsed like a value from the environment.
     fn refuses_literal(&self, value: &Expr) -> Option<String> {
         let negative = matches!(value, Expr::Unary(unary) if matches!(unary.op, syn::UnOp::Neg(_)));
         let literal = match value {
@@ -230,7 +231,7 @@ impl<'a> CustomType<'a> {
         }
     }
 
-    /// What is wrong with a text as a value of this type, if that can be seen already.
+    /// The error for a text that cannot be a value of this type, if the macro can see that.
     pub(super) fn refuses(&self, text: &str) -> Option<String> {
         let (parses, expected) = match self.name.as_str() {
             "bool" => (
@@ -273,7 +274,7 @@ impl<'a> CustomType<'a> {
         (!parses).then(|| expected.to_owned())
     }
 
-    /// What a text of the environment comes to, as far as that can be compared.
+    /// The number that an environment's text stands for, if the macro can compare it.
     pub(super) fn number(&self, text: &str) -> Option<Number> {
         match self.bounds() {
             Bounds::Durations => parse_duration(text).map(Number::Duration),
@@ -285,7 +286,7 @@ impl<'a> CustomType<'a> {
         }
     }
 
-    /// What the bounds of a range have to be.
+    /// The kind of number that a range's bounds must be.
     pub(super) fn bounds(&self) -> Bounds {
         match self.name.as_str() {
             "Duration" => Bounds::Durations,
@@ -295,7 +296,7 @@ impl<'a> CustomType<'a> {
         }
     }
 
-    /// Whether a range of values makes no sense.
+    /// True if a range makes no sense for this type.
     pub(super) fn has_no_range(&self) -> bool {
         self.secret
             || matches!(
@@ -304,12 +305,12 @@ impl<'a> CustomType<'a> {
             )
     }
 
-    /// How the type is read, as an expression.
+    /// An expression for the way in which the type is read.
     pub(super) fn how(&self, krate: &Path) -> TokenStream {
         let ty = self.ty;
         let span = ty.span();
         let private = respanned(quote!(#krate::__private), span);
-        // The paths are those of this macro, the place is that of the type: it is the one to blame.
+        // Names resolve as this macro's, while errors point at the type, which causes them.
         quote_spanned! {span.resolved_at(Span::mixed_site())=> {
             #[allow(unused_imports)]
             use #private::{ByFromStr as _, OptionByFromStr as _, Unreadable as _};
@@ -317,8 +318,8 @@ impl<'a> CustomType<'a> {
         }}
     }
 
-    /// A text that is written in the macro or was found by it: it means what it would mean in the
-    /// environment.
+    /// The value of a text from the macro's input or from `build_env`. It is parsed as it would be
+    /// from the environment.
     pub(super) fn of_text(&self, text: &str, krate: &Path) -> TokenStream {
         let how = self.how(krate);
         quote!(#how.value(#text))
@@ -333,8 +334,9 @@ impl<'a> CustomType<'a> {
         quote!(::core::option::Option::Some(#value))
     }
 
-    /// A value that is no text, as an expression of this type: a literal is what is in an `Option`, and, as in the
-    /// environment, a bare number is seconds.
+    /// A value other than a string, as an expression of this type. If the type is optional, a
+    /// literal is wrapped in `Some`. A bare number for a `Duration` is seconds, as in the
+    /// environment.
     pub(super) fn default(&self, value: &Expr) -> TokenStream {
         let is_literal = literal(value).is_some() || matches!(value, Expr::Unary(_));
         let duration = match Number::of(value) {
@@ -349,7 +351,8 @@ impl<'a> CustomType<'a> {
     }
 }
 
-/// `std::env::var("KEY")` and what is called on it, and `env!("KEY")` alone, which is no value of any type that a key has.
+/// Finds `std::env::var("KEY")`, alone or with methods called on it, and `env!("KEY")` alone, whose
+/// type no key can have.
 fn reads_environment(value: &Expr) -> Option<&'static str> {
     match value {
         Expr::MethodCall(call) => reads_environment(&call.receiver).filter(|found| *found == "env"),
@@ -377,7 +380,7 @@ fn suffix(literal: &Lit) -> &str {
     }
 }
 
-/// The least and the most that a whole number of this type can be.
+/// The least and the greatest value of this integer type.
 fn whole(name: &str) -> Option<(i128, u128)> {
     Some(match name {
         "u8" => (0, u8::MAX.into()),

@@ -1,4 +1,4 @@
-//! The documentation of what is generated.
+//! Documentation of the generated items.
 
 use std::fmt::Write as _;
 
@@ -7,7 +7,7 @@ use syn::{Attribute, Expr, ExprLit, Lit, Meta};
 
 use super::model::{Field, Model, Source};
 
-/// The text of documentation comments, without the blank that follows `///`.
+/// The text of documentation comments, without the space that follows `///`.
 pub(super) fn text_of(attrs: &[&Attribute]) -> String {
     let lines: Vec<String> = attrs
         .iter()
@@ -30,7 +30,7 @@ pub(super) fn text_of(attrs: &[&Attribute]) -> String {
         .join("\n")
 }
 
-/// The documentation of the factory, below what the user wrote: its keys as a table.
+/// The factory's generated documentation, placed below the user's: a table of its keys.
 pub(super) fn of_factory(model: &Model<'_>) -> String {
     let mut text = String::new();
     if !model
@@ -77,7 +77,7 @@ fn build_words(value: &str) -> String {
     }
 }
 
-/// The documentation of a field of the configuration.
+/// The documentation of one field of the configuration.
 pub(super) fn of_field(field: &Field<'_>) -> String {
     let source = match &field.source {
         Source::Constant(value) => format!("Always `{value}`."),

@@ -1,5 +1,5 @@
-//! Settings as other libraries call them, and what they are here: a name that the reader brings along is answered with
-//! the one that is meant, or with the place where such a thing is said.
+//! Settings under the names that other libraries give them. The error for such a name says which
+//! setting to write, or where else the same thing is configured.
 
 use std::time::Duration;
 
@@ -13,20 +13,20 @@ use super::range::Range;
 use super::settings::{GLOBALS, Kind, STANDARD, names, standard};
 use crate::diagnostics::{nearest, same_name};
 
-/// What a name means here.
+/// What another library's name stands for.
 #[derive(Clone, Copy)]
 enum Meaning {
-    /// A setting of another name.
+    /// A setting under its name here.
     Setting(&'static str),
-    /// As above, where a bare number is milliseconds.
+    /// Like `Setting`, but a bare number is milliseconds.
     Milliseconds(&'static str),
-    /// The most connections that there may be: two settings.
+    /// The greatest number of connections, which takes two settings here.
     Most,
-    /// A part of the URL, which has a key of its own.
+    /// A part of the URL, with the key that it is read from if there is no URL.
     Part(&'static str, &'static str),
-    /// A parameter of the URL.
+    /// A parameter to write into the URL.
     Parameter(&'static str),
-    /// Something else: what to do.
+    /// Advice for anything else.
     Advice(&'static str),
 }
 
@@ -71,8 +71,8 @@ const REPORTS: Meaning = Advice(
     "reports are events of `tracing`: turn on the feature `tracing` in Cargo.toml; remove this line",
 );
 
-/// Names of sqlx, r2d2, bb8, deadpool, `HikariCP`, Spring, SQLAlchemy, Django, Rails, Prisma, Go and libpq. Case, underscores
-/// and dashes do not count.
+/// Names from sqlx, r2d2, bb8, deadpool, `HikariCP`, Spring, SQLAlchemy, Django, Rails, Prisma, Go
+/// and libpq. The look-up ignores case, underscores and dashes.
 const FOREIGN: &[(&[&str], Meaning)] = &[
     (
         &[
@@ -718,7 +718,8 @@ const FOREIGN: &[(&[&str], Meaning)] = &[
     ),
 ];
 
-/// What to write for a name that is no setting here, with the value that was written.
+/// The advice for an unknown name, using the value that the user wrote. `None` if the name is not
+/// another library's.
 pub(super) fn means(name: &str, value: Option<&TokenStream>) -> Option<String> {
     if let Some(standard) = STANDARD.iter().find(|standard| standard.key == name) {
         let line = write(standard.name, value, false);
@@ -750,7 +751,8 @@ pub(super) fn means(name: &str, value: Option<&TokenStream>) -> Option<String> {
     })
 }
 
-/// An example of an option, `#[with_session(retry = 5)]`, with the value that was written.
+/// Puts the user's value into the advice's example, as in `#[with_session(retry = 5)]`, if the
+/// kinds of literal agree.
 fn with_value(advice: &str, name: &str, value: Option<&TokenStream>) -> String {
     let sample = format!("{name} = ");
     let parts = advice.split_once(&sample).and_then(|(before, rest)| {
@@ -771,7 +773,7 @@ fn with_value(advice: &str, name: &str, value: Option<&TokenStream>) -> String {
     }
 }
 
-/// The line that sets another setting to the value, where it can take that.
+/// Advises the line that gives `setting` this value, or an example value if this one does not fit.
 fn write(setting: &str, value: Option<&TokenStream>, milliseconds: bool) -> String {
     let calls = value.map(calls).unwrap_or_default();
     if let (true, [first, _, ..]) = (setting == "replica_url", calls.as_slice()) {
@@ -791,7 +793,7 @@ fn write(setting: &str, value: Option<&TokenStream>, milliseconds: bool) -> Stri
     format!("write `{setting} = {value}`")
 }
 
-/// Each `env("KEY")` and `build_env("KEY")` in a value.
+/// Each `env("KEY")` and `build_env("KEY")` inside a value.
 pub(super) fn calls(value: &TokenStream) -> Vec<String> {
     let mut found = Vec::new();
     let mut tokens = value.clone().into_iter().peekable();
@@ -810,7 +812,7 @@ pub(super) fn calls(value: &TokenStream) -> Vec<String> {
     found
 }
 
-/// A value as a setting takes it.
+/// The value in the form that the setting accepts; `None` if it does not fit.
 fn fitting(setting: &str, value: &TokenStream, milliseconds: bool) -> Option<String> {
     let text = words(value);
     if text.starts_with("env(") || text.starts_with("build_env(") {
@@ -840,13 +842,13 @@ fn fitting(setting: &str, value: &TokenStream, milliseconds: bool) -> Option<Str
     meant(kind, &expr)
 }
 
-/// The message for a name that is neither a setting nor a key of one's own.
+/// The message for a name that is neither a setting nor one of the application's keys.
 pub(super) fn unknown(name: &str, range: Option<&Range>, value: Option<&TokenStream>) -> String {
     if let Some(advice) = means(name, value) {
         return format!("there is no setting `{name}`; {advice}");
     }
     let value_text = match value {
-        // What the application reads by itself.
+        // Code that reads the environment itself.
         Some(value) if words(value).contains("env::") || words(value).contains("env!") => {
             format!("env(\"{}\")", name.to_uppercase())
         }
@@ -886,7 +888,7 @@ pub(super) fn unknown(name: &str, range: Option<&Range>, value: Option<&TokenStr
     )
 }
 
-/// A literal, with or without a minus.
+/// True for a literal, with or without a minus sign.
 fn is_simple(value: &Expr) -> bool {
     match value {
         Expr::Unary(unary) => literal(&unary.expr).is_some(),
@@ -894,7 +896,7 @@ fn is_simple(value: &Expr) -> bool {
     }
 }
 
-/// The type that a value probably has; for `env("KEY", default = …)` that of the default.
+/// The type that a value probably has; for `env("KEY", default = …)`, the default's type.
 pub(super) fn type_of_value(value: &TokenStream) -> &'static str {
     let tokens: Vec<_> = value.clone().into_iter().collect();
     if let [TokenTree::Ident(function), TokenTree::Group(group)] = tokens.as_slice()

@@ -1,4 +1,4 @@
-//! Literals as they are written, and durations as they are expanded.
+//! Reads literals, and writes durations as tokens.
 
 use std::time::Duration;
 
@@ -6,18 +6,19 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use syn::{Expr, ExprLit, Lit};
 
-/// The text of a literal, and whether it is one.
+/// The expression as a literal, if it is one.
 pub(super) fn literal(value: &Expr) -> Option<&Lit> {
     match value {
         Expr::Lit(ExprLit { lit, .. }) => Some(lit),
-        // What `macro_rules!` passes on is in an invisible group.
+        // `macro_rules!` wraps the arguments that it passes on in an invisible group.
         Expr::Group(group) => literal(&group.expr),
         Expr::Paren(paren) => literal(&paren.expr),
         _ => None,
     }
 }
 
-/// Whether a suffix is none of a number's: in `500ms` it is a unit, and a bare number would be seconds.
+/// True if a literal's suffix is a unit, as in `500ms`, and not a number type. Without this check
+/// the number would count as seconds.
 pub(super) fn has_unit(suffix: &str) -> bool {
     let types = [
         "", "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64", "i128", "isize",

@@ -1,4 +1,5 @@
-//! What was meant by a value that cannot stand as it is written: `10` for `2 * 5`, `"30s"` for `Duration::from_secs(30)`.
+//! Guesses what the user meant by an invalid value: `10` for `2 * 5`, `"30s"` for
+//! `Duration::from_secs(30)`.
 
 use std::time::Duration;
 
@@ -13,15 +14,15 @@ use super::range::Range;
 use super::settings::{Kind, standard};
 use super::values::{check, instead, parse_boolean};
 
-/// A line of the block, to be written out with another value.
+/// One line of the macro's block, which messages print with another value.
 pub(super) struct Line<'a> {
     pub(super) name: &'a str,
-    /// The type of a key of the application's own.
+    /// The type, if the line is for a key of the application.
     pub(super) ty: Option<&'a Type>,
     pub(super) range: Option<&'a Range>,
-    /// The key that it reads, or would read.
+    /// The key that the line reads, or would read by default.
     pub(super) key: String,
-    /// `env` or `build_env`, when the value is the default of a key.
+    /// `env` or `build_env`, if the value is a key's default.
     pub(super) function: Option<String>,
 }
 
@@ -42,14 +43,14 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// Whether its value must not be in the program.
+    /// True if the program must not contain the value.
     pub(super) fn is_secret(&self) -> bool {
         let ty = self.ty.map(|ty| words(&ty.to_token_stream()));
         standard(self.name).is_some_and(|standard| standard.kind.is_secret())
             || ty.is_some_and(|ty| ty.contains("Secret"))
     }
 
-    /// The line with this value in place of the one that is written.
+    /// The line with this value in place of the user's.
     pub(super) fn with(&self, value: &str) -> String {
         let key = &self.key;
         match &self.function {
@@ -58,7 +59,7 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// The line that reads its key, which has no default.
+    /// The line that reads its own key without a default.
     pub(super) fn reads(&self) -> String {
         self.reads_key(&self.key)
     }
@@ -69,7 +70,7 @@ impl<'a> Line<'a> {
         self.is(&format!("{function}(\"{key}\")"))
     }
 
-    /// The line with this range, and this behind `=`.
+    /// The line with this range, and `value` after `=`.
     pub(super) fn with_range(&self, range: &str, value: &str) -> String {
         let ty = self.ty.map(|ty| words(&ty.to_token_stream()));
         match ty {
@@ -79,14 +80,14 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// The line with this behind `=`.
+    /// The line with `value` after `=`.
     pub(super) fn is(&self, value: &str) -> String {
         let ty = self.ty.map(|ty| words(&ty.to_token_stream()));
         declaration(self.name, ty.as_deref(), self.range, value)
     }
 }
 
-/// `batch: u32 in 1..=1000 = value`.
+/// Formats `batch: u32 in 1..=1000 = value`.
 pub(super) fn declaration(
     name: &str,
     ty: Option<&str>,
@@ -102,7 +103,7 @@ pub(super) fn declaration(
     }
 }
 
-/// The value that a setting of this kind takes, as it would be written.
+/// The value in the form that this kind of setting accepts.
 pub(super) fn meant(kind: Kind, value: &Expr) -> Option<String> {
     if check(kind, value).is_ok() {
         return Some(words(&value.to_token_stream()));
@@ -136,7 +137,7 @@ pub(super) fn meant(kind: Kind, value: &Expr) -> Option<String> {
         .or_else(|| instead(kind, value))
 }
 
-/// The value in `Some(5)`, `{ 5 }`, `5 as u32`, `&5` and `"30s".into()`.
+/// The value inside `Some(5)`, `{ 5 }`, `5 as u32`, `&5` or `"30s".into()`.
 pub(super) fn inner(value: &Expr) -> Option<&Expr> {
     const WRAPPERS: [&str; 6] = ["Some", "Ok", "default", "from", "new", "value"];
     match value {
@@ -163,7 +164,7 @@ pub(super) fn inner(value: &Expr) -> Option<&Expr> {
     }
 }
 
-/// The boolean in `!true`.
+/// `false`, from `!true`.
 fn boolean(value: &Expr) -> Option<bool> {
     match value {
         Expr::Unary(unary) if matches!(unary.op, UnOp::Not(_)) => {
@@ -176,7 +177,7 @@ fn boolean(value: &Expr) -> Option<bool> {
     }
 }
 
-/// The whole number that an expression of literals comes to.
+/// Evaluates an expression of integer literals.
 pub(super) fn whole(value: &Expr) -> Option<i128> {
     match value {
         Expr::Binary(binary) => {
@@ -205,7 +206,8 @@ pub(super) fn whole(value: &Expr) -> Option<i128> {
     }
 }
 
-/// The duration in `Duration::from_secs(30)`, `Some(…)` of it, `30.seconds()` and `Duration::MAX`.
+/// The duration in `Duration::from_secs(30)`, `Some(…)` around it, `30.seconds()` or
+/// `Duration::MAX`.
 pub(super) fn duration(value: &Expr) -> Option<Duration> {
     match value {
         Expr::Call(call) => {
@@ -259,13 +261,13 @@ fn of_unit(unit: &str, number: &Expr) -> Option<Duration> {
     }
 }
 
-/// A duration as it is written here: `"30s"`.
+/// A duration as the macro accepts it: `"30s"`.
 pub(super) fn quoted(duration: Duration) -> String {
     format!("\"{}\"", crate::duration::text(duration))
 }
 
-/// The key in `env!("KEY")`, `std::env::var("KEY")`, `env.KEY`, `"${KEY}"` and `KEY`, and whether the compiler's environment
-/// is asked for it.
+/// The key in `env!("KEY")`, `std::env::var("KEY")`, `env.KEY`, `"${KEY}"` or `KEY`, and true if
+/// the code reads the compiler's environment.
 pub(super) fn named_key(value: &TokenStream) -> Option<(String, bool)> {
     let text = words(value);
     if is_screaming(&text) {
@@ -287,7 +289,7 @@ pub(super) fn named_key(value: &TokenStream) -> Option<(String, bool)> {
     is_key(written).then(|| (written.to_owned(), is_built))
 }
 
-/// `DATABASE_URL`: how environment variables, and constants, are written.
+/// True for `DATABASE_URL`, the way in which environment variables and constants are written.
 pub(super) fn is_screaming(name: &str) -> bool {
     is_key(name)
         && name.contains(|c: char| c.is_ascii_uppercase())

@@ -38,7 +38,7 @@ use proc_macro2::TokenStream;
 
 use crate::diagnostics::Errors;
 
-/// The whole of the macro.
+/// Expands one invocation of the macro.
 pub(crate) fn expand(tokens: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
     let factories = input::parse(tokens, &mut errors);

@@ -1,4 +1,4 @@
-//! A factory's model: all that the expansion needs to know.
+//! A factory's model: everything that the expansion needs.
 
 use proc_macro2::{Span, TokenStream};
 use syn::{Attribute, Ident, Path, Type};
@@ -7,7 +7,7 @@ use super::backend::Driver;
 use super::input::Factory;
 use super::number::Number;
 
-/// A factory's model.
+/// One factory after validation.
 pub(super) struct Model<'a> {
     pub(super) factory: &'a Factory,
     /// `None` if the backend is unknown.
@@ -15,14 +15,14 @@ pub(super) struct Model<'a> {
     pub(super) fields: Vec<Field<'a>>,
     /// The keys that the macro reads from the compiler's environment.
     pub(super) built: Vec<String>,
-    /// Where `dotenv = true` is written.
+    /// The place of `dotenv = true`, if the user wrote it.
     pub(super) dotenv: Option<Span>,
-    /// Where the runtime crate is.
+    /// The path of the runtime crate.
     pub(super) krate: Path,
 }
 
 impl Model<'_> {
-    /// What the macro knows about a setting's value.
+    /// What the macro knows at compile time about a setting's value.
     pub(super) fn known(&self, setting: &str) -> Option<&Known> {
         let field = self.fields.iter().find(|field| field.name == setting)?;
         field.known.as_ref()
@@ -47,42 +47,42 @@ pub(super) struct Field<'a> {
     pub(super) ty: TokenStream,
     /// The documentation that the user wrote.
     pub(super) user_docs: Vec<&'a Attribute>,
-    /// The documentation of a standard setting, or the text of the user's.
+    /// The text of the field's documentation: a standard setting's own, or the user's.
     pub(super) doc: String,
     /// An expression of type `Option<ty>`; it may use `__session_factory_reader`.
     pub(super) read: TokenStream,
-    /// Whether it is one of the standard settings.
+    /// True for a standard setting.
     pub(super) standard: bool,
-    /// An application's type, for which the macro cannot know `Clone` and `Debug`; and whether the field is an `Option`
-    /// around it.
+    /// The application's type, for which the macro cannot know `Clone` and `Debug`. The flag is
+    /// true if the field is an `Option` of it.
     pub(super) own_type: Option<(&'a Type, bool)>,
-    /// The heading that it belongs under.
+    /// The heading above the field's key in `.env.example`.
     pub(super) group: &'static str,
-    /// The values that it may have, in words.
+    /// The allowed values, in words.
     pub(super) range: Option<String>,
     pub(super) source: Source,
-    /// The value that the user wrote, as a constant, a default or for the build.
+    /// The value that the macro knows: a constant, a default, or a value from `build_env`.
     pub(super) known: Option<Known>,
-    /// Other keys that may give its value, or a part of it.
+    /// Other keys that may give the value, or a part of it.
     pub(super) companions: Vec<CompanionKey>,
 }
 
-/// A value that is known while the program is compiled.
+/// A value that the macro knows at compile time.
 pub(super) struct Known {
     pub(super) number: Number,
-    /// Nothing at start-up can change it.
+    /// True if nothing can change it at start-up.
     pub(super) fixed: bool,
-    /// Where it is written.
+    /// Where the user wrote it.
     pub(super) span: Span,
 }
 
-/// Where the value of a field comes from, for its documentation and for `KEYS`.
+/// The origin of a field's value, for its documentation and for `KEYS`.
 pub(super) enum Source {
     Constant(String),
     Build {
         key: String,
         ty: String,
-        /// The value that it has for now.
+        /// The value in this build.
         value: String,
         default: Option<String>,
     },
@@ -95,10 +95,10 @@ pub(super) enum Source {
     },
 }
 
-/// A key that may give the value of another, or a part of it.
+/// A key that may give another key's value, or a part of it.
 pub(super) struct CompanionKey {
     pub(super) key: String,
-    /// The name of the variant of `config::Part`.
+    /// The variant of `config::Part` to use.
     pub(super) part: &'static str,
     pub(super) ty: &'static str,
     pub(super) secret: bool,

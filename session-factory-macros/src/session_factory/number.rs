@@ -1,4 +1,4 @@
-//! Values that can be compared while the program is compiled.
+//! Values that the macro can compare at compile time.
 
 use std::cmp::Ordering;
 use std::time::Duration;
@@ -17,7 +17,7 @@ pub(super) enum Number {
 }
 
 impl Number {
-    /// The value of a literal, with or without a minus; a text is a duration.
+    /// The value of a literal, with or without a minus sign. A string is parsed as a duration.
     pub(super) fn of(value: &Expr) -> Option<Self> {
         match value {
             Expr::Unary(ExprUnary {
@@ -40,7 +40,7 @@ impl Number {
         }
     }
 
-    /// As a duration: a number is seconds.
+    /// The value as a duration; a number counts as seconds.
     pub(super) fn as_duration(self) -> Option<Duration> {
         match self {
             #[allow(clippy::cast_precision_loss, reason = "nobody waits for that long")]

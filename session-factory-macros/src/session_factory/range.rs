@@ -1,4 +1,4 @@
-//! The values that a key may have: `1..=200` in `pool_size: 1..=200` and in `batch: u32 in 1..=1000`.
+//! Ranges of allowed values: `1..=200` in `pool_size: 1..=200` and in `batch: u32 in 1..=1000`.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
@@ -15,32 +15,33 @@ pub(super) struct Range {
     upper: Option<Expr>,
 }
 
-/// What the bounds of a range are.
+/// The kind of number that a range's bounds are.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Bounds {
-    /// Of a type that the macro does not know.
+    /// Numbers of a type that the macro does not know.
     Numbers,
     Whole,
     Floats,
     Durations,
 }
 
-/// Whether a range, and not a type, comes next.
+/// True if a range comes next, and not a type.
 pub(super) fn begins(input: ParseStream<'_>) -> bool {
     input.peek(Lit) || input.peek(Token![-]) || input.peek(Token![..])
 }
 
-/// Whether `..` follows the first bound.
+/// True if `..` follows the first bound.
 pub(super) fn has_limits(input: ParseStream<'_>) -> bool {
     let fork = input.fork();
     bound(&fork).is_ok() && fork.peek(Token![..])
 }
 
-/// How a range is written.
+/// The form of a range, for messages.
 pub(super) const FORM: &str =
     "expected the values that are allowed; write a range of literals: `1..=200`";
 
-/// A range between literals. An expression would go on after it: `1..=200 = env("KEY")` is an assignment.
+/// Parses a range of literals. Parsing an expression would read too far: `1..=200 = env("KEY")` is
+/// an assignment.
 pub(super) fn parse(input: ParseStream<'_>) -> syn::Result<Range> {
     let error = |error: syn::Error| syn::Error::new(error.span(), FORM);
     let lower = bound(input)?;
@@ -70,7 +71,7 @@ fn bound(input: ParseStream<'_>) -> syn::Result<Option<Expr>> {
 }
 
 impl Range {
-    /// What is wrong with it, for bounds of this kind.
+    /// The error in this range, if its bounds should be of this kind.
     pub(super) fn refuses(&self, bounds: Bounds) -> Option<String> {
         let of_another_kind = [&self.lower, &self.upper]
             .into_iter()
@@ -136,7 +137,8 @@ impl Range {
         }
     }
 
-    /// The same range of numbers with a point. Its end belongs to it: between two such numbers there is always another.
+    /// The same range with floating-point bounds. Its upper bound is inclusive, because an
+    /// exclusive one has no last value to name.
     fn with_points(&self) -> Self {
         let point = |bound: &Option<Expr>| {
             let bound = bound.as_ref()?;
@@ -175,12 +177,12 @@ impl Range {
         above && below
     }
 
-    /// As people say it.
+    /// The range without quotes, for messages.
     pub(super) fn words(&self) -> String {
         self.source().replace('"', "")
     }
 
-    /// As it is written in the macro.
+    /// The range as the macro accepts it.
     pub(super) fn source(&self) -> String {
         let words = |bound: &Option<Expr>| bound.to_token_stream().to_string().replace("- ", "-");
         let limits = match self.limits {
@@ -190,7 +192,7 @@ impl Range {
         format!("{}{limits}{}", words(&self.lower), words(&self.upper))
     }
 
-    /// As an expression.
+    /// The range as an expression.
     pub(super) fn tokens(&self, bounds: Bounds) -> TokenStream {
         let tokens = |bound: &Option<Expr>| {
             let bound = bound.as_ref()?;

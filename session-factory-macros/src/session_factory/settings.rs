@@ -1,21 +1,21 @@
-//! The table of the standard settings. A new one is a row here, a field of `Settings` in the runtime,
-//! and nothing else.
+//! The table of standard settings. A new setting takes a row here and a field of `Settings` in the
+//! runtime crate.
 
 use super::range::Bounds;
 
 /// One standard setting.
 pub(super) struct Standard {
     pub(super) name: &'static str,
-    /// Its key, when neither another one nor a prefix is written.
+    /// The key, if the user writes neither another key nor a prefix.
     pub(super) key: &'static str,
-    /// Its heading in `.env.example`.
+    /// The heading in `.env.example`.
     pub(super) group: &'static str,
     pub(super) kind: Kind,
     pub(super) default: Option<&'static str>,
     pub(super) doc: &'static str,
 }
 
-/// What values a setting takes.
+/// The kind of value that a setting takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Url,
@@ -30,7 +30,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// The type in words.
+    /// The type in words, for messages and documentation.
     pub(super) fn words(self) -> &'static str {
         match self {
             Kind::Url | Kind::OptionalUrl => "secret URL",
@@ -41,7 +41,7 @@ impl Kind {
         }
     }
 
-    /// What the bounds of a range have to be; `None` when a range makes no sense.
+    /// The kind of number that a range's bounds must be; `None` if a range makes no sense.
     pub(super) fn bounds(self) -> Option<Bounds> {
         match self {
             Kind::Url | Kind::OptionalUrl | Kind::Bool => None,
@@ -50,7 +50,7 @@ impl Kind {
         }
     }
 
-    /// Whether the field is an `Option`.
+    /// True if the field is an `Option`.
     pub(super) fn is_optional(self) -> bool {
         matches!(
             self,
@@ -189,10 +189,10 @@ pub(super) const STANDARD: [Standard; 15] = [
     },
 ];
 
-/// What is written like a setting, and is about the factory.
+/// Names written like settings that configure the factory itself.
 pub(super) const GLOBALS: [&str; 3] = ["prefix", "dotenv", "crate"];
 
-/// The names of all of them.
+/// The names of all standard settings.
 pub(super) fn names() -> impl Iterator<Item = &'static str> {
     STANDARD.iter().map(|setting| setting.name)
 }

@@ -1,4 +1,4 @@
-//! The fields of the standard settings.
+//! Builds the fields of the standard settings.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -15,7 +15,7 @@ use super::settings::{Kind, Standard};
 use super::validate::Validator;
 use super::values::{Checked, check_text, expected};
 
-/// What a setting comes to.
+/// What validation found for one setting.
 struct Found {
     read: TokenStream,
     source: Source,
@@ -23,7 +23,7 @@ struct Found {
 }
 
 impl Validator<'_> {
-    /// The field of a standard setting, whether it is written or not.
+    /// The field of a standard setting, written by the user or not.
     pub(super) fn standard<'a>(
         &mut self,
         factory: &Factory,
@@ -130,7 +130,7 @@ impl Validator<'_> {
         })
     }
 
-    /// `None` after noting what is wrong.
+    /// Reads a `build_env` value. `None` after reporting what is wrong.
     fn built(
         &mut self,
         standard: &Standard,
@@ -209,7 +209,7 @@ impl Validator<'_> {
         })
     }
 
-    /// A setting that is read at start-up.
+    /// A setting that the program reads at start-up.
     fn key_of(
         &mut self,
         standard: &Standard,
@@ -276,7 +276,7 @@ impl Validator<'_> {
         }
     }
 
-    /// The default that applies because none is written.
+    /// Checks the setting's standard default, which applies because the user wrote none.
     fn default_in_range(&mut self, standard: &Standard, range: Option<&Range>) {
         let (Some(range), Some(default)) = (range, standard.default) else {
             return;
@@ -314,12 +314,12 @@ impl Validator<'_> {
     }
 }
 
-/// The line of a setting that was given a type, without it.
+/// The setting's line without the type that the user gave it.
 fn without_type(standard: &Standard, value: &Value) -> String {
     declaration(standard.name, None, None, &written_value(standard, value))
 }
 
-/// The value as it is written, or as it was meant.
+/// The value as the user wrote it, or as the user meant it.
 fn written_value(standard: &Standard, value: &Value) -> String {
     match value {
         Value::Constant(value) => meant(standard.kind, value),

@@ -25,7 +25,7 @@ fn the_short_form_makes_the_type_its_configuration_and_its_calls() {
     let [Item::Macro(needing_the_driver)] = file.items.as_slice() else {
         panic!("{text}");
     };
-    // Behind the names and the uses.
+    // Skips the names and the uses.
     let tokens = needing_the_driver.mac.tokens.clone();
     let items: TokenStream = tokens.into_iter().skip(2).collect();
     let file: File = syn::parse2(items).expect("the items are Rust");
@@ -78,7 +78,7 @@ fn no_secret_gets_into_the_expansion() {
     assert!(!text.contains("hunter2"), "{text}");
 }
 
-/// Cargo sets these while the tests are compiled and run: to `0`, and to a name.
+/// Cargo sets these variables when it compiles and runs the tests: to `0` and to a name.
 #[test]
 fn what_is_built_in_is_in_the_expansion_and_is_tracked() {
     let text = expand(quote!(
@@ -139,7 +139,7 @@ fn no_input_makes_it_panic() {
     }
 }
 
-/// A name that the reader brings along from another library is answered with what it is called here.
+/// The error for another library's name says what to write here.
 #[test]
 fn each_name_of_another_library_is_answered() {
     let mut answers = String::new();
@@ -157,7 +157,7 @@ fn each_name_of_another_library_is_answered() {
     expect_file!["names_of_other_libraries.txt"].assert_eq(&answers);
 }
 
-/// A name cannot mean two things, and a setting is nobody else's name.
+/// One name has one meaning, and no setting of ours is in the list of foreign names.
 #[test]
 fn the_names_of_other_libraries_are_told_apart() {
     let names: Vec<_> = foreign::all().collect();

@@ -1,8 +1,9 @@
-//! Two factories of one name in one place, declared by two invocations. The compiler would report each item that both of
-//! them generate, 27 times in all, and a macro sees its own invocation alone: so the source of the module is read.
+//! Finds two factories of one name that two invocations declare in one module. The compiler would
+//! report every generated item twice (27 errors). A macro sees only its own invocation, so this
+//! module reads the source file.
 //!
-//! What cannot be read for certain (generated code, an editor's unsaved text, invocations with a `cfg`) is left to the
-//! compiler.
+//! The compiler decides where the source is uncertain: generated code, unsaved text in an editor,
+//! invocations with a `cfg`.
 
 use std::fs;
 
@@ -10,7 +11,7 @@ use proc_macro2::Ident;
 
 use crate::with_session::place::token_length;
 
-/// Whether an earlier invocation in the same scope of the same file declares this name.
+/// True if an earlier invocation in the same scope of the same file declares this name.
 pub(super) fn is_declared_before(name: &Ident) -> bool {
     earlier(name).unwrap_or(false)
 }
@@ -28,21 +29,22 @@ fn earlier(name: &Ident) -> Option<bool> {
 /// One pair of braces, or the whole file.
 #[derive(Default)]
 struct Scope {
-    /// It is the block of `session_factory!`.
+    /// True for the block of `session_factory!`.
     is_factories: bool,
-    /// An attribute, maybe a `cfg`, stands in front of it.
+    /// True if an attribute, possibly a `cfg`, precedes it.
     has_attribute: bool,
-    /// The name was declared in it, by an invocation that is certain to be compiled.
+    /// True if an invocation in it that is certainly compiled declares the name.
     declares: bool,
 }
 
-/// Whether the name that stands at this place of a file is declared in front of it. `None`: it is not there.
+/// True if the file declares the name before this place. `None` if the name is not at this place,
+/// or if its invocation may not be compiled.
 fn declares(text: &str, at: usize, name: &str) -> Option<bool> {
     if !text.get(at..)?.starts_with(name) || !text.get(..at)?.contains(&format!("struct {name}")) {
         return None;
     }
     let mut scopes = vec![Scope::default()];
-    // The words that were read last, and what stands in front of the path that they belong to.
+    // The last two words, and the word before the current path.
     let (mut last, mut before_last, mut before_path) = ("", "", "");
     for (place, word) in (Words { text, at: 0 }) {
         if place == at {
@@ -77,7 +79,7 @@ fn declares(text: &str, at: usize, name: &str) -> Option<bool> {
     None
 }
 
-/// Words and signs of Rust with their places, without comments and literals.
+/// Rust's words and punctuation with their places; skips comments and literals.
 struct Words<'a> {
     text: &'a str,
     at: usize,
@@ -104,7 +106,7 @@ impl<'a> Iterator for Words<'a> {
 mod tests {
     use super::*;
 
-    /// Asks about the last `AppDb` behind `struct`.
+    /// Runs `declares` for the last `AppDb` that follows `struct`.
     fn second(text: &str) -> Option<bool> {
         let at = text.rfind("struct AppDb").expect("there is one") + "struct ".len();
         declares(text, at, "AppDb")

@@ -1,4 +1,4 @@
-//! Every rejection, and what is left when there is none: the model.
+//! Rejects what is wrong, and builds the model.
 
 use std::collections::HashMap;
 
@@ -17,7 +17,7 @@ use super::settings::{GLOBALS, STANDARD, Standard};
 use super::twice::is_declared_before;
 use crate::diagnostics::{Errors, pretty};
 
-/// The model of one factory. A setting that is wrong is left at its default, and noted.
+/// The model of one factory. A wrong setting is reported and keeps its default.
 pub(super) fn validate<'a>(factory: &'a Factory, errors: &mut Errors) -> Model<'a> {
     let written = factory.backend.as_ref();
     let backend = written.and_then(|written| backend(written, errors));
@@ -72,7 +72,7 @@ pub(super) fn validate<'a>(factory: &'a Factory, errors: &mut Errors) -> Model<'
     model
 }
 
-/// The factories without those of a name that an earlier one has.
+/// Removes factories whose name an earlier factory has.
 pub(super) fn distinct(factories: Vec<Factory>, errors: &mut Errors) -> Vec<Factory> {
     let mut distinct: Vec<Factory> = Vec::new();
     for factory in factories {
@@ -94,17 +94,17 @@ pub(super) struct Validator<'e> {
     pub(super) prefix: String,
     pub(super) dotenv: Option<proc_macro2::Span>,
     pub(super) backend: Option<Backend>,
-    /// Each key with the setting that has it.
+    /// Each key and the setting that uses it.
     pub(super) keys: HashMap<String, String>,
-    /// The keys that the compiler's environment was asked for.
+    /// The keys that the macro read from the compiler's environment.
     pub(super) built: Vec<String>,
-    /// Of the factory.
+    /// The factory's visibility.
     pub(super) vis: &'e Visibility,
     pub(super) errors: &'e mut Errors,
 }
 
 impl Validator<'_> {
-    /// The settings without those that are written a second time.
+    /// Removes and reports settings that are written twice.
     fn distinct<'a>(&mut self, factory: &'a Factory) -> Vec<&'a Setting> {
         let mut settings: Vec<&Setting> = Vec::new();
         for setting in &factory.settings {
@@ -118,7 +118,8 @@ impl Validator<'_> {
         settings
     }
 
-    /// What is about the factory as a whole: the prefix, `.env`, and where the runtime is.
+    /// Reads what concerns the factory as a whole: the prefix, `.env`, and the runtime crate's
+    /// path.
     fn globals(&mut self, settings: &[&Setting]) {
         for setting in settings {
             if GLOBALS.contains(&setting.name.unraw().to_string().as_str())
@@ -163,8 +164,8 @@ impl Validator<'_> {
         self.errors.on(tokens, message);
     }
 
-    /// Reports a companion key that another setting already has. Runs after all written keys, so that the error points
-    /// at the key that the user wrote.
+    /// Reports a companion key that another setting uses. It runs after all written keys are known,
+    /// so that the error points at the key that the user wrote.
     fn claim_also(&mut self, factory: &Factory, field: &super::model::Field<'_>) {
         for companion in &field.companions {
             let Some(other) = self.keys.get(&companion.key) else {
@@ -190,7 +191,8 @@ impl Validator<'_> {
     }
 }
 
-/// What is wrong above a factory and with its backend, beside the others. What is noted is taken away.
+/// Reports and removes wrong derives above the factories, and backends that are factories
+/// themselves.
 pub(super) fn headers(factories: &mut [Factory], errors: &mut Errors) {
     let names: Vec<_> = factories
         .iter()
@@ -214,7 +216,7 @@ pub(super) fn headers(factories: &mut [Factory], errors: &mut Errors) {
     }
 }
 
-/// Traits that make a value of a factory, or text of one: it has none.
+/// Removes derives that would create or serialize a factory's value: a factory has no values.
 fn without_values(attr: &mut Attribute, errors: &mut Errors) {
     const TRAITS: [&str; 3] = ["Default", "Serialize", "Deserialize"];
     if !attr.path().is_ident("derive") {

@@ -1,4 +1,4 @@
-//! Constants and defaults of the standard settings, checked when the program is compiled.
+//! Checks constants and defaults of the standard settings at compile time.
 
 use std::time::Duration;
 
@@ -11,17 +11,17 @@ use super::number::Number;
 use super::settings::Kind;
 use crate::duration::parse as parse_duration;
 
-/// A value that was found to be right.
+/// A valid value.
 pub(super) struct Checked {
-    /// As it would be written in the environment.
+    /// The value's text in the environment.
     pub(super) text: String,
-    /// As an expression of the field's type.
+    /// An expression of the field's type.
     pub(super) tokens: TokenStream,
-    /// To be compared with.
+    /// The value for comparisons.
     pub(super) number: Option<Number>,
 }
 
-/// The value of a literal, or what was expected and what to write.
+/// Checks a literal. The error says what was expected and what to write.
 pub(super) fn check(kind: Kind, value: &Expr) -> Result<Checked, String> {
     let checked = match kind {
         Kind::Url | Kind::OptionalUrl => None,
@@ -39,7 +39,7 @@ pub(super) fn check(kind: Kind, value: &Expr) -> Result<Checked, String> {
     })
 }
 
-/// What was probably meant by a literal of another kind.
+/// What the user probably meant by a literal of another kind.
 pub(super) fn instead(kind: Kind, value: &Expr) -> Option<String> {
     let literal = literal(value)?;
     match (kind, literal) {
@@ -65,7 +65,7 @@ pub(super) fn instead(kind: Kind, value: &Expr) -> Option<String> {
     }
 }
 
-/// The value of a text from the environment, or what was expected.
+/// Checks a text from the environment. The error says what was expected.
 pub(super) fn check_text(kind: Kind, text: &str) -> Result<Checked, String> {
     let checked = match kind {
         Kind::Url | Kind::OptionalUrl => None,
@@ -82,7 +82,7 @@ pub(super) fn check_text(kind: Kind, text: &str) -> Result<Checked, String> {
     checked.ok_or_else(|| expected(kind))
 }
 
-/// What a value is to be, and what to write.
+/// The expected value, and what to write.
 pub(super) fn expected(kind: Kind) -> String {
     let sample = match kind {
         Kind::Url | Kind::OptionalUrl => "`env(\"DATABASE_URL\")`",
@@ -97,7 +97,7 @@ pub(super) fn expected(kind: Kind) -> String {
     format!("{}; write {sample}", wanted(kind))
 }
 
-/// What a value is to be.
+/// The expected value.
 fn wanted(kind: Kind) -> &'static str {
     match kind {
         Kind::Url | Kind::OptionalUrl => "expected a key, as a secret is read at start-up",
@@ -109,7 +109,7 @@ fn wanted(kind: Kind) -> &'static str {
     }
 }
 
-/// As `config/value.rs` of the runtime reads it; a change here belongs there too.
+/// Parses a boolean like `config/value.rs` of the runtime crate. Change both together.
 pub(super) fn parse_boolean(text: &str) -> Option<bool> {
     match text.to_ascii_lowercase().as_str() {
         "true" | "1" | "t" | "yes" | "on" => Some(true),
@@ -167,7 +167,7 @@ fn text_of_duration(value: &Expr) -> Option<String> {
 
 fn duration(kind: Kind, text: String) -> Option<Checked> {
     let optional = kind == Kind::OptionalDuration;
-    // As `config/duration.rs` of the runtime reads it; a change here belongs there too.
+    // The same words as in `config/duration.rs` of the runtime crate. Change both together.
     let is_off = matches!(
         text.trim().to_ascii_lowercase().as_str(),
         "off" | "none" | "never"

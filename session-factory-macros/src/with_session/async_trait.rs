@@ -1,4 +1,4 @@
-//! What `#[async_trait]` on an `impl` or a trait makes of its functions, before anybody else sees them.
+//! What `#[async_trait]` on an `impl` or a trait makes of its functions before this macro runs.
 //!
 //! ```text
 //! Input                                     Output
@@ -18,7 +18,7 @@ use super::input::Function;
 
 use super::types::plain;
 
-/// `R`, when the function has been made one that returns a boxed future of it.
+/// `R`, if `#[async_trait]` has rewritten the function to return a boxed future of it.
 pub(super) fn output(sig: &Signature) -> Option<&Type> {
     let marked = sig.generics.params.iter().any(|param| {
         matches!(param, GenericParam::Lifetime(param) if param.lifetime.ident == "async_trait")
@@ -44,7 +44,7 @@ pub(super) fn output(sig: &Signature) -> Option<&Type> {
     })
 }
 
-/// `X` of `Path<X>`.
+/// `X`, from `Path<X>`.
 fn type_argument(ty: &Type) -> Option<&Type> {
     let Type::Path(path) = plain(ty) else {
         return None;
@@ -58,7 +58,7 @@ fn type_argument(ty: &Type) -> Option<&Type> {
     })
 }
 
-/// Removes a lifetime that was made for the session alone.
+/// Removes a lifetime that `#[async_trait]` has added for the session alone.
 pub(super) fn remove_lifetime(sig: &mut Signature, lifetime: &Lifetime) {
     if !lifetime.ident.to_string().starts_with("life") {
         return;
@@ -76,7 +76,7 @@ pub(super) fn remove_lifetime(sig: &mut Signature, lifetime: &Lifetime) {
     }
 }
 
-/// `async`, or what `#[async_trait]` makes of that.
+/// True for an `async fn`, also after `#[async_trait]` has rewritten it.
 pub(super) fn is_async_still(function: &Function) -> bool {
     function.sig.asyncness.is_some() || output(&function.sig).is_some()
 }

@@ -1,4 +1,4 @@
-//! Which of the two functions gets which of the attributes.
+//! Distributes the attributes to the two functions.
 //!
 //! | attribute | `f` | `f_in` |
 //! | --- | --- | --- |
@@ -12,7 +12,8 @@ use syn::{Attribute, Meta};
 
 use super::types::mentions;
 
-/// Those that run the function: they make it synchronous and take no session.
+/// True for an attribute that runs the function: it makes the function synchronous and passes no
+/// session.
 pub(super) fn is_harness(attr: &Attribute) -> bool {
     matches!(
         last_name(attr).as_str(),
@@ -20,17 +21,19 @@ pub(super) fn is_harness(attr: &Attribute) -> bool {
     )
 }
 
-/// Those that make it a test, which is there in a test build alone; so is its sibling then.
+/// True for an attribute that makes the function a test. It exists in test builds only, and so does
+/// its sibling.
 fn is_test(attr: &Attribute) -> bool {
     is_harness(attr) && last_name(attr) != "main"
 }
 
-/// `#[with_session]` itself.
+/// True for `#[with_session]` itself.
 pub(super) fn is_own(attr: &Attribute) -> bool {
     last_name(attr) == "with_session"
 }
 
-/// Those that register the function somewhere under its own name, or check that it may be.
+/// True for an attribute that registers the function under its name, or checks whether it can be
+/// registered.
 fn is_registration(attr: &Attribute) -> bool {
     is_harness(attr)
         || matches!(
@@ -97,7 +100,8 @@ pub(super) fn of_joining(attrs: &[Attribute]) -> TokenStream {
     quote!(#in_tests #(#own)*)
 }
 
-/// Whether it is deprecated, if only under a condition: then `f` must be allowed to call its sibling.
+/// True if the function is deprecated, even conditionally. `f` must then be allowed to call its
+/// sibling.
 pub(super) fn mention_deprecated(attrs: &[Attribute]) -> bool {
     attrs.iter().any(|attr| match &attr.meta {
         Meta::List(list) if attr.path().is_ident("cfg_attr") => {
@@ -111,7 +115,7 @@ pub(super) fn is_doc(attr: &Attribute) -> bool {
     attr.path().is_ident("doc")
 }
 
-/// The attributes of a parameter that go along with it to `f`.
+/// The attributes of a parameter that `f` keeps.
 pub(super) fn of_parameter(attrs: &[Attribute]) -> impl Iterator<Item = &Attribute> {
     attrs
         .iter()

@@ -1,4 +1,4 @@
-//! Options that contradict each other or the function: each is an error on the option.
+//! Rejects options that contradict each other or the function. Each error points at the option.
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
@@ -21,7 +21,7 @@ pub(super) fn options(args: &Args, function: &Function, place: Place, errors: &m
     retry(args, function, place, errors);
 }
 
-/// What the transaction is to be.
+/// Checks the options of the transaction.
 fn transaction(args: &Args, errors: &mut Errors) {
     let serializable = args
         .isolation
@@ -64,10 +64,10 @@ fn transaction(args: &Args, errors: &mut Errors) {
     }
 }
 
-/// A savepoint without the option.
+/// How to open a savepoint without the option.
 const SAVEPOINT: &str = "write `db.savepoint(async |db| { … }).await`";
 
-/// `f_in` is what runs in the savepoint.
+/// Checks `savepoint`: the body of `f_in` runs in the savepoint.
 fn savepoint(args: &Args, function: &Function, place: Place, errors: &mut Errors) {
     let Some(savepoint) = &args.savepoint else {
         return;
@@ -105,7 +105,7 @@ fn savepoint(args: &Args, function: &Function, place: Place, errors: &mut Errors
     }
 }
 
-/// The function as a whole runs again, each time with the same arguments.
+/// Checks `retry`: the whole function runs again, each time with the same arguments.
 fn retry(args: &Args, function: &Function, place: Place, errors: &mut Errors) {
     if args.retry.is_some() {
         callbacks(function, place, errors);
@@ -116,7 +116,7 @@ fn retry(args: &Args, function: &Function, place: Place, errors: &mut Errors) {
     let also = place.other_side();
     let used_up = match &receiver.kind {
         ReceiverKind::Reference(_, _, mutability) => {
-            // `#[async_trait]` has made one future of all attempts.
+            // `#[async_trait]` turns all attempts into one future.
             let inlined = matches!(args.joined, Joined::Absent);
             mutability.is_some() && inlined && async_trait::output(&function.sig).is_some()
         }
@@ -132,7 +132,7 @@ fn retry(args: &Args, function: &Function, place: Place, errors: &mut Errors) {
     }
 }
 
-/// A boxed closure is `Clone` in no case; one that several attempts share is in an `Arc`.
+/// Rejects boxed closures, which are never `Clone`. Attempts can share a closure in an `Arc`.
 fn callbacks(function: &Function, place: Place, errors: &mut Errors) {
     for (_, parameter) in parameters(function) {
         let Type::Path(path) = plain(&parameter.ty) else {
@@ -177,7 +177,7 @@ fn callbacks(function: &Function, place: Place, errors: &mut Errors) {
 
 const WHY: &str = "`detach` lets the call outlive its caller, and this is borrowed from the caller";
 
-/// The call goes on without its caller, so nothing of it may be the caller's.
+/// Checks `detach`: the call outlives its caller, so it must not borrow from the caller.
 pub(super) fn detached(args: &Args, function: &Function, place: Place, errors: &mut Errors) {
     if args.detach.is_none() {
         return;
@@ -209,7 +209,7 @@ pub(super) fn detached(args: &Args, function: &Function, place: Place, errors: &
                     .or_else(|| named.map(ToTokens::to_token_stream));
                 if let Some(borrow) = borrow {
                     let write = match plain(&parameter.ty) {
-                        // What it changes is to reach the caller.
+                        // The caller expects to see the change.
                         Type::Reference(reference) if reference.mutability.is_some() => {
                             format!(
                                 "return the `{}` instead, in the function's `Ok`",
@@ -228,7 +228,8 @@ pub(super) fn detached(args: &Args, function: &Function, place: Place, errors: &
     }
 }
 
-/// What callers choose the type of may borrow from them. Where a bound may say that it does not, the compiler decides.
+/// Rejects parameters whose type the caller chooses, because it may borrow from the caller. If a
+/// bound may imply `'static`, the compiler decides.
 fn may_borrow(function: &Function, session_at: Option<usize>, errors: &mut Errors) {
     let why = "`detach` lets the call outlive its caller";
     let generics = &function.sig.generics;
@@ -273,7 +274,7 @@ fn may_borrow(function: &Function, session_at: Option<usize>, errors: &mut Error
     }
 }
 
-/// A bound that surely has no `'static` in it.
+/// True for a bound that certainly does not imply `'static`.
 fn says_nothing(bound: &TypeParamBound) -> bool {
     const NAMES: [&str; 27] = [
         "Send",

@@ -1,4 +1,4 @@
-//! The documentation of the two functions: the user's own, and a line about the other one.
+//! Documents the two functions: the user's text, and one line about the other function.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -38,7 +38,8 @@ fn link(place: Place, name: &str) -> String {
     }
 }
 
-/// What a function returns on errors is said in its opening form: clippy need not ask for it twice.
+/// Silences clippy at `f_in` if the user has no `# Errors` section; the documentation of `f` has
+/// one.
 pub(super) fn allowed(attrs: &[Attribute]) -> Option<TokenStream> {
     (!has_errors(attrs)).then(|| quote!(#[allow(clippy::missing_errors_doc)]))
 }
@@ -51,7 +52,8 @@ fn has_errors(attrs: &[Attribute]) -> bool {
         .any(|text| text.contains("# Errors"))
 }
 
-/// The note goes below the first paragraph, so that it does not end up in somebody's `# Examples`.
+/// Inserts the note below the first paragraph, so that it does not land in a later section such as
+/// `# Examples`.
 fn documentation(attrs: &[Attribute], note: &str, errors: Option<&str>) -> TokenStream {
     let docs: Vec<_> = attrs.iter().filter(|attr| is_doc(attr)).collect();
     let text: Vec<_> = docs.iter().map(|attr| text(attr)).collect();
@@ -63,7 +65,7 @@ fn documentation(attrs: &[Attribute], note: &str, errors: Option<&str>) -> Token
         .filter(|_| !has_errors(attrs))
         .map(|errors| format!("\n\n # Errors\n{errors}"));
     let (before, after) = docs.split_at(first_paragraph);
-    // In one piece where nothing stands between: the compiler looks at each attribute of each function.
+    // One attribute where possible: the compiler processes each attribute of each function.
     let (note, errors) = match (after.is_empty(), errors) {
         (true, Some(errors)) => (format!("{note}{errors}"), None),
         (_, errors) => (note.to_owned(), errors),
@@ -82,7 +84,7 @@ fn documentation(attrs: &[Attribute], note: &str, errors: Option<&str>) -> Token
     }
 }
 
-/// The text of a documentation comment; `None` for `#[doc(hidden)]` and the like.
+/// The text of a documentation comment; `None` for `#[doc(hidden)]` and similar.
 fn text(attr: &Attribute) -> Option<String> {
     match &attr.meta {
         Meta::NameValue(pair) => match &pair.value {

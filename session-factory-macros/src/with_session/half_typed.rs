@@ -1,7 +1,7 @@
-//! A function whose signature is still being typed: `id: `, `db: &mut `, `-> `.
+//! A function while the user types its signature: `id: `, `db: &mut `, `-> `.
 //!
-//! The compiler has read the function before the macro gets it, and has said what is missing. Both functions stay, so
-//! that nothing is said about their callers.
+//! The compiler parses the function before the macro runs, and has reported what is missing. The
+//! macro still emits both functions, so that their callers have no errors.
 
 use proc_macro2::{Delimiter, Spacing, TokenStream, TokenTree};
 use quote::quote;
@@ -15,8 +15,8 @@ use syn::{
 use super::input::{Body, Function};
 use super::types::mentions;
 
-/// The function with what could be read of its signature. None: it is no function, or something is wrong with it that
-/// the compiler may not have seen.
+/// The function with the readable part of its signature. `None` if it is no function, or if it has
+/// an error that the compiler may not have reported.
 pub(super) fn parse(item: &TokenStream) -> Option<Function> {
     let mut tokens: Vec<_> = item.clone().into_iter().collect();
     let body = tokens.pop().filter(is_block)?;
@@ -54,7 +54,7 @@ pub(super) fn parse(item: &TokenStream) -> Option<Function> {
     };
     let (mut function, inputs, rest) = parser.parse2(tokens.into_iter().collect()).ok()?;
     let mut missing = Vec::new();
-    // A comma too few or too many.
+    // True if a comma is missing or superfluous.
     let mut misses_comma = false;
     let mut parts = split(inputs);
     if parts.last().is_some_and(TokenStream::is_empty) {
@@ -69,7 +69,8 @@ pub(super) fn parse(item: &TokenStream) -> Option<Function> {
     if missing.is_empty() && !misses_comma && !is_missing_output {
         return None;
     }
-    // What uses something of which no type is known would be wrong for that reason alone.
+    // Code that uses a parameter without a type would have errors for that reason alone, so the
+    // body is dropped.
     let body = function.body_tokens();
     let is_used = missing
         .iter()
@@ -86,7 +87,7 @@ fn is_block(token: &TokenTree) -> bool {
     matches!(token, TokenTree::Group(group) if group.delimiter() == Delimiter::Brace)
 }
 
-/// The parameters, as far as the commas between them tell.
+/// Splits the parameters at their commas.
 fn split(tokens: TokenStream) -> Vec<TokenStream> {
     let mut parts = vec![TokenStream::new()];
     let mut depth = 0_usize;
@@ -113,7 +114,7 @@ fn split(tokens: TokenStream) -> Vec<TokenStream> {
     parts
 }
 
-/// Reads one parameter. None: it is something else than unfinished.
+/// Parses one parameter. `None` if it is wrong rather than unfinished.
 fn parameter(
     part: TokenStream,
     inputs: &mut Punctuated<FnArg, Token![,]>,
@@ -135,7 +136,7 @@ fn parameter(
             return Some(());
         }
         Err(error) if error.to_string().starts_with("unexpected end of input") => {}
-        // Without a type there is not even a colon.
+        // A parameter without a type may lack its colon too.
         Err(_) if part.clone().into_iter().count() == 1 => {}
         Err(_) if with_mut_for_a_reference(part.clone()).is_some() => {}
         Err(_) => return None,
@@ -158,7 +159,7 @@ fn parameter(
         .iter()
         .all(|input| matches!(input, FnArg::Receiver(_)))
         && ty.to_string().starts_with('&');
-    // Any argument is right for a type that is not there yet.
+    // A parameter whose type is missing accepts any argument.
     let any = quote!(impl ::core::marker::Sized);
     inputs.push(FnArg::Typed(PatType {
         attrs: Vec::new(),
@@ -173,7 +174,7 @@ fn parameter(
     Some(())
 }
 
-/// `db: mut Session<AppDb>`
+/// Parses `db: mut Session<AppDb>`.
 fn with_mut_for_a_reference(part: TokenStream) -> Option<(Ident, FnArg)> {
     let parser = |input: ParseStream<'_>| {
         let name: Ident = input.parse()?;
@@ -186,7 +187,8 @@ fn with_mut_for_a_reference(part: TokenStream) -> Option<(Ident, FnArg)> {
     Some((name, read))
 }
 
-/// Reads what follows the parameters. Whether the type behind `->` is missing; None: something else is wrong.
+/// Parses what follows the parameters. Returns true if the type after `->` is missing, and `None`
+/// if something else is wrong.
 fn returned(rest: TokenStream, sig: &mut Signature) -> Option<bool> {
     let parser = |input: ParseStream<'_>| {
         let arrow = input.parse::<Option<Token![->]>>()?;

@@ -1,5 +1,5 @@
-//! The annotated function. Its body stays what it is: tokens. Unfinished code while somebody types
-//! must not make the function, and with it all its callers, disappear.
+//! The annotated function. Its body stays unparsed tokens: code that the user is still typing must
+//! not make the function, and all its callers, disappear.
 
 use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
@@ -10,7 +10,7 @@ use crate::diagnostics::parse_all;
 
 const NO_BODY: &str = "this function needs a body";
 
-/// A function as it was written.
+/// A function as the user writes it.
 #[derive(Clone)]
 pub(super) struct Function {
     pub(super) attrs: Vec<Attribute>,
@@ -28,7 +28,7 @@ pub(super) enum Body {
 }
 
 impl Function {
-    /// The function, or what to annotate instead.
+    /// Parses the function, or says what to annotate instead.
     pub(super) fn parse(item: &TokenStream) -> syn::Result<Self> {
         if let Some(function) = Self::parse_without_body(item) {
             return Ok(function);
@@ -36,8 +36,9 @@ impl Function {
         parse_all(item.clone(), Self::parse_item)
     }
 
-    /// The same with another body meanwhile: whatever is given to it, syn copies token by token, and each of them
-    /// has to be asked for from the compiler. None: something is wrong, and the errors are those of the whole.
+    /// Parses the function with an empty body, and puts the real body back. syn copies its input
+    /// token by token, and each token is a call to the compiler. `None` if something is wrong; the
+    /// errors then come from parsing the whole function.
     fn parse_without_body(item: &TokenStream) -> Option<Self> {
         let mut tokens: Vec<_> = item.clone().into_iter().collect();
         let body = tokens.pop().filter(
@@ -87,8 +88,8 @@ impl Function {
         }
     }
 
-    /// `#![…]` at the beginning of the body, as attributes of a function that has these statements somewhere
-    /// further in.
+    /// The body's `#![…]` attributes as outer attributes, for a function that contains these
+    /// statements.
     pub(super) fn inner_attrs(&self) -> TokenStream {
         let (attrs, _) = self.inside();
         attrs
@@ -100,7 +101,7 @@ impl Function {
             .collect()
     }
 
-    /// Where the body is.
+    /// The span of the body.
     pub(super) fn body_span(&self) -> Span {
         match &self.body {
             Body::Block(block) => block.span(),
@@ -141,7 +142,7 @@ impl ToTokens for Function {
     }
 }
 
-/// An attribute may stand anywhere; say where this one belongs.
+/// Rejects items other than functions, and says where the attribute belongs.
 fn reject_other_items(input: ParseStream<'_>) -> syn::Result<()> {
     if begins_closure(input) || binds_closure(input) {
         let message = "`#[with_session]` annotates an `async fn`, and this is a closure; \
@@ -176,7 +177,8 @@ fn reject_other_items(input: ParseStream<'_>) -> syn::Result<()> {
     Err(input.error(message))
 }
 
-/// What the parser says of what it met is about tokens; the compiler has said where they are wrong.
+/// Replaces the parser's message, which speaks of tokens. The compiler has already reported where
+/// the tokens are wrong.
 pub(super) fn in_words(error: syn::Error) -> syn::Error {
     let text = error.to_string();
     if text.starts_with("expected ") || text.starts_with("unexpected ") {
@@ -187,7 +189,8 @@ pub(super) fn in_words(error: syn::Error) -> syn::Error {
     error
 }
 
-/// Whether the compiler, which has read a function before the macro gets it, has said what is wrong with it.
+/// True if the compiler has already reported this error: it parses a function before the macro
+/// runs.
 pub(super) fn is_read_by_the_compiler(error: &syn::Error, item: &TokenStream) -> bool {
     let text = error.to_string();
     let of_the_parser = ["expected ", "unexpected ", NO_BODY]
@@ -197,7 +200,7 @@ pub(super) fn is_read_by_the_compiler(error: &syn::Error, item: &TokenStream) ->
     of_the_parser && proc_macro::is_available() && item.clone().into_iter().any(is_function)
 }
 
-/// Whether this is a closure.
+/// True if the item is a closure.
 pub(super) fn is_closure(item: &TokenStream) -> bool {
     let parser = |input: ParseStream<'_>| {
         let is_closure = begins_closure(input);
@@ -214,7 +217,7 @@ fn begins_closure(input: ParseStream<'_>) -> bool {
     input.peek(Token![|]) || input.peek(Token![||])
 }
 
-/// `let f = async |db| …`
+/// True for `let f = async |db| …`.
 fn binds_closure(input: ParseStream<'_>) -> bool {
     let input = input.fork();
     if !input.peek(Token![let]) {

@@ -1,4 +1,4 @@
-//! Whether there is room for `f_in`, and on which side of a trait.
+//! Checks that `f_in` can exist, and on which side of a trait.
 
 use proc_macro2::TokenStream;
 use syn::{Attribute, FnArg, Ident, ImplItem, Item, Meta, TraitItem, TraitItemFn};
@@ -57,8 +57,8 @@ pub(super) fn has_room(
     }
 }
 
-/// Whether a function of this name stands beside the annotated one. What is there under a condition may not be there
-/// together with it.
+/// True if a function of this name exists beside the annotated one. Functions with a `cfg` do not
+/// count: the two may never be compiled together.
 pub(super) fn is_taken(name: &Ident, own: &Ident, source: Option<&Source>) -> bool {
     let is_written = |source: &&Source| {
         ["(", "<"]
@@ -82,7 +82,7 @@ pub(super) fn is_taken(name: &Ident, own: &Ident, source: Option<&Source>) -> bo
         .is_some_and(|items| any_list(&items, &beside))
 }
 
-/// Whether it is so of the functions of a module, or of an `impl` or a trait, in these items.
+/// True if the predicate holds for the functions of one module, `impl` or trait among these items.
 fn any_list(items: &[Item], is_so: &impl Fn(&[(&Ident, &[Attribute])]) -> bool) -> bool {
     let free: Vec<_> = items
         .iter()
@@ -115,8 +115,8 @@ fn any_list(items: &[Item], is_so: &impl Fn(&[(&Ident, &[Attribute])]) -> bool) 
         })
 }
 
-/// In the `impl` of a trait other functions than the trait's own may not stand. What to write there depends on how the
-/// trait declares the function.
+/// The error for the attribute in the `impl` of a trait, which can contain the trait's functions
+/// only. The advice depends on how the trait declares the function.
 fn in_implementation(joined: &Joined, own: &Ident, source: Option<&Source>) -> Option<String> {
     let joining = joined.name(own);
     match (declared(own, source), &joining) {
@@ -143,7 +143,8 @@ fn in_implementation(joined: &Joined, own: &Ident, source: Option<&Source>) -> O
     }
 }
 
-/// What an `impl` is to write without the attribute, by its name: what was annotated there instead can stay as it is.
+/// The name under which an `impl` writes this function without the attribute. Its signature and
+/// body can stay as they are.
 pub(super) fn taken_as_written(own: &Ident, source: Option<&Source>) -> Option<Ident> {
     match declared(own, source)? {
         Declared::Annotated(name) => Some(name),
@@ -154,17 +155,17 @@ pub(super) fn taken_as_written(own: &Ident, source: Option<&Source>) -> Option<I
 
 /// How a trait declares a function.
 enum Declared {
-    /// With the attribute, which has made this name for an `impl` to write.
+    /// With the attribute, which generates a function of this name for an `impl` to write.
     Annotated(Ident),
-    /// Not itself: the attribute at this one has made it.
+    /// Through the attribute at this other function, which generates it.
     Joining(Ident),
-    /// Without it, although with a session.
+    /// With a session, but without the attribute.
     WithSession,
-    /// Without both.
+    /// With neither a session nor the attribute.
     Plain,
 }
 
-/// The declaration, if it is in the same file.
+/// The trait's declaration, if the same file contains it.
 fn declared(name: &Ident, source: Option<&Source>) -> Option<Declared> {
     let source = source?;
     let implemented = source::implemented_trait(source.before())?;
@@ -195,7 +196,7 @@ fn declared(name: &Ident, source: Option<&Source>) -> Option<Declared> {
     })
 }
 
-/// The name of what the attribute at a function has made beside it.
+/// The name of the function that the attribute at this one generates.
 fn made_by(function: &TraitItemFn) -> Option<Ident> {
     let own = function.attrs.iter().find(|attr| attrs::is_own(attr))?;
     let args = match &own.meta {
@@ -208,7 +209,7 @@ fn made_by(function: &TraitItemFn) -> Option<Ident> {
     args.joined.name(&function.sig.ident)
 }
 
-/// The functions of the traits of this name.
+/// The functions of all traits of this name.
 fn functions<'a>(items: &'a [Item], of: &str) -> Vec<&'a TraitItemFn> {
     let of_item = |item: &'a Item| match item {
         Item::Trait(item) if item.ident == of => item

@@ -39,7 +39,7 @@ use input::Function;
 use place::Place;
 use source::Source;
 
-/// The whole of the macro.
+/// Expands one annotated function.
 pub(crate) fn expand(args: TokenStream, item: &TokenStream) -> TokenStream {
     let mut errors = Errors::default();
     let args = Args::parse(args, item, &mut errors);
@@ -54,12 +54,12 @@ pub(crate) fn expand(args: TokenStream, item: &TokenStream) -> TokenStream {
                 return quote!(#errors #item);
             }
             if input::is_read_by_the_compiler(&error, item) {
-                // It says the same again, which is shown once.
+                // The compiler reports the same error again, and shows it once.
                 return quote!(#errors #[allow(unused)] #item);
             }
             errors.push(input::in_words(error));
             if input::is_closure(item) {
-                // Where an expression is expected there may be one.
+                // A closure may be in the place of an expression, so a block surrounds the errors.
                 return quote!({ #errors #item });
             }
             return quote!(#errors #item);

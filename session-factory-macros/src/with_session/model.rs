@@ -1,4 +1,4 @@
-//! An annotated function that was found to be right: all that the expansion needs to know.
+//! A valid annotated function: everything that the expansion needs.
 
 use syn::{Ident, Path, Type};
 
@@ -6,24 +6,24 @@ use super::args::Args;
 use super::input::Function;
 use super::place::Place;
 
-/// An annotated function that was found to be right.
+/// A valid annotated function.
 pub(super) struct Model<'a> {
     /// The options.
     pub(super) args: &'a Args,
     pub(super) function: &'a Function,
     pub(super) place: Place,
-    /// The position of the session among the parameters, `self` counted.
+    /// The session's position among the parameters, `self` included.
     pub(super) session_at: usize,
-    /// The type behind `&mut` of the session.
+    /// The type after `&mut` in the session's parameter.
     pub(super) session: &'a Type,
-    /// `F` of `#[with_session(F)]`.
+    /// `F`, from `#[with_session(F)]`.
     pub(super) factory: Option<&'a Type>,
-    /// The return type: what is awaited, not the future that `#[async_trait]` makes of it.
+    /// The awaited return type, and not the future that `#[async_trait]` returns.
     pub(super) output: &'a Type,
-    /// `#[async_trait]` has made it a function that returns a boxed future.
+    /// True if `#[async_trait]` has rewritten the function to return a boxed future.
     pub(super) boxed: bool,
-    /// The name of `f_in`, if there is to be one.
+    /// The name of `f_in`, if there is one.
     pub(super) joined: Option<Ident>,
-    /// Where the runtime crate is.
+    /// The path of the runtime crate.
     pub(super) krate: Path,
 }

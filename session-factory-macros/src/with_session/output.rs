@@ -1,4 +1,4 @@
-//! `f` closes the session before it returns, so that nothing it returns may borrow from it.
+//! Rejects return types that borrow from the session: `f` closes the session before it returns.
 
 use quote::ToTokens;
 use syn::visit::{self, Visit};
@@ -56,7 +56,8 @@ pub(super) fn is_owned(
         errors.on(borrow, message);
         return;
     }
-    // What an elided lifetime means: `self`'s when that is a reference, else the only one there is.
+    // An elided lifetime is `self`'s if `self` is a reference, else the only lifetime of the
+    // parameters.
     let elided_from_self = function
         .sig
         .receiver()
@@ -81,7 +82,7 @@ pub(super) fn is_owned(
     }
 }
 
-/// A stream, whose rows are still to be read.
+/// A stream in the return type: its rows would be read after the session has ended.
 fn stream(output: &Type) -> Option<Path> {
     struct Finder(Option<Path>);
     impl<'ast> Visit<'ast> for Finder {
@@ -99,7 +100,7 @@ fn stream(output: &Type) -> Option<Path> {
             visit::visit_type_path(self, path);
         }
     }
-    // `'static` says that it reads from nothing that is closed.
+    // A `'static` stream reads nothing that the session closes.
     let names = Lifetimes::of(output).named;
     if names.iter().any(|name| name.ident == "static") {
         return None;
@@ -109,7 +110,7 @@ fn stream(output: &Type) -> Option<Path> {
     finder.0
 }
 
-/// What is to be returned instead of the part of the type that has such a lifetime.
+/// What to return instead of the part of the type that has such a lifetime.
 fn instead(output: &Type, borrows: impl Fn(Option<&Lifetime>) -> bool) -> String {
     let mut finder = Finder {
         borrows,
@@ -206,7 +207,7 @@ impl<'ast, B: Fn(Option<&Lifetime>) -> bool> Visit<'ast> for Finder<B> {
     }
 }
 
-/// What is done later than when it is returned.
+/// A type that does its work after the function has returned.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Stream,
@@ -223,7 +224,7 @@ fn kind(path: &Path) -> Option<Kind> {
     }
 }
 
-/// The same of the types that `futures` has for such traits.
+/// The kind of the boxed types that `futures` defines for these traits.
 fn boxed_kind(path: &Path) -> Option<Kind> {
     match path.segments.last()?.ident.to_string().as_str() {
         "BoxStream" | "LocalBoxStream" => Some(Kind::Stream),
@@ -242,7 +243,7 @@ impl Kind {
     }
 }
 
-/// The owned type that goes with a borrowed one.
+/// The owned counterpart of a borrowed type.
 pub(super) fn owned(ty: &Type) -> String {
     match plain(ty) {
         Type::Slice(slice) => format!("Vec<{}>", pretty(&slice.elem)),

@@ -1,9 +1,9 @@
-//! Where a function stands: free, or in an `impl` or a trait.
+//! Where a function is: free, or in an `impl` or a trait.
 //!
-//! `f` has to name its sibling: `f_in` when free, `Self::f_in` in an `impl`. A macro is not told which.
-//! `self` or `Self` in the function give it away; for an associated function that has neither, the
-//! source around the attribute is read, by the [`Scan`] below. When there is no source to read (an
-//! editor's own expansion, a function made by another macro) it is taken for a free function.
+//! `f` names its sibling as `f_in` if both are free, and as `Self::f_in` in an `impl`. The compiler
+//! does not tell a macro which. `self` or `Self` in the function shows it. For an associated
+//! function with neither, the [`Scan`] below reads the source before the attribute. Without source
+//! (an editor's own expansion, a function made by another macro) the function counts as free.
 
 use std::cell::RefCell;
 
@@ -14,7 +14,7 @@ use super::input::{Body, Function};
 use super::source::Source;
 use super::types::mentions;
 
-/// Where a function stands.
+/// Where a function is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
     /// In a module or in another function.
@@ -23,12 +23,12 @@ pub(super) enum Place {
     Associated,
     /// In a trait's declaration.
     Trait,
-    /// In a trait's `impl`, where other functions than the trait's may not stand.
+    /// In a trait's `impl`, which can contain the trait's functions only.
     TraitImpl,
 }
 
 impl Place {
-    /// The best that can be known about the function that is being expanded.
+    /// The place of the function, as well as the macro can know it.
     pub(super) fn find(function: &Function, source: Option<&Source>) -> Self {
         let seen = source
             .map(|source| SCANNED.with_borrow_mut(|scanned| scanned.place_after(source.before())));
@@ -45,16 +45,16 @@ fn mentions_self(function: &Function) -> bool {
     if function.sig.receiver().is_some() || mentions(function.sig.to_token_stream(), "Self") {
         return true;
     }
-    // A nested item in the body has a `Self` of its own, and proves nothing.
+    // A nested item in the body has its own `Self`, which proves nothing.
     let mut words = Words::default();
     words.look(function.body_tokens());
     words.has_self && !words.has_items
 }
 
-/// The items that have a `Self` of their own.
+/// The items that have their own `Self`.
 const OF_SELF: [&str; 5] = ["impl", "trait", "struct", "enum", "union"];
 
-/// What a body mentions.
+/// Words that a body contains.
 #[derive(Default)]
 struct Words {
     has_self: bool,
@@ -77,16 +77,16 @@ impl Words {
 }
 
 thread_local! {
-    /// The file whose functions are being expanded, as far as it was read: one comes after the other, and reading
-    /// it from its beginning for each would take longer with each.
+    /// The current file up to the last expanded function. The compiler expands functions in order;
+    /// starting over for each one would take quadratic time.
     static SCANNED: RefCell<Scanned> = RefCell::default();
 }
 
-/// The most bytes behind a token that say how long it is: two characters tell `'a'` from `'a`. At the end of what
-/// there is of a source more may follow.
+/// How many bytes after a token may still change its length: a second character distinguishes the
+/// literal `'a'` from the lifetime `'a`. At the end of the source read so far, more may follow.
 const AHEAD: usize = 8;
 
-/// A source up to some place.
+/// A source up to some place, and the scan's state there.
 #[derive(Default)]
 struct Scanned {
     text: String,
@@ -94,7 +94,7 @@ struct Scanned {
 }
 
 impl Scanned {
-    /// What kind of braces the end of `source` stands in.
+    /// The kind of braces around the end of `source`.
     fn place_after(&mut self, source: &str) -> Place {
         if !source.starts_with(&self.text) {
             *self = Self::default();
@@ -118,19 +118,19 @@ impl Scanned {
     }
 }
 
-/// The braces that are open, and the words since the last of them.
+/// The open braces, and the words since the last of them.
 #[derive(Clone, Default)]
 struct Scan {
     open: Vec<Place>,
     header: Vec<Word>,
 }
 
-/// A word, as far as it says what braces are.
+/// A word's meaning for the braces that follow.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Word {
     Impl,
     Trait,
-    /// The beginning of an item that is neither.
+    /// The first word of another item.
     Item,
     For,
     /// `<`
@@ -175,7 +175,7 @@ impl Word {
     }
 }
 
-/// What the braces are that come after these words.
+/// The kind of braces that open after these words.
 fn opened_by(header: &[Word]) -> Place {
     let is_item = |word: &Word| matches!(word, Word::Impl | Word::Trait | Word::Item);
     let Some(start) = header.iter().position(is_item) else {
@@ -191,7 +191,7 @@ fn opened_by(header: &[Word]) -> Place {
     }
 }
 
-/// The length of the token that `source` begins with, as far as braces and words are concerned.
+/// The length of the first token of `source`, precise enough to find braces and words.
 pub(crate) fn token_length(source: &str, first: char) -> usize {
     let until = |end: &str| {
         source[2..]
@@ -284,7 +284,7 @@ fn raw_string(source: &str, start: usize) -> usize {
 }
 
 impl Place {
-    /// Where the same has to be written once more, when a message says how to write the signature.
+    /// For messages about a signature: where the user must write it as well.
     pub(super) fn other_side(self) -> &'static str {
         match self {
             Self::Free | Self::Associated => "",
@@ -294,7 +294,7 @@ impl Place {
     }
 }
 
-/// The tokens with which `f` names its sibling.
+/// The tokens that precede the sibling's name in `f`.
 pub(super) fn path_to(place: Place) -> Option<TokenStream> {
     (place != Place::Free).then(|| quote::quote!(Self::))
 }

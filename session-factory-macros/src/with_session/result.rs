@@ -1,4 +1,4 @@
-//! What a function is to return instead of a type that is no `Result`: an `Err` further in would be committed.
+//! Advises a `Result` for other return types: an `Err` nested deeper would be committed.
 
 use quote::ToTokens;
 use syn::visit_mut::{self, VisitMut};
@@ -7,7 +7,7 @@ use syn::{GenericArgument, PathArguments, Type, TypePath};
 use super::types::{last_name, mentions, plain};
 use crate::diagnostics::pretty;
 
-/// What is wrong with it, and what to write.
+/// The error for a return type that is no `Result`, and what to write.
 pub(super) fn refusal(output: &Type, also: &str) -> String {
     if matches!(plain(output), Type::Never(_)) {
         return "`#[with_session]` ends the session when the function returns, and this one never does; remove the \
@@ -45,7 +45,8 @@ fn instead(output: &Type) -> String {
     }
 }
 
-/// What a handler of axum returns: its error has to be a response as well, and a `SessionError` is none.
+/// True for the return type of an axum handler. Its error must be a response too, which
+/// `SessionError` is not.
 fn is_a_response(output: &Type) -> bool {
     const NAMES: [&str; 7] = [
         "IntoResponse",
@@ -61,7 +62,7 @@ fn is_a_response(output: &Type) -> bool {
         .any(|name| mentions(output.to_token_stream(), name))
 }
 
-/// Takes the first `Result` out of a type, and leaves what is in its `Ok`.
+/// Replaces the first `Result` in a type by its `Ok` type, and keeps its error type.
 #[derive(Default)]
 struct Inner {
     error: Option<Type>,
@@ -81,7 +82,7 @@ impl VisitMut for Inner {
     }
 }
 
-/// `T` and `E` of `Result<T, E>`.
+/// `T` and `E`, from `Result<T, E>`.
 fn parts(ty: &Type) -> Option<(Type, Type)> {
     let Type::Path(TypePath { path, .. }) = plain(ty) else {
         return None;
@@ -97,7 +98,7 @@ fn parts(ty: &Type) -> Option<(Type, Type)> {
     Some((types.next()?, types.next()?))
 }
 
-/// The message about an error type that is not the application's, and that can be made from nothing of a session.
+/// The message for an error type of another crate that cannot be made from the session's errors.
 pub(super) fn foreign_error(output: &Type, also: &str) -> Option<String> {
     let (ok, error) = parts(output)?;
     let is_foreign = match plain(&error) {

@@ -1,4 +1,4 @@
-//! Every rejection of the session among the parameters.
+//! Checks the session among the parameters.
 
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
@@ -13,7 +13,7 @@ use super::types::{
 };
 use crate::diagnostics::{Errors, pretty};
 
-/// The parameters after `self`, with their positions.
+/// The parameters after `self`, and their positions.
 pub(super) fn parameters(function: &Function) -> impl Iterator<Item = (usize, &PatType)> {
     function
         .sig
@@ -92,7 +92,7 @@ pub(super) fn has_one_session<'a>(
         }
         return None;
     }
-    // Behind `&mut` such a name may be an alias for a session: then the file says so.
+    // After `&mut`, such a name may be an alias for a session, which the file would declare.
     let is_alias = |name: &str| source.is_none_or(|source| source.has_a_type_of(name));
     if args.factory.is_none()
         && !looks_right(&reference.elem)
@@ -113,7 +113,8 @@ pub(super) fn has_one_session<'a>(
     Some((at, reference))
 }
 
-/// What a session takes the place of, or else what it stands in front of.
+/// The error for a missing session: it replaces the parameter that is the database, or goes in
+/// front of the first one.
 fn no_session(
     function: &Function,
     first: &PatType,
@@ -147,7 +148,7 @@ fn no_session(
     errors.on(replaced, message);
 }
 
-/// The parameter's name, as the body knows it.
+/// The parameter's name in the body.
 fn name(pat: &Pat) -> String {
     match pat {
         Pat::Ident(pat) => pat.ident.to_string(),
@@ -159,7 +160,7 @@ fn name(pat: &Pat) -> String {
     }
 }
 
-/// How a parameter is called that is the database.
+/// True if the parameter's name suggests the database.
 fn pat_names_a_database(pat: &Pat) -> bool {
     const NAMES: [&str; 7] = [
         "conn", "database", "db", "db_pool", "dbc", "pg_pool", "pool",
@@ -174,12 +175,13 @@ fn pat_names_a_database(pat: &Pat) -> bool {
     }
 }
 
-/// Whether the parameter is what another library calls the database: by its type's name, or by its own.
+/// True if, by its type's name or its own, the parameter is another library's database.
 fn is_database(parameter: &PatType) -> bool {
     pat_names_a_database(&parameter.pat) || mentions_database(parameter.ty.to_token_stream())
 }
 
-/// What sqlx, `SeaORM`, diesel and its pools call a database. Names that other things have as well are not among them.
+/// Names of databases in sqlx, `SeaORM`, diesel and diesel's pools. Names with other common
+/// meanings are left out.
 const OF_OTHERS: [&str; 23] = [
     "AnyPool",
     "AsyncConnection",
@@ -210,7 +212,7 @@ fn mentions_database(ty: TokenStream) -> bool {
     let mut tokens = ty.into_iter().peekable();
     while let Some(token) = tokens.next() {
         let is_it = match token {
-            // Banks have transactions too: one with arguments is a database's.
+            // A bank has transactions too. With type arguments, the type is a database's.
             TokenTree::Ident(word) if word == "Transaction" => {
                 matches!(tokens.peek(), Some(TokenTree::Punct(next)) if next.as_char() == '<')
             }
@@ -225,7 +227,7 @@ fn mentions_database(ty: TokenStream) -> bool {
     false
 }
 
-/// The type behind `&mut` is one that `f` can name and make.
+/// Checks that `f` can name and create the type after `&mut`.
 fn session_type(
     args: &Args,
     function: &Function,
@@ -276,7 +278,7 @@ fn session_type(
     }
 }
 
-/// `F` of `Session<F>` is one that callers can name, and that is not mistaken for something else.
+/// Checks that callers can name `F` of `Session<F>`, and that it is a factory.
 fn factory_of_session(
     function: &Function,
     path: &syn::Path,
@@ -328,10 +330,10 @@ fn factory_of_session(
     }
 }
 
-/// What stands in `Session<…>` in place of a factory.
+/// What is in `Session<…>` instead of a factory.
 enum Mistaken {
     Unnamed,
-    /// Something around the factory.
+    /// A type that contains the factory.
     Around(Box<Type>),
     Connection,
     Backend,
@@ -356,7 +358,8 @@ fn mistaken(argument: &GenericArgument, source: Option<&Source>) -> Option<Mista
     }
 }
 
-/// Whether this is a session of what surely is no factory. That was reported; the compiler would say the same of it again.
+/// True for a `Session` of a type that is certainly no factory. The macro has reported it; the
+/// compiler would report it again.
 pub(super) fn is_of_no_factory(ty: &Type, source: Option<&Source>) -> bool {
     let Type::Path(path) = behind_references(ty) else {
         return false;
@@ -372,7 +375,7 @@ pub(super) fn is_of_no_factory(ty: &Type, source: Option<&Source>) -> bool {
     }
 }
 
-/// A backend by its name, unless the file has a type of that name of the application's.
+/// True for a backend's name, unless the file has a type of that name of its own.
 fn is_backend(ty: &Type, source: Option<&Source>) -> bool {
     const NAMES: [&str; 8] = [
         "Postgres",
@@ -401,7 +404,7 @@ fn is_type_parameter(function: &Function, path: &syn::Path) -> bool {
     })
 }
 
-/// How the factory is called in a message that says what to write.
+/// The factory's name for the advice in messages.
 fn factory_name(args: &Args) -> String {
     args.factory
         .as_ref()
@@ -412,7 +415,7 @@ fn same(one: &Type, other: &Type) -> bool {
     one.to_token_stream().to_string() == other.to_token_stream().to_string()
 }
 
-/// A type as it is written behind `&` or `&mut`.
+/// The type in a form that can follow `&` or `&mut`.
 pub(super) fn behind_reference(ty: &Type) -> String {
     let several = match ty {
         Type::ImplTrait(ty) => ty.bounds.len() > 1,

@@ -1,5 +1,5 @@
-//! Whether the body uses its session as it should: calls of other annotated functions that would open a session of
-//! their own.
+//! Checks that the body uses its session: it should not call annotated functions in a way that
+//! opens a second session.
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
@@ -12,7 +12,7 @@ use super::source::Source;
 use super::types::mentions;
 use crate::diagnostics::Errors;
 
-/// The name of the session among the parameters.
+/// The name of the session's parameter.
 fn session(function: &Function) -> Option<Ident> {
     let (_, first) = parameters(function).next()?;
     match &*first.pat {
@@ -21,8 +21,9 @@ fn session(function: &Function) -> Option<Ident> {
     }
 }
 
-/// Notes each `rename(db, 1)` where `rename` is annotated too, and makes `rename_in(db, 1)` of it, so that this is the
-/// only error. Only for functions of the same file: of others it is not known whether they are annotated.
+/// Reports each `rename(db, 1)` of an annotated `rename`, and replaces it by `rename_in(db, 1)`, so
+/// that this is the only error. It covers functions of the same file: for others, the macro cannot
+/// know whether they are annotated.
 pub(super) fn joins(function: &mut Function, source: Option<&Source>, errors: &mut Errors) {
     let (Some(source), Some(session)) = (source, session(function)) else {
         return;
@@ -51,7 +52,7 @@ struct Calls<'a> {
     /// The function whose body this is.
     own: String,
     source: &'a Source,
-    /// Of the file, once they were needed.
+    /// The file's items, parsed on first use.
     items: Option<Vec<Item>>,
     errors: &'a mut Errors,
     found: bool,
@@ -92,7 +93,8 @@ impl Calls<'_> {
             && matches!(arguments.next(), None | Some(TokenTree::Punct(_)))
     }
 
-    /// The name to call instead, where the call is surely of an annotated function, and has one argument too many.
+    /// The name to call instead, if the called function is certainly annotated and gets one
+    /// argument too many.
     fn joined(&mut self, name: &Ident, before: &[TokenTree], group: &Group) -> Option<String> {
         let text = name.to_string();
         if !self.source.annotates(&text) {
@@ -112,7 +114,7 @@ impl Calls<'_> {
         } else if is_word(0, "fn") || is_word(0, "let") {
             return None;
         } else {
-            // Both in the file itself, and in no module of it.
+            // Both functions must be in the file itself, outside any module.
             let is_here = |name: &str| function(items, name).is_some();
             (is_here(&self.own) || method(items, &self.own, &self.own, false).is_some())
                 .then(|| function(items, &text))??
@@ -135,7 +137,7 @@ impl Calls<'_> {
 
 type Called<'a> = (&'a [Attribute], &'a Signature);
 
-/// The only free function of this name among the items.
+/// The free function of this name, if there is exactly one among the items.
 fn function<'a>(items: &'a [Item], name: &str) -> Option<Called<'a>> {
     let mut found = items.iter().filter_map(|item| match item {
         Item::Fn(function) if function.sig.ident == name => {
@@ -149,7 +151,8 @@ fn function<'a>(items: &'a [Item], name: &str) -> Option<Called<'a>> {
     only.filter(|_| found.next().is_none())
 }
 
-/// The only method of this name in the inherent `impl`s, of the type that has the method `beside` as well.
+/// The method of this name in inherent `impl`s, if there is exactly one whose type also has the
+/// method `beside`.
 fn method<'a>(
     items: &'a [Item],
     name: &str,
@@ -189,8 +192,9 @@ fn method<'a>(
     is_it.then_some((attrs, sig))
 }
 
-/// A warning where a body awaits a call, and does not use its session: `f(1)` was written for `f_in(db, 1)`. It takes the
-/// place of the compiler's own, which asks for `_db`. A body that is not finished gets none.
+/// A warning for a body that awaits a call and does not use its session: probably `f(1)` instead of
+/// `f_in(db, 1)`. It replaces the compiler's warning, which advises `_db`. An unfinished body gets
+/// none.
 pub(super) fn warning(function: &Function) -> Option<TokenStream> {
     let session = session(function)?;
     let name = session.to_string();
@@ -204,7 +208,7 @@ pub(super) fn warning(function: &Function) -> Option<TokenStream> {
         return None;
     }
     let called = awaited(body.clone())?;
-    // What somebody is still typing.
+    // A body that does not parse is still being typed.
     let block = Group::new(Delimiter::Brace, body);
     syn::parse2::<syn::Block>(quote!(#block)).ok()?;
     let note = format!(
@@ -222,7 +226,7 @@ pub(super) fn warning(function: &Function) -> Option<TokenStream> {
     })
 }
 
-/// Whether the session is named, or may be: by a macro, or in what is not written yet.
+/// True if the body names the session, or may name it inside a macro's arguments or a string.
 fn may_use(body: TokenStream, name: &str) -> bool {
     const MACROS: [&str; 12] = [
         "assert",
@@ -251,7 +255,7 @@ fn may_use(body: TokenStream, name: &str) -> bool {
     })
 }
 
-/// The first function in `name(…).await`.
+/// The first function called as `name(…).await`.
 fn awaited(body: TokenStream) -> Option<Ident> {
     let tokens: Vec<_> = body.into_iter().collect();
     let found = tokens.windows(4).find_map(|four| match four {

@@ -1,17 +1,17 @@
-//! The source in front of the attribute, when the compiler says where that is: not in an editor's own
-//! expansion, nor in a function that another macro has made.
+//! The source before the attribute, if the compiler provides its place. It does not in an editor's
+//! own expansion, or for a function that another macro made.
 
 use proc_macro2::Span;
 use syn::visit::Visit;
 
-/// A file, and where in it the attribute stands.
+/// A file, and the attribute's place in it.
 pub(super) struct Source {
     text: String,
     at: usize,
 }
 
 impl Source {
-    /// The file of the attribute that is being expanded. To be asked once for each function: it reads the file.
+    /// The file of the current attribute. Reads the file: call it once for each function.
     pub(super) fn of_attribute() -> Option<Self> {
         if !proc_macro::is_available() {
             return None;
@@ -25,24 +25,24 @@ impl Source {
         let line = text.get(line_start..)?;
         let column = line.char_indices().nth(span.column().checked_sub(1)?)?.0;
         let at = line_start + column;
-        // Only where the attribute really stands there in the source.
+        // Checks that the attribute really is at this place of the source.
         text.get(at..)?
             .starts_with('#')
             .then_some(Self { text, at })
     }
 
-    /// All that comes before the attribute.
+    /// The text before the attribute.
     pub(super) fn before(&self) -> &str {
         self.text.get(..self.at).unwrap_or_default()
     }
 
-    /// Whether this is anywhere in the file.
+    /// True if the file contains this text.
     pub(super) fn contains(&self, text: &str) -> bool {
         self.text.contains(text)
     }
 
-    /// Whether the file may have a type of this name of the application's own: it declares one, or brings names from the
-    /// application's other modules.
+    /// True if the application may have its own type of this name here: the file declares one, or
+    /// imports names from the application's other modules.
     pub(super) fn has_a_type_of(&self, name: &str) -> bool {
         let declares = ["struct ", "enum ", "type "]
             .iter()
@@ -57,7 +57,7 @@ impl Source {
             })
     }
 
-    /// Whether a `use` of the file brings this name. It parses the file.
+    /// True if a `use` in the file imports this name. Parses the file.
     pub(super) fn imports(&self, name: &str) -> bool {
         struct Finder<'a>(&'a str, bool);
         impl<'ast> Visit<'ast> for Finder<'_> {
@@ -76,7 +76,7 @@ impl Source {
         finder.1
     }
 
-    /// Whether a function of this name stands below `#[with_session]` somewhere in the file.
+    /// True if the file has a function of this name below `#[with_session]`.
     pub(super) fn annotates(&self, name: &str) -> bool {
         let declared = format!("fn {name}");
         self.text.match_indices(&declared).any(|(at, _)| {
@@ -86,13 +86,13 @@ impl Source {
         })
     }
 
-    /// The items of the file. To be asked for the sake of a message alone: it parses the file.
+    /// The file's items. Parses the file: call it only to build a message.
     pub(super) fn items(&self) -> Option<Vec<syn::Item>> {
         syn::parse_file(&self.text).ok().map(|file| file.items)
     }
 }
 
-/// The name of the trait whose `impl` the end of this source stands in.
+/// The trait whose `impl` contains the end of this source.
 pub(super) fn implemented_trait(before: &str) -> Option<&str> {
     let header = before
         .rmatch_indices("impl")
@@ -102,7 +102,7 @@ pub(super) fn implemented_trait(before: &str) -> Option<&str> {
             header.contains(" for ").then_some(header)
         })?;
     let name = header.split(" for ").next()?.trim();
-    // Generics before the trait's path, and behind it.
+    // Generics may precede the trait's path, and follow it.
     let name = match name.strip_prefix('<') {
         Some(generics) => generics.rsplit_once("> ").map_or(name, |(_, path)| path),
         None => name,
@@ -111,7 +111,7 @@ pub(super) fn implemented_trait(before: &str) -> Option<&str> {
     path.rsplit("::").next()
 }
 
-/// The name of the attribute among these that stands directly above, each on a line of its own.
+/// The one of these attributes that is directly above, if each attribute is on its own line.
 pub(super) fn above(before: &str, names: &[&'static str]) -> Option<&'static str> {
     before
         .lines()

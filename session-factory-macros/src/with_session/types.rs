@@ -1,4 +1,4 @@
-//! What can be seen of a type by looking at its tokens.
+//! What the tokens of a type show about it.
 
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
@@ -6,7 +6,7 @@ use syn::visit::{self, Visit};
 use syn::visit_mut::{self, VisitMut};
 use syn::{Lifetime, Type, TypeReference};
 
-/// The type without the parentheses, and without the invisible groups that `macro_rules!` leaves.
+/// The type without parentheses and without the invisible groups of `macro_rules!`.
 pub(super) fn plain(ty: &Type) -> &Type {
     match ty {
         Type::Group(group) => plain(&group.elem),
@@ -15,7 +15,7 @@ pub(super) fn plain(ty: &Type) -> &Type {
     }
 }
 
-/// The last name of a path: `Session` of `session_factory::Session<AppDb>`.
+/// The last segment of a path: `Session`, from `session_factory::Session<AppDb>`.
 pub(super) fn last_name(ty: &Type) -> Option<String> {
     match plain(ty) {
         Type::Path(path) => path
@@ -27,12 +27,12 @@ pub(super) fn last_name(ty: &Type) -> Option<String> {
     }
 }
 
-/// `Session<…>`, whatever path leads to it.
+/// True for `Session<…>` under any path.
 pub(super) fn is_session(ty: &Type) -> bool {
     last_name(ty).is_some_and(|name| name == "Session")
 }
 
-/// A connection of diesel-async or diesel, by its name.
+/// True if the type has the name of a connection of diesel-async or diesel.
 pub(super) fn is_connection(ty: &Type) -> bool {
     const NAMES: [&str; 7] = [
         "AsyncPgConnection",
@@ -46,7 +46,7 @@ pub(super) fn is_connection(ty: &Type) -> bool {
     last_name(ty).is_some_and(|name| NAMES.contains(&name.as_str()))
 }
 
-/// A connection of diesel itself, by its name.
+/// True if the type has the name of one of diesel's own connections.
 pub(super) fn is_blocking_connection(ty: &Type) -> bool {
     const NAMES: [&str; 3] = ["PgConnection", "MysqlConnection", "SqliteConnection"];
     last_name(ty).is_some_and(|name| NAMES.contains(&name.as_str()))
@@ -60,7 +60,7 @@ pub(super) fn behind_references(ty: &Type) -> &Type {
     }
 }
 
-/// A type that can never be a `Result`, under any alias.
+/// True for a type that no alias can make a `Result`.
 pub(super) fn is_surely_no_result(ty: &Type) -> bool {
     const NAMES: [&str; 31] = [
         "bool",
@@ -113,7 +113,7 @@ pub(super) fn is_surely_no_result(ty: &Type) -> bool {
     }
 }
 
-/// Whether this name is anywhere in the tokens.
+/// True if the tokens contain this name.
 pub(super) fn mentions(tokens: TokenStream, name: &str) -> bool {
     tokens.into_iter().any(|token| match token {
         TokenTree::Ident(ident) => ident == name,
@@ -122,7 +122,7 @@ pub(super) fn mentions(tokens: TokenStream, name: &str) -> bool {
     })
 }
 
-/// Whether a word of it ends as `BoxFuture` does.
+/// True if a word in the type ends in `Future`, as `BoxFuture` does.
 pub(super) fn names_a_future(output: TokenStream) -> bool {
     output.into_iter().any(|token| match token {
         TokenTree::Ident(word) => word.to_string().ends_with("Future"),
@@ -131,12 +131,12 @@ pub(super) fn names_a_future(output: TokenStream) -> bool {
     })
 }
 
-/// The places in a type where lifetimes are, or are left out.
+/// The lifetimes in a type, named or elided.
 #[derive(Default)]
 pub(super) struct Lifetimes {
-    /// Tokens of each place without a name: `&` or `'_`.
+    /// The tokens of each elided lifetime: `&` or `'_`.
     pub(super) elided: Vec<TokenStream>,
-    /// Each name.
+    /// The named lifetimes.
     pub(super) named: Vec<Lifetime>,
 }
 
@@ -168,7 +168,7 @@ impl<'ast> Visit<'ast> for Lifetimes {
         }
     }
 
-    // `fn(&str)` and `dyn Fn(&str)` have lifetimes of their own.
+    // `fn(&str)` and `dyn Fn(&str)` have their own lifetimes.
     fn visit_type_fn_ptr(&mut self, _: &'ast syn::TypeFnPtr) {}
     fn visit_parenthesized_generic_arguments(
         &mut self,
@@ -177,7 +177,7 @@ impl<'ast> Visit<'ast> for Lifetimes {
     }
 }
 
-/// Whether `impl Trait` is anywhere in the type.
+/// True if the type contains `impl Trait`.
 pub(super) fn has_impl_trait(ty: &Type) -> bool {
     impl_trait(ty).is_some()
 }
@@ -195,7 +195,7 @@ pub(super) fn impl_trait(ty: &Type) -> Option<Type> {
     finder.0
 }
 
-/// The type with `_` for each `impl Trait`, to be named where that may not stand.
+/// The type with `_` for each `impl Trait`, for places that do not allow `impl Trait`.
 pub(super) fn without_impl_trait(ty: &Type) -> Type {
     struct Eraser;
     impl VisitMut for Eraser {
@@ -212,7 +212,7 @@ pub(super) fn without_impl_trait(ty: &Type) -> Type {
     ty
 }
 
-/// The type with `'static` for each lifetime that only the session could give.
+/// The type with `'static` for each lifetime that only the session could provide.
 pub(super) fn with_static_lifetimes(ty: &Type) -> Type {
     struct Replacer;
     impl VisitMut for Replacer {

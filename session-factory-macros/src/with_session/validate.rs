@@ -1,4 +1,4 @@
-//! Every rejection: what is wrong, on the token that is wrong; what to write.
+//! Rejects what is wrong. Each error points at the wrong token and says what to write.
 
 use std::cell::Cell;
 
@@ -16,7 +16,7 @@ use super::types::{is_surely_no_result, mentions, names_a_future};
 use super::{async_trait, attrs, contradictions, joined, output, result, source};
 use crate::diagnostics::Errors;
 
-/// The model, when the function is right; else what is wrong goes to `errors`.
+/// The model of a valid function. `None` after reporting what is wrong to `errors`.
 pub(super) fn validate<'a>(
     args: &'a Args,
     function: &'a Function,
@@ -124,12 +124,13 @@ fn is_annotated_once(function: &Function, errors: &mut Errors) {
 }
 
 thread_local! {
-    /// Where an attribute above was last reported: axum's has the function expanded twice.
+    /// The place of the last error about an attribute above. Axum's attribute expands the function
+    /// twice.
     static REPORTED: Cell<Option<usize>> = const { Cell::new(None) };
 }
 
-/// Axum's checks look at the parameters, of which the session is none of its extractors. True when they do: then the
-/// function had better stay as they have seen it.
+/// True if axum's check is above `#[with_session]`: it requires every parameter to be an extractor,
+/// which the session is not. The function then stays unchanged, as axum's check has seen it.
 pub(super) fn is_looked_at(source: Option<&Source>, errors: &mut Errors) -> bool {
     let Some(source) = source else {
         return false;
@@ -169,7 +170,7 @@ fn returns_a_result<'a>(
             );
             None
         }
-        // Reported already, as the function that it is not.
+        // The missing `async` is reported already.
         ReturnType::Type(_, output) if sig.asyncness.is_none() => Some(output),
         ReturnType::Type(_, output) if is_surely_no_result(output) => {
             errors.on(output, result::refusal(output, place.other_side()));

@@ -1,9 +1,10 @@
-//! A factory with an error that leaves it without a driver. Its name stands for a type that the compiler already
-//! knows to be wrong and reports no further errors about: functions that use the factory add no errors, and the
-//! macro's error stays the only one.
+//! Expands a factory that has no driver because of an error. Its name becomes a type that the
+//! compiler already knows to be wrong. The compiler reports no further errors about such a type, so
+//! functions that use the factory add none, and the macro's error stays the only one.
 //!
-//! Such a type is an array whose length does not compile. A trait object names it, through a trait declared beside
-//! it, because the application's `impl` on an array would be an error as well.
+//! The type is an array whose length does not compile. The application's `impl` on an array would
+//! be an error too, so the factory's name stands for a trait object, through a trait declared
+//! beside it, that leads to the array.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
@@ -12,7 +13,7 @@ use syn::Type;
 use crate::diagnostics::Errors;
 use crate::session_factory::model::Model;
 
-/// The factory with all errors of the invocation.
+/// The factory that carries all errors of the invocation.
 pub(super) fn with(model: &Model<'_>, errors: &Errors) -> TokenStream {
     let (vis, name) = (&model.factory.vis, &model.factory.name);
     let (config, broken) = (config(model), trait_of(model));
@@ -32,7 +33,7 @@ pub(super) fn with(model: &Model<'_>, errors: &Errors) -> TokenStream {
     }
 }
 
-/// A factory beside one that has the errors.
+/// A broken factory beside the one that carries the errors.
 pub(super) fn like(model: &Model<'_>, first: &Ident) -> TokenStream {
     let (vis, name) = (&model.factory.vis, &model.factory.name);
     let config = config(model);
@@ -46,14 +47,16 @@ pub(super) fn like(model: &Model<'_>, first: &Ident) -> TokenStream {
     }
 }
 
-/// What the runtime needs to leave the same behind: the visibility, the trait, the factory and its configuration.
+/// The names for the runtime's macro, which leaves the same items behind if the backend's feature
+/// is off: visibility, trait, factory and configuration.
 pub(super) fn names(model: &Model<'_>) -> TokenStream {
     let (vis, name) = (&model.factory.vis, &model.factory.name);
     let (config, broken) = (config(model), trait_of(model));
     quote!(#vis #broken #name #config)
 }
 
-/// Uses what the application imported for this factory: the compiler would otherwise report unused `use` lines.
+/// Uses the names that the application imported for this factory. Without it, the compiler would
+/// report unused `use` lines.
 pub(super) fn uses(model: &Model<'_>) -> TokenStream {
     let (attrs, name) = (&model.factory.attrs, &model.factory.name);
     let types = model
@@ -73,7 +76,7 @@ pub(super) fn uses(model: &Model<'_>) -> TokenStream {
     }
 }
 
-/// The name of the configuration's type.
+/// The name of the configuration's struct.
 pub(super) fn config(model: &Model<'_>) -> Ident {
     format_ident!("{}Config", model.factory.name)
 }

@@ -1,11 +1,11 @@
-//! What is called on the factory itself.
+//! Expands the functions that the application calls on the factory.
 
 use proc_macro2::TokenStream;
 use quote::quote;
 
 use crate::session_factory::model::Model;
 
-/// What is called on the factory itself.
+/// The functions that the application calls on the factory.
 pub(super) fn calls(model: &Model<'_>) -> TokenStream {
     let krate = &model.krate;
     let (vis, name) = (&model.factory.vis, &model.factory.name);

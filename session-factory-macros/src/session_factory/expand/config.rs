@@ -1,4 +1,4 @@
-//! The struct that holds what a factory was configured with.
+//! Expands the struct that holds a factory's configuration.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
@@ -11,7 +11,7 @@ use crate::session_factory::docs;
 use crate::session_factory::input::Backend;
 use crate::session_factory::model::{Field, Model, Source};
 
-/// The struct that holds what the factory was configured with.
+/// The struct that holds the factory's configuration.
 pub(super) fn config_type(model: &Model<'_>, config: &Ident) -> TokenStream {
     let (vis, name) = (&model.factory.vis, &model.factory.name);
     let doc = format!("What [`{name}`] is configured with. `Debug` shows no secret.");
@@ -42,7 +42,8 @@ pub(super) fn config_type(model: &Model<'_>, config: &Ident) -> TokenStream {
     }
 }
 
-/// What `derive` would write. A type of the application's that lacks either is reported once, where it is written.
+/// `Clone` and `Debug`, as `derive` would write them. If a type of the application lacks one, the
+/// compiler reports it once, at the type.
 fn clone_and_debug(model: &Model<'_>, config: &Ident) -> TokenStream {
     let text = config.to_string();
     let call = |field: &Field<'_>, function: &str| {
@@ -178,13 +179,14 @@ pub(super) fn config_impl(model: &Model<'_>, config: &Ident) -> TokenStream {
     }
 }
 
-/// What the runtime asks of the type.
+/// The configuration's `impl` of the runtime's trait.
 fn trait_impl(model: &Model<'_>, config: &Ident) -> TokenStream {
     let krate = &model.krate;
     let name = &model.factory.name;
     let dotenv = model.dotenv.is_some();
     let names: Vec<_> = model.fields.iter().map(|field| &field.name).collect();
-    // Of this macro alone: an own default must not see these names, nor a setting clash with them.
+    // These names have the macro's hygiene: a default's expression cannot see them, and no setting
+    // clashes with them.
     let locals: Vec<_> = (0..names.len())
         .map(|at| format_ident!("__session_factory_field_{at}", span = Span::mixed_site()))
         .collect();

@@ -1,4 +1,4 @@
-//! `KEYS`.
+//! Expands `KEYS`.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote;
@@ -11,7 +11,7 @@ use crate::session_factory::model::{Field, Model, Source};
 
 const WHEN_BUILT: &str = "Fixed when the program is built";
 
-/// All entries.
+/// All entries of one factory.
 pub(super) fn keys(model: &Model<'_>) -> Vec<TokenStream> {
     let of_fields = model.fields.iter().flat_map(|field| {
         let companions = companions(field, model);
@@ -20,7 +20,7 @@ pub(super) fn keys(model: &Model<'_>) -> Vec<TokenStream> {
     of_fields.chain(backend(model)).collect()
 }
 
-/// The entry of a field, when it has a key.
+/// The entry of a field, if it has a key.
 fn key(field: &Field<'_>, model: &Model<'_>) -> Option<TokenStream> {
     let krate = &model.krate;
     let (key, ty, default, required, secret, build) = match &field.source {
@@ -58,7 +58,7 @@ fn key(field: &Field<'_>, model: &Model<'_>) -> Option<TokenStream> {
     })
 }
 
-/// The entries of the keys beside it.
+/// The entries of a field's companion keys.
 fn companions(field: &Field<'_>, model: &Model<'_>) -> Vec<TokenStream> {
     let krate = &model.krate;
     let (setting, group) = (field.name.unraw().to_string(), field.group);
@@ -74,7 +74,7 @@ fn companions(field: &Field<'_>, model: &Model<'_>) -> Vec<TokenStream> {
     field.companions.iter().map(entry).collect()
 }
 
-/// The entry of the key that the backend is from.
+/// The entry of the key that names the backend.
 fn backend(model: &Model<'_>) -> Option<TokenStream> {
     let krate = &model.krate;
     let Some(Backend::BuildEnv(variable)) = &model.factory.backend else {

@@ -1,4 +1,5 @@
-//! The generated items. Each generated function is one call into the runtime crate, which has all behaviour.
+//! Expands the generated items. Each generated function is one call of the runtime crate, which
+//! contains all behaviour.
 
 mod broken;
 mod calls;
@@ -18,7 +19,8 @@ use calls::calls;
 use config::{config_impl, config_type};
 use keys::keys;
 
-/// All items from one invocation. The errors appear once, and a factory without a driver keeps its name.
+/// All items of one invocation. The errors appear once, and a factory without a driver keeps its
+/// name.
 pub(super) fn expand(models: &[Model<'_>], errors: &Errors) -> TokenStream {
     let first = models.iter().find(|model| model.driver.is_none());
     let items = models.iter().map(|model| match (&model.driver, first) {
@@ -91,7 +93,8 @@ fn factory_impl(model: &Model<'_>, config: &Ident, driver: &TokenStream) -> Toke
     let krate = &model.krate;
     let name = &model.factory.name;
     let text = name.to_string();
-    // A pool whose size is known now is asked now whether it has a connection for `requires_new`.
+    // If the macro knows the pool's size, it checks at compile time that `requires_new` can get a
+    // second connection.
     let limit = model
         .fixed("pool_size")
         .zip(model.fixed("max_overflow"))

@@ -1,4 +1,4 @@
-//! `pub struct AppDb(Postgres)`, and what people write in its place.
+//! Parses `pub struct AppDb(Postgres)`, and recognizes what people write instead.
 
 use proc_macro2::{Delimiter, Ident, Span, TokenStream, TokenTree};
 use syn::ext::IdentExt;
@@ -13,12 +13,12 @@ use crate::diagnostics::Errors;
 use crate::session_factory::backend::{self, known};
 use crate::session_factory::meant::Line;
 
-/// How a factory is written.
+/// The form of a factory, for messages.
 pub(super) fn form(name: &str, backend: &str) -> String {
     format!("write `pub struct {name}({backend});`")
 }
 
-/// The backend that the next factory names, for what is to be written.
+/// The backend that the next factory names, for the advice in messages.
 fn backend_ahead(input: ParseStream<'_>) -> &'static str {
     fn first(tokens: TokenStream) -> Option<backend::Backend> {
         let is_end =
@@ -39,7 +39,7 @@ fn backend_ahead(input: ParseStream<'_>) -> &'static str {
 
 const BACKENDS: &str = "with `Postgres`, `Mysql` or `Sqlite`";
 
-/// One factory; `None` after noting that it has no name.
+/// Parses one factory. `None` after reporting that it has no name.
 pub(super) fn factory(input: ParseStream<'_>, errors: &mut Errors) -> Option<Factory> {
     let start = here(input, Span::call_site());
     let attrs = attributes(input, errors);
@@ -74,7 +74,7 @@ pub(super) fn factory(input: ParseStream<'_>, errors: &mut Errors) -> Option<Fac
     })
 }
 
-/// Takes what is left of an item, and at least one token.
+/// Skips the rest of an item, at least one token.
 fn skip_item(input: ParseStream<'_>) {
     while let Ok(token) = input.parse::<TokenTree>() {
         let ends = match &token {
@@ -88,7 +88,7 @@ fn skip_item(input: ParseStream<'_>) {
     }
 }
 
-/// Whether another factory begins.
+/// True if another factory begins here.
 fn begins(input: ParseStream<'_>) -> bool {
     input.peek(Token![pub]) || input.peek(Token![struct]) || input.peek(Token![#])
 }
@@ -121,7 +121,7 @@ fn attributes(input: ParseStream<'_>, errors: &mut Errors) -> Vec<Attribute> {
     attrs
 }
 
-/// What is in the brackets that come next.
+/// The content of the brackets that come next.
 fn argument(input: ParseStream<'_>) -> Option<String> {
     match next(input) {
         Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Bracket => {
@@ -139,7 +139,8 @@ fn visibility(input: ParseStream<'_>, errors: &mut Errors) -> Visibility {
     })
 }
 
-/// `struct AppDb`: the name, and whether something is wrong with what stands in front of it, which is noted.
+/// Parses `struct AppDb`. Returns the name, and true if something in front of it was wrong and is
+/// reported.
 fn name(
     input: ParseStream<'_>,
     start: Span,
@@ -235,7 +236,7 @@ fn name(
     Some((name, !is_struct))
 }
 
-/// The name of a module, and what is in it, where a struct is among that.
+/// The name of a module and its content, if a struct is in it.
 fn module_of_a_struct(input: ParseStream<'_>) -> Option<(String, String)> {
     let mut ahead = input.fork().parse::<TokenStream>().ok()?.into_iter();
     let name = ahead.nth(1)?;
@@ -271,7 +272,7 @@ fn factory_of_another_item(input: ParseStream<'_>, word: &Ident) -> Option<Strin
     Some(camel(&[name.unraw().to_string()]))
 }
 
-/// `AppDb` of `app_db`, or of `app` and `db`.
+/// Joins words in camel case: `AppDb` from `app_db`, or from `app` and `db`.
 fn camel(words: &[String]) -> String {
     words
         .iter()
@@ -284,7 +285,7 @@ fn camel(words: &[String]) -> String {
         .collect()
 }
 
-/// What stands where a factory begins.
+/// The message for something else where a factory should begin.
 fn no_factory(first: &TokenTree, form: &str) -> String {
     match first {
         TokenTree::Punct(punct) if matches!(punct.as_char(), ',' | ';') => {
@@ -297,7 +298,7 @@ fn no_factory(first: &TokenTree, form: &str) -> String {
     }
 }
 
-/// `app-db`, which is read as `AppDb`.
+/// Reports a dashed name such as `app-db`, and reads it as `AppDb`.
 fn undashed(input: ParseStream<'_>, first: Ident, backend: &str, errors: &mut Errors) -> Ident {
     if !(input.peek(Token![-]) && input.peek2(syn::Ident)) {
         return first;
@@ -317,12 +318,12 @@ fn is_keyword(name: &Ident) -> bool {
     syn::parse_str::<Ident>(&name.to_string()).is_err()
 }
 
-/// What stands where the backend does.
+/// What the parser found in the backend's place.
 enum Found {
     Backend(Backend),
-    /// It cannot be read, which is noted.
+    /// It is unreadable, which is reported.
     Unreadable,
-    /// What follows is not about a factory, which is noted.
+    /// What follows does not belong to a factory, which is reported.
     Nothing,
 }
 
@@ -332,22 +333,22 @@ impl Found {
     }
 }
 
-/// What follows the name.
+/// The part of a factory after its name.
 struct Header<'e, 'n> {
     name: &'n Ident,
-    /// The backend, for what is to be written.
+    /// The backend as messages print it.
     shown: String,
     /// The last token that was read.
     end: Span,
-    /// How a factory is written has been said.
+    /// True if an error has already shown the form of a factory.
     is_noted: bool,
-    /// No semicolon is missing.
+    /// True if no semicolon is missing.
     is_closed: bool,
     errors: &'e mut Errors,
 }
 
 impl Header<'_, '_> {
-    /// The backend.
+    /// Parses the backend.
     fn backend(&mut self, input: ParseStream<'_>) -> Found {
         let first = next(input);
         match &first {
@@ -375,7 +376,7 @@ impl Header<'_, '_> {
                 let mut written = punct.as_char();
                 let span = punct.span();
                 let _ = input.parse::<TokenTree>();
-                // `=>` and `::<`
+                // `=>` and `::<`.
                 while let Some(TokenTree::Punct(punct)) = next(input)
                     && written != '<'
                     && matches!(punct.as_char(), ':' | '=' | '<' | '>')
@@ -463,7 +464,7 @@ impl Header<'_, '_> {
         }
     }
 
-    /// What is between the parentheses.
+    /// Parses the content of the parentheses.
     fn content(&mut self, input: ParseStream<'_>, parens: Span) -> Option<Backend> {
         if input.is_empty() {
             let message = format!(
@@ -508,7 +509,7 @@ impl Header<'_, '_> {
         backend
     }
 
-    /// A name, or `build_env(…)`.
+    /// Parses a backend's name, or `build_env(…)`.
     fn one(&mut self, input: ParseStream<'_>, parens: Span) -> Option<Backend> {
         let span = here(input, parens);
         if let Ok(text) = input.parse::<LitStr>() {
@@ -565,7 +566,7 @@ impl Header<'_, '_> {
         None
     }
 
-    /// More than a backend.
+    /// Reports what follows the backend inside the parentheses.
     fn left_over(&mut self, input: ParseStream<'_>, parens: Span) {
         let span = here(input, parens);
         if let Some(TokenTree::Literal(text)) = next(input)
@@ -600,7 +601,7 @@ impl Header<'_, '_> {
         self.errors.at(span, message);
     }
 
-    /// The settings, and the end.
+    /// Parses the settings, and the factory's end.
     fn block(&mut self, input: ParseStream<'_>, is_factory: bool) -> Vec<super::Setting> {
         let mut read = Vec::new();
         if !is_factory {
@@ -653,7 +654,7 @@ impl Header<'_, '_> {
         read
     }
 
-    /// `pub struct AppDb(Postgres) /// …`
+    /// Reports documentation after the backend: `pub struct AppDb(Postgres) /// …`.
     fn misplaced_documentation(&mut self, input: ParseStream<'_>) {
         let fork = input.fork();
         let is_misplaced = input.peek(Token![#])
@@ -666,7 +667,7 @@ impl Header<'_, '_> {
         }
     }
 
-    /// What stands where the block or the semicolon does.
+    /// The message for something else in place of the block or the semicolon.
     fn not_an_end(&self, input: ParseStream<'_>) -> String {
         let name = self.name.to_string();
         let form = form(&name, &self.shown);
@@ -695,7 +696,7 @@ impl Header<'_, '_> {
     }
 }
 
-/// The backend that a URL is for.
+/// The backend that a URL's scheme names.
 fn of_url(url: &str) -> &'static str {
     let scheme = url.split("://").next().unwrap_or_default();
     known(scheme).map_or("Postgres", backend::Backend::name)

@@ -1,4 +1,4 @@
-//! What is written in the macro, before anybody asks whether it makes sense.
+//! Parses the macro's input; validation comes later.
 
 mod header;
 mod setting;
@@ -14,7 +14,8 @@ pub(super) use self::tokens::words;
 pub(super) use self::value::{Value, Variable};
 use crate::diagnostics::Errors;
 
-/// All factories of one invocation. What cannot be read is noted; a factory whose name can be read is kept.
+/// Parses all factories of one invocation. Reports what is unreadable, and keeps every factory
+/// whose name is readable.
 pub(super) fn parse(tokens: TokenStream, errors: &mut Errors) -> Vec<Factory> {
     let mut factories = Vec::new();
     let parser = |input: ParseStream<'_>| {

@@ -1,4 +1,4 @@
-//! One line of the block, and what people write in its place.
+//! Parses one line of the block, and recognizes what people write instead.
 
 use proc_macro2::{Delimiter, Ident, Span, TokenStream, TokenTree};
 use quote::ToTokens;
@@ -19,10 +19,10 @@ use crate::session_factory::meant::{
 use crate::session_factory::range::{self, Range};
 use crate::session_factory::settings::{GLOBALS, STANDARD, Standard, standard};
 
-/// All lines that can be read; a broken one does not take the others with it.
+/// Parses all readable lines; a broken line does not affect the others.
 pub(super) fn settings(input: ParseStream<'_>, end: Span, errors: &mut Errors) -> Vec<Setting> {
     let mut settings = Vec::new();
-    // One that is everywhere is one mistake.
+    // A semicolon after every line is one mistake, reported once.
     let mut has_semicolon = false;
     while !input.is_empty() {
         let before = input.cursor();
@@ -40,7 +40,7 @@ pub(super) fn settings(input: ParseStream<'_>, end: Span, errors: &mut Errors) -
     settings
 }
 
-/// What stands between two lines. The rest of a broken one is no news.
+/// Skips to the next line. The rest of a broken line is reported already.
 fn separator(input: ParseStream<'_>) {
     while !ends(input) {
         if input.parse::<TokenTree>().is_err() {
@@ -52,12 +52,12 @@ fn separator(input: ParseStream<'_>) {
     }
 }
 
-/// Whether a line has come to its end.
+/// True at the end of a line.
 fn ends(input: ParseStream<'_>) -> bool {
     input.is_empty() || input.peek(Token![,]) || input.peek(Token![;])
 }
 
-/// A line that is being read.
+/// A line while the parser reads it.
 struct Line<'e> {
     attrs: Vec<Attribute>,
     name: Ident,
@@ -65,11 +65,11 @@ struct Line<'e> {
     errors: &'e mut Errors,
 }
 
-/// `None` after noting what is wrong.
+/// Parses one setting. `None` after reporting what is wrong.
 fn setting(input: ParseStream<'_>, end: Span, errors: &mut Errors) -> Option<Setting> {
     let start = here(input, end);
     let Ok(attrs) = input.call(Attribute::parse_outer) else {
-        // A `#` at the end of the block: the error's own place would be the whole macro.
+        // A `#` ends the block. The parser's own error would cover the whole macro.
         let message = "expected an attribute; write `/// What the setting is for.`";
         errors.at(start, message);
         return None;
@@ -106,7 +106,7 @@ fn setting(input: ParseStream<'_>, end: Span, errors: &mut Errors) -> Option<Set
     .read(input)
 }
 
-/// `pub`, `let` and the like.
+/// Reports and skips `pub`, `let` and similar words.
 fn needless_words(input: ParseStream<'_>, errors: &mut Errors) {
     while let Some(TokenTree::Ident(word)) = next(input) {
         let is_word =
@@ -132,7 +132,7 @@ fn needless_words(input: ParseStream<'_>, errors: &mut Errors) {
     }
 }
 
-/// `pub pool_size: u32`, as in an ordinary struct: what is to be done with the line is said of its type.
+/// True for `pub pool_size: u32`, as in an ordinary struct. The error at its type gives the advice.
 fn is_field(input: ParseStream<'_>) -> bool {
     let fork = input.fork();
     let is_setting = fork.parse::<syn::Visibility>().is_ok()
@@ -142,7 +142,7 @@ fn is_field(input: ParseStream<'_>) -> bool {
     is_setting && fork.parse::<Token![:]>().is_ok() && fork.parse::<Type>().is_ok() && ends(&fork)
 }
 
-/// Another item than a setting: `struct Inner { … }`.
+/// True if an item begins, such as `struct Inner { … }`, and not a setting.
 fn is_item(input: ParseStream<'_>) -> bool {
     let words = [
         "struct", "enum", "fn", "impl", "use", "mod", "type", "trait", "async", "union", "extern",
@@ -151,7 +151,7 @@ fn is_item(input: ParseStream<'_>) -> bool {
         && (input.peek2(Ident::peek_any) || input.peek2(Token![<]))
 }
 
-/// The name of a setting.
+/// Parses a setting's name.
 fn name(input: ParseStream<'_>, start: Span, errors: &mut Errors) -> Option<Ident> {
     if let Ok(name) = input.call(Ident::parse_any) {
         return dashed(input, name, errors);
@@ -194,7 +194,7 @@ fn name(input: ParseStream<'_>, start: Span, errors: &mut Errors) -> Option<Iden
     None
 }
 
-/// `pool-size` and `pool.size`.
+/// Reports `pool-size` and `pool.size`, and reads them as `pool_size`.
 fn dashed(input: ParseStream<'_>, first: Ident, errors: &mut Errors) -> Option<Ident> {
     let mut name = first.unraw().to_string();
     let mut parts = 1;
@@ -228,7 +228,7 @@ fn dashed(input: ParseStream<'_>, first: Ident, errors: &mut Errors) -> Option<I
     None
 }
 
-/// What to write for a name that is known, or is that of a key of the application's own.
+/// The advice for a line with this name: a setting's, or that of an application's key.
 fn advice(name: &Ident, written: &str) -> String {
     let text = name.unraw().to_string();
     if standard(&text).is_some() || GLOBALS.contains(&text.as_str()) {
@@ -245,7 +245,7 @@ fn advice(name: &Ident, written: &str) -> String {
     })
 }
 
-/// `name = value`, with the value that was meant.
+/// Formats `name = value`, with the value that the user meant.
 fn form(name: &Ident, value: &str) -> String {
     let meant = match standard(&name.unraw().to_string()) {
         Some(standard) => suitable(standard, value),
@@ -254,7 +254,7 @@ fn form(name: &Ident, value: &str) -> String {
     format!("{name} = {}", meant.unwrap_or_else(|| sample(name)))
 }
 
-/// A value as a setting takes it.
+/// The value in the form that the setting accepts.
 fn suitable(standard: &Standard, written: &str) -> Option<String> {
     let tokens: TokenStream = written.parse().ok()?;
     if written.starts_with("env(") || written.starts_with("build_env(") {
@@ -272,7 +272,7 @@ fn suitable(standard: &Standard, written: &str) -> Option<String> {
     })
 }
 
-/// What could be written for a setting.
+/// An example value for a setting.
 fn sample(name: &Ident) -> String {
     let text = name.unraw().to_string();
     match text.as_str() {
@@ -283,12 +283,12 @@ fn sample(name: &Ident) -> String {
     }
 }
 
-/// The key that a setting has by default, or would have.
+/// The default key of a setting, or of a key of the application's.
 fn key_of(name: &str) -> String {
     standard(name).map_or_else(|| name.to_uppercase(), |standard| standard.key.to_owned())
 }
 
-/// What is between the parentheses that come next.
+/// The content of the parentheses that come next.
 fn argument(input: ParseStream<'_>) -> String {
     match next(input) {
         Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Parenthesis => {
@@ -314,7 +314,7 @@ impl Line<'_> {
         }
     }
 
-    /// What follows the name.
+    /// Parses what follows the name.
     fn read(self, input: ParseStream<'_>) -> Option<Setting> {
         if input.peek(Token![:]) && input.peek2(Token![=]) {
             let written = rest_of_value(2, input);
@@ -327,7 +327,7 @@ impl Line<'_> {
         self.after_type(input, None, None)
     }
 
-    /// A type, a range, or, by mistake, the value.
+    /// Parses what follows a colon: a type, a range or, by mistake, the value.
     fn after_colon(self, input: ParseStream<'_>) -> Option<Setting> {
         if range::begins(input) {
             let fork = input.fork();
@@ -389,7 +389,7 @@ impl Line<'_> {
         self.value_after_colon_from(&TokenStream::new(), input)
     }
 
-    /// `pool_size: 5`: the value stands where a range or a type does.
+    /// Handles `pool_size: 5`: the value is in the place of a range or a type.
     fn value_after_colon_from(
         self,
         first: &TokenStream,
@@ -457,7 +457,7 @@ impl Line<'_> {
         None
     }
 
-    /// What follows the name, the type and the range.
+    /// Parses what follows the name, the type and the range.
     fn after_type(
         self,
         input: ParseStream<'_>,
@@ -511,7 +511,7 @@ impl Line<'_> {
         Some(self.done(ty, range, value))
     }
 
-    /// `pool_size = 1..=10 = 5`
+    /// Handles `pool_size = 1..=10 = 5`.
     fn range_as_a_value(self, input: ParseStream<'_>, ty: Option<Type>) -> Option<Setting> {
         let span = here(input, self.end);
         let name = self.name.unraw().to_string();
@@ -588,7 +588,7 @@ impl Line<'_> {
             };
             let message = format!("a range follows {place}; write `{right}`");
             self.errors.at(span, message);
-            // A type of a setting would be noted as well.
+            // A setting's type would be reported as well, so it is removed.
             let ty = ty.filter(|_| !self.is_setting());
             return self.inert(ty);
         }
@@ -641,7 +641,7 @@ impl Line<'_> {
         self.inert(ty)
     }
 
-    /// The line that was meant by `retries: u32 0..=10 = 3` and `retries: u32: 0..=10 = 3`.
+    /// The correct line for `retries: u32 0..=10 = 3` and `retries: u32: 0..=10 = 3`.
     fn range_behind_the_type(&self, input: ParseStream<'_>, ty: Option<&Type>) -> Option<String> {
         let ty = words(&ty?.to_token_stream());
         let fork = input.fork();
@@ -660,14 +660,14 @@ impl Line<'_> {
         Some(declaration(&name, ty.as_deref(), Some(&range), &value))
     }
 
-    /// A line whose value cannot be read: it is noted, and the setting is known.
+    /// A line with an unreadable value, which is reported. The setting itself stays known.
     fn inert(self, ty: Option<Type>) -> Option<Setting> {
         let is_setting = self.is_setting();
         (is_setting || ty.is_some()).then(|| self.done(ty, None, Value::Broken))
     }
 }
 
-/// `env("KEY"): u32` and `env("KEY") as u32`
+/// Handles a type after the value: `env("KEY"): u32` and `env("KEY") as u32`.
 fn type_behind(input: ParseStream<'_>, line: &Written<'_>, value: &Value) -> Option<String> {
     let fork = input.fork();
     let is_behind = input.peek(Token![:]) || input.peek(Token![as]);
@@ -688,7 +688,7 @@ fn type_behind(input: ParseStream<'_>, line: &Written<'_>, value: &Value) -> Opt
     })
 }
 
-/// More than a value.
+/// The message for what follows the value.
 fn left_over(input: ParseStream<'_>, line: &Written<'_>, value: &Value) -> String {
     let begins = input.peek(Token![#])
         || input.peek(syn::Ident) && (input.peek2(Token![=]) || input.peek2(Token![:]));
@@ -724,7 +724,7 @@ fn left_over(input: ParseStream<'_>, line: &Written<'_>, value: &Value) -> Strin
     })
 }
 
-/// `30 seconds`
+/// Handles a unit in a word of its own: `30 seconds`.
 fn with_unit(input: ParseStream<'_>, line: &Written<'_>, number: &syn::Expr) -> Option<String> {
     let text = format!(
         "{} {}",
@@ -741,7 +741,7 @@ fn with_unit(input: ParseStream<'_>, line: &Written<'_>, number: &syn::Expr) -> 
         })
 }
 
-/// `pool { size = 5 }`, and each of its settings on a line of its own.
+/// The advice for `pool { size = 5 }`: each of its settings on a line of its own.
 fn not_nested(outer: &str, input: ParseStream<'_>) -> String {
     let Some(TokenTree::Group(group)) = next(input) else {
         return String::new();
@@ -776,7 +776,7 @@ fn not_nested(outer: &str, input: ParseStream<'_>) -> String {
     }
 }
 
-/// `(1..=10) = 5`, and the value.
+/// The range and the value of `(1..=10) = 5`.
 fn bracketed_range(tokens: &TokenStream) -> Option<(Range, String)> {
     let mut tokens = tokens.clone().into_iter();
     let TokenTree::Group(group) = tokens.next()? else {
@@ -790,7 +790,7 @@ fn is_equals_sign(token: &TokenTree) -> bool {
     matches!(token, TokenTree::Punct(sign) if sign.as_char() == '=')
 }
 
-/// Whether `Vec<i32` is not closed before the value.
+/// True if `Vec<i32` is not closed before the value.
 fn unclosed(tokens: &TokenStream) -> bool {
     let ty = tokens
         .clone()
@@ -804,7 +804,7 @@ fn unclosed(tokens: &TokenStream) -> bool {
     }) > 0
 }
 
-/// What stands in place of `=`, and behind it: the value that was meant.
+/// The value after a wrong sign in place of `=`. Consumes nothing.
 fn not_an_equals_sign(input: ParseStream<'_>) -> String {
     if input.peek(token::Paren) {
         return argument(input);
@@ -824,13 +824,13 @@ fn not_an_equals_sign(input: ParseStream<'_>) -> String {
     rest_of_value(signs, input)
 }
 
-/// The type that a value has, when it is one.
+/// The type of a value, if the text is one.
 fn settings_type(written: &str) -> &'static str {
     let tokens = written.parse::<TokenStream>();
     tokens.map_or("u32", |tokens| foreign::type_of_value(&tokens))
 }
 
-/// The tokens up to the end of the line, but for the first ones, without taking them.
+/// The tokens up to the line's end without the first `skipped` ones. Consumes nothing.
 fn rest_of_value(skipped: usize, input: ParseStream<'_>) -> String {
     let fork = input.fork();
     for _ in 0..skipped {

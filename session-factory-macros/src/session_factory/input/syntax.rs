@@ -1,21 +1,21 @@
-//! A factory as it is written.
+//! A factory as the user writes it.
 
 use syn::{Attribute, Ident, Path, Type, Visibility};
 
 use super::value::{Value, Variable};
 use crate::session_factory::range::Range;
 
-/// One factory as it is written.
+/// One factory as the user writes it.
 pub(in crate::session_factory) struct Factory {
     pub(in crate::session_factory) attrs: Vec<Attribute>,
     pub(in crate::session_factory) vis: Visibility,
     pub(in crate::session_factory) name: Ident,
-    /// `Postgres` in `AppDb(Postgres)`; `None` after noting that it cannot be read.
+    /// `Postgres` in `AppDb(Postgres)`. `None` after reporting that it is unreadable.
     pub(in crate::session_factory) backend: Option<Backend>,
     pub(in crate::session_factory) settings: Vec<Setting>,
 }
 
-/// The database that a factory is for.
+/// A factory's database.
 pub(in crate::session_factory) enum Backend {
     Written(Path),
     /// `build_env("KEY", …)`.

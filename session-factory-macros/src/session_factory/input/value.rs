@@ -1,4 +1,4 @@
-//! Where a value comes from, as it is written.
+//! Parses the origin of a value: `env(…)`, `build_env(…)` or a constant.
 
 use proc_macro2::{Delimiter, Ident, Span, TokenStream, TokenTree};
 use quote::ToTokens;
@@ -13,24 +13,24 @@ use crate::session_factory::meant::{Line, is_screaming};
 use crate::session_factory::range;
 use crate::session_factory::settings::{Kind, standard};
 
-/// Where a value comes from.
+/// The origin of a value.
 pub(in super::super) enum Value {
     /// `env("KEY")` or `env("KEY", default = …)`.
     Env(Variable),
     /// `build_env("KEY")` or `build_env("KEY", default = …)`.
     BuildEnv(Variable),
-    /// Written here.
+    /// A constant in the macro's input.
     Constant(Expr),
     /// `crate = ::path`.
     Crate(Path),
-    /// As if the setting were not written.
+    /// The value that applies if the setting is not written.
     Standard,
-    /// It cannot be read, and that is noted.
+    /// It is unreadable, which is reported.
     Broken,
 }
 
 impl Value {
-    /// As it is written; `None` for what is no value of a setting.
+    /// The value as the user wrote it; `None` if a setting cannot have this value.
     pub(in super::super) fn source(&self) -> Option<String> {
         match self {
             Self::Env(variable) | Self::BuildEnv(variable) => Some(variable.source()),
@@ -40,7 +40,7 @@ impl Value {
     }
 }
 
-/// A key of the environment.
+/// A key, with its function and its default.
 pub(in super::super) struct Variable {
     /// `env` or `build_env`.
     pub(in super::super) function: Ident,
@@ -49,7 +49,7 @@ pub(in super::super) struct Variable {
 }
 
 impl Variable {
-    /// As it is written.
+    /// The call as the user wrote it.
     fn source(&self) -> String {
         let (function, key) = (&self.function, self.key.value());
         match &self.default {
@@ -62,13 +62,14 @@ impl Variable {
     }
 }
 
-/// Whether `env` or `build_env` comes next.
+/// True if `env` or `build_env` comes next.
 pub(super) fn is_source(input: ParseStream<'_>) -> bool {
     matches!(next(input), Some(TokenTree::Ident(word)) if word == "env" || word == "build_env")
         && !input.peek2(Token![::])
 }
 
-/// The value of a setting; `None` after noting that there is none. The line is what an example is of.
+/// Parses a setting's value. `None` after reporting that there is none. Messages use `line` for
+/// their examples.
 pub(super) fn value(
     input: ParseStream<'_>,
     line: &Line<'_>,
@@ -97,7 +98,7 @@ pub(super) fn value(
     None
 }
 
-/// `env("KEY").unwrap_or(5)`, `env("KEY").parse()` and `env("KEY")?`
+/// The message for `env("KEY").unwrap_or(5)`, `env("KEY").parse()` and `env("KEY")?`.
 fn behind_a_key(input: ParseStream<'_>, line: &Line<'_>, variable: &Variable) -> String {
     const DEFAULTS: [&str; 8] = [
         "unwrap_or",
@@ -146,7 +147,7 @@ fn behind_a_key(input: ParseStream<'_>, line: &Line<'_>, variable: &Variable) ->
     }
 }
 
-/// A second key behind the first one.
+/// The message for a second key after the first one.
 fn two_keys(line: &Line<'_>, function: &Ident, key: &str, other: &str) -> String {
     let other = other.split('"').nth(1).unwrap_or(other);
     format!(
@@ -161,7 +162,8 @@ fn no_default(line: &Line<'_>, function: &Ident, key: &str) -> String {
     format!("a secret has no default; write `{read}`")
 }
 
-/// What people write behind a key for its default: `or 5`, `|| 5`, `?? 5`. `None`: it is something else.
+/// Recognizes a default that people write after a key: `or 5`, `|| 5`, `?? 5`. `None` if something
+/// else follows.
 pub(super) fn default_behind(
     input: ParseStream<'_>,
     line: &Line<'_>,
@@ -200,7 +202,7 @@ fn rest_of_line(input: ParseStream<'_>) {
     }
 }
 
-/// `env(…)` or `build_env(…)`; `None` after noting that no key can be read.
+/// Parses `env(…)` or `build_env(…)`. `None` after reporting that no key is readable.
 pub(super) fn call(
     input: ParseStream<'_>,
     line: &Line<'_>,
@@ -255,7 +257,7 @@ pub(super) fn call(
     None
 }
 
-/// The key in `env: "KEY"`, `env = "KEY"` and `env.KEY`.
+/// The key in `env: "KEY"`, `env = "KEY"` or `env.KEY`.
 fn key_behind(input: ParseStream<'_>) -> Option<String> {
     let fork = input.fork();
     while let Some(TokenTree::Punct(punct)) = next(&fork)
@@ -268,13 +270,13 @@ fn key_behind(input: ParseStream<'_>) -> Option<String> {
     is_key(key).then(|| key.to_owned())
 }
 
-/// What is between the parentheses.
+/// The content of the parentheses, while the parser reads it.
 struct Arguments<'a> {
     function: &'a Ident,
     line: &'a Line<'a>,
-    /// A key for examples.
+    /// A key for examples in messages.
     example: &'a str,
-    /// All of it.
+    /// The whole content.
     written: TokenStream,
     close: Span,
     errors: &'a mut Errors,
@@ -345,7 +347,7 @@ impl Arguments<'_> {
         None
     }
 
-    /// `default = …`; `None` after noting what is wrong.
+    /// Parses `default = …`. `None` after reporting what is wrong.
     fn default(&mut self, input: ParseStream<'_>, key: &str) -> Option<Expr> {
         let function = self.function;
         let span = here(input, self.close);
@@ -449,11 +451,12 @@ impl Arguments<'_> {
     }
 }
 
-/// What names a range, or one of its bounds, behind a key.
+/// Names of a range or of its bounds that people write after a key.
 const RANGES: [&str; 5] = ["min", "max", "range", "between", "in"];
 
 impl Arguments<'_> {
-    /// The line with its range where that stands: `retries: u32 in 0..=10 = env("RETRIES", default = 3)`.
+    /// The line with the range in its right place: `retries: u32 in 0..=10 = env("RETRIES", default
+    /// = 3)`.
     fn with_its_range(&self, key: &str) -> String {
         let part = |name: &str| {
             let mut rest = self
@@ -493,7 +496,7 @@ impl Arguments<'_> {
     }
 }
 
-/// The texts among tokens, without their quotes.
+/// The string literals among the tokens, without their quotes.
 fn texts(tokens: &TokenStream) -> Vec<String> {
     tokens
         .clone()
@@ -509,7 +512,7 @@ fn texts(tokens: &TokenStream) -> Vec<String> {
         .collect()
 }
 
-/// The tokens up to a comma.
+/// The tokens before the first comma.
 fn first_of(tokens: &TokenStream) -> String {
     let is_comma =
         |token: &TokenTree| matches!(token, TokenTree::Punct(punct) if punct.as_char() == ',');

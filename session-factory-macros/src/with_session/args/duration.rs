@@ -1,4 +1,4 @@
-//! `"5s"`: a duration as the value of an option.
+//! Parses a duration as an option's value: `"5s"`.
 
 use std::time::Duration;
 
@@ -8,11 +8,11 @@ use syn::{LitFloat, LitInt, LitStr, Token};
 
 use crate::duration;
 
-/// A duration that is longer than zero and fits the runtime's clock.
+/// A duration that is greater than zero and fits the runtime's clock.
 #[derive(Clone, Copy)]
 pub(in crate::with_session) struct Limit(pub(in crate::with_session) Duration);
 
-/// Whether a name stands where a literal does: `LIMIT`, `Self::LIMIT`.
+/// True if a constant's name is in the place of a literal: `LIMIT`, `Self::LIMIT`.
 pub(super) fn is_constant(input: ParseStream<'_>) -> bool {
     let input = input.fork();
     let path = input.call(syn::Path::parse_mod_style);
@@ -26,7 +26,7 @@ pub(super) fn is_constant(input: ParseStream<'_>) -> bool {
     last.is_some_and(|last| is_screaming(&last)) && (input.is_empty() || input.peek(Token![,]))
 }
 
-/// The duration that comes next, the value of `name`.
+/// Parses the duration that is the value of the option `name`.
 pub(super) fn read(name: &str, input: ParseStream<'_>) -> syn::Result<Limit> {
     if input.peek(LitInt) || input.peek(LitFloat) {
         let literal: syn::Lit = input.parse()?;
@@ -64,7 +64,7 @@ pub(super) fn read(name: &str, input: ParseStream<'_>) -> syn::Result<Limit> {
     match duration::parse(&text) {
         None => Err(refuse(format!("\"{text}\" is not a duration"))),
         Some(limit) if limit.is_zero() => Err(refuse(format!("`{name}` must be longer than zero"))),
-        // The runtime takes nanoseconds in 64 bits.
+        // The runtime stores nanoseconds in 64 bits.
         Some(limit) if u64::try_from(limit.as_nanos()).is_err() => {
             Err(refuse(format!("\"{text}\" is longer than 500 years")))
         }

@@ -1,4 +1,4 @@
-//! `#[with_session(AppDb)]`: the factory.
+//! Parses the factory in `#[with_session(AppDb)]`.
 
 use proc_macro2::TokenStream;
 use syn::parse::ParseStream;
@@ -47,7 +47,7 @@ pub(super) fn read(
     Err(syn::Error::new_spanned(&written, message))
 }
 
-/// An option or the factory in quotes. Whatever else it is, such as a URL, is not repeated.
+/// The error for an option or a factory in quotes. It repeats no other text, such as a URL.
 fn in_quotes(literal: &LitStr, item: &TokenStream, factory: &mut Option<Type>) -> syn::Error {
     let text = literal.value();
     let names_option = OPTIONS.iter().any(|option| text.starts_with(option.name));

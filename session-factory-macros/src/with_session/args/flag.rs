@@ -1,9 +1,9 @@
-//! Options that are on when they are written: `read_only`, `savepoint`, …
+//! Options without a value, which are on if written: `read_only`, `savepoint`, …
 
 use syn::parse::ParseStream;
 use syn::{Ident, LitBool, Token, token};
 
-/// Notes that the option is written, and refuses a value.
+/// Reads the option, and rejects a value.
 pub(super) fn read(
     name: &Ident,
     input: ParseStream<'_>,

@@ -1,5 +1,6 @@
-//! Options as other libraries call them, and what means the same here: a name that the reader brings along, with its
-//! value, is answered with what to write. It is never answered with something that compiles and does the opposite.
+//! Options under the names that other libraries give them. The error for such a name, and its
+//! value, says what to write here. The advice never compiles to the opposite of what the user
+//! meant.
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use syn::Type;
@@ -9,28 +10,28 @@ use super::value::Value;
 use super::wrapped::itself;
 use crate::diagnostics::{nearest, pretty, same_name};
 
-/// What a name means here.
+/// What another library's name stands for.
 #[derive(Clone, Copy)]
 enum Meaning {
-    /// The option of this name, with the value that was written.
+    /// The option of this name, with the user's value.
     Option(&'static str),
-    /// As above, where it does something else than the name says: what it does.
+    /// Like `Option`, but this library's option behaves differently: the second text says how.
     Differs(&'static str, &'static str),
-    /// As above, and the value is in milliseconds or seconds.
+    /// The option `timeout`, from a value in this unit (milliseconds or seconds).
     TimeoutIn(&'static str),
-    /// How often at most, the first attempt counted.
+    /// The greatest number of attempts, the first one counted.
     Attempts,
     /// The pause between two attempts.
     Pause(&'static str),
-    /// A level of its own name.
+    /// An isolation level, written as if it were an option.
     Level(&'static str),
-    /// On by default: true is to be removed, and false is this option.
+    /// On by default here: `true` can be removed, and `false` means this option.
     Unless(&'static str),
-    /// What to do about it, in the words of Spring.
+    /// Spring's `propagation`; its value decides the advice.
     Propagation,
     /// The factory.
     Factory,
-    /// Something else: what to do.
+    /// Advice for anything else.
     Advice(&'static str),
 }
 
@@ -71,8 +72,8 @@ const SENT: Meaning =
     Advice("each statement is sent when it is awaited, and rows are values; remove this");
 const NAMED: Meaning = Advice("a session is logged under the name of its function; remove this");
 
-/// Names of Spring, SQLAlchemy, Django, `TypeORM`, Rails, sqlx, and those that somebody may think of. Case and underscores
-/// do not count.
+/// Names from Spring, SQLAlchemy, Django, `TypeORM`, Rails and sqlx, and likely guesses. The
+/// look-up ignores case and underscores.
 const FOREIGN: &[(&[&str], Meaning)] = &[
     (
         &[
@@ -321,7 +322,7 @@ const FOREIGN: &[(&[&str], Meaning)] = &[
     ),
 ];
 
-/// Whether a word in capital letters is an option of another library, and no factory.
+/// True if a word in capital letters is another library's option rather than a factory.
 pub(super) fn is_a_word_of_others(text: &str) -> bool {
     !text.contains(char::is_lowercase) && matches!(meaning(text), Some(Propagation | Level(_)))
 }
@@ -343,10 +344,10 @@ pub(super) fn factory(name: &str, value: &Value) -> Option<Type> {
     Some(itself(&ty).unwrap_or(ty))
 }
 
-/// Stands for what a function of `commit_on` looks like.
+/// In advice, a placeholder for the signature of a `commit_on` function.
 const DECIDE: &str = "DECIDE";
 
-/// The same with the function's own return type in place of any.
+/// Replaces the general return type in a message by the annotated function's own.
 pub(super) fn with_output(error: syn::Error, item: &TokenStream) -> syn::Error {
     let text = error.to_string();
     if !text.contains(ANY_OUTPUT) {
@@ -358,12 +359,12 @@ pub(super) fn with_output(error: syn::Error, item: &TokenStream) -> syn::Error {
 
 const ANY_OUTPUT: &str = "&Result<T, E>";
 
-/// The function of `commit_on` for this one.
+/// The signature of a `commit_on` function for this annotated function.
 fn decide(item: &TokenStream) -> String {
     format!("fn decide(result: &{}) -> bool", output(item))
 }
 
-/// What a function returns.
+/// The function's return type.
 fn output(item: &TokenStream) -> String {
     let mut tokens = item.clone().into_iter().peekable();
     let mut output = TokenStream::new();
@@ -387,7 +388,7 @@ fn output(item: &TokenStream) -> String {
     }
 }
 
-/// The type in a function that has this name but for its case.
+/// The first type in the function that has this name in another case.
 fn type_in(item: TokenStream, name: &str) -> Option<String> {
     item.into_iter().find_map(|token| match token {
         TokenTree::Ident(word) => {
@@ -399,7 +400,7 @@ fn type_in(item: TokenStream, name: &str) -> Option<String> {
     })
 }
 
-/// The name behind `fn`.
+/// The name after `fn`.
 fn function_name(item: &TokenStream) -> String {
     let mut words = item
         .clone()
@@ -410,7 +411,7 @@ fn function_name(item: &TokenStream) -> String {
         .map_or_else(|| "f".to_owned(), |name| name.to_string())
 }
 
-/// What to do about an option that there is not, in this function.
+/// The advice for an unknown option of this function.
 pub(super) fn answer(name: &str, value: &Value, item: &TokenStream) -> String {
     if let Some(row) = OPTIONS.iter().find(|row| same_name(row.name, name)) {
         return write(row, value);
@@ -493,7 +494,7 @@ impl Meaning {
     }
 }
 
-/// What Spring's propagation of this name is here.
+/// The equivalent of Spring's propagation of this name.
 fn propagation(word: &str, function: &str) -> String {
     let is = |name| same_name(name, word);
     if is("requires_new") {

@@ -1,4 +1,4 @@
-//! The form in which each option is written, for messages.
+//! The form of each option, for messages.
 
 const FORMS: &[(&str, &str)] = &[
     ("isolation", "isolation = \"serializable\""),
@@ -16,7 +16,7 @@ const FORMS: &[(&str, &str)] = &[
     ("crate", "crate = ::path"),
 ];
 
-/// How the option of this name is written; empty where there is none.
+/// The form of the option of this name; empty if there is no such option.
 pub(super) fn form(name: &str) -> &'static str {
     let form = FORMS.iter().find(|(option, _)| *option == name);
     form.map_or("", |(_, form)| form)

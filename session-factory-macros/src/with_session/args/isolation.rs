@@ -7,7 +7,7 @@ use syn::parse::ParseStream;
 use super::value::Value;
 use crate::diagnostics::nearest;
 
-/// The isolation level that is asked for, and where.
+/// The requested isolation level, and its place.
 pub(in crate::with_session) struct Isolation {
     /// The level's name in the runtime.
     pub(in crate::with_session) level: &'static str,
@@ -20,7 +20,7 @@ impl Isolation {
     }
 }
 
-/// As written, and as the runtime calls it.
+/// Each level as the user writes it, and as the runtime names it.
 const LEVELS: [(&str, &str); 4] = [
     ("serializable", "Serializable"),
     ("repeatable_read", "RepeatableRead"),
@@ -31,7 +31,7 @@ const LIST: &str =
     "`\"serializable\"`, `\"repeatable_read\"`, `\"read_committed\"` or `\"read_uncommitted\"`";
 
 pub(super) fn read(input: ParseStream<'_>) -> syn::Result<Isolation> {
-    // A literal of another kind is read past.
+    // `parse` consumes a literal of another kind as well, so the error is made from a fork.
     let ahead = input.fork();
     let literal = match input.parse::<LitStr>() {
         Ok(literal) => literal,
@@ -55,12 +55,12 @@ pub(super) fn read(input: ParseStream<'_>) -> syn::Result<Isolation> {
     Err(syn::Error::new(literal.span(), message))
 }
 
-/// The level that is meant, in other words than the option's.
+/// The level that other words mean.
 fn meant(text: &str) -> Option<&'static str> {
     let text = text.replace([' ', '-'], "_");
     match text.to_ascii_lowercase().as_str() {
         "snapshot" => Some("repeatable_read"),
-        // What the server does anyway.
+        // The server's default level needs no option.
         "default" => Some(""),
         _ => nearest(&text, LEVELS.iter().map(|(level, _)| *level)),
     }

@@ -4,19 +4,19 @@ use syn::ext::IdentExt;
 use syn::parse::ParseStream;
 use syn::{Ident, LitBool, LitStr};
 
-/// What `joined = …` says.
+/// The value of `joined`.
 #[derive(Default)]
 pub(in crate::with_session) enum Joined {
-    /// Nothing: `f_in` is called so.
+    /// The option is not written: `f_in` has its default name.
     #[default]
     Default,
-    /// Another name.
+    /// `f_in` has this name.
     Named(Ident),
-    /// There is none.
+    /// There is no `f_in`.
     Absent,
 }
 
-/// Why the option is not written alone.
+/// The reason why `joined` needs a value.
 pub(super) const IS_ON: &str = "`joined` is on unless it is `false`";
 
 const WRITE: &str = "write `joined = \"name\"` for another name, or `joined = false` for none";
@@ -55,11 +55,12 @@ pub(super) fn read(input: ParseStream<'_>) -> syn::Result<Joined> {
 }
 
 impl Joined {
-    /// The name of `f_in`, if there is to be one.
+    /// The name of `f_in`, if there is one.
     pub(in crate::with_session) fn name(&self, function: &Ident) -> Option<Ident> {
         match self {
             Joined::Default => Some(quote::format_ident!("{}_in", function.unraw())),
-            // The user wrote it in a string; it must be visible as if written in the code.
+            // The user wrote the name in a string. Its span makes it as visible as an identifier in
+            // the code.
             Joined::Named(name) => {
                 let mut name = name.clone();
                 name.set_span(name.span().resolved_at(function.span()));

@@ -1,6 +1,7 @@
-//! What stands in the parentheses of the attribute.
+//! Parses the parentheses of the attribute.
 //!
-//! An option is one row of [`OPTIONS`], its name and how it is read, and one of [`forms`]: how it is written.
+//! Each option is one row of [`OPTIONS`], which says how to read it, and one of [`forms`], which
+//! says how to write it.
 
 mod commit_on;
 mod duration;
@@ -31,7 +32,7 @@ pub(super) use self::wrapped::itself;
 use crate::diagnostics::{Errors, same_name};
 
 impl Args {
-    /// The arguments; what is wrong with them goes to `errors`.
+    /// Parses the arguments. Errors go to `errors`.
     pub(super) fn parse(tokens: TokenStream, item: &TokenStream, errors: &mut Errors) -> Self {
         let mut args = Self::default();
         let parser = |input: ParseStream<'_>| {
@@ -111,7 +112,7 @@ impl Args {
     }
 }
 
-/// The name of the option that comes next; `None` when it is a type.
+/// The name of the option that comes next; `None` if a type comes next.
 fn option_name(item: &TokenStream, input: ParseStream<'_>) -> syn::Result<Option<Ident>> {
     let ahead = input.fork();
     let Ok(name) = ahead.call(Ident::parse_any) else {
@@ -124,7 +125,7 @@ fn option_name(item: &TokenStream, input: ParseStream<'_>) -> syn::Result<Option
         return Err(with_dashes(&name, item, input));
     }
     let text = name.to_string();
-    // A type's name begins with a capital letter; `Self` and paths are types too.
+    // A type's name begins with a capital letter. `Self` and paths are types too.
     let lower = text.starts_with(|first: char| first.is_lowercase() || first == '_');
     let has_value = ahead.peek(Token![=])
         || ahead.peek(Token![:])
@@ -137,7 +138,7 @@ fn option_name(item: &TokenStream, input: ParseStream<'_>) -> syn::Result<Option
     is_option.then(|| input.call(Ident::parse_any)).transpose()
 }
 
-/// `read-only`
+/// The error for an option with dashes: `read-only`.
 fn with_dashes(first: &Ident, item: &TokenStream, input: ParseStream<'_>) -> syn::Error {
     let mut text = String::new();
     let ahead = input.fork();

@@ -1,4 +1,4 @@
-//! The options: one row for each, and what it reads into.
+//! The table of options, and the struct that they are read into.
 
 use proc_macro2::{Span, TokenStream};
 use syn::parse::{ParseStream, Parser};
@@ -17,7 +17,7 @@ use crate::diagnostics::pretty;
 /// The arguments of one attribute.
 #[derive(Default)]
 pub(in crate::with_session) struct Args {
-    /// `F` of `#[with_session(F)]`.
+    /// `F`, from `#[with_session(F)]`.
     pub(in crate::with_session) factory: Option<Type>,
     pub(in crate::with_session) isolation: Option<Isolation>,
     pub(in crate::with_session) read_only: Option<Ident>,
@@ -30,16 +30,16 @@ pub(in crate::with_session) struct Args {
     pub(in crate::with_session) requires_new: Option<Ident>,
     pub(in crate::with_session) commit_on: Option<ExprPath>,
     pub(in crate::with_session) detach: Option<Ident>,
-    /// What becomes of `f_in`.
+    /// The name of `f_in`, or that there is none.
     pub(in crate::with_session) joined: Joined,
-    /// Where the runtime crate is.
+    /// The path of the runtime crate.
     pub(super) krate: Option<Path>,
 }
 
 /// One option.
 pub(super) struct Row {
     pub(super) name: &'static str,
-    /// Reads what follows the name.
+    /// Reads what follows the option's name.
     pub(super) read: fn(&mut Args, &Ident, ParseStream<'_>) -> syn::Result<()>,
 }
 
@@ -128,14 +128,14 @@ pub(super) fn row(name: &str) -> Option<&'static Row> {
     OPTIONS.iter().find(|option| name == option.name)
 }
 
-/// Reads the `=` between an option and its value, and makes sure that there is one.
+/// Reads the `=` after an option, and checks that a value follows.
 fn expect_equals(name: &Ident, input: ParseStream<'_>) -> syn::Result<()> {
     let is_equals = input.peek(Token![=]) && !input.peek(Token![==]) && !input.peek(Token![=>]);
     let value = Value::ahead(input);
     let text = name.to_string();
     if value.is_empty() {
         let form = form(&text);
-        // Written alone, an option that is on by default was meant to turn it on.
+        // A user who writes such an option alone wants it on, and it is on by default.
         let message = match text.as_str() {
             "joined" => format!("{}; remove it, or for another name write `{form}`", joined::IS_ON),
             "replica" => "a `read_only` function uses the replica when there is one; write `read_only` alone, or for a \
@@ -153,7 +153,7 @@ fn expect_equals(name: &Ident, input: ParseStream<'_>) -> syn::Result<()> {
     Err(syn::Error::new(name.span(), message))
 }
 
-/// What to write for this option with this value.
+/// Advises this option with this value.
 pub(super) fn write(row: &Row, value: &Value) -> String {
     let name = Ident::new(row.name, Span::call_site());
     if row.name == "joined" && value.is_empty() {
@@ -172,7 +172,7 @@ pub(super) fn write(row: &Row, value: &Value) -> String {
     match read.parse2(tokens) {
         Ok(()) if value.is_empty() => format!("write `{name}`"),
         Ok(()) => format!("write `{name} = {text}`"),
-        // What is wrong with the value says what to write.
+        // The value is wrong; its error says what to write.
         Err(error) => error
             .to_string()
             .split_once("; ")

@@ -6,7 +6,7 @@ use syn::{Ident, LitBool, LitStr};
 
 use crate::diagnostics::did_you_mean;
 
-/// Whether the replica may be read, and where that is written.
+/// The replica policy, and its place.
 pub(in crate::with_session) struct Replica {
     /// The policy's name in the runtime.
     pub(in crate::with_session) policy: &'static str,
@@ -19,7 +19,7 @@ impl Replica {
     }
 }
 
-/// As written, and as the runtime calls it.
+/// Each policy as the user writes it, and as the runtime names it.
 const POLICIES: [(&str, &str); 3] = [
     ("any", "Any"),
     ("caught_up", "CaughtUp"),
@@ -28,7 +28,7 @@ const POLICIES: [(&str, &str); 3] = [
 const LIST: &str = "`\"any\"`, `\"caught_up\"` or `\"never\"`";
 
 pub(super) fn read(input: ParseStream<'_>) -> syn::Result<Replica> {
-    // A literal of another kind is read past.
+    // `parse` consumes a literal of another kind as well, so the error is made from a fork.
     let ahead = input.fork();
     let literal = match input.parse::<LitStr>() {
         Ok(literal) => literal,

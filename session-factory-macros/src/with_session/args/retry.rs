@@ -12,23 +12,23 @@ use super::value::{Value, skip_to_comma};
 use crate::diagnostics::{nearest, same_name};
 use crate::with_session::types::mentions;
 
-/// How often, and with which pauses, a call is run again.
+/// How many times a call runs again, and with which pauses.
 pub(in crate::with_session) struct Retry {
-    /// Attempts after the first.
+    /// The number of attempts after the first.
     pub(in crate::with_session) max: u32,
-    /// The first pause is shorter than this.
+    /// The upper limit of the first pause.
     pub(in crate::with_session) base: Limit,
-    /// And no pause is longer.
+    /// The upper limit of every pause.
     pub(in crate::with_session) cap: Limit,
     pub(in crate::with_session) span: Span,
 }
 
-/// The defaults, which `retry = 5` has.
+/// The defaults, which apply to `retry = 5`.
 const BASE: Limit = Limit(Duration::from_millis(10));
 const CAP: Limit = Limit(Duration::from_secs(1));
 const FORM: &str = "write `retry = 5` or `retry(max = 5, base = \"10ms\", cap = \"1s\")`";
 
-/// `5` of `retry = 5`.
+/// Parses `retry = 5`.
 pub(super) fn alone(name: &Ident, input: ParseStream<'_>) -> syn::Result<Retry> {
     Ok(Retry {
         max: max(input)?,
@@ -38,17 +38,17 @@ pub(super) fn alone(name: &Ident, input: ParseStream<'_>) -> syn::Result<Retry> 
     })
 }
 
-/// `(max = 5, base = "10ms", cap = "1s")`
+/// Parses `(max = 5, base = "10ms", cap = "1s")`.
 pub(super) fn in_parentheses(name: &Ident, input: ParseStream<'_>) -> syn::Result<Retry> {
     let content;
     parenthesized!(content in input);
     parts(name, &content).inspect_err(|_| {
-        // What the error left unread is no news.
+        // One error is enough: the unread rest is skipped.
         while content.parse::<TokenTree>().is_ok() {}
     })
 }
 
-/// What is in the parentheses, in any order.
+/// Parses the parts in the parentheses, in any order.
 fn parts(name: &Ident, input: ParseStream<'_>) -> syn::Result<Retry> {
     let (mut max_part, mut base, mut cap) = (None, None, None);
     let mut cap_at = None;
@@ -116,12 +116,12 @@ fn parts(name: &Ident, input: ParseStream<'_>) -> syn::Result<Retry> {
     })
 }
 
-/// The cap that goes with a base when none is written: a second, or the base where that is longer.
+/// The default cap for this base: one second, or the base if that is longer.
 fn longer(base: Option<Limit>) -> Limit {
     base.filter(|base| base.0 > CAP.0).unwrap_or(CAP)
 }
 
-/// One of the keys, and the `=` behind it.
+/// Parses the name of a part, and the `=` after it.
 fn key(names_max: bool, input: ParseStream<'_>) -> syn::Result<Ident> {
     if input.peek(LitInt) {
         let number: LitInt = input.parse()?;
@@ -156,7 +156,8 @@ fn key(names_max: bool, input: ParseStream<'_>) -> syn::Result<Ident> {
     Ok(key)
 }
 
-/// The first part of another name, and the whole that was meant, where each part has one that it is here.
+/// The first part with another library's name, and the whole option as the user meant it. `None` if
+/// one of the parts has no equivalent.
 fn meant(input: ParseStream<'_>) -> Option<(Ident, String)> {
     let input = input.fork();
     let (mut first, mut counts_all) = (None, false);
@@ -207,7 +208,7 @@ fn meant(input: ParseStream<'_>) -> Option<(Ident, String)> {
 
 const ATTEMPTS: [&str; 3] = ["attempts", "max_attempts", "tries"];
 
-/// The part that has this name elsewhere.
+/// The part that other libraries call by this name.
 fn known(name: &str) -> Option<&'static str> {
     const NAMES: [(&str, &[&str]); 3] = [
         (
@@ -256,7 +257,7 @@ fn known(name: &str) -> Option<&'static str> {
         .map(|(part, _)| *part)
 }
 
-/// What a part of another name is, with its value.
+/// The advice for another library's part, with the user's value.
 fn part_of_others(name: &str, value: &Value, names_max: bool) -> String {
     let part = known(name).or_else(|| nearest(name, ["max", "base", "cap"]));
     match part {
@@ -287,10 +288,10 @@ fn part_of_others(name: &str, value: &Value, names_max: bool) -> String {
 }
 
 fn max(input: ParseStream<'_>) -> syn::Result<u32> {
-    // A literal of another kind is read past.
     if duration::is_constant(input) {
         return Err(input.error("no constant stands here; write its value, as in `retry = 5`"));
     }
+    // `parse` consumes a literal of another kind as well, so the error is made from a fork.
     let ahead = input.fork();
     let number: LitInt = input.parse().map_err(|error| {
         let text = ahead.fork().parse::<LitStr>().map(|text| text.value());

@@ -1,4 +1,4 @@
-//! A value as it is written.
+//! A value's tokens as the user wrote them.
 
 use proc_macro2::{TokenStream, TokenTree};
 use syn::parse::{ParseStream, Parser};
@@ -6,12 +6,12 @@ use syn::{LitBool, LitInt, LitStr, Token, Type, token};
 
 use crate::diagnostics::pretty;
 
-/// What stands behind a name, without the sign between the two.
+/// What follows a name, without the sign between the two.
 #[derive(Default)]
 pub(super) struct Value(pub(super) TokenStream);
 
 impl Value {
-    /// What comes next, up to the comma. It is not read.
+    /// The tokens up to the next comma. Consumes nothing.
     pub(super) fn ahead(input: ParseStream<'_>) -> Self {
         let input = input.fork();
         while input.peek(Token![=]) || input.peek(Token![:]) || input.peek(Token![>]) {
@@ -33,7 +33,7 @@ impl Value {
         self.0.is_empty()
     }
 
-    /// A type, such as the one in `Some(AppDb)`.
+    /// The value as a type, such as `Some(AppDb)`.
     pub(super) fn ty(&self) -> Option<Type> {
         syn::parse2(self.0.clone()).ok()
     }
@@ -48,7 +48,7 @@ impl Value {
         pretty(&self.0)
     }
 
-    /// Text in quotes.
+    /// True for a string literal.
     pub(super) fn is_text(&self) -> bool {
         syn::parse2::<LitStr>(self.0.clone()).is_ok()
     }
@@ -58,7 +58,7 @@ impl Value {
         number.parse2(self.0.clone()).ok()
     }
 
-    /// The last word of it, in quotes or not: `REQUIRED` of `Propagation.REQUIRED`.
+    /// The value's last word, quoted or not: `REQUIRED`, from `Propagation.REQUIRED`.
     pub(super) fn word(&self) -> Option<String> {
         let last = self.0.clone().into_iter().last()?;
         match last {
@@ -71,7 +71,7 @@ impl Value {
     }
 }
 
-/// Leaves the next comma, or the end, to be read next.
+/// Skips to the next comma, or to the end.
 pub(super) fn skip_to_comma(input: ParseStream<'_>) -> syn::Result<()> {
     while !input.is_empty() && !input.peek(Token![,]) {
         input.parse::<TokenTree>()?;

@@ -1,4 +1,4 @@
-//! A factory with something around it.
+//! Finds the factory inside other code.
 
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
@@ -6,7 +6,8 @@ use syn::{GenericArgument, PathArguments, Type, TypeParamBound, TypePath};
 
 use crate::with_session::types::plain;
 
-/// The factory in what was written around it: `&AppDb`, `Session<AppDb>`, `AppDb::factory()`. None: nothing is around it.
+/// The factory inside `&AppDb`, `Session<AppDb>` or `AppDb::factory()`. `None` if nothing surrounds
+/// it.
 pub(in crate::with_session) fn itself(written: &Type) -> Option<Type> {
     let inner = match plain(written) {
         Type::Reference(reference) => (*reference.elem).clone(),
@@ -36,7 +37,8 @@ fn of_path(written: &TypePath) -> Option<Type> {
     }
 }
 
-/// What a factory has. A type may begin with a small letter too.
+/// True for a factory's own functions. A type's name may begin with a small letter too, so case
+/// alone does not decide.
 fn is_function(name: &str) -> bool {
     matches!(
         name,
@@ -52,7 +54,7 @@ fn is_function(name: &str) -> bool {
     )
 }
 
-/// `AppDb` of `AppDb::factory`.
+/// `AppDb`, from `AppDb::factory`.
 fn without_last(written: &TypePath) -> Option<Type> {
     let mut tokens: Vec<TokenTree> = Vec::new();
     let count = written.path.segments.len();
@@ -62,7 +64,7 @@ fn without_last(written: &TypePath) -> Option<Type> {
     for segment in written.path.segments.pairs().take(count - 1) {
         tokens.extend(segment.to_token_stream());
     }
-    // And the `::` behind it.
+    // Removes the `::` as well.
     tokens.truncate(tokens.len().saturating_sub(2));
     syn::parse2(tokens.into_iter().collect::<TokenStream>()).ok()
 }

@@ -1,4 +1,4 @@
-//! What is left of a function that has errors.
+//! Expands a function that has errors.
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote};
@@ -15,8 +15,8 @@ use crate::with_session::types::{
 };
 use crate::with_session::{async_trait, attrs, session_param};
 
-/// Both functions with as much of their signatures as could be understood, so that their callers, and
-/// the editor, still find them.
+/// Emits both functions with the readable part of their signatures, so that their callers and the
+/// editor still find them.
 pub(in crate::with_session) fn after_errors(
     args: &Args,
     function: &Function,
@@ -56,12 +56,13 @@ pub(in crate::with_session) fn after_errors(
     }
 }
 
-/// The function without what was reported already and would be reported again.
+/// Removes from the function what the macro has reported, so that the compiler does not report it
+/// again.
 fn readable(function: &Function, source: Option<&Source>) -> Function {
     let mut function = function.clone();
     let returns_future = |output: &ReturnType| matches!(output, ReturnType::Type(_, output) if names_a_future(output.to_token_stream()));
     let sig = &mut function.sig;
-    // What awaits is asynchronous, and so is it for its callers.
+    // A body that awaits needs an `async fn`, and so do its callers.
     let is_made_synchronous = function.attrs.iter().any(attrs::is_harness)
         || mentions(function.body.to_token_stream(), "block_on")
         || async_trait::output(sig).is_some();
@@ -85,7 +86,8 @@ fn readable(function: &Function, source: Option<&Source>) -> Function {
     function
 }
 
-/// A use of each name in a type that is brought from elsewhere: the `use` of it is right, and no longer needed otherwise.
+/// Uses each imported name of a removed type. Otherwise the compiler would report its `use` as
+/// unused.
 fn imported(ty: TokenStream, source: Option<&Source>) -> TokenStream {
     ty.into_iter()
         .map(|token| match token {
@@ -100,7 +102,8 @@ fn imported(ty: TokenStream, source: Option<&Source>) -> TokenStream {
         .collect()
 }
 
-/// Where there is no `f_in`: `f` with the body in it, so that what the body uses is used.
+/// Emits `f` alone, if there is no `f_in`. It contains the body, so that what the body uses counts
+/// as used.
 fn alone(function: &Function, place: Place, source: Option<&Source>) -> TokenStream {
     let mut function = function.clone();
     function.attrs.retain(|attr| !attrs::is_own(attr));
@@ -126,7 +129,7 @@ fn alone(function: &Function, place: Place, source: Option<&Source>) -> TokenStr
     }
 }
 
-/// The signature without the session, and the session.
+/// Splits the session's parameter off the signature.
 fn without_session(function: &Function) -> (Signature, Option<PatType>) {
     let mut sig = function.sig.clone();
     let is_session = |ty: &Type| {
@@ -155,7 +158,7 @@ fn without_session(function: &Function) -> (Signature, Option<PatType>) {
     (sig, session)
 }
 
-/// `&mut` and nothing behind it: a session that is still being written.
+/// True for a lone `&mut`: the user is still typing the session's type.
 fn is_unread(ty: &Type) -> bool {
     matches!(ty, Type::Verbatim(_))
 }

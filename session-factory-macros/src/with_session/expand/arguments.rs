@@ -1,4 +1,4 @@
-//! The parameters of `f`, and how the body gets them: as the arguments of `f_in`, or inlined.
+//! The parameters of `f`, and how they reach the body: as arguments of `f_in`, or inlined.
 
 use proc_macro2::{Delimiter, Group, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
@@ -16,7 +16,7 @@ use crate::with_session::place::path_to;
 use crate::with_session::session_use;
 use crate::with_session::types::{has_impl_trait, last_name, mentions, plain, without_impl_trait};
 
-/// The parameters of `f`, and its call of `f_in` with this session.
+/// The parameters of `f`, and the call of `f_in` with this session.
 pub(super) fn call(model: &Model<'_>, session: &TokenStream) -> (Vec<FnArg>, TokenStream) {
     let sig = &model.function.sig;
     let mut inputs = Vec::new();
@@ -51,7 +51,8 @@ pub(super) fn call(model: &Model<'_>, session: &TokenStream) -> (Vec<FnArg>, Tok
     (inputs, quote!(#path #name #generics (#(#arguments),*)))
 }
 
-/// The parameters of `f`, and the body itself. It takes the session from a variable `session`.
+/// The parameters of `f`, and the body itself. The body takes the session from a variable
+/// `session`.
 pub(super) fn inline(model: &Model<'_>) -> (Vec<FnArg>, TokenStream) {
     let sig = &model.function.sig;
     let mut inputs = Vec::new();
@@ -60,7 +61,7 @@ pub(super) fn inline(model: &Model<'_>) -> (Vec<FnArg>, TokenStream) {
         match input {
             _ if at == model.session_at => {}
             FnArg::Typed(parameter) if model.args.retry.is_some() => {
-                // Each attempt has arguments of its own, under the names that the body knows.
+                // Each attempt gets its own arguments, under the names that the body uses.
                 let name = argument_name(parameter, at);
                 let (attrs, pat, ty) = (&parameter.attrs, &parameter.pat, &parameter.ty);
                 let own = argument(model, ty, &quote!(#name));
@@ -74,7 +75,7 @@ pub(super) fn inline(model: &Model<'_>) -> (Vec<FnArg>, TokenStream) {
     (inputs, body)
 }
 
-/// The body as a future. `moves`: it is run once, and may take everything with it.
+/// The body as a future. With `moves`, it runs once and may take ownership of everything.
 pub(super) fn body(model: &Model<'_>, rebound: &TokenStream, moves: bool) -> TokenStream {
     let FnArg::Typed(parameter) = &model.function.sig.inputs[model.session_at] else {
         return TokenStream::new();
@@ -86,12 +87,12 @@ pub(super) fn body(model: &Model<'_>, rebound: &TokenStream, moves: bool) -> Tok
         .then(|| quote!(#[allow(unused_variables)]));
     let session = quote_spanned!(Span::mixed_site()=> session);
     if model.boxed {
-        // `#[async_trait]` has made an expression of it that is a future already.
+        // `#[async_trait]` has made the body an expression that already is a future.
         return quote!({ #rebound #allowed let #pat: &mut #ty = #session; #statements });
     }
     let hint = return_hint(model);
     let moves = moves.then(|| quote!(move));
-    // What is wrong with the body as a whole, such as no result at its end, is blamed on the body.
+    // Errors about the body as a whole, such as a missing result at its end, point at the body.
     let at = model.function.body_span();
     let code = quote! {
         #hint
@@ -105,9 +106,10 @@ pub(super) fn body(model: &Model<'_>, rebound: &TokenStream, moves: bool) -> Tok
     quote!(async #moves #block)
 }
 
-/// A `return` that never happens, of the declared type. The compiler takes the type of a block from the first
-/// `return` in it: with this one the user's own, and `?`, and the last expression, are checked and coerced
-/// against the declared type as in the function that was written, and blamed where they stand.
+/// A `return` of the declared type that never runs. The compiler infers a block's type from its
+/// first `return`. With this one, it checks and coerces the user's own `return`s, `?`s and last
+/// expression against the declared type, as in the original function, and reports errors at their
+/// places.
 fn return_hint(model: &Model<'_>) -> TokenStream {
     let output = without_impl_trait(model.output);
     quote_spanned! {Span::mixed_site()=>
@@ -117,7 +119,8 @@ fn return_hint(model: &Model<'_>) -> TokenStream {
     }
 }
 
-/// What is passed on for a parameter: itself, or with `retry` one of its own for each attempt.
+/// The expression that passes a parameter on: the parameter itself, or with `retry` a copy for each
+/// attempt.
 fn argument(model: &Model<'_>, ty: &Type, name: &TokenStream) -> TokenStream {
     if model.args.retry.is_none() {
         return name.clone();
@@ -128,7 +131,8 @@ fn argument(model: &Model<'_>, ty: &Type, name: &TokenStream) -> TokenStream {
         }) => name.clone(),
         Type::Reference(_) => quote!(&mut *#name),
         ty => {
-            // What the compiler says of a type that callers choose is right as it is: where to write `Clone`.
+            // If the caller chooses the type, the compiler's own message is right: it says where to
+            // write `Clone`.
             let function = if is_open(model, ty) {
                 "again_for_any"
             } else if is_extractor(ty) {
@@ -141,7 +145,7 @@ fn argument(model: &Model<'_>, ty: &Type, name: &TokenStream) -> TokenStream {
     }
 }
 
-/// One for each attempt, by this function of the runtime.
+/// A copy for each attempt, made by this function of the runtime.
 fn again(model: &Model<'_>, function: &str, name: &TokenStream, at: Span) -> TokenStream {
     if model.args.retry.is_none() {
         return name.clone();
@@ -152,7 +156,7 @@ fn again(model: &Model<'_>, function: &str, name: &TokenStream, at: Span) -> Tok
     quote_spanned!(at=> #private::#function(&#name))
 }
 
-/// Whether callers choose the type, or a part of it.
+/// True if the caller chooses the type, or a part of it.
 fn is_open(model: &Model<'_>, ty: &Type) -> bool {
     has_impl_trait(ty)
         || model
@@ -163,7 +167,7 @@ fn is_open(model: &Model<'_>, ty: &Type) -> bool {
             .any(|param| mentions(ty.to_token_stream(), &param.ident.to_string()))
 }
 
-/// Whether a web framework makes it from a request, by its name.
+/// True if, by its name, a web framework extracts this type from a request.
 fn is_extractor(ty: &Type) -> bool {
     const NAMES: [&str; 10] = [
         "Path",
@@ -180,7 +184,7 @@ fn is_extractor(ty: &Type) -> bool {
     last_name(ty).is_some_and(|name| NAMES.contains(&name.as_str()))
 }
 
-/// The parameter under a plain name.
+/// The parameter with a plain name for its pattern.
 fn plain_parameter(parameter: &PatType, name: &Ident) -> PatType {
     PatType {
         attrs: attrs::of_parameter(&parameter.attrs).cloned().collect(),
@@ -190,7 +194,7 @@ fn plain_parameter(parameter: &PatType, name: &Ident) -> PatType {
     }
 }
 
-/// `mut self` says something about the body, which is in `f_in`.
+/// Removes the `mut` of `mut self`: it concerns the body, which is in `f_in`.
 fn without_mut(receiver: &Receiver) -> Receiver {
     let by_reference = matches!(receiver.kind, ReceiverKind::Reference(..));
     let mutability = receiver.mutability.filter(|_| by_reference);
@@ -200,8 +204,8 @@ fn without_mut(receiver: &Receiver) -> Receiver {
     }
 }
 
-/// The names of the variables in an expansion. Nobody else's code sees them, but a plain name is the
-/// macro's own too.
+/// The variables that an expansion declares. Their hygiene hides them from the user's code; a
+/// parameter's plain name has the same hygiene, and must differ from them.
 const OWN_NAMES: [&str; 10] = [
     "commit",
     "contract",
@@ -215,8 +219,8 @@ const OWN_NAMES: [&str; 10] = [
     "unit",
 ];
 
-/// A plain name for a parameter. It is the macro's own, although it is called as the user's is: lints
-/// about names (`_id` is used, `l` looks like `1`) are not about this function.
+/// A plain name for a parameter. It equals the user's name but has the macro's hygiene, so that
+/// lints about names (`_id` is used, `l` looks like `1`) do not apply to this function.
 pub(super) fn argument_name(parameter: &PatType, at: usize) -> Ident {
     match &*parameter.pat {
         Pat::Ident(pat) if pat.subpat.is_none() => {
@@ -234,7 +238,7 @@ pub(super) fn argument_name(parameter: &PatType, at: usize) -> Ident {
     }
 }
 
-/// `::<T, N>`: what the arguments alone may not tell. Lifetimes are always inferred.
+/// `::<T, N>`, because the arguments alone may not determine them. Lifetimes are always inferred.
 fn generic_arguments(sig: &Signature) -> Option<TokenStream> {
     let params = &sig.generics.params;
     let names: Vec<_> = params

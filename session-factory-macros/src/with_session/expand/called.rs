@@ -1,4 +1,4 @@
-//! What of the runtime the expansion calls, and from where.
+//! The runtime's functions that the expansion calls, and the spans of those calls.
 
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
@@ -15,14 +15,14 @@ pub(super) fn private(model: &Model<'_>) -> TokenStream {
     quote!(#krate::__private)
 }
 
-/// What is asked of the return type, at that type and once.
+/// Checks the return type once, with errors at that type.
 pub(super) fn contract(model: &Model<'_>) -> TokenStream {
     let at_output = Span::mixed_site().located_at(model.output.span());
     let private = respanned(private(model), at_output);
     quote_spanned!(at_output=> #private::contract())
 }
 
-/// What is asked of the session's type, or of the factory that the attribute names: there and once.
+/// Checks the session's type, or the factory that the attribute names, once, with errors there.
 pub(super) fn parameter(model: &Model<'_>) -> TokenStream {
     let (name, of) = match model.factory {
         Some(factory) => ("named", factory),
@@ -31,9 +31,9 @@ pub(super) fn parameter(model: &Model<'_>) -> TokenStream {
     call_at(model, of, name, true, TokenStream::new())
 }
 
-/// A call of the runtime that stands exactly where the type does, from its first to its last token. What the compiler
-/// asks of the type, of the call and of the signature that the user wrote it then says of the same place, and what is
-/// the same it says once.
+/// Calls the runtime with the exact span of the type, from its first to its last token. The
+/// compiler then reports its errors about the type, the call and the user's signature at one place,
+/// and merges those that are equal.
 pub(super) fn call_at(
     model: &Model<'_>,
     ty: &Type,
@@ -45,7 +45,7 @@ pub(super) fn call_at(
     let first = spans.next().unwrap_or_else(Span::mixed_site);
     let last = spans.last().unwrap_or(first);
     let private = private(model).into_iter().map(|mut token| {
-        // A name is seen from where it was written; `::` is seen from everywhere.
+        // A name resolves from where it was written; `::` resolves from everywhere.
         let is_name = matches!(token, TokenTree::Ident(_));
         token.set_span(if is_name {
             token.span().located_at(first)
@@ -63,8 +63,8 @@ pub(super) fn call_at(
     quote!(#private #colons #name #generics #arguments)
 }
 
-/// Whether `f` can call `f_in`. It cannot when there is none, nor when the return type hides another
-/// type: that would be taken to borrow from the session, as every `impl Trait` of an `async fn` is.
+/// True if `f` can call `f_in`. It cannot if there is no `f_in`, or if the return type has an `impl
+/// Trait`: in an `async fn`, that would count as a borrow from the session.
 pub(super) fn calls(model: &Model<'_>) -> bool {
     model.joined.is_some() && !has_impl_trait(model.output)
 }

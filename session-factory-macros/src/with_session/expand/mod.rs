@@ -1,5 +1,5 @@
-//! The two functions. Nothing behaves here: the code names the function, its session and its
-//! arguments, and calls the runtime.
+//! Expands the two functions. The code names the function, its session and its arguments, and calls
+//! the runtime, which contains all behaviour.
 
 mod after_errors;
 mod arguments;
@@ -17,14 +17,14 @@ use super::input::Function;
 use super::model::Model;
 use super::{attrs, docs, session_use};
 
-/// `f_in` and `f`.
+/// Expands `f_in` and `f`.
 pub(super) fn expand(model: &Model<'_>) -> TokenStream {
     let joining = joining(model);
     let opening = opening::opening(model);
     quote!(#joining #opening)
 }
 
-/// `f_in`: the function as it was written, under its other name.
+/// `f_in`: the user's function under its other name.
 fn joining(model: &Model<'_>) -> Option<TokenStream> {
     let name = model.joined.as_ref()?;
     let Function {
@@ -45,7 +45,7 @@ fn joining(model: &Model<'_>) -> Option<TokenStream> {
         let inner = model.function.inner_attrs();
         return Some(quote!(#docs #allowed #attrs #inner #vis #sig { #body }));
     }
-    // What is said of it instead is better.
+    // The macro's own warning about an unused session is better than the compiler's.
     let mut sig = sig;
     if session_use::warning(model.function).is_some()
         && let FnArg::Typed(session) = &mut sig.inputs[model.session_at]

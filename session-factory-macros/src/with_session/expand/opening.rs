@@ -1,4 +1,4 @@
-//! `f`: the same function without the session.
+//! Expands `f`: the user's function without the session.
 //!
 //! ```text
 //! Input                                                  Output
@@ -40,7 +40,7 @@ pub(super) fn opening(model: &Model<'_>) -> TokenStream {
     let attrs = attrs::of_opening(&function.attrs);
     let inner = (!calls(model)).then(|| function.inner_attrs());
     let vis = &function.vis;
-    // A lifetime that only the session had is one too many now.
+    // A lifetime that only the session used is unused now.
     let has_lifetimes = sig
         .generics
         .params
@@ -56,7 +56,8 @@ pub(super) fn opening(model: &Model<'_>) -> TokenStream {
             )]
         }
     });
-    // Who calls `f` is told; that `f` calls its sibling is no news. Code of the user's is not in it then.
+    // The compiler warns callers of `f`. The call of its sibling needs no warning, and contains no
+    // code of the user.
     let deprecated = (calls(model) && attrs::mention_deprecated(&function.attrs))
         .then(|| quote!(#[allow(deprecated)]));
     let unused = session_use::warning(function);
@@ -65,15 +66,15 @@ pub(super) fn opening(model: &Model<'_>) -> TokenStream {
         #attrs
         #inner
         #deprecated
-        // A function that others only ever join would otherwise be reported as never used, and clippy does
-        // not read the section `# Errors` that a macro has added.
+        // Some functions are only ever joined; the compiler would report their `f` as unused.
+        // Clippy does not see the section `# Errors` that a macro adds.
         #[allow(dead_code, clippy::missing_errors_doc)]
         #lifetimes
         #vis #sig { #unused #code }
     }
 }
 
-/// The body of `f`, around the attempts.
+/// The body of `f` around the attempts.
 fn code(model: &Model<'_>, attempt: &TokenStream) -> TokenStream {
     let private = private(model);
     let options = options::options(model).map(|options| {
@@ -113,7 +114,7 @@ fn code(model: &Model<'_>, attempt: &TokenStream) -> TokenStream {
     quote!(#options #asked #code)
 }
 
-/// The future that opens the session. Where it is called from is where the attribute stands.
+/// The future that opens the session. Its call site is the attribute.
 fn open(model: &Model<'_>) -> TokenStream {
     let name = model.function.sig.ident.to_string();
     if options::options(model).is_some() {
@@ -124,7 +125,7 @@ fn open(model: &Model<'_>) -> TokenStream {
     quote_spanned!(Span::mixed_site()=> parameter.factory.open(#name, ::core::module_path!()))
 }
 
-/// The parameters of `f`, and the expression that runs the body once and gives its result.
+/// The parameters of `f`, and the expression that runs the body once and returns its result.
 fn attempt(model: &Model<'_>) -> (Vec<FnArg>, TokenStream) {
     let session = quote_spanned!(Span::mixed_site()=> session);
     let at_session = model.session.span();
@@ -153,7 +154,8 @@ fn attempt(model: &Model<'_>) -> (Vec<FnArg>, TokenStream) {
         }};
         return (inputs, run);
     }
-    // The connection with its transaction begun is part of the call, and of its deadline.
+    // Getting the connection and beginning the transaction counts as part of the call, and against
+    // its deadline.
     let of_unit = quote_spanned!(Span::mixed_site()=> unit.session());
     let prepare = call_at(model, model.session, "prepare", false, of_unit);
     let run = quote_spanned! {Span::mixed_site()=>
@@ -171,8 +173,8 @@ fn attempt(model: &Model<'_>) -> (Vec<FnArg>, TokenStream) {
 
 /// The variable that holds the opened session.
 ///
-/// What `impl Trait` hides may borrow from the session, and the compiler finds that out where the session ends. In such a
-/// function the variable has a name that says what it is.
+/// A type behind `impl Trait` may borrow from the session, and the compiler reports that where the
+/// session ends. In such a function, the variable's name explains the error.
 fn unit(model: &Model<'_>, at: Span) -> TokenStream {
     if hides_a_type(model) {
         let unit = Ident::new("__session_factory_session_is_closed_before_returning", at);
@@ -185,7 +187,7 @@ fn hides_a_type(model: &Model<'_>) -> bool {
     !calls(model) && model.factory.is_none() && has_impl_trait(model.output)
 }
 
-/// One attempt and the end of its session, or with `retry` one after another.
+/// Runs one attempt and ends its session; with `retry`, repeats that.
 fn attempts(model: &Model<'_>, attempt: &TokenStream) -> TokenStream {
     let commit = model.args.commit_on.as_ref().map(|decide| {
         let at = Span::mixed_site().located_at(decide.span());
@@ -205,8 +207,8 @@ fn attempts(model: &Model<'_>, attempt: &TokenStream) -> TokenStream {
         .then(|| quote_spanned!(Span::mixed_site()=> , commit));
     let unit = unit(model, Span::call_site());
     if model.args.retry.is_none() {
-        // Moved, where it was borrowed: of a borrow that is still there the compiler then says one thing, that the
-        // session cannot be taken away from it.
+        // Moves the session out of its variable. If the result still borrows from it, the compiler
+        // then reports one error: a borrowed session cannot be moved.
         let unit = if hides_a_type(model) {
             let unit = self::unit(model, model.session.span());
             quote!({ #unit })

@@ -1,4 +1,4 @@
-//! The options as the runtime takes them, and what they ask of the factory.
+//! Expands the options, and checks that the factory supports them.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
@@ -8,7 +8,7 @@ use crate::diagnostics::respanned;
 use crate::with_session::args::Limit;
 use crate::with_session::model::Model;
 
-/// `private::Options::new()` with what was written, by name; `None` when nothing was.
+/// `private::Options::new()` and a call for each option written; `None` if there is none.
 pub(super) fn options(model: &Model<'_>) -> Option<TokenStream> {
     let private = private(model);
     let args = model.args;
@@ -42,11 +42,11 @@ pub(super) fn options(model: &Model<'_>) -> Option<TokenStream> {
     (!written.is_empty()).then(options)
 }
 
-/// In the largest unit that has it in whole numbers, for those who read expansions.
+/// The duration in the largest unit that divides it, for readers of the expansion.
 fn duration(Limit(limit): Limit) -> TokenStream {
     let path = quote!(::core::time::Duration);
     let nanos = limit.as_nanos();
-    // That it fits was seen when it was read.
+    // Parsing has checked that the value fits.
     let fits = |number: u128| u64::try_from(number).unwrap_or(u64::MAX);
     if nanos % 1_000_000_000 == 0 {
         let seconds = limit.as_secs();
@@ -60,11 +60,11 @@ fn duration(Limit(limit): Limit) -> TokenStream {
     }
 }
 
-/// Asks, where the option stands, whether the factory has it.
+/// Checks that the factory supports each option. Errors point at the option.
 pub(super) fn supported(model: &Model<'_>) -> TokenStream {
     let args = model.args;
     let mut asserts = TokenStream::new();
-    // What stands at an option is blamed on it.
+    // Errors in code with an option's span point at the option.
     let at = |span: Span| Span::mixed_site().located_at(span);
     if let Some(isolation) = &args.isolation {
         let at = at(isolation.span);

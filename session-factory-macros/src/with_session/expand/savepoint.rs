@@ -1,4 +1,4 @@
-//! `f_in` of a function with `savepoint`.
+//! Expands `f_in` of a function with `savepoint`.
 //!
 //! ```text
 //! Input                                        Output
@@ -17,7 +17,7 @@ use super::arguments;
 use super::called::{contract, parameter};
 use crate::with_session::model::Model;
 
-/// The signature and the body.
+/// The signature, and the body inside a savepoint.
 pub(super) fn wrapped(model: &Model<'_>, mut sig: Signature) -> (Signature, TokenStream) {
     let contract = contract(model);
     let parameter = parameter(model);
