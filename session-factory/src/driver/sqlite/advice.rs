@@ -1,4 +1,4 @@
-//! What to write in place of a statement that SQLite refuses inside of a transaction.
+//! What to write instead of a statement that SQLite refuses inside a transaction.
 
 use diesel::result::{DatabaseErrorKind, Error};
 
@@ -6,7 +6,7 @@ const OUTSIDE: &str = "a session runs every statement in a transaction; run this
      connection of your own: SqliteConnection::establish(file)?.batch_execute(sql)?";
 const SAVEPOINT: &str = "use db.savepoint(…) inside of a session";
 
-/// Adds it to the error, which is none that goes away by itself.
+/// Adds the advice to the error. A retry cannot help with such an error.
 pub(super) fn advise(error: Error, checkpoints: bool) -> Error {
     let Error::DatabaseError(_, information) = &error else {
         return error;
@@ -14,7 +14,7 @@ pub(super) fn advise(error: Error, checkpoints: bool) -> Error {
     let message = information.message();
     let advice = match message {
         "cannot start a transaction within a transaction" => SAVEPOINT,
-        // A checkpoint waits for the transaction that it runs in.
+        // A checkpoint waits for the end of every transaction, including its own.
         "database table is locked" if checkpoints => OUTSIDE,
         _ if is_refused_inside(message) => OUTSIDE,
         _ => return error,
@@ -29,7 +29,8 @@ fn is_refused_inside(message: &str) -> bool {
         "Safety level may not be changed inside a transaction"
             | "temporary storage cannot be changed from within a transaction"
     );
-    // VACUUM, ATTACH, DETACH, `PRAGMA journal_mode`. A database that the transaction uses cannot be detached, either.
+    // VACUUM, ATTACH, DETACH, `PRAGMA journal_mode`. DETACH also fails for a database that the
+    // transaction uses.
     let statement = message.starts_with("cannot ") && message.ends_with(" within a transaction");
     let detach = message.starts_with("database ")
         && message.ends_with(" is locked")

@@ -1,7 +1,8 @@
-//! What keeps a database in memory while no connection of the pool is open.
+//! Keeps an in-memory database while no connection of the pool is open.
 //!
-//! Such a database is gone with its last connection, and a pool closes connections: those that are old, that idle, that
-//! were changed. So its factory keeps one connection more, on which nothing runs.
+//! Such a database disappears with its last connection, and a pool closes connections: those that
+//! are too old, that idled too long, or that a body changed. So the factory keeps one more
+//! connection open, on which nothing runs.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
@@ -10,13 +11,13 @@ use diesel::sqlite::SqliteConnection;
 
 use crate::sync::Mutex;
 
-/// A connection of which nobody makes any use.
+/// A connection that only keeps its database in memory.
 pub(super) struct Anchor {
     _connection: Mutex<SqliteConnection>,
 }
 
 impl Anchor {
-    /// The one of this database, whatever the number of factories.
+    /// The anchor of this database; all factories share it.
     pub(super) fn of<E>(
         name: &str,
         establish: impl FnOnce() -> Result<SqliteConnection, E>,

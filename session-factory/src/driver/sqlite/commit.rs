@@ -1,4 +1,4 @@
-//! COMMIT, alone or behind the last statement, and ROLLBACK.
+//! COMMIT, alone or after the last statement, and ROLLBACK.
 
 use std::sync::Arc;
 
@@ -22,7 +22,8 @@ pub(super) async fn commit(link: &mut LiteConnection) -> CommitReply {
     let result = link
         .task(move |connection| {
             let reply = end(connection, &state);
-            // Here, and not when somebody hears of it: the next writer's statement follows at once.
+            // Release the turn here rather than when the caller receives the reply, so that the
+            // next writer's statement follows at once.
             turn.inspect(|turn| turn.over());
             reply
         })
@@ -36,7 +37,8 @@ pub(super) async fn commit(link: &mut LiteConnection) -> CommitReply {
     }
 }
 
-/// Commits a transaction that has only read, with nobody waiting for it. The owner of the link goes with it.
+/// Commits a transaction that has only read, after the caller has its result. The task takes the
+/// connection's owner along.
 pub(super) fn unattended<O, E>(mut owner: O, over: E) -> Result<(), (O, E)>
 where
     O: Owner<LiteConnection> + Send + 'static,
@@ -58,9 +60,10 @@ where
     Ok(())
 }
 
-/// COMMIT of a transaction that has only read, on the caller's thread: it lets go of a lock, and neither waits nor looks
-/// at the disk. To wake a thread for it takes ten times as long, and the connection would be away meanwhile. False when
-/// it has failed: then it is for a thread that may wait.
+/// Runs COMMIT of a transaction that has only read, on the caller's thread. Such a COMMIT releases
+/// a lock; it neither waits nor accesses the disk. Waking a thread would take ten times as long,
+/// and the connection would be away for that time. Returns false if COMMIT failed: a thread that
+/// may wait has to repeat it.
 fn at_once(link: &mut LiteConnection) -> bool {
     let state = Arc::clone(link.state());
     if state.shares_cache() {
@@ -76,7 +79,7 @@ fn at_once(link: &mut LiteConnection) -> bool {
     committed
 }
 
-/// Runs a statement and commits, in one piece.
+/// Runs a statement and COMMIT without a pause in between.
 pub(super) async fn behind(
     link: &mut LiteConnection,
     ahead: Ahead,
@@ -100,7 +103,7 @@ pub(super) async fn behind(
             _ => reply,
         };
         let succeeded = reply.ahead.is_ok() && reply.result.is_ok();
-        // Nobody waits any more: what can still be rolled back is.
+        // If the caller dropped the call, roll back while that is possible.
         let commit = if succeeded && !state.is_stopped() {
             end(connection, &state)
         } else {
@@ -154,7 +157,7 @@ fn end(connection: &mut SqliteConnection, state: &ConnectionState) -> CommitRepl
             return CommitReply::RolledBack(None);
         }
         None => {}
-        // By a COMMIT whose caller went away, say.
+        // For example, by a COMMIT whose caller was dropped.
         Some(TransactionEnd::Committed) => return CommitReply::Committed,
         Some(TransactionEnd::RolledBack) => return CommitReply::RolledBack(None),
         Some(TransactionEnd::Unseen) => {
@@ -164,7 +167,7 @@ fn end(connection: &mut SqliteConnection, state: &ConnectionState) -> CommitRepl
     }
     let reply = transaction::commit(connection, state);
     if matches!(reply, CommitReply::Committed) {
-        // Known even if nobody waits for the answer any more.
+        // Recorded even if the caller was dropped.
         state.set_end(TransactionEnd::Committed);
     }
     reply

@@ -1,4 +1,4 @@
-//! One connection to SQLite: where it is, and whose turn it has.
+//! One connection to SQLite: where it is, and its turn to write.
 
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -18,24 +18,24 @@ use super::threads::readers::{self, Worker};
 use super::threads::writer::{Turn, Writers};
 use crate::observe::Instrumented;
 
-/// What the pool holds.
+/// The connection as the pool holds it.
 #[allow(missing_debug_implementations)] // the connection has none
 #[doc(hidden)]
 pub struct LiteConnection {
     pub(super) slot: Slot,
-    /// What runs, for a future or for none any more.
+    /// Work that still runs on the connection, with or without a future that waits for it.
     leftover: Option<Leftover>,
     pub(super) state: Arc<ConnectionState>,
-    /// None on a connection of the application's pool.
+    /// `None` on a connection of the external pool.
     _worker: Option<Worker>,
-    /// The queue for the write lock within this process, and our turn.
+    /// The queue for the write lock within this process.
     writers: Option<Arc<Writers>>,
     turn: Option<Arc<Turn>>,
     condemned: bool,
     pub(super) is_private: bool,
     anchor: Option<Arc<Anchor>>,
     observer: Instrumented,
-    /// An instrumentation that waits for the connection.
+    /// An instrumentation to install when the connection is back.
     waiting: Option<Box<dyn Instrumentation>>,
 }
 
@@ -82,7 +82,8 @@ impl LiteConnection {
         &mut self.observer
     }
 
-    /// Gives diesel's connection another instrumentation: now, or before its next work.
+    /// Replaces the instrumentation of diesel's connection: now, or before the connection's next
+    /// work.
     pub(super) fn install(&mut self, instrumentation: impl Instrumentation) {
         self.state.set_events(self.observer.events().cloned());
         self.waiting = None;
@@ -96,7 +97,7 @@ impl LiteConnection {
         self.waiting = Some(Box::new(instrumentation));
     }
 
-    /// What waits for the connection.
+    /// The instrumentation that waits to be installed.
     pub(super) fn take_waiting(&mut self) -> Option<Box<dyn Instrumentation>> {
         self.waiting.take()
     }
@@ -129,7 +130,7 @@ impl LiteConnection {
         self.leftover = Some(leftover);
     }
 
-    /// Ready when nothing runs any more, and the connection is here or lost.
+    /// Ready when the leftover work has ended, and the connection is back or lost.
     pub(super) fn poll_leftover(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if let Some(leftover) = &mut self.leftover {
             let back = ready!(leftover.poll(cx));
@@ -139,7 +140,8 @@ impl LiteConnection {
         Poll::Ready(())
     }
 
-    /// Nobody waits for it any more: it gives its turn up if it has not come, and else ends as soon as it can.
+    /// Stops leftover work. Work that still waits for its turn to write gives the turn up; other
+    /// work ends as soon as it can.
     pub(super) fn stop_leftover(&mut self) {
         if !self.withdraw() {
             self.state.stop_running();
@@ -161,7 +163,8 @@ impl LiteConnection {
         }
     }
 
-    /// The turn to write, for the next task: one that it waits for, unless this session has it.
+    /// Gives the next task a turn to write, which it has to wait for, unless this session already
+    /// has the turn.
     pub(super) fn take_turn(&mut self) {
         let has_one = self.turn.as_ref().is_some_and(|turn| turn.is_taken());
         if !has_one && matches!(self.slot, Slot::Home(_) | Slot::Away) {
@@ -173,7 +176,8 @@ impl LiteConnection {
         self.turn.as_ref()
     }
 
-    /// Gives up a turn that has not come. True when a task waited for it: its connection is on its way back.
+    /// Gives up a turn that has not come. Returns true if a task waited for it; that task now
+    /// returns the connection.
     pub(super) fn withdraw(&mut self) -> bool {
         let Some(turn) = &self.turn else { return false };
         if turn.is_new() {
@@ -188,7 +192,7 @@ impl LiteConnection {
         true
     }
 
-    /// Nothing is written any more: it is the next session's turn.
+    /// Ends this session's turn to write; the next session gets its turn.
     pub(super) fn end_turn(&mut self) {
         if let Some(turn) = self.turn.take() {
             turn.over();
@@ -207,7 +211,7 @@ impl LiteConnection {
         self.condemned = true;
     }
 
-    /// Takes the connection that is here.
+    /// Takes the connection out of its slot, if it is there.
     pub(super) fn send_away(&mut self) -> Option<Connection> {
         match std::mem::replace(&mut self.slot, Slot::Away) {
             Slot::Home(connection) => Some(connection),
@@ -218,7 +222,7 @@ impl LiteConnection {
         }
     }
 
-    /// Gives the connection the form that the application's code knows.
+    /// Wraps the connection in diesel-async's type, for the application's code.
     pub(super) fn lend(&mut self) -> QueryResult<()> {
         let lent = match std::mem::replace(&mut self.slot, Slot::Away) {
             Slot::Home(connection) => DieselWrapper::raw(connection),
@@ -244,7 +248,8 @@ impl Drop for LiteConnection {
     fn drop(&mut self) {
         let leftover = self.leftover.take();
         let turn = self.turn.take();
-        // Closing may write (a checkpoint), and a statement may still run: neither is for this thread.
+        // Closing may write (a checkpoint), and a statement may still run. Both would block this
+        // thread.
         match std::mem::replace(&mut self.slot, Slot::Away) {
             Slot::Home(connection) => {
                 readers::start(Box::new(move |_| {
@@ -252,7 +257,7 @@ impl Drop for LiteConnection {
                     drop(turn);
                 }));
             }
-            // Whoever works on it closes it: nobody takes it back.
+            // The thread that works on the connection closes it, because no one takes it back.
             Slot::Away => {}
             mut held @ Slot::Wrapped(_) => {
                 let condemned = self.condemned;

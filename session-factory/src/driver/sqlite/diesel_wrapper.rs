@@ -1,4 +1,5 @@
-//! A connection in diesel-async's hands: an application's own, or one that the body asked for.
+//! A connection inside diesel-async's wrapper: one of an external pool, or one that the body asked
+//! for.
 
 use std::future::poll_fn;
 use std::sync::{Arc, MutexGuard};
@@ -19,23 +20,24 @@ use super::leftover::{Connection, Leftover};
 use crate::panics::contained;
 use crate::sync::Mutex;
 
-/// The connection type of diesel-async for SQLite.
+/// diesel-async's connection type for SQLite.
 pub(crate) type Wrapper = SyncConnectionWrapper<SqliteConnection>;
 
 pub(super) type Foreign = bb8::PooledConnection<'static, AsyncDieselConnectionManager<Wrapper>>;
 
 pub(super) enum DieselWrapper {
-    /// For the body of a session.
+    /// One of ours, lent to a session's body.
     Raw {
         wrapper: Wrapper,
         back: Back,
         _thread: OneThread,
     },
-    /// From the application's pool.
+    /// One of the external pool.
     Foreign(Foreign),
 }
 
-/// Where the connection is put when it is taken out of its wrapper: nobody may be there to receive it.
+/// Receives the connection that is taken out of its wrapper, even if the future that asked for it
+/// was dropped.
 #[derive(Clone, Default)]
 pub(super) struct Back(Arc<Mutex<Option<SqliteConnection>>>);
 
@@ -44,7 +46,8 @@ impl Back {
         self.0.lock()
     }
 
-    /// The wrapper gives no connection away: it keeps another one.
+    /// Moves the connection out of the wrapper. The wrapper cannot be emptied, so it gets another
+    /// connection in exchange.
     pub(super) fn fill(&self, connection: &mut SqliteConnection) -> Result<(), ConnectionError> {
         let other = SqliteConnection::establish(":memory:")?;
         *self.slot() = Some(std::mem::replace(connection, other));
@@ -52,7 +55,7 @@ impl Back {
     }
 }
 
-/// A runtime with one blocking thread: the wrapper's work is done in the order of its first polls.
+/// A runtime with one blocking thread, which runs the wrapper's work in the order of first polls.
 pub(super) struct OneThread(Option<Runtime>);
 
 impl DieselWrapper {
@@ -65,7 +68,7 @@ impl DieselWrapper {
             Ok(runtime) => runtime,
             Err(error) => return Err((connection, error)),
         };
-        // The wrapper takes the runtime it is made in for its own.
+        // The wrapper uses the runtime in which it is created.
         let wrapper = {
             let _context = runtime.enter();
             Wrapper::new(*connection)
@@ -84,8 +87,8 @@ impl DieselWrapper {
         }
     }
 
-    /// What ran last on the connection panicked. diesel-async keeps that until something else runs there, and says so by
-    /// a panic of its own.
+    /// True if the last work on the connection panicked. diesel-async remembers that until other
+    /// work runs, and panics itself when asked for the transaction's state.
     pub(super) fn has_panicked(&mut self) -> bool {
         let asked = contained(|| {
             let _its_state = self.wrapper().transaction_state();
@@ -93,7 +96,7 @@ impl DieselWrapper {
         asked.is_none()
     }
 
-    /// How to take the connection back. None when it is the application's.
+    /// Where the connection comes back to; `None` if it belongs to the external pool.
     pub(super) fn back(&self) -> Option<Back> {
         match self {
             Self::Foreign(_) => None,
@@ -101,7 +104,8 @@ impl DieselWrapper {
         }
     }
 
-    /// Has the application's pool close its connection. Blocks its thread until what a dropped statement left is over.
+    /// Makes the external pool close its connection. Blocks the thread until a dropped statement's
+    /// work has ended.
     pub(super) fn break_off(&mut self, leftover: Option<Leftover>) {
         let Self::Foreign(connection) = self else {
             return;
@@ -121,7 +125,7 @@ impl DieselWrapper {
         });
     }
 
-    /// The connection, if it was taken out of its wrapper.
+    /// The connection, if it has been moved out of its wrapper.
     pub(super) fn take_back(&self) -> Option<Connection> {
         match self {
             Self::Foreign(_) => None,
@@ -138,7 +142,7 @@ impl Drop for OneThread {
     }
 }
 
-/// Enters the open transaction into diesel's own bookkeeping.
+/// Records the open transaction in diesel's transaction manager.
 pub(super) fn enter(connection: &mut SqliteConnection) -> QueryResult<()> {
     let status = AnsiTransactionManager::transaction_manager_status_mut(connection);
     *status = TransactionManagerStatus::default();
@@ -147,7 +151,7 @@ pub(super) fn enter(connection: &mut SqliteConnection) -> QueryResult<()> {
         .change_transaction_depth(TransactionDepthChange::IncreaseDepth)
 }
 
-/// Takes it back to "no transaction", and says how deep it was.
+/// Resets diesel's transaction manager to "no transaction", and returns the depth that it had.
 pub(super) fn leave(connection: &mut SqliteConnection) -> u32 {
     let status = AnsiTransactionManager::transaction_manager_status_mut(connection);
     let depth = status
@@ -159,7 +163,7 @@ pub(super) fn leave(connection: &mut SqliteConnection) -> u32 {
     depth
 }
 
-/// Has a pool of diesel-async's close the connection.
+/// Makes diesel-async's pool close the connection.
 pub(super) fn break_off(connection: &mut SqliteConnection) {
     AnsiTransactionManager::transaction_manager_status_mut(connection).set_in_error();
 }

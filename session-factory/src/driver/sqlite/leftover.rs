@@ -1,4 +1,4 @@
-//! What runs on a connection, and goes on when its future is dropped or forgotten.
+//! Work on a connection that continues after its future was dropped or forgotten.
 
 use std::task::{Context, Poll, ready};
 
@@ -7,20 +7,20 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 
-/// It goes to the thread that works on it, and comes back.
+/// The connection, which travels to the thread that works on it, and back.
 pub(super) type Connection = Box<SqliteConnection>;
 
-/// It goes on by itself. The link keeps it, and not the future that began it: so the connection comes back, or is closed
-/// with the link, whatever becomes of that future.
+/// Running work. `LiteConnection` owns it, and not the future that began it. So the connection
+/// comes back, or is closed with its `LiteConnection`, whatever happens to that future.
 pub(super) enum Leftover {
-    /// With the connection on another thread.
+    /// Work on another thread, which has the connection.
     Away(oneshot::Receiver<Connection>),
-    /// On a connection that diesel-async holds.
+    /// Work on a connection inside diesel-async's wrapper.
     Lent(BoxFuture<'static, ()>),
 }
 
 impl Leftover {
-    /// Ready when it is over, with the connection that was away.
+    /// Ready when the work has ended, with the connection that was away.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Connection>> {
         match self {
             Self::Away(back) => back.poll_unpin(cx).map(Result::ok),

@@ -4,8 +4,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::driver::savepoint_name;
 
-/// Two savepoints of one name in the transaction, which is no other's in any process: what became of the first RELEASE
-/// is not known where an instrumentation panics, and the second one tells.
+/// Two savepoints with one name that no other transaction in any process uses. If an
+/// instrumentation panics, the outcome of the first RELEASE is unknown; the second RELEASE shows
+/// whether the transaction is still there.
 #[derive(Debug)]
 pub(super) struct Mark {
     pub(super) name: String,

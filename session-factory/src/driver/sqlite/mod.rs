@@ -1,5 +1,6 @@
-//! SQLite, embedded: a connection's statements run in order on one of as many threads as there are connections, and
-//! those of a transaction that may write on the one of the file's writers.
+//! SQLite, embedded in the process. There is one thread for each connection; each connection's
+//! statements run in order on one of them. Transactions that may write run on their file's writer
+//! thread.
 
 mod advice;
 mod anchor;
@@ -59,7 +60,8 @@ use crate::observe::{Instrumented, Relay};
 pub struct Sqlite;
 
 impl SupportsIsolation<isolation::Serializable> for Sqlite {}
-// With one level alone the compiler would take every other for a misspelt `Serializable`, and say so.
+// With a single level, the compiler would suggest `Serializable` for every other level, as if it
+// were misspelt.
 #[diagnostic::do_not_recommend]
 impl SupportsIsolation<std::convert::Infallible> for Sqlite {}
 impl SupportsImmediate for Sqlite {}
@@ -86,7 +88,7 @@ impl Driver for Sqlite {
     const STOPS_STATEMENTS: bool = false;
 
     fn connection_limit(settings: &Settings) -> Option<u32> {
-        // Every connection to `:memory:` would be a database of its own.
+        // Every connection to `:memory:` opens a separate database.
         url::is_private(settings.url.expose()).then_some(1)
     }
 
@@ -136,7 +138,7 @@ impl Driver for Sqlite {
 
     fn own_instrumentation(link: &mut LiteConnection) -> Option<&mut dyn Instrumentation> {
         if link.has_leftover() {
-            // A dropped statement still has the connection.
+            // A dropped statement still uses the connection.
             return None;
         }
         match link.slot() {
@@ -179,13 +181,13 @@ impl Driver for Sqlite {
     }
 
     async fn ping(_link: &mut LiteConnection) -> Result<(), StatementError> {
-        // There is no server that could have gone away.
+        // There is no server that could have closed the connection.
         Ok(())
     }
 
     fn begin_sql(options: &TransactionOptions) -> Cow<'static, str> {
-        // A session that may write takes the write lock at once: a deferred transaction that finds it
-        // taken when it comes to write can only fail.
+        // A session that may write takes the write lock at once. A deferred transaction can only
+        // fail if another one has the lock when it first writes.
         let sql = if options.read_only {
             transaction::READ_ONLY
         } else {
@@ -275,7 +277,7 @@ impl Driver for Sqlite {
 
     async fn leave_raw(link: &mut LiteConnection) {
         let state = link.stop();
-        // If it is not done here it is done ahead of what comes next.
+        // If this future is dropped before that is done, the connection's next task does it first.
         let _done = link
             .task(move |connection| raw_access::leave_raw(connection, &state))
             .await;
@@ -328,7 +330,7 @@ impl Driver for Sqlite {
         }
     }
 
-    /// Whoever has the turn to write has a transaction open.
+    /// A connection with the turn to write has an open transaction.
     fn at_rest(link: &LiteConnection) -> bool {
         !link.has_turn() && !link.has_leftover()
     }

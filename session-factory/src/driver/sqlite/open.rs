@@ -1,4 +1,4 @@
-//! Opening a file, and making the connection ready.
+//! Opens a file, and prepares the connection.
 
 use std::io;
 use std::path::Path;
@@ -19,10 +19,10 @@ use super::url::{self, Database};
 use crate::config::Settings;
 use crate::error::{ConnectError, ConnectErrorKind};
 
-/// Readers do not wait for the writer; foreign keys are checked; a commit survives a crash of the process
-/// (with WAL, `NORMAL` may lose the last commits when the machine loses power, never corrupt the file, so
-/// `FULL`, SQLite's own default, stays). The busy timeout is short because waiting is done in steps that
-/// can be stopped.
+/// Readers do not wait for the writer. Foreign keys are checked. A commit survives a crash of the
+/// process and a power loss: `synchronous` keeps SQLite's default, `FULL`. (With WAL, `NORMAL`
+/// never corrupts the file, but a power loss may undo the last commits.) The busy timeout is short,
+/// because the driver waits in steps that it can stop.
 pub(super) const PRAGMAS: &str = "PRAGMA busy_timeout = 20; PRAGMA foreign_keys = ON; \
      PRAGMA read_uncommitted = OFF; PRAGMA recursive_triggers = OFF; PRAGMA query_only = OFF";
 const WAL: &str = "PRAGMA journal_mode = WAL";
@@ -55,7 +55,7 @@ pub(super) async fn connect(settings: &Settings) -> Result<LiteConnection, Conne
     let state = ConnectionState::own(database.shares_cache());
     let (answer, opened) = oneshot::channel();
     readers::start(Box::new(move |_| {
-        // Where nobody waits any more it is closed here.
+        // If the caller was dropped, the connection is closed here.
         let _closed = answer.send(open(&path, state, anchored));
     }));
     let opened = opened
@@ -64,7 +64,7 @@ pub(super) async fn connect(settings: &Settings) -> Result<LiteConnection, Conne
     let (connection, state, anchor) = opened.map_err(|wrong| {
         ConnectError::new(ConnectErrorKind::Database, format!("SQLite cannot {wrong}"))
     })?;
-    // The file is there by now, and has one name.
+    // The file exists now, so its canonical name can be found.
     let writers = match &database {
         Database::File { path, .. } => Some(writer::of(path)),
         Database::SharedMemory { name, .. } => Some(writer::of_memory(name)),
@@ -86,20 +86,22 @@ fn no_thread(error: &io::Error) -> ConnectError {
 
 type Opened = (SqliteConnection, ConnectionState, Option<Arc<Anchor>>);
 
-/// Opens a connection, and finds or opens what keeps its database.
+/// Opens a connection, and finds or opens the anchor of an in-memory database.
 fn open(path: &str, state: ConnectionState, anchored: bool) -> Result<Opened, String> {
     let establish = || {
         SqliteConnection::establish(path).map_err(|error| format!("open {}: {error}", shown(path)))
     };
     let mut connection = establish()?;
-    // What follows is not the application's. It gets its instrumentation back with the link.
+    // The following statements are the driver's own; the application's instrumentation is installed
+    // later.
     connection.set_instrumentation(None::<Box<dyn Instrumentation>>);
     prepare(&mut connection, &state).map_err(|error| format!("use {}: {error}", shown(path)))?;
     let anchor = anchored.then(|| Anchor::of(path, establish)).transpose()?;
     Ok((connection, state, anchor))
 }
 
-/// As much of the path as is on this machine. The rest, and parameters such as `?key=…`, may be a secret.
+/// The part of the path that exists on this machine. The rest, and parameters such as `?key=…`, may
+/// be a secret.
 fn shown(path: &str) -> String {
     let Some(file) = url::file(path) else {
         return "the database in memory".to_owned();
@@ -122,9 +124,9 @@ fn here() -> String {
 
 fn prepare(connection: &mut SqliteConnection, state: &ConnectionState) -> QueryResult<()> {
     connection.batch_execute("PRAGMA busy_timeout = 5000")?;
-    // A read-only file or folder cannot change to WAL; it works without.
+    // A read-only file or folder cannot change to WAL, and works without it.
     let _read_only = connection.batch_execute(WAL);
-    // Opening reads nothing; this does, and finds out that a file is no database.
+    // Opening reads nothing. This statement reads, and fails if the file is no database.
     transaction::patiently(connection, state, |connection| {
         connection.batch_execute("PRAGMA schema_version")
     })?;

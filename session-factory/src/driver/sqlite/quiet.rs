@@ -1,7 +1,8 @@
-//! The application's instrumentation may panic: what is known of the transaction does not depend on that.
+//! Keeps the driver's knowledge of the transaction independent of panics in the application's
+//! instrumentation.
 //!
-//! It hears of the application's statements, and of nothing that is run for the crate's own sake, as long as it is the
-//! session's: one that was set on the raw connection hears of all that runs there.
+//! The session's instrumentation receives events of the application's statements, and none of the
+//! driver's own. An instrumentation that the body sets on the raw connection receives all of them.
 
 use std::sync::Arc;
 
@@ -15,7 +16,7 @@ use crate::error::StatementError;
 use crate::observe::Relay;
 use crate::panics;
 
-/// What diesel's connection reports to.
+/// The instrumentation of diesel's connection.
 pub(super) struct Watching {
     relay: Relay,
     state: Arc<ConnectionState>,
@@ -37,7 +38,7 @@ impl Instrumentation for Watching {
     }
 }
 
-/// On the raw connection nobody else hears of it.
+/// Records a panic. On the raw connection, the driver cannot notice it otherwise.
 struct NotesPanic<'a>(&'a ConnectionState);
 
 impl Drop for NotesPanic<'_> {
@@ -48,10 +49,11 @@ impl Drop for NotesPanic<'_> {
     }
 }
 
-/// Runs a statement of the crate's own.
+/// Runs a statement of the driver's own.
 ///
 /// # Errors
-/// What the database said, or that an instrumentation panicked that was set on the raw connection.
+/// The database's error, or the panic of an instrumentation that the body set on the raw
+/// connection.
 pub(super) fn quietly(
     connection: &mut SqliteConnection,
     state: &ConnectionState,
@@ -61,7 +63,8 @@ pub(super) fn quietly(
     done.unwrap_or_else(|| Err(panicked()))
 }
 
-/// Calls what may call the application's code. None: it panicked, and the connection is not to be trusted.
+/// Calls a function that may call the application's code. `None` if it panicked; the connection
+/// then counts as unclean.
 pub(super) fn noting_panic<T>(state: &ConnectionState, call: impl FnOnce() -> T) -> Option<T> {
     let done = panics::contained(call);
     if done.is_none() {
@@ -70,7 +73,7 @@ pub(super) fn noting_panic<T>(state: &ConnectionState, call: impl FnOnce() -> T)
     done
 }
 
-/// What is told of that.
+/// The error after such a panic.
 pub(super) fn panicked() -> Error {
     Error::DatabaseError(
         DatabaseErrorKind::UnableToSendCommand,

@@ -1,9 +1,10 @@
-//! Whether the transaction is still the one that the session began: the database is asked, and not the text.
+//! Checks whether the session's transaction is still open. The database answers; the SQL text is
+//! not read.
 //!
-//! SQLite says whether there is a transaction, and not which one: after `ROLLBACK; BEGIN` there is one as before. A
-//! savepoint goes with its transaction, and with its connection, whoever takes those away. So one with a name that
-//! nobody else has marks the transaction ahead of whatever may end it, and can be released behind it only if nothing
-//! did.
+//! SQLite says whether a transaction is open, but not which one: after `ROLLBACK; BEGIN`, one is
+//! open as before. A savepoint ends with its transaction and with its connection. So the driver
+//! sets a savepoint with a unique name, the mark, ahead of everything that may end the transaction.
+//! Afterwards, RELEASE of the mark succeeds only if the transaction is still the same.
 
 use diesel::QueryResult;
 use diesel::connection::{Connection as _, Instrumentation};
@@ -16,7 +17,7 @@ use super::transaction_end::TransactionEnd;
 use super::{diesel_wrapper, transaction};
 
 impl Mark {
-    /// Sets one in the transaction that is open.
+    /// Sets a mark in the open transaction.
     pub(super) fn set(
         connection: &mut SqliteConnection,
         state: &ConnectionState,
@@ -31,13 +32,13 @@ impl Mark {
         Ok(mark)
     }
 
-    /// Undoes what was done since. False when the mark is gone.
+    /// Rolls back to the mark. Returns false if the mark is gone.
     pub(super) fn undo(&self, connection: &mut SqliteConnection, state: &ConnectionState) -> bool {
         quietly(connection, state, &format!("ROLLBACK TO {}", self.name)).is_ok()
     }
 
-    /// Takes it away again. Where it is gone the transaction is over, and nobody knows what became of it. What is open
-    /// in its place is rolled back.
+    /// Releases the mark. If the mark is gone, the session's transaction has ended with an unknown
+    /// outcome; a transaction that is open in its place is rolled back.
     pub(super) fn release(self, connection: &mut SqliteConnection, state: &ConnectionState) {
         let release = format!("RELEASE {}", self.name);
         let is_there = match quietly(connection, state, &release) {
@@ -45,7 +46,9 @@ impl Mark {
                 let _twin = quietly(connection, state, &release);
                 true
             }
-            // The instrumentation of the raw connection panicked, and RELEASE was run or not. Without it the twin tells.
+            // The raw connection's instrumentation panicked, before or after RELEASE ran. Remove
+            // the instrumentation; the second savepoint of the same name then shows whether the
+            // mark is there.
             Err(error) if is_panic(&error) => {
                 let _dropping_it_panicked = noting_panic(state, || {
                     connection.set_instrumentation(no_instrumentation());
@@ -65,7 +68,8 @@ fn no_instrumentation() -> Option<Box<dyn Instrumentation>> {
     None
 }
 
-/// Lends the connection to the body: its transaction is marked, and entered into diesel's own bookkeeping.
+/// Lends the connection to the body. Marks its transaction, and records the transaction in diesel's
+/// transaction manager.
 pub(super) fn enter_raw(
     connection: &mut SqliteConnection,
     state: &ConnectionState,
@@ -83,7 +87,7 @@ pub(super) fn enter_raw(
     Ok(())
 }
 
-/// Takes it back, and looks at what was done to its transaction.
+/// Ends the loan, and checks what the body did to the transaction.
 pub(super) fn leave_raw(connection: &mut SqliteConnection, state: &ConnectionState) {
     if let Some((mark, depth)) = take_back(connection, state) {
         if depth > 1 {
@@ -93,7 +97,8 @@ pub(super) fn leave_raw(connection: &mut SqliteConnection, state: &ConnectionSta
     }
 }
 
-/// Takes it back without a look: its mark, and how deep the body's own transactions were.
+/// Ends the loan without that check. Returns the mark, and the depth of the body's own
+/// transactions.
 pub(super) fn take_back(
     connection: &mut SqliteConnection,
     state: &ConnectionState,

@@ -1,7 +1,7 @@
-//! Puts back what outlives a transaction, on a connection that cannot be closed for it.
+//! Puts back what outlives a transaction, on a connection that cannot be closed instead.
 //!
-//! What nobody can see stays: functions and collations that were registered on the raw connection, and a pragma that
-//! is not among these.
+//! Some changes stay, because SQLite does not report them: functions and collations registered on
+//! the raw connection, and pragmas that are not listed here.
 
 use diesel::connection::SimpleConnection;
 use diesel::result::Error;
@@ -15,7 +15,7 @@ use super::open::PRAGMAS;
 use super::slot::Slot;
 use super::task::Lost;
 
-/// SQLite's own values of what the connection, and not the file, remembers.
+/// SQLite's defaults for settings that belong to the connection, not to the file.
 const DEFAULTS: &str = "PRAGMA writable_schema = OFF; PRAGMA temp_store = DEFAULT; PRAGMA synchronous = FULL; \
      PRAGMA locking_mode = NORMAL; PRAGMA cache_size = -2000; PRAGMA cache_spill = ON; PRAGMA cell_size_check = OFF; \
      PRAGMA automatic_index = ON; PRAGMA analysis_limit = 0; PRAGMA case_sensitive_like = OFF; \
@@ -31,7 +31,7 @@ struct Undo {
     sql: String,
 }
 
-/// In this order: a trigger may stand on a view, and a view on a table.
+/// In this order, because a trigger may depend on a view, and a view on a table.
 const TEMPORARY: &str = "SELECT 'DROP ' || type || ' IF EXISTS temp.\"' || replace(name, '\"', '\"\"') || '\"' AS sql \
      FROM sqlite_temp_master WHERE type IN ('table', 'view', 'trigger') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' \
      ORDER BY CASE type WHEN 'trigger' THEN 0 WHEN 'view' THEN 1 ELSE 2 END";
@@ -39,9 +39,9 @@ const ATTACHED: &str = "SELECT 'DETACH \"' || replace(name, '\"', '\"\"') || '\"
      WHERE name NOT IN ('main', 'temp')";
 
 fn put_back(connection: &mut SqliteConnection) -> QueryResult<()> {
-    // A transaction that is open here is nobody's; mostly there is none, and that is an error.
+    // Usually no transaction is open, and ROLLBACK fails; an open one belongs to no session.
     let _nothing_open = connection.batch_execute("ROLLBACK");
-    // First the pragmas: one of them forbids to write.
+    // The pragmas come first: `query_only` would prevent the other changes.
     connection.batch_execute(PRAGMAS)?;
     for list in [TEMPORARY, ATTACHED] {
         let undo: Vec<Undo> = diesel::sql_query(list).load(connection)?;
@@ -53,7 +53,7 @@ fn put_back(connection: &mut SqliteConnection) -> QueryResult<()> {
 }
 
 impl LiteConnection {
-    /// Takes the connection back from the form in which the application's code had it.
+    /// Moves the connection out of the wrapper in which the application's code had it.
     pub(super) async fn reclaim(&mut self) -> QueryResult<()> {
         self.settle().await.map_err(Lost::into_error)?;
         let back = match &self.slot {
@@ -70,12 +70,12 @@ impl LiteConnection {
         Ok(())
     }
 
-    /// What was touched costs the connection, except for a database that lives in it: there everything that can be
-    /// put back is.
+    /// Resets a changed connection. Returns false if it must be closed instead. A database that
+    /// exists only in this connection is kept, and put back as far as possible.
     pub(super) async fn reset(&mut self) -> bool {
         self.state.put_back();
         if self.state.is_foreign() {
-            // The application's pool closes what diesel takes for broken.
+            // The external pool closes a connection that diesel considers broken.
             let _closed_anyway = self.task(diesel_wrapper::break_off).await;
             return false;
         }

@@ -1,16 +1,16 @@
-//! What a text of SQL may do besides its work: end the transaction, or change what outlives it.
+//! The possible side effects of a SQL text: it may end the transaction, or change what outlives it.
 //!
-//! No lexer reads the text. Few forms prove by their bytes that they do neither; every other text is suspected, and
-//! the database is asked (see [`raw_access`](super::raw_access)).
+//! There is no lexer. A few forms are harmless by their first bytes; for every other text, the
+//! database is asked (see [`raw_access`](super::raw_access)).
 
-/// What has to be done around a text.
+/// The side effects that a text may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct SideEffects {
-    /// It may end the transaction, and begin another one in its place.
+    /// The text may end the transaction and begin another one.
     pub(super) may_end: bool,
-    /// It may change the connection for whoever has it next.
+    /// The text may change the connection for its next borrower.
     pub(super) may_change: bool,
-    /// It asks for a checkpoint, whose error says nothing of that.
+    /// The text requests a checkpoint, whose error message does not mention checkpoints.
     pub(super) checkpoints: bool,
 }
 
@@ -21,12 +21,12 @@ impl SideEffects {
         checkpoints: false,
     };
 
-    /// Of a text that is prepared: SQLite takes its first statement, and no other.
+    /// The side effects of a prepared text. SQLite prepares its first statement only.
     pub(super) fn of_prepared(sql: &str) -> Self {
         Self::of(sql, true)
     }
 
-    /// Of a text that is run to its end.
+    /// The side effects of a text whose statements all run.
     pub(super) fn of_batch(sql: &str) -> Self {
         Self::of(sql, !trimmed(sql).contains(';'))
     }
@@ -44,13 +44,13 @@ impl SideEffects {
     }
 }
 
-/// One such statement ends a transaction only by failing.
+/// A single statement that begins with such a word ends a transaction only if it fails.
 const PLAIN: [&str; 7] = [
     "SELECT", "INSERT", "UPDATE", "DELETE", "REPLACE", "WITH", "VALUES",
 ];
-/// As are these. They may name the temporary schema.
+/// The same is true of these. They may name the temporary schema.
 const SCHEMA: [&str; 5] = ["CREATE", "DROP", "ALTER", "ANALYZE", "REINDEX"];
-/// SQLite's grammar has no other way to spell the statements that change a connection.
+/// Every statement that changes a connection contains one of these words, by SQLite's grammar.
 const CHANGING: [&str; 4] = ["PRAGMA", "ATTACH", "DETACH", "TEMP"];
 
 fn mentions(sql: &str, word: &str) -> bool {
@@ -59,7 +59,7 @@ fn mentions(sql: &str, word: &str) -> bool {
         .any(|bytes| bytes.eq_ignore_ascii_case(word.as_bytes()))
 }
 
-/// Whether one of these words is the first of the text, with spaces in front of it at most.
+/// True if the text begins with one of these words, after spaces.
 pub(super) fn begins_with(sql: &str, words: &[&str]) -> bool {
     let sql = sql.trim_ascii_start().as_bytes();
     words.iter().any(|word| {
@@ -69,13 +69,14 @@ pub(super) fn begins_with(sql: &str, words: &[&str]) -> bool {
     })
 }
 
-/// Without the spaces around it and the semicolons at its end.
+/// The text without spaces around it and without semicolons at its end.
 fn trimmed(sql: &str) -> &str {
     sql.trim_matches(|char: char| char.is_ascii_whitespace() || char == ';')
 }
 
-/// `SAVEPOINT a`, `RELEASE a` or `ROLLBACK TO a` and nothing else: inside of a transaction none of them ends it. The
-/// session's own savepoints and marks are not among the names.
+/// True for `SAVEPOINT a`, `RELEASE a` or `ROLLBACK TO a` and nothing else. None of them ends a
+/// transaction that began with BEGIN. The names of the session's own savepoints and marks are
+/// excluded.
 fn is_savepoint_control(sql: &str) -> bool {
     if sql.trim_ascii_start().starts_with(';') {
         return false;
@@ -112,7 +113,7 @@ fn is_simple(name: &str) -> bool {
         && !mentions(name, "session_factory")
 }
 
-/// As SQLite's tokenizer has it.
+/// True for a byte of a word, as in SQLite's tokenizer.
 fn is_of_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'$' || !byte.is_ascii()
 }
@@ -134,7 +135,7 @@ mod tests {
             assert_eq!(SideEffects::of_batch(sql), SideEffects::NONE, "{sql}");
             assert_eq!(SideEffects::of_prepared(sql), SideEffects::NONE, "{sql}");
         }
-        // Nobody runs the second.
+        // SQLite does not run the second statement.
         let several = "SELECT 1; COMMIT";
         assert_eq!(SideEffects::of_prepared(several), SideEffects::NONE);
     }

@@ -1,12 +1,12 @@
-//! Where a connection is.
+//! The place of a connection.
 
 use super::diesel_wrapper::DieselWrapper;
 use super::leftover::Connection;
 
 pub(super) enum Slot {
     Home(Connection),
-    /// On a thread that works on it, or lost there.
+    /// A thread works on it, or has lost it.
     Away,
-    /// In a form that the application's code knows.
+    /// In diesel-async's wrapper, for the application's code.
     Wrapped(Box<DieselWrapper>),
 }

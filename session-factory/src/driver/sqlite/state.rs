@@ -1,4 +1,4 @@
-//! What is known about a connection and its transaction.
+//! The driver's knowledge of a connection and its transaction.
 
 use std::sync::MutexGuard;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,16 +9,17 @@ use crate::error::StatementError;
 use crate::observe::Events;
 use crate::sync::Mutex;
 
-/// Shared with the work on another thread.
+/// Shared between the connection and its work on another thread.
 #[derive(Debug, Default)]
 pub(crate) struct ConnectionState {
-    /// Whoever waits or loads rows should stop.
+    /// True if work that waits or loads rows should stop.
     stop: AtomicBool,
-    /// The application has an instrumentation: without one nothing is locked to find that out.
+    /// True if the application has an instrumentation. Without one, no statement locks the mutex
+    /// for it.
     has_events: AtomicBool,
-    /// Other connections share its cache, and lock its tables.
+    /// True if other connections share this one's cache and lock its tables.
     shares_cache: bool,
-    /// Of the application's pool, which gets it back as it was.
+    /// True for a connection of the external pool, which gets it back unchanged.
     foreign: bool,
     state: Mutex<State>,
 }
@@ -29,14 +30,14 @@ struct State {
     end: Option<TransactionEnd>,
     /// The error of the statement that rolled the transaction back.
     error: Option<StatementError>,
-    /// In the transaction that is open.
+    /// True if application code panicked in the open transaction.
     panicked: bool,
-    /// The raw connection is out.
+    /// The mark of the transaction, while the body has the raw connection.
     raw: Option<Mark>,
     touched: bool,
-    /// A transaction of the raw connection was left half-way.
+    /// True if the body left a transaction of its own open on the raw connection.
     unbalanced: bool,
-    /// Where the events of a statement go.
+    /// The receiver of a statement's events.
     events: Option<Events>,
     unclean: bool,
     query_only: bool,
@@ -53,7 +54,7 @@ impl ConnectionState {
     pub(super) fn foreign() -> Self {
         Self {
             foreign: true,
-            // Nobody has told.
+            // The external pool does not say, so assume it.
             shares_cache: true,
             ..Self::default()
         }
@@ -79,11 +80,11 @@ impl ConnectionState {
     pub(super) fn end(&self) -> Option<TransactionEnd> {
         self.state().end
     }
-    /// The first end is the transaction's.
+    /// Keeps the first end, which is the transaction's own.
     pub(super) fn set_end(&self, end: TransactionEnd) {
         self.state().end.get_or_insert(end);
     }
-    /// A statement failed, and the database rolled the whole transaction back.
+    /// Records that the database rolled the whole transaction back when a statement failed.
     pub(super) fn set_rolled_back_by(&self, error: StatementError) {
         let mut state = self.state();
         if state.end.is_none() {
@@ -94,7 +95,7 @@ impl ConnectionState {
     pub(super) fn error(&self) -> Option<StatementError> {
         self.state().error.clone()
     }
-    /// Nothing of this transaction is to be committed, and the connection is not to be trusted.
+    /// Records a panic: the transaction must not commit, and the connection needs a reset.
     pub(super) fn set_panicked(&self) {
         let mut state = self.state();
         state.panicked = true;
@@ -103,7 +104,7 @@ impl ConnectionState {
     pub(super) fn has_panicked(&self) -> bool {
         self.state().panicked
     }
-    /// Both, under one lock: it is asked ahead of every statement.
+    /// Reads both under one lock, because every statement asks for them.
     pub(super) fn end_and_panic(&self) -> (Option<TransactionEnd>, bool) {
         let state = self.state();
         (state.end, state.panicked)
@@ -118,7 +119,7 @@ impl ConnectionState {
         }
         self.state().events.clone()
     }
-    /// Runs a statement of the application's: what diesel reports of it is shown.
+    /// Runs a statement of the application's, whose diesel events reach the instrumentation.
     pub(super) fn aloud<R>(&self, statement: impl FnOnce() -> R) -> R {
         match self.events() {
             Some(events) => events.aloud(statement),
@@ -146,14 +147,14 @@ impl ConnectionState {
     pub(super) fn set_unclean(&self) {
         self.state().unclean = true;
     }
-    /// A statement returned the rows that it changed.
+    /// Records that a statement returned rows that it changed.
     pub(super) fn set_written(&self) {
         self.state().written = true;
     }
     pub(super) fn has_written(&self) -> bool {
         self.state().written
     }
-    /// The connection refuses to write: its last transaction was a read-only one.
+    /// True if the connection refuses to write since its last transaction, a read-only one.
     pub(super) fn is_query_only(&self) -> bool {
         self.state().query_only
     }
@@ -164,7 +165,7 @@ impl ConnectionState {
         let state = self.state();
         state.touched || state.unclean
     }
-    /// A reset is about to put everything back.
+    /// Clears what a reset is about to put back.
     pub(super) fn put_back(&self) {
         let mut state = self.state();
         state.touched = false;
@@ -174,7 +175,7 @@ impl ConnectionState {
     pub(super) fn stop_running(&self) {
         self.stop.store(true, Ordering::SeqCst);
     }
-    /// What was to stop is over: what runs next is not.
+    /// Clears the request to stop: the stopped work has ended, and what follows must run.
     pub(super) fn go_on(&self) {
         self.stop.store(false, Ordering::SeqCst);
     }

@@ -1,4 +1,4 @@
-//! Statements: taken apart on the caller's thread, run on the connection's.
+//! Statements: SQL and binds are collected on the caller's thread, and run on the connection's.
 
 use std::sync::Arc;
 
@@ -30,7 +30,7 @@ type Collector<'a> = <Sqlite as Backend>::BindCollector<'a>;
 type Binds = <Collector<'static> as MoveableBindCollector<Sqlite>>::BindData;
 type Row = <Wrapper as AsyncConnectionCore>::Row<'static, 'static>;
 
-/// A statement's SQL and binds, which may go to another thread.
+/// A statement's SQL and binds, which can move to another thread.
 pub(super) struct Collected {
     query: CollectedQuery<Binds>,
     effects: SideEffects,
@@ -53,7 +53,7 @@ pub(super) fn collect(query: &dyn QueryFragment<Sqlite>) -> QueryResult<Collecte
     })
 }
 
-/// Runs `work` behind what has to go ahead of it, in one piece.
+/// Runs the prelude and then `work`, without a pause in between.
 pub(super) async fn run<R>(
     link: &mut LiteConnection,
     ahead: Ahead,
@@ -73,10 +73,11 @@ where
     answer(reply, link.state())
 }
 
-/// Before a transaction begins: the connection has to be here, and one that may write waits for its turn.
+/// Prepares the connection for a transaction's begin: waits for the connection, and gives a session
+/// that may write a turn to wait for.
 ///
 /// # Errors
-/// What becomes of the statement otherwise.
+/// The reply to the statement, which is not sent.
 pub(super) async fn make_ready<R>(
     link: &mut LiteConnection,
     ahead: &Ahead,
@@ -98,7 +99,7 @@ pub(super) fn answer<R>(reply: Result<Reply<R>, Lost>, state: &ConnectionState) 
     }
 }
 
-/// `SQLITE_BUSY` has no kind of its own in diesel.
+/// diesel has no error kind for `SQLITE_BUSY`.
 fn classified(error: Error, state: &ConnectionState) -> Error {
     if transaction::is_busy(&error, state.shares_cache()) {
         as_conflict(error)
@@ -131,7 +132,7 @@ fn behind<R>(
     work: impl FnOnce(&mut SqliteConnection) -> QueryResult<R>,
 ) -> Reply<R> {
     if let Some(sql) = &ahead.begin {
-        // What the body did on the raw connection was another transaction.
+        // The body's earlier work on the raw connection belonged to another transaction.
         let _over = raw_access::take_back(connection, state);
         ahead.announced.start();
         if let Err(error) = transaction::begin(connection, sql, state) {
@@ -140,7 +141,7 @@ fn behind<R>(
         }
     } else {
         raw_access::leave_raw(connection, state);
-        // What comes now would be in no transaction.
+        // After the transaction's end, the statement would run outside of any transaction.
         match state.end_and_panic() {
             (None, false) => {}
             (None, true) => return Reply::not_sent(panicked()),
@@ -153,7 +154,7 @@ fn behind<R>(
         && let Err(error) = connection.batch_execute(sql)
     {
         if ahead.begin.is_some() {
-            // The session takes it for not begun.
+            // The session then counts its transaction as not begun.
             let _nothing_to_undo = transaction::rollback(connection, state);
         }
         ahead.announced.failed(&error, false);
@@ -167,7 +168,7 @@ pub(super) fn ended_unseen<R>() -> Reply<R> {
     Reply::not_sent(SessionError::from(PartlyCommitted::EndedUnseen).into())
 }
 
-/// Runs a text, and finds out whether the session's transaction is still there behind it.
+/// Runs a text, and checks afterwards whether the session's transaction is still open.
 fn looked_after<R>(
     connection: &mut SqliteConnection,
     state: &ConnectionState,
@@ -184,19 +185,21 @@ fn looked_after<R>(
     };
     if effects.may_end {
         let mark = Mark::set(connection, state)?;
-        // Half of the text may have been run.
+        // Half of the text may have run, so undo it before the next attempt.
         let may_wait =
             |connection: &mut SqliteConnection| !state.is_stopped() && mark.undo(connection, state);
         let result = transaction::wait(connection, state, work, may_wait);
         mark.release(connection, state);
         return result;
     }
-    // What failed may have rolled back: run again it would be outside of any transaction.
+    // A failed statement may have rolled the transaction back. Repeated, it would run outside of
+    // any transaction.
     let may_wait = |connection: &mut SqliteConnection| {
         !state.is_stopped() && transaction::in_transaction(connection, state)
     };
     let result = transaction::wait(connection, state, work, may_wait);
-    // Some errors roll the whole transaction back: what came after would run outside of any.
+    // Some errors roll the whole transaction back. Record it, or later statements would run outside
+    // of any transaction.
     if let Err(error) = &result
         && !transaction::in_transaction(connection, state)
     {

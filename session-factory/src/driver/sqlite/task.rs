@@ -1,4 +1,4 @@
-//! Work on a connection, as a future that may be dropped.
+//! Work on a connection, as a future that can be dropped.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -22,14 +22,14 @@ use crate::driver::CommitSent;
 /// Why a task has no result.
 #[derive(Debug)]
 pub(super) enum Lost {
-    /// It was not begun.
+    /// The work did not begin.
     Before(Error),
-    /// It was cut short: by a panic, say.
+    /// The work did not finish, for example because it panicked.
     During(Error),
 }
 
 impl Lost {
-    /// Not `From`: users would find it among the compiler's suggestions.
+    /// A method rather than `From`, which the compiler would suggest to users.
     pub(super) fn into_error(self) -> Error {
         match self {
             Self::Before(error) | Self::During(error) => error,
@@ -37,21 +37,23 @@ impl Lost {
     }
 }
 
-/// One piece of work. It starts at the first poll, on the writers' thread in a session's turn to write, else on
-/// one of the connections'. The connection goes there with it and comes back with its result.
+/// One piece of work. It starts at the first poll: on the writer's thread in a session's turn to
+/// write, else on one of the readers' threads. The connection travels there and returns with the
+/// result.
 ///
 /// diesel-async's own future blocks its thread when it is dropped in mid-flight, and panics on a
-/// current-thread runtime. This one leaves what is under way with the connection, from its start: the next task or the
-/// recovery waits for it, whether this future is dropped or forgotten (`mem::forget`).
+/// current-thread runtime. This future stores the running work in the connection as soon as it
+/// starts. The connection's next task, or recovery, waits for that work, even if this future was
+/// dropped or forgotten (`mem::forget`).
 pub(super) struct Task<'link, W, R: Send + 'static> {
     link: &'link mut LiteConnection,
-    /// Told when the turn to write comes.
+    /// Set when the work can no longer be withdrawn.
     sent: Option<CommitSent>,
     state: State<W, R>,
 }
 
 enum State<W, R: Send + 'static> {
-    /// Not started. An earlier task may have to end first.
+    /// Not started. Earlier work may have to end first.
     Waiting(Option<W>),
     Running(Running<R>),
     Done,
@@ -59,7 +61,7 @@ enum State<W, R: Send + 'static> {
 
 struct Running<R> {
     result: oneshot::Receiver<Result<R, Lost>>,
-    /// How long it may still wait for its turn.
+    /// The time limit for the turn to write.
     limit: Option<Pin<Box<Sleep>>>,
 }
 
@@ -123,7 +125,7 @@ where
                 Call::GiveBack => Err(Lost::Before(transaction::turn_did_not_come())),
             };
             let _nobody_waits = answer.send(result);
-            // Where the link is gone the connection is closed here.
+            // If the `LiteConnection` was dropped, the connection is closed here.
             let _closed = home.send(connection);
         });
         let mut limit = None;
@@ -158,7 +160,7 @@ impl LiteConnection {
         Task::new(self, work, None)
     }
 
-    /// The same, and `sent` is told when it can no longer be withdrawn.
+    /// Like `task`, and sets `sent` when the work can no longer be withdrawn.
     pub(super) fn task_that_commits<W, R>(&mut self, work: W, sent: CommitSent) -> Task<'_, W, R>
     where
         W: FnOnce(&mut SqliteConnection) -> R + Send + 'static,
@@ -167,7 +169,7 @@ impl LiteConnection {
         Task::new(self, work, Some(sent))
     }
 
-    /// Waits for what a dropped statement left.
+    /// Waits for the work of a dropped statement.
     pub(super) async fn settle(&mut self) -> Result<(), Lost> {
         if self.has_leftover() {
             self.task(|_| ()).await
@@ -192,7 +194,7 @@ where
             match &mut this.state {
                 State::Waiting(work) => {
                     if this.link.has_leftover() {
-                        // Its future may be forgotten, and has stopped nothing then.
+                        // A forgotten future has not stopped its work, so stop it here.
                         this.link.stop_leftover();
                         ready!(this.link.poll_leftover(cx));
                         this.link.state().go_on();

@@ -1,4 +1,4 @@
-//! BEGIN, COMMIT and ROLLBACK of SQLite, with the waiting for its lock.
+//! SQLite's BEGIN, COMMIT and ROLLBACK, and the wait for its lock.
 
 use std::time::{Duration, Instant};
 
@@ -12,16 +12,17 @@ use crate::driver::CommitReply;
 use crate::error::{StatementError, StatementErrorKind};
 
 pub(super) const IMMEDIATE: &str = "BEGIN IMMEDIATE";
-/// SQLite has no read-only transactions; it has connections that refuse to write.
+/// SQLite has no read-only transactions; `query_only` makes the connection refuse to write instead.
 pub(super) const READ_ONLY: &str = "BEGIN DEFERRED";
 const QUERY_ONLY: [&str; 2] = ["PRAGMA query_only = OFF", "PRAGMA query_only = ON"];
 
-/// How long a session waits for another process's write lock. (Sessions of this process queue for it.)
+/// How long a session waits for another process's write lock. (Sessions of this process queue.)
 pub(super) const BUSY_LIMIT: Duration = Duration::from_secs(5);
-/// SQLite's own handler waits in steps like these, but cannot be told to stop.
+/// Milliseconds between attempts. SQLite's own busy handler waits in similar steps, but cannot be
+/// stopped.
 const STEPS: [u64; 8] = [1, 2, 5, 10, 15, 25, 50, 100];
 
-/// Begins, waiting for the lock; gives up when the session is gone.
+/// Runs BEGIN and waits for the lock, until the session is dropped.
 pub(super) fn begin(
     connection: &mut SqliteConnection,
     sql: &str,
@@ -30,7 +31,7 @@ pub(super) fn begin(
     query_only(connection, sql == READ_ONLY, state)?;
     let attempt = |connection: &mut SqliteConnection| quietly(connection, state, sql);
     match patiently(connection, state, attempt) {
-        // Whatever was overlooked has not lost its connection for good.
+        // An unnoticed open transaction costs a ROLLBACK, and not the connection.
         Err(error) if is_nested(&error) => {
             quietly(connection, state, "ROLLBACK")?;
             patiently(connection, state, attempt)
@@ -42,7 +43,8 @@ pub(super) fn begin(
     }
 }
 
-/// Sessions of this process queue for the lock, so one that has its turn and finds the file locked has met somebody else.
+/// Explains a lock of another process. Sessions of this process queue, so a session whose turn has
+/// come can only meet a lock from outside.
 fn held_outside(error: Error, state: &ConnectionState) -> Error {
     if !is_busy(&error, state.shares_cache()) {
         return error;
@@ -61,7 +63,8 @@ fn is_nested(error: &Error) -> bool {
         if information.message() == "cannot start a transaction within a transaction")
 }
 
-/// Every change has all statements prepared again, so a connection stays as its last transaction was.
+/// Sets `query_only` if it differs. Each change makes SQLite prepare all statements again, so the
+/// setting stays after a transaction.
 fn query_only(
     connection: &mut SqliteConnection,
     on: bool,
@@ -74,15 +77,15 @@ fn query_only(
     Ok(())
 }
 
-/// The transaction is over: a connection of the application's pool may write again.
+/// After a transaction, lets a connection of the external pool write again.
 fn writable(connection: &mut SqliteConnection, state: &ConnectionState) {
     if state.is_foreign() && query_only(connection, false, state).is_err() {
-        // The reset before the next borrower tries again, and closes the connection if it cannot.
+        // The reset before the next loan tries again, and closes the connection if that fails too.
         state.set_unclean();
     }
 }
 
-/// What a session is told whose turn to write has not come in time.
+/// The error of a session whose turn to write did not come in time.
 pub(super) fn turn_did_not_come() -> Error {
     Error::DatabaseError(
         DatabaseErrorKind::SerializationFailure,
@@ -94,7 +97,7 @@ pub(super) fn turn_did_not_come() -> Error {
     )
 }
 
-/// Waits for another connection's lock. Who waits is stopped when the session is gone.
+/// Repeats `attempt` while another connection has the lock, until the session is dropped.
 pub(super) fn patiently<R>(
     connection: &mut SqliteConnection,
     state: &ConnectionState,
@@ -103,7 +106,7 @@ pub(super) fn patiently<R>(
     wait(connection, state, attempt, |_| !state.is_stopped())
 }
 
-/// The same while `may_wait`.
+/// Repeats `attempt` while another connection has the lock and `may_wait` returns true.
 pub(super) fn wait<R>(
     connection: &mut SqliteConnection,
     state: &ConnectionState,
@@ -125,9 +128,10 @@ pub(super) fn wait<R>(
     result
 }
 
-/// Another connection has the lock: `SQLITE_BUSY`, and `SQLITE_LOCKED` where connections share a cache. diesel has no
-/// kind for them. Their texts are known, and what a trigger of the application's raises (`the account is locked`) is
-/// none of them. Where no cache is shared `SQLITE_LOCKED` is about the connection itself: waiting changes nothing.
+/// True if another connection has the lock: `SQLITE_BUSY`, and `SQLITE_LOCKED` if connections share
+/// a cache. diesel has no error kinds for them, so their texts are compared whole; a trigger's own
+/// error (`the account is locked`) does not match. Without a shared cache, `SQLITE_LOCKED` concerns
+/// the connection itself, and waiting changes nothing.
 pub(super) fn is_busy(error: &Error, shares_cache: bool) -> bool {
     let Error::DatabaseError(kind, information) = error else {
         return false;
@@ -143,7 +147,8 @@ pub(super) fn is_busy(error: &Error, shares_cache: bool) -> bool {
         || shares_cache && locked()
 }
 
-/// SQLite has no way to ask; but BEGIN inside a transaction fails.
+/// True if a transaction is open. diesel does not expose SQLite's answer; BEGIN fails inside a
+/// transaction.
 pub(super) fn in_transaction(connection: &mut SqliteConnection, state: &ConnectionState) -> bool {
     match quietly(connection, state, "BEGIN DEFERRED") {
         Ok(()) => {
@@ -155,7 +160,7 @@ pub(super) fn in_transaction(connection: &mut SqliteConnection, state: &Connecti
 }
 
 pub(super) fn commit(connection: &mut SqliteConnection, state: &ConnectionState) -> CommitReply {
-    // What was begun is not stopped.
+    // A COMMIT that has begun is not stopped.
     let attempt = |connection: &mut SqliteConnection| quietly(connection, state, "COMMIT");
     let committed = wait(connection, state, attempt, |_| true);
     writable(connection, state);
@@ -164,7 +169,7 @@ pub(super) fn commit(connection: &mut SqliteConnection, state: &ConnectionState)
     };
     let panicked = is_panic(&error);
     let error = explained(&error, state);
-    // After a failed COMMIT the transaction may still be open.
+    // After a failed COMMIT, the transaction may still be open.
     if in_transaction(connection, state) {
         roll_back_quietly(connection, state);
         CommitReply::Refused(error)
@@ -177,7 +182,7 @@ pub(super) fn commit(connection: &mut SqliteConnection, state: &ConnectionState)
     }
 }
 
-/// What the driver knows of an error.
+/// The driver's classification of an error.
 pub(super) fn explained(error: &Error, state: &ConnectionState) -> StatementError {
     let mut explained = StatementError::from(error);
     if is_busy(error, state.shares_cache()) {
@@ -186,7 +191,7 @@ pub(super) fn explained(error: &Error, state: &ConnectionState) -> StatementErro
     explained
 }
 
-/// Rolls back, or finds that there is nothing to roll back.
+/// Rolls back an open transaction, if there is one.
 pub(super) fn rollback(
     connection: &mut SqliteConnection,
     state: &ConnectionState,
@@ -195,14 +200,14 @@ pub(super) fn rollback(
     writable(connection, state);
     match rolled_back {
         Err(error) if in_transaction(connection, state) => {
-            // An instrumentation that panics keeps nothing from being rolled back.
+            // A panic in the instrumentation may have prevented ROLLBACK, so repeat it.
             quietly(connection, state, "ROLLBACK").map_err(|_| error)
         }
         _ => Ok(()),
     }
 }
 
-/// The same for what is not the session's transaction.
+/// Rolls back a transaction that is not the session's.
 pub(super) fn roll_back_quietly(connection: &mut SqliteConnection, state: &ConnectionState) {
     let _nothing_open = quietly(connection, state, "ROLLBACK");
 }
@@ -222,7 +227,7 @@ mod tests {
             .unwrap();
         begin(&mut connection, IMMEDIATE, &ConnectionState::default()).unwrap();
         assert!(in_transaction(&mut connection, &ConnectionState::default()));
-        // The table is gone with the transaction that nobody knew.
+        // The table disappears with the unnoticed transaction.
         connection.batch_execute("CREATE TABLE a (b)").unwrap();
     }
 }

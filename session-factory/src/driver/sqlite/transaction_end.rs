@@ -1,12 +1,12 @@
-//! How a transaction ended.
+//! How SQLite ended a transaction.
 
-/// How a transaction ended.
+/// How SQLite ended a transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TransactionEnd {
-    /// By a COMMIT of the session's, whose caller went away, say.
+    /// By the session's COMMIT, for example one whose caller was dropped.
     Committed,
-    /// By a statement that failed, or by a ROLLBACK of the session's.
+    /// By a failed statement, or by the session's ROLLBACK.
     RolledBack,
-    /// By the body, and nobody knows how.
+    /// By SQL of the body; the outcome is unknown.
     Unseen,
 }

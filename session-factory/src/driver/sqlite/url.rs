@@ -6,17 +6,17 @@ use crate::config::scheme;
 
 pub(super) const SCHEMES: &[&str] = &["sqlite", "file"];
 
-/// What a URL names.
+/// The name in a URL.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Named {
-    /// What diesel opens.
+    /// The name to open.
     One(String),
-    /// `sqlite:///app.db`: to `SQLAlchemy` a path relative to the working directory, to others an absolute one.
-    /// This is the relative one.
+    /// `sqlite:///app.db`. `SQLAlchemy` reads it as a path relative to the working directory, other
+    /// libraries as an absolute path. This is the relative one.
     Either(String),
 }
 
-/// What the URL says, before anybody looks at the file system.
+/// Parses the URL without looking at the file system.
 pub(super) fn parse(url: &str) -> Result<Named, String> {
     let rest = match url.split_once(':') {
         Some((scheme, rest)) if scheme::is_one_of(scheme, &SCHEMES[..1]) => {
@@ -29,10 +29,10 @@ pub(super) fn parse(url: &str) -> Result<Named, String> {
             return match path {
                 ":memory:" => one(path),
                 _ if path.is_empty() => one(path),
-                // `sqlite:////var/lib/app.db`, in every dialect.
+                // `sqlite:////var/lib/app.db` is absolute in every dialect.
                 _ if path.starts_with('/') => one(path),
                 _ if path.starts_with("file:") => one(path),
-                // A driver's name is SQLAlchemy's alone, and a file in `/` is what nobody means.
+                // Only SQLAlchemy's URLs name a driver, and a file directly in `/` is unlikely.
                 _ if scheme.contains('+') || !folder_is_named(path) => one(path),
                 _ => Ok(Named::Either(opened(path))),
             };
@@ -54,7 +54,7 @@ fn one(path: &str) -> Result<Named, String> {
     Ok(Named::One(opened(path)))
 }
 
-/// SQLite reads parameters (`?mode=ro`) of `file:` names only.
+/// SQLite reads parameters (`?mode=ro`) only in names that begin with `file:`.
 fn opened(path: &str) -> String {
     if path.contains('?') && !path.starts_with("file:") {
         format!("file:{path}")
@@ -68,7 +68,8 @@ fn folder_is_named(path: &str) -> bool {
     path.contains('/')
 }
 
-/// What diesel opens. Of two readings it is the one whose folder is there; when both are, nobody guesses.
+/// The name to open. Of two readings, it takes the one whose folder exists; if both exist, it is an
+/// error.
 pub(super) fn resolve(url: &str) -> Result<String, String> {
     let relative = match parse(url)? {
         Named::One(path) => return Ok(path),
@@ -91,34 +92,35 @@ pub(super) fn resolve(url: &str) -> Result<String, String> {
     }
 }
 
-/// Whether the URL is a relative path to some and an absolute one to others.
+/// True if some libraries read the URL as a relative path, others as an absolute one.
 pub(super) fn is_read_in_two_ways(url: &str) -> bool {
     matches!(parse(url), Ok(Named::Either(_)))
 }
 
-/// The folder that the file is in, if it is there.
+/// The file's folder, if it exists.
 fn folder(path: &str) -> Option<PathBuf> {
     Path::new(&file(path)?).parent()?.canonicalize().ok()
 }
 
-/// What SQLite opens by a name.
+/// The database that SQLite opens for a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Database {
     File {
         path: String,
         shares_cache: bool,
     },
-    /// In memory, and the same for every connection that names it. It is gone with the last one.
+    /// In memory, shared by all connections that use its name. It disappears with the last of them.
     SharedMemory {
         name: String,
         shares_cache: bool,
     },
-    /// In memory or in a temporary file, and only its own connection can see it.
+    /// In memory or in a temporary file, visible to its own connection only.
     Private,
 }
 
 impl Database {
-    /// Its connections share one cache: whoever uses it may have to wait for another connection's transaction.
+    /// True if its connections share one cache, so that a statement may have to wait for another
+    /// connection's transaction.
     pub(super) fn shares_cache(&self) -> bool {
         match self {
             Self::File { shares_cache, .. } | Self::SharedMemory { shares_cache, .. } => {
@@ -129,7 +131,8 @@ impl Database {
     }
 }
 
-/// What SQLite opens by this name. (Of two parameters with the same key it takes the last.)
+/// The database that SQLite opens for this name. (Of two parameters with one key, SQLite takes the
+/// last.)
 pub(super) fn database(name: &str) -> Database {
     let Some(uri) = name.strip_prefix("file:") else {
         return match name {
@@ -142,7 +145,7 @@ pub(super) fn database(name: &str) -> Database {
     };
     let uri = uri.split('#').next().unwrap_or_default();
     let (path, parameters) = uri.split_once('?').unwrap_or((uri, ""));
-    // Behind two slashes comes the name of this machine, if any.
+    // Two slashes precede the machine's own name, which may be empty.
     let path = path
         .strip_prefix("//")
         .and_then(|rest| rest.find('/').and_then(|at| rest.get(at..)))
@@ -183,7 +186,7 @@ pub(super) fn database(name: &str) -> Database {
     Database::File { path, shares_cache }
 }
 
-/// `%2F` is a slash. A zero byte ends a name.
+/// Decodes percent escapes: `%2F` is a slash. A zero byte ends the name.
 fn decoded(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
@@ -207,12 +210,12 @@ fn decoded(text: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// A database that only its own connection can see.
+/// True for a database that only its own connection can see.
 pub(super) fn is_private(url: &str) -> bool {
     matches!(parse(url), Ok(Named::One(path) | Named::Either(path)) if database(&path) == Database::Private)
 }
 
-/// The file behind the name, if there is one.
+/// The file that the name stands for, if there is one.
 pub(super) fn file(name: &str) -> Option<String> {
     match database(name) {
         Database::File { path, .. } => Some(path),
@@ -236,7 +239,7 @@ mod tests {
             ("file:app.db?mode=ro", "file:app.db?mode=ro"),
             ("sqlite://app.db?mode=ro", "file:app.db?mode=ro"),
             ("app.db", "app.db"),
-            // SQLAlchemy's
+            // SQLAlchemy's form.
             ("sqlite:///app.db", "app.db"),
             ("sqlite:////var/lib/app.db", "/var/lib/app.db"),
             ("sqlite:///:memory:", ":memory:"),
@@ -264,7 +267,7 @@ mod tests {
         assert_eq!(resolve("sqlite:///src/app.db"), Ok("src/app.db".into()));
         let read_only = resolve("sqlite:///src/app.db?mode=ro");
         assert_eq!(read_only, Ok("file:src/app.db?mode=ro".into()));
-        // Neither: the error of the one that SQLAlchemy means.
+        // Neither folder exists: the error names SQLAlchemy's reading.
         let nowhere = resolve("sqlite:///no/such/folder/app.db");
         assert_eq!(nowhere, Ok("no/such/folder/app.db".into()));
         assert!(is_read_in_two_ways("sqlite:///no/such/folder/app.db"));

@@ -1,4 +1,4 @@
-//! A thread that does one piece of work after another.
+//! Threads that run one piece of work after another.
 
 pub(super) mod readers;
 pub(super) mod writer;
@@ -7,18 +7,18 @@ use std::io;
 
 use crate::panics::contained;
 
-/// A piece of work. It has its connection with it.
+/// A piece of work, together with its connection.
 pub(in crate::driver::sqlite) type Work = Box<dyn FnOnce(Call) + Send>;
 
-/// What is asked of a task.
+/// What the work has to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::driver::sqlite) enum Call {
     Run,
-    /// Nobody waits for it any more: it only gives its connection back.
+    /// Return the connection without running: the caller was dropped, or waited too long.
     GiveBack,
 }
 
-/// Does a task. One that panics does not end its thread, which is for others as well.
+/// Runs a piece of work. If it panics, the thread continues, because other connections need it.
 pub(in crate::driver::sqlite) fn run(task: Work) {
     let _told_to_whoever_waits = contained(|| task(Call::Run));
 }

@@ -1,9 +1,9 @@
-//! The threads that work on connections. (What a transaction does that may write is done on the writers' thread.)
+//! The threads that work on connections. (Transactions that may write run on the writer's thread.)
 //!
-//! There are as many as connections, so a slow statement keeps nobody waiting but its caller. They share one queue,
-//! and no more are woken than there is work for: one that is done takes the next task itself, and one that is woken
-//! and finds more than it takes wakes another. So short tasks follow each other on a thread that is awake, and none
-//! waits behind a long one.
+//! There are as many threads as connections, so a slow statement delays only its own caller. They
+//! share one queue, and only as many are woken as there is work for: a thread that has finished
+//! takes the next task, and a woken thread that finds more than one task wakes another thread. So
+//! short tasks follow each other on a thread that is awake, and none waits behind a long one.
 
 use std::collections::VecDeque;
 use std::io;
@@ -16,20 +16,21 @@ use super::{Work, run, spawn};
 use crate::sync::Mutex;
 use crate::time::after;
 
-/// How long a thread looks out for the next task before it sleeps, where the last one came as soon: about as long as
-/// it takes to wake a thread, so it is never much worse than sleeping at once. One looks out at a time.
+/// How long a thread spins for the next task before it sleeps, if the last task came as quickly.
+/// Waking a thread takes about as long, so spinning never costs much more than sleeping at once. At
+/// most one thread spins.
 const LINGER: Duration = Duration::from_micros(10);
 
-/// Of all connections of the process: what they share are its processors.
+/// The threads of all connections in the process, which share its processors.
 static WORKERS: Workers = Workers::new();
 
-/// A connection's worker: while it is there, there is a thread more.
+/// A connection's claim to one thread: while the claim exists, there is one more thread.
 #[derive(Debug)]
 pub(in crate::driver::sqlite) struct Worker(&'static Workers);
 
 impl Worker {
     /// # Errors
-    /// When the operating system gives no thread.
+    /// If the operating system cannot start a thread.
     pub(in crate::driver::sqlite) fn hire() -> io::Result<Self> {
         WORKERS.hire()
     }
@@ -41,7 +42,7 @@ impl Drop for Worker {
     }
 }
 
-/// Does `task` on one of the threads. A connection has one task at a time.
+/// Runs `task` on one of the threads. A connection has at most one task at a time.
 pub(in crate::driver::sqlite) fn start(task: Work) {
     WORKERS.push(task);
 }
@@ -49,22 +50,23 @@ pub(in crate::driver::sqlite) fn start(task: Work) {
 #[derive(Debug)]
 struct Workers {
     state: Mutex<State>,
-    /// The queue is not empty, for whoever looks out.
+    /// True if the queue is not empty. The spinning thread reads it without the lock.
     has_work: AtomicBool,
 }
 
 struct State {
     queue: VecDeque<Work>,
     hired: usize,
-    /// Threads that are not at work.
+    /// The number of threads without work.
     free: usize,
-    /// The caches of the last one are the warmest.
+    /// The last thread in the list slept last, so its caches are the warmest.
     asleep: Vec<Thread>,
-    /// A thread is on its way to the queue, woken or looking out: nobody else has to be woken before it is there.
+    /// True while a woken or spinning thread has not reached the queue yet. Until then, no other
+    /// thread needs to be woken.
     coming: bool,
-    /// Looking out would have met the last task.
+    /// True if spinning would have caught the last task.
     is_busy: bool,
-    /// When there was nothing left to do. None when a task was taken since.
+    /// When the queue became empty; `None` if a thread has taken a task since.
     idle_since: Option<Instant>,
 }
 
@@ -90,7 +92,7 @@ impl Workers {
 
     fn hire(&'static self) -> io::Result<Worker> {
         self.state().hired += 1;
-        // Without a thread it is dismissed again.
+        // If no thread starts, dropping the worker withdraws the claim.
         let worker = Worker(self);
         spawn(|| self.work())?;
         Ok(worker)
@@ -117,7 +119,7 @@ impl Workers {
         unpark(woken);
     }
 
-    /// What a thread does.
+    /// The loop of one thread.
     fn work(&self) {
         let mut state = self.state();
         state.free += 1;
@@ -167,12 +169,12 @@ impl Workers {
         state.coming = true;
         drop(state);
         while !self.has_work.load(Ordering::Acquire) && Instant::now() < until {
-            // Not a yield: on a busy machine that is a whole time slice.
+            // A yield could take a whole time slice on a busy machine.
             std::hint::spin_loop();
         }
         let mut state = self.state();
         state.coming = false;
-        // Not again before there was work.
+        // Spin again only after there was work.
         state.is_busy &= !state.queue.is_empty();
         state
     }
@@ -181,7 +183,7 @@ impl Workers {
         let this = thread::current();
         let id = this.id();
         state.asleep.push(this);
-        // It may wake without having been woken.
+        // `park` may return without an `unpark`.
         while state.is_asleep(id) {
             drop(state);
             thread::park();
@@ -193,12 +195,13 @@ impl Workers {
 }
 
 impl State {
-    /// Each connection that is idle has a thread that is; those at work need not count for any.
+    /// True if a free thread can end. Each idle connection needs a free thread; threads at work do
+    /// not count.
     fn has_too_many(&self) -> bool {
         self.free > self.hired
     }
 
-    /// Whom to wake, unless somebody is coming already.
+    /// The thread to wake, unless another is already coming.
     fn wake(&mut self) -> Option<Thread> {
         if self.coming {
             return None;
@@ -220,7 +223,7 @@ impl State {
     }
 }
 
-/// Not under the lock: it would be the first thing that the thread waits for.
+/// Called without the lock, because the woken thread takes it first.
 fn unpark(thread: Option<Thread>) {
     if let Some(thread) = thread {
         thread.unpark();

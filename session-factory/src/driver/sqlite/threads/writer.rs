@@ -1,8 +1,9 @@
-//! The write lock of one file within this process: who has it, who is next, and the thread they share.
+//! The write lock of one file within this process: the queue for it, and the thread of all its
+//! writers.
 //!
-//! SQLite has one writer at a time, and a thread that is woken costs more than a short transaction. So all that
-//! the writers of a file do is done on one thread, and the first statement of the next one follows there at once
-//! behind the COMMIT of the one before. They come in the order in which they asked.
+//! SQLite has one writer at a time, and waking a thread costs more than a short transaction. So all
+//! writers of a file run on one thread, where the next writer's first statement directly follows
+//! the previous writer's COMMIT. Writers get their turns in the order in which they asked.
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
@@ -17,34 +18,35 @@ use crate::driver::CommitSent;
 use crate::sync::Mutex;
 use crate::time::after;
 
-/// How long the thread looks out before it sleeps, while somebody has the turn: the next statement or COMMIT follows
-/// within microseconds, mostly, and everybody who waits for a turn would wait for the waking as well. Where one
-/// writer follows another as soon, it does so in between, too.
+/// How long the thread spins before it sleeps, while a session has the turn. The session's next
+/// statement or COMMIT usually follows within microseconds, and every session in the queue would
+/// wait for the thread to wake. The thread also spins between two turns if the last writer came as
+/// quickly.
 const LINGER: Duration = Duration::from_micros(50);
 
-/// The writers of one file. The thread ends with the last of them.
+/// The writers of one file. Their thread ends when the last handle is dropped.
 #[derive(Debug)]
 pub(in crate::driver::sqlite) struct Writers {
     messages: Sender<Message>,
-    /// Turns that are waited for or taken.
+    /// The number of turns that are waiting or taken.
     asked: AtomicUsize,
 }
 
 enum Message {
     Ask(Arc<Turn>),
-    /// Work of whoever has the turn.
+    /// Work of the session that has the turn.
     Run(Work),
     Over,
 }
 
-/// The writers of a file: one queue, whatever the number of factories.
+/// The writers of a file; all factories share them.
 pub(in crate::driver::sqlite) fn of(file: &str) -> io::Result<Arc<Writers>> {
     of_place(std::fs::canonicalize(file).unwrap_or_else(|_| PathBuf::from(file)))
 }
 
-/// Of a database in memory.
+/// The writers of an in-memory database.
 pub(in crate::driver::sqlite) fn of_memory(name: &str) -> io::Result<Arc<Writers>> {
-    // No file has such a name.
+    // A file's name cannot contain a zero byte.
     of_place(PathBuf::from(format!("\0{name}")))
 }
 
@@ -65,11 +67,11 @@ fn of_place(path: PathBuf) -> io::Result<Arc<Writers>> {
     Ok(writers)
 }
 
-/// What the thread does.
+/// The loop of the writers' thread.
 fn take_turns(messages: &Receiver<Message>) {
     let mut waiting = VecDeque::new();
     let mut taken = false;
-    // Between two turns it looks out as well, but only where that would have met the last one.
+    // True if spinning between the last two turns would have caught the next one.
     let mut is_busy = false;
     loop {
         if !taken && let Some(next) = waiting.pop_front() {
@@ -90,12 +92,12 @@ fn take_turns(messages: &Receiver<Message>) {
     }
 }
 
-/// The next message, looked out for until then. None when there is nobody left to send one.
+/// The next message; spins until `until`, then sleeps. `None` if every sender is gone.
 fn next(messages: &Receiver<Message>, until: Option<Instant>) -> Option<Message> {
     while until.is_some_and(|until| Instant::now() < until) {
         match messages.try_recv() {
             Ok(message) => return Some(message),
-            // Not a yield: on a busy machine that is a whole time slice.
+            // A yield could take a whole time slice on a busy machine.
             Err(TryRecvError::Empty) => std::hint::spin_loop(),
             Err(TryRecvError::Disconnected) => return None,
         }
@@ -111,9 +113,9 @@ pub(in crate::driver::sqlite) struct Turn {
 }
 
 enum State {
-    /// Not asked for.
+    /// Not asked for yet.
     New,
-    /// With what is done when it comes.
+    /// In the queue, with the work to run when the turn comes.
     Waiting(Work, Option<CommitSent>),
     Taken,
     Over,
@@ -139,7 +141,8 @@ impl Turn {
         matches!(*self.state(), State::Taken)
     }
 
-    /// Asks for the turn: `task` is done when it comes, and `sent` told. True when nobody is ahead.
+    /// Asks for the turn. When it comes, `sent` is set and `task` runs. Returns true if no other
+    /// session is ahead.
     pub(in crate::driver::sqlite) fn ask(
         self: &Arc<Self>,
         task: Work,
@@ -151,7 +154,7 @@ impl Turn {
         ahead == 0
     }
 
-    /// Takes back what waits for the turn. None when it has come.
+    /// Leaves the queue and returns the work. `None` if the turn has come already.
     pub(in crate::driver::sqlite) fn withdraw(&self) -> Option<Work> {
         let mut state = self.state();
         match std::mem::replace(&mut *state, State::Over) {
@@ -166,12 +169,12 @@ impl Turn {
         }
     }
 
-    /// On the writers' thread: the turn has come. False when it was withdrawn.
+    /// Begins the turn, on the writers' thread. Returns false if the turn was withdrawn.
     fn begin(turn: &Arc<Self>) -> bool {
         let mut state = turn.state();
         match std::mem::replace(&mut *state, State::Taken) {
             State::Waiting(task, sent) => {
-                // Under the lock: whoever withdraws knows afterwards whether it was sent.
+                // Under the lock, so that after `withdraw` it is certain whether the work was sent.
                 if let Some(sent) = sent {
                     sent.set();
                 }
@@ -186,12 +189,12 @@ impl Turn {
         }
     }
 
-    /// Does `task` on the writers' thread. The turn has to be taken.
+    /// Runs `task` on the writers' thread. The turn must be taken.
     pub(in crate::driver::sqlite) fn run(&self, task: Work) {
         self.writers.send(Message::Run(task));
     }
 
-    /// The lock is free: it is the next one's turn, behind what still runs.
+    /// Ends the turn. The next session's turn begins after the work that still runs.
     pub(in crate::driver::sqlite) fn over(&self) {
         let mut state = self.state();
         if let State::Taken = *state {
@@ -209,7 +212,7 @@ impl Drop for Turn {
 }
 
 impl Writers {
-    /// The thread ends after the last handle.
+    /// Sending fails only after the last handle is dropped, when the thread has ended.
     fn send(&self, message: Message) {
         let _thread_is_gone = self.messages.send(message);
     }

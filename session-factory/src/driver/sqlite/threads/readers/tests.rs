@@ -16,7 +16,7 @@ fn eventually(workers: &Workers, what: &str, is_so: impl Fn(&State) -> bool) {
     }
 }
 
-/// A task that is not done before the sender of its end is dropped.
+/// Starts a task that lasts until the returned sender is dropped.
 fn long(workers: &Workers) -> Sender<()> {
     let (end, ended) = mpsc::channel();
     workers.push(Box::new(move |_| {
@@ -25,7 +25,7 @@ fn long(workers: &Workers) -> Sender<()> {
     end
 }
 
-/// Whether a task is done that was asked for now.
+/// True if a task pushed now is run.
 fn is_served(workers: &Workers) -> bool {
     let (done, is_done) = mpsc::channel();
     workers.push(Box::new(move |_| {
@@ -53,7 +53,8 @@ fn nothing_that_is_asked_for_is_lost() {
         for caller in 0..8_u64 {
             scope.spawn(move || {
                 for call in 0..2_000 {
-                    // By turns they find all asleep, one that looks out, and all at work.
+                    // The callers' calls meet three states in turn: all threads asleep, one
+                    // spinning, all at work.
                     if call % 50 == caller {
                         thread::sleep(Duration::from_micros(caller * 20));
                     }
@@ -71,7 +72,7 @@ fn threads_end_with_their_connections_and_no_sooner() {
     let workers = workers();
     let mut hired: Vec<_> = (0..10).map(|_| workers.hire().unwrap()).collect();
     eventually(workers, "all have come", |state| state.free == 10);
-    // Its connection is gone before it: those that are there have a thread each all the same.
+    // The connection's claim ends before its task. Each remaining connection still has a thread.
     let end = long(workers);
     eventually(workers, "it is at work", |state| state.free == 9);
     hired.truncate(1);
@@ -80,7 +81,7 @@ fn threads_end_with_their_connections_and_no_sooner() {
     drop(end);
     eventually(workers, "one is enough", |state| state.asleep.len() == 1);
     assert_eq!(workers.state().free, 1);
-    // What is asked for last is done: a connection is closed so.
+    // The last task pushed is run too: connections are closed that way.
     let (done, is_done) = mpsc::channel();
     workers.push(Box::new(move |_| drop(done)));
     hired.clear();
