@@ -40,7 +40,7 @@ pub use ::serde;
 
 use crate::driver::Driver;
 
-/// One session of the factory that applies here.
+/// Opens one session of the current factory.
 #[allow(clippy::manual_async_fn)] // the compiler looks no further than that `Send`
 pub fn create_session<F: SessionFactory>(
     origin: Origin,
@@ -53,7 +53,7 @@ pub fn create_session<F: SessionFactory>(
     }
 }
 
-/// Runs a body in a session of the factory that applies here.
+/// Runs a body in a session of the current factory.
 #[track_caller]
 pub fn with_session<'a, F, T, E, B>(body: B) -> impl Future<Output = Result<T, E>> + Send + 'a
 where
@@ -69,19 +69,19 @@ where
     SessionBuilder::new(None, origin).run(body)
 }
 
-/// A session with options, of the factory that applies where its body runs.
+/// Builds a session with options. The factory is the one that is current where its body runs.
 #[track_caller]
 pub fn session<F: SessionFactory>() -> SessionBuilder<F> {
     let origin = Origin::of_caller("session", std::panic::Location::caller());
     SessionBuilder::new(None, origin)
 }
 
-/// One round trip of the factory that applies here.
+/// Measures one round trip of the current factory.
 pub async fn health<F: SessionFactory>() -> Result<Duration, SessionError> {
     factory::<F>()?.health().await
 }
 
-/// The driver of a factory.
+/// A factory's driver.
 pub type DriverOf<F> = <F as SessionFactory>::Driver;
 /// The connection type of a factory's backend.
 pub type ConnectionOf<F> = <DriverOf<F> as Driver>::Connection;

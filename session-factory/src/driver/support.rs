@@ -1,5 +1,5 @@
-//! What a backend can do: the options that only some of them have, as traits that each driver implements
-//! in its own folder. They are sealed: an implementation of another crate's would defeat the compiler's check.
+//! Options that only some backends have, as traits that each driver implements in its own folder.
+//! The traits are sealed: an implementation in another crate would defeat the compiler's check.
 
 use crate::call::isolation::Level;
 use crate::config::Sealed;
