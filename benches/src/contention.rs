@@ -18,10 +18,11 @@ use crate::unit::Unit;
 const CONNECTIONS: u32 = 10;
 const TASKS: [u32; 4] = [10, 100, 1_000, 10_000];
 const LIMIT: Duration = Duration::from_secs(3);
-/// The systems take turns, and of each figure the middle one counts: what else goes on hits one round of one system.
+/// The number of rounds. The systems alternate, and the median of each figure counts, so that a
+/// disturbance affects one round of one system.
 const ROUNDS: usize = 5;
 
-/// The time of each call, and how many calls each task got through.
+/// The time of each call, and the number of calls of each task.
 #[derive(Debug, Deserialize)]
 struct Crowd {
     seconds: f64,
@@ -29,7 +30,7 @@ struct Crowd {
     counts: Vec<u32>,
 }
 
-/// Of one round. Times in milliseconds.
+/// The figures of one round. Times are in milliseconds.
 struct Figures {
     per_second: f64,
     p50: f64,
@@ -131,7 +132,7 @@ async fn together(system: &Arc<dyn System>, tasks: u32, limit: Duration) -> Resu
     Ok(crowd)
 }
 
-/// Jain's index: 1 when all got the same, 1/n when one got everything.
+/// Jain's fairness index: 1 if all tasks got the same, 1/n if one of n tasks got everything.
 fn fairness(counts: &[u32]) -> f64 {
     let sum: f64 = counts.iter().copied().map(f64::from).sum();
     let squares: f64 = counts.iter().map(|count| f64::from(*count).powi(2)).sum();
