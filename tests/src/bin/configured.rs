@@ -1,4 +1,4 @@
-//! Reads its configuration the way it is told to. `tests/dotenv.rs` runs it in a folder of its own.
+//! Reads its configuration as its arguments say. `tests/dotenv.rs` runs it in a separate folder.
 #![allow(clippy::print_stdout, clippy::print_stderr)] // it reports to its test
 
 use std::process::ExitCode;
@@ -50,7 +50,7 @@ async fn run() -> Result<(), SessionError> {
     Ok(())
 }
 
-/// The value, and whether the process's environment has it.
+/// The value, and true if the process's environment contains it.
 fn shown(batch: u32) -> String {
     let inherited = std::env::var("APP_BATCH").is_ok();
     format!("batch {batch}, in the environment: {inherited}")
