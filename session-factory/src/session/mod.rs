@@ -109,7 +109,7 @@ impl<F: SessionFactory> Session<F> {
     /// The caller has to commit this session, and `origin` is where it was opened.
     pub(crate) fn manual(mut self, origin: Origin) -> Self {
         self.manual = Some(origin);
-        self.work.set_answered_for();
+        self.work.answer_for();
         self
     }
 
@@ -277,7 +277,7 @@ impl<F: SessionFactory> Session<F> {
             lease.instrumented();
             lease.recached();
             let link = lease.link();
-            self.work.set_raw();
+            self.work.enter_raw();
             let entered = F::Driver::enter_raw(link).await;
             // A statement on an earlier raw connection may have ended the transaction.
             let (link, _) = self.parts()?;
