@@ -20,6 +20,9 @@ pub use crate::config::{
     ByFromStr, CrossChecks, Custom, Key, OptionByFromStr, Part, Reader, Source, Unreadable,
     env_example,
 };
+pub use crate::driver::{
+    SupportsDeferrable, SupportsImmediate, SupportsIsolation, SupportsReplica,
+};
 #[cfg(feature = "serde")]
 pub use crate::factory::configure::config_from_serde;
 pub use crate::factory::configure::{config_from_env, config_from_vars, describe, describe_vars};
@@ -28,10 +31,13 @@ pub use crate::factory::{AnyPool, FactoryConfig, Global, PoolOfOne};
 #[cfg(feature = "dotenv")]
 pub use crate::factory::{configure::config_from_dotenv, global::init_from_dotenv};
 pub use crate::session::contract::Contract;
+pub use crate::session::names_of_other_libraries::*;
 pub use crate::session::savepoint::Savepoint;
 pub use crate::session::unit_of_work::{Scope, Unit};
 pub use crate::session::with_deadline::Bounded;
-pub use crate::session::{AsyncBody, CarriesSessionError, ReturnsResult, SessionBuilder, contract};
+pub use crate::session::{
+    AsyncBody, CarriesSessionError, ReturnsResult, Run, SessionBuilder, contract,
+};
 pub use crate::{
     ConfigError, Factory, Session, SessionError, SessionFactory, ShutdownReport, Status,
 };
@@ -55,13 +61,10 @@ pub fn create_session<F: SessionFactory>(
 
 /// Runs a body in a session of the current factory.
 #[track_caller]
-pub fn with_session<'a, F, T, E, B>(body: B) -> impl Future<Output = Result<T, E>> + Send + 'a
+pub fn with_session<'a, F, T, E, B>(body: B) -> Run<'a, T, E>
 where
     F: SessionFactory,
-    for<'s> B: AsyncFnOnce(&'s mut Session<F>) -> Result<T, E>
-        + AsyncBody<&'s mut Session<F>, Result<T, E>>
-        + Send
-        + 'a,
+    for<'s> B: AsyncBody<&'s mut Session<F>, Result<T, E>> + Send + 'a,
     T: Send + 'a,
     E: From<SessionError> + Send + 'a,
 {

@@ -2,37 +2,13 @@
 
 use std::marker::PhantomData;
 
-use super::{IsSession, Opens, isolation};
-use crate::driver::{SupportsDeferrable, SupportsImmediate, SupportsIsolation, SupportsReplica};
+use super::{IsSession, Opens};
 use crate::factory::{PoolOfOne, SessionFactory};
 
 impl<F: SessionFactory> Opens<F> {
-    /// Checks `isolation = "…"`.
-    pub const fn supports_isolation<L: isolation::Level>(self)
-    where
-        F::Driver: SupportsIsolation<L>,
-    {
-    }
-
-    /// Checks `deferrable`.
-    pub const fn supports_deferrable(self)
-    where
-        F::Driver: SupportsDeferrable,
-    {
-    }
-
-    /// Checks `replica = "…"`.
-    pub const fn supports_replica(self)
-    where
-        F::Driver: SupportsReplica,
-    {
-    }
-
-    /// Checks `immediate`.
-    pub const fn supports_immediate(self)
-    where
-        F::Driver: SupportsImmediate,
-    {
+    /// The driver, to be asked what it supports.
+    pub const fn driver(self) -> PhantomData<F::Driver> {
+        PhantomData
     }
 }
 

@@ -11,8 +11,10 @@ mod diesel;
 mod end;
 mod events;
 mod hooks;
+pub(crate) mod names_of_other_libraries;
 mod open;
 mod recovery;
+mod run;
 mod save;
 pub(crate) mod savepoint;
 mod statement;
@@ -30,6 +32,7 @@ use ::diesel::connection::DynInstrumentation;
 pub use self::body::{AsyncBody, AsyncBodyAgain};
 pub use self::builder::{CommitOn, OnOk, Once, Retrying, SessionBuilder, When};
 pub use self::contract::{CarriesSessionError, ReturnsResult, contract};
+pub use self::run::Run;
 pub use self::transaction_manager::SessionTransactionManager;
 
 use self::hooks::Hooks;

@@ -52,9 +52,13 @@ use crate::observe::{Establishing, Heard, Instrumented, unpanicked};
 #[non_exhaustive]
 pub struct Postgres;
 
+#[diagnostic::do_not_recommend]
 impl<L: Level> SupportsIsolation<L> for Postgres {}
+#[diagnostic::do_not_recommend]
 impl SupportsCredentials for Postgres {}
+#[diagnostic::do_not_recommend]
 impl SupportsDeferrable for Postgres {}
+#[diagnostic::do_not_recommend]
 impl SupportsReplica for Postgres {}
 
 impl Sealed for Postgres {}
