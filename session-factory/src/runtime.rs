@@ -1,9 +1,9 @@
-//! The background runtime: where connections live, whatever happens to the caller's runtime.
+//! The background runtime, on which connections live independently of the caller's runtime.
 //!
-//! A connection's socket, the task that drives it, the pool's own tasks and every recovery run here,
-//! on threads that belong to this crate. A caller's runtime may therefore shut down, be replaced (one
-//! `#[tokio::test]` after another) or not exist at all: the pool loses no permit, and a rollback always has a runtime
-//! to run on. See `docs/decisions/0001-background-runtime.md`.
+//! A connection's socket, the task that drives it, the pool's own tasks and every recovery run
+//! here, on threads that belong to this crate. So a caller's runtime may shut down, be replaced
+//! (one `#[tokio::test]` after another) or not exist at all: the pool loses no permit, and a
+//! rollback always has a runtime. See `docs/decisions/0001-background-runtime.md`.
 
 use std::future::Future;
 use std::sync::OnceLock;
@@ -15,21 +15,22 @@ use tokio_util::context::TokioContext;
 
 use crate::error::{ConnectError, ConnectErrorKind};
 
-/// More threads than this gain nothing: they move bytes, the work is done on the caller's threads.
+/// More threads gain nothing: they only move bytes, and the work is done on the callers' threads.
 const MOST_THREADS: usize = 4;
 
 static BACKGROUND: OnceLock<Result<Runtime, String>> = OnceLock::new();
-/// Where connections are opened and driven.
+/// The runtimes that open and drive connections.
 static CONNECTIONS: OnceLock<Result<Box<[Handle]>, String>> = OnceLock::new();
-/// Which of them is next.
+/// The index of the next one to use.
 static NEXT: AtomicUsize = AtomicUsize::new(0);
-/// Runs the application's code that has no caller left: if it blocks, connections go on.
+/// Runs the application's code that has no caller any more. If it blocks, connections continue.
 static ORPHANS: OnceLock<Option<Runtime>> = OnceLock::new();
 
 /// The background runtime's handle.
 ///
 /// # Errors
-/// When the operating system gives no threads. It is remembered: a process in that state does not heal.
+/// If the operating system cannot start threads. The error is kept, because a process in that state
+/// does not recover.
 pub(crate) fn handle() -> Result<&'static Handle, ConnectError> {
     let made = BACKGROUND.get_or_init(|| {
         Builder::new_multi_thread()
@@ -57,12 +58,12 @@ fn not_started(error: &str) -> ConnectError {
     )
 }
 
-/// Opens a connection where it is going to be driven: on one of a few threads that move bytes and do nothing else.
-/// A connection stays on its thread, so no scheduler has to look for the one that it runs on, and nothing of the
-/// application's runs there that could block it.
+/// Opens a connection on the thread that will drive it: one of a few threads that only move bytes.
+/// The connection stays on its thread, so no scheduler has to look for it, and no code of the
+/// application can block it there.
 ///
 /// # Errors
-/// When the operating system gives no threads.
+/// If the operating system cannot start threads.
 pub(crate) async fn connecting<T: Future>(opening: T) -> Result<T::Output, ConnectError> {
     let made = CONNECTIONS.get_or_init(|| (0..threads()).map(connection_thread).collect());
     let handles = made.as_ref().map_err(|error| not_started(error))?;
@@ -85,7 +86,8 @@ fn connection_thread(number: usize) -> Result<Handle, String> {
     Ok(handle)
 }
 
-/// Enters the background runtime for the current scope, so that what is dropped there may spawn.
+/// Enters the background runtime for the current scope, so that values dropped there can spawn
+/// tasks.
 pub(crate) fn enter() -> Option<EnterGuard<'static>> {
     handle().ok().map(Handle::enter)
 }
@@ -96,11 +98,11 @@ pub(crate) async fn within<T: Future>(future: T) -> Result<T::Output, ConnectErr
     Ok(TokioContext::new(future, handle()?.clone()).await)
 }
 
-/// Runs the application's code that has no caller left, apart from everything else.
+/// Runs the application's code that has no caller any more, separately from everything else.
 pub(crate) fn spawn_orphan(task: impl Future<Output = ()> + Send + 'static) {
     let made = ORPHANS.get_or_init(|| {
         let runtime = Builder::new_multi_thread()
-            // More than one thread: a hook that blocks its thread must not stop the others.
+            // Several threads, so that a hook that blocks its thread does not stop the others.
             .worker_threads(threads())
             .thread_name("session-factory-hooks")
             .enable_all()

@@ -2,7 +2,7 @@
 
 use std::sync::{MutexGuard, PoisonError};
 
-/// The standard library's, without the poison.
+/// The standard library's mutex without poisoning.
 #[derive(Debug, Default)]
 pub(crate) struct Mutex<T>(std::sync::Mutex<T>);
 
@@ -16,7 +16,7 @@ impl<T> Mutex<T> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What it guards, without a lock.
+    /// The guarded value, without locking.
     pub(crate) fn get_mut(&mut self) -> &mut T {
         self.0.get_mut().unwrap_or_else(PoisonError::into_inner)
     }
