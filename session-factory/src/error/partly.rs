@@ -94,7 +94,7 @@ impl fmt::Display for CommittedPart {
 
 /// How the statements after the end ended.
 #[cfg(any(feature = "postgres", feature = "mysql"))]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Behind {
     pub(crate) committed: bool,
     pub(crate) rolled_back: bool,
