@@ -181,7 +181,7 @@ impl Driver for Postgres {
         ahead: Ahead,
         query: PgQuery<'_>,
     ) -> BoxFuture<'conn, Reply<Rows>> {
-        statement::load(connection, ahead, query)
+        statement::load(connection.split_for_statement(), ahead, query)
     }
 
     fn execute<'conn>(
@@ -189,7 +189,7 @@ impl Driver for Postgres {
         ahead: Ahead,
         query: PgQuery<'_>,
     ) -> BoxFuture<'conn, Reply<usize>> {
-        statement::execute(connection, ahead, query)
+        statement::execute(connection.split_for_statement(), ahead, query)
     }
 
     fn batch(connection: &mut PgConnection, ahead: Ahead, sql: String) -> BoxFuture<'_, Reply<()>> {
