@@ -1,4 +1,4 @@
-//! A case: a session that runs texts between two rows of its own.
+//! A case: a session that inserts a row, runs texts, and inserts another row.
 
 use fastrand::Rng;
 

@@ -79,7 +79,7 @@ async fn encrypted_server() -> (Server, String) {
     (server, query)
 }
 
-/// A PostgreSQL database of the test's own, on a server that requires TLS.
+/// A PostgreSQL database for one test, on a server that requires TLS.
 pub struct TlsBed(PgBed);
 
 impl TlsBed {

@@ -66,7 +66,7 @@ pub fn without_token(text: &str) -> String {
 
 const ITEMS: &str = "CREATE TABLE items (id INTEGER PRIMARY KEY, name TEXT NOT NULL)";
 
-/// A PostgreSQL database of the test's own.
+/// A PostgreSQL database for one test.
 pub struct PgBed {
     pub factory: Factory<PgDb>,
     pub database: testbed::postgres::Database,
@@ -135,7 +135,7 @@ pub fn pg_config(url: &str, change: impl FnOnce(&mut PgDbConfig)) -> PgDbConfig 
     config
 }
 
-/// A MariaDB database of the test's own.
+/// A MariaDB database for one test.
 pub struct MyBed {
     pub factory: Factory<MyDb>,
     pub database: testbed::mysql::Database,
@@ -199,7 +199,7 @@ pub fn my_config(url: &str, change: impl FnOnce(&mut MyDbConfig)) -> MyDbConfig 
     config
 }
 
-/// An SQLite file of the test's own.
+/// An SQLite database in a file, for one test.
 pub struct LiteBed {
     pub factory: Factory<LiteDb>,
     pub database: testbed::sqlite::Database,

@@ -21,7 +21,7 @@ session_factory! {
 }
 
 session_factory! {
-    /// With everything that can be written.
+    /// Uses all syntax of the macro.
     pub struct TunedDb(build_env("TESTS_BACKEND", default = "postgres")) {
         prefix = "TUNED_",
         pool_size: 1..=200,

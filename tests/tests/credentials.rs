@@ -55,7 +55,7 @@ fn factory(url: &str, connections: u32) -> Factory<PgDb> {
     }))
 }
 
-/// A role of the test's own, with a password.
+/// Creates a role with a password, for one test.
 async fn role(database: &Database, password: &str) -> String {
     let name = format!("role_{}", database.name());
     let sql = format!("CREATE ROLE {name} LOGIN PASSWORD '{password}' IN ROLE guarded");
@@ -290,7 +290,7 @@ async fn a_pool_of_the_applications_opens_its_connections_itself() {
 #[test]
 fn a_factory_with_credentials_can_be_the_global_one() {
     session_factory::session_factory! {
-        /// Of this test alone.
+        /// Only this test uses the factory, because it sets the global one.
         pub struct OwnDb(Postgres);
     }
     testbed::block_on(async {

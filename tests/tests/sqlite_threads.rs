@@ -354,7 +354,7 @@ async fn the_end_of_a_read_waits_for_no_statement_of_a_connection_that_shares_it
         })
         .await
         .unwrap();
-    // If it had waited, the other one would have ended by now.
+    // If `quick` had waited for `slow`, `slow` would have ended by now.
     tokio::time::sleep(Duration::from_millis(30)).await;
     assert!(!slow.is_finished(), "it waited for the other's statement");
     slow.await.unwrap().unwrap();

@@ -1,8 +1,8 @@
 //! A query without its type.
 //!
-//! Each query has a type of its own, and generic code is compiled for each: in the application's
-//! crate, and again with every change there. A reference to `dyn Walk` has one type for all
-//! queries, so the code that builds their SQL and sends them is compiled once.
+//! Each query has its own type, and the compiler compiles generic code for each type, in the
+//! application's crate, again with every change there. A reference to `dyn Walk` has one type for
+//! all queries, so the code that builds their SQL and sends them is compiled once.
 
 #[cfg(feature = "postgres")]
 use std::any::TypeId;

@@ -6,13 +6,13 @@ use std::process::ExitCode;
 use session_factory::{SessionError, session_factory};
 
 session_factory! {
-    /// Reads `.env` when it is told to.
+    /// Reads `.env` if the program calls `init_from_dotenv`.
     pub struct AppDb(Sqlite) {
         prefix = "APP_",
         batch: u32 = env("APP_BATCH", default = 500),
         undotted: Option<String> = env("APP_NAME"),
     }
-    /// Always does.
+    /// Always reads `.env`.
     pub struct DotDb(Sqlite) {
         prefix = "APP_",
         dotenv = true,

@@ -15,7 +15,7 @@ use crate::workloads::Workload;
 const REST: Duration = Duration::from_secs(30);
 
 pub(super) const VARIANTS: &[Variant] = &[
-    // Instead of a poll: at every await of the call, including the library's own.
+    // At every await of the call, including the library's own, instead of a poll.
     Variant {
         name: "poll",
         thorough: false,
@@ -25,9 +25,9 @@ pub(super) const VARIANTS: &[Variant] = &[
         name: "step",
         thorough: false,
     },
-    // In the application's code that the library calls: each event and the destructor of the
-    // instrumentation, the hooks, and on PostgreSQL the credential provider. Most of these calls
-    // happen while the session ends, some of them after the caller has its result.
+    // In every call that the library makes to the application's code: each event and the destructor
+    // of the instrumentation, the hooks, and on PostgreSQL the credential provider. Most of these
+    // calls happen while the session ends, and some after the caller has its result.
     Variant {
         name: "callback",
         thorough: false,

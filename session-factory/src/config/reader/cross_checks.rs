@@ -87,7 +87,7 @@ impl Reader<'_> {
             .is_some_and(|source| source != Source::Default);
         if let (Some(idle), Some(life), true) = (values.idle_timeout, values.pool_recycle, chosen)
             && idle >= life
-            // The user turned `idle_timeout` off, so it need not be shorter.
+            // The user turned `idle_timeout` off, so its value is not checked.
             && *idle != Duration::MAX
         {
             let (life_key, key) = (self.name_of("pool_recycle"), self.name_of("idle_timeout"));

@@ -128,7 +128,7 @@ impl Prepared {
 mod tests {
     use super::*;
 
-    /// With the names that sessions give to savepoints.
+    /// Replaces `NAME_` by the prefix of the session's savepoints.
     fn named(text: &str) -> String {
         text.replace("NAME_", savepoint_name::prefix())
     }
@@ -179,7 +179,7 @@ mod tests {
             "SAVEPOINT NAME_1; ROLLBACK",
             "ROLLBACK TO SAVEPOINT NAME_1; ROLLBACK AND CHAIN",
             "BEGIN; SET LOCAL statement_timeout = 1",
-            // A text of the application's.
+            // SQL that the application wrote, not the session.
             "SAVEPOINT session_factory_1",
         ] {
             let body = format!("{}\0", named(text));

@@ -313,7 +313,8 @@ impl ProtocolState {
         !self.is_closed() && state.status != Status::Failed && state.end_tracker.goes_on()
     }
 
-    /// The transaction's end, the fate of statements that ran after it, and its status, under one lock.
+    /// The transaction's end, the outcome of the statements that ran after it, and its status,
+    /// under one lock.
     #[inline]
     pub(crate) fn standing(&self) -> Standing {
         let mut state = self.state();
@@ -329,7 +330,8 @@ impl ProtocolState {
         }
     }
 
-    /// True if the open transaction may be another than the session began, and the server can say which (by the mark).
+    /// True if a transaction is open, but possibly not the one that the session began, and the
+    /// server can say which (by the mark).
     pub(crate) fn is_in_doubt(&self) -> bool {
         self.state().is_in_doubt()
     }

@@ -1,10 +1,10 @@
 //! Determines how the session's transaction ended, and what ran after its end, from the order in which the server's
 //! command tags, errors and transaction status arrive.
 //!
-//! The first end decides what became of the session's work. What the body's SQL or raw connection runs after it is
-//! outside the transaction and has its own fate. Where the tags fit two histories, the end is
-//! [unseen](TransactionEnd::Unseen). A ROLLBACK that leaves a transaction open is in doubt until the server has
-//! answered the query for the [mark](crate::driver::postgres::mark).
+//! The first end decides the outcome of the session's work. SQL that the body runs after that end
+//! is outside the transaction, and has a separate outcome. If the tags fit two histories, the end
+//! is [unseen](TransactionEnd::Unseen). If a ROLLBACK leaves a transaction open, the end is in
+//! doubt until the server has answered the query for the [mark](crate::driver::postgres::mark).
 
 use std::collections::VecDeque;
 
@@ -60,7 +60,7 @@ pub(crate) struct EndTracker {
     behind: Fates,
 }
 
-/// The fates of statements that ran after the end, or after a ROLLBACK in doubt.
+/// The outcomes of statements that ran after the end, or after a ROLLBACK in doubt.
 #[derive(Debug, Default)]
 struct Fates {
     /// The fates that are final.
@@ -138,7 +138,8 @@ impl EndTracker {
         self.first
     }
 
-    /// True if the open transaction may be another than the session began. The server can say which, by the mark.
+    /// True if a transaction is open, but possibly not the one that the session began. The server
+    /// can say which, by the mark.
     #[inline]
     pub(crate) fn is_in_doubt(&self) -> bool {
         self.doubt.is_some()
@@ -264,7 +265,7 @@ impl Fates {
         self.pending || self.held
     }
 
-    /// Call when no transaction is open: the fates are final.
+    /// Call when no transaction is open: the outcomes are final.
     fn settle(&mut self) {
         self.settled.committed |= std::mem::take(&mut self.pending);
         self.settled.rolled_back |= std::mem::take(&mut self.held);
@@ -304,7 +305,7 @@ mod tests {
         end_tracker.ready(status != b'I');
     }
 
-    /// The end, and the fates after it, when the server answers one message with these tags.
+    /// The end, and the outcomes after it, when the server answers one message with these tags.
     fn told(tags: &[&str], status: u8) -> (Option<TransactionEnd>, Option<(bool, bool)>) {
         let mut end_tracker = begun();
         run(&mut end_tracker, tags, status);

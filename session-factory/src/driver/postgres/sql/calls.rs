@@ -114,8 +114,8 @@ pub(crate) fn is_clear(text: &[u8]) -> bool {
     !text.contains(&b'\\')
 }
 
-/// True if the SQL may have a comment or a dollar quote, which would hide its contents. Where literals are unclear,
-/// these cannot be told from text inside a literal.
+/// True if the SQL may have a comment or a dollar quote, which would hide its contents. If the end
+/// of each literal is not certain, text inside a literal also counts.
 fn hides(text: &[u8]) -> bool {
     text.windows(2).any(|two| match two {
         b"--" | b"/*" => true,

@@ -42,7 +42,7 @@ pub(crate) enum View {
     Passing,
 }
 
-/// What the client cache reads.
+/// The facts that the client cache depends on.
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct Seen {
     pub(crate) view: View,
