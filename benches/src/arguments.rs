@@ -11,7 +11,6 @@ use crate::systems::Kind;
 /// Results go to standard output: a table, or one JSON line each. They are also kept in
 /// `target/bench`, from which `report` (and `all`) writes `docs/benchmarks`. Results of `--only`,
 /// `--without` or `--cancels` are kept there under another name, and do not appear in the report.
-/// under another name, and is not in the report.
 #[derive(Clone, Debug, Parser)]
 #[command(bin_name = "cargo xtask bench")]
 pub(crate) struct Arguments {

@@ -13,7 +13,7 @@ pub(super) fn settings(model: &Model<'_>, errors: &mut Errors) {
     let known = |setting| model.known(setting);
     if let (Some(idle), Some(life)) = (known("idle_timeout"), known("pool_recycle"))
         && idle.number >= life.number
-        // The user turned `idle_timeout` off, so it need not be shorter.
+        // The user turned `idle_timeout` off, so its value is not checked.
         && !matches!(idle.number, Number::Duration(Duration::MAX))
     {
         let message = "a connection is closed after `pool_recycle` anyway, so this never applies; write an \

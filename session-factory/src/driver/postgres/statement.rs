@@ -175,7 +175,8 @@ impl Rest {
         }
     }
 
-    /// True if the open transaction may be another than the session began, and the server can say which.
+    /// True if a transaction is open, but possibly not the one that the session began, and the
+    /// server can say which.
     pub(super) fn is_in_doubt(&self) -> bool {
         match &self.protocol_state {
             Some(protocol_state) => protocol_state.is_in_doubt(),

@@ -279,7 +279,7 @@ impl Driver for Sqlite {
 
     async fn leave_raw(link: &mut LiteConnection) {
         let state = link.stop();
-        // If this future is dropped before that is done, the connection's next task does it first.
+        // If this future is dropped early, the connection's next task runs the check first.
         let _done = link
             .task(move |connection| raw_access::leave_raw(connection, &state))
             .await;

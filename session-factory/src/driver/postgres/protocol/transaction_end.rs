@@ -15,7 +15,7 @@ use crate::error::Behind;
 pub(crate) enum TransactionEnd {
     Commit,
     Rollback,
-    /// Unknown which of the two, or PREPARE TRANSACTION ended it.
+    /// Unknown whether committed or rolled back; or ended by PREPARE TRANSACTION.
     Unseen,
 }
 
