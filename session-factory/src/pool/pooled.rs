@@ -101,8 +101,8 @@ impl<D: Driver> Pooled<D> {
             || self.has_served && now >= self.expires
     }
 
-    /// True if a returning connection is unusable. If [`came_back`](Self::came_back) decided that
-    /// it stays, it stays, because the lease relies on that answer.
+    /// True if a returning connection is unusable. False if [`came_back`](Self::came_back) has told
+    /// the lease that the connection stays.
     pub(super) fn is_broken_on_return(&mut self) -> bool {
         if self.standing == Standing::Stays {
             self.standing = Standing::Clean;
