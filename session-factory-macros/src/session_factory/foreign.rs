@@ -787,7 +787,7 @@ fn write(setting: &str, value: Option<&TokenStream>, milliseconds: bool) -> Stri
             Some((Kind::Url | Kind::OptionalUrl, key)) => format!("env(\"{key}\")"),
             Some((Kind::Bool, _)) => "true".to_owned(),
             Some((Kind::Size | Kind::Count, _)) => "5".to_owned(),
-            Some((Kind::OptionalCount, _)) => "100".to_owned(),
+            Some((Kind::OptionalCount | Kind::OptionalSize, _)) => "100".to_owned(),
             Some((Kind::Duration | Kind::OptionalDuration, _)) => "\"30s\"".to_owned(),
             None => "\"REPORTS_\"".to_owned(),
         }

@@ -96,6 +96,17 @@ pub(super) fn calls(model: &Model<'_>) -> TokenStream {
                 #private::status::<Self>()
             }
 
+            /// Adds an observer to the factory that is in effect here. Before the global factory's first use it waits
+            /// for that one.
+            ///
+            /// # Errors
+            /// When the factory has opened a session already: the observer is not added.
+            #vis fn observe(
+                observer: ::std::sync::Arc<dyn #krate::Observer>,
+            ) -> #result<(), #krate::ObservedTooLate> {
+                #private::observe::<Self>(observer)
+            }
+
             /// Makes one round trip to the database, and returns the time that it took.
             ///
             /// # Errors

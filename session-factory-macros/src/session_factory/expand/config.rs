@@ -200,6 +200,7 @@ fn trait_impl(model: &Model<'_>, config: &Ident) -> TokenStream {
         "pool_recycle",
         "idle_timeout",
         "replica_url",
+        "leak_threshold",
     ]
     .into_iter()
     .filter_map(|setting| {

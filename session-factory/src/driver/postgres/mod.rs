@@ -21,6 +21,7 @@ mod tls;
 mod url;
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use diesel::QueryResult;
@@ -45,7 +46,7 @@ use super::{
 };
 use crate::config::{Sealed, Settings, UrlDialect};
 use crate::error::{ConnectError, ConnectErrorKind, StatementError};
-use crate::observe::{Establishing, Heard, Instrumented, unpanicked};
+use crate::observe::{Establishing, Heard, Instrumented, Quoting, ServerErrors, unpanicked};
 
 /// PostgreSQL: `pub struct AppDb(Postgres);`
 #[derive(Debug)]
@@ -115,6 +116,14 @@ impl Driver for Postgres {
 
     fn connection(connection: &mut PgConnection) -> Option<&mut AsyncPgConnection> {
         Some(connection.diesel_mut())
+    }
+
+    const QUOTING: Quoting = Quoting::POSTGRES;
+
+    fn server_errors(connection: &mut PgConnection) -> Option<Arc<dyn ServerErrors>> {
+        let (_, rest) = connection.split();
+        let protocol_state = rest.protocol_state()?;
+        Some(protocol_state)
     }
 
     fn observer(connection: &mut PgConnection) -> &mut Instrumented {

@@ -52,7 +52,7 @@ use super::{
 };
 use crate::config::{Sealed, Settings, UrlDialect};
 use crate::error::{ConnectError, ConnectErrorKind, PartlyCommitted, StatementError};
-use crate::observe::{Instrumented, Relay};
+use crate::observe::{Instrumented, Quoting, Relay};
 
 /// SQLite: `pub struct AppDb(Sqlite);`
 #[derive(Debug)]
@@ -133,6 +133,8 @@ impl Driver for Sqlite {
             _ => None,
         }
     }
+
+    const QUOTING: Quoting = Quoting::SQLITE;
 
     fn observer(link: &mut LiteConnection) -> &mut Instrumented {
         link.observer()
