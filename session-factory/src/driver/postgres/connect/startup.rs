@@ -155,7 +155,7 @@ async fn talk(
     protocol_state.was_reset();
     protocol_state.begin_watch();
     let driving = driving.detach().abort_handle();
-    let mut connection = PgConnection::own(diesel, protocol_state, canceller, driving);
+    let mut connection = PgConnection::watched(diesel, protocol_state, canceller, driving);
     connection.set_default_isolation(probed.isolation);
     if probed.pooled {
         connection.set_pooled();
