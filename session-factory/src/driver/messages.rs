@@ -17,7 +17,7 @@ use crate::observe::Announced;
 /// Why the external pool gave no connection.
 #[derive(Debug)]
 #[doc(hidden)]
-pub enum ForeignError {
+pub enum ExternalError {
     /// The external pool's own timeout passed.
     TimedOut,
     /// The external pool could not connect.
@@ -180,9 +180,9 @@ pub enum Recovered {
 
 /// The owner of a connection and its permit.
 #[doc(hidden)]
-pub trait Owner<L> {
+pub trait Owner<C> {
     /// The connection.
-    fn link(&mut self) -> &mut L;
+    fn connection(&mut self) -> &mut C;
 }
 
 /// The work that was unfinished when the session was dropped.

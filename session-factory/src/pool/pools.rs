@@ -61,9 +61,13 @@ impl<D: Driver> Pools<D> {
     }
 
     /// Wraps an external pool.
-    pub(crate) fn foreign(name: &'static str, url_key: &'static str, pool: D::ForeignPool) -> Self {
+    pub(crate) fn external(
+        name: &'static str,
+        url_key: &'static str,
+        pool: D::ExternalPool,
+    ) -> Self {
         Self {
-            primary: Core::foreign(name, url_key, pool),
+            primary: Core::external(name, url_key, pool),
             replica: None,
         }
     }

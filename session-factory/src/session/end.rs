@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::events::{Ending, ObservedEnd};
 use super::{Session, recovery};
-use crate::driver::{CommitReply, Driver, GoesTo, Recovered, Running, Watched};
+use crate::driver::{CommitReply, DriverConnection, GoesTo, Recovered, Running, Watched};
 use crate::error::{AbortReason, CommitError, SessionError, StatementError, TransactionOutcome};
 use crate::factory::SessionFactory;
 use crate::observe::SessionMonitor;
@@ -21,13 +21,13 @@ impl<F: SessionFactory> Session<F> {
             return Err(SessionError::Closed);
         };
         if self.work.is_raw() {
-            Box::pin(F::Driver::leave_raw(lease.link())).await;
+            Box::pin(lease.connection().leave_raw()).await;
         }
-        let mut watched = F::Driver::watch(lease.link());
+        let mut watched = lease.connection().watch();
         if matches!(watched, Watched::InDoubt) {
             // Boxed, as it is the rare case: a caller's future should not carry it around.
-            Box::pin(F::Driver::ask(lease.link())).await;
-            watched = F::Driver::watch(lease.link());
+            Box::pin(lease.connection().ask()).await;
+            watched = lease.connection().watch();
         }
         lease.note_commit_of_body();
         Ok(watched)
@@ -41,7 +41,7 @@ impl<F: SessionFactory> Session<F> {
             lease.note_commit_of_body();
             return Some(Watched::Open);
         }
-        let watched = F::Driver::watch(lease.link());
+        let watched = lease.connection().watch();
         if matches!(watched, Watched::InDoubt) {
             return None;
         }
@@ -84,11 +84,11 @@ impl<F: SessionFactory> Session<F> {
             .echo
             .as_ref()
             .map(|echo| echo.line(|| "COMMIT".into()));
-        let observed = ObservedEnd::start::<F::Driver>(lease.link(), &self.work, Ending::Commit);
+        let observed = ObservedEnd::start(lease.connection(), &self.work, Ending::Commit);
         self.work.committing();
         lease.committing();
         let commit = self.work.monitor.as_ref().map(SessionMonitor::committing);
-        let reply = F::Driver::commit(lease.link()).await;
+        let reply = lease.connection().commit().await;
         self.work.end_answered();
         if let (Some(monitor), Some(commit)) = (&mut self.work.monitor, &commit) {
             monitor.committed(commit);
@@ -157,7 +157,7 @@ impl<F: SessionFactory> Session<F> {
             CommitReply::Unknown(error) => {
                 if let Some(lease) = &mut self.lease {
                     lease.in_doubt();
-                    F::Driver::condemn(lease.link());
+                    lease.connection().condemn();
                 }
                 self.work.ended();
                 Err(SessionError::CommitUnknown(error))
@@ -173,8 +173,7 @@ impl<F: SessionFactory> Session<F> {
             return parted;
         }
         // A dropped statement may have committed the transaction, and only now has the server said so.
-        let committed =
-            |lease: &mut Lease<F::Driver>| F::Driver::was_committed_by_body(lease.link());
+        let committed = |lease: &mut Lease<F::Driver>| lease.connection().was_committed_by_body();
         let is_told = matches!(error, SessionError::PartlyCommitted(_));
         if !is_told && self.lease.as_mut().is_some_and(committed) {
             return self.work.kept();
@@ -201,24 +200,23 @@ impl<F: SessionFactory> Session<F> {
         let running = self.work.running();
         let committing = self.work.is_committing();
         let observed = if committing {
-            ObservedEnd::again::<F::Driver>(lease.link(), Ending::Commit)
+            ObservedEnd::again(lease.connection(), Ending::Commit)
         } else {
-            ObservedEnd::start::<F::Driver>(lease.link(), &self.work, Ending::Rollback)
+            ObservedEnd::start(lease.connection(), &self.work, Ending::Rollback)
         };
         if !committing {
             self.work.rolling_back();
         }
-        let link = lease.link();
+        let connection = lease.connection();
         let rolled_back = match running {
             // Boxed: it is seldom in the caller's path.
-            Running::Nothing if !self.work.is_raw() => Box::pin(F::Driver::rollback(link)).await,
+            Running::Nothing if !self.work.is_raw() => Box::pin(connection.rollback()).await,
             running => {
                 let deadline = crate::time::from_now(ROLLBACK_LIMIT);
                 let recovered =
-                    recovery::recover::<F::Driver>(link, running, GoesTo::SameSession, deadline)
-                        .await;
+                    recovery::recover(connection, running, GoesTo::SameSession, deadline).await;
                 if recovered == Recovered::Spent {
-                    F::Driver::condemn(link);
+                    connection.condemn();
                 }
                 if recovered == Recovered::Failed {
                     Err(StatementError::connection(
@@ -246,7 +244,7 @@ impl<F: SessionFactory> Session<F> {
             monitor.transaction_ended();
         }
         // Only now does the driver know how dropped and raw statements ended.
-        let parted = self.work.newly_parted(&F::Driver::watch(lease.link()));
+        let parted = self.work.newly_parted(&lease.connection().watch());
         match left {
             TransactionOutcome::Committed => self.work.committed(),
             TransactionOutcome::RolledBack | TransactionOutcome::Unknown => self.work.ended(),
@@ -261,7 +259,7 @@ impl<F: SessionFactory> Session<F> {
         match rolled_back {
             Ok(()) => parted.map_or(Ok(left), Err),
             Err(error) => {
-                F::Driver::condemn(lease.link());
+                lease.connection().condemn();
                 match left {
                     // The answer to COMMIT says more than the connection's state.
                     TransactionOutcome::Committed => Ok(left),
@@ -282,11 +280,11 @@ impl<F: SessionFactory> Session<F> {
         }
         let transaction = &self.transaction_options;
         let silent =
-            |lease: &mut Lease<F::Driver>| F::Driver::commits_silently(lease.link(), transaction);
+            |lease: &mut Lease<F::Driver>| lease.connection().commits_silently(transaction);
         let Some(mut lease) = self.lease.take_if(silent) else {
             return false;
         };
-        let watched = F::Driver::watch(lease.link());
+        let watched = lease.connection().watch();
         let in_doubt = matches!(watched, Watched::InDoubt);
         if !in_doubt && self.work.verdict(watched).is_none() && self.work.is_begun() {
             recovery::commit(lease, &mut self.work);

@@ -13,7 +13,7 @@ use futures_util::future::{BoxFuture, FutureExt, ready};
 use futures_util::stream::{BoxStream, Stream, StreamExt};
 
 use super::work::Work;
-use crate::driver::{CommitReply, CommitSent, Driver, Last, Reply, Untyped};
+use crate::driver::{CommitReply, CommitSent, Driver, DriverConnection, Last, Reply, Untyped};
 use crate::error::SessionError;
 use crate::observe::{Change, Ended, Line, StatementMonitor, StatementText, Step};
 
@@ -221,9 +221,11 @@ pub(super) fn count<'conn>(
     statement: BoxFuture<'conn, Reply<usize>>,
 ) -> BoxFuture<'conn, QueryResult<usize>> {
     async move {
-        let count = run(&mut *work, seen, statement, |count| Some(*count as u64)).await?;
+        let mut tracker = Tracker::sent(work, seen);
+        let count = tracker.resolve(statement.await)?;
+        tracker.ran(Some(count as u64));
         if count > 0 && !sees_writes {
-            work.wrote();
+            tracker.work.wrote();
         }
         Ok(count)
     }
@@ -239,14 +241,14 @@ pub(super) fn refused<'conn, T: Send + 'conn>(
 
 /// What looks at a query.
 pub(super) fn seen<D: Driver>(
-    link: &mut D::Link,
+    connection: &mut D::Connection,
     work: &Work,
     query: Untyped<'_, D::Backend>,
 ) -> Seen {
     let monitor = work
         .monitor
         .as_ref()
-        .map(|monitor| monitor.statement(|| text_of::<D>(query), || D::server_errors(link)));
+        .map(|monitor| monitor.statement(|| text_of::<D>(query), || connection.server_errors()));
     Seen {
         lines: lines::<D>(work, query),
         monitor,
@@ -254,12 +256,16 @@ pub(super) fn seen<D: Driver>(
 }
 
 /// What looks at a script.
-pub(super) fn seen_script<D: Driver>(link: &mut D::Link, work: &Work, sql: &str) -> Seen {
+pub(super) fn seen_script<D: Driver>(
+    connection: &mut D::Connection,
+    work: &Work,
+    sql: &str,
+) -> Seen {
     let text = || StatementText::of_script(sql, D::QUOTING);
     let monitor = work.monitor.as_ref();
     Seen {
         lines: Lines::of(work, || sql.to_owned()),
-        monitor: monitor.map(|monitor| monitor.statement(text, || D::server_errors(link))),
+        monitor: monitor.map(|monitor| monitor.statement(text, || connection.server_errors())),
     }
 }
 

@@ -13,7 +13,7 @@ use super::pipeline::pipelined;
 use super::protocol::state::ProtocolState;
 use super::protocol::transaction_end::TransactionEnd;
 use super::sql::transaction_control::{self, Suspicion};
-use crate::driver::{Ahead, CommitReply, CommitSent, Last, Reply};
+use crate::driver::{Ahead, CommitReply, CommitSent, DriverConnection, Last, Reply};
 use crate::error::{PartlyCommitted, StatementError, StatementErrorKind};
 use crate::observe::{panicked, unpanicked};
 use crate::panics::contained_async;
@@ -22,7 +22,7 @@ pub(super) async fn commit(connection: &mut PgConnection) -> CommitReply {
     if connection.is_closed() {
         return CommitReply::NotSent(connection.view().why_closed());
     }
-    connection.leave_raw();
+    connection.take_raw_back();
     spare(connection).await;
     connection.commit_sent();
     let text = connection.commit_text();
@@ -62,7 +62,7 @@ pub(super) async fn behind<T>(
 where
     T: QueryFragment<Pg> + QueryId + Send,
 {
-    connection.leave_raw();
+    connection.take_raw_back();
     spare(connection).await;
     // Behind a pooler COMMIT carries the reset, and this statement may be what makes the reset necessary. An external
     // pool's connection has no protocol state. In both cases COMMIT waits for the statement's answer.
@@ -73,7 +73,7 @@ where
     let protocol = statements.view.shared_protocol();
     let protocol = protocol.filter(|_| !is_pooled);
     let mut expected = None;
-    let statement = statements.execute_shown(shared, PgQuery::of(&source), |sql, suspicion| {
+    let statement = statements.execute(shared, PgQuery::of(&source), |sql, suspicion| {
         let built = || fragment::sql(PgQuery::of(&source)).ok().map(Cow::Owned);
         let Some(sql) = sql.map(Cow::Borrowed).or_else(built) else {
             return;

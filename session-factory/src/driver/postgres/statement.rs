@@ -9,7 +9,6 @@ use diesel::QueryResult;
 use diesel_async::{AsyncConnectionCore, AsyncPgConnection, SimpleAsyncConnection};
 use futures_util::future::BoxFuture;
 use futures_util::stream::{BoxStream, Stream};
-use futures_util::{FutureExt, TryFutureExt};
 
 use super::cancel::Canceller;
 use super::fragment::{Key, Known, Loading, PgQuery};
@@ -49,41 +48,23 @@ pub(super) struct Statements {
     pub(super) observer: Instrumented,
 }
 
-/// Runs a query after its prelude.
-pub(super) fn load<'conn>(
-    (shared, statements): (&'conn AsyncPgConnection, &'conn mut Statements),
-    ahead: Ahead,
-    query: PgQuery<'_>,
-) -> BoxFuture<'conn, Reply<Rows>> {
-    let protocol_state = statements.view.shared_protocol();
-    let statement = statements.load(shared, query);
-    statements
-        .send(
-            shared,
-            ahead,
-            statement.map_ok(|rows| Rows {
-                rows,
-                protocol_state,
-            }),
-        )
-        .boxed()
-}
-
-/// [`load`] for a statement that returns a row count.
-pub(super) fn execute<'conn>(
-    (shared, statements): (&'conn AsyncPgConnection, &'conn mut Statements),
-    ahead: Ahead,
-    query: PgQuery<'_>,
-) -> BoxFuture<'conn, Reply<usize>> {
-    let statement = statements.execute(shared, query);
-    statements.send(shared, ahead, statement).boxed()
-}
-
 /// A query's rows. Errors among them are classified as in [`classified`].
 #[allow(missing_debug_implementations)] // the rows have none
 pub struct Rows {
     rows: BoxStream<'static, QueryResult<Row>>,
     protocol_state: Option<Arc<ProtocolState>>,
+}
+
+impl Rows {
+    pub(super) fn new(
+        rows: BoxStream<'static, QueryResult<Row>>,
+        protocol_state: Option<Arc<ProtocolState>>,
+    ) -> Self {
+        Self {
+            rows,
+            protocol_state,
+        }
+    }
 }
 
 impl Stream for Rows {
@@ -228,17 +209,9 @@ impl Statements {
         })
     }
 
-    /// [`load`](Self::load) for a statement that returns a row count.
+    /// [`load`](Self::load) for a statement that returns a row count. `look` gets the statement's text, if it was built,
+    /// and what the statement may do to the transaction.
     pub(super) fn execute<'conn>(
-        &mut self,
-        connection: &'conn AsyncPgConnection,
-        query: PgQuery<'_>,
-    ) -> Heard<BoxFuture<'conn, QueryResult<usize>>> {
-        self.execute_shown(connection, query, |_, _| ())
-    }
-
-    /// [`execute`](Self::execute) that also passes the statement's text, if built, and suspicion to `look`.
-    pub(super) fn execute_shown<'conn>(
         &mut self,
         mut connection: &'conn AsyncPgConnection,
         query: PgQuery<'_>,

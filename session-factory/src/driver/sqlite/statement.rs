@@ -55,22 +55,22 @@ pub(super) fn collect(query: &dyn QueryFragment<Sqlite>) -> QueryResult<Collecte
 
 /// Runs the prelude and then `work`, without a pause in between.
 pub(super) async fn run<R>(
-    link: &mut LiteConnection,
+    lite: &mut LiteConnection,
     ahead: Ahead,
     work: impl FnOnce(&mut SqliteConnection) -> QueryResult<R> + Send + 'static,
 ) -> Reply<R>
 where
     R: Send + 'static,
 {
-    if let Err(reply) = make_ready(link, &ahead).await {
+    if let Err(reply) = make_ready(lite, &ahead).await {
         return reply;
     }
-    let state = link.stop();
-    let turn = link.turn().map(Arc::clone);
-    let reply = link
+    let state = lite.stop();
+    let turn = lite.turn().map(Arc::clone);
+    let reply = lite
         .task(move |connection| in_order(connection, &ahead, &state, turn.as_deref(), work))
         .await;
-    answer(reply, link.state())
+    answer(reply, lite.state())
 }
 
 /// Prepares the connection for a transaction's begin: waits for the connection, and gives a session
@@ -79,13 +79,13 @@ where
 /// # Errors
 /// The reply to the statement, which is not sent.
 pub(super) async fn make_ready<R>(
-    link: &mut LiteConnection,
+    lite: &mut LiteConnection,
     ahead: &Ahead,
 ) -> Result<(), Reply<R>> {
     if let Some(begin) = &ahead.begin {
-        link.reclaim().await.map_err(Reply::not_sent)?;
+        lite.reclaim().await.map_err(Reply::not_sent)?;
         if begin == transaction::IMMEDIATE {
-            link.take_turn();
+            lite.take_turn();
         }
     }
     Ok(())

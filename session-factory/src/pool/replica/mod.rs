@@ -17,7 +17,7 @@ use super::lease::Lease;
 use super::status::ReplicaStatus;
 
 use crate::call::{LogPosition, Origin, ReplicaPolicy, SessionOptions};
-use crate::driver::Driver;
+use crate::driver::{Driver, DriverConnection};
 use crate::error::{ConnectError, SessionError, StatementError};
 use crate::observe;
 use crate::panics::contained_async;
@@ -201,7 +201,7 @@ impl<D: Driver> Replica<D> {
         };
         let Mark::At(position) = self.marks.mark() else {
             // Without a mark, it only has to answer.
-            return match D::ping(lease.link()).await {
+            return match lease.connection().ping().await {
                 Ok(()) => {
                     lease.give_back();
                     None
@@ -267,7 +267,7 @@ async fn has_replayed<D: Driver>(
     patience: Duration,
 ) -> Result<bool, StatementError> {
     let limit = patience + CONNECTION;
-    let question = D::has_replayed(lease.link(), position, patience);
+    let question = lease.connection().has_replayed(position, patience);
     let answer = crate::runtime::within(tokio::time::timeout(limit, question)).await;
     match answer {
         Ok(Ok(answer)) => answer,
