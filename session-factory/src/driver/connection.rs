@@ -17,7 +17,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::Stream;
 
 use super::messages::{
-    Ahead, CommitReply, CommitSent, GoesTo, Kill, Last, Owner, Recovered, Reply, Running, Watched,
+    CommitReply, CommitSent, GoesTo, Kill, Last, Owner, Prelude, Recovered, Reply, Running, Watched,
 };
 use super::untyped::Untyped;
 use crate::call::{LogPosition, TransactionOptions};
@@ -127,24 +127,24 @@ pub trait DriverConnection: Sealed + Sized + Send + 'static {
     /// One round trip that proves the connection alive.
     fn ping(&mut self) -> impl Future<Output = Result<(), StatementError>> + Send;
 
-    /// Runs a query after its prelude `ahead`, in the same round trip if that is safe. The first
+    /// Runs a query after its prelude `prelude`, in the same round trip if that is safe. The first
     /// poll sends both. The query is not `Send`, so this function splits it at once, and the future
     /// owns its SQL and binds.
     fn load<'conn>(
         &'conn mut self,
-        ahead: Ahead,
+        prelude: Prelude,
         query: Untyped<'_, Self::Backend>,
     ) -> BoxFuture<'conn, Reply<Self::Rows<'conn>>>;
 
     /// [`load`](Self::load) for a statement that returns a row count.
     fn execute<'conn>(
         &'conn mut self,
-        ahead: Ahead,
+        prelude: Prelude,
         query: Untyped<'_, Self::Backend>,
     ) -> BoxFuture<'conn, Reply<usize>>;
 
     /// [`load`](Self::load) for SQL of one or several statements, without rows.
-    fn batch(&mut self, ahead: Ahead, sql: String) -> BoxFuture<'_, Reply<()>>;
+    fn batch(&mut self, prelude: Prelude, sql: String) -> BoxFuture<'_, Reply<()>>;
 
     /// Forgets earlier transactions. The session calls it when one begins.
     fn begin_watch(&mut self);
@@ -210,7 +210,7 @@ pub trait DriverConnection: Sealed + Sized + Send + 'static {
     /// `sent` when COMMIT is sent. If the statement fails, COMMIT keeps nothing.
     fn execute_and_commit<T>(
         &mut self,
-        ahead: Ahead,
+        prelude: Prelude,
         source: T,
         sent: CommitSent,
     ) -> impl Future<Output = Last> + Send

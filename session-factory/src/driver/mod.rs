@@ -27,7 +27,7 @@ mod untyped;
 
 pub use connection::DriverConnection;
 pub(crate) use messages::{
-    Ahead, CommitReply, CommitSent, ExternalError, GoesTo, Kill, Last, Owner, Recovered, Reply,
+    CommitReply, CommitSent, ExternalError, GoesTo, Kill, Last, Owner, Prelude, Recovered, Reply,
     Running, Watched, as_conflict,
 };
 #[cfg(feature = "mysql")]

@@ -10,7 +10,7 @@ use super::connect_health::Health;
 use super::connector::Connector;
 use super::permits::Permits;
 use super::registry::Registry;
-use super::replica::commit_marks::Marks;
+use super::replica::commit_marks::CommitMarks;
 use super::size;
 use super::status::Status;
 use crate::call::Origin;
@@ -34,7 +34,7 @@ pub(crate) struct Core<D: Driver> {
     /// Detached calls, which run even if their callers are dropped.
     pub(crate) detached: TaskTracker,
     /// The log positions of this pool's commits; `None` without a replica.
-    pub(crate) marks: Option<Arc<Marks>>,
+    pub(crate) marks: Option<Arc<CommitMarks>>,
     /// The permits of the factory's own pool; unused for an external one.
     pub(super) permits: Permits,
     pub(super) source: Mutex<Source<D>>,

@@ -9,7 +9,7 @@ use super::connector::Connector;
 use super::permits::Permit;
 use super::pooled::Pooled;
 use super::registry::Ticket;
-use super::replica::commit_marks::Marks;
+use super::replica::commit_marks::CommitMarks;
 use crate::driver::{Driver, DriverConnection, Owner};
 use crate::observe::SessionMonitor;
 use crate::panics::{Contained, contained};
@@ -34,7 +34,7 @@ pub(crate) struct Lease<D: Driver> {
 }
 
 struct Following {
-    marks: Arc<Marks>,
+    marks: Arc<CommitMarks>,
     /// When COMMIT was sent.
     sent: Option<Instant>,
 }
@@ -60,7 +60,7 @@ impl<D: Driver> Lease<D> {
         mut slot: PooledConnection<'static, Connector<D>>,
         permit: Permit,
         ticket: Ticket,
-        marks: Option<Arc<Marks>>,
+        marks: Option<Arc<CommitMarks>>,
     ) -> Self {
         slot.lent();
         Self {

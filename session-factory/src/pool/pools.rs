@@ -8,7 +8,7 @@ use futures_util::future::join;
 use super::core::Core;
 use super::credential_provider::CredentialProvider;
 use super::replica::Replica;
-use super::replica::commit_marks::Marks;
+use super::replica::commit_marks::CommitMarks;
 use super::shutdown::ShutdownReport;
 use super::status::Status;
 use crate::config::Settings;
@@ -109,7 +109,7 @@ fn replica<D: Driver>(
     settings: &Settings,
     provider: Option<CredentialProvider>,
     monitor: &Arc<Monitor>,
-) -> Option<(Arc<Marks>, Arc<Replica<D>>)> {
+) -> Option<(Arc<CommitMarks>, Arc<Replica<D>>)> {
     let url = settings.replica_url.clone()?;
     if !D::HAS_REPLICAS {
         observe::report(&format!(
@@ -124,7 +124,7 @@ fn replica<D: Driver>(
         replica_url: None,
         ..settings.clone()
     };
-    let marks = Arc::new(Marks::default());
+    let marks = Arc::new(CommitMarks::default());
     let (monitor, kind) = (Arc::clone(monitor), PoolKind::Replica);
     let core = Core::own(
         name,

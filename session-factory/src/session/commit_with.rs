@@ -95,9 +95,9 @@ impl<F: SessionFactory> Session<F> {
         });
         let seen = Seen { lines, monitor };
         let sent = CommitSent::default();
-        let ahead = events::ahead(connection, work);
+        let prelude = events::prelude(connection, work);
         // Boxed like every statement, to keep callers' futures small.
-        let last = connection.execute_and_commit(ahead, statement, sent.clone());
+        let last = connection.execute_and_commit(prelude, statement, sent.clone());
         let last = Box::pin(last);
         let (result, commit) = statement::last(work, seen, last, sent).await;
         if let (Some(reply), Some(lease)) = (&commit, &mut self.lease)

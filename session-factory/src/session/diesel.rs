@@ -52,15 +52,15 @@ impl<F: SessionFactory> Session<F> {
     /// Sends the prelude now, without a statement.
     pub(super) async fn send_prelude(&mut self) -> Result<(), SessionError> {
         let (connection, work) = self.parts()?;
-        if work.ahead().is_empty() {
+        if work.prelude().is_empty() {
             return Ok(());
         }
-        let ahead = events::ahead(connection, work);
+        let prelude = events::prelude(connection, work);
         let seen = statement::Seen {
-            lines: Lines::of_ahead(work),
+            lines: Lines::of_prelude(work),
             monitor: None,
         };
-        let sent = connection.batch(ahead, String::new());
+        let sent = connection.batch(prelude, String::new());
         statement::run(work, seen, sent, |()| None).await?;
         Ok(())
     }
@@ -74,8 +74,8 @@ impl<F: SessionFactory> Session<F> {
             Err(error) => return statement::refused(error),
         };
         let seen = statement::seen::<F::Driver>(connection, work, query);
-        let ahead = events::ahead(connection, work);
-        let sent = connection.load(ahead, query);
+        let prelude = events::prelude(connection, work);
+        let sent = connection.load(prelude, query);
         statement::stream(work, seen, sent)
     }
 
@@ -90,8 +90,8 @@ impl<F: SessionFactory> Session<F> {
         let seen = statement::seen::<F::Driver>(connection, work, query);
         // A count of rows alone proves no write: `SELECT 1` has one too.
         let sees_writes = connection.sees_writes();
-        let ahead = events::ahead(connection, work);
-        let sent = connection.execute(ahead, query);
+        let prelude = events::prelude(connection, work);
+        let sent = connection.execute(prelude, query);
         statement::count(work, seen, sees_writes, sent)
     }
 }
@@ -103,8 +103,8 @@ impl<F: SessionFactory> SimpleAsyncConnection for Session<F> {
             Err(error) => return statement::refused(error),
         };
         let seen = statement::seen_script::<F::Driver>(connection, work, query);
-        let ahead = events::ahead(connection, work);
-        let sent = connection.batch(ahead, query.to_owned());
+        let prelude = events::prelude(connection, work);
+        let sent = connection.batch(prelude, query.to_owned());
         statement::run(work, seen, sent, |()| None).boxed()
     }
 }

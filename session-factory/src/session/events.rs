@@ -3,18 +3,18 @@
 use diesel::result::Error;
 
 use super::work::Work;
-use crate::driver::{Ahead, CommitReply, DriverConnection};
+use crate::driver::{CommitReply, DriverConnection, Prelude};
 use crate::error::{StatementError, TransactionOutcome};
 use crate::observe::{Announced, Change, Events, Step, report_panic};
 
 /// The next statement's prelude, with its events.
-pub(super) fn ahead<C: DriverConnection>(connection: &mut C, work: &Work) -> Ahead {
-    let ahead = work.ahead();
+pub(super) fn prelude<C: DriverConnection>(connection: &mut C, work: &Work) -> Prelude {
+    let prelude = work.prelude();
     let observer = connection.observer();
     if let Some(events) = observer.events() {
-        return Ahead {
+        return Prelude {
             announced: Announced::new(events.clone(), work.steps()),
-            ..ahead
+            ..prelude
         };
     }
     if observer.is_direct() {
@@ -23,7 +23,7 @@ pub(super) fn ahead<C: DriverConnection>(connection: &mut C, work: &Work) -> Ahe
             tell(connection, &step);
         }
     }
-    ahead
+    prelude
 }
 
 /// The statement that ends a transaction.

@@ -56,9 +56,9 @@ impl<'conn> Tracker<'conn> {
         self.resolved = true;
         self.work.answered();
         if let Some(lines) = &mut self.lines {
-            lines.ahead(&reply.ahead);
+            lines.prelude(&reply.prelude);
         }
-        if let Err(error) = reply.ahead {
+        if let Err(error) = reply.prelude {
             let error = match SessionError::from(error) {
                 // The driver refused the statement: that is no failure of the statement's own.
                 SessionError::Aborted(aborted) if !self.begins => {
@@ -86,7 +86,7 @@ impl<'conn> Tracker<'conn> {
             };
             Err(self.work.counted(error))
         } else {
-            self.work.went_ahead();
+            self.work.prelude_done();
             reply.result.map_err(|error| {
                 self.failed(&error);
                 if reply.unsent && !changes_nothing(&error) {
@@ -128,7 +128,7 @@ impl<'conn> Tracker<'conn> {
 /// What the echo prints: a line for each text in the prelude, then the statement's own line.
 #[derive(Debug)]
 pub(super) struct Lines {
-    ahead: Vec<Line>,
+    prelude: Vec<Line>,
     statement: Option<Line>,
 }
 
@@ -137,13 +137,13 @@ impl Lines {
     #[inline]
     pub(super) fn of(work: &Work, statement: impl FnOnce() -> String) -> Option<Box<Self>> {
         work.echo.as_ref()?;
-        let mut lines = Self::of_ahead(work)?;
+        let mut lines = Self::of_prelude(work)?;
         lines.statement = work.echo.as_ref().map(|echo| echo.line(statement));
         Some(lines)
     }
 
     /// The same without a statement.
-    pub(super) fn of_ahead(work: &Work) -> Option<Box<Self>> {
+    pub(super) fn of_prelude(work: &Work) -> Option<Box<Self>> {
         let echo = work.echo.as_ref()?;
         let line = |step: Step| {
             let implied = step.change == Change::Begin && step.text.is_empty();
@@ -156,14 +156,14 @@ impl Lines {
             (!text.is_empty()).then(|| echo.line(|| text))
         };
         Some(Box::new(Self {
-            ahead: work.steps().into_iter().filter_map(line).collect(),
+            prelude: work.steps().into_iter().filter_map(line).collect(),
             statement: None,
         }))
     }
 
     /// The server has answered the prelude.
-    fn ahead(&mut self, result: &QueryResult<()>) {
-        let mut lines = self.ahead.drain(..);
+    fn prelude(&mut self, result: &QueryResult<()>) {
+        let mut lines = self.prelude.drain(..);
         if let Err(error) = result
             && let Some(first) = lines.next()
         {
@@ -176,7 +176,7 @@ impl Lines {
 
     fn finish(self, outcome: impl FnOnce() -> String) {
         let outcome = outcome();
-        for line in self.ahead.into_iter().chain(self.statement) {
+        for line in self.prelude.into_iter().chain(self.statement) {
             line.finish(&outcome);
         }
     }

@@ -7,7 +7,7 @@ use diesel::result::Error;
 use super::attempt::Attempt;
 use super::transaction::{Errors, Fault, History, Savepoints, Transaction};
 use crate::call::TransactionOptions;
-use crate::driver::{Ahead, CommitSent, Running, Watched};
+use crate::driver::{CommitSent, Prelude, Running, Watched};
 use crate::error::{
     AbortReason, Aborted, CommittedPart, PartlyCommitted, SessionError, StatementError,
     StatementErrorKind,
@@ -347,12 +347,12 @@ impl Work {
     }
 
     /// The prelude of the next statement.
-    pub(crate) fn ahead(&self) -> Ahead {
-        Ahead {
+    pub(crate) fn prelude(&self) -> Prelude {
+        Prelude {
             settle: self.transaction.has_abandoned_statement(),
             begin: (!self.is_begun()).then(|| (self.begin.sql)(&self.begin.options)),
             control: self.savepoints.text(),
-            ..Ahead::default()
+            ..Prelude::default()
         }
     }
 
@@ -386,7 +386,7 @@ impl Work {
     }
 
     /// The server has done the prelude.
-    pub(crate) fn went_ahead(&mut self) {
+    pub(crate) fn prelude_done(&mut self) {
         self.savepoints.confirmed();
     }
 

@@ -18,7 +18,7 @@ use super::statement::Flight;
 use super::{error_code, packet, recover, statement};
 use crate::config::Sealed;
 use crate::driver::{
-    Ahead, CommitReply, CommitSent, DriverConnection, GoesTo, Kill, Last, Recovered, Reply,
+    CommitReply, CommitSent, DriverConnection, GoesTo, Kill, Last, Prelude, Recovered, Reply,
     Running, Untyped, Watched,
 };
 use crate::error::{CommittedPart, PartlyCommitted, StatementError, StatementErrorKind};
@@ -77,24 +77,24 @@ impl DriverConnection for MysqlLink {
 
     fn load<'conn>(
         &'conn mut self,
-        ahead: Ahead,
+        prelude: Prelude,
         query: Untyped<'_, Backend>,
     ) -> BoxFuture<'conn, Reply<Self::Rows<'conn>>> {
         let query = statement::collect(&query);
-        statement::load(self, ahead, query).boxed()
+        statement::load(self, prelude, query).boxed()
     }
 
     fn execute<'conn>(
         &'conn mut self,
-        ahead: Ahead,
+        prelude: Prelude,
         query: Untyped<'_, Backend>,
     ) -> BoxFuture<'conn, Reply<usize>> {
         let query = statement::collect(&query);
-        statement::execute(self, ahead, query).boxed()
+        statement::execute(self, prelude, query).boxed()
     }
 
-    fn batch(&mut self, ahead: Ahead, sql: String) -> BoxFuture<'_, Reply<()>> {
-        statement::batch(self, ahead, sql).boxed()
+    fn batch(&mut self, prelude: Prelude, sql: String) -> BoxFuture<'_, Reply<()>> {
+        statement::batch(self, prelude, sql).boxed()
     }
 
     fn begin_watch(&mut self) {
@@ -189,14 +189,19 @@ impl DriverConnection for MysqlLink {
 
     /// MySQL commits whatever was done, also behind a statement that failed: COMMIT has to wait for the
     /// statement's answer, and is left to the session.
-    async fn execute_and_commit<T>(&mut self, ahead: Ahead, source: T, _sent: CommitSent) -> Last
+    async fn execute_and_commit<T>(
+        &mut self,
+        prelude: Prelude,
+        source: T,
+        _sent: CommitSent,
+    ) -> Last
     where
         T: QueryFragment<Backend> + QueryId + Send,
     {
         let query = statement::collect(&source);
         drop(source);
         Last {
-            reply: statement::execute(self, ahead, query).await,
+            reply: statement::execute(self, prelude, query).await,
             commit: None,
         }
     }

@@ -13,7 +13,7 @@ use super::pipeline::pipelined;
 use super::protocol::state::ProtocolState;
 use super::protocol::transaction_end::TransactionEnd;
 use super::sql::transaction_control::{self, Suspicion};
-use crate::driver::{Ahead, CommitReply, CommitSent, DriverConnection, Last, Reply};
+use crate::driver::{CommitReply, CommitSent, DriverConnection, Last, Prelude, Reply};
 use crate::error::{PartlyCommitted, StatementError, StatementErrorKind};
 use crate::observe::{panicked, unpanicked};
 use crate::panics::contained_async;
@@ -55,7 +55,7 @@ pub(super) async fn commit(connection: &mut PgConnection) -> CommitReply {
 /// and the session ends the transaction.
 pub(super) async fn behind<T>(
     connection: &mut PgConnection,
-    ahead: Ahead,
+    prelude: Prelude,
     source: T,
     sent: CommitSent,
 ) -> Last
@@ -88,11 +88,11 @@ where
     // `source` holds the application's values, whose drop may panic. Drop it before anything is sent.
     drop(source);
     let Some(expected) = expected else {
-        let reply = statements.send(shared, ahead, statement).await;
+        let reply = statements.send(shared, prelude, statement).await;
         return not_sent(connection, reply);
     };
     let both = {
-        let statement = statements.send(shared, ahead, statement);
+        let statement = statements.send(shared, prelude, statement);
         tokio::pin!(statement);
         let early = tokio::select! {
             biased;
@@ -160,7 +160,7 @@ fn not_sent(connection: &mut PgConnection, reply: Reply<usize>) -> Last {
 
 fn read(connection: &PgConnection, reply: Reply<()>) -> CommitReply {
     let ended = connection.view().protocol().map(ProtocolState::ended);
-    match (reply.ahead, reply.result, ended) {
+    match (reply.prelude, reply.result, ended) {
         // The position query after COMMIT may fail without effect on this outcome.
         (Ok(()), Ok(()), None) | (_, _, Some(Some(TransactionEnd::Commit))) => {
             CommitReply::Committed

@@ -23,7 +23,7 @@ use super::{commit, recovery, replica};
 use crate::call::{Isolation, LogPosition as Position, TransactionOptions};
 use crate::config::Sealed;
 use crate::driver::{
-    Ahead, CommitReply, CommitSent, DriverConnection, GoesTo, Kill, Last, Recovered, Reply,
+    CommitReply, CommitSent, DriverConnection, GoesTo, Kill, Last, Prelude, Recovered, Reply,
     Running, Watched,
 };
 use crate::error::StatementError;
@@ -91,27 +91,27 @@ impl DriverConnection for PgConnection {
 
     fn load<'conn>(
         &'conn mut self,
-        ahead: Ahead,
+        prelude: Prelude,
         query: PgQuery<'_>,
     ) -> BoxFuture<'conn, Reply<Rows>> {
         let (shared, statements) = self.split_for_statement();
         let protocol_state = statements.view.shared_protocol();
         let statement = statements.load(shared, query);
         let statement = statement.map_ok(|rows| Rows::new(rows, protocol_state));
-        statements.send(shared, ahead, statement).boxed()
+        statements.send(shared, prelude, statement).boxed()
     }
 
     fn execute<'conn>(
         &'conn mut self,
-        ahead: Ahead,
+        prelude: Prelude,
         query: PgQuery<'_>,
     ) -> BoxFuture<'conn, Reply<usize>> {
         let (shared, statements) = self.split_for_statement();
         let statement = statements.execute(shared, query, |_, _| ());
-        statements.send(shared, ahead, statement).boxed()
+        statements.send(shared, prelude, statement).boxed()
     }
 
-    fn batch(&mut self, ahead: Ahead, sql: String) -> BoxFuture<'_, Reply<()>> {
+    fn batch(&mut self, prelude: Prelude, sql: String) -> BoxFuture<'_, Reply<()>> {
         let (shared, statements) = self.split();
         statements.look_at(&sql);
         let mut handle = shared;
@@ -123,7 +123,7 @@ impl DriverConnection for PgConnection {
             handle.batch_execute(&sql).await
         };
         let statement = Heard::held(statements.events(), || Box::pin(statement));
-        statements.send(shared, ahead, statement).boxed()
+        statements.send(shared, prelude, statement).boxed()
     }
 
     fn begin_watch(&mut self) {
@@ -199,11 +199,11 @@ impl DriverConnection for PgConnection {
         commit::commit(self).await
     }
 
-    async fn execute_and_commit<T>(&mut self, ahead: Ahead, source: T, sent: CommitSent) -> Last
+    async fn execute_and_commit<T>(&mut self, prelude: Prelude, source: T, sent: CommitSent) -> Last
     where
         T: QueryFragment<Pg> + QueryId + Send,
     {
-        commit::behind(self, ahead, source, sent).await
+        commit::behind(self, prelude, source, sent).await
     }
 
     fn committed_at(&mut self) -> Option<Position> {

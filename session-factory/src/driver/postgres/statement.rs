@@ -20,7 +20,7 @@ use super::sql::transaction_control::{self, Suspicion};
 use super::statement_cache::client_cache::ClientCache;
 use super::statement_error::classified;
 use super::{failed_begin, fragment};
-use crate::driver::{Ahead, Reply, Watched};
+use crate::driver::{Prelude, Reply, Watched};
 use crate::error::{AbortReason, Aborted, SessionError};
 use crate::observe::{Events, Heard, Instrumented};
 
@@ -245,7 +245,7 @@ impl Statements {
     pub(super) fn send<'a, T, S>(
         &'a mut self,
         connection: &'a AsyncPgConnection,
-        ahead: Ahead,
+        prelude: Prelude,
         mut statement: S,
     ) -> impl Future<Output = Reply<T>> + Send + 'a
     where
@@ -261,15 +261,17 @@ impl Statements {
             .fresh()
             .filter(|_| is_plain);
         async move {
-            if ahead.settle {
+            if prelude.settle {
                 // Rare futures are boxed, so that they do not enlarge every statement's future.
                 Box::pin(settle(connection, &self.canceller, &self.view)).await;
                 self.doubted |= self.view.is_in_doubt();
             }
             let reply = if is_plain && !self.doubted {
-                self.deliver(connection, &ahead, None, &mut statement).await
+                self.deliver(connection, &prelude, None, &mut statement)
+                    .await
             } else {
-                let delivered = self.deliver_doubted(connection, ahead, suspicion, &mut statement);
+                let delivered =
+                    self.deliver_doubted(connection, prelude, suspicion, &mut statement);
                 Box::pin(delivered).await
             };
             if let Some(fresh) = fresh
@@ -290,16 +292,16 @@ impl Statements {
     }
 
     /// The prelude and the mark as one text.
-    fn ahead<'a>(&mut self, ahead: &'a Ahead, mark: Option<&str>) -> Option<Cow<'a, str>> {
-        let control = ahead.control.as_deref();
+    fn prelude<'a>(&mut self, prelude: &'a Prelude, mark: Option<&str>) -> Option<Cow<'a, str>> {
+        let control = prelude.control.as_deref();
         if control.is_some_and(|control| control.starts_with("ROLLBACK")) {
             self.marked = false;
         }
-        let limit = self.limit.as_deref().filter(|_| ahead.begin.is_some());
+        let limit = self.limit.as_deref().filter(|_| prelude.begin.is_some());
         if limit.is_none() && mark.is_none() {
-            return ahead.text();
+            return prelude.text();
         }
-        let parts = [ahead.begin.as_deref(), limit, control, mark];
+        let parts = [prelude.begin.as_deref(), limit, control, mark];
         Some(
             parts
                 .into_iter()
@@ -314,15 +316,15 @@ impl Statements {
     async fn deliver_doubted<T>(
         &mut self,
         connection: &AsyncPgConnection,
-        mut ahead: Ahead,
+        mut prelude: Prelude,
         suspicion: Suspicion,
         statement: &mut (impl Future<Output = QueryResult<T>> + Unpin),
     ) -> Reply<T> {
         if std::mem::take(&mut self.doubted) {
             // Send the prelude first: its rollback to a savepoint revives a failed transaction, which cannot answer the
             // query for the mark.
-            let first = std::mem::take(&mut ahead);
-            if let Some(text) = self.ahead(&first, None) {
+            let first = std::mem::take(&mut prelude);
+            if let Some(text) = self.prelude(&first, None) {
                 let mut handle = connection;
                 first.announced.start();
                 let answer = handle.batch_execute(&text).await;
@@ -339,14 +341,14 @@ impl Statements {
             }
         }
         if suspicion == Suspicion::None {
-            return self.deliver(connection, &ahead, None, statement).await;
+            return self.deliver(connection, &prelude, None, statement).await;
         }
         let is_failed = self.view.has_failed();
         // A failed transaction cannot set a mark. The statement may roll back to a savepoint, so send it without one.
-        let mark = (!is_failed || ahead.control.is_some()).then(|| self.marks.next());
+        let mark = (!is_failed || prelude.control.is_some()).then(|| self.marks.next());
         self.marked |= mark.is_some();
         let mut mark = mark.as_deref();
-        if ahead.is_empty()
+        if prelude.is_empty()
             && let Some(text) = mark.take()
         {
             mark::send(connection, text).await;
@@ -354,9 +356,9 @@ impl Statements {
         if suspicion == Suspicion::End {
             self.view.doubt_unseen(self.marks.sent(), self.rolls_back);
         }
-        let reply = self.deliver(connection, &ahead, mark, statement).await;
+        let reply = self.deliver(connection, &prelude, mark, statement).await;
         // Without protocol state, ask after each such statement. A failed transaction cannot answer.
-        let is_done = reply.ahead.is_ok() && reply.result.is_ok();
+        let is_done = reply.prelude.is_ok() && reply.result.is_ok();
         if !self.view.is_watched() && is_done && self.view.is_in_doubt() {
             self.ask(connection).await;
         }
@@ -374,28 +376,28 @@ impl Statements {
     async fn deliver<T>(
         &mut self,
         connection: &AsyncPgConnection,
-        ahead: &Ahead,
+        prelude: &Prelude,
         mark: Option<&str>,
         statement: &mut (impl Future<Output = QueryResult<T>> + Unpin),
     ) -> Reply<T> {
         let mut handle = connection;
-        ahead.announced.start();
-        let Some(text) = self.ahead(ahead, mark) else {
+        prelude.announced.start();
+        let Some(text) = self.prelude(prelude, mark) else {
             return Reply::of(statement.await);
         };
         // If BEGIN fails, a statement in the same flight runs in autocommit. So await a new BEGIN's answer before the
         // statement is sent. A BEGIN that has succeeded once can then fail only on a server that stalls.
-        if ahead.begin.is_some() && ahead.begin != self.proven_begin {
+        if prelude.begin.is_some() && prelude.begin != self.proven_begin {
             if let Err(error) = Box::pin(handle.batch_execute(&text)).await {
-                ahead.announced.failed(&error, false);
+                prelude.announced.failed(&error, false);
                 return Reply::not_sent(error);
             }
-            ahead.announced.succeeded();
-            self.proven_begin.clone_from(&ahead.begin);
+            prelude.announced.succeeded();
+            self.proven_begin.clone_from(&prelude.begin);
             return Reply::of(statement.await);
         }
-        let reply = pipelined(connection, &text, Some(&ahead.announced), statement).await;
-        if ahead.begin.is_some() && reply.ahead.is_err() {
+        let reply = pipelined(connection, &text, Some(&prelude.announced), statement).await;
+        if prelude.begin.is_some() && reply.prelude.is_err() {
             failed_begin::report(reply, self.view.protocol())
         } else {
             reply

@@ -13,7 +13,7 @@ use super::statement::{self, Collected};
 use super::task::Lost;
 use super::transaction_end::TransactionEnd;
 use super::{raw_access, threads::readers, transaction};
-use crate::driver::{Ahead, CommitReply, CommitSent, Last, Owner, Reply};
+use crate::driver::{CommitReply, CommitSent, Last, Owner, Prelude, Reply};
 use crate::error::{PartlyCommitted, StatementError};
 
 pub(super) async fn commit(lite: &mut LiteConnection) -> CommitReply {
@@ -82,11 +82,11 @@ fn at_once(lite: &mut LiteConnection) -> bool {
 /// Runs a statement and COMMIT without a pause in between.
 pub(super) async fn behind(
     lite: &mut LiteConnection,
-    ahead: Ahead,
+    prelude: Prelude,
     query: QueryResult<Collected>,
     sent: CommitSent,
 ) -> Last {
-    if let Err(reply) = statement::make_ready(lite, &ahead).await {
+    if let Err(reply) = statement::make_ready(lite, &prelude).await {
         return Last {
             reply,
             commit: None,
@@ -95,14 +95,14 @@ pub(super) async fn behind(
     let state = Arc::clone(lite.state());
     let turn = lite.turn().map(Arc::clone);
     let work = move |connection: &mut SqliteConnection| {
-        let reply = statement::in_order(connection, &ahead, &state, None, |connection| {
+        let reply = statement::in_order(connection, &prelude, &state, None, |connection| {
             statement::execute(connection, query, &state)
         });
         let reply = match state.end() {
             Some(TransactionEnd::Unseen) => statement::ended_unseen(),
             _ => reply,
         };
-        let succeeded = reply.ahead.is_ok() && reply.result.is_ok();
+        let succeeded = reply.prelude.is_ok() && reply.result.is_ok();
         // If the caller dropped the call, roll back while that is possible.
         let commit = if succeeded && !state.is_stopped() {
             end(connection, &state)

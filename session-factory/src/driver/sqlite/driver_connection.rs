@@ -23,7 +23,7 @@ use super::{commit, raw_access, reset, statement, transaction};
 use crate::call::TransactionOptions;
 use crate::config::Sealed;
 use crate::driver::{
-    Ahead, CommitReply, CommitSent, DriverConnection, GoesTo, Last, Owner, Recovered, Reply,
+    CommitReply, CommitSent, DriverConnection, GoesTo, Last, Owner, Prelude, Recovered, Reply,
     Running, Untyped, Watched,
 };
 use crate::error::{PartlyCommitted, StatementError};
@@ -104,16 +104,16 @@ impl DriverConnection for LiteConnection {
 
     fn load<'conn>(
         &'conn mut self,
-        ahead: Ahead,
+        prelude: Prelude,
         query: Untyped<'_, Backend>,
     ) -> BoxFuture<'conn, Reply<Self::Rows<'conn>>> {
         let query = statement::collect(&query);
         let stop = self.stop();
-        statement::run(self, ahead, move |connection| {
+        statement::run(self, prelude, move |connection| {
             statement::load(connection, query, &stop)
         })
         .map(|reply| Reply {
-            ahead: reply.ahead,
+            prelude: reply.prelude,
             result: reply
                 .result
                 .map(|rows| stream::iter(rows.into_iter().map(Ok)).boxed()),
@@ -124,20 +124,20 @@ impl DriverConnection for LiteConnection {
 
     fn execute<'conn>(
         &'conn mut self,
-        ahead: Ahead,
+        prelude: Prelude,
         query: Untyped<'_, Backend>,
     ) -> BoxFuture<'conn, Reply<usize>> {
         let query = statement::collect(&query);
         let state = self.stop();
-        statement::run(self, ahead, move |connection| {
+        statement::run(self, prelude, move |connection| {
             statement::execute(connection, query, &state)
         })
         .boxed()
     }
 
-    fn batch(&mut self, ahead: Ahead, sql: String) -> BoxFuture<'_, Reply<()>> {
+    fn batch(&mut self, prelude: Prelude, sql: String) -> BoxFuture<'_, Reply<()>> {
         let state = self.stop();
-        statement::run(self, ahead, move |connection| {
+        statement::run(self, prelude, move |connection| {
             statement::batch(connection, &sql, &state)
         })
         .boxed()
@@ -193,13 +193,13 @@ impl DriverConnection for LiteConnection {
         commit::commit(self).await
     }
 
-    async fn execute_and_commit<T>(&mut self, ahead: Ahead, source: T, sent: CommitSent) -> Last
+    async fn execute_and_commit<T>(&mut self, prelude: Prelude, source: T, sent: CommitSent) -> Last
     where
         T: QueryFragment<Backend> + QueryId + Send,
     {
         let query = statement::collect(&source);
         drop(source);
-        commit::behind(self, ahead, query, sent).await
+        commit::behind(self, prelude, query, sent).await
     }
 
     fn commit_unattended<O, E>(owner: O, over: E) -> Result<(), (O, E)>

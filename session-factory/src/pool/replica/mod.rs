@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use self::commit_marks::{Mark, Marks};
+use self::commit_marks::{CommitMarks, Mark};
 pub use self::token::{CommitToken, CommitTokenError};
 use super::core::Core;
 use super::lease::Lease;
@@ -35,7 +35,7 @@ const LATER_TRIES: Duration = Duration::from_secs(5);
 /// A pool of connections to the replica, and the replica's state.
 pub(crate) struct Replica<D: Driver> {
     pub(crate) core: Arc<Core<D>>,
-    marks: Arc<Marks>,
+    marks: Arc<CommitMarks>,
     trouble: Mutex<Option<Trouble>>,
     reads: AtomicU64,
     fallbacks: AtomicU64,
@@ -52,7 +52,7 @@ enum Trouble {
 }
 
 impl<D: Driver> Replica<D> {
-    pub(crate) fn new(core: Arc<Core<D>>, marks: Arc<Marks>) -> Self {
+    pub(crate) fn new(core: Arc<Core<D>>, marks: Arc<CommitMarks>) -> Self {
         Self {
             core,
             marks,

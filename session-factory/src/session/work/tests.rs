@@ -12,7 +12,7 @@ fn work() -> Work {
 }
 
 fn text(work: &Work) -> Option<String> {
-    let text = work.ahead().text().map(Cow::into_owned)?;
+    let text = work.prelude().text().map(Cow::into_owned)?;
     Some(text.replace(savepoint_name::prefix(), "NAME_"))
 }
 
@@ -146,7 +146,7 @@ fn a_statement_that_is_dropped_before_its_commit_was_sent_has_to_be_ended() {
     work.abandoned();
     assert!(!work.is_committing());
     assert_eq!(work.running(), Running::Statement);
-    assert!(work.ahead().settle);
+    assert!(work.prelude().settle);
     assert!(work.has_fault());
 }
 
