@@ -189,6 +189,9 @@ fn looked_after<R>(
         let may_wait =
             |connection: &mut SqliteConnection| !state.is_stopped() && mark.undo(connection, state);
         let result = transaction::wait(connection, state, work, may_wait);
+        if effects.rolls_back && result.is_ok() && !transaction::in_transaction(connection, state) {
+            state.set_end(TransactionEnd::RolledBack);
+        }
         mark.release(connection, state);
         return result;
     }
