@@ -129,6 +129,9 @@ pub enum Watched {
     Unbalanced,
     /// The body ended the transaction, and ran further statements afterwards.
     Parted(PartlyCommitted),
+    /// The server refused to commit (or to prepare for two phases), and rolled the transaction back. The body sent that
+    /// COMMIT, or the session, whose caller then dropped the future.
+    Refused(StatementError),
     /// The transaction ended, but the session did not end it.
     Ended {
         /// True if it ended by COMMIT.

@@ -52,7 +52,7 @@ impl<F: SessionFactory> Session<F> {
             Some(watched) => watched,
             None => Box::pin(self.look()).await?,
         };
-        if let Some(error) = self.work.verdict(watched) {
+        if let Some(error) = self.work.verdict(&watched) {
             return Err(self.give_up(error).await);
         }
         if !self.work.is_begun() {
@@ -175,7 +175,7 @@ impl<F: SessionFactory> Session<F> {
         };
         let watched = lease.connection().watch();
         let in_doubt = matches!(watched, Watched::InDoubt);
-        if !in_doubt && self.work.verdict(watched).is_none() && self.work.is_begun() {
+        if !in_doubt && self.work.verdict(&watched).is_none() && self.work.is_begun() {
             recovery::commit(lease, &mut self.work);
             return true;
         }

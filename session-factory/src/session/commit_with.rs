@@ -78,7 +78,7 @@ impl<F: SessionFactory> Session<F> {
         T: QueryFragment<<F::Driver as Driver>::Backend> + QueryId + Send,
     {
         let watched = self.look().await?;
-        if let Some(error) = self.work.verdict(watched) {
+        if let Some(error) = self.work.verdict(&watched) {
             return Err(self.give_up(error).await);
         }
         if let Some(lease) = &mut self.lease {

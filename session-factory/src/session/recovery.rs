@@ -214,7 +214,8 @@ pub(super) fn outcome<D: Driver>(lease: &mut Lease<D>, read_only: bool) -> Trans
         Watched::Ended {
             committed: true, ..
         } => TransactionOutcome::Committed,
-        Watched::Ended {
+        Watched::Refused(_)
+        | Watched::Ended {
             committed: false, ..
         } => TransactionOutcome::RolledBack,
         _ => TransactionOutcome::Unknown,

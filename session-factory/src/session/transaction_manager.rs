@@ -47,7 +47,7 @@ impl<F: SessionFactory> Session<F> {
         let is_lost = connection.is_closed();
         let failed = matches!(
             connection.watch(),
-            Watched::Failed(_) | Watched::Ended { .. } | Watched::Parted(_)
+            Watched::Failed(_) | Watched::Refused(_) | Watched::Ended { .. } | Watched::Parted(_)
         );
         let depth = NonZeroU32::MIN.saturating_add(self.work.depth());
         Seen {

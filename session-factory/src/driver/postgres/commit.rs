@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use diesel::QueryResult;
 use diesel::pg::Pg;
 use diesel::query_builder::{QueryFragment, QueryId};
 use diesel_async::SimpleAsyncConnection;
@@ -15,7 +16,7 @@ use super::protocol::transaction_end::TransactionEnd;
 use super::sql::transaction_control::{self, Suspicion};
 use crate::driver::{CommitReply, CommitSent, DriverConnection, Last, Prelude, Reply};
 use crate::error::{PartlyCommitted, StatementError, StatementErrorKind};
-use crate::observe::{panicked, unpanicked};
+use crate::observe::{panicked, report, unpanicked};
 use crate::panics::contained_async;
 
 pub(super) async fn commit(connection: &mut PgConnection) -> CommitReply {
@@ -103,6 +104,9 @@ where
             Err(reply)
         } else {
             sent.set();
+            if let Some(protocol) = &protocol {
+                protocol.count_rows();
+            }
             let mut diesel = shared;
             let committed = unpanicked(diesel.batch_execute(&text));
             Ok(join(contained_async(statement), committed).await)
@@ -113,14 +117,7 @@ where
         Err(reply) => return not_sent(connection, reply),
     };
     let Some(reply) = reply else {
-        // The statement was sent, and its answer was not seen.
-        return Last {
-            reply: Reply::of(Err(panicked())),
-            commit: Some(match read(connection, Reply::of(committed)) {
-                CommitReply::Committed => CommitReply::Committed,
-                _ => CommitReply::Unknown(StatementError::from(&panicked())),
-            }),
-        };
+        return unheard(connection, committed);
     };
     let failed = match &reply.result {
         Err(error) => !ends_the_connection(connection, &connection.view().explain(error)),
@@ -135,6 +132,32 @@ where
     connection.note_commit(&commit);
     Last {
         reply,
+        commit: Some(commit),
+    }
+}
+
+/// An instrumentation panicked at an event of the statement, which hid its answer. The server's messages still say how the
+/// statement and COMMIT ended.
+fn unheard(connection: &mut PgConnection, committed: QueryResult<()>) -> Last {
+    report(
+        "an instrumentation panicked while it was shown the last statement; the outcome stays as the server reported it",
+    );
+    let commit = read(connection, Reply::of(committed));
+    let rows = connection.view().protocol().map(ProtocolState::rows);
+    let (result, commit) = match commit {
+        CommitReply::Committed | CommitReply::Refused(_) => (Ok(rows.unwrap_or_default()), commit),
+        CommitReply::RolledBack(Some(error)) => {
+            let failed = error.clone().into();
+            (Err(failed), CommitReply::RolledBack(Some(error)))
+        }
+        _ => {
+            let unknown = CommitReply::Unknown(StatementError::from(&panicked()));
+            (Err(panicked()), unknown)
+        }
+    };
+    connection.note_commit(&commit);
+    Last {
+        reply: Reply::of(result),
         commit: Some(commit),
     }
 }

@@ -14,11 +14,13 @@ use tokio::task::AbortHandle;
 use super::cancel::Canceller;
 use super::protocol::lsn;
 use super::protocol::state::ProtocolState;
+use super::rows::Unread;
 use super::server_view::{ServerView, Unseen};
 use super::sql::reset;
 use super::sql::statement_timeout::milliseconds;
 use super::statement::Statements;
 use crate::driver::{CommitReply, DriverConnection, Isolation, Kill, LogPosition as Position};
+use crate::sync::Mutex;
 
 pub(super) type External =
     bb8::PooledConnection<'static, AsyncDieselConnectionManager<AsyncPgConnection>>;
@@ -29,6 +31,8 @@ pub(super) type External =
 pub struct PgConnection {
     pub(super) client: Client,
     pub(super) statements: Statements,
+    /// The rows of the last query, unless they were read or dropped.
+    unread: Mutex<Unread>,
     /// The statement cache that each borrower finds.
     pub(super) cache: CacheSize,
     /// The isolation level of a BEGIN without one, if the probe found it.
@@ -106,6 +110,7 @@ impl PgConnection {
         Self {
             client,
             statements: Statements::new(view, canceller),
+            unread: Mutex::default(),
             cache: CacheSize::Unbounded,
             isolation: None,
             commit: Commit::default(),
@@ -162,11 +167,30 @@ impl PgConnection {
 
     /// The diesel connection, shared so that two messages can be under way, and the mutable rest.
     pub(super) fn split(&mut self) -> (&AsyncPgConnection, &mut Statements) {
+        let (connection, statements, _unread) = self.split_with_rows();
+        (connection, statements)
+    }
+
+    /// [`split_for_statement`](Self::split_for_statement), with the place for the query's rows.
+    pub(super) fn split_for_rows(&mut self) -> (&AsyncPgConnection, &mut Statements, &mut Unread) {
+        self.follow_names();
+        self.split_with_rows()
+    }
+
+    fn split_with_rows(&mut self) -> (&AsyncPgConnection, &mut Statements, &mut Unread) {
         let connection = match &self.client {
             Client::Watched(watched) => &watched.diesel,
             Client::External(connection) => &***connection,
         };
-        (connection, &mut self.statements)
+        let unread = self.unread.get_mut();
+        // Rows of an earlier query are still there only if the caller has forgotten them.
+        *unread = None;
+        (connection, &mut self.statements, unread)
+    }
+
+    /// Drops rows that the caller has forgotten. Call before sending anything.
+    fn drop_unread(&mut self) {
+        *self.unread.get_mut() = None;
     }
 
     /// Turns the statement cache off if `statements` is 0. diesel-async caches all or none, so other numbers change
@@ -326,6 +350,7 @@ impl PgConnection {
     }
 
     pub(super) fn take_raw_back(&mut self) {
+        self.drop_unread();
         if std::mem::take(&mut self.is_raw) {
             let Statements {
                 view,

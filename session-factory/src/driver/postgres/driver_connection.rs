@@ -18,7 +18,7 @@ use super::connection::{Client, Commit, PgConnection, Pooler, forget_transaction
 use super::fragment::PgQuery;
 use super::protocol::state::ProtocolState;
 use super::protocol::transaction_end::TransactionEnd;
-use super::statement::Rows;
+use super::rows::Rows;
 use super::{commit, recovery, replica};
 use crate::call::{Isolation, LogPosition as Position, TransactionOptions};
 use crate::config::Sealed;
@@ -35,7 +35,7 @@ impl DriverConnection for PgConnection {
     type Backend = Pg;
     type Raw = AsyncPgConnection;
     type Row = <AsyncPgConnection as AsyncConnectionCore>::Row<'static, 'static>;
-    type Rows<'conn> = Rows;
+    type Rows<'conn> = Rows<'conn>;
 
     fn raw(&mut self) -> Option<&mut AsyncPgConnection> {
         Some(self.diesel_mut())
@@ -60,7 +60,7 @@ impl DriverConnection for PgConnection {
 
     #[inline]
     fn is_closed(&self) -> bool {
-        self.condemned || self.view().is_closed()
+        self.condemned || self.statements.is_stuck || self.view().is_closed()
     }
 
     fn kill(&self) -> Option<Kill> {
@@ -93,11 +93,11 @@ impl DriverConnection for PgConnection {
         &'conn mut self,
         prelude: Prelude,
         query: PgQuery<'_>,
-    ) -> BoxFuture<'conn, Reply<Rows>> {
-        let (shared, statements) = self.split_for_statement();
+    ) -> BoxFuture<'conn, Reply<Rows<'conn>>> {
+        let (shared, statements, unread) = self.split_for_rows();
         let protocol_state = statements.view.shared_protocol();
         let statement = statements.load(shared, query);
-        let statement = statement.map_ok(|rows| Rows::new(rows, protocol_state));
+        let statement = statement.map_ok(|rows| Rows::new(unread, rows, protocol_state));
         statements.send(shared, prelude, statement).boxed()
     }
 

@@ -12,6 +12,7 @@ mod pipeline;
 mod protocol;
 mod recovery;
 mod replica;
+mod rows;
 mod server_view;
 mod sql;
 mod statement;

@@ -1,31 +1,32 @@
 //! Runs statements. Not generic over the query, so compiled once.
 
 use std::borrow::Cow;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::time::Duration;
 
 use diesel::QueryResult;
 use diesel_async::{AsyncConnectionCore, AsyncPgConnection, SimpleAsyncConnection};
 use futures_util::future::BoxFuture;
-use futures_util::stream::{BoxStream, Stream};
+use tokio::time::timeout;
 
 use super::cancel::Canceller;
 use super::fragment::{Key, Known, Loading, PgQuery};
 use super::mark::{self, Marks};
 use super::pipeline::pipelined;
-use super::protocol::state::ProtocolState;
 use super::server_view::ServerView;
 use super::sql::transaction_control::{self, Suspicion};
 use super::statement_cache::client_cache::ClientCache;
 use super::statement_error::classified;
 use super::{failed_begin, fragment};
 use crate::driver::{Prelude, Reply, Watched};
-use crate::error::{AbortReason, Aborted, SessionError};
+use crate::error::{AbortReason, Aborted, SessionError, StatementError};
 use crate::observe::{Events, Heard, Instrumented};
 
-/// One row of a result.
-pub(super) type Row = <AsyncPgConnection as AsyncConnectionCore>::Row<'static, 'static>;
+/// The limit for ending a statement whose future was dropped. It passes only if the caller forgot that future (`mem::forget`)
+/// while rows were on their way.
+const SETTLE_LIMIT: Duration = Duration::from_secs(10);
+
+const FORGOTTEN: &str = "a statement whose future was forgotten (mem::forget) keeps its rows, and the connection with them: it \
+     is closed; drop such a future instead";
 
 /// What runs a connection's statements: the part that stays mutable while a statement borrows diesel's connection.
 pub(super) struct Statements {
@@ -39,6 +40,8 @@ pub(super) struct Statements {
     rolls_back: bool,
     /// The transaction was in doubt at the session's last check.
     doubted: bool,
+    /// A statement whose future was forgotten keeps the connection: nothing more is sent.
+    pub(super) is_stuck: bool,
     /// The transaction has a mark, and no rollback by the session has put it back.
     marked: bool,
     pub(super) view: ServerView,
@@ -46,40 +49,6 @@ pub(super) struct Statements {
     /// Behind a pooler: the SET LOCAL for the statement timeout, sent with each BEGIN.
     pub(super) limit: Option<Box<str>>,
     pub(super) observer: Instrumented,
-}
-
-/// A query's rows. Errors among them are classified as in [`classified`].
-#[allow(missing_debug_implementations)] // the rows have none
-pub struct Rows {
-    rows: BoxStream<'static, QueryResult<Row>>,
-    protocol_state: Option<Arc<ProtocolState>>,
-}
-
-impl Rows {
-    pub(super) fn new(
-        rows: BoxStream<'static, QueryResult<Row>>,
-        protocol_state: Option<Arc<ProtocolState>>,
-    ) -> Self {
-        Self {
-            rows,
-            protocol_state,
-        }
-    }
-}
-
-impl Stream for Rows {
-    type Item = QueryResult<Row>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let row = std::task::ready!(self.rows.as_mut().poll_next(cx));
-        Poll::Ready(
-            row.map(|row| row.map_err(|error| classified(error, self.protocol_state.as_deref()))),
-        )
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        self.rows.size_hint()
-    }
 }
 
 impl Statements {
@@ -95,6 +64,7 @@ impl Statements {
             suspicion: Suspicion::None,
             rolls_back: false,
             doubted: false,
+            is_stuck: false,
             marked: false,
             view,
             client_cache: ClientCache::default(),
@@ -263,8 +233,14 @@ impl Statements {
         async move {
             if prelude.settle {
                 // Rare futures are boxed, so that they do not enlarge every statement's future.
-                Box::pin(settle(connection, &self.canceller, &self.view)).await;
+                if !Box::pin(settle(connection, &self.canceller, &self.view)).await {
+                    self.is_stuck = true;
+                    self.view.give_up(StatementError::connection(FORGOTTEN));
+                }
                 self.doubted |= self.view.is_in_doubt();
+            }
+            if self.is_stuck {
+                return Reply::not_sent(self.view.why_closed().into());
             }
             let reply = if is_plain && !self.doubted {
                 self.deliver(connection, &prelude, None, &mut statement)
@@ -369,6 +345,7 @@ impl Statements {
     fn ended(&self) -> Option<SessionError> {
         Some(match self.view.ended_by_body()? {
             Watched::Parted(parts) => parts.into(),
+            Watched::Refused(error) => Aborted::new(AbortReason::CommitByBody(error)).into(),
             _ => Aborted::new(AbortReason::EndedByBody).into(),
         })
     }
@@ -409,8 +386,13 @@ fn is_rollback(text: &str) -> bool {
     text.trim().eq_ignore_ascii_case("rollback")
 }
 
-/// Ends a statement whose future was dropped. The caller then rolls it back, at least to a savepoint.
-async fn settle(mut connection: &AsyncPgConnection, canceller: &Canceller, view: &ServerView) {
+/// Ends a statement whose future was dropped. The caller then rolls it back, at least to a savepoint. False if it has not
+/// ended within [`SETTLE_LIMIT`].
+async fn settle(
+    mut connection: &AsyncPgConnection,
+    canceller: &Canceller,
+    view: &ServerView,
+) -> bool {
     let mut queued = connection;
     let canceller = canceller.clone().by_itself_only();
     let ended = async {
@@ -427,6 +409,9 @@ async fn settle(mut connection: &AsyncPgConnection, canceller: &Canceller, view:
             let _late = connection.batch_execute("").await;
         }
     };
-    // The connection could not exist without the background runtime, so this error cannot occur here.
-    let _no_runtime = crate::runtime::within(ended).await;
+    // Use timers of the background runtime, because the caller's runtime may have none.
+    let ended = async { timeout(SETTLE_LIMIT, ended).await };
+    let ended = crate::runtime::within(ended).await;
+    // The connection could not exist without the background runtime, so `within` cannot fail here.
+    ended.is_ok_and(|ended| ended.is_ok())
 }

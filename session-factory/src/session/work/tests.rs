@@ -86,9 +86,9 @@ fn rolling_a_savepoint_back_forgives_the_faults_inside_of_it() {
     let level = work.savepoint();
     work.sent();
     work.abandoned();
-    assert!(work.verdict(Watched::Open).is_some());
+    assert!(work.verdict(&Watched::Open).is_some());
     work.undo(level);
-    assert!(work.verdict(Watched::Open).is_none());
+    assert!(work.verdict(&Watched::Open).is_none());
 }
 
 #[test]
@@ -99,12 +99,12 @@ fn after_a_failed_begin_only_a_statement_that_begins_again_can_be_committed() {
     work.not_begun();
     assert!(!work.is_begun());
     assert!(matches!(
-        work.verdict(Watched::Open),
+        work.verdict(&Watched::Open),
         Some(SessionError::Aborted(_))
     ));
     work.sent();
     work.answered();
-    assert!(work.verdict(Watched::Open).is_none());
+    assert!(work.verdict(&Watched::Open).is_none());
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn a_failed_begin_is_still_known_once_the_fault_on_top_of_it_is_rolled_back() {
     assert!(work.has_fault());
     work.undo(level);
     assert!(!work.has_fault());
-    assert!(work.verdict(Watched::Open).is_some());
+    assert!(work.verdict(&Watched::Open).is_some());
 }
 
 #[test]
@@ -173,7 +173,7 @@ fn what_was_committed_and_lost_outlives_the_transaction() {
         committed: true,
         error: None,
     };
-    let error = work.verdict(ended);
+    let error = work.verdict(&ended);
     assert!(matches!(error, Some(SessionError::PartlyCommitted(_))));
     work.ended();
     assert!(work.has_committed());
