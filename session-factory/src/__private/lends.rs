@@ -18,6 +18,7 @@ pub trait Lends<C>: Driver {
 }
 
 #[cfg(feature = "postgres")]
+#[diagnostic::do_not_recommend]
 impl Lends<diesel_async::AsyncPgConnection> for crate::driver::Postgres {
     fn lend(connection: &mut RawConnection<Self>) -> &mut diesel_async::AsyncPgConnection {
         connection
@@ -25,6 +26,7 @@ impl Lends<diesel_async::AsyncPgConnection> for crate::driver::Postgres {
 }
 
 #[cfg(feature = "sqlite")]
+#[diagnostic::do_not_recommend]
 impl Lends<SyncConnectionWrapper<diesel::SqliteConnection>> for crate::driver::Sqlite {
     fn lend(
         connection: &mut RawConnection<Self>,
