@@ -103,14 +103,12 @@ impl Calls<'_> {
         if !self.source.annotates(&text) {
             return None;
         }
-        let items = match &self.items {
-            Some(items) => items,
-            None => {
-                let mut items = self.inner.clone();
-                items.extend(self.source.items()?);
-                self.items.insert(items)
-            }
-        };
+        if self.items.is_none() {
+            let mut items = std::mem::take(&mut self.inner);
+            items.extend(self.source.items()?);
+            self.items = Some(items);
+        }
+        let items = self.items.as_ref()?;
         let is_sign = |at: usize, sign: char| matches!(before.iter().nth_back(at), Some(TokenTree::Punct(punct)) if punct.as_char() == sign);
         let is_word = |at: usize, word: &str| matches!(before.iter().nth_back(at), Some(TokenTree::Ident(before)) if before == word);
         let called = if is_sign(0, '.') {
