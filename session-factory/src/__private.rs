@@ -6,6 +6,8 @@ mod field;
 mod lends;
 mod parameter;
 mod supports;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 use std::time::Duration;
 

@@ -40,6 +40,8 @@ mod value;
 #[cfg(feature = "serde")]
 pub(crate) use self::serde::reader as deserialize;
 pub use credentials::Credentials;
+#[cfg(all(feature = "testing", feature = "dotenv"))]
+pub(crate) use dotenv::values as dotenv_values;
 pub use env_example::env_example;
 pub use error::{ConfigError, Problem, ProblemKind};
 pub use key::{Key, Part};
@@ -51,5 +53,7 @@ pub use secrecy::{ExposeSecret, SecretString};
 pub use secret::SecretUrl;
 pub use settings::Settings;
 pub use source::Source;
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+pub(crate) use url_dialect::is_this_machine;
 pub(crate) use url_dialect::{Sealed, UrlDialect};
 pub use value::ConfigValue;

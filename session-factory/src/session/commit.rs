@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 
 use super::events::{Ending, ObservedEnd};
+#[cfg(feature = "testing")]
+use super::faults;
 use super::{Session, recovery};
 use crate::driver::{CommitReply, DriverConnection, Watched};
 use crate::error::{AbortReason, CommitError, SessionError, StatementError};
@@ -84,6 +86,9 @@ impl<F: SessionFactory> Session<F> {
         self.work.committing();
         lease.committing();
         let commit = self.work.monitor.as_ref().map(SessionMonitor::committing);
+        #[cfg(feature = "testing")]
+        let reply = Box::pin(faults::commit(self.test.as_ref(), lease)).await;
+        #[cfg(not(feature = "testing"))]
         let reply = lease.connection().commit().await;
         self.work.end_answered();
         if let (Some(monitor), Some(commit)) = (&mut self.work.monitor, &commit) {

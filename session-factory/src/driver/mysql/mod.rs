@@ -51,6 +51,10 @@ impl UrlDialect for Mysql {
     fn check_url(url: &str) -> Result<(), String> {
         url::parse(url).map(drop)
     }
+
+    fn elsewhere(url: &str) -> Option<String> {
+        url::elsewhere(url)
+    }
 }
 
 impl Driver for Mysql {

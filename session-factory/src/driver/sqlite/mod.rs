@@ -63,6 +63,10 @@ impl UrlDialect for Sqlite {
     fn check_url(url: &str) -> Result<(), String> {
         url::parse(url).map(drop)
     }
+
+    fn elsewhere(_url: &str) -> Option<String> {
+        None
+    }
 }
 
 impl Driver for Sqlite {
