@@ -49,6 +49,12 @@ pub use ::serde;
 
 use crate::driver::RawConnection;
 
+/// Registers units and descriptions with the recorder.
+#[cfg(feature = "metrics")]
+pub fn describe_metrics() {
+    crate::observe::figures::describe();
+}
+
 /// Opens one session of the current factory.
 #[allow(clippy::manual_async_fn)] // the compiler looks no further than that `Send`
 pub fn create_session<F: SessionFactory>(

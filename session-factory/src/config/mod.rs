@@ -15,6 +15,7 @@
 //! | [`SecretUrl`] | a database URL that nothing prints by accident |
 //! | [`Credentials`] | a user and a password, for `Factory::with_credentials` |
 //! | [`Settings`] | the standard settings, typed |
+//! | [`TraceText`] | what spans show of a statement's text |
 //! | [`env_example`] | the text of an `.env.example` |
 
 mod credentials;
@@ -34,6 +35,7 @@ mod secret;
 mod serde;
 mod settings;
 mod source;
+mod trace_text;
 mod url_dialect;
 mod value;
 
@@ -53,6 +55,7 @@ pub use secrecy::{ExposeSecret, SecretString};
 pub use secret::SecretUrl;
 pub use settings::Settings;
 pub use source::Source;
+pub use trace_text::TraceText;
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 pub(crate) use url_dialect::is_this_machine;
 pub(crate) use url_dialect::{Sealed, UrlDialect};

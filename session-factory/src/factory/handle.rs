@@ -197,12 +197,20 @@ impl<F: SessionFactory> Factory<F> {
         options: &SessionOptions,
         monitor: &mut Option<SessionMonitor>,
     ) -> Result<Lease<F::Driver>, SessionError> {
-        let acquired = self.take_lease(origin, deadline, options).await;
-        if let Some(monitor) = monitor {
-            match &acquired {
-                Ok(lease) => lease.observed_by(monitor),
-                Err(error) => monitor.not_acquired(error),
-            }
+        let Some(monitor) = monitor else {
+            return self.take_lease(origin, deadline, options).await;
+        };
+        let span = monitor.acquiring();
+        let taking = self.take_lease(origin, deadline, options);
+        // Boxed where somebody looks, to keep callers' futures small.
+        let acquired = if span.is_on() {
+            Box::pin(span.clone().around(taking)).await
+        } else {
+            taking.await
+        };
+        match &acquired {
+            Ok(lease) => lease.observed_by(monitor),
+            Err(error) => monitor.not_acquired(error, &span),
         }
         acquired
     }

@@ -120,6 +120,8 @@ impl<D: Driver> Core<D> {
             Err(Failure::Connect(error)) => self.acquire_error(started.elapsed(), Some(error)),
             Err(Failure::TimedOut) => self.acquire_error(started.elapsed(), None),
         };
+        self.monitor
+            .not_acquired(self.kind, error.waited, error.at_once);
         Err(SessionError::Acquire(Box::new(error)))
     }
 

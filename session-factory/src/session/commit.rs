@@ -92,7 +92,7 @@ impl<F: SessionFactory> Session<F> {
         let reply = lease.connection().commit().await;
         self.work.end_answered();
         if let (Some(monitor), Some(commit)) = (&mut self.work.monitor, &commit) {
-            monitor.committed(commit);
+            monitor.committed(commit, error_type(&reply));
         }
         if let Some(observed) = observed {
             observed.replied(&reply);
@@ -186,6 +186,17 @@ impl<F: SessionFactory> Session<F> {
         }
         self.lease = Some(lease);
         false
+    }
+}
+
+/// What the span of COMMIT says of an answer that confirms nothing.
+fn error_type(reply: &CommitReply) -> Option<&'static str> {
+    match reply {
+        CommitReply::Committed => None,
+        CommitReply::RolledBack(_) => Some("aborted"),
+        CommitReply::Refused(_) | CommitReply::NotSent(_) => Some("commit"),
+        CommitReply::Parted(_) => Some("partly_committed"),
+        CommitReply::Unknown(_) => Some("commit_unknown"),
     }
 }
 

@@ -158,6 +158,7 @@ impl Drop for Running {
 fn panicked(panic: Box<dyn Any + Send>) {
     // Dropping the panic's payload could panic again.
     std::mem::forget(panic);
+    observe::figures::hook_panicked();
     observe::report(
         "a hook of after_commit or after_rollback panicked; the transaction's outcome stands",
     );
