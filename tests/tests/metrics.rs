@@ -200,3 +200,79 @@ async fn the_figures_have_the_conventions_names_and_labels_on_every_backend() {
         );
     }
 }
+
+/// The names that a text of Prometheus' language uses, without the suffixes of histograms.
+fn names_in(text: &str) -> Vec<&str> {
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    let is_name =
+        |word: &&str| word.starts_with("db_client_") || word.starts_with("session_factory_");
+    let bare = |word: &'_ str| -> usize {
+        let suffixes = ["_count", "_bucket", "_sum"];
+        let suffix = suffixes.iter().find(|suffix| word.ends_with(**suffix));
+        word.len() - suffix.map_or(0, |suffix| suffix.len())
+    };
+    let labels = [
+        "db_client_connection_pool_name",
+        "db_client_connection_state",
+    ];
+    words
+        .filter(is_name)
+        .filter(|word| !labels.contains(word))
+        .map(|word| {
+            if word == "db_client_connection_count" {
+                word
+            } else {
+                &word[..bare(word)]
+            }
+        })
+        .collect()
+}
+
+#[test]
+fn the_alert_rules_and_the_dashboard_use_figures_that_there_are() {
+    let source = include_str!("../../session-factory/src/observe/figures.rs");
+    let figures: Vec<String> = source
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("const ")?.split('"').nth(1))
+        .map(|name| name.replace('.', "_"))
+        .collect();
+    assert!(figures.len() > 15, "{figures:?}");
+    let guide = include_str!("../../session-factory/docs/guide/seeing-what-happens.md");
+    for (name, text) in [
+        (
+            "alerts.yml",
+            include_str!("../../docs/observability/alerts.yml"),
+        ),
+        (
+            "alerts_test.yml",
+            include_str!("../../docs/observability/alerts_test.yml"),
+        ),
+        (
+            "dashboard.json",
+            include_str!("../../docs/observability/dashboard.json"),
+        ),
+    ] {
+        let used = names_in(text);
+        assert!(used.len() > 10, "{name}: {used:?}");
+        for figure in used {
+            assert!(
+                figures.iter().any(|known| known == figure),
+                "{figure} in {name}"
+            );
+        }
+    }
+    let dashboard = include_str!("../../docs/observability/dashboard.json");
+    let dashboard: serde_json::Value = serde_json::from_str(dashboard).unwrap();
+    assert_eq!(dashboard["panels"].as_array().unwrap().len(), 8);
+    // The guide has each, the last part alone where several stand in one row.
+    for figure in source
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("const ")?.split('"').nth(1))
+    {
+        let last = figure.rsplit('.').next().unwrap();
+        assert!(
+            guide.contains(figure) || guide.contains(&format!(".{last}`")),
+            "{figure}"
+        );
+    }
+}

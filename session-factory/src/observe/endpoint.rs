@@ -3,6 +3,7 @@
 /// Known after the first connection: before that, a name in the URL may be a piece of a password.
 #[derive(Debug, Clone, Default)]
 #[doc(hidden)]
+#[cfg_attr(not(feature = "tracing"), allow(dead_code))] // spans alone name all of it
 pub struct Endpoint {
     /// OpenTelemetry's name of the database system: `postgresql`.
     pub(crate) system: &'static str,

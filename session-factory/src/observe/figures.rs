@@ -218,11 +218,11 @@ mod with {
         });
     }
 
-    pub(crate) fn retried(function: &'static str, reason: &Cow<'static, str>) {
+    pub(crate) fn retried(function: &'static str, reason: Cow<'static, str>) {
         record(|| {
             let labels = vec![
                 Label::new("function", function),
-                Label::new("reason", reason.clone()),
+                Label::new("reason", reason),
             ];
             counter!(RETRIES, labels).increment(1);
         });
@@ -253,6 +253,7 @@ mod with {
 }
 
 #[cfg(not(feature = "metrics"))]
+#[allow(clippy::needless_pass_by_value)] // as with the feature
 mod without {
     use std::borrow::Cow;
     use std::time::Duration;
@@ -267,7 +268,7 @@ mod without {
     pub(crate) fn waited(_: &'static str, _: PoolKind, _: Duration, _: Option<&'static str>) {}
     pub(crate) fn used(_: &'static str, _: PoolKind, _: Duration) {}
     pub(crate) fn connection(_: &'static str, _: PoolKind, _: ConnectionChange, _: Duration) {}
-    pub(crate) fn retried(_: &'static str, _: &Cow<'static, str>) {}
+    pub(crate) fn retried(_: &'static str, _: Cow<'static, str>) {}
     pub(crate) fn leaked(_: &'static str) {}
     pub(crate) fn hook_panicked() {}
 }

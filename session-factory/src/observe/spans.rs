@@ -206,6 +206,11 @@ mod with {
             }
         }
 
+        /// Ends this handle.
+        pub(in crate::observe) fn end(self) {
+            drop(self);
+        }
+
         /// The server, once it is known.
         pub(in crate::observe) fn reached(&self, endpoint: &Endpoint) {
             self.record(|span| {
@@ -277,7 +282,7 @@ mod without {
 
     /// Nothing.
     #[derive(Debug, Clone, Default)]
-    pub(crate) struct Span;
+    pub(crate) struct Span(());
 
     pub(in crate::observe) fn has_subscriber() -> bool {
         false
@@ -285,10 +290,10 @@ mod without {
 
     impl Span {
         pub(in crate::observe) fn unit(_: &Caller) -> Self {
-            Self
+            Self::default()
         }
         pub(in crate::observe) fn acquire(&self) -> Self {
-            Self
+            Self::default()
         }
         pub(in crate::observe) fn statement(
             &self,
@@ -296,19 +301,19 @@ mod without {
             _: &Arc<StatementText>,
             _: TraceText,
         ) -> Self {
-            Self
+            Self::default()
         }
         pub(in crate::observe) fn commit(&self) -> Self {
-            Self
+            Self::default()
         }
         pub(in crate::observe) fn rollback(&self) -> Self {
-            Self
+            Self::default()
         }
         pub(in crate::observe) fn recovery(&self) -> Self {
-            Self
+            Self::default()
         }
         pub(in crate::observe) fn hooks(&self) -> Self {
-            Self
+            Self::default()
         }
         pub(crate) fn is_on(&self) -> bool {
             false
@@ -319,6 +324,7 @@ mod without {
         pub(crate) fn around<T: Future>(self, future: T) -> T {
             future
         }
+        pub(in crate::observe) fn end(self) {}
         pub(in crate::observe) fn reached(&self, _: &Endpoint) {}
         pub(in crate::observe) fn failed(&self, _: &str) {}
         pub(in crate::observe) fn ran(&self, _: &StatementReport) {}

@@ -287,7 +287,7 @@ impl SessionMonitor {
             text: statement.text,
         };
         span.ran(&report);
-        drop(span);
+        span.end();
         if is_observed {
             self.monitor.statement(&report);
         }
@@ -301,7 +301,7 @@ impl SessionMonitor {
         if let Some(unit) = &self.unit {
             let reason = unit.error_type.clone();
             let reason = reason.unwrap_or(Cow::Borrowed(error_type::OTHER));
-            figures::retried(self.caller.function, &reason);
+            figures::retried(self.caller.function, reason);
         }
     }
 
