@@ -51,7 +51,7 @@ macro_rules! calls {
                 let bed = $bed::with(|config| {
                     config.pool_size = 1;
                     config.max_overflow = 0;
-                    config.pool_timeout = Duration::from_millis(100);
+                    config.pool_timeout = Duration::from_secs(2);
                 });
                 let bed = bed.await;
                 let scope = &bed.factory;
@@ -63,7 +63,7 @@ macro_rules! calls {
                     scope.scope(again()).await.unwrap();
                 }
                 let call = scope.scope(hang());
-                let dropped = tokio::time::timeout(Duration::from_millis(50), call).await;
+                let dropped = tokio::time::timeout(Duration::from_millis(500), call).await;
                 dropped.unwrap_err();
                 testbed::eventually(testbed::PATIENCE, "it is back", || async {
                     scope.status().idle == 1 && scope.status().recovering == 0

@@ -295,7 +295,7 @@ macro_rules! suite {
                 let bed = $bed::with(|config| {
                     config.pool_size = 1;
                     config.max_overflow = 0;
-                    config.pool_timeout = Duration::from_millis(50);
+                    config.pool_timeout = Duration::from_secs(2);
                 });
                 let bed = bed.await;
                 let kept = Arc::new(Kept::default());
