@@ -60,14 +60,7 @@ pub fn describe_metrics() {
 pub fn create_session<F: SessionFactory>(
     origin: Origin,
 ) -> impl Future<Output = Result<Session<F>, SessionError>> + Send {
-    async move {
-        let factory = factory::<F>()?;
-        let options = Options::new();
-        let mut monitor = factory.monitor(&origin);
-        let lease = factory.lease(&origin, None, &options, &mut monitor).await?;
-        let session = factory.on(lease, &origin, &options, monitor);
-        Ok(session.manual(origin))
-    }
+    async move { factory::<F>()?.open_manual(origin).await }
 }
 
 /// Runs a body in a session of the current factory.

@@ -20,6 +20,8 @@ mod postgres;
 mod sqlite;
 
 mod connection;
+#[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
+mod external_pool;
 mod messages;
 pub(crate) mod savepoint_name;
 mod support;
@@ -41,8 +43,8 @@ pub use support::{
 };
 pub(crate) use untyped::Untyped;
 
+pub(crate) use crate::call::TransactionOptions;
 pub use crate::call::{Isolation, isolation};
-pub(crate) use crate::call::{LogPosition, TransactionOptions};
 pub(crate) use crate::config::OpenPermit;
 
 /// diesel-async's connection of a backend: what [`Session::connection`](crate::Session::connection) returns.

@@ -20,13 +20,16 @@ impl<F: SessionFactory> Factory<F> {
     pub fn create_session(&self) -> impl Future<Output = Result<Session<F>, SessionError>> + Send {
         let origin = Origin::of_caller("create_session", std::panic::Location::caller());
         let factory = self.clone();
-        async move {
-            let options = SessionOptions::new();
-            let mut monitor = factory.monitor(&origin);
-            let lease = factory.lease(&origin, None, &options, &mut monitor).await?;
-            let session = factory.on(lease, &origin, &options, monitor);
-            Ok(session.manual(origin))
-        }
+        async move { factory.open_manual(origin).await }
+    }
+
+    /// Opens the session of a caller that commits it, and that stands at `origin`.
+    pub(crate) async fn open_manual(&self, origin: Origin) -> Result<Session<F>, SessionError> {
+        let options = SessionOptions::new();
+        let mut monitor = self.monitor(&origin);
+        let lease = self.lease(&origin, None, &options, &mut monitor).await?;
+        let session = self.on(lease, &origin, &options, monitor);
+        Ok(session.manual(origin))
     }
 
     /// Runs `body` with a session: the guarantees of `#[with_session]` without the attribute.

@@ -20,13 +20,13 @@ use std::borrow::Cow;
 
 use diesel::mysql::Mysql as Backend;
 use diesel_async::AsyncMysqlConnection;
-use diesel_async::pooled_connection::bb8::{Pool as ForeignPool, RunError};
+use diesel_async::pooled_connection::bb8::Pool as ExternalPool;
 
 use self::link::MysqlLink;
 use super::isolation::Level;
 use super::{
     Driver, DriverConnection, ExternalError, Isolation, SupportsCredentials, SupportsIsolation,
-    TransactionOptions,
+    TransactionOptions, external_pool,
 };
 use crate::config::{Sealed, Settings, UrlDialect};
 use crate::error::{ConnectError, ConnectErrorKind};
@@ -60,7 +60,7 @@ impl UrlDialect for Mysql {
 impl Driver for Mysql {
     type Backend = Backend;
     type Connection = MysqlLink;
-    type ExternalPool = ForeignPool<AsyncMysqlConnection>;
+    type ExternalPool = ExternalPool<AsyncMysqlConnection>;
 
     async fn connect(settings: &Settings) -> Result<MysqlLink, ConnectError> {
         let establishing = Establishing::start(|| url::shown(settings.url.expose()));
@@ -76,24 +76,21 @@ impl Driver for Mysql {
         // ping was never answered.
         let pool = pool.clone();
         let borrowed = crate::runtime::spawn(async move { pool.get_owned().await });
-        let other = |error: String| {
-            ExternalError::Connect(ConnectError::new(ConnectErrorKind::Other, error))
+        let ended = |error: tokio::task::JoinError| {
+            ExternalError::Connect(ConnectError::new(
+                ConnectErrorKind::Other,
+                error.to_string(),
+            ))
         };
-        match borrowed.map_err(ExternalError::Connect)?.await {
-            Ok(Ok(connection)) => Ok(MysqlLink::foreign(connection)),
-            Ok(Err(RunError::TimedOut)) => Err(ExternalError::TimedOut),
-            Ok(Err(RunError::User(error))) => Err(other(error.to_string())),
-            Err(ended) => Err(other(ended.to_string())),
-        }
+        let borrowed = borrowed.map_err(ExternalError::Connect)?.await;
+        let borrowed = borrowed.map_err(ended)?;
+        borrowed
+            .map(MysqlLink::foreign)
+            .map_err(external_pool::error)
     }
 
     fn external_figures(pool: &Self::ExternalPool) -> (u32, u32, u32) {
-        let state = pool.state();
-        (
-            state.connections,
-            state.idle_connections,
-            pool.config().max_size,
-        )
+        external_pool::figures(pool)
     }
 
     const QUOTING: Quoting = Quoting::MYSQL;

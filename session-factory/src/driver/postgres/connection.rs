@@ -19,7 +19,8 @@ use super::server_view::{ServerView, Unseen};
 use super::sql::reset;
 use super::sql::statement_timeout::milliseconds;
 use super::statement::Statements;
-use crate::driver::{CommitReply, DriverConnection, Isolation, Kill, LogPosition as Position};
+use crate::call::LogPosition as Position;
+use crate::driver::{CommitReply, DriverConnection, Isolation, Kill};
 use crate::sync::Mutex;
 
 pub(super) type External =

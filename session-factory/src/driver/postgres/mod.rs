@@ -26,16 +26,16 @@ use std::borrow::Cow;
 
 use diesel::pg::Pg;
 use diesel_async::AsyncPgConnection;
-use diesel_async::pooled_connection::bb8::{Pool as ExternalPool, RunError};
+use diesel_async::pooled_connection::bb8::Pool as ExternalPool;
 
 use self::connection::PgConnection;
 use super::isolation::Level;
 use super::{
     Driver, DriverConnection, ExternalError, Isolation, SupportsCredentials, SupportsDeferrable,
-    SupportsIsolation, SupportsReplica, TransactionOptions,
+    SupportsIsolation, SupportsReplica, TransactionOptions, external_pool,
 };
 use crate::config::{Sealed, Settings, UrlDialect};
-use crate::error::{ConnectError, ConnectErrorKind};
+use crate::error::ConnectError;
 use crate::observe::{Endpoint, Establishing, Quoting};
 
 /// PostgreSQL: `pub struct AppDb(Postgres);`
@@ -101,23 +101,14 @@ impl Driver for Postgres {
     }
 
     async fn borrow_external(pool: &Self::ExternalPool) -> Result<PgConnection, ExternalError> {
-        match pool.get_owned().await {
-            Ok(connection) => Ok(PgConnection::external(connection)),
-            Err(RunError::TimedOut) => Err(ExternalError::TimedOut),
-            Err(RunError::User(error)) => Err(ExternalError::Connect(ConnectError::new(
-                ConnectErrorKind::Other,
-                error.to_string(),
-            ))),
-        }
+        let borrowed = pool.get_owned().await;
+        borrowed
+            .map(PgConnection::external)
+            .map_err(external_pool::error)
     }
 
     fn external_figures(pool: &Self::ExternalPool) -> (u32, u32, u32) {
-        let state = pool.state();
-        (
-            state.connections,
-            state.idle_connections,
-            pool.config().max_size,
-        )
+        external_pool::figures(pool)
     }
 
     fn begin_sql(options: &TransactionOptions) -> Cow<'static, str> {

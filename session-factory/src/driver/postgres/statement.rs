@@ -38,17 +38,23 @@ pub(super) struct Statements {
     suspicion: Suspicion,
     /// The next statement is ROLLBACK alone.
     rolls_back: bool,
-    /// The transaction was in doubt at the session's last check.
-    doubted: bool,
+    transaction: InTransaction,
     /// A statement whose future was forgotten keeps the connection: nothing more is sent.
     pub(super) is_stuck: bool,
-    /// The transaction has a mark, and no rollback by the session has put it back.
-    marked: bool,
     pub(super) view: ServerView,
     pub(super) client_cache: ClientCache,
     /// Behind a pooler: the SET LOCAL for the statement timeout, sent with each BEGIN.
     pub(super) limit: Option<Box<str>>,
     pub(super) observer: Instrumented,
+}
+
+/// What the driver did about the current transaction.
+#[derive(Debug, Default)]
+struct InTransaction {
+    /// It was in doubt at the session's last check.
+    doubted: bool,
+    /// It has a mark, and no rollback by the session has put it back.
+    marked: bool,
 }
 
 impl Statements {
@@ -63,9 +69,8 @@ impl Statements {
             marks: Marks::default(),
             suspicion: Suspicion::None,
             rolls_back: false,
-            doubted: false,
+            transaction: InTransaction::default(),
             is_stuck: false,
-            marked: false,
             view,
             client_cache: ClientCache::default(),
             limit: None,
@@ -75,14 +80,13 @@ impl Statements {
 
     /// A transaction begins.
     pub(super) fn begin_watch(&mut self) {
-        self.marked = false;
-        self.doubted = false;
+        self.transaction = InTransaction::default();
         self.view.begin_watch();
     }
 
     /// Records the result of the session's check.
     pub(super) fn set_doubted(&mut self, doubted: bool) {
-        self.doubted = doubted;
+        self.transaction.doubted = doubted;
     }
 
     /// The receiver of a statement's events.
@@ -127,8 +131,8 @@ impl Statements {
         if self.view.is_in_doubt() {
             self.ask(connection).await;
         }
-        if !self.marked && !self.view.has_failed() {
-            self.marked = true;
+        if !self.transaction.marked && !self.view.has_failed() {
+            self.transaction.marked = true;
             let text = self.marks.next();
             mark::send(connection, &text).await;
         }
@@ -237,12 +241,12 @@ impl Statements {
                     self.is_stuck = true;
                     self.view.give_up(StatementError::connection(FORGOTTEN));
                 }
-                self.doubted |= self.view.is_in_doubt();
+                self.transaction.doubted |= self.view.is_in_doubt();
             }
             if self.is_stuck {
                 return Reply::not_sent(self.view.why_closed().into());
             }
-            let reply = if is_plain && !self.doubted {
+            let reply = if is_plain && !self.transaction.doubted {
                 self.deliver(connection, &prelude, None, &mut statement)
                     .await
             } else {
@@ -271,7 +275,7 @@ impl Statements {
     fn prelude<'a>(&mut self, prelude: &'a Prelude, mark: Option<&str>) -> Option<Cow<'a, str>> {
         let control = prelude.control.as_deref();
         if control.is_some_and(|control| control.starts_with("ROLLBACK")) {
-            self.marked = false;
+            self.transaction.marked = false;
         }
         let limit = self.limit.as_deref().filter(|_| prelude.begin.is_some());
         if limit.is_none() && mark.is_none() {
@@ -296,7 +300,7 @@ impl Statements {
         suspicion: Suspicion,
         statement: &mut (impl Future<Output = QueryResult<T>> + Unpin),
     ) -> Reply<T> {
-        if std::mem::take(&mut self.doubted) {
+        if std::mem::take(&mut self.transaction.doubted) {
             // Send the prelude first: its rollback to a savepoint revives a failed transaction, which cannot answer the
             // query for the mark.
             let first = std::mem::take(&mut prelude);
@@ -322,7 +326,7 @@ impl Statements {
         let is_failed = self.view.has_failed();
         // A failed transaction cannot set a mark. The statement may roll back to a savepoint, so send it without one.
         let mark = (!is_failed || prelude.control.is_some()).then(|| self.marks.next());
-        self.marked |= mark.is_some();
+        self.transaction.marked |= mark.is_some();
         let mut mark = mark.as_deref();
         if prelude.is_empty()
             && let Some(text) = mark.take()

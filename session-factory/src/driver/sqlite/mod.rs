@@ -28,16 +28,16 @@ use std::borrow::Cow;
 
 use diesel::connection::get_default_instrumentation;
 use diesel::sqlite::Sqlite as Backend;
-use diesel_async::pooled_connection::bb8::{Pool as ExternalPool, RunError};
+use diesel_async::pooled_connection::bb8::Pool as ExternalPool;
 
 use self::connection::LiteConnection;
 use self::diesel_wrapper::Wrapper;
 use super::{
     Driver, DriverConnection, ExternalError, SupportsImmediate, SupportsIsolation,
-    TransactionOptions, isolation,
+    TransactionOptions, external_pool, isolation,
 };
 use crate::config::{Sealed, Settings, UrlDialect};
-use crate::error::{ConnectError, ConnectErrorKind};
+use crate::error::ConnectError;
 use crate::observe::{Endpoint, Quoting};
 
 /// SQLite: `pub struct AppDb(Sqlite);`
@@ -98,23 +98,14 @@ impl Driver for Sqlite {
     }
 
     async fn borrow_external(pool: &Self::ExternalPool) -> Result<LiteConnection, ExternalError> {
-        match pool.get_owned().await {
-            Ok(connection) => Ok(LiteConnection::external(connection)),
-            Err(RunError::TimedOut) => Err(ExternalError::TimedOut),
-            Err(RunError::User(error)) => Err(ExternalError::Connect(ConnectError::new(
-                ConnectErrorKind::Other,
-                error.to_string(),
-            ))),
-        }
+        let borrowed = pool.get_owned().await;
+        borrowed
+            .map(LiteConnection::external)
+            .map_err(external_pool::error)
     }
 
     fn external_figures(pool: &Self::ExternalPool) -> (u32, u32, u32) {
-        let state = pool.state();
-        (
-            state.connections,
-            state.idle_connections,
-            pool.config().max_size,
-        )
+        external_pool::figures(pool)
     }
 
     fn begin_sql(options: &TransactionOptions) -> Cow<'static, str> {

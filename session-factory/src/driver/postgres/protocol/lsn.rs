@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::driver::LogPosition as Position;
+use crate::call::LogPosition as Position;
 
 /// COMMIT, and in the same message the query for its position. It reads the insert position: with
 /// `synchronous_commit = off` the server answers a commit before the flush, so the flushed position would be too low.
