@@ -154,8 +154,7 @@ impl Bed {
                 return names;
             }
         };
-        let names = rows.into_iter().flatten().flatten();
-        names.map(|name| name.to_string()).collect()
+        rows.into_iter().flatten().flatten().collect()
     }
 
     /// The same without the templates.
