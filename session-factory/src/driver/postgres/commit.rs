@@ -92,6 +92,10 @@ where
         let reply = statements.send(shared, prelude, statement).await;
         return not_sent(connection, reply);
     };
+    if let Some(protocol) = &protocol {
+        // Before the statement is sent: its command tag may arrive before this task runs again.
+        protocol.count_rows();
+    }
     let both = {
         let statement = statements.send(shared, prelude, statement);
         tokio::pin!(statement);
@@ -104,9 +108,6 @@ where
             Err(reply)
         } else {
             sent.set();
-            if let Some(protocol) = &protocol {
-                protocol.count_rows();
-            }
             let mut diesel = shared;
             let committed = unpanicked(diesel.batch_execute(&text));
             Ok(join(contained_async(statement), committed).await)
