@@ -13,12 +13,9 @@ const LONGEST_SUMMARY: usize = 255;
 /// How a backend quotes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[doc(hidden)]
-#[allow(clippy::struct_excessive_bools)] // independent facts, each read by name
 pub struct Quoting {
-    /// `"…"` is a name. Otherwise it may be a value.
-    pub(crate) names_in_double_quotes: bool,
-    /// `` `…` `` is a name.
-    pub(crate) names_in_backticks: bool,
+    /// What stands around a name. `"…"` may be a value if it is the other one.
+    pub(crate) names: NameQuote,
     /// A server's setting decides whether a backslash escapes the quote behind it.
     pub(crate) backslash: bool,
     /// `$tag$…$tag$`, `E'…'` and comments inside comments.
@@ -27,27 +24,31 @@ pub struct Quoting {
     pub(crate) hash: bool,
 }
 
+/// What stands around a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NameQuote {
+    Double,
+    Backtick,
+}
+
 impl Quoting {
     #[cfg(any(test, feature = "postgres"))]
     pub(crate) const POSTGRES: Self = Self {
-        names_in_double_quotes: true,
-        names_in_backticks: false,
+        names: NameQuote::Double,
         backslash: true,
         dollar: true,
         hash: false,
     };
     #[cfg(any(test, feature = "mysql"))]
     pub(crate) const MYSQL: Self = Self {
-        names_in_double_quotes: false,
-        names_in_backticks: true,
+        names: NameQuote::Backtick,
         backslash: true,
         dollar: false,
         hash: true,
     };
     #[cfg(any(test, feature = "sqlite"))]
     pub(crate) const SQLITE: Self = Self {
-        names_in_double_quotes: false,
-        names_in_backticks: true,
+        names: NameQuote::Backtick,
         backslash: false,
         dollar: false,
         hash: false,
@@ -104,9 +105,9 @@ impl<'sql> Scan<'sql> {
             '#' if self.quoting.hash => self.line_comment(),
             '/' if self.rest.starts_with("/*") => self.block_comment(),
             '\'' => return self.literal('\''),
-            '"' if !self.quoting.names_in_double_quotes => return self.literal('"'),
+            '"' if self.quoting.names != NameQuote::Double => return self.literal('"'),
             '"' => return self.quoted_name('"'),
-            '`' if self.quoting.names_in_backticks => return self.quoted_name('`'),
+            '`' if self.quoting.names == NameQuote::Backtick => return self.quoted_name('`'),
             '$' if self.quoting.dollar => return self.dollar(),
             '?' | '$' | ':' | '@' => {
                 self.take(first.len_utf8());
@@ -595,7 +596,7 @@ mod tests {
             }
             4 => format!("/*{commented}*/"),
             5 => format!("-- {commented}\n"),
-            6 if quoting.names_in_backticks => "`a``b`".to_owned(),
+            6 if quoting.names == NameQuote::Backtick => "`a``b`".to_owned(),
             6 => "\"a\"\"b\"".to_owned(),
             7 => "12.5e-3".to_owned(),
             _ => " FROM x, ".to_owned(),

@@ -5,22 +5,28 @@
 
 /// The side effects that a text may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(clippy::struct_excessive_bools)] // independent facts, each read by name
 pub(super) struct SideEffects {
-    /// The text may end the transaction and begin another one.
-    pub(super) may_end: bool,
-    /// The text is `ROLLBACK` and nothing else. If no transaction is open after it, it was rolled back.
-    pub(super) rolls_back: bool,
+    pub(super) end: End,
     /// The text may change the connection for its next borrower.
     pub(super) may_change: bool,
     /// The text requests a checkpoint, whose error message does not mention checkpoints.
     pub(super) checkpoints: bool,
 }
 
+/// What a text may do to the transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// It cannot end it.
+    Never,
+    /// It may end it and begin another one.
+    Possible,
+    /// It is `ROLLBACK` and nothing else. If no transaction is open after it, it was rolled back.
+    Rollback,
+}
+
 impl SideEffects {
     pub(super) const NONE: Self = Self {
-        may_end: false,
-        rolls_back: false,
+        end: End::Never,
         may_change: false,
         checkpoints: false,
     };
@@ -41,8 +47,11 @@ impl SideEffects {
         }
         let cannot_end = one_statement && begins_with(sql, &SCHEMA) || is_savepoint_control(sql);
         Self {
-            may_end: !cannot_end,
-            rolls_back: is_rollback(sql),
+            end: match cannot_end {
+                true => End::Never,
+                false if is_rollback(sql) => End::Rollback,
+                false => End::Possible,
+            },
             may_change: CHANGING.iter().any(|word| mentions(sql, word)),
             checkpoints: mentions(sql, "WAL_CHECKPOINT"),
         }
@@ -188,7 +197,7 @@ mod tests {
             "SAVEPOINT 1a",
             "SAVEPOINT SAVEPOINT a",
         ] {
-            assert!(SideEffects::of_batch(sql).may_end, "{sql}");
+            assert_ne!(SideEffects::of_batch(sql).end, End::Never, "{sql}");
         }
     }
 
@@ -211,8 +220,8 @@ mod tests {
     #[test]
     fn rollback_alone_is_known_by_its_words() {
         for sql in ["ROLLBACK", " rollback\ttransaction;\n", "Rollback;"] {
-            assert!(SideEffects::of_batch(sql).rolls_back, "{sql}");
-            assert!(SideEffects::of_prepared(sql).rolls_back, "{sql}");
+            assert_eq!(SideEffects::of_batch(sql).end, End::Rollback, "{sql}");
+            assert_eq!(SideEffects::of_prepared(sql).end, End::Rollback, "{sql}");
         }
         for sql in [
             "",
@@ -223,7 +232,7 @@ mod tests {
             "/**/ROLLBACK",
             "COMMIT",
         ] {
-            assert!(!SideEffects::of_batch(sql).rolls_back, "{sql}");
+            assert_ne!(SideEffects::of_batch(sql).end, End::Rollback, "{sql}");
         }
     }
 

@@ -17,7 +17,7 @@ use super::connection::LiteConnection;
 use super::mark::Mark;
 use super::quiet::{noting_panic, panicked};
 use super::raw_access;
-use super::side_effects::{SideEffects, begins_with};
+use super::side_effects::{End, SideEffects, begins_with};
 use super::state::ConnectionState;
 use super::task::Lost;
 use super::threads::writer::Turn;
@@ -183,13 +183,14 @@ fn looked_after<R>(
             .unwrap_or_else(|| Err(panicked()))
             .map_err(|error| advise(error, effects.checkpoints))
     };
-    if effects.may_end {
+    if effects.end != End::Never {
         let mark = Mark::set(connection, state)?;
         // Half of the text may have run, so undo it before the next attempt.
         let may_wait =
             |connection: &mut SqliteConnection| !state.is_stopped() && mark.undo(connection, state);
         let result = transaction::wait(connection, state, work, may_wait);
-        if effects.rolls_back && result.is_ok() && !transaction::in_transaction(connection, state) {
+        let rolled_back = effects.end == End::Rollback && result.is_ok();
+        if rolled_back && !transaction::in_transaction(connection, state) {
             state.set_end(TransactionEnd::RolledBack);
         }
         mark.release(connection, state);
