@@ -13,6 +13,8 @@ extern crate proc_macro;
 mod diagnostics;
 #[path = "../../session-factory-macros/src/duration.rs"]
 mod duration;
+#[path = "../../session-factory-macros/src/runtime_crate.rs"]
+mod runtime_crate;
 #[path = "../../session-factory-macros/src/session_factory/mod.rs"]
 mod session_factory;
 #[path = "../../session-factory-macros/src/with_session/mod.rs"]

@@ -3,6 +3,7 @@
 
 mod diagnostics;
 mod duration;
+mod runtime_crate;
 mod session_factory;
 mod test;
 mod with_session;

@@ -10,6 +10,7 @@ use syn::{ExprPath, Ident, LitInt, LitStr, Path, Token, Type, bracketed, token};
 use super::words;
 use crate::diagnostics::{Errors, pretty};
 use crate::duration;
+use crate::runtime_crate::runtime_crate;
 
 /// The arguments of one attribute.
 #[derive(Default)]
@@ -63,9 +64,7 @@ impl Args {
 
     /// The path of the runtime crate.
     pub(super) fn krate(&self) -> Path {
-        self.krate
-            .clone()
-            .unwrap_or_else(|| syn::parse_quote_spanned!(Span::mixed_site()=> ::session_factory))
+        runtime_crate(self.krate.as_ref())
     }
 
     fn argument(&mut self, input: ParseStream<'_>, seen: &mut Vec<String>) -> syn::Result<()> {

@@ -17,7 +17,7 @@ mod retry;
 mod value;
 mod wrapped;
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::TokenStream;
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
 use syn::{Ident, Path, Token, token};
@@ -30,6 +30,7 @@ use self::options::{OPTIONS, row};
 use self::value::{Value, skip_to_comma};
 pub(super) use self::wrapped::itself;
 use crate::diagnostics::{Errors, same_name};
+use crate::runtime_crate::runtime_crate;
 
 impl Args {
     /// Parses the arguments. Errors go to `errors`.
@@ -63,9 +64,7 @@ impl Args {
 
     /// The path of the runtime crate.
     pub(super) fn krate(&self) -> Path {
-        self.krate
-            .clone()
-            .unwrap_or_else(|| syn::parse_quote_spanned!(Span::mixed_site()=> ::session_factory))
+        runtime_crate(self.krate.as_ref())
     }
 
     fn argument(
