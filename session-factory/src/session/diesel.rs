@@ -65,21 +65,23 @@ impl<F: SessionFactory> Session<F> {
         Ok(())
     }
 
-    /// Where a test's fault strikes a statement.
-    #[cfg(feature = "testing")]
-    fn strike(&mut self) {
+    /// The [`parts`](Self::parts) of a statement of the body, which a test's fault may strike.
+    #[allow(clippy::type_complexity)]
+    fn parts_of_statement(
+        &mut self,
+    ) -> Result<(&mut <F::Driver as Driver>::Connection, &mut Work), SessionError> {
+        #[cfg(feature = "testing")]
         if let (Some(struck), Some(lease)) = (&self.test, &mut self.lease) {
             struck.at_statement(lease);
         }
+        self.parts()
     }
 
     fn load_untyped(
         &mut self,
         query: Untyped<'_, Backend<F>>,
     ) -> BoxFuture<'_, QueryResult<Rows<'_, F>>> {
-        #[cfg(feature = "testing")]
-        self.strike();
-        let (connection, work) = match self.parts() {
+        let (connection, work) = match self.parts_of_statement() {
             Ok(parts) => parts,
             Err(error) => return statement::refused(error),
         };
@@ -93,9 +95,7 @@ impl<F: SessionFactory> Session<F> {
         &mut self,
         query: Untyped<'_, Backend<F>>,
     ) -> BoxFuture<'_, QueryResult<usize>> {
-        #[cfg(feature = "testing")]
-        self.strike();
-        let (connection, work) = match self.parts() {
+        let (connection, work) = match self.parts_of_statement() {
             Ok(parts) => parts,
             Err(error) => return statement::refused(error),
         };
@@ -110,9 +110,7 @@ impl<F: SessionFactory> Session<F> {
 
 impl<F: SessionFactory> SimpleAsyncConnection for Session<F> {
     fn batch_execute(&mut self, query: &str) -> impl Future<Output = QueryResult<()>> + Send {
-        #[cfg(feature = "testing")]
-        self.strike();
-        let (connection, work) = match self.parts() {
+        let (connection, work) = match self.parts_of_statement() {
             Ok(parts) => parts,
             Err(error) => return statement::refused(error),
         };

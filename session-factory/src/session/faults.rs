@@ -56,7 +56,7 @@ impl Struck {
         let connection = lease.connection();
         if let Some(kill) = connection.kill() {
             (kill.0)();
-            // The connection is driven by a thread of the crate's, so this one may wait.
+            // A thread of the crate drives the connection, so this thread may wait.
             let started = Instant::now();
             while !connection.is_closed() && started.elapsed() < PATIENCE {
                 std::thread::sleep(Duration::from_millis(1));
