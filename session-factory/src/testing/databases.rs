@@ -105,6 +105,14 @@ pub(super) async fn connect<D: Driver>(settings: &Settings) -> Result<D::Connect
     }
 }
 
+/// The connection that [`connect`] opened, as diesel-async's.
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+pub(super) fn raw<C: crate::driver::DriverConnection>(connection: &mut C) -> Setup<&mut C::Raw> {
+    connection
+        .raw()
+        .ok_or_else(|| "the connection is in use".to_owned())
+}
+
 /// The URL of another database on the same server: the path is replaced, and `parameter` is taken out of the query.
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 pub(super) fn with_database(authority: &str, query: &str, parameter: &str, name: &str) -> String {

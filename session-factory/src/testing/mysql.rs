@@ -7,10 +7,10 @@ use diesel::sql_types::{BigInt, Nullable, Text};
 use diesel_async::{AsyncMysqlConnection, RunQueryDsl, SimpleAsyncConnection};
 
 use super::databases::{
-    Databases, Found, OpenError, Setup, Tested, connect, with_database, without_password,
+    Databases, Found, OpenError, Setup, Tested, connect, raw, with_database, without_password,
 };
 use crate::config::Settings;
-use crate::driver::{Driver, DriverConnection, Mysql};
+use crate::driver::{Driver, Mysql};
 use crate::error::StatementError;
 
 /// A table with this name holds a database's note.
@@ -37,9 +37,7 @@ pub struct MyDatabases(<Mysql as Driver>::Connection);
 
 impl MyDatabases {
     fn connection(&mut self) -> Setup<&mut AsyncMysqlConnection> {
-        self.0
-            .raw()
-            .ok_or_else(|| "the connection is in use".to_owned())
+        raw(&mut self.0)
     }
 
     async fn run_sql(&mut self, statement: &str) -> Setup<()> {

@@ -5,10 +5,10 @@ use diesel::sql_types::{Bool, Nullable, Text};
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 
 use super::databases::{
-    Databases, Found, OpenError, Setup, Tested, connect, with_database, without_password,
+    Databases, Found, OpenError, Setup, Tested, connect, raw, with_database, without_password,
 };
 use crate::config::Settings;
-use crate::driver::{Driver, DriverConnection, Postgres};
+use crate::driver::{Driver, Postgres};
 use crate::error::StatementError;
 
 /// The first of the two numbers of our advisory locks: "_sf_".
@@ -37,9 +37,7 @@ pub struct PgDatabases(<Postgres as Driver>::Connection);
 
 impl PgDatabases {
     fn connection(&mut self) -> Setup<&mut AsyncPgConnection> {
-        self.0
-            .raw()
-            .ok_or_else(|| "the connection is in use".to_owned())
+        raw(&mut self.0)
     }
 
     async fn run_sql(&mut self, statement: &str) -> Setup<()> {
