@@ -213,19 +213,14 @@ macro_rules! suite {
                 }
             }
 
-            /// Sets the instrumentation on the raw connection, where only diesel-async reports SQL
-            /// to it.
-            async fn insert_on_raw(
-                db: &mut Session<$db>,
-                trap: Trap,
-                k: i64,
-            ) -> Result<(), AppError> {
+            /// Inserts a row and sets the instrumentation on the raw connection, where only diesel-async reports SQL to it.
+            /// The caller arms the trap.
+            async fn insert_on_raw(db: &mut Session<$db>, trap: &Trap) -> Result<(), AppError> {
                 insert(db, 7).await?;
                 db.connection()
                     .await?
                     .set_instrumentation(InSession(trap.clone()));
                 db.batch_execute("SELECT 1").await?;
-                trap.arm(k);
                 Ok(())
             }
 
@@ -237,7 +232,8 @@ macro_rules! suite {
                         let bed = bed().await;
                         let trap = Trap::disarmed();
                         let call = bed.factory.with_session(async |db: &mut Session<$db>| {
-                            insert_on_raw(db, trap.clone(), k).await?;
+                            insert_on_raw(db, &trap).await?;
+                            trap.arm(k);
                             match way {
                                 "commit" => db.commit().await?,
                                 "commit_with" => {
@@ -278,11 +274,7 @@ macro_rules! suite {
                 trap: &Trap,
                 k: i64,
             ) -> Result<(), AppError> {
-                insert(db, 7).await?;
-                db.connection()
-                    .await?
-                    .set_instrumentation(InSession(trap.clone()));
-                db.batch_execute("SELECT 1").await?;
+                insert_on_raw(db, trap).await?;
                 match part {
                     Part::Begin => {
                         db.commit().await?;
@@ -370,7 +362,8 @@ macro_rules! suite {
                 for k in 0.. {
                     let trap = Trap::disarmed();
                     let call = bed.factory.with_session(async |db: &mut Session<$db>| {
-                        insert_on_raw(db, trap.clone(), k).await?;
+                        insert_on_raw(db, &trap).await?;
+                        trap.arm(k);
                         Err::<(), _>(AppError::Refused("no"))
                     });
                     let told = caught(call).await;
