@@ -55,7 +55,7 @@ fn spawned<T: Send>(_: T) {}
 fn main() {
     spawned(everything());
     let settings = One::KEYS.iter().filter(|key| key.part.is_none());
-    assert_eq!(settings.count(), 15);
+    assert_eq!(settings.count(), 17);
     assert!(Two::env_example().contains("DATABASE_URL="));
     assert_eq!(Three::KEYS[0].name, "DATABASE_URL");
     assert_eq!(inner::Four::KEYS[0].name, "FOUR_URL");
