@@ -39,6 +39,7 @@ mod value;
 
 #[cfg(feature = "serde")]
 pub(crate) use self::serde::reader as deserialize;
+pub(crate) use credentials::CredentialSource;
 pub use credentials::Credentials;
 pub use env_example::env_example;
 pub use error::{ConfigError, Problem, ProblemKind};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Credentials, OpenPermit, SecretUrl};
+use super::{CredentialSource, Credentials, OpenPermit, SecretUrl};
 
 /// The settings of every factory, from any source.
 ///
@@ -61,6 +61,8 @@ pub struct Settings {
     pub statement_budget: Option<u32>,
     /// The credential provider's credentials for this connection, which replace the URL's.
     pub(crate) credentials: Option<Credentials>,
+    /// Where [`credentials`](Self::credentials) came from: a KILL asks again.
+    pub(crate) credential_source: Option<CredentialSource>,
     /// The permit of the connection that is opened with these settings.
     pub(crate) permit: Option<OpenPermit>,
 }
@@ -132,6 +134,7 @@ impl Settings {
             leak_threshold: None,
             statement_budget: None,
             credentials: None,
+            credential_source: None,
             permit: None,
         }
     }
