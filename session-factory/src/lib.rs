@@ -35,7 +35,8 @@ pub mod __private;
 
 pub use call::{Isolation, ReplicaPolicy};
 pub use config::{ConfigError, Credentials, SecretUrl};
-
+#[cfg(feature = "mysql")]
+pub use driver::TrackedMysqlConnection;
 pub use error::{
     AbortReason, Aborted, AcquireError, AlreadySet, CommitError, CommittedPart, ConnectError,
     ConnectErrorKind, NestedError, ObservedTooLate, PartlyCommitted, SessionError, StatementError,

@@ -34,9 +34,10 @@ pub(super) fn is_session(ty: &Type) -> bool {
 
 /// True if the type has the name of a connection of diesel-async or diesel.
 pub(super) fn is_connection(ty: &Type) -> bool {
-    const NAMES: [&str; 7] = [
+    const NAMES: [&str; 8] = [
         "AsyncPgConnection",
         "AsyncMysqlConnection",
+        "TrackedMysqlConnection",
         "AsyncSqliteConnection",
         "SyncConnectionWrapper",
         "PgConnection",

@@ -156,7 +156,7 @@ impl<P, F: SessionFactory> Parameter<P, F> {
 #[diagnostic::on_unimplemented(
     message = "the attribute names the factory `{F}`, whose session is not `{Self}`",
     label = "expected `Session<{F}>`",
-    note = "write `db: &mut Session<{F}>`, or `&mut` its backend's connection: `AsyncPgConnection`, `AsyncMysqlConnection` or `SyncConnectionWrapper<SqliteConnection>`"
+    note = "write `db: &mut Session<{F}>`, or `&mut` its backend's connection: `AsyncPgConnection`, `TrackedMysqlConnection` or `SyncConnectionWrapper<SqliteConnection>`"
 )]
 pub trait SessionParam<F: SessionFactory>: Sized + Send {
     /// Converts the session to the parameter.
@@ -191,7 +191,7 @@ where
 }
 
 #[cfg(feature = "mysql")]
-impl<F> SessionParam<F> for diesel_async::AsyncMysqlConnection
+impl<F> SessionParam<F> for crate::TrackedMysqlConnection
 where
     F: SessionFactory<Driver = crate::driver::Mysql>,
 {
@@ -200,6 +200,27 @@ where
         Self: 's,
     {
         session.connection().await
+    }
+}
+
+/// Of a pool of the application's. What the factory opens by itself is no connection of that type.
+#[cfg(feature = "mysql")]
+impl<F> SessionParam<F> for diesel_async::AsyncMysqlConnection
+where
+    F: SessionFactory<Driver = crate::driver::Mysql>,
+{
+    async fn prepare<'s>(session: &'s mut Session<F>) -> Result<&'s mut Self, SessionError>
+    where
+        Self: 's,
+    {
+        let connection = session.connection().await?;
+        connection.as_async_mysql_connection().ok_or_else(|| {
+            let error = crate::StatementError::other(
+                "an `AsyncMysqlConnection` is only in pools that are given to Factory::from_pool; write \
+                 `db: &mut session_factory::TrackedMysqlConnection`, or `db: &mut Session<…>`",
+            );
+            SessionError::Query(error.into())
+        })
     }
 }
 

@@ -1,8 +1,13 @@
 //! A user and a password that are never printed by accident.
 
 use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use secrecy::{ExposeSecret, SecretString};
+
+use crate::error::ConnectError;
 
 /// A password (or a token that serves as one), and a user if it differs from the URL's.
 ///
@@ -59,6 +64,33 @@ impl Credentials {
 impl fmt::Debug for Credentials {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("Credentials([redacted])")
+    }
+}
+
+type Asked = BoxFuture<'static, Result<Credentials, ConnectError>>;
+
+/// Asks the provider of `Factory::with_credentials` for the credentials of the moment.
+#[derive(Clone)]
+pub(crate) struct CredentialSource(Arc<dyn Fn(Duration) -> Asked + Send + Sync>);
+
+impl CredentialSource {
+    pub(crate) fn new(ask: impl Fn(Duration) -> Asked + Send + Sync + 'static) -> Self {
+        Self(Arc::new(ask))
+    }
+
+    /// Waits for an answer no longer than `limit`.
+    ///
+    /// # Errors
+    /// The provider's own, or that it gave no answer in time.
+    #[cfg(feature = "mysql")]
+    pub(crate) async fn ask(&self, limit: Duration) -> Result<Credentials, ConnectError> {
+        (self.0)(limit).await
+    }
+}
+
+impl fmt::Debug for CredentialSource {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("CredentialSource")
     }
 }
 

@@ -41,6 +41,7 @@ mod value;
 
 #[cfg(feature = "serde")]
 pub(crate) use self::serde::reader as deserialize;
+pub(crate) use credentials::CredentialSource;
 pub use credentials::Credentials;
 #[cfg(all(feature = "testing", feature = "dotenv"))]
 pub(crate) use dotenv::values as dotenv_values;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Credentials, OpenPermit, SecretUrl, TraceText};
+use super::{CredentialSource, Credentials, OpenPermit, SecretUrl, TraceText};
 
 /// The settings of every factory, from any source.
 ///
@@ -64,6 +64,8 @@ pub struct Settings {
     pub trace_text: TraceText,
     /// The credential provider's credentials for this connection, which replace the URL's.
     pub(crate) credentials: Option<Credentials>,
+    /// Where [`credentials`](Self::credentials) came from: a KILL asks again.
+    pub(crate) credential_source: Option<CredentialSource>,
     /// The permit of the connection that is opened with these settings.
     pub(crate) permit: Option<OpenPermit>,
 }
@@ -136,6 +138,7 @@ impl Settings {
             statement_budget: None,
             trace_text: TraceText::default(),
             credentials: None,
+            credential_source: None,
             permit: None,
         }
     }

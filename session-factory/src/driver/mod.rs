@@ -25,6 +25,8 @@ mod external_pool;
 mod messages;
 pub(crate) mod savepoint_name;
 mod support;
+#[cfg(all(feature = "tls", any(feature = "postgres", feature = "mysql")))]
+mod tls;
 mod untyped;
 
 pub use connection::DriverConnection;
@@ -33,7 +35,7 @@ pub(crate) use messages::{
     Running, Watched, as_conflict,
 };
 #[cfg(feature = "mysql")]
-pub use mysql::Mysql;
+pub use mysql::{Mysql, TrackedMysqlConnection};
 #[cfg(feature = "postgres")]
 pub use postgres::Postgres;
 #[cfg(feature = "sqlite")]

@@ -33,6 +33,8 @@ pub enum ConnectErrorKind {
     Credentials,
     /// A pooler in between does not support transactions.
     Pooler,
+    /// The server lacks what the driver cannot do without: MySQL's session tracking.
+    Unsupported,
     /// This machine has no threads, sockets or memory left.
     Resources,
     /// Any other failure.
@@ -106,6 +108,7 @@ impl ConnectError {
                 | ConnectErrorKind::Database
                 | ConnectErrorKind::Tls
                 | ConnectErrorKind::Pooler
+                | ConnectErrorKind::Unsupported
         )
     }
 

@@ -130,7 +130,7 @@ impl StatementError {
     }
 
     /// True if running the whole unit of work again may succeed: after a serialization failure, a
-    /// deadlock, MySQL's lock wait timeout, a busy SQLite database, or a change of a table for
+    /// deadlock, a busy SQLite database, or a change of a table for
     /// which PostgreSQL had prepared the statement.
     pub fn is_transient(&self) -> bool {
         self.kind == StatementErrorKind::Serialization

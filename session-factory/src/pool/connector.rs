@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use bb8::ManageConnection;
+use futures_util::FutureExt;
 use tokio::time::timeout;
 
 use super::connect_health::Health;
@@ -12,7 +13,7 @@ use super::credential_provider::CredentialProvider;
 use super::open_permits::OpenPermits;
 use super::pooled::Pooled;
 use super::reports::Reports;
-use crate::config::Settings;
+use crate::config::{CredentialSource, Settings};
 use crate::driver::{Driver, DriverConnection, OpenPermit};
 use crate::error::{ConnectError, ConnectErrorKind, Step};
 use crate::panics::contained_async;
@@ -59,6 +60,11 @@ impl<D: Driver> Connector<D> {
             let asking = self.health.under_way(Step::Credentials);
             settings.credentials = Some(provider.ask(limit).await?);
             drop(asking);
+            let provider = provider.clone();
+            settings.credential_source = Some(CredentialSource::new(move |limit| {
+                let provider = provider.clone();
+                async move { provider.ask(limit).await }.boxed()
+            }));
             settings.connect_timeout = limit.saturating_sub(started.elapsed());
         }
         let opening = timeout(settings.connect_timeout, D::connect(&settings));

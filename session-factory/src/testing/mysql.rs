@@ -4,13 +4,13 @@ use std::fmt::Write as _;
 
 use diesel::dsl::sql;
 use diesel::sql_types::{BigInt, Nullable, Text};
-use diesel_async::{AsyncMysqlConnection, RunQueryDsl, SimpleAsyncConnection};
+use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 
 use super::databases::{
     Databases, Found, OpenError, Setup, Tested, connect, raw, with_database, without_password,
 };
 use crate::config::Settings;
-use crate::driver::{Driver, Mysql};
+use crate::driver::{Driver, Mysql, TrackedMysqlConnection};
 use crate::error::StatementError;
 
 /// A table with this name holds a database's note.
@@ -36,7 +36,7 @@ impl Tested for Mysql {
 pub struct MyDatabases(<Mysql as Driver>::Connection);
 
 impl MyDatabases {
-    fn connection(&mut self) -> Setup<&mut AsyncMysqlConnection> {
+    fn connection(&mut self) -> Setup<&mut TrackedMysqlConnection> {
         raw(&mut self.0)
     }
 

@@ -73,6 +73,51 @@ async fn named_locks_are_released() {
 }
 
 #[tokio::test]
+async fn what_no_tracker_tells_is_put_back_whoever_sent_it() {
+    let user_variable = "coalesce(cast(@leak AS char), 'none')";
+    unchanged_after(&["SELECT 5 INTO@leak"], user_variable).await;
+    unchanged_after_query("SELECT 5 INTO@leak", user_variable).await;
+    let lock = "coalesce(cast(is_used_lock('h') AS char), 'free')";
+    for sql in [
+        "SELECT `get_lock`('h',1)",
+        "SELECT get_lock ('h',1)",
+        "SELECT get_lock/**/('h',1)",
+        "DO get_lock('h', 1)",
+    ] {
+        unchanged_after_query(sql, lock).await;
+    }
+    let last = "cast(last_insert_id() AS char)";
+    unchanged_after_query("SELECT LAST_INSERT_ID(4242)", last).await;
+}
+
+/// The same for a statement that is prepared.
+async fn unchanged_after_query(change: &'static str, question: &'static str) {
+    let bed = one_connection().await;
+    let before = ask(&bed, question).await;
+    bed.factory
+        .with_session(async |db| diesel::sql_query(change).execute(db).await)
+        .await
+        .unwrap();
+    assert_eq!(ask(&bed, question).await, before, "{change}");
+}
+
+#[tokio::test]
+async fn a_transaction_that_may_only_read_is_not_left_to_the_next_borrower() {
+    let bed = one_connection().await;
+    bed.factory
+        .with_session(async |db| {
+            let text = "INSERT INTO items VALUES (1, 'x'); COMMIT; SET TRANSACTION READ ONLY";
+            db.batch_execute(text).await
+        })
+        .await
+        .unwrap();
+    bed.factory
+        .with_session(async |db| insert(db, 2).await)
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
 async fn temporary_tables_are_dropped() {
     let bed = one_connection().await;
     for _ in 0..2 {

@@ -5,9 +5,14 @@
 mod borrowers;
 mod cluster;
 mod connect;
+mod ended_by_sql;
 mod facts;
 mod from_pool;
+mod kill;
+mod limits;
 mod retry;
+mod schemas;
+mod tls;
 mod truth;
 mod wire;
 

@@ -46,7 +46,7 @@ impl Served {
 
 macro_rules! ours {
     (
-        $module:ident, $backend:expr, $factory:ident, $config:ident, $connection:ty, $address:expr,
+        $module:ident, $backend:expr, $factory:ident, $config:ident, $connection:ty, $lent:ty, $address:expr,
         $with_credentials:expr
     ) => {
         pub(crate) mod $module {
@@ -98,7 +98,7 @@ macro_rules! ours {
             }
 
             #[with_session($factory)]
-            async fn on_connection(connection: &mut $connection, unit: Unit, body: Body) -> Done {
+            async fn on_connection(connection: &mut $lent, unit: Unit, body: Body) -> Done {
                 unit.watch(connection);
                 body(&mut Plain::new(connection), unit).await
             }
@@ -198,6 +198,7 @@ ours!(
     PgDb,
     PgDbConfig,
     diesel_async::AsyncPgConnection,
+    diesel_async::AsyncPgConnection,
     |url| url,
     // The server accepts every client.
     |factory: Factory<PgDb>, served| factory.with_credentials(async move || Ok::<
@@ -213,6 +214,7 @@ ours!(
     MyDb,
     MyDbConfig,
     diesel_async::AsyncMysqlConnection,
+    session_factory::TrackedMysqlConnection,
     |url| url,
     |factory, _| factory
 );
@@ -221,6 +223,7 @@ ours!(
     Backend::Sqlite,
     LiteDb,
     LiteDbConfig,
+    Lite,
     Lite,
     |url| url.trim_start_matches("sqlite://"),
     |factory, _| factory

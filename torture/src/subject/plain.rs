@@ -7,6 +7,7 @@ use diesel::SqliteConnection;
 use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
 use diesel_async::{AsyncConnection as _, AsyncMysqlConnection, AsyncPgConnection};
 use futures_util::future::BoxFuture;
+use session_factory::TrackedMysqlConnection;
 
 use super::queries::queries;
 use super::{Body, Db, Done};
@@ -127,4 +128,5 @@ macro_rules! plain {
 
 plain!(AsyncPgConnection);
 plain!(AsyncMysqlConnection);
+plain!(TrackedMysqlConnection);
 plain!(Lite);

@@ -24,19 +24,7 @@ pub(super) const WORKLOADS: &[Workload] = &[
     Workload::new(
         "savepoint_dropped",
         &[UnitOfWork::new(Entry::Annotated, 2, savepoint_dropped)],
-    )
-    .only(Backend::Postgres),
-    Workload::new(
-        "savepoint_dropped",
-        &[UnitOfWork::new(Entry::Annotated, 2, savepoint_dropped)],
-    )
-    .only(Backend::Sqlite),
-    // On MySQL, a dropped statement costs the connection and its transaction.
-    Workload::new(
-        "savepoint_dropped",
-        &[UnitOfWork::new(Entry::Annotated, 2, savepoint_dropped).in_vain()],
-    )
-    .only(Backend::Mysql),
+    ),
 ];
 
 /// How long a body waits for a statement that does not end.

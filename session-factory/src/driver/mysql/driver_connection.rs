@@ -1,4 +1,4 @@
-//! What a session and the pool ask of a connection to MySQL.
+//! What a connection to MySQL can do for a session.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -7,47 +7,47 @@ use diesel::QueryResult;
 use diesel::connection::CacheSize;
 use diesel::mysql::Mysql as Backend;
 use diesel::query_builder::{QueryFragment, QueryId};
-use diesel_async::{AsyncConnectionCore, AsyncMysqlConnection, SimpleAsyncConnection};
 use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
-use futures_util::stream::BoxStream;
+use futures_util::future::{BoxFuture, ready};
 
-use super::ledger::{End, Ledger};
-use super::link::{MysqlLink, Rest};
-use super::statement::Flight;
-use super::{error_code, packet, recover, statement};
+use super::connection::{Inner, TrackedMysqlConnection};
+use super::protocol::session_state::Purpose;
+use super::protocol::{COM_PING, Layout, MysqlRow};
+use super::query::{Query, Rows};
+use super::recovery;
 use crate::config::Sealed;
 use crate::driver::{
     CommitReply, CommitSent, DriverConnection, GoesTo, Kill, Last, Prelude, Recovered, Reply,
     Running, Untyped, Watched,
 };
-use crate::error::{CommittedPart, PartlyCommitted, StatementError, StatementErrorKind};
-use crate::observe::{Instrumented, ServerErrors, unpanicked};
+use crate::error::{StatementError, StatementErrorKind};
+use crate::observe::{Instrumented, ServerErrors};
 
-impl Sealed for MysqlLink {}
+impl Sealed for TrackedMysqlConnection {}
 
-impl DriverConnection for MysqlLink {
+impl DriverConnection for TrackedMysqlConnection {
     type Backend = Backend;
-    type Raw = AsyncMysqlConnection;
-    type Row = <AsyncMysqlConnection as AsyncConnectionCore>::Row<'static, 'static>;
-    type Rows<'conn> = BoxStream<'conn, QueryResult<Self::Row>>;
+    type Raw = Self;
+    type Row = MysqlRow;
+    type Rows<'conn> = Rows<'conn>;
 
-    fn raw(&mut self) -> Option<&mut AsyncMysqlConnection> {
-        Some(self.connection_mut())
+    fn raw(&mut self) -> Option<&mut Self> {
+        Some(self)
     }
 
     fn server_errors(&mut self) -> Option<Arc<dyn ServerErrors>> {
-        let own = self.rest().own.as_ref()?;
-        let ledger: Arc<dyn ServerErrors> = own.wire.ledger().clone();
-        Some(ledger)
+        let Inner::Own(own) = &self.inner else {
+            return None;
+        };
+        Some(Arc::clone(own.channel.state.last_error()) as _)
     }
 
     fn observer(&mut self) -> &mut Instrumented {
-        &mut self.rest_mut().observer
+        self.observer()
     }
 
     fn is_external(&self) -> bool {
-        self.rest().own.is_none()
+        self.is_external()
     }
 
     fn cache(&self) -> CacheSize {
@@ -67,12 +67,14 @@ impl DriverConnection for MysqlLink {
     }
 
     async fn ping(&mut self) -> Result<(), StatementError> {
-        if let Some(own) = &self.rest().own {
-            let answer = own.wire.ask(packet::COM_PING, b"").await;
-            return answer.unwrap_or_else(|| Err(own.wire.why_closed()));
+        match &mut self.inner {
+            Inner::Own(own) => {
+                own.channel
+                    .send(COM_PING, b"", Layout::Results, Purpose::Drivers)?;
+                own.channel.finish().await.map(drop)
+            }
+            Inner::External(external) => external.run("DO 1").await,
         }
-        let result = self.connection_mut().batch_execute("DO 1").await;
-        result.map_err(|error| self.explain(&error))
     }
 
     fn load<'conn>(
@@ -80,8 +82,11 @@ impl DriverConnection for MysqlLink {
         prelude: Prelude,
         query: Untyped<'_, Backend>,
     ) -> BoxFuture<'conn, Reply<Self::Rows<'conn>>> {
-        let query = statement::collect(&query);
-        statement::load(self, prelude, query).boxed()
+        let query = match Query::of(&query) {
+            Ok(query) => query,
+            Err(error) => return ready(Reply::of(Err(error))).boxed(),
+        };
+        async move { replied(self.load_behind(&prelude, query).await) }.boxed()
     }
 
     fn execute<'conn>(
@@ -89,18 +94,17 @@ impl DriverConnection for MysqlLink {
         prelude: Prelude,
         query: Untyped<'_, Backend>,
     ) -> BoxFuture<'conn, Reply<usize>> {
-        let query = statement::collect(&query);
-        statement::execute(self, prelude, query).boxed()
+        execute(self, prelude, Query::of(&query)).boxed()
     }
 
     fn batch(&mut self, prelude: Prelude, sql: String) -> BoxFuture<'_, Reply<()>> {
-        statement::batch(self, prelude, sql).boxed()
+        async move { replied(self.batch_behind(&prelude, &sql).await) }.boxed()
     }
 
     fn begin_watch(&mut self) {
         self.leave_raw();
-        if let Some(ledger) = self.rest().ledger() {
-            ledger.begin_watch();
+        if let Inner::Own(own) = &mut self.inner {
+            own.channel.state.begin_watch();
         }
     }
 
@@ -108,42 +112,18 @@ impl DriverConnection for MysqlLink {
         if self.raw_is_unbalanced() {
             return Watched::Unbalanced;
         }
-        let rest = self.rest();
-        let Some(ledger) = rest.ledger() else {
-            return match &rest.given_up {
-                Some(error) => Watched::Ended {
-                    committed: false,
-                    error: Some(error.clone()),
-                },
-                None => Watched::Unknown,
-            };
-        };
-        let end = match ledger.ended() {
-            Some(End::Unseen) => return Watched::Parted(PartlyCommitted::EndedUnseen),
-            Some(end) => end,
-            None => return Watched::Open,
-        };
-        // With autocommit off it is in a transaction of its own, which the session's end rolls back.
-        let behind = ledger.behind();
-        match behind.and_then(|behind| CommittedPart::of(end == End::Commit, behind)) {
-            Some(part) => Watched::Parted(PartlyCommitted::EndedByBody(part)),
-            None if end == End::Commit => Watched::Ended {
-                committed: true,
-                error: None,
-            },
-            None => Watched::Ended {
-                committed: false,
-                error: ledger.fatal(),
-            },
+        match &self.inner {
+            Inner::Own(own) => own.channel.state.watch(),
+            Inner::External(external) => external.watch(),
         }
     }
 
     fn met_conflict(&mut self) -> bool {
-        self.rest().ledger().is_some_and(Ledger::met_conflict)
+        matches!(&self.inner, Inner::Own(own) if own.channel.state.met_conflict())
     }
 
     fn has_written(&mut self) -> bool {
-        self.rest().ledger().is_some_and(Ledger::has_written)
+        matches!(&self.inner, Inner::Own(own) if own.channel.state.has_written())
     }
 
     async fn enter_raw(&mut self) -> QueryResult<()> {
@@ -152,38 +132,9 @@ impl DriverConnection for MysqlLink {
 
     async fn commit(&mut self) -> CommitReply {
         self.leave_raw();
-        if !self.is_closed() && self.rest().half_read | self.rest().unverified {
-            recover::verify(self).await;
-        }
-        if self.rest().out_of_step {
-            return CommitReply::NotSent(StatementError::connection(
-                "a statement was dropped half-way on this connection, or failed behind the rows that were read",
-            ));
-        }
-        let (
-            _,
-            Rest {
-                own: Some(own),
-                committing,
-                ..
-            },
-        ) = self.split()
-        else {
-            return commit_foreign(self).await;
-        };
-        if own.wire.ledger().is_closed() {
-            return CommitReply::NotSent(own.wire.why_closed());
-        }
-        *committing = true;
-        let answer = own.wire.run("COMMIT").await;
-        *committing = answer.is_none();
-        match answer {
-            Some(Ok(())) => CommitReply::Committed,
-            Some(Err(error)) if error.code.is_some_and(error_code::leaves_commit_unknown) => {
-                CommitReply::Unknown(error)
-            }
-            Some(Err(error)) => CommitReply::Refused(error),
-            None => CommitReply::Unknown(own.wire.why_closed()),
+        match &mut self.inner {
+            Inner::Own(own) => own.commit().await,
+            Inner::External(external) => external.commit().await,
         }
     }
 
@@ -198,10 +149,11 @@ impl DriverConnection for MysqlLink {
     where
         T: QueryFragment<Backend> + QueryId + Send,
     {
-        let query = statement::collect(&source);
+        let query = Query::of(&source);
         drop(source);
+        let reply = execute(self, prelude, query).await;
         Last {
-            reply: statement::execute(self, prelude, query).await,
+            reply,
             commit: None,
         }
     }
@@ -211,20 +163,10 @@ impl DriverConnection for MysqlLink {
             return Ok(());
         }
         self.leave_raw();
-        if self.rest().half_read {
-            recover::verify(self).await;
+        match &mut self.inner {
+            Inner::Own(own) => own.roll_back().await,
+            Inner::External(external) => external.run("ROLLBACK").await,
         }
-        if self.rest().out_of_step {
-            recover::settle(self).await;
-        }
-        if let Some(own) = &self.rest().own {
-            let answer = own.wire.roll_back().await;
-            return answer.unwrap_or_else(|| Err(own.wire.why_closed()));
-        }
-        let (connection, rest) = self.split();
-        let flight = Flight::start(rest);
-        let result = flight.land(unpanicked(connection.batch_execute("ROLLBACK")).await);
-        result.map_err(|error| self.explain(&error))
     }
 
     async fn recover(
@@ -233,44 +175,57 @@ impl DriverConnection for MysqlLink {
         _goes_to: GoesTo,
         deadline: Instant,
     ) -> Recovered {
-        recover::recover(self, running, deadline).await
+        recovery::recover(self, running, deadline).await
     }
 
     fn at_rest(&self) -> bool {
-        let rest = self.rest();
-        if self.is_closed() {
-            return !rest.may_run_on();
+        match &self.inner {
+            Inner::Own(own) => own.is_at_rest(),
+            Inner::External(external) => external.is_in_step(),
         }
-        let is_quiet =
-            |ledger: &Ledger| ledger.is_quiet() && !ledger.in_transaction() && !ledger.is_alone();
-        rest.is_in_step() && !rest.unverified && rest.ledger().is_none_or(is_quiet)
     }
 
     fn needs_reset(&self) -> bool {
-        self.rest().ledger().is_some_and(Ledger::is_touched)
+        matches!(&self.inner, Inner::Own(own) if own.channel.state.is_touched())
     }
 
     async fn reset(&mut self) -> bool {
-        recover::reset(self).await
+        match &mut self.inner {
+            Inner::Own(own) => own.reset().await,
+            Inner::External(_) => false,
+        }
     }
 
     fn explain(&self, error: &diesel::result::Error) -> StatementError {
-        self.explain(error)
+        let plain = StatementError::from(error);
+        let Inner::Own(own) = &self.inner else {
+            return plain;
+        };
+        if plain.kind == StatementErrorKind::Connection {
+            return own.channel.lost().cloned().unwrap_or(plain);
+        }
+        match own.channel.state.last_error().last_error() {
+            Some(said) if said.message == plain.message => said,
+            _ => plain,
+        }
     }
 }
 
-async fn commit_foreign(link: &mut MysqlLink) -> CommitReply {
-    let (connection, rest) = link.split();
-    let flight = Flight::start(rest);
-    match flight.land(unpanicked(connection.batch_execute("COMMIT")).await) {
-        Ok(()) => CommitReply::Committed,
-        Err(error) => {
-            let error = link.explain(&error);
-            if error.kind == StatementErrorKind::Connection {
-                CommitReply::Unknown(error)
-            } else {
-                CommitReply::Refused(error)
-            }
-        }
+/// The prelude failed, or the statement has a result of its own.
+fn replied<T>(result: Result<QueryResult<T>, diesel::result::Error>) -> Reply<T> {
+    match result {
+        Ok(result) => Reply::of(result),
+        Err(prelude) => Reply::not_sent(prelude),
+    }
+}
+
+async fn execute(
+    connection: &mut TrackedMysqlConnection,
+    prelude: Prelude,
+    query: QueryResult<Query>,
+) -> Reply<usize> {
+    match query {
+        Ok(query) => replied(connection.execute_behind(&prelude, query).await),
+        Err(error) => Reply::of(Err(error)),
     }
 }

@@ -1,20 +1,23 @@
-//! MySQL and MariaDB, over mysql_async and diesel-async.
+//! MySQL and MariaDB, over a connection of the crate's own: see `docs/decisions/0023-mysql.md`.
 
+mod cancel;
+mod commit;
 mod connect;
-mod conversation;
+mod connection;
 mod driver_connection;
-mod error_code;
-mod kill;
-mod ledger;
-mod link;
-mod packet;
-mod recover;
-mod relay;
-mod reply;
+mod external;
+mod nature;
+mod open;
+mod protocol;
+mod query;
+mod recovery;
+mod reset;
+mod setup;
 mod statement;
-mod text;
+mod statement_cache;
+#[cfg(feature = "tls")]
+mod tls;
 mod url;
-mod wire;
 
 use std::borrow::Cow;
 
@@ -22,7 +25,8 @@ use diesel::mysql::Mysql as Backend;
 use diesel_async::AsyncMysqlConnection;
 use diesel_async::pooled_connection::bb8::Pool as ExternalPool;
 
-use self::link::MysqlLink;
+pub use self::connection::TrackedMysqlConnection;
+use self::external::External;
 use super::isolation::Level;
 use super::{
     Driver, DriverConnection, ExternalError, Isolation, SupportsCredentials, SupportsIsolation,
@@ -59,20 +63,22 @@ impl UrlDialect for Mysql {
 
 impl Driver for Mysql {
     type Backend = Backend;
-    type Connection = MysqlLink;
+    type Connection = TrackedMysqlConnection;
     type ExternalPool = ExternalPool<AsyncMysqlConnection>;
 
-    async fn connect(settings: &Settings) -> Result<MysqlLink, ConnectError> {
+    async fn connect(settings: &Settings) -> Result<TrackedMysqlConnection, ConnectError> {
         let establishing = Establishing::start(|| url::shown(settings.url.expose()));
-        let mut opened = connect::connect(settings).await;
+        let mut opened = open::connect(settings).await;
         if let (Some(told), Ok(connection)) = (establishing.finish(&opened), &mut opened) {
             connection.set_instrumentation(told);
         }
         opened
     }
 
-    async fn borrow_external(pool: &Self::ExternalPool) -> Result<MysqlLink, ExternalError> {
-        // In a task of its own, that nobody drops half-way: the pool pings, and would keep a connection whose
+    async fn borrow_external(
+        pool: &Self::ExternalPool,
+    ) -> Result<TrackedMysqlConnection, ExternalError> {
+        // In a task of its own, that nothing drops half-way: the pool pings, and would keep a connection whose
         // ping was never answered.
         let pool = pool.clone();
         let borrowed = crate::runtime::spawn(async move { pool.get_owned().await });
@@ -85,7 +91,7 @@ impl Driver for Mysql {
         let borrowed = borrowed.map_err(ExternalError::Connect)?.await;
         let borrowed = borrowed.map_err(ended)?;
         borrowed
-            .map(MysqlLink::foreign)
+            .map(|pooled| TrackedMysqlConnection::external(External::new(pooled)))
             .map_err(external_pool::error)
     }
 
@@ -95,17 +101,20 @@ impl Driver for Mysql {
 
     const QUOTING: Quoting = Quoting::MYSQL;
 
-    fn endpoint(settings: &Settings, connection: &MysqlLink) -> Endpoint {
+    fn endpoint(settings: &Settings, connection: &TrackedMysqlConnection) -> Endpoint {
         let target = url::parse(settings.url.expose()).ok();
         let places = target.as_ref().map(|target| target.places.as_slice());
         let address = match places {
             Some([url::Place::Tcp(host, port)]) => Some((host.clone(), *port)),
             _ => None,
         };
-        let ledger = connection.rest().ledger();
-        let is_mariadb = ledger.is_some_and(ledger::Ledger::is_mariadb);
+        let system = if connection.is_mariadb() {
+            "mariadb"
+        } else {
+            "mysql"
+        };
         Endpoint {
-            system: if is_mariadb { "mariadb" } else { "mysql" },
+            system,
             namespace: target.and_then(|target| target.database),
             address,
         }

@@ -1,244 +1,352 @@
-//! Statements on their way, and whether the client has read their answers to the end.
+//! Statements: prepared ones, texts, and their rows.
 
-use std::borrow::Cow;
-
-use std::collections::VecDeque;
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::sync::Arc;
 
 use diesel::QueryResult;
-use diesel::mysql::{Mysql, MysqlQueryBuilder};
-use diesel::query_builder::bind_collector::RawBytesBindCollector;
-use diesel::query_builder::{CollectedQuery, MoveableBindCollector, QueryBuilder, QueryFragment};
-use diesel::result::{DatabaseErrorKind, Error};
-use diesel_async::{AsyncConnectionCore, AsyncMysqlConnection, SimpleAsyncConnection};
-use futures_util::Stream;
-use futures_util::stream::{BoxStream, StreamExt};
+use diesel::connection::{InstrumentationEvent, StrQueryHelper};
+use diesel::result::Error;
+use futures_util::stream::{self, StreamExt};
 
-use super::link::{MysqlLink, Rest};
-use super::recover;
-use crate::driver::{Prelude, Reply};
+use super::connection::Own;
+use super::nature::nature;
+use super::protocol::session_state::{Counters, Nature, Purpose, Suspicion};
+use super::protocol::{
+    COM_PING, COM_QUERY, COM_STMT_CLOSE, COM_STMT_PREPARE, Column, Event, Layout, MysqlRow,
+    error_code, execute_command,
+};
+use super::query::{Query, Rows};
+use super::statement_cache::Prepared;
 use crate::error::StatementError;
-use crate::observe::Heard;
 
-type Collector = RawBytesBindCollector<Mysql>;
-type Row = <AsyncMysqlConnection as AsyncConnectionCore>::Row<'static, 'static>;
+const COM_STMT_EXECUTE: u8 = 0x17;
 
-/// A statement's SQL and binds, which may wait for what goes ahead of it.
-pub(super) type Collected = QueryResult<CollectedQuery<Collector>>;
+type Result<T> = std::result::Result<T, StatementError>;
 
-pub(super) fn collect(query: &dyn QueryFragment<Mysql>) -> Collected {
-    let mut binds = Collector::new();
-    query.collect_binds(&mut binds, &mut (), &Mysql)?;
-    let mut sql = MysqlQueryBuilder::new();
-    query.to_sql(&mut sql, &Mysql)?;
-    let cacheable = query.is_safe_to_cache_prepared(&Mysql)?;
-    Ok(CollectedQuery::new(
-        sql.finish(),
-        cacheable,
-        binds.moveable(),
-    ))
-}
+/// The mark that tells whether a transaction is still the one that it was.
+const MARK: &str = "SAVEPOINT session_factory_mark";
+const RELEASE_MARK: &str = "RELEASE SAVEPOINT session_factory_mark";
+const COUNTERS: &str = "SHOW SESSION STATUS WHERE Variable_name IN ('Com_commit', 'Com_rollback', 'Com_xa_rollback', \
+     'Com_call_procedure', 'Com_compound_sql', 'Com_execute_immediate', 'Com_execute_sql', 'Handler_rollback')";
 
-pub(super) async fn load(
-    link: &mut MysqlLink,
-    prelude: Prelude,
-    query: Collected,
-) -> Reply<BoxStream<'_, QueryResult<Row>>> {
-    let query = match query {
-        Ok(query) => query,
-        Err(error) => return Reply::of(Err(error)),
-    };
-    let (connection, flight) = match start(link, prelude).await {
-        Ok(started) => started,
-        Err(error) => return Reply::not_sent(error),
-    };
-    match Heard::new(flight.rest.events(), || connection.load(query)).await {
-        Ok(rows) => Reply::of(Ok(Rows::new(rows, flight).boxed())),
-        Err(error) => Reply::of(Err(flight.failed(error))),
+impl Own {
+    /// Reads what earlier statements left unread, and asks what they left open.
+    ///
+    /// # Errors
+    /// When the connection is lost.
+    pub(super) async fn ready(&mut self) -> Result<()> {
+        self.channel.drain().await?;
+        self.settle().await
     }
-}
 
-pub(super) async fn execute(
-    link: &mut MysqlLink,
-    prelude: Prelude,
-    query: Collected,
-) -> Reply<usize> {
-    let query = match query {
-        Ok(query) => query,
-        Err(error) => return Reply::of(Err(error)),
-    };
-    match start(link, prelude).await {
-        Ok((connection, flight)) => {
-            let events = flight.rest.events();
-            let result = Heard::new(events, || connection.execute_returning_count(query)).await;
-            Reply::of(flight.land(result))
+    /// Asks what the flags of the last statement leave open.
+    pub(super) async fn settle(&mut self) -> Result<()> {
+        if let Some(suspicion) = self.channel.state.suspicion() {
+            self.verify(suspicion).await?;
         }
-        Err(error) => Reply::not_sent(error),
-    }
-}
-
-pub(super) async fn batch(link: &mut MysqlLink, prelude: Prelude, sql: String) -> Reply<()> {
-    match start(link, prelude).await {
-        Ok((_, flight)) if sql.is_empty() => Reply::of(flight.land(Ok(()))),
-        Ok((connection, flight)) => {
-            let events = flight.rest.events();
-            let batch = std::pin::pin!(connection.batch_execute(&sql));
-            let result = Heard::new(events, || batch).await;
-            Reply::of(flight.land(result))
+        if self.channel.state.autocommits() {
+            // The body switched it on. What follows belongs to the session's transaction again.
+            const OFF: &str = "SET autocommit = 0";
+            let mut switched = self.channel.run(OFF).await;
+            if switched.as_ref().is_err_and(is_lost_conflict) {
+                switched = self.channel.run(OFF).await;
+            }
+            switched?;
         }
-        Err(error) => Reply::not_sent(error),
+        match self.channel.lost() {
+            Some(lost) => Err(lost.clone()),
+            None => Ok(()),
+        }
     }
-}
 
-/// Runs what goes ahead of a statement.
-async fn start(
-    link: &mut MysqlLink,
-    prelude: Prelude,
-) -> QueryResult<(&mut AsyncMysqlConnection, Flight<'_>)> {
-    if link.rest().out_of_step {
-        // Its server is done with the dropped statement before anybody hears that the connection is lost.
-        recover::settle(link).await;
-        return Err(Error::DatabaseError(
-            DatabaseErrorKind::ClosedConnection,
-            Box::new(StatementError::connection(
-                "a statement was dropped half-way on this connection, so no later one may run on it",
-            )),
+    async fn verify(&mut self, suspicion: Suspicion) -> Result<()> {
+        let is_opaque = self.channel.state.is_opaque();
+        if suspicion == Suspicion::Failed {
+            self.channel
+                .send(COM_PING, b"", Layout::Results, Purpose::Drivers)?;
+            // Its status flags matter, or the error, and the state has both.
+            let _noted = self.channel.finish().await;
+        }
+        let is_same = match suspicion {
+            Suspicion::Ended => false,
+            Suspicion::Failed if self.channel.state.met_deadlock() => false,
+            Suspicion::Failed if !is_opaque => !self.channel.state.is_gone(),
+            Suspicion::Failed | Suspicion::Flagged => self.finds_mark().await?,
+        };
+        if is_same {
+            self.channel.state.is_the_same();
+            return Ok(());
+        }
+        if !is_opaque {
+            self.channel.state.counted(None);
+            return Ok(());
+        }
+        let mut counters = self.counters().await;
+        if counters.as_ref().is_err_and(is_lost_conflict) {
+            counters = self.counters().await;
+        }
+        self.channel.state.counted(Some(counters?));
+        Ok(())
+    }
+
+    /// Whether the transaction is the one in which the mark was set.
+    async fn finds_mark(&mut self) -> Result<bool> {
+        if self.channel.state.found_mark().is_none() {
+            let text = RELEASE_MARK.as_bytes();
+            self.channel
+                .send(COM_QUERY, text, Layout::Results, Purpose::ReleaseMark)?;
+            let _noted = self.channel.finish().await;
+        }
+        match self.channel.lost() {
+            Some(lost) => Err(lost.clone()),
+            None => Ok(self.channel.state.found_mark() == Some(true)),
+        }
+    }
+
+    async fn counters(&mut self) -> Result<Counters> {
+        let mut counters = Counters::default();
+        for row in self.channel.ask(COUNTERS).await? {
+            let [Some(name), Some(value)] = row.as_slice() else {
+                continue;
+            };
+            let value = value.parse().unwrap_or(0);
+            match name.to_ascii_lowercase().as_str() {
+                "com_commit" => counters.commits += value,
+                "com_rollback" | "com_xa_rollback" => counters.rollbacks += value,
+                "handler_rollback" => counters.undone += value,
+                _ => counters.nested += value,
+            }
+        }
+        Ok(counters)
+    }
+
+    /// Queues what goes ahead of a statement of that nature. A Galera node answers it before the statement is sent: it
+    /// may report there that the transaction is rolled back, and the statement would run in another one.
+    async fn begin(&mut self, nature: Nature) -> Result<()> {
+        let is_marked = nature == Nature::Opaque;
+        if is_marked && self.channel.state.is_clustered() {
+            self.in_flight = true;
+            self.mark_and_wait().await?;
+        }
+        self.in_flight = true;
+        self.channel.state.announce(nature);
+        for id in std::mem::take(&mut self.cache.spent) {
+            self.channel.tell(COM_STMT_CLOSE, &id.to_le_bytes());
+        }
+        if is_marked && !self.channel.state.is_clustered() {
+            self.channel.send(
+                COM_QUERY,
+                MARK.as_bytes(),
+                Layout::Results,
+                Purpose::Drivers,
+            )?;
+        }
+        Ok(())
+    }
+
+    async fn mark_and_wait(&mut self) -> Result<()> {
+        self.channel.run(MARK).await?;
+        if self.channel.state.lacks_baseline() {
+            let counters = self.counters().await?;
+            self.channel.state.has_baseline(counters);
+        }
+        Ok(())
+    }
+
+    /// Reads the answer to what went ahead in the same flight. One that failed is noticed where it is missed.
+    async fn marked(&mut self, nature: Nature) -> Result<()> {
+        if nature == Nature::Opaque && !self.channel.state.is_clustered() {
+            let _missed_later = self.channel.finish().await;
+        }
+        self.channel.lost().map_or(Ok(()), |lost| Err(lost.clone()))
+    }
+
+    /// The statement's future resolves.
+    async fn land<T>(&mut self, result: Result<T>) -> QueryResult<T> {
+        let settled = match self.channel.drain().await {
+            Ok(()) => self.settle().await,
+            Err(lost) => Err(lost),
+        };
+        self.in_flight = false;
+        let value = result?;
+        settled?;
+        Ok(value)
+    }
+
+    /// Runs a text of the application's.
+    pub(super) async fn batch(&mut self, sql: &str) -> QueryResult<()> {
+        self.tell(InstrumentationEvent::start_query(&StrQueryHelper::new(sql)));
+        let result = self.run_text(sql).await;
+        let result = self.land(result).await;
+        let error = result.as_ref().err();
+        self.tell(InstrumentationEvent::finish_query(
+            &StrQueryHelper::new(sql),
+            error,
         ));
-    }
-    let mut text = prelude.text().map(Cow::into_owned);
-    let (connection, rest) = link.split();
-    if rest.own.is_none() && prelude.begin.is_some() {
-        rest.given_up = None;
-        // On a connection of the application's autocommit is as it has it.
-        let options = prelude.begin.filter(|begin| !begin.is_empty());
-        let parts = [
-            options,
-            Some("START TRANSACTION".into()),
-            prelude.control.map(Cow::from),
-        ];
-        text = Some(parts.into_iter().flatten().collect::<Vec<_>>().join("; "));
-    }
-    let mut flight = Flight::start(rest);
-    prelude.announced.start();
-    if let Some(text) = text {
-        let result = connection.batch_execute(&text).await;
-        if let Err(error) = result {
-            prelude.announced.failed(&error, false);
-            return Err(flight.failed(error));
-        }
-        flight.said_before = flight.said();
-    }
-    prelude.announced.succeeded();
-    Ok((connection, flight))
-}
-
-/// A statement under way. Dropped before it lands, the connection is out of step.
-pub(super) struct Flight<'conn> {
-    rest: &'conn mut Rest,
-    said_before: u64,
-}
-
-impl<'conn> Flight<'conn> {
-    pub(super) fn start(rest: &'conn mut Rest) -> Self {
-        let said_before = rest.ledger().map_or(0, super::ledger::Ledger::errors);
-        rest.out_of_step = true;
-        Self { rest, said_before }
+        result
     }
 
-    fn said(&self) -> u64 {
-        self.rest.ledger().map_or(0, super::ledger::Ledger::errors)
+    async fn run_text(&mut self, sql: &str) -> Result<()> {
+        self.ready().await?;
+        self.begin(Nature::Opaque).await?;
+        self.channel
+            .send(COM_QUERY, sql.as_bytes(), Layout::Results, Purpose::Users)?;
+        self.marked(Nature::Opaque).await?;
+        self.channel.finish().await.map(drop)
     }
 
-    /// The statement's future resolved.
-    pub(super) fn land<T>(self, result: QueryResult<T>) -> QueryResult<T> {
-        match result {
-            Ok(value) => {
-                self.rest.out_of_step = false;
-                self.rest.half_read = false;
-                Ok(value)
+    /// Runs a statement that gives the number of rows that it changed.
+    pub(super) async fn execute(&mut self, query: &Query) -> QueryResult<usize> {
+        let result = match self.send(query).await {
+            Ok(()) => self.channel.finish().await.map_err(Error::from),
+            Err(error) => Err(error),
+        };
+        let result = self.over(query, result).await?;
+        Ok(result
+            .and_then(|rows| usize::try_from(rows).ok())
+            .unwrap_or_default())
+    }
+
+    /// Runs a statement whose rows come one by one.
+    pub(super) async fn load(&mut self, query: &Query) -> QueryResult<Rows<'_>> {
+        let head = match self.send(query).await {
+            Ok(()) => self.head().await.map_err(Error::from),
+            Err(error) => Err(error),
+        };
+        let columns = match head {
+            Ok(Some(columns)) => columns,
+            Ok(None) => {
+                self.over(query, Ok(())).await?;
+                return Ok(stream::empty().boxed());
             }
-            Err(error) => Err(self.failed(error)),
-        }
-    }
-
-    /// It failed. What the server did not say is the client's own failure, after which nobody knows what it
-    /// has read.
-    fn failed(self, error: Error) -> Error {
-        let error = self.rest.classified(error, self.said_before);
-        match &error {
-            Error::DatabaseError(DatabaseErrorKind::ClosedConnection, _) => {}
-            Error::DatabaseError(..) => {
-                self.rest.out_of_step = false;
-                self.rest.half_read = false;
+            Err(error) => {
+                self.over(query, Err::<(), _>(error)).await?;
+                return Ok(stream::empty().boxed());
             }
-            _ => {
-                // Before it was sent, or after it was read: cheap to find out.
-                self.rest.out_of_step = false;
-                self.rest.unverified = true;
+        };
+        self.in_flight = false;
+        self.tell(InstrumentationEvent::finish_query(
+            &StrQueryHelper::new(&query.sql),
+            None,
+        ));
+        let rows = stream::unfold(Some((self, columns)), |state| async move {
+            let (own, columns) = state?;
+            match own.row(&columns).await {
+                Ok(Some(row)) => Some((Ok(row), Some((own, columns)))),
+                Ok(None) => None,
+                Err(error) => Some((Err(error), None)),
             }
-        }
-        error
+        });
+        Ok(rows.boxed())
     }
-}
 
-/// The rows of a query, read one ahead: with the last row that anybody asks for, its end is read as well.
-struct Rows<'conn> {
-    inner: BoxStream<'conn, QueryResult<Row>>,
-    read: VecDeque<QueryResult<Row>>,
-    /// None once the reply was read to its end.
-    flight: Option<Flight<'conn>>,
-    /// The last poll left a packet half read.
-    waiting: bool,
-}
-
-impl<'conn> Rows<'conn> {
-    fn new(inner: BoxStream<'conn, QueryResult<Row>>, flight: Flight<'conn>) -> Self {
-        Self {
-            inner,
-            read: VecDeque::with_capacity(2),
-            flight: Some(flight),
-            waiting: false,
+    /// Prepares the statement if that is not done, and sends it. What is wrong with its binds is not the server's.
+    async fn send(&mut self, query: &Query) -> QueryResult<()> {
+        self.tell(InstrumentationEvent::start_query(&StrQueryHelper::new(
+            &query.sql,
+        )));
+        self.ready().await?;
+        let prepared = self.prepare(query).await?;
+        self.begin(prepared.nature).await?;
+        if !self.keeps(query) {
+            self.cache.spent.push(prepared.id);
         }
+        let body = execute_command(prepared.id, &query.types, &query.binds)?;
+        self.channel
+            .send(COM_STMT_EXECUTE, &body, Layout::Results, Purpose::Users)?;
+        self.marked(prepared.nature).await?;
+        Ok(())
     }
-}
 
-impl Stream for Rows<'_> {
-    type Item = QueryResult<Row>;
+    fn keeps(&self, query: &Query) -> bool {
+        query.is_cacheable && self.cache.size > 0
+    }
 
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let this = &mut *self;
-        while this.flight.is_some() && this.read.len() < 2 {
-            this.waiting = true;
-            let row = std::task::ready!(this.inner.as_mut().poll_next(cx));
-            this.waiting = false;
-            match row {
-                Some(Ok(row)) => this.read.push_back(Ok(row)),
-                Some(Err(error)) => {
-                    let flight = this.flight.take();
-                    let error = match flight {
-                        Some(flight) => flight.failed(error),
-                        None => error,
-                    };
-                    this.read.push_back(Err(error));
-                }
-                None => {
-                    if let Some(flight) = this.flight.take() {
-                        let _rows_are_read = flight.land(Ok(()));
+    async fn prepare(&mut self, query: &Query) -> Result<Prepared> {
+        if self.channel.state.take_stale() {
+            self.cache.clear();
+        }
+        let keep = self.keeps(query);
+        if let Some(prepared) = self.cache.get(&query.sql).filter(|_| keep) {
+            return Ok(prepared);
+        }
+        self.begin(Nature::Plain).await?;
+        self.channel.send(
+            COM_STMT_PREPARE,
+            query.sql.as_bytes(),
+            Layout::Prepared,
+            Purpose::Users,
+        )?;
+        loop {
+            match self.channel.next().await? {
+                Event::Prepared { id, parameters } => {
+                    if usize::from(parameters) != query.binds.len() {
+                        return Err(StatementError::other(
+                            "the statement has not as many parameters as binds",
+                        ));
                     }
+                    let prepared = Prepared {
+                        id,
+                        nature: nature(&query.sql),
+                    };
+                    if keep {
+                        self.cache.put(&query.sql, prepared);
+                    }
+                    return Ok(prepared);
                 }
+                Event::Failed(error) => return Err(error),
+                _ => {}
             }
         }
-        Poll::Ready(this.read.pop_front())
+    }
+
+    /// The columns of the first result. None: it has no rows.
+    async fn head(&mut self) -> Result<Option<Arc<[Column]>>> {
+        loop {
+            match self.channel.next().await? {
+                Event::Columns(columns) => return Ok(Some(columns)),
+                Event::Done { is_last: true, .. } => return Ok(None),
+                Event::Failed(error) => return Err(error),
+                _ => {}
+            }
+        }
+    }
+
+    /// The next row. None: there are no more.
+    async fn row(&mut self, columns: &Arc<[Column]>) -> QueryResult<Option<MysqlRow>> {
+        if self.channel.is_quiet() {
+            self.settle().await?;
+            return Ok(None);
+        }
+        match self.channel.next().await {
+            Ok(Event::Row(message)) => {
+                let row = MysqlRow::parse(columns, message);
+                if self.channel.read_end().is_some() {
+                    // Nothing is left open, as a rule: then this is the whole reply.
+                    let _asked_later = self.channel.state.suspicion();
+                }
+                let malformed = || Error::DeserializationError("a row is not well-formed".into());
+                row.map(Some).ok_or_else(malformed)
+            }
+            Ok(Event::Failed(error)) | Err(error) => self.land(Err(error)).await,
+            // Of a procedure the first result alone is given.
+            Ok(_done) => self.land(Ok(None)).await,
+        }
+    }
+
+    /// The statement is over: what is left open is asked, and the instrumentation hears of it.
+    async fn over<T>(&mut self, query: &Query, result: QueryResult<T>) -> QueryResult<T> {
+        let landed = self.land(Ok(())).await;
+        let result = result.and_then(|value| landed.map(|()| value));
+        let error = result.as_ref().err();
+        self.tell(InstrumentationEvent::finish_query(
+            &StrQueryHelper::new(&query.sql),
+            error,
+        ));
+        result
     }
 }
 
-impl Drop for Rows<'_> {
-    fn drop(&mut self) {
-        if let (Some(flight), false) = (&mut self.flight, self.waiting) {
-            // Between two rows the client knows where it is.
-            flight.rest.out_of_step = false;
-            flight.rest.half_read = true;
-        }
-    }
+/// A Galera node reports to a command of the driver's own that the transaction has lost a conflict.
+fn is_lost_conflict(error: &StatementError) -> bool {
+    error.code.is_some_and(error_code::rolls_back)
 }

@@ -1,9 +1,10 @@
 //! The MySQL URL.
 
+use std::fmt;
 use std::path::PathBuf;
 
-use mysql_async::OptsBuilder;
 use percent_encoding::percent_decode_str;
+use secrecy::SecretString;
 
 use crate::config::is_this_machine;
 use crate::config::known_names::suggestion;
@@ -15,16 +16,20 @@ pub(super) const SCHEMES: &[&str] = &["mysql", "mariadb"];
 /// The default port.
 const PORT: u16 = 3306;
 /// The options that take effect.
-const OPTIONS: [&str; 3] = ["socket", "charset", "ssl-mode"];
+const OPTIONS: [&str; 6] = [
+    "socket", "charset", "ssl-mode", "ssl-ca", "ssl-cert", "ssl-key",
+];
 const EXPECTED: &str = "mysql://user:password@host:3306/database";
 
-/// What a URL says. The password is not printed by anything: there is no `Debug`.
+/// What a URL says. The password is not printed by anything.
+#[derive(Debug)]
 pub(super) struct Target {
-    /// User, password and database, without an address.
-    pub(super) opts: OptsBuilder,
+    pub(super) user: Option<String>,
+    pub(super) password: Option<SecretString>,
     pub(super) database: Option<String>,
     /// Tried in order.
     pub(super) places: Vec<Place>,
+    pub(super) encryption: Encryption,
 }
 
 /// Where a server is.
@@ -33,6 +38,54 @@ pub(super) enum Place {
     Tcp(String, u16),
     #[cfg_attr(not(unix), allow(dead_code))]
     Socket(PathBuf),
+}
+
+/// `ssl-mode` and the files that belong to it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Encryption {
+    pub(super) mode: Mode,
+    /// `ssl-ca`. None: the platform's own.
+    pub(super) authority: Option<PathBuf>,
+    /// `ssl-cert` and `ssl-key`.
+    pub(super) identity: Option<(PathBuf, PathBuf)>,
+}
+
+/// `ssl-mode`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Mode {
+    Disabled,
+    /// TLS where the server has it.
+    #[default]
+    Preferred,
+    /// TLS, with whatever certificate.
+    Required,
+    /// TLS with a certificate of an authority that is trusted, for whatever name.
+    VerifyCa,
+    /// TLS with a certificate of an authority that is trusted, for the host's name.
+    VerifyIdentity,
+}
+
+impl Mode {
+    /// MySQL's names, and those of `sslmode`.
+    const NAMES: [(&'static str, Self); 9] = [
+        ("disabled", Self::Disabled),
+        ("preferred", Self::Preferred),
+        ("required", Self::Required),
+        ("verify-ca", Self::VerifyCa),
+        ("verify-identity", Self::VerifyIdentity),
+        ("disable", Self::Disabled),
+        ("prefer", Self::Preferred),
+        ("require", Self::Required),
+        ("verify-full", Self::VerifyIdentity),
+    ];
+
+    fn named(value: &str) -> Result<Self, String> {
+        let value = value.to_ascii_lowercase().replace('_', "-");
+        let found = Self::NAMES.iter().find(|(name, _)| *name == value);
+        found.map(|(_, mode)| *mode).ok_or_else(|| {
+            "its ssl-mode is not DISABLED, PREFERRED, REQUIRED, VERIFY_CA or VERIFY_IDENTITY".into()
+        })
+    }
 }
 
 /// Parses a URL: `mysql://` or `mariadb://`, with a driver's name as SQLAlchemy writes it (`mysql+pymysql://`)
@@ -65,29 +118,29 @@ pub(super) fn parse(url: &str) -> Result<Target, String> {
             "its options are not valid (a `?` in the password is written percent-encoded)".into(),
         );
     }
+    let mut files: [Option<PathBuf>; 3] = Default::default();
+    let mut mode = None;
     for option in options.split('&').filter(|option| !option.is_empty()) {
         let (name, value) = option.split_once('=').unwrap_or((option, ""));
-        match name {
-            "socket" | "unix_socket" => {
+        let file = |name: &str| -> Result<PathBuf, String> {
+            let path = decoded(value)?.ok_or_else(|| format!("its {name} names no file"))?;
+            Ok(path.into())
+        };
+        match name.to_ascii_lowercase().replace('_', "-").as_str() {
+            "socket" | "unix-socket" => {
                 let path = decoded(value)?.ok_or("its socket is not valid: expected a path")?;
                 places = vec![Place::Socket(path.into())];
             }
             "charset" if value.eq_ignore_ascii_case("utf8mb4") => {}
             "charset" => return Err("its charset is not utf8mb4, which diesel needs".into()),
-            "ssl-mode" | "ssl_mode" | "sslmode" => {
-                if !["disabled", "disable", "preferred", "prefer"]
-                    .contains(&value.to_ascii_lowercase().as_str())
-                {
-                    return Err(NO_TLS.into());
-                }
-            }
-            // Whatever of the many names: never without TLS where it is asked for.
-            _ if asks_for_tls(name) => return Err(NO_TLS.into()),
+            "ssl-mode" | "sslmode" => mode = Some(Mode::named(value)?),
+            "ssl-ca" => files[0] = Some(file("ssl-ca")?),
+            "ssl-cert" => files[1] = Some(file("ssl-cert")?),
+            "ssl-key" => files[2] = Some(file("ssl-key")?),
+            // Of the many other names: never without TLS where it is asked for.
+            name if asks_for_tls(name) => return Err(OTHER_TLS.into()),
             // Its own name is never printed: it might be a piece of a password.
-            _ if name
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-')) =>
-            {
+            name if name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') => {
                 return Err(format!(
                     "one of its options is not known{}; expected {}",
                     suggestion(name, OPTIONS),
@@ -100,20 +153,37 @@ pub(super) fn parse(url: &str) -> Result<Target, String> {
     if places.is_empty() {
         return Err(format!("it names no host: expected {EXPECTED}"));
     }
-    let opts = OptsBuilder::default()
-        .user(user)
-        .pass(password)
-        .db_name(database.clone())
-        // The rest of mysql_async's own settings are asked of the server otherwise, once per connection.
-        .max_allowed_packet(Some(1 << 30))
-        .wait_timeout(Some(28_800))
-        .prefer_socket(false)
-        .stmt_cache_size(0)
-        .client_found_rows(true);
     Ok(Target {
-        opts,
+        user,
+        password: password.map(SecretString::from),
         database,
         places,
+        encryption: encryption(mode, files)?,
+    })
+}
+
+fn encryption(mode: Option<Mode>, files: [Option<PathBuf>; 3]) -> Result<Encryption, String> {
+    let [authority, certificate, key] = files;
+    // As MySQL's own clients: an authority that is named is used.
+    let implied = if authority.is_some() {
+        Mode::VerifyCa
+    } else {
+        Mode::Preferred
+    };
+    let mode = mode.unwrap_or(implied);
+    if !cfg!(feature = "tls") && (mode > Mode::Preferred || certificate.is_some()) {
+        return Err(NO_TLS.into());
+    }
+    let identity = match (certificate, key) {
+        (None, None) => None,
+        (Some(certificate), Some(key)) => Some((certificate, key)),
+        (Some(_), None) => return Err("its ssl-cert needs an ssl-key".into()),
+        (None, Some(_)) => return Err("its ssl-key needs an ssl-cert".into()),
+    };
+    Ok(Encryption {
+        mode,
+        authority,
+        identity,
     })
 }
 
@@ -137,20 +207,20 @@ pub(super) fn shown(url: &str) -> String {
     format!("mysql://{}", places.join(","))
 }
 
-/// `ssl`, `ssl_ca`, `useSSL`, `require_ssl`, `tls`, `verify_identity`, …
+/// `ssl`, `useSSL`, `require_ssl`, `tls`, `verify_identity`, …
 fn asks_for_tls(option: &str) -> bool {
-    let option = option.to_ascii_lowercase();
-    ["ssl", "tls", "verify"]
-        .iter()
-        .any(|word| option.contains(word))
+    let words = ["ssl", "tls", "verify"];
+    words.iter().any(|word| option.contains(word))
         && option
             .chars()
-            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))
+            .all(|c| c.is_ascii_alphanumeric() || c == '-')
 }
 
 /// Which of the many names asks for it is not printed: it may have a piece of a password in it.
-const NO_TLS: &str =
-    "it asks for TLS, which there is not for MySQL yet: nothing is sent in clear text instead";
+const OTHER_TLS: &str = "it asks for TLS in words that are not known here, and nothing is sent in clear text instead; \
+     write ssl-mode=REQUIRED, VERIFY_CA or VERIFY_IDENTITY";
+const NO_TLS: &str = "it asks for TLS, which needs the feature `tls` of session-factory: nothing is sent in clear text \
+     instead";
 
 fn place(host: &str) -> Result<Place, String> {
     let wrong_port = || "its port is not valid".to_owned();
@@ -183,127 +253,16 @@ fn decoded(text: &str) -> Result<Option<String>, String> {
     Ok(Some(decoded.into_owned()).filter(|text| !text.is_empty()))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn opts(url: &str) -> mysql_async::Opts {
-        match parse(url) {
-            Ok(target) => target.opts.into(),
-            Err(wrong) => panic!("{url}: {wrong}"),
-        }
-    }
-
-    fn places(url: &str) -> Vec<Place> {
-        parse(url).map(|target| target.places).unwrap_or_default()
-    }
-
-    #[test]
-    fn takes_the_forms_people_write() {
-        for url in [
-            "mysql://ada:a%40b@db.internal/app",
-            "mariadb://ada:a%40b@db.internal:3306/app",
-            "mysql+pymysql://ada:a@b@db.internal/app?charset=utf8mb4",
-            "mariadb+mariadbconnector://ada:a%40b@db.internal/app?ssl-mode=DISABLED",
-        ] {
-            let opts = opts(url);
-            assert_eq!(
-                (opts.user(), opts.pass()),
-                (Some("ada"), Some("a@b")),
-                "{url}"
-            );
-            assert_eq!(opts.db_name(), Some("app"), "{url}");
-            assert_eq!(
-                places(url),
-                [Place::Tcp("db.internal".into(), 3306)],
-                "{url}"
-            );
-        }
-        assert_eq!(opts("mysql://localhost").user(), None);
-    }
-
-    #[test]
-    fn takes_several_hosts_addresses_and_a_socket() {
-        assert_eq!(
-            places("mysql://a@h1,h2:3307,[::1]:3308/db"),
-            [
-                Place::Tcp("h1".into(), 3306),
-                Place::Tcp("h2".into(), 3307),
-                Place::Tcp("::1".into(), 3308),
-            ]
-        );
-        assert_eq!(
-            places("mysql://a@localhost/db?socket=/run/mysqld.sock"),
-            [Place::Socket("/run/mysqld.sock".into())]
-        );
-    }
-
-    #[test]
-    fn a_url_that_asks_for_tls_is_refused_and_never_connects_without() {
-        for option in [
-            "ssl-mode=REQUIRED",
-            "ssl_mode=VERIFY_CA",
-            "sslmode=require",
-            "sslMode=VERIFY_IDENTITY",
-            "ssl=true",
-            "ssl",
-            "useSSL=true",
-            "require_ssl=true",
-            "requireSSL=1",
-            "ssl_ca=/ca.pem",
-            "ssl-cert=/c.pem",
-            "tls=true",
-            "verify_identity=true",
-            "ssl[ca]=/ca.pem",
-        ] {
-            let wrong = parse(&format!("mysql://ada:hunter2@host/db?{option}")).map(drop);
-            let wrong = wrong.expect_err(option);
-            assert!(
-                wrong.contains("TLS") || wrong.contains("not valid"),
-                "{option}: {wrong}"
-            );
-            assert!(!wrong.contains("hunter2"), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn says_what_is_wrong_and_nothing_else() {
-        for (url, said) in [
-            ("postgres://ada:hunter2@host/db", "not a MySQL URL"),
-            ("mysql:///db", "names no host"),
-            ("mysql://ada:hunter2@host:port/db", "port is not valid"),
-            ("mysql://ada:hunter2@host/db?ssl-mode=REQUIRED", "TLS"),
-            ("mysql://ada:hunter2@host/db?charset=latin1", "charset"),
-            (
-                "mysql://ada:hunter2@host/db?pool_min=1",
-                "one of its options is not known; expected socket, charset, ssl-mode",
-            ),
-        ] {
-            let Err(wrong) = parse(url) else {
-                panic!("{url} is taken");
-            };
-            assert!(wrong.contains(said), "{wrong}");
-            assert!(
-                !wrong.contains("hunter2") && !wrong.contains("ada"),
-                "{wrong}"
-            );
-        }
-    }
-
-    #[test]
-    fn an_instrumentation_is_shown_no_host_that_may_be_a_password() {
-        for (url, expected) in [
-            (
-                "mysql://ada:hun/ter2@127.0.0.1/db",
-                "mysql://127.0.0.1:3306",
-            ),
-            (
-                "mysql://ada@[::1]:3308,localhost/db",
-                "mysql://[::1]:3308,localhost:3306",
-            ),
-            ("mysql://ada:x@hunter2/db", "mysql://…:3306"),
-        ] {
-            assert_eq!(shown(url), expected, "{url}");
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(host, port) => write!(f, "{host}:{port}"),
+            // A path that is nowhere may be a piece of the password.
+            Self::Socket(path) if !path.exists() => f.write_str("the socket that its URL names"),
+            Self::Socket(path) => write!(f, "{}", path.display()),
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,6 +2,9 @@
 
 use std::path::PathBuf;
 
+#[cfg(feature = "tls")]
+use crate::driver::tls::Check;
+
 /// The URL's encryption settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Encryption {
@@ -42,15 +45,6 @@ impl Mode {
         ("verify-ca", Self::VerifyCa),
         ("verify-full", Self::VerifyFull),
     ];
-}
-
-/// What is verified about the server's certificate.
-#[cfg(feature = "tls")]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Check {
-    Nothing,
-    Authority,
-    AuthorityAndName,
 }
 
 #[cfg(feature = "tls")]

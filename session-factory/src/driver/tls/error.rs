@@ -7,7 +7,7 @@ use rustls::CertificateError;
 
 /// Why a stream could not be encrypted.
 #[derive(Debug, thiserror::Error)]
-pub(in crate::driver::postgres) enum TlsError {
+pub(crate) enum TlsError {
     /// A file that a parameter of the URL names. The message omits a path that does not exist: it
     /// may be a piece of the password.
     #[error("the file that {parameter} names{}: {problem}", shown(.path.as_deref()))]
@@ -16,18 +16,19 @@ pub(in crate::driver::postgres) enum TlsError {
         path: Option<String>,
         problem: String,
     },
-    #[error("this platform has no trusted authorities: name a root certificate with sslrootcert")]
-    NoPlatformRoots,
+    #[error("this platform has no trusted authorities: name a root certificate with {0}")]
+    NoPlatformRoots(&'static str),
     #[error("its host has a name that no certificate could be for")]
     Name,
     #[error("the client's certificate and its key do not fit together: {0}")]
     Identity(rustls::Error),
-    #[error("{}", explain(.0))]
-    Refused(#[from] rustls::Error),
+    #[error("{}", explain(.0, .1))]
+    Refused(rustls::Error, &'static str),
+    #[cfg(feature = "postgres")]
     #[error("the server's answer to the request for TLS is not PostgreSQL's")]
     NotPostgres,
     #[error("{0}")]
-    Io(io::Error),
+    Io(#[from] io::Error),
     #[error("the certificates could not be read: the runtime shuts down")]
     Interrupted,
 }
@@ -43,21 +44,22 @@ impl TlsError {
     }
 }
 
-impl From<io::Error> for TlsError {
-    fn from(error: io::Error) -> Self {
+impl TlsError {
+    /// Of a handshake. `roots` is the parameter that names who is trusted.
+    pub(crate) fn of_handshake(error: io::Error, roots: &'static str) -> Self {
         let said = error
             .get_ref()
             .and_then(|inner| inner.downcast_ref::<rustls::Error>())
             .cloned();
-        said.map_or(Self::Io(error), Self::Refused)
+        said.map_or(Self::Io(error), |said| Self::Refused(said, roots))
     }
 }
 
 /// A file, and the parameter of the URL that names it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Named<'a> {
-    pub(super) parameter: &'static str,
-    pub(super) path: &'a Path,
+pub(crate) struct Named<'a> {
+    pub(crate) parameter: &'static str,
+    pub(crate) path: &'a Path,
 }
 
 fn shown(path: Option<&str>) -> String {
@@ -65,11 +67,12 @@ fn shown(path: Option<&str>) -> String {
 }
 
 /// The library's own message, except for the most frequent case.
-pub(in crate::driver::postgres) fn explain(error: &rustls::Error) -> String {
+pub(crate) fn explain(error: &rustls::Error, roots: &str) -> String {
     match error {
         rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
-            "its certificate comes from no authority that is trusted here (sslrootcert names one)"
-                .to_owned()
+            format!(
+                "its certificate comes from no authority that is trusted here ({roots} names one)"
+            )
         }
         error => error.to_string(),
     }

@@ -13,7 +13,7 @@ use super::verify::Trusted;
 /// The authorities that the platform trusts. There are hundreds, so they are read once.
 static PLATFORM: OnceLock<Arc<RootCertStore>> = OnceLock::new();
 
-pub(super) fn platform() -> Result<Trusted, TlsError> {
+pub(super) fn platform(parameter: &'static str) -> Result<Trusted, TlsError> {
     let trusted = |roots: &Arc<RootCertStore>| Trusted {
         roots: Arc::clone(roots),
         given: Vec::new(),
@@ -25,7 +25,7 @@ pub(super) fn platform() -> Result<Trusted, TlsError> {
     let mut roots = RootCertStore::empty();
     let (added, _ignored) = roots.add_parsable_certificates(found.certs);
     if added == 0 {
-        return Err(TlsError::NoPlatformRoots);
+        return Err(TlsError::NoPlatformRoots(parameter));
     }
     Ok(trusted(PLATFORM.get_or_init(|| Arc::new(roots))))
 }

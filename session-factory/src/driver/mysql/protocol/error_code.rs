@@ -2,16 +2,28 @@
 
 use crate::error::{ConnectErrorKind, StatementErrorKind};
 
+/// A command is longer than `max_allowed_packet`.
+pub(in super::super) const PACKET_TOO_LARGE: u16 = 1153;
+/// `SAVEPOINT … does not exist`.
+pub(in super::super) const NO_SUCH_SAVEPOINT: u16 = 1305;
+/// `Unknown thread id`.
+pub(in super::super) const NO_SUCH_CONNECTION: u16 = 1094;
+/// `Unknown system variable`.
+pub(in super::super) const NO_SUCH_VARIABLE: u16 = 1193;
+
+/// `WSREP has not yet prepared node for application use`.
+pub(in super::super) const ALONE: u16 = 1047;
+
 /// diesel's kind, with the conflicts where they belong (diesel says `Unknown`).
-pub(super) fn kind(code: u16) -> StatementErrorKind {
+pub(in super::super) fn kind(code: u16) -> StatementErrorKind {
     match code {
         1062 | 1586 | 1859 => StatementErrorKind::Unique,
         1216 | 1217 | 1451 | 1452 | 1830 | 1834 => StatementErrorKind::ForeignKey,
         1048 | 1364 => StatementErrorKind::NotNull,
         3819 | 4025 => StatementErrorKind::Check,
-        // Deadlock (also Galera's conflicts), lock wait timeout, a row changed since the snapshot (MariaDB),
-        // deadlock in XA, Group Replication's conflict.
-        1213 | 1205 | 1020 | 1614 | 3101 => StatementErrorKind::Serialization,
+        // Deadlock (also Galera's conflicts), a row changed since the snapshot (MariaDB), deadlock in XA, Group
+        // Replication's conflict. A lock wait that timed out (1205, also NOWAIT) is none: another attempt waits as long.
+        1213 | 1020 | 1614 | 3101 => StatementErrorKind::Serialization,
         1792 | 1290 | 1836 => StatementErrorKind::ReadOnly,
         1053 | 1927 | 3168 | 3169 | 4031 => StatementErrorKind::Connection,
         _ => StatementErrorKind::Unknown,
@@ -20,7 +32,7 @@ pub(super) fn kind(code: u16) -> StatementErrorKind {
 
 /// Whether nobody knows on which side of COMMIT an error came: the server or the session was going down, the
 /// statement was interrupted, or the cluster was lost meanwhile.
-pub(super) fn leaves_commit_unknown(code: u16) -> bool {
+pub(in super::super) fn leaves_commit_unknown(code: u16) -> bool {
     matches!(
         code,
         1047 | 1053 | 1180 | 1317 | 1927 | 3024 | 3100 | 3168 | 3169 | 4031
@@ -28,17 +40,17 @@ pub(super) fn leaves_commit_unknown(code: u16) -> bool {
 }
 
 /// Whether the server takes no part in its cluster: it has lost the others, or not yet caught up with them.
-pub(super) fn is_alone(code: u16) -> bool {
-    code == 1047
+pub(in super::super) fn is_alone(code: u16) -> bool {
+    code == ALONE
 }
 
 /// Whether the server gave up the whole transaction for it, always.
-pub(super) fn rolls_back(code: u16) -> bool {
+pub(in super::super) fn rolls_back(code: u16) -> bool {
     matches!(code, 1213 | 1614)
 }
 
 /// What kept a connection from being opened.
-pub(super) fn connect_kind(code: u16) -> ConnectErrorKind {
+pub(in super::super) fn connect_kind(code: u16) -> ConnectErrorKind {
     match code {
         1045 | 1698 | 1130 | 1251 | 1275 | 1524 | 1820 | 1862 | 3118 | 3159 | 4151 => {
             ConnectErrorKind::Authentication

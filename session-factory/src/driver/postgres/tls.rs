@@ -1,22 +1,21 @@
 //! TLS, with rustls.
 
-mod error;
-mod files;
-mod verify;
-
-use std::path::Path;
-use std::sync::Arc;
-
-use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use self::error::Named;
-pub(super) use self::error::{TlsError, explain};
-use self::verify::{Trusted, Verifier};
-use super::connect::ssl_mode::{Check, Encryption, Mode, Roots};
+use super::connect::ssl_mode::{Encryption, Mode, Roots};
+pub(super) use crate::driver::tls::TlsError;
+use crate::driver::tls::{self, Asked};
+
+/// The parameter that names who is trusted.
+const ROOTS: &str = "sslrootcert";
+
+/// The library's own words, and where they say too little, better ones.
+pub(super) fn explain(error: &rustls::Error) -> String {
+    tls::explain(error, ROOTS)
+}
 
 /// An encrypted stream.
 pub(super) type Encrypted = <MakeRustlsConnect as MakeTlsConnect<TcpStream>>::Stream;
@@ -46,7 +45,8 @@ impl Handshake {
         let mut connector = self.connector.clone();
         let Ok(handshake) =
             MakeTlsConnect::<TcpStream>::make_tls_connect(&mut connector, &self.name);
-        Ok(handshake.connect(stream).await?)
+        let connected = handshake.connect(stream).await;
+        connected.map_err(|error| TlsError::of_handshake(error, ROOTS))
     }
 }
 
@@ -60,44 +60,18 @@ pub(super) fn unchecked() -> Result<MakeRustlsConnect, TlsError> {
     Ok(MakeRustlsConnect::new(client(&encryption)?))
 }
 
-fn client(encryption: &Encryption) -> Result<ClientConfig, TlsError> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let verifier = match encryption.check() {
-        Check::Nothing => Verifier::lax(Arc::clone(&provider)),
-        check => {
-            let trusted = trusted(encryption)?;
-            Verifier::strict(
-                Arc::clone(&provider),
-                trusted,
-                check == Check::AuthorityAndName,
-            )
-        }
-    };
-    let builder = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier));
-    Ok(match &encryption.identity {
-        None => builder.with_no_client_auth(),
-        Some((certificate, key)) => {
-            let (chain, key) = (
-                files::certificates(&named("sslcert", certificate))?,
-                files::key(&named("sslkey", key))?,
-            );
-            builder
-                .with_client_auth_cert(chain, key)
-                .map_err(TlsError::Identity)?
-        }
+fn client(encryption: &Encryption) -> Result<rustls::ClientConfig, TlsError> {
+    tls::client(&Asked {
+        check: encryption.check(),
+        roots: match &encryption.roots {
+            Some(Roots::File(path)) => Some(path),
+            Some(Roots::System) | None => None,
+        },
+        roots_parameter: ROOTS,
+        identity: encryption
+            .identity
+            .as_ref()
+            .map(|(certificate, key)| (certificate.as_path(), key.as_path())),
+        identity_parameters: ("sslcert", "sslkey"),
     })
-}
-
-fn named<'a>(parameter: &'static str, path: &'a Path) -> Named<'a> {
-    Named { parameter, path }
-}
-
-fn trusted(encryption: &Encryption) -> Result<Trusted, TlsError> {
-    match &encryption.roots {
-        Some(Roots::File(path)) => files::roots(&named("sslrootcert", path)),
-        Some(Roots::System) | None => files::platform(),
-    }
 }

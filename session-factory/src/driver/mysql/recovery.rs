@@ -1,0 +1,138 @@
+//! What happens to a connection whose session is gone. The states are drawn in `docs/recovery.md`.
+
+use std::time::{Duration, Instant};
+
+use tokio::time::{sleep, timeout, timeout_at};
+
+use super::connection::{Inner, Own, TrackedMysqlConnection};
+use crate::driver::{Recovered, Running};
+use crate::error::StatementError;
+
+/// Before the first KILL: many statements are over by then, and their connection goes on.
+const FIRST: Duration = Duration::from_millis(1);
+/// Between two of them: the first may have arrived before the statement did.
+const PAUSES: [Duration; 5] = [
+    Duration::from_millis(20),
+    Duration::from_millis(50),
+    Duration::from_millis(100),
+    Duration::from_millis(250),
+    Duration::from_millis(500),
+];
+
+/// A server that has answered a KILL and still says nothing to what was killed is not heard any more.
+const SILENCE: Duration = Duration::from_secs(3);
+
+/// Ends what was left, rolls back, checks.
+pub(super) async fn recover(
+    connection: &mut TrackedMysqlConnection,
+    running: Running,
+    deadline: Instant,
+) -> Recovered {
+    connection.leave_raw();
+    let recovered = async {
+        match &mut connection.inner {
+            Inner::Own(own) => own.recover(running).await,
+            Inner::External(external) => external.recover().await,
+        }
+    };
+    timeout_at(deadline.into(), recovered)
+        .await
+        .unwrap_or(Recovered::Failed)
+}
+
+impl Own {
+    async fn recover(&mut self, running: Running) -> Recovered {
+        if running == Running::End && self.committing {
+            // COMMIT is not cancelled.
+            self.finish_commit().await;
+        } else {
+            self.give_up().await;
+        }
+        if self.channel.lost().is_some() {
+            if !self.committing && self.may_run_on() {
+                self.canceller.end().await;
+            }
+            return Recovered::Failed;
+        }
+        // What a text that was dropped has committed is told.
+        let _lost_is_found_below = self.settle().await;
+        if self.roll_back().await.is_err() || self.channel.state.in_transaction() {
+            return Recovered::Failed;
+        }
+        self.in_flight = false;
+        if self.may_be_hit || self.channel.state.is_alone() {
+            return Recovered::Spent;
+        }
+        Recovered::Clean
+    }
+
+    /// Reads what is owed to its end. A statement that takes longer is killed.
+    pub(super) async fn give_up(&mut self) {
+        if timeout(FIRST, self.channel.drain()).await.is_ok() {
+            self.in_flight = false;
+            return;
+        }
+        let mut pauses = PAUSES.iter().copied().chain(std::iter::repeat(PAUSES[4]));
+        let mut killed_at = None;
+        loop {
+            // Waited for, whatever the statement does meanwhile: a KILL that is under way must be over before the next
+            // command is sent.
+            let is_answered = self.canceller.cancel().await;
+            self.may_be_hit |= !is_answered;
+            if is_answered {
+                killed_at.get_or_insert_with(Instant::now);
+            }
+            let pause = pauses.next().unwrap_or(FIRST);
+            let drained = async {
+                tokio::select! {
+                    biased;
+                    _lost = self.channel.drain() => true,
+                    () = sleep(pause) => false,
+                }
+            };
+            if drained.await {
+                break;
+            }
+            if killed_at.is_some_and(|at| at.elapsed() > SILENCE) {
+                let _given_up = self.channel.lose(&"the server's answers do not arrive");
+                return;
+            }
+        }
+        if killed_at.is_some() && self.channel.lost().is_none() {
+            // One that came too late hits this instead of the next command.
+            let _hit = self.channel.run("DO 1").await;
+        }
+        self.in_flight = false;
+    }
+
+    /// When the connection is lost: the server may still be at work for it.
+    fn may_run_on(&self) -> bool {
+        self.in_flight || self.channel.state.in_transaction()
+    }
+
+    pub(super) async fn roll_back(&mut self) -> Result<(), StatementError> {
+        self.channel.drain().await?;
+        self.channel.state.count(0, 1);
+        // A transaction that a deadlock has ended is told of once more where it is first missed.
+        match self.channel.run("ROLLBACK").await {
+            Err(error) if error.is_transient() => self.channel.run("ROLLBACK").await,
+            ended => ended,
+        }
+    }
+}
+
+impl Own {
+    /// Everything is answered, and no transaction is open. Of a connection that is lost: the server has nothing left to
+    /// do for it.
+    pub(super) fn is_at_rest(&self) -> bool {
+        if self.channel.lost().is_some() {
+            return self.committing || !self.may_run_on();
+        }
+        let state = &self.channel.state;
+        self.channel.is_quiet()
+            && !self.in_flight
+            && !state.in_transaction()
+            && !state.is_alone()
+            && state.is_verified()
+    }
+}
