@@ -9,9 +9,4 @@ impl Database {
     pub fn admin_at(&self, address: SocketAddr) -> Admin {
         Admin::new(address, Some(self.name()))
     }
-
-    /// Runs statements as the administrator.
-    pub async fn execute(&self, sql: &str) {
-        self.admin.execute(sql).await;
-    }
 }

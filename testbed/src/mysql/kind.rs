@@ -95,6 +95,11 @@ impl Kind for Mysql {
         format!("CREATE DATABASE {name}")
     }
 
+    /// The administrator: MariaDB's tables have no owner.
+    fn as_owner(sql: &str) -> String {
+        sql.to_owned()
+    }
+
     async fn drop(admin: Admin, name: String) {
         // An open transaction would keep the tables locked.
         let _ = admin.terminate_all_of(&name).await;

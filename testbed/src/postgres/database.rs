@@ -4,14 +4,6 @@ use super::kind::create_like;
 use super::{Admin, Database, Endpoint};
 use crate::names;
 
-impl Database {
-    /// Runs statements as the role `app`, which then owns what they create.
-    pub async fn execute(&self, sql: &str) {
-        let sql = format!("SET ROLE app; {sql}; RESET ROLE");
-        self.admin.execute(&sql).await;
-    }
-}
-
 impl Endpoint {
     /// An administrator connected to this database; on a standby, to the standby's copy.
     pub fn admin_of(self, database: &str) -> Admin {

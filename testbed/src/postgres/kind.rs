@@ -118,6 +118,11 @@ impl Kind for Postgres {
         create_like(name, "template0")
     }
 
+    /// The role `app` owns what the statements create.
+    fn as_owner(sql: &str) -> String {
+        format!("SET ROLE app; {sql}; RESET ROLE")
+    }
+
     async fn drop(admin: Admin, name: String) {
         let sql = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
         let _ = admin.try_rows(&sql).await;

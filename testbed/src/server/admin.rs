@@ -69,7 +69,7 @@ impl<K: Kind> Admin<K> {
     /// Returns a query's rows, each value as text, or the server's error.
     pub async fn try_rows(&self, sql: &str) -> Result<Rows, K::Error> {
         let (inner, sql) = (Arc::clone(&self.inner), sql.to_owned());
-        background::run(async move { inner.rows(&sql).await }).await
+        background::run_boxed(async move { inner.rows(&sql).await }).await
     }
 
     /// Returns the single text that a query selects.

@@ -50,7 +50,7 @@ impl<K: Kind> Builder<K> {
 
     /// Starts the server, or says why that is not possible.
     pub async fn try_start(self) -> Result<Server<K>, Error> {
-        background::run(async move {
+        background::run_boxed(async move {
             let limit = self.max_connections;
             let server = self.prepare().await?;
             server.try_start_with(&[]).await?;

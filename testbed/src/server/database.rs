@@ -12,7 +12,7 @@ use crate::proxy::Proxy;
 pub struct Database<K: Kind> {
     endpoint: Endpoint<K>,
     name: String,
-    pub(crate) admin: Admin<K>,
+    admin: Admin<K>,
 }
 
 impl<K: Kind> Database<K> {
@@ -66,6 +66,11 @@ impl<K: Kind> Database<K> {
     /// handles share one connection.
     pub fn admin(&self) -> Admin<K> {
         self.admin.clone()
+    }
+
+    /// Runs statements as the database's owner.
+    pub async fn execute(&self, sql: &str) {
+        self.admin.execute(&K::as_owner(sql)).await;
     }
 
     /// Returns the single number that a query selects.

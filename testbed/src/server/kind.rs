@@ -95,6 +95,9 @@ pub trait Kind: Copy + Eq + Debug + Send + Sync + 'static {
     /// The SQL that creates an empty database.
     fn create(name: &str) -> String;
 
+    /// The SQL that runs statements as the owner of a database.
+    fn as_owner(sql: &str) -> String;
+
     /// Drops a database, even if clients are connected.
     fn drop(admin: Admin<Self>, name: String) -> impl Future<Output = ()> + Send;
 

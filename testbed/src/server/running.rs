@@ -138,7 +138,7 @@ impl<K: Kind> Server<K> {
     pub(crate) async fn try_start_with(&self, arguments: &[&'static str]) -> Result<(), Error> {
         let server = self.clone();
         let arguments = arguments.to_vec();
-        background::run(async move {
+        background::run_boxed(async move {
             let start = Instant::now();
             loop {
                 let inner = Arc::clone(&server.inner);

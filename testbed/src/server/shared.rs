@@ -1,7 +1,7 @@
 //! The server that all tests of a run share.
 
 use super::{Builder, Database, Endpoint, Kind, Server};
-use crate::Error;
+use crate::{Error, background};
 
 /// A fresh, empty database on the shared server.
 ///
@@ -16,7 +16,9 @@ pub async fn database<K: Kind>() -> Database<K> {
 /// Many processes' tests use it at the same time. To stop, kill or configure a server, start a
 /// private one.
 pub async fn endpoint<K: Kind>() -> Endpoint<K> {
-    match K::shared().get_or_init(find_or_start).await {
+    // Boxed, so that the compiler of each test does not look through a server's start.
+    let start = || background::run_boxed(find_or_start());
+    match K::shared().get_or_init(start).await {
         Ok((endpoint, _server)) => *endpoint,
         Err(error) => panic!("{error}"),
     }
