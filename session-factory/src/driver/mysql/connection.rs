@@ -135,7 +135,11 @@ impl Own {
     async fn control(&mut self, text: &str) -> Result<(), StatementError> {
         let is_gone = |error: &StatementError| error.code == Some(error_code::NO_SUCH_SAVEPOINT);
         match self.channel.run(text).await {
-            Err(error) if is_gone(&error) && !text.contains("ROLLBACK TO") => {
+            Err(error)
+                if is_gone(&error)
+                    && self.channel.state.has_lost_savepoints()
+                    && !text.contains("ROLLBACK TO") =>
+            {
                 for part in text.split("; ") {
                     match self.channel.run(part).await {
                         Err(error) if !is_gone(&error) => return Err(error),

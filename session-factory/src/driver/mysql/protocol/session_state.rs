@@ -133,6 +133,8 @@ struct Cluster {
 struct Transaction {
     met_conflict: bool,
     has_written: bool,
+    /// Its savepoints went with it, or with a transaction in which only savepoints were made.
+    lost_savepoints: bool,
     ended: Option<End>,
     fatal: Option<StatementError>,
     /// Rows were changed behind the end, and are neither committed nor rolled back.
@@ -391,6 +393,7 @@ impl SessionState {
         let Some(statement) = self.statement.take() else {
             return;
         };
+        self.transaction.lost_savepoints = true;
         let before = self.counted;
         if let Some(now) = now {
             self.has_baseline(now);
@@ -501,6 +504,11 @@ impl SessionState {
                 error: transaction.fatal.clone(),
             },
         }
+    }
+
+    /// The savepoints that the session made went with their transaction.
+    pub(in super::super) fn has_lost_savepoints(&self) -> bool {
+        self.transaction.lost_savepoints || self.transaction.ended.is_some()
     }
 
     pub(in super::super) fn in_transaction(&self) -> bool {
