@@ -6,10 +6,13 @@ use clap::{Parser, ValueEnum};
 use crate::overhead::counted::Counted;
 use crate::systems::Kind;
 
+/// The systems take turns, and of each figure the middle one counts: what else goes on hits one round of one system.
+const ROUNDS: u32 = 5;
+
 /// Measures the library side by side with what a user would pick instead.
 ///
 /// Results go to the standard output: a table, or one JSON line each. They are kept in `target/bench`, from where
-/// `report` (and `all`) makes `docs/benchmarks`. What is measured with `--only`, `--without` or `--cancels` is kept there
+/// `report` (and `all`) makes `docs/benchmarks`. What is measured with `--only`, `--without`, `--cancels`, `--tasks` or `--rounds` is kept there
 /// under another name, and is not in the report.
 #[derive(Clone, Debug, Parser)]
 #[command(bin_name = "cargo xtask bench")]
@@ -27,6 +30,12 @@ pub(crate) struct Arguments {
     /// For `storm`: how many calls are cancelled. Default: 200 and then 2000.
     #[arg(long)]
     cancels: Vec<u32>,
+    /// For `contention`: how many tasks. May be given more than once. Default: 1, 10, 100, 1000 and 10000.
+    #[arg(long)]
+    tasks: Vec<u32>,
+    /// For `contention`: how many rounds; the middle figure counts.
+    #[arg(long, default_value_t = ROUNDS)]
+    pub(crate) rounds: u32,
     /// For `compile`: how often each is measured.
     #[arg(long, default_value_t = 3)]
     pub(crate) runs: u32,
@@ -69,30 +78,39 @@ pub(crate) enum Peer {
     Sqlx,
     SeaOrm,
     Sqlalchemy,
+    /// The floor of `contention`.
+    Pgbench,
 }
 
 impl Peer {
-    fn kind(self) -> Kind {
-        match self {
+    fn kind(self) -> Option<Kind> {
+        Some(match self {
             Self::SessionFactory => Kind::Ours,
             Self::Bb8 => Kind::Bb8,
             Self::Deadpool => Kind::Deadpool,
             Self::Sqlx => Kind::Sqlx,
             Self::SeaOrm => Kind::SeaOrm,
             Self::Sqlalchemy => Kind::SqlAlchemy,
-        }
+            Self::Pgbench => return None,
+        })
     }
 }
 
 impl Arguments {
     /// The systems to measure.
     pub(crate) fn systems(&self) -> Vec<Kind> {
-        let named = |peers: &[Peer], kind| peers.iter().any(|peer| peer.kind() == kind);
+        let named = |peers: &[Peer], kind| peers.iter().any(|peer| peer.kind() == Some(kind));
         Kind::ALL
             .into_iter()
             .filter(|kind| self.only.is_empty() || named(&self.only, *kind))
             .filter(|kind| !named(&self.without, *kind))
             .collect()
+    }
+
+    /// Whether pgbench is measured as well, where that can be.
+    pub(crate) fn has_pgbench(&self) -> bool {
+        let is_left = self.only.is_empty() || self.only.contains(&Peer::Pgbench);
+        is_left && !self.without.contains(&Peer::Pgbench)
     }
 
     /// The systems, and SQLAlchemy with a ping as well: where that is quickly measured.
@@ -121,7 +139,16 @@ impl Arguments {
             "--cancels is for `storm`, and at least 1"
         );
         ensure!(
-            !self.systems().is_empty(),
+            self.tasks.is_empty() || self.name == Name::Contention && !self.tasks.contains(&0),
+            "--tasks is for `contention`, and at least 1"
+        );
+        ensure!(
+            self.rounds == ROUNDS || self.name == Name::Contention && self.rounds > 0,
+            "--rounds is for `contention`, and at least 1"
+        );
+        let pgbench = self.name == Name::Contention && self.has_pgbench();
+        ensure!(
+            pgbench || !self.systems().is_empty(),
             "--only and --without leave no system to measure"
         );
         Ok(())
@@ -129,7 +156,16 @@ impl Arguments {
 
     /// Whether only a part is measured of what the report shows.
     pub(crate) fn is_part(&self) -> bool {
-        !(self.only.is_empty() && self.without.is_empty() && self.cancels.is_empty())
+        let chosen = [&self.only, &self.without].iter().any(|peers| !peers.is_empty());
+        chosen || !self.cancels.is_empty() || !self.tasks.is_empty() || self.rounds != ROUNDS
+    }
+
+    pub(crate) fn tasks(&self) -> Vec<u32> {
+        if self.tasks.is_empty() {
+            vec![1, 10, 100, 1_000, 10_000]
+        } else {
+            self.tasks.clone()
+        }
     }
 
     pub(crate) fn cancels(&self) -> Vec<u32> {

@@ -14,8 +14,6 @@ use diesel_async::{
 };
 use futures_util::future::BoxFuture;
 
-use tokio::task::AbortHandle;
-
 use super::cancel::Canceller;
 use super::ended_by_body::{Unseen, end_by_body, end_unseen};
 use super::fragment::{Key, Known, Loading, PgQuery};
@@ -33,6 +31,7 @@ use super::{failed_begin, fragment};
 use crate::driver::{Ahead, Isolation, Kill, LogPosition as Position, Reply, Watched};
 use crate::error::{AbortReason, Aborted, SessionError, StatementError, StatementErrorKind};
 use crate::observe::{Events, Heard, Instrumented};
+use crate::runtime::driven::{Driven, Use};
 
 type Foreign = bb8::PooledConnection<'static, AsyncDieselConnectionManager<AsyncPgConnection>>;
 
@@ -45,8 +44,6 @@ pub struct PgConnection {
     /// `None` for an external pool's connection, whose stream the driver cannot watch.
     protocol_state: Option<Arc<ProtocolState>>,
     rest: Rest,
-    /// Aborts tokio-postgres's task, which drives the stream. `None` for an external pool's connection.
-    driving: Option<AbortHandle>,
     /// The statement cache is off.
     uncached: bool,
     /// The isolation level of a BEGIN without one, if the probe found it.
@@ -92,6 +89,10 @@ pub(super) struct Rest {
     marked: bool,
     unseen: Unseen,
     protocol_state: Option<Arc<ProtocolState>>,
+    /// tokio-postgres's connection and its driver. `None` for an external pool's connection.
+    driven: Option<Arc<Driven>>,
+    /// The body has the raw connection, and may send at any time.
+    lent: Option<Use>,
     client_cache: ClientCache,
     /// Behind a pooler: the SET LOCAL for the statement timeout, sent with each BEGIN.
     limit: Option<Box<str>>,
@@ -103,11 +104,11 @@ impl PgConnection {
         connection: AsyncPgConnection,
         protocol_state: Arc<ProtocolState>,
         canceller: Canceller,
-        driving: AbortHandle,
+        driven: Arc<Driven>,
     ) -> Self {
         let kill = kill(
             canceller.clone(),
-            driving.clone(),
+            Arc::clone(&driven),
             Arc::clone(&protocol_state),
         );
         Self {
@@ -125,12 +126,13 @@ impl PgConnection {
                 marked: false,
                 unseen: Unseen::default(),
                 protocol_state: Some(Arc::clone(&protocol_state)),
+                driven: Some(driven),
+                lent: None,
                 client_cache: ClientCache::default(),
                 limit: None,
                 observer: Instrumented::default(),
             },
             protocol_state: Some(protocol_state),
-            driving: Some(driving),
             uncached: false,
             isolation: None,
             asks: false,
@@ -147,7 +149,6 @@ impl PgConnection {
         Self {
             held: Held::Foreign(Box::new(connection)),
             protocol_state: None,
-            driving: None,
             uncached: false,
             isolation: None,
             asks: false,
@@ -169,6 +170,8 @@ impl PgConnection {
                 marked: false,
                 unseen: Unseen::default(),
                 protocol_state: None,
+                driven: None,
+                lent: None,
                 client_cache: ClientCache::default(),
                 limit: None,
                 observer: Instrumented::direct(),
@@ -355,8 +358,17 @@ impl PgConnection {
         rest.ask(shared).await;
     }
 
+    /// Call before anything is sent, and keep the result until the answer has come: the caller's runtime drives the
+    /// connection, if it can.
+    pub(super) fn attend(&self) -> Option<Use> {
+        self.rest.attend()
+    }
+
     /// Call when a transaction begins.
     pub(super) fn begin_watch(&mut self) {
+        if let Some(driven) = &self.rest.driven {
+            driven.begin_turn();
+        }
         self.rest.unseen = Unseen::default();
         self.rest.marked = false;
         self.rest.doubted = false;
@@ -491,11 +503,13 @@ impl PgConnection {
     }
 
     pub(super) async fn enter_raw(&mut self) -> QueryResult<()> {
+        let _used = self.attend();
         let (shared, rest) = self.split();
         // The driver cannot read the raw connection's SQL before it is sent, so set the mark now.
         rest.mark(shared).await;
         if !self.rest.raw {
             self.rest.raw = true;
+            self.rest.lent = self.rest.attend();
             self.rest.client_cache.lend();
             self.rest.observer.lend();
             let connection = self.diesel_mut();
@@ -510,6 +524,7 @@ impl PgConnection {
     pub(super) fn leave_raw(&mut self) {
         if self.rest.raw {
             self.rest.raw = false;
+            self.rest.lent = None;
             self.rest
                 .client_cache
                 .take_back(self.protocol_state.as_deref());
@@ -546,33 +561,32 @@ impl PgConnection {
 
 impl Drop for PgConnection {
     fn drop(&mut self) {
-        // tokio-postgres sends Terminate only after the last answer. If that never arrives, the connection would stay
-        // open on both sides although its permit is free.
-        let waits = self
-            .protocol_state()
-            .is_some_and(|protocol_state| !protocol_state.is_quiet());
-        if (waits || self.rest.condemned)
-            && let Some(driving) = &self.driving
-        {
-            driving.abort();
+        // tokio-postgres sends Terminate only after the last answer, and when its runtime polls it. If that never
+        // happens, the connection would stay open on both sides although its permit is free.
+        if let Some(driven) = &self.rest.driven {
+            driven.close();
         }
     }
 }
 
-fn kill(canceller: Canceller, driving: AbortHandle, protocol_state: Arc<ProtocolState>) -> Kill {
+fn kill(canceller: Canceller, driven: Arc<Driven>, protocol_state: Arc<ProtocolState>) -> Kill {
     Kill(Arc::new(move || {
-        let (canceller, driving) = (canceller.clone(), driving.clone());
+        let (canceller, driven) = (canceller.clone(), Arc::clone(&driven));
         let is_beginning = protocol_state.is_beginning();
         let _no_runtime = crate::runtime::spawn(async move {
             if !is_beginning {
                 canceller.fire().await;
             }
-            driving.abort();
+            driven.close();
         });
     }))
 }
 
 impl Rest {
+    fn attend(&self) -> Option<Use> {
+        self.driven.as_ref().map(Driven::attend)
+    }
+
     /// The receiver of a statement's events.
     pub(super) fn events(&mut self) -> Option<Events> {
         self.observer.events().cloned()
@@ -760,6 +774,7 @@ impl Rest {
             .fresh()
             .filter(|_| is_plain);
         async move {
+            let _used = self.attend();
             if ahead.settle {
                 // Rare futures are boxed, so that they do not enlarge every statement's future.
                 Box::pin(settle(

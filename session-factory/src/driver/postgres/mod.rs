@@ -142,6 +142,7 @@ impl Driver for Postgres {
     }
 
     async fn ping(connection: &mut PgConnection) -> Result<(), StatementError> {
+        let _used = connection.attend();
         let result = connection.diesel_mut().batch_execute("").await;
         result.map_err(|error| Self::explain(connection, &error))
     }
@@ -247,6 +248,7 @@ impl Driver for Postgres {
     }
 
     async fn ask(connection: &mut PgConnection) {
+        let _used = connection.attend();
         connection.ask().await;
     }
 
@@ -286,6 +288,7 @@ impl Driver for Postgres {
     }
 
     async fn commit(connection: &mut PgConnection) -> CommitReply {
+        let _used = connection.attend();
         commit::commit(connection).await
     }
 
@@ -298,6 +301,7 @@ impl Driver for Postgres {
     where
         T: QueryFragment<Pg> + QueryId + Send,
     {
+        let _used = connection.attend();
         commit::behind(connection, ahead, source, sent).await
     }
 
@@ -314,6 +318,7 @@ impl Driver for Postgres {
         position: Position,
         patience: Duration,
     ) -> Result<bool, StatementError> {
+        let _used = connection.attend();
         replica::has_replayed(connection, position, patience).await
     }
 
@@ -321,6 +326,7 @@ impl Driver for Postgres {
         if connection.is_closed() {
             return Ok(());
         }
+        let _used = connection.attend();
         connection.leave_raw();
         let rollback = connection.ending("ROLLBACK");
         connection.seal();
@@ -335,6 +341,7 @@ impl Driver for Postgres {
         goes_to: GoesTo,
         deadline: Instant,
     ) -> Recovered {
+        let _used = connection.attend();
         recovery::recover(connection, running, goes_to, deadline).await
     }
 
@@ -357,6 +364,7 @@ impl Driver for Postgres {
     }
 
     async fn reset(connection: &mut PgConnection) -> bool {
+        let _used = connection.attend();
         recovery::reset(connection).await
     }
 
