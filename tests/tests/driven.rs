@@ -11,7 +11,7 @@ use std::time::Duration;
 use diesel::prelude::*;
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use session_factory::Factory;
-use session_factory_tests::{AppError, PgBed, PgDb, PgDbConfig, items};
+use session_factory_tests::{AppError, PgBed, PgDb, PgDbConfig, items, pg_config};
 use testbed::PATIENCE;
 use testbed::proxy::Direction;
 use tokio::runtime::{Builder, Handle, Runtime};
@@ -190,6 +190,26 @@ fn a_runtime_that_ends_hands_its_connections_on() {
         }
         assert_eq!(testbed::block_on(bed.count()), 60);
     });
+}
+
+#[test]
+#[cfg(unix)]
+fn a_unix_socket_moves_from_runtime_to_runtime() {
+    let server = testbed::postgres::Server::builder().config("unix_socket_directories", ".");
+    let server = testbed::block_on(server.start());
+    let database = testbed::block_on(server.database());
+    let (folder, port, name) = (server.folder(), server.address().port(), database.name());
+    let url = format!(
+        "postgres://app@/{name}?host={}&port={port}",
+        folder.display()
+    );
+    let factory = Factory::<PgDb>::new(pg_config(&url, |config| config.pool_size = 1));
+    let process = one_thread().block_on(settle(&factory));
+    for _ in 0..4 {
+        let runtime = two_threads();
+        assert_eq!(runtime.block_on(settle(&factory)), process);
+        assert_eq!(tasks(runtime.handle()), 1);
+    }
 }
 
 #[test]
