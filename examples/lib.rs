@@ -1,2 +1,2 @@
-//! The examples of session-factory: `quickstart` (`SQLite`, no set-up) and `service` (`PostgreSQL`), which both
-//! run the functions of `shared/bank.rs`; and `doctor`, which looks at a configuration and its server.
+//! The examples of session-factory. `quickstart` (`SQLite`, no set-up) and `service` (`PostgreSQL`)
+//! run the functions of `shared/bank.rs`; `doctor` examines a configuration and its server.

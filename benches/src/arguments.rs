@@ -6,14 +6,15 @@ use clap::{Parser, ValueEnum};
 use crate::overhead::counted::Counted;
 use crate::systems::Kind;
 
-/// The systems take turns, and of each figure the middle one counts: what else goes on hits one round of one system.
+/// The number of rounds of `contention`. The systems alternate, and the median of each figure counts, so that a
+/// disturbance affects one round of one system.
 const ROUNDS: u32 = 5;
 
-/// Measures the library side by side with what a user would pick instead.
+/// Measures the library beside its alternatives.
 ///
-/// Results go to the standard output: a table, or one JSON line each. They are kept in `target/bench`, from where
-/// `report` (and `all`) makes `docs/benchmarks`. What is measured with `--only`, `--without`, `--cancels`, `--tasks` or `--rounds` is kept there
-/// under another name, and is not in the report.
+/// Results go to standard output: a table, or one JSON line each. They are also kept in
+/// `target/bench`, from which `report` (and `all`) writes `docs/benchmarks`. Results of `--only`,
+/// `--without`, `--cancels`, `--tasks` or `--rounds` are kept there under another name, and do not appear in the report.
 #[derive(Clone, Debug, Parser)]
 #[command(bin_name = "cargo xtask bench")]
 pub(crate) struct Arguments {
@@ -27,16 +28,16 @@ pub(crate) struct Arguments {
     /// Leave this system out. May be given more than once.
     #[arg(long, value_enum)]
     pub(crate) without: Vec<Peer>,
-    /// For `storm`: how many calls are cancelled. Default: 200 and then 2000.
+    /// For `storm`: the number of cancelled calls. Default: 200 and then 2000.
     #[arg(long)]
     cancels: Vec<u32>,
-    /// For `contention`: how many tasks. May be given more than once. Default: 1, 10, 100, 1000 and 10000.
+    /// For `contention`: the number of tasks. May be given more than once. Default: 1, 10, 100, 1000 and 10000.
     #[arg(long)]
     tasks: Vec<u32>,
-    /// For `contention`: how many rounds; the middle figure counts.
+    /// For `contention`: the number of rounds, of which the median counts.
     #[arg(long, default_value_t = ROUNDS)]
     pub(crate) rounds: u32,
-    /// For `compile`: how often each is measured.
+    /// For `compile`: the number of runs.
     #[arg(long, default_value_t = 3)]
     pub(crate) runs: u32,
     #[command(flatten)]
@@ -48,7 +49,7 @@ pub(crate) struct Arguments {
 pub(crate) enum Name {
     /// Round trips of a unit of work.
     Wire,
-    /// Calls that are cancelled in the middle of a slow query.
+    /// Calls that are cancelled during a slow query.
     Storm,
     /// One transaction over lines of different length.
     Latency,
@@ -58,12 +59,12 @@ pub(crate) enum Name {
     Sqlite,
     /// Instructions of a session, counted by callgrind.
     Overhead,
-    /// 500 functions: time of the compiler, size of the program.
+    /// 500 functions: the compiler's time, the program's size.
     Compile,
-    /// What `overhead` lets callgrind count: a process of its own.
+    /// The process whose instructions callgrind counts for `overhead`.
     #[value(hide = true)]
     Counted,
-    /// Makes `docs/benchmarks` of what was measured last.
+    /// Writes `docs/benchmarks` from the last results.
     Report,
     /// All of it.
     All,
@@ -107,13 +108,13 @@ impl Arguments {
             .collect()
     }
 
-    /// Whether pgbench is measured as well, where that can be.
+    /// True if pgbench is measured, where it can be.
     pub(crate) fn has_pgbench(&self) -> bool {
         let is_left = self.only.is_empty() || self.only.contains(&Peer::Pgbench);
         is_left && !self.without.contains(&Peer::Pgbench)
     }
 
-    /// The systems, and SQLAlchemy with a ping as well: where that is quickly measured.
+    /// The systems, and SQLAlchemy with a ping as well, for quick measurements.
     pub(crate) fn systems_and_ping(&self) -> Vec<Kind> {
         let mut systems = self.systems();
         if systems.contains(&Kind::SqlAlchemy) {
@@ -122,7 +123,7 @@ impl Arguments {
         systems
     }
 
-    /// What would measure nothing, or something else than was asked for.
+    /// Rejects arguments that would measure nothing, or something else than requested.
     pub(crate) fn check(&self) -> Result<()> {
         let chooses = !(self.only.is_empty() && self.without.is_empty());
         let has_systems = !matches!(
@@ -154,7 +155,7 @@ impl Arguments {
         Ok(())
     }
 
-    /// Whether only a part is measured of what the report shows.
+    /// True if only a part of the report's results is measured.
     pub(crate) fn is_part(&self) -> bool {
         let chosen = [&self.only, &self.without].iter().any(|peers| !peers.is_empty());
         chosen || !self.cancels.is_empty() || !self.tasks.is_empty() || self.rounds != ROUNDS

@@ -1,4 +1,4 @@
-//! A server, a database, and what is between it and its clients.
+//! A server, a database, and the network between the server and its clients.
 
 use std::time::Duration;
 
@@ -8,11 +8,11 @@ use testbed::postgres::{Database, Server};
 
 use crate::wan::Wan;
 
-/// Rows that units change.
+/// The number of rows that units change.
 pub(crate) const ROWS: u32 = 20_000;
 
 pub(crate) struct Bed {
-    // The database is dropped before its server.
+    // Declared first, so that the database is dropped before its server.
     pub(crate) database: Database,
     pub(crate) proxy: Proxy,
     wan: Option<Wan>,
@@ -20,12 +20,13 @@ pub(crate) struct Bed {
 }
 
 impl Bed {
-    /// With a delay each way between the proxy, which counts, and the server. Without one there is no line either.
+    /// Adds a delay in each direction between the proxy, which counts, and the server. A delay of
+    /// zero adds no line.
     pub(crate) async fn new(delay: Duration) -> Result<Self> {
         let server = Server::builder()
             .max_connections(500)
             .config("max_connections", "600")
-            // It would be one backend more when it comes by, and something else to do.
+            // Autovacuum would add a backend, and load, at random times.
             .config("autovacuum", "off")
             .start()
             .await;
@@ -52,24 +53,24 @@ impl Bed {
         })
     }
 
-    /// Through the proxy, which counts, and over the line if there is one.
+    /// The URL through the proxy, which counts, and over the line if there is one.
     pub(crate) fn counted(&self) -> String {
         self.database.url_via(&self.proxy)
     }
 
-    /// Over the line alone, if there is one.
+    /// The URL over the line only, if there is one.
     pub(crate) fn delayed(&self) -> String {
         self.wan
             .as_ref()
             .map_or_else(|| self.direct(), |wan| self.database.url_at(wan.address()))
     }
 
-    /// Straight to the server.
+    /// The server's own URL.
     pub(crate) fn direct(&self) -> String {
         self.database.url()
     }
 
-    /// Waits until the server has nothing left to do for anybody.
+    /// Waits until the server has finished all work.
     pub(crate) async fn quiet(&self) {
         testbed::eventually(Duration::from_secs(120), "the server is quiet", || async {
             let busy = self

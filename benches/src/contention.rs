@@ -20,7 +20,7 @@ use crate::unit::Unit;
 const CONNECTIONS: u32 = 10;
 const LIMIT: Duration = Duration::from_secs(3);
 
-/// The time of each call, how many calls each task got through, and what the client's process spent.
+/// The time of each call, the number of calls of each task, and what the client's process spent.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Crowd {
     pub(crate) seconds: f64,
@@ -29,7 +29,7 @@ pub(crate) struct Crowd {
     pub(crate) spent: Spent,
 }
 
-/// Of one round. Times in milliseconds.
+/// The figures of one round. Times are in milliseconds.
 struct Figures {
     per_second: f64,
     p50: f64,
@@ -156,7 +156,7 @@ async fn together(system: &Arc<dyn System>, tasks: u32, limit: Duration) -> Resu
     Ok(crowd)
 }
 
-/// Jain's index: 1 when all got the same, 1/n when one got everything.
+/// Jain's fairness index: 1 if all tasks got the same, 1/n if one of n tasks got everything.
 fn fairness(counts: &[u32]) -> f64 {
     let sum: f64 = counts.iter().copied().map(f64::from).sum();
     let squares: f64 = counts.iter().map(|count| f64::from(*count).powi(2)).sum();

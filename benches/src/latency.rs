@@ -1,4 +1,4 @@
-//! How long one transaction takes over lines of different length.
+//! The duration of one transaction over lines with different delays.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use crate::results::{Results, quantile, rounded};
 use crate::systems::{Kind, System};
 use crate::unit::Unit;
 
-/// Each way.
+/// The delays in each direction.
 const DELAYS: [Duration; 4] = [
     Duration::ZERO,
     Duration::from_micros(200),
@@ -77,7 +77,8 @@ async fn timed(system: &dyn System, unit: Unit, times: u32) -> Result<Vec<f64>> 
     Ok(taken)
 }
 
-/// What the line adds to a round trip in milliseconds, measured: the same ping with and without it.
+/// Measures how many milliseconds the line adds to a round trip, with the same ping with and
+/// without it.
 pub(crate) async fn added(bed: &Bed, delay: Duration) -> Result<f64> {
     let (with, without) = (ping(&bed.delayed()).await?, ping(&bed.direct()).await?);
     let (added, claimed) = ((with - without) * 1e3, 2e3 * delay.as_secs_f64());
@@ -89,7 +90,7 @@ pub(crate) async fn added(bed: &Bed, delay: Duration) -> Result<f64> {
     Ok(added)
 }
 
-/// The time of a ping in seconds: the middle one of many.
+/// The median time of a ping, in seconds.
 pub(crate) async fn ping(url: &str) -> Result<f64> {
     let factory = crate::systems::factory(url, 1)?;
     let mut times = Vec::new();

@@ -1,6 +1,6 @@
-//! Side by side with what a user would pick instead: `cargo xtask bench`.
+//! `cargo xtask bench`: measures the library beside its alternatives.
 //!
-//! One file for each thing that is measured, one for each system under `systems`.
+//! There is one file for each measurement, and one for each system under `systems`.
 
 mod arguments;
 mod bed;
@@ -30,7 +30,7 @@ fn main() -> Result<()> {
     let arguments = Arguments::parse();
     arguments.check()?;
     match arguments.name {
-        // What callgrind counts has a runtime of its own.
+        // The process that callgrind counts has its own runtime.
         Name::Counted => overhead::counted::run(&arguments.counted),
         _ => Runtime::new()?.block_on(run(&arguments)),
     }
@@ -51,7 +51,7 @@ async fn run(arguments: &Arguments) -> Result<()> {
     }
 }
 
-/// One after the other, so that none disturbs another, and the report at the end.
+/// Runs all measurements one after another, so that they do not disturb each other, and the report.
 async fn all(arguments: &Arguments) -> Result<()> {
     wire::run(arguments).await?;
     storm::run(arguments).await?;

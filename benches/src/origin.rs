@@ -1,10 +1,10 @@
-//! Of which code, and on which day, something is measured.
+//! The commit and the date of a measurement.
 
 use std::process::Command;
 
 use crate::results::root;
 
-/// As `0123abcd, 2026-01-31`. The page and its pictures are no part of what is measured.
+/// As `0123abcd, 2026-01-31`. Changes of the page and its pictures are ignored.
 pub(crate) fn now() -> String {
     let commit =
         said("git", &["rev-parse", "--short", "HEAD"]).unwrap_or_else(|| "no commit".to_owned());

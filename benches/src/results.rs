@@ -1,4 +1,4 @@
-//! What was measured: printed, and kept for the report.
+//! Prints the results, and keeps them for the report.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::arguments::Arguments;
 
-/// One result after another: a JSON line each, or a table at the end.
+/// The results of one measurement, printed as JSON lines or as a table at the end.
 #[derive(Debug)]
 pub(crate) struct Results {
     name: &'static str,
@@ -29,7 +29,7 @@ impl Results {
         }
     }
 
-    /// Takes in one result: a JSON object.
+    /// Adds one result, a JSON object.
     pub(crate) fn add(&mut self, record: Value) {
         if let Value::Object(record) = record {
             if self.json {
@@ -41,8 +41,8 @@ impl Results {
         }
     }
 
-    /// Prints the table, and keeps what was measured in the target folder: what is only a part of the systems or
-    /// of the cases under another name, which the report does not read.
+    /// Prints the table, and keeps the results in the target folder. Partial results get another
+    /// name, which the report does not read.
     pub(crate) fn finish(self) -> Result<()> {
         if !self.json {
             print!("{}", markdown(&self.records));
@@ -60,7 +60,7 @@ impl Results {
     }
 }
 
-/// What an earlier run has kept.
+/// The results that an earlier run kept.
 pub(crate) fn kept(name: &str) -> Result<Vec<Map<String, Value>>> {
     let file = folder().join(format!("{name}.json"));
     let text = fs::read_to_string(&file).map_err(|error| {
@@ -72,7 +72,7 @@ pub(crate) fn kept(name: &str) -> Result<Vec<Map<String, Value>>> {
     Ok(serde_json::from_str(&text)?)
 }
 
-/// Of which code and day that is.
+/// The commit and the date of those results.
 pub(crate) fn origin(name: &str) -> Option<String> {
     fs::read_to_string(folder().join(format!("{name}.origin"))).ok()
 }
@@ -86,14 +86,14 @@ pub(crate) fn target() -> PathBuf {
     root().join("target")
 }
 
-/// The repository.
+/// The repository's folder.
 pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
         .unwrap_or(Path::new("."))
 }
 
-/// A table of all records, in the order of their first keys.
+/// A table of all records. The columns are in the order in which their keys first appear.
 pub(crate) fn markdown(records: &[Map<String, Value>]) -> String {
     let mut columns: Vec<&str> = Vec::new();
     for key in records.iter().flat_map(Map::keys) {
@@ -125,7 +125,7 @@ fn cell(value: Option<&Value>) -> String {
     }
 }
 
-/// Rounded to so many digits behind the point.
+/// Rounds to `digits` decimal places.
 pub(crate) fn rounded(value: f64, digits: i32) -> f64 {
     let factor = 10_f64.powi(digits);
     (value * factor).round() / factor

@@ -1,4 +1,4 @@
-//! Calls that are cancelled in the middle of a slow query, and as many normal ones after them.
+//! Calls that are cancelled during a slow query, followed by as many normal ones.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -17,16 +17,17 @@ use crate::systems::{Kind, Python, System};
 use crate::unit::Unit;
 
 const CONNECTIONS: u32 = 10;
-/// How long the slow query takes when nobody cancels it on the server: in a storm of so many calls, or fewer.
+/// How long the slow query takes if the server does not cancel it, for storms up to so many calls.
 const SLOW: [(u32, f64); 2] = [(200, 2.0), (u32::MAX, 0.5)];
-/// The caller gives up this long after its slow query was sent.
+/// How long after sending its slow query the caller gives up.
 const AFTER: Duration = Duration::from_millis(10);
 
 pub(crate) async fn run(arguments: &Arguments) -> Result<()> {
     let mut results = Results::new("storm", arguments);
     for cancels in arguments.cancels() {
         for kind in arguments.systems() {
-            // A server for each: what one leaves behind is not the next one's burden.
+            // Each system gets a new server, so that no system suffers from the previous one's
+            // remains.
             let bed = Bed::new(Duration::ZERO).await?;
             results.add(storm(&bed, kind, cancels).await?);
         }
@@ -60,7 +61,7 @@ async fn storm(bed: &Bed, kind: Kind, cancels: u32) -> Result<serde_json::Value>
     }))
 }
 
-/// Who makes the calls: this process, or that of another language.
+/// Where the calls are made: in this process, or in another language's process.
 enum Driven {
     Here(Arc<dyn System>),
     There(Arc<Python>),
@@ -74,7 +75,7 @@ impl Driven {
         })
     }
 
-    /// So many calls that are cancelled; how many seconds until the last of them has returned.
+    /// Makes `cancels` calls and cancels them. Returns the seconds until the last one has returned.
     async fn cancelled(&self, cancels: u32, slow: f64) -> Result<f64> {
         let system = match self {
             Self::Here(system) => system,
@@ -93,7 +94,8 @@ impl Driven {
         Ok(started.elapsed().as_secs_f64())
     }
 
-    /// So many normal calls, all at once, which change the same rows; how many seconds that takes.
+    /// Makes `calls` normal calls at once, which change the same rows. Returns the seconds that
+    /// they take.
     async fn served(&self, calls: u32) -> Result<f64> {
         let system = match self {
             Self::Here(system) => system,
@@ -120,17 +122,17 @@ async fn asked(python: &Arc<Python>, command: serde_json::Value) -> Result<f64> 
     tokio::task::spawn_blocking(move || python.ask(&command)).await?
 }
 
-/// Transactions that hold a row's lock. None of them has anybody who waits for it.
+/// Counts transactions that hold a row's lock. No caller waits for any of them.
 const LOCKS: &str = "SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid) \
      WHERE datname = current_database() AND usename = 'app' AND mode = 'RowExclusiveLock' \
      AND pg_locks.relation = 'counters'::regclass";
 
-/// All backends of the database but the one that asks, which costs the server little. Nothing else but the system
-/// that is measured is connected to it.
+/// Counts the database's backends, except the one that asks. The query is cheap, and only the
+/// measured system is connected to this database.
 const BACKENDS: &str =
     "SELECT numbackends - 1 FROM pg_stat_database WHERE datname = current_database()";
 
-/// A call whose caller goes away.
+/// Makes a call whose caller drops it.
 async fn doomed(system: Arc<dyn System>, row: u32, slow: f64) -> Result<()> {
     let started = Arc::new(Notify::new());
     let call = system.slow(i32::try_from(row)?, slow, Arc::clone(&started));
@@ -144,7 +146,7 @@ async fn doomed(system: Arc<dyn System>, row: u32, slow: f64) -> Result<()> {
     Ok(())
 }
 
-/// The most backends that the server had at one time.
+/// The greatest number of backends at one time.
 struct Peak {
     most: Arc<AtomicI64>,
     done: Arc<AtomicBool>,

@@ -1,18 +1,18 @@
-//! What every system is asked to do.
+//! The work that every system does.
 
 use serde::Serialize;
 
 /// One transaction.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct Unit {
-    /// Each reads or changes the row.
+    /// The number of statements, each of which reads or changes the row.
     pub(crate) statements: u32,
     pub(crate) writes: bool,
-    /// False: the body ends with an error.
+    /// False if the body ends with an error.
     pub(crate) commits: bool,
-    /// The first statement runs inside a savepoint.
+    /// True if the first statement runs inside a savepoint.
     pub(crate) savepoint: bool,
-    /// The last statement goes out with COMMIT, where there is such a thing.
+    /// True if the last statement travels with COMMIT, in systems that support it.
     pub(crate) commit_with: bool,
     pub(crate) row: i32,
 }

@@ -1,8 +1,8 @@
-//! A line with a delay, the same in both directions.
+//! A line with the same delay in both directions.
 //!
-//! Every piece that arrives is passed on after the delay, however many are on their way: two messages sent one
-//! behind the other arrive one behind the other, as on a real line. It works with threads, because a timer of the
-//! asynchronous runtime rounds to milliseconds.
+//! Every piece is forwarded after the delay, independently of the others: two messages sent in
+//! sequence arrive in sequence, as on a real line. It uses threads, because the asynchronous
+//! runtime's timers round to milliseconds.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};

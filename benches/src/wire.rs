@@ -1,4 +1,4 @@
-//! Round trips of a unit of work, and those that its caller waits for.
+//! The round trips of a unit of work, and those that its caller waits for.
 
 use std::time::{Duration, Instant};
 
@@ -12,28 +12,28 @@ use crate::results::{Results, rounded};
 use crate::systems::{Kind, System};
 use crate::unit::Unit;
 
-/// Each way: long against all that is not the line.
+/// The delay in each direction. It is long compared with everything except the line.
 const DELAY: Duration = Duration::from_millis(10);
-/// Prepared statements are prepared by then (psycopg waits for the sixth time).
+/// After this many units, all statements are prepared (psycopg prepares at the sixth use).
 const WARM: u32 = 7;
 const TIMES: u32 = 5;
-/// Without the line, where a run takes no time.
+/// The number of runs without the line, which are quick.
 const NEAR: u32 = 50;
 
 pub(crate) async fn run(arguments: &Arguments) -> Result<()> {
     let mut results = Results::new("wire", arguments);
     let bed = Bed::new(DELAY).await?;
     added(&bed, DELAY).await?;
-    // The proxy is a part of it.
+    // The proxy's delay counts as the line's.
     let line = ping(&bed.counted()).await? - ping(&bed.direct()).await?;
     for kind in arguments.systems_and_ping() {
         let system = kind.open(&bed.counted(), 1).await?;
         let near = kind.open(&bed.direct(), 1).await?;
         for unit in units(kind) {
             let (round_trips, fastest) = measure(&bed, &*system, unit).await?;
-            // What the line alone costs: without the work at both of its ends.
+            // The time on the line alone, without the work at both ends.
             let waits = ((fastest - quickest(&*near, unit).await?) / line).round();
-            // There are no more to wait for.
+            // A caller waits for each round trip at most once.
             let waits = waits.min(round_trips);
             results.add(json!({
                 "system": kind.name(),
@@ -76,7 +76,7 @@ async fn measure(bed: &Bed, system: &dyn System, unit: Unit) -> Result<(f64, f64
         bed.proxy.reset_counts();
         let started = Instant::now();
         system.run(unit).await?;
-        // The fastest one was held up least by anything but the line.
+        // The fastest run has the least delay from anything except the line.
         fastest = fastest.min(started.elapsed());
         settled(bed).await;
         total += bed.proxy.counts().round_trips;
@@ -85,7 +85,7 @@ async fn measure(bed: &Bed, system: &dyn System, unit: Unit) -> Result<(f64, f64
     Ok((round_trips, fastest.as_secs_f64()))
 }
 
-/// The same without a line in between.
+/// Measures the fastest run without a line.
 async fn quickest(system: &dyn System, unit: Unit) -> Result<f64> {
     let mut fastest = Duration::MAX;
     for _ in 0..NEAR {
@@ -96,7 +96,7 @@ async fn quickest(system: &dyn System, unit: Unit) -> Result<f64> {
     Ok(fastest.as_secs_f64())
 }
 
-/// Everything that was asked is answered, and nobody asks more.
+/// Waits until all requests are answered and none follows.
 async fn settled(bed: &Bed) {
     let mut before = (0, 0);
     let mut calm = 0;

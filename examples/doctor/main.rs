@@ -1,11 +1,11 @@
-//! What a factory is configured with, and whether its database is fit for it.
+//! Prints a factory's configuration, and checks its database.
 //!
 //! ```text
 //! cargo run --example doctor              # says what to set, when something is missing
 //! cargo run --example doctor -- 4         # for four instances of the application
 //! ```
-//! Ends with 1 when something is wrong. To look at a factory of your own, put its declaration in the place
-//! of this one.
+//! The exit status is 1 if something is wrong. To examine another factory, replace the declaration
+//! below by that factory's.
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -47,7 +47,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Whether all is well.
+/// Prints the report. Returns true if everything is right.
 async fn examine() -> Result<bool, SessionError> {
     AppDb::init().await?;
     let mut round_trip = Duration::MAX;
@@ -88,7 +88,7 @@ async fn examine() -> Result<bool, SessionError> {
     Ok(false)
 }
 
-/// Which mode a pooler is in cannot be asked; one in statement mode is refused.
+/// The pooler's mode cannot be queried. A pooler in statement mode is refused when it connects.
 fn between(pooler: bool) -> &'static str {
     if pooler {
         "a pooler (PgBouncer), in session or transaction mode: it has the last word on the connections"

@@ -1,4 +1,4 @@
-//! What the server says about itself.
+//! What the server reports about itself.
 
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Nullable, Text};
@@ -7,7 +7,7 @@ use session_factory::{Session, with_session};
 
 use super::AppDb;
 
-/// What the server says about itself and this connection.
+/// What the server reports about itself and this connection.
 #[derive(Debug, QueryableByName)]
 pub(crate) struct Server {
     /// `PostgreSQL 15.18 on …`
@@ -21,13 +21,13 @@ pub(crate) struct Server {
     cipher: Option<String>,
     #[diesel(sql_type = BigInt)]
     max_connections: i64,
-    /// Kept for administrators.
+    /// Reserved for administrators.
     #[diesel(sql_type = BigInt)]
     reserved: i64,
-    /// Of the database; below zero for none.
+    /// The database's limit; below zero for none.
     #[diesel(sql_type = BigInt)]
     database_limit: i64,
-    /// Of the user; below zero for none.
+    /// The user's limit; below zero for none.
     #[diesel(sql_type = BigInt)]
     user_limit: i64,
 }
@@ -44,14 +44,14 @@ SELECT version() AS version,
        (SELECT rolconnlimit::bigint FROM pg_roles WHERE rolname = current_user) AS user_limit
 FROM (SELECT pg_backend_pid() AS pid) AS me LEFT JOIN pg_stat_ssl AS tls USING (pid)";
 
-/// Asks in one round trip.
+/// Queries all of it in one round trip.
 #[with_session(read_only)]
 pub(crate) async fn ask(db: &mut Session<AppDb>) -> QueryResult<Server> {
     diesel::sql_query(QUESTIONS).get_result(db).await
 }
 
 impl Server {
-    /// In words.
+    /// The connection's encryption, in words.
     pub(crate) fn tls(&self) -> String {
         match (&self.tls_version, &self.cipher) {
             (Some(version), Some(cipher)) if self.encrypted => format!("{version}, {cipher}"),
@@ -59,7 +59,7 @@ impl Server {
         }
     }
 
-    /// Connections that are there for the application, as long as nobody else wants them.
+    /// The connections that the application can have, if no other client needs them.
     pub(crate) fn available(&self) -> u64 {
         let limits = [
             self.max_connections - self.reserved,
@@ -72,7 +72,7 @@ impl Server {
             .unwrap_or(0)
     }
 
-    /// Where that number is from.
+    /// The limits that led to that number.
     pub(crate) fn limits(&self) -> String {
         let others: Vec<_> = [("database", self.database_limit), ("user", self.user_limit)]
             .into_iter()

@@ -1,7 +1,7 @@
-//! Every way out of an annotated function, and what is in the table afterwards.
+//! Ends an annotated function in every possible way, and prints the table afterwards.
 //!
-//! `cargo run --example quickstart`: embedded `SQLite` in a temporary file, nothing to set up. With
-//! `DB_ECHO=true` each statement is printed as well.
+//! `cargo run --example quickstart` uses embedded `SQLite` in a temporary file and needs no set-up.
+//! With `DB_ECHO=true`, it prints each statement as well.
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -30,7 +30,7 @@ session_factory! {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // An application lets `AppDb` read the environment by itself. This example brings its own
+    // In an application, `AppDb` reads the environment by itself. This example provides its own
     // DATABASE_URL, and takes the other keys from the environment.
     let folder = tempfile::tempdir()?;
     let url = format!("sqlite://{}", folder.path().join("bank.db").display());
@@ -43,7 +43,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         eprintln!("  (a call {})", panic.to_string().replace('\n', " "));
     }));
 
-    // In the scope of a factory every annotated function uses it instead of the global one.
+    // In a factory's scope, every annotated function uses that factory instead of the global one.
     let table = factory.scope(every_way_out(&factory)).await?;
 
     let report = factory.shutdown(Duration::from_secs(5)).await;
@@ -92,7 +92,7 @@ async fn every_way_out(factory: &Factory<AppDb>) -> Result<Table, BankError> {
     let result = task.await;
     table.rolled_back("cancelled task", &result).await?;
 
-    // By hand: no attribute, and the caller commits.
+    // Without the attribute, the caller ends the session.
     let mut db = factory.create_session().await?;
     bank::transfer_in(&mut db, "ada", "bob", 10).await?;
     db.rollback().await?;
@@ -103,7 +103,7 @@ async fn every_way_out(factory: &Factory<AppDb>) -> Result<Table, BankError> {
         .committed("create_session() and commit()", &result, [40, 60])
         .await?;
 
-    // A background job. Tasks are outside of the scope they are spawned in, so it gets its own.
+    // A background job. A spawned task does not inherit the scope, so it gets its own.
     let job = tokio::spawn(factory.scope(bank::pay_interest(10)));
     let result = job.await;
     table.committed("background job", &result, [44, 66]).await?;

@@ -1,10 +1,10 @@
-//! Reads the table after each call, prints what it finds, and compares it with what was promised.
+//! Reads the table after each call, prints it, and compares it with the promise.
 
 use std::fmt::Debug;
 
 use crate::bank::{self, BankError};
 
-/// What was in the table after the last call, and how often that was not as promised.
+/// The table after the last call, and the calls that broke a promise.
 pub struct Table {
     before: Vec<i64>,
     wrong: Vec<&'static str>,
@@ -25,7 +25,7 @@ impl Table {
         })
     }
 
-    /// The call's work should be there.
+    /// Checks that the call's work is there.
     pub async fn committed(
         &mut self,
         ending: &'static str,
@@ -35,7 +35,7 @@ impl Table {
         self.row(ending, result, &expected, "committed").await
     }
 
-    /// The call should have left nothing behind.
+    /// Checks that the call left nothing behind.
     pub async fn rolled_back(
         &mut self,
         ending: &'static str,
@@ -53,7 +53,7 @@ impl Table {
         promised: &str,
     ) -> Result<(), BankError> {
         let now = read().await?;
-        // Each committed call of this example changes the table: what is in it tells the outcome.
+        // Each committed call of this example changes the table, so the table shows the outcome.
         let outcome = if now == self.before {
             "rolled back"
         } else {
@@ -71,7 +71,7 @@ impl Table {
         Ok(())
     }
 
-    /// An error if anything was not as promised.
+    /// Returns an error if a call broke a promise.
     pub fn verdict(self) -> Result<(), Box<dyn std::error::Error>> {
         if self.wrong.is_empty() {
             println!("Every call was committed or rolled back as promised.");

@@ -1,4 +1,4 @@
-//! The quickstart's functions in a service on `PostgreSQL`.
+//! A service on `PostgreSQL` with the quickstart's functions.
 //!
 //! ```text
 //! DATABASE_URL=postgres://user:password@localhost/bank \
@@ -32,7 +32,7 @@ session_factory! {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    // Reads the environment and connects once: a wrong configuration shows now, and not tonight.
+    // Reads the environment and connects once, so that a wrong configuration fails at start-up.
     if let Err(error) = AppDb::init().await {
         eprintln!("{error}");
         return ExitCode::FAILURE;
@@ -57,7 +57,7 @@ async fn serve() -> Result<(), BankError> {
             Err(error) => println!("{owner} has one already: rolled back ({error})"),
         }
     }
-    // The global factory needs no scope: tasks use it as well.
+    // The global factory needs no scope, and spawned tasks use it as well.
     let requests = (1..=10).map(|amount| {
         tokio::spawn(async move {
             let request = bank::transfer("ada", "bob", amount);

@@ -1,7 +1,7 @@
-//! The service functions of a small bank: what an application writes.
+//! The service functions of a small bank, as an application writes them.
 //!
-//! Each function is there twice: `transfer(…)` opens, commits and closes a session of its own, and
-//! `transfer_in(db, …)` joins the session that its caller has.
+//! Each function exists twice: `transfer(…)` opens, commits and closes its own session, and
+//! `transfer_in(db, …)` joins its caller's session.
 
 use std::time::Duration;
 
@@ -18,16 +18,16 @@ diesel::table! {
     }
 }
 
-/// What can go wrong in the bank. `From<SessionError>` is what `#[with_session]` asks for.
+/// The bank's errors. `#[with_session]` requires `From<SessionError>`.
 #[derive(Debug, thiserror::Error)]
 pub enum BankError {
-    /// The session itself failed: no connection, a refused COMMIT, …
+    /// The session failed: no connection, a refused COMMIT, …
     #[error(transparent)]
     Session(#[from] SessionError),
     /// A statement failed.
     #[error(transparent)]
     Query(#[from] diesel::result::Error),
-    /// The bank's own rule.
+    /// A rule of the bank was broken.
     #[error("{0} has not enough money")]
     NotEnough(String),
 }
@@ -56,7 +56,7 @@ pub async fn open_account(
     Ok(())
 }
 
-/// Puts money in.
+/// Deposits money.
 #[with_session]
 pub async fn deposit(db: &mut Session<AppDb>, owner: &str, amount: i64) -> Result<(), BankError> {
     diesel::update(accounts::table.find(owner))
@@ -66,7 +66,7 @@ pub async fn deposit(db: &mut Session<AppDb>, owner: &str, amount: i64) -> Resul
     Ok(())
 }
 
-/// Takes money out, if there is enough of it.
+/// Withdraws money, if there is enough.
 #[with_session]
 pub async fn withdraw(db: &mut Session<AppDb>, owner: &str, amount: i64) -> Result<(), BankError> {
     let taken = diesel::update(accounts::table.find(owner))
@@ -80,9 +80,10 @@ pub async fn withdraw(db: &mut Session<AppDb>, owner: &str, amount: i64) -> Resu
     }
 }
 
-/// Both sides or neither: the two functions join this one's session.
+/// Transfers money: both functions below join this one's session, so both take effect or neither
+/// does.
 ///
-/// The money arrives before it leaves, so that a failure has something to roll back.
+/// The deposit comes before the withdrawal, so that a failure has something to roll back.
 #[with_session]
 pub async fn transfer(
     db: &mut Session<AppDb>,
@@ -95,7 +96,7 @@ pub async fn transfer(
     Ok(())
 }
 
-/// A transfer that costs a fee, unless it is large: then it returns early.
+/// A transfer that costs a fee, unless it is large; then it returns early.
 #[with_session]
 pub async fn transfer_for_a_fee(
     db: &mut Session<AppDb>,
@@ -110,7 +111,7 @@ pub async fn transfer_for_a_fee(
     withdraw_in(db, from, 1).await
 }
 
-/// A transfer that opens the receiver's account: fails on one that exists.
+/// A transfer that opens the receiver's account. It fails if the account exists.
 #[with_session]
 pub async fn transfer_to_new(
     db: &mut Session<AppDb>,
@@ -122,7 +123,7 @@ pub async fn transfer_to_new(
     open_account_in(db, to, amount).await
 }
 
-/// A transfer that thinks for a long time while its transaction is open.
+/// A transfer that takes a long time while its transaction is open.
 #[with_session]
 pub async fn slow_transfer(
     db: &mut Session<AppDb>,
@@ -135,7 +136,7 @@ pub async fn slow_transfer(
     Ok(())
 }
 
-/// A transfer with a bug behind it.
+/// A transfer that panics because of a bug.
 #[with_session]
 pub async fn buggy_transfer(
     db: &mut Session<AppDb>,
@@ -148,7 +149,7 @@ pub async fn buggy_transfer(
     Ok(())
 }
 
-/// The background job: interest for everybody. Gives the number of accounts.
+/// The background job: pays interest to all accounts. Returns the number of accounts.
 #[with_session]
 pub async fn pay_interest(db: &mut Session<AppDb>, percent: i64) -> Result<usize, BankError> {
     let paid = diesel::update(accounts::table)
@@ -158,7 +159,7 @@ pub async fn pay_interest(db: &mut Session<AppDb>, percent: i64) -> Result<usize
     Ok(paid)
 }
 
-/// Every account.
+/// Returns all accounts.
 #[with_session]
 pub async fn balances(db: &mut Session<AppDb>) -> Result<Vec<(String, i64)>, BankError> {
     Ok(accounts::table.order(accounts::owner).load(db).await?)

@@ -1,4 +1,4 @@
-//! A case: a session that runs texts between two rows of its own.
+//! A case: a session that inserts a row, runs texts, and inserts another row.
 
 use fastrand::Rng;
 
@@ -21,7 +21,7 @@ pub(crate) enum Way {
     RawExecute,
 }
 
-/// What the texts run in.
+/// The code around the texts.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Shape {
     Plain,
@@ -40,11 +40,11 @@ pub(crate) struct Case {
     pub(crate) number: u64,
     pub(crate) steps: Vec<(Way, String)>,
     pub(crate) shape: Shape,
-    /// A text's error is swallowed.
+    /// True if a text's error is ignored.
     pub(crate) swallows: bool,
-    /// Another row is inserted behind the texts.
+    /// True if another row is inserted after the texts.
     pub(crate) goes_on: bool,
-    /// A text may end the transaction.
+    /// True if a text may end the transaction.
     pub(crate) ends: bool,
 }
 
@@ -52,7 +52,7 @@ pub(crate) struct Case {
 const IDS: u64 = 16;
 
 impl Case {
-    /// The case of this number: the same whenever it is asked for.
+    /// The case of this number, which is always the same.
     pub(crate) fn new(words: &Words, seed: u64, number: u64) -> Self {
         let mut rng = Rng::with_seed(seed ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let shape = match rng.u8(0..10) {
@@ -86,12 +86,13 @@ impl Case {
         case
     }
 
-    /// The row before the texts, the one inside of the savepoint, and the one behind the texts.
+    /// The ids of the row before the texts, the row inside the savepoint, and the row after the
+    /// texts.
     pub(crate) fn ids(&self) -> [i32; 3] {
         [0, 1, 2].map(|row| self.id(row))
     }
 
-    /// A text's answer is not waited for.
+    /// True if the case does not wait for a text's answer.
     pub(crate) fn drops_rows(&self) -> bool {
         self.steps.iter().any(|(way, _)| *way == Way::Stream)
     }
@@ -100,7 +101,7 @@ impl Case {
         i32::try_from(self.number * IDS + row + 1).unwrap_or(i32::MAX)
     }
 
-    /// Statements in a row, with what may stand between them.
+    /// Statements in sequence, with separators between them.
     fn text(&mut self, words: &Words, rng: &mut Rng, statements: usize) -> String {
         let mut text = String::new();
         for at in 0..statements {

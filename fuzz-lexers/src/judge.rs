@@ -1,4 +1,4 @@
-//! What was said, against the rows that are there.
+//! Compares the session's result with the rows in the database.
 
 use std::collections::BTreeSet;
 
@@ -7,18 +7,18 @@ use session_factory::CommittedPart;
 use crate::case::Case;
 use crate::subject::{Outcome, Told};
 
-/// What a case came to.
+/// The result of a case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// `Ok`, and it is true.
+    /// A true `Ok`.
     True,
-    /// An error, and it is true.
+    /// A true error.
     TrueError,
-    /// An error of the session's, and no text of the case can have ended the transaction, or failed.
+    /// A session's error, although no text of the case can have failed or ended the transaction.
     FalseAlarm,
-    /// An error says that something was committed, or rolled back, and it was not.
+    /// An error that claims an untrue commit or rollback.
     Untrue(&'static str),
-    /// `Ok`, and it is not true.
+    /// An untrue `Ok`.
     AcquittedWrongly(&'static str),
 }
 
@@ -54,7 +54,7 @@ pub(crate) fn judge(case: &Case, told: &Told, present: &BTreeSet<i32>) -> Verdic
             Verdict::Untrue("told as rolled back, and the last row is there")
         }
         Outcome::Body(_) => Verdict::TrueError,
-        // The error of a text whose rows were dropped was heard by the session alone.
+        // If a text's rows were dropped, only the session saw its error.
         _ if case.ends || told.has_failed || case.drops_rows() => Verdict::TrueError,
         _ => Verdict::FalseAlarm,
     }

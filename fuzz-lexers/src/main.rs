@@ -1,8 +1,10 @@
-//! Raw SQL that may end a transaction, on real servers: what a session says of it against the rows that are there.
+//! Runs raw SQL that may end a transaction on real servers, and compares the session's result with
+//! the rows in the database.
 //!
-//! Run by `cargo xtask fuzz --lexers`. A case inserts a row, runs generated texts, inserts another row and returns
-//! `Ok`. [`judge`] then compares what the session said with the rows that another connection sees. One file for each
-//! database implements [`subject::Subject`]; `words` has the texts of each, and `case` puts them together.
+//! `cargo xtask fuzz --lexers` runs it. A case inserts a row, runs generated texts, inserts another
+//! row and returns `Ok`. [`judge`] then compares the session's result with the rows that another
+//! connection sees. Each database has a file that implements [`subject::Subject`]; `words` contains
+//! each database's texts, and `case` combines them.
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -26,31 +28,31 @@ use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 
-/// Run raw SQL with transaction control in every spelling, and compare what is told with what is there.
+/// Run raw SQL with transaction control in every spelling, and compare each result with the rows.
 ///
-/// Ends with an error when an `Ok` or a claim was untrue.
+/// Ends with an error if an `Ok` or another claim was untrue.
 #[derive(Debug, Parser)]
 #[command(bin_name = "cargo xtask fuzz")]
 struct Arguments {
-    /// This program instead of the macros' one.
+    /// Run this program instead of the macros' fuzzer.
     #[arg(long)]
     lexers: bool,
     /// Print one line of JSON for each backend on the standard output.
     #[arg(long)]
     json: bool,
-    /// How many texts for each backend.
+    /// The number of texts for each backend.
     #[arg(long, value_name = "NUMBER", default_value_t = 100_000)]
     inputs: u64,
     /// 2,000 texts for each backend.
     #[arg(long, conflicts_with = "inputs")]
     quick: bool,
-    /// Decides what the texts are.
+    /// Selects the texts.
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Only this backend. May be given more than once.
     #[arg(long, value_enum)]
     backend: Vec<Backend>,
-    /// How many sessions run side by side.
+    /// The number of parallel sessions.
     #[arg(long, default_value_t = 4)]
     lanes: u64,
     /// Only the case of this number, as a finding names it.
@@ -61,10 +63,10 @@ struct Arguments {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Backend {
     Postgres,
-    /// Around a pool of the application's.
+    /// With an external pool.
     PostgresPool,
     Sqlite,
-    /// Around a pool of the application's.
+    /// With an external pool.
     SqlitePool,
 }
 

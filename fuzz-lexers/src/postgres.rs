@@ -1,4 +1,4 @@
-//! PostgreSQL: a pool of our own, and one of the application's.
+//! PostgreSQL, with our own pool and with an external one.
 
 use std::collections::BTreeSet;
 
@@ -69,7 +69,7 @@ const WORDS: Words = Words {
         "CALL rolls_back()",
         "DO 'BEGIN COMMIT; END'",
         "DO $$BEGIN ROLLBACK; END$$",
-        // Literals that go on, or do not.
+        // Literals that continue, or do not.
         "SELECT E'a'\n'\\''; ROLLBACK AND CHAIN; SELECT ''",
         "SELECT '\\''; ROLLBACK AND CHAIN; SELECT ''",
         "SELECT E'\\'; ROLLBACK AND CHAIN; SELECT '",
@@ -148,10 +148,10 @@ const WORDS: Words = Words {
     ],
 };
 
-/// A pool of ours.
+/// With our own pool.
 pub(crate) struct Own(Lane);
 
-/// Around a pool of the application's.
+/// With an external pool.
 pub(crate) struct Foreign(Lane);
 
 struct Lane {
@@ -196,7 +196,7 @@ impl Lane {
     }
 
     async fn present(&self) -> BTreeSet<i32> {
-        // What is still being recovered is rolled back first.
+        // Wait until recovery has rolled back what is still open.
         testbed::eventually(
             std::time::Duration::from_secs(30),
             "the connections are back",
@@ -224,7 +224,7 @@ impl Lane {
 async fn server() -> Server {
     Server::builder()
         .config("max_prepared_transactions", "1000")
-        // Failing texts are what this is about.
+        // Failing texts are normal here, so the server does not log them.
         .config("log_min_messages", "fatal")
         .config("log_min_error_statement", "fatal")
         .start()

@@ -1,4 +1,4 @@
-//! A run: lanes side by side, each with a database of its own, and what they found.
+//! A run: parallel lanes, each with its own database, and their findings.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,7 +10,7 @@ use crate::case::Case;
 use crate::judge::{Verdict, judge};
 use crate::subject::{Outcome, Subject, Told};
 
-/// What is to be run.
+/// What to run.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plan {
     pub(crate) texts: u64,
@@ -19,25 +19,25 @@ pub(crate) struct Plan {
     pub(crate) repeat: Option<u64>,
 }
 
-/// Cases between two looks at the table.
+/// The number of cases between two checks of the table.
 const BATCH: u64 = 100;
-/// Findings that are printed, of each kind.
+/// The greatest number of findings of each kind that are printed.
 const MOST_TOLD: usize = 10;
 
-/// What came out.
+/// The results of a run.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Report {
     backend: &'static str,
     texts: u64,
     cases: u64,
     seed: u64,
-    /// `Ok`, and a row is missing, or one is there that was rolled back.
+    /// Cases with an `Ok`, although a row is missing, or a rolled-back row is there.
     acquitted_wrongly: u64,
-    /// An error that says what is not so.
+    /// Cases with an untrue error.
     untrue: u64,
-    /// An error of the session's where no text ended the transaction or failed.
+    /// Cases with a session's error, although no text failed or ended the transaction.
     false_alarms: u64,
-    /// How often each outcome was told.
+    /// How many times each outcome occurred.
     told: BTreeMap<&'static str, u64>,
     seconds: f64,
     #[serde(skip)]
@@ -124,7 +124,7 @@ pub(crate) async fn run<S: Subject>(plan: Plan) -> Report {
     report
 }
 
-/// The cases whose numbers leave `number` when they are divided by the lanes.
+/// Runs the cases whose numbers have the remainder `number` when divided by the number of lanes.
 async fn lane<S: Subject>(server: &S::Server, plan: Plan, number: u64) -> Report {
     let mut report = Report::default();
     let subject = S::open(server).await;

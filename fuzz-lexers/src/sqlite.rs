@@ -1,4 +1,4 @@
-//! SQLite: a pool of our own, and one of the application's.
+//! SQLite, with our own pool and with an external one.
 
 use std::collections::BTreeSet;
 
@@ -146,10 +146,10 @@ const WORDS: Words = Words {
     ],
 };
 
-/// A pool of ours.
+/// With our own pool.
 pub(crate) struct Own(Lane);
 
-/// Around a pool of the application's.
+/// With an external pool.
 pub(crate) struct Foreign(Lane);
 
 struct Lane {
@@ -169,7 +169,7 @@ impl Lane {
     }
 
     async fn present(&self) -> BTreeSet<i32> {
-        // What is still being recovered is rolled back first.
+        // Wait until recovery has rolled back what is still open.
         testbed::eventually(
             std::time::Duration::from_secs(30),
             "the connections are back",

@@ -1,4 +1,4 @@
-//! What is tested: a pool of sessions on a database of its own, and what it says of each case.
+//! The tested code: a pool of sessions on its own database.
 
 use std::collections::BTreeSet;
 use std::future::Future;
@@ -8,44 +8,44 @@ use session_factory::{CommittedPart, PartlyCommitted, SessionError};
 use crate::case::Case;
 use crate::words::Words;
 
-/// A database with sessions on it. One for each lane.
+/// A lane's database and sessions.
 pub(crate) trait Subject: Sized + Send + Sync + 'static {
-    /// As the report names it.
+    /// The name in the report.
     const NAME: &'static str;
-    /// Its SQL.
+    /// The database's SQL.
     const WORDS: &'static Words;
-    /// What all lanes share: a server.
+    /// The server that all lanes share.
     type Server: Clone + Send + Sync + 'static;
 
-    /// Starts it.
+    /// Starts the server.
     fn server() -> impl Future<Output = Self::Server> + Send;
 
-    /// A database of one lane, with the table `items`.
+    /// Creates a lane's database, with the table `items`.
     fn open(server: &Self::Server) -> impl Future<Output = Self> + Send;
 
-    /// Runs a case in a session of its own.
+    /// Runs a case in its own session.
     fn tell(&self, case: &Case) -> impl Future<Output = Told> + Send;
 
     /// The ids of the rows that another connection sees.
     fn present(&self) -> impl Future<Output = BTreeSet<i32>> + Send;
 
-    /// Removes what cases leave behind: rows, prepared transactions.
+    /// Removes the rows and prepared transactions of earlier cases.
     fn sweep(&self) -> impl Future<Output = ()> + Send;
 }
 
-/// What the session said.
+/// The session's result.
 #[derive(Debug)]
 pub(crate) struct Told {
     pub(crate) outcome: Outcome,
-    /// Whether the savepoint said `Ok`, where the case has one.
+    /// True if the savepoint returned `Ok`; `None` for a case without a savepoint.
     pub(crate) savepoint: Option<bool>,
-    /// Whether the row behind the texts was inserted, as far as that statement's own answer goes.
+    /// True if the INSERT after the texts returned `Ok`.
     pub(crate) last: Option<bool>,
-    /// A text failed.
+    /// True if a text failed.
     pub(crate) has_failed: bool,
 }
 
-/// How the call ended. What is not judged is printed with a finding.
+/// How the call ended. The texts in it are printed with a finding, and not compared.
 #[derive(Debug)]
 #[allow(
     dead_code,
@@ -53,16 +53,16 @@ pub(crate) struct Told {
 )]
 pub(crate) enum Outcome {
     Ok,
-    /// All of it is rolled back.
+    /// An error that says "all rolled back".
     RolledBack(String),
-    /// A part of it may be.
+    /// An error that says that a part may be committed.
     Ended(CommittedPart),
     Unknown(String),
-    /// The body's own error, which says nothing.
+    /// The body's own error, which says nothing about the outcome.
     Body(String),
 }
 
-/// An error of a body: a session's, or a statement's.
+/// A body's error: from the session or from a statement.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
     #[error(transparent)]
@@ -78,7 +78,7 @@ impl Outcome {
         let error = match result {
             Ok(()) => return Self::Ok,
             Err(Failure::Session(error)) => error,
-            // A statement's error may carry a session's.
+            // A statement's error may contain a session's.
             Err(Failure::Query(error)) => match SessionError::from(error) {
                 SessionError::Query(error) => return Self::Body(error.to_string()),
                 other => other,
@@ -95,7 +95,8 @@ impl Outcome {
     }
 }
 
-/// Runs a case on a factory: the same for all databases, and generic for none of them.
+/// Runs a case on a factory. It is a macro, so that the code is the same for all databases without
+/// being generic.
 #[macro_export]
 macro_rules! tell {
     ($factory:expr, $db:ty, $case:expr) => {{
@@ -124,7 +125,8 @@ macro_rules! tell {
                         .load::<$crate::subject::Nothing>(db)
                         .await?,
                 ),
-                // Its rows are not read: the answer may come when the next statement is on its way.
+                // The rows are not read, so the answer may arrive after the next statement was
+                // sent.
                 Way::Stream => drop(
                     diesel::sql_query(text)
                         .load_stream::<$crate::subject::Nothing>(db)
@@ -212,6 +214,6 @@ diesel::table! {
     }
 }
 
-/// A row that nobody reads.
+/// A row whose columns are ignored.
 #[derive(Debug, diesel::QueryableByName)]
 pub(crate) struct Nothing {}

@@ -1,29 +1,30 @@
-//! A database's SQL: statements, and how they can be spelt.
+//! A database's SQL: statements and their spellings.
 
 use fastrand::Rng;
 
-/// What a statement does to the transaction.
+/// A statement's effect on the transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Nature {
-    /// It leaves it as it is, or fails.
+    /// The statement keeps the transaction, or fails.
     Keeps,
-    /// It ends it, or may.
+    /// The statement ends the transaction, or may end it.
     Ends,
 }
 
 /// The SQL of one database.
 pub(crate) struct Words {
-    /// Statements that end the transaction or may do so. Spaces between words become any blank; `{id}` is a row's id
-    /// that nothing else uses, `{n}` the case's number.
+    /// Statements that end the transaction, or may end it. A space between words becomes any blank.
+    /// `{id}` is a row's unique id, `{n}` the case's number.
     pub(crate) ends: &'static [&'static str],
-    /// Statements that leave it: savepoints, functions, literals that look like transaction control.
+    /// Statements that keep the transaction: savepoints, functions, literals that look like
+    /// transaction control.
     pub(crate) keeps: &'static [&'static str],
-    /// What stands for a space.
+    /// Replacements for a space.
     pub(crate) blanks: &'static [&'static str],
 }
 
 impl Words {
-    /// One of its statements.
+    /// A random statement.
     pub(crate) fn statement(&self, rng: &mut Rng) -> (&'static str, Nature) {
         if rng.u8(0..5) < 2 {
             (self.ends[rng.usize(..self.ends.len())], Nature::Ends)
@@ -32,7 +33,7 @@ impl Words {
         }
     }
 
-    /// Nothing mostly, or a comment.
+    /// Usually nothing, or a comment.
     pub(crate) fn blank(&self, rng: &mut Rng) -> String {
         if rng.u8(0..3) == 0 {
             self.blanks[rng.usize(..self.blanks.len())].to_owned()
@@ -41,7 +42,8 @@ impl Words {
         }
     }
 
-    /// The statement with other blanks, and in another case. What is quoted in it (from the first quote on) stays.
+    /// The statement with other blanks and in another case. Everything from the first quote on
+    /// stays.
     pub(crate) fn spell(&self, rng: &mut Rng, statement: &str) -> String {
         if rng.u8(0..3) == 0 {
             return statement.to_owned();

@@ -1,4 +1,4 @@
-//! Token trees without any sense, made of the words that mean something to the macros.
+//! Random token trees, made of words that mean something to the macros.
 
 use fastrand::Rng;
 use proc_macro2::{Delimiter, Group, Ident, Literal, Punct, Spacing, Span, TokenStream, TokenTree};
@@ -115,7 +115,7 @@ const TEXTS: [&str; 16] = [
     "a::b",
 ];
 
-/// Up to `most` trees, nested up to `depth`.
+/// At most `most` trees, nested at most `depth` deep.
 pub(crate) fn stream(rng: &mut Rng, most: usize, depth: usize) -> TokenStream {
     let mut tokens = TokenStream::new();
     for _ in 0..rng.usize(..=most) {
@@ -124,7 +124,7 @@ pub(crate) fn stream(rng: &mut Rng, most: usize, depth: usize) -> TokenStream {
     tokens
 }
 
-/// One tree, or a few that make sense only together.
+/// One tree, or several that only make sense together.
 pub(crate) fn tree(rng: &mut Rng, depth: usize, tokens: &mut TokenStream) {
     let one: TokenTree = match rng.u8(..16) {
         0..=5 => word(rng).into(),
@@ -153,7 +153,7 @@ pub(crate) fn tree(rng: &mut Rng, depth: usize, tokens: &mut TokenStream) {
     tokens.extend([one]);
 }
 
-/// Puts the tokens into delimiters of any kind.
+/// Puts the tokens into random delimiters.
 pub(crate) fn group(rng: &mut Rng, tokens: TokenStream) -> Group {
     let delimiter = match rng.u8(..8) {
         0..=2 => Delimiter::Parenthesis,
@@ -191,7 +191,7 @@ fn spacing(rng: &mut Rng) -> Spacing {
     }
 }
 
-/// One of them.
+/// A random element.
 pub(crate) fn pick<'a, T>(rng: &mut Rng, from: &'a [T]) -> &'a T {
     &from[rng.usize(..from.len())]
 }

@@ -1,4 +1,4 @@
-//! What is promised for every input.
+//! The promises for every input.
 
 use std::any::Any;
 use std::fmt;
@@ -15,9 +15,9 @@ use crate::input::Input;
 pub enum Problem {
     /// The macro panicked, with this message.
     Panicked(String),
-    /// An error of this text is about no place in the input.
+    /// An error with this text has no place in the input.
     Unplaced(String),
-    /// What was emitted is no Rust.
+    /// The emitted code is not valid Rust.
     NotRust(String),
 }
 
@@ -31,14 +31,14 @@ impl fmt::Display for Problem {
     }
 }
 
-/// What a macro made of an input.
+/// The macro's reaction to an input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
     Expanded,
     Refused,
 }
 
-/// Runs the macro. `located`: each token of the input has a place.
+/// Runs the macro. `located` is true if each token of the input has a place.
 pub(crate) fn check(input: &Input, located: bool) -> Result<Outcome, Problem> {
     let output = catch_unwind(AssertUnwindSafe(|| match input {
         Input::WithSession { args, item } => crate::with_session::expand(args.clone(), item),
@@ -52,7 +52,7 @@ pub(crate) fn check(input: &Input, located: bool) -> Result<Outcome, Problem> {
     {
         return Err(Problem::Unplaced(error.message.clone()));
     }
-    // What was no Rust before cannot be Rust afterwards.
+    // Input that is not valid Rust cannot become valid Rust.
     let place = match input {
         Input::WithSession { item, .. } => [Place::Module, Place::Impl]
             .into_iter()
@@ -69,7 +69,7 @@ pub(crate) fn check(input: &Input, located: bool) -> Result<Outcome, Problem> {
     })
 }
 
-/// A `compile_error!` that the macro has put in front.
+/// A `compile_error!` that the macro has emitted in front of the items.
 struct Reported {
     message: String,
     trees: Vec<TokenTree>,
@@ -82,7 +82,7 @@ impl Reported {
     }
 }
 
-/// The errors that the macro reports, and the items behind them.
+/// Splits the output into the macro's errors and the items after them.
 fn split(output: TokenStream) -> (Vec<Reported>, TokenStream) {
     let trees: Vec<TokenTree> = output.into_iter().collect();
     let mut errors = Vec::new();
@@ -101,20 +101,20 @@ fn split(output: TokenStream) -> (Vec<Reported>, TokenStream) {
     (errors, rest.iter().cloned().collect())
 }
 
-/// Where items stand.
+/// Where the items are.
 #[derive(Debug, Clone, Copy)]
 enum Place {
     Module,
     Impl,
 }
 
-/// Whether these are items.
+/// True if these tokens parse as items.
 fn is_rust(items: &TokenStream, place: Place) -> syn::Result<()> {
     let file: File = match place {
         Place::Module => syn::parse2(items.clone())?,
         Place::Impl => syn::parse2(quote!(impl X { #items }))?,
     };
-    // Code that needs a backend stands in a macro of the runtime, which passes it on.
+    // Code that needs a backend is inside a macro of the runtime, which passes it on.
     for item in file.items {
         if let Item::Macro(item) = item
             && let Some(name) = item.mac.path.segments.last()
@@ -126,8 +126,8 @@ fn is_rust(items: &TokenStream, place: Place) -> syn::Result<()> {
     Ok(())
 }
 
-/// The items in a macro of the runtime. One that is for a backend has the factory's names in brackets in front of them, and
-/// what is left of it without the backend in braces.
+/// The items inside a macro of the runtime. For a backend's macro, the factory's names precede them
+/// in brackets, and the code for a disabled backend in braces.
 fn passed_on(tokens: &TokenStream) -> TokenStream {
     let trees: Vec<_> = tokens.clone().into_iter().collect();
     match trees.as_slice() {

@@ -1,16 +1,16 @@
-//! Real uses of the macros: those of the UI cases, the tests and the examples.
+//! Real uses of the macros, from the UI cases, the tests and the examples.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 
-/// What the mutations begin with.
+/// The inputs that are mutated.
 #[derive(Debug, Default)]
 pub(crate) struct Corpus {
     /// Annotated functions.
     pub(crate) functions: Vec<Function>,
-    /// What stands in `session_factory! { … }`.
+    /// The contents of `session_factory! { … }`.
     pub(crate) factories: Vec<TokenStream>,
 }
 
@@ -31,8 +31,8 @@ const FOLDERS: [&str; 6] = [
 ];
 
 impl Corpus {
-    /// All that is found in the repository. Files that are no Rust (there are some among the mistakes) are left
-    /// out where they cannot even be cut into tokens.
+    /// Finds all uses in the repository. Skips files that cannot be split into tokens; some UI
+    /// cases are invalid Rust.
     pub(crate) fn load() -> Self {
         let mut corpus = Self::default();
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
@@ -47,7 +47,7 @@ impl Corpus {
                 corpus.take(without_places(tokens.unwrap_or_default()));
             }
         }
-        // The spans were of these texts, and nobody has kept one.
+        // The spans pointed into these texts, and no token keeps one.
         proc_macro2::extra::invalidate_current_thread_spans();
         corpus
     }
@@ -60,7 +60,7 @@ impl Corpus {
                 && let Some(TokenTree::Group(attribute)) = trees.get(at + 1)
                 && let Some(args) = args_of(attribute)
             {
-                // Attributes above it are the function's too.
+                // Attributes above it belong to the function too.
                 let first = begin(&trees[..at]);
                 let item = trees[first..at]
                     .iter()
@@ -93,7 +93,7 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
     }
 }
 
-/// The arguments, if this is `[with_session]` or `[with_session(…)]`, whatever path leads to it.
+/// The attribute's arguments, if it is `[with_session]` or `[with_session(…)]` under any path.
 fn args_of(attribute: &Group) -> Option<TokenStream> {
     if attribute.delimiter() != Delimiter::Bracket {
         return None;
@@ -106,7 +106,7 @@ fn args_of(attribute: &Group) -> Option<TokenStream> {
     }
 }
 
-/// Where the attributes begin that stand at the end of these tokens.
+/// The index at which the attributes at the end of these tokens begin.
 fn begin(before: &[TokenTree]) -> usize {
     let mut at = before.len();
     while let [.., hash, TokenTree::Group(_)] = &before[..at] {
@@ -118,7 +118,7 @@ fn begin(before: &[TokenTree]) -> usize {
     at
 }
 
-/// Up to the body, or the semicolon.
+/// The tokens up to the body, or to the semicolon.
 fn rest_of_function(after: &[TokenTree]) -> &[TokenTree] {
     let end = after.iter().position(|tree| match tree {
         TokenTree::Group(group) => group.delimiter() == Delimiter::Brace,
@@ -135,7 +135,7 @@ fn is_ident(tree: &TokenTree, name: &str) -> bool {
     matches!(tree, TokenTree::Ident(ident) if ident == name)
 }
 
-/// The same tokens, without a word of where they were.
+/// The same tokens without their places.
 fn without_places(tokens: TokenStream) -> TokenStream {
     tokens
         .into_iter()

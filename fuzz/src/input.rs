@@ -1,4 +1,4 @@
-//! One input: which macro, and its tokens.
+//! One input: the macro, and its tokens.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use crate::corpus::Corpus;
 use crate::mutate::mutate;
 use crate::signatures;
 
-/// What a macro is given.
+/// The input of a macro.
 #[derive(Debug, Clone)]
 pub(crate) enum Input {
     WithSession {
@@ -23,10 +23,10 @@ pub(crate) enum Input {
 }
 
 impl Input {
-    /// The input of this number, which is always the same one.
+    /// The input of this number, which is always the same.
     pub(crate) fn nth(seed: u64, index: u64, corpus: &Corpus) -> Self {
         let mut rng = Rng::with_seed(seed.rotate_left(32) ^ index);
-        // The first numbers of neighbouring seeds are alike.
+        // Neighbouring seeds give similar first numbers, so skip them.
         let _warm_up = [rng.u64(..), rng.u64(..)];
         Self::any(&mut rng, corpus)
     }
@@ -56,7 +56,7 @@ impl Input {
         }
     }
 
-    /// Whether there is nothing that an error could be about.
+    /// True if the input has no token that an error could point at.
     pub(crate) fn is_empty(&self) -> bool {
         match self {
             Self::WithSession { item, .. } => item.is_empty(),
@@ -64,8 +64,9 @@ impl Input {
         }
     }
 
-    /// The same tokens with a place for each: they are written down and read again. Tokens that cannot be
-    /// written down (another macro may make such) stay as they are; `false` says so.
+    /// The same tokens, each with a place: they are formatted as text and parsed again. Tokens that
+    /// do not survive that (other macros can create such tokens) stay unchanged, and the result is
+    /// `false`.
     pub(crate) fn located(self, rng: &mut Rng) -> (Self, bool) {
         let mut all = true;
         let mut locate = |tokens: TokenStream| {
@@ -115,7 +116,8 @@ fn changed_factory(rng: &mut Rng, corpus: &Corpus) -> Input {
     }
 }
 
-/// Puts the invisible groups back in that writing down loses: `macro_rules!` makes them of its fragments.
+/// Restores the invisible groups that formatting loses; `macro_rules!` creates them around
+/// fragments.
 fn invisible_groups(rng: &mut Rng, tokens: TokenStream) -> TokenStream {
     if rng.u8(..4) > 0 {
         return tokens;

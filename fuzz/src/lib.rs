@@ -1,11 +1,11 @@
-//! Both macros as plain functions, run on arbitrary token trees and on real functions that were changed; with the
-//! feature `drivers` also database URLs (`--urls`).
+//! Runs both macros as plain functions on random token trees and on real functions with changes.
+//! With the feature `drivers`, it also tries database URLs (`--urls`).
 //!
-//! What is promised for every input: no panic; every error has a place in the input; what is emitted without
-//! an error parses as Rust. `cargo xtask fuzz` runs it for as long as it is told, a test for two seconds.
+//! The promises for every input: no panic; every error has a place in the input; output without an
+//! error parses as Rust. `cargo xtask fuzz` runs it for a chosen time, a test for two seconds.
 //!
-//! A crate of macros exports nothing but those, so its modules are taken in here by their path
-//! (`docs/decisions/0007-fuzzing.md`).
+//! A crate of macros can export nothing else, so its modules are included here by their paths
+//! (`docs/decisions/0011-fuzzing.md`).
 
 extern crate proc_macro;
 

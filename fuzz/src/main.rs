@@ -11,30 +11,31 @@ use std::time::Duration;
 use clap::Parser;
 use fuzz::{Settings, repeat, run};
 
-/// Run both macros on arbitrary token trees and on real functions that were changed.
+/// Run both macros on random token trees and on real functions with changes.
 ///
-/// Ends with an error when a macro panicked, reported an error without a place, or accepted what it then made
-/// no Rust of. With `--urls` it fuzzes those instead; `--lexers` is a program
-/// of its own, `fuzz-lexers`.
+/// Ends with an error if a macro panicked, reported an error without a place, or emitted invalid
+/// Rust without an error. With `--urls` it fuzzes database URLs instead. `--lexers` is a separate
+/// program, `fuzz-lexers`.
 #[derive(Debug, Parser)]
 #[command(bin_name = "cargo xtask fuzz")]
 struct Arguments {
-    /// Mutated database URLs: an error or a `Debug` that shows a piece of the password is a leak.
+    /// Try mutated database URLs. An error or a `Debug` that shows a piece of the password is a
+    /// leak.
     #[arg(long)]
     urls: bool,
-    /// How many inputs `--urls` tries. Default: 1,000,000.
+    /// The number of inputs for `--urls`. Default: 1,000,000.
     #[arg(long, value_name = "NUMBER")]
     inputs: Option<u64>,
     /// A twentieth of the inputs, for CI.
     #[arg(long, conflicts_with = "inputs")]
     quick: bool,
-    /// For how long the macros are fuzzed.
+    /// How long the macros are fuzzed.
     #[arg(long, default_value_t = 60)]
     seconds: u64,
     /// Print one line of JSON on the standard output.
     #[arg(long)]
     json: bool,
-    /// Decides what the inputs are.
+    /// Selects the inputs.
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Only the input of this number, as a finding names it.

@@ -5,15 +5,15 @@ use proc_macro2::{Group, TokenStream, TokenTree};
 
 use crate::arbitrary::{self, pick};
 
-/// The tokens with a few changes. What is spliced in comes from `donor`.
+/// Changes the tokens in a few places. Inserted tokens come from `donor`.
 pub(crate) fn mutate(rng: &mut Rng, tokens: TokenStream, donor: &TokenStream) -> TokenStream {
-    // Mostly one: a function with one mistake is what people write.
+    // Usually one change, because users usually make one mistake.
     let most = rng.usize(1..5);
     let changes = rng.usize(1..=most);
     (0..changes).fold(tokens, |tokens, _| change(rng, tokens, donor))
 }
 
-/// One change somewhere.
+/// Makes one change at a random place.
 fn change(rng: &mut Rng, tokens: TokenStream, donor: &TokenStream) -> TokenStream {
     let mut trees: Vec<TokenTree> = tokens.into_iter().collect();
     let groups: Vec<usize> = (0..trees.len())
@@ -32,7 +32,7 @@ fn change(rng: &mut Rng, tokens: TokenStream, donor: &TokenStream) -> TokenStrea
     trees.into_iter().collect()
 }
 
-/// One change at this level.
+/// Makes one change at this level.
 fn here(rng: &mut Rng, trees: &mut Vec<TokenTree>, donor: &TokenStream) {
     let at = rng.usize(..=trees.len());
     if at == trees.len() {
@@ -54,7 +54,7 @@ fn here(rng: &mut Rng, trees: &mut Vec<TokenTree>, donor: &TokenStream) {
             let new = inserted(rng, donor);
             trees.splice(at..at, new);
         }
-        // Half-typed.
+        // Cut off, like code that is still being typed.
         12 => trees.truncate(at),
         13 => {
             let end = (at + 1 + rng.usize(..4)).min(trees.len());
@@ -76,7 +76,7 @@ fn here(rng: &mut Rng, trees: &mut Vec<TokenTree>, donor: &TokenStream) {
     }
 }
 
-/// A few tokens to put somewhere: arbitrary ones, or some of the donor's.
+/// A few tokens to insert: random ones, or the donor's.
 fn inserted(rng: &mut Rng, donor: &TokenStream) -> Vec<TokenTree> {
     let donated: Vec<TokenTree> = donor.clone().into_iter().collect();
     if donated.is_empty() || rng.bool() {

@@ -1,4 +1,4 @@
-//! Input after input, on every processor, until the time is up.
+//! Tries one input after another, on every processor, until the time is up.
 
 use std::panic;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,32 +16,32 @@ use crate::input::Input;
 /// What to run.
 #[derive(Debug, Clone, Copy)]
 pub struct Settings {
-    /// For how long.
+    /// How long to run.
     pub time: Duration,
-    /// Decides what the inputs are.
+    /// Selects the inputs.
     pub seed: u64,
 }
 
-/// What came of it.
+/// The results of a run.
 #[derive(Debug, Default, Serialize)]
 pub struct Report {
-    /// How many inputs were tried.
+    /// The number of inputs.
     pub inputs: u64,
-    /// Of those the ones that a macro accepted.
+    /// Inputs that a macro accepted.
     pub expanded: u64,
-    /// And those that it had an error for.
+    /// Inputs that a macro rejected with an error.
     pub refused: u64,
     /// Inputs on which a macro panicked.
     pub panics: u64,
-    /// Inputs with an error that has no place in them.
+    /// Inputs with an error that points at no place in them.
     pub unplaced: u64,
-    /// Inputs whose expansion is no Rust.
+    /// Inputs whose expansion is not valid Rust.
     pub not_rust: u64,
-    /// What the inputs were made from.
+    /// The seed of the inputs.
     pub seed: u64,
-    /// How long it took.
+    /// The duration of the run.
     pub seconds: f64,
-    /// The first few of the broken promises.
+    /// The first few broken promises.
     #[serde(skip)]
     pub findings: Vec<Finding>,
 }
@@ -51,15 +51,15 @@ pub struct Report {
 pub struct Finding {
     /// The input's number.
     pub index: u64,
-    /// The input, as it would be written.
+    /// The input as source text.
     pub input: String,
-    /// What is wrong.
+    /// The broken promise.
     pub problem: Problem,
 }
 
-/// More are more of the same.
+/// More findings would be of the same kinds.
 const FINDINGS: usize = 20;
-/// Expressions are parsed by recursion, and inputs may be deep.
+/// Expressions are parsed recursively, and inputs may be deeply nested.
 const STACK: usize = 64 << 20;
 
 /// Runs until the time is up.
@@ -67,7 +67,7 @@ const STACK: usize = 64 << 20;
 pub fn run(settings: &Settings) -> Report {
     let started = Instant::now();
     let before = panic::take_hook();
-    // Panics are counted, and told with their input.
+    // Panics are counted, and reported with their input.
     panic::set_hook(Box::new(|_| {}));
     let next = Arc::new(AtomicU64::new(0));
     let report = Arc::new(Mutex::new(Report::default()));
@@ -90,7 +90,7 @@ pub fn run(settings: &Settings) -> Report {
     report
 }
 
-/// Tries one input again, and gives it with what is wrong with it. A panic is told as usual.
+/// Tries one input again. Returns it, and the broken promise. A panic prints its message as usual.
 #[must_use]
 pub fn repeat(seed: u64, index: u64) -> (String, Option<Problem>) {
     let (input, located) = located(seed, index, &Corpus::load());
@@ -100,14 +100,14 @@ pub fn repeat(seed: u64, index: u64) -> (String, Option<Problem>) {
 fn lane(settings: &Settings, next: &AtomicU64, report: &Mutex<Report>) {
     let corpus = Corpus::load();
     let mut own = Report::default();
-    // Reading the cases is no part of the time: on a busy machine it takes longer than a short run.
+    // Reading the corpus does not count: on a busy machine it takes longer than a short run.
     let started = Instant::now();
     while started.elapsed() < settings.time {
         let index = next.fetch_add(1, Ordering::Relaxed);
         let (input, located) = located(settings.seed, index, &corpus);
         own.note(index, &input, check(&input, located));
         drop(input);
-        // The texts that the places were in; no token of theirs is left.
+        // Frees the texts that spans pointed into; none of their tokens is left.
         proc_macro2::extra::invalidate_current_thread_spans();
     }
     let mut report = report.lock().unwrap_or_else(PoisonError::into_inner);
@@ -151,7 +151,7 @@ impl Report {
         self.findings.extend(other.findings);
     }
 
-    /// Whether every promise was kept, of at least one input.
+    /// True if at least one input ran, and every promise was kept.
     #[must_use]
     pub fn is_clean(&self) -> bool {
         self.inputs > 0 && self.panics + self.unplaced + self.not_rust == 0

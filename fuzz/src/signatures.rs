@@ -1,4 +1,4 @@
-//! Annotated functions put together from parts that are right by themselves.
+//! Builds annotated functions from valid parts.
 
 use fastrand::Rng;
 use proc_macro2::TokenStream;
@@ -181,8 +181,8 @@ const BODIES: [&str; 10] = [
     "{ async move |x| x }",
 ];
 
-/// The attribute's arguments and the function. Both are Rust; they need not suit each other, but mostly do: the
-/// lists begin with what is usual.
+/// Returns the attribute's arguments and the function. Both are valid Rust, and usually fit
+/// together, because the lists begin with the common parts.
 pub(crate) fn function(rng: &mut Rng) -> (TokenStream, TokenStream) {
     let options = many(rng, &OPTIONS, 2).join(", ");
     let attrs = many(rng, &ATTRS, 3).join("\n");

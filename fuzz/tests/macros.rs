@@ -1,4 +1,4 @@
-//! The macros keep their promises for whatever they are given; `cargo xtask fuzz` looks for longer.
+//! The macros keep their promises for every input. `cargo xtask fuzz` tries for longer.
 #![allow(missing_docs, clippy::panic)]
 
 use std::time::Duration;
@@ -12,7 +12,7 @@ fn two_seconds_of_nonsense_break_no_promise() {
         seed: 1,
     });
     assert!(report.is_clean(), "{report:#?}");
-    // Both halves are tried.
+    // Both kinds of input occur.
     assert!(report.expanded > 10 && report.refused > 10, "{report:#?}");
 }
 

@@ -9,7 +9,7 @@ use fuzz::{Secret, run_urls};
 fn five_thousand_urls_with_mistakes_show_no_piece_of_their_passwords() {
     let report = run_urls(5000, 2);
     assert!(report.is_clean(), "{report:#?}");
-    // Both halves are tried.
+    // Both kinds of URL occur.
     assert!((100..4900).contains(&report.refused), "{report:?}");
 }
 

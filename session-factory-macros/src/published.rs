@@ -19,7 +19,7 @@ struct Example {
 const EXAMPLES: &[Example] = &[
     Example {
         title: "A simple function",
-        about: "One line opens, one runs, one ends. `f_in` is the function as it was written.",
+        about: "One line opens the session, one runs the body, one ends the session. `f_in` is the function as you wrote it.",
         args: "",
         item: "/// Gives a user a new name.
 pub async fn rename(db: &mut Session<AppDb>, id: i32, name: &str) -> Result<User, AppError> {
@@ -29,7 +29,7 @@ pub async fn rename(db: &mut Session<AppDb>, id: i32, name: &str) -> Result<User
     },
     Example {
         title: "A method",
-        about: "`f` calls its sibling through `Self`. `mut self` is about the body, so it stays with that.",
+        about: "`f` calls its sibling through `Self`. `mut self` concerns the body, so only `f_in` has it.",
         args: "",
         item: "pub async fn rename(&self, db: &mut Session<AppDb>, name: String) -> QueryResult<()> {
     self.rename_all(db, &[name]).await
@@ -37,7 +37,7 @@ pub async fn rename(db: &mut Session<AppDb>, id: i32, name: &str) -> Result<User
     },
     Example {
         title: "Patterns and generics",
-        about: "Arguments are passed on under plain names. Types are passed on, lifetimes are inferred.",
+        about: "Arguments are passed on under plain names, and types explicitly. Lifetimes are inferred.",
         args: "",
         item: "async fn add<'a, T: Row, const N: usize>(
     db: &mut Session<AppDb>,
@@ -50,7 +50,7 @@ pub async fn rename(db: &mut Session<AppDb>, id: i32, name: &str) -> Result<User
     },
     Example {
         title: "Options of the transaction",
-        about: "They are a constant. What only some backends have is asked of the factory first, where the option stands.",
+        about: "They are a constant. Options that only some backends support are checked first, at the option's place.",
         args: "isolation = \"serializable\", read_only, deferrable, timeout = \"5s\"",
         item: "async fn report(db: &mut Session<AppDb>) -> QueryResult<Report> {
     Report::load(db).await
@@ -58,7 +58,7 @@ pub async fn rename(db: &mut Session<AppDb>, id: i32, name: &str) -> Result<User
     },
     Example {
         title: "`retry`",
-        about: "The unit that was ended goes in, and the result or the next unit comes out. Each attempt has its own copy of the arguments that are passed by value.",
+        about: "`again` takes the ended unit, and returns the result or continues with the next attempt. Each attempt has its own copy of the arguments that are passed by value.",
         args: "retry = 5",
         item: "async fn transfer(db: &mut Session<AppDb>, from: Account, to: &Account) -> QueryResult<()> {
     move_money(db, &from, to).await
@@ -66,7 +66,7 @@ pub async fn rename(db: &mut Session<AppDb>, id: i32, name: &str) -> Result<User
     },
     Example {
         title: "`savepoint`",
-        about: "Here `f_in` has something to do as well: the body is put into a block, so that `return` and `?` end the block and the savepoint is released.",
+        about: "Here `f_in` has more to do: the body is inside a block, so that `return` and `?` end the block, and the savepoint is then released.",
         args: "savepoint",
         item: "async fn try_add(mut db: &mut Session<AppDb>, name: &str) -> QueryResult<()> {
     insert(&mut db, name).await?;
@@ -75,7 +75,7 @@ pub async fn rename(db: &mut Session<AppDb>, id: i32, name: &str) -> Result<User
     },
     Example {
         title: "`commit_on`",
-        about: "The application's function decides; the rest is the same.",
+        about: "The application's function decides; everything else is the same.",
         args: "commit_on = keep_attempts",
         item: "async fn log_in(db: &mut Session<AppDb>, name: &str) -> Result<User, AppError> {
     note_attempt(db, name).await?;
@@ -84,7 +84,7 @@ pub async fn rename(db: &mut Session<AppDb>, id: i32, name: &str) -> Result<User
     },
     Example {
         title: "`detach`",
-        about: "The call is handed to a task as a whole.",
+        about: "The whole call runs in its own task.",
         args: "detach",
         item: "async fn import(db: &mut Session<AppDb>, rows: Vec<Row>) -> QueryResult<usize> {
     insert_all(db, rows).await
@@ -92,7 +92,7 @@ pub async fn rename(db: &mut Session<AppDb>, id: i32, name: &str) -> Result<User
     },
     Example {
         title: "A connection of the backend",
-        about: "The session is made a connection, with its transaction begun, as part of the call.",
+        about: "As part of the call, the session begins its transaction and provides the connection.",
         args: "AppDb",
         item: "async fn rename(conn: &mut AsyncPgConnection, id: i32) -> QueryResult<usize> {
     diesel::update(users::table.find(id)).set(users::seen.eq(true)).execute(conn).await
@@ -100,7 +100,7 @@ pub async fn rename(db: &mut Session<AppDb>, id: i32, name: &str) -> Result<User
     },
     Example {
         title: "Without a joining function",
-        about: "In the `impl` of a trait there is no room for `f_in`: the body is put into `f`, as a block.",
+        about: "A trait's `impl` has no room for `f_in`, so `f` contains the body as a block.",
         args: "joined = false",
         item: "async fn run(&self, db: &mut Session<AppDb>) -> QueryResult<()> {
     self.clean_up(db).await
@@ -111,19 +111,18 @@ pub async fn rename(db: &mut Session<AppDb>, id: i32, name: &str) -> Result<User
 const HEAD: &str = "\
 # What the macros make of your code
 
-Ten functions and what `#[with_session]` makes of them, as formatted code. This page is made from the macro by a test
-(`UPDATE_EXPECT=1 cargo test -p session-factory-macros`) and is right for the version it lies beside.
+Ten functions and the output of `#[with_session]` for them, as formatted code. A test writes this page from the macro
+(`UPDATE_EXPECT=1 cargo test -p session-factory-macros`), so it matches the version of the repository.
 
-Nothing behaves here: an expansion names the function, its options and its arguments, and calls the runtime, in
-`session-factory/src/__private.rs`. What `open` gives runs the call (`run`) and ends it (`finish`, or `again` under
-`retry`). That these are three calls and not one with a closure has its reason in the
-compiler: a closure that borrows the arguments makes a future of which it cannot be shown that it is `Send`
-(rust-lang/rust#100013), and errors in the arguments would be reported in the closure. `contract` asks of the return
-type whether it is a `Result` whose error can carry the session's, and `parameter` asks of the first parameter's whether
-it is a session: once, and where the type is written.
+The expansion contains no behaviour. It names the function, its options and its arguments, and calls the runtime, in
+`session-factory/src/__private.rs`. The result of `open` runs the call (`run`) and ends it (`finish`, or `again` with
+`retry`). These are three calls instead of one with a closure, because of the compiler: the future of a closure that
+borrows the arguments cannot be shown to be `Send` (rust-lang/rust#100013), and errors in the arguments would be
+reported inside the closure. `contract` checks that the return type is a `Result` whose error can carry the session's, and
+`parameter` checks that the first parameter's type is a session. Each checks once, with errors at the type.
 
-Names that begin with `__session_factory` cannot be seen from your code, nor yours from there: all are hygienic, and all
-paths are absolute. What is left of a function that has errors is its two signatures, so that callers still find them.
+Your code cannot see names that begin with `__session_factory`, and those names cannot see yours: all are hygienic, and
+all paths are absolute. A function with errors keeps its two signatures, so that callers still find them.
 ";
 
 #[test]

@@ -20,6 +20,9 @@ pub use crate::config::{
     ByFromStr, CrossChecks, Custom, Key, OptionByFromStr, Part, Reader, Source, Unreadable,
     env_example,
 };
+pub use crate::driver::{
+    SupportsDeferrable, SupportsImmediate, SupportsIsolation, SupportsReplica,
+};
 #[cfg(feature = "serde")]
 pub use crate::factory::configure::config_from_serde;
 pub use crate::factory::configure::{config_from_env, config_from_vars, describe, describe_vars};
@@ -28,10 +31,13 @@ pub use crate::factory::{AnyPool, FactoryConfig, Global, PoolOfOne};
 #[cfg(feature = "dotenv")]
 pub use crate::factory::{configure::config_from_dotenv, global::init_from_dotenv};
 pub use crate::session::contract::Contract;
+pub use crate::session::names_of_other_libraries::*;
 pub use crate::session::savepoint::Savepoint;
 pub use crate::session::unit_of_work::{Scope, Unit};
 pub use crate::session::with_deadline::Bounded;
-pub use crate::session::{AsyncBody, CarriesSessionError, ReturnsResult, SessionBuilder, contract};
+pub use crate::session::{
+    AsyncBody, CarriesSessionError, ReturnsResult, Run, SessionBuilder, contract,
+};
 pub use crate::{
     ConfigError, Factory, Session, SessionError, SessionFactory, ShutdownReport, Status,
 };
@@ -40,7 +46,7 @@ pub use ::serde;
 
 use crate::driver::Driver;
 
-/// One session of the factory that applies here.
+/// Opens one session of the current factory.
 #[allow(clippy::manual_async_fn)] // the compiler looks no further than that `Send`
 pub fn create_session<F: SessionFactory>(
     origin: Origin,
@@ -53,15 +59,12 @@ pub fn create_session<F: SessionFactory>(
     }
 }
 
-/// Runs a body in a session of the factory that applies here.
+/// Runs a body in a session of the current factory.
 #[track_caller]
-pub fn with_session<'a, F, T, E, B>(body: B) -> impl Future<Output = Result<T, E>> + Send + 'a
+pub fn with_session<'a, F, T, E, B>(body: B) -> Run<'a, T, E>
 where
     F: SessionFactory,
-    for<'s> B: AsyncFnOnce(&'s mut Session<F>) -> Result<T, E>
-        + AsyncBody<&'s mut Session<F>, Result<T, E>>
-        + Send
-        + 'a,
+    for<'s> B: AsyncBody<&'s mut Session<F>, Result<T, E>> + Send + 'a,
     T: Send + 'a,
     E: From<SessionError> + Send + 'a,
 {
@@ -69,19 +72,19 @@ where
     SessionBuilder::new(None, origin).run(body)
 }
 
-/// A session with options, of the factory that applies where its body runs.
+/// Builds a session with options. The factory is the one that is current where its body runs.
 #[track_caller]
 pub fn session<F: SessionFactory>() -> SessionBuilder<F> {
     let origin = Origin::of_caller("session", std::panic::Location::caller());
     SessionBuilder::new(None, origin)
 }
 
-/// One round trip of the factory that applies here.
+/// Measures one round trip of the current factory.
 pub async fn health<F: SessionFactory>() -> Result<Duration, SessionError> {
     factory::<F>()?.health().await
 }
 
-/// The driver of a factory.
+/// A factory's driver.
 pub type DriverOf<F> = <F as SessionFactory>::Driver;
 /// The connection type of a factory's backend.
 pub type ConnectionOf<F> = <DriverOf<F> as Driver>::Connection;

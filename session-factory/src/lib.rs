@@ -1,4 +1,4 @@
-// On docs.rs, and there alone, each item says which feature it needs.
+// Each item shows the feature that it needs, on docs.rs only.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 // The first definition of a link wins: the README's links to the guide are links to its modules here.
 #![doc = include_str!("../docs/links.md")]
@@ -24,7 +24,7 @@ pub mod session;
 mod sync;
 mod time;
 
-// Documentation alone: a program does not compile it.
+// Documentation only; a program does not compile it.
 #[cfg(doc)]
 pub mod guide;
 

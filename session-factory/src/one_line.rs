@@ -5,9 +5,9 @@
 
 use std::borrow::Cow;
 
-/// The text with each newline as `\n`, each tab as `\t`, each carriage return as `\r`, and every other character that
-/// controls a line as `\u{1b}`. A backslash that would read as the beginning of one of these is doubled, so no two
-/// texts look alike.
+/// The text with each newline as `\n`, each tab as `\t`, each carriage return as `\r`, and every
+/// other control character of a line as `\u{1b}`. A backslash that would look like the beginning of
+/// one of these is doubled, so that different texts stay different.
 pub(crate) fn one_line(text: &str) -> Cow<'_, str> {
     if !text.contains(|c| c == '\\' || is_control(c)) {
         return Cow::Borrowed(text);
@@ -25,7 +25,7 @@ pub(crate) fn one_line(text: &str) -> Cow<'_, str> {
     Cow::Owned(line)
 }
 
-/// The same for a text that is escaped already, as `Debug` does it: backslashes stay as they are.
+/// Like `one_line`, for a text that `Debug` has escaped already: backslashes stay unchanged.
 pub(crate) fn without_controls(text: &str) -> Cow<'_, str> {
     if !text.contains(is_control) {
         return Cow::Borrowed(text);
@@ -45,7 +45,8 @@ fn push(line: &mut String, c: char) {
     }
 }
 
-/// C0, DEL, C1, the separators of lines and paragraphs, and what changes the direction of the text behind it.
+/// C0, DEL, C1, separators of lines and paragraphs, and characters that change the direction of
+/// later text.
 fn is_control(c: char) -> bool {
     c.is_control()
         || matches!(

@@ -1,27 +1,28 @@
-//! Contains panics from the application's code that the crate calls: an instrumentation, a subscriber, a destructor.
-//! The crate's own work around such a call goes on.
+//! Contains panics from the application's code that the crate calls: an instrumentation, a
+//! subscriber, a destructor. The crate's own work around such a call continues.
 
 use std::ops::{Deref, DerefMut};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use futures_util::FutureExt;
 
-/// Calls the application's code. `None`: it panicked. The panic hook has printed the panic by then.
+/// Calls the application's code. `None` if it panicked; the panic hook has then printed the panic.
 pub(crate) fn contained<T>(call: impl FnOnce() -> T) -> Option<T> {
     forgotten(catch_unwind(AssertUnwindSafe(call)))
 }
 
-/// The same for a future, whose polls may call the application's code.
+/// Like `contained`, for a future whose polls may call the application's code.
 pub(crate) async fn contained_async<T>(future: impl Future<Output = T>) -> Option<T> {
     forgotten(AssertUnwindSafe(future).catch_unwind().await)
 }
 
 fn forgotten<T>(caught: std::thread::Result<T>) -> Option<T> {
-    // The panic's payload is the application's too, and may panic when it is dropped.
+    // The panic's payload belongs to the application too, and may panic when it is dropped.
     caught.map_err(std::mem::forget).ok()
 }
 
-/// A value whose destructor runs the application's code: a connection drops the instrumentation that was set on it.
+/// A value whose destructor runs the application's code: a connection drops the instrumentation
+/// that was set on it.
 pub(crate) struct Contained<T>(Option<T>);
 
 impl<T> Contained<T> {

@@ -2,7 +2,7 @@
 
 use std::sync::{MutexGuard, PoisonError, TryLockError};
 
-/// The standard library's, without the poison.
+/// The standard library's mutex without poisoning.
 #[derive(Debug, Default)]
 pub(crate) struct Mutex<T>(std::sync::Mutex<T>);
 
@@ -26,7 +26,7 @@ impl<T> Mutex<T> {
         }
     }
 
-    /// What it guards, without a lock.
+    /// The guarded value, without locking.
     pub(crate) fn get_mut(&mut self) -> &mut T {
         self.0.get_mut().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,17 +1,17 @@
-//! Sums of times that cannot overflow: `Duration::MAX` is how people write "never".
+//! Additions of times that cannot overflow: people write `Duration::MAX` for "never".
 
 use std::time::{Duration, Instant};
 
-/// Farther away than any process lives.
+/// Longer than any process lives.
 const FAR_AWAY: Duration = Duration::from_secs(60 * 60 * 24 * 365 * 30);
 
-/// `start + wait`, or a far instant if that overflows, where `Instant + Duration` would panic.
+/// `start + wait`, or a distant instant if that overflows; `Instant + Duration` would panic.
 pub(crate) fn after(start: Instant, wait: Duration) -> Instant {
     let far_away = || start.checked_add(FAR_AWAY).unwrap_or(start);
     start.checked_add(wait).unwrap_or_else(far_away)
 }
 
-/// The time a while from now.
+/// The instant after `wait`, from now on.
 pub(crate) fn from_now(wait: Duration) -> Instant {
     after(Instant::now(), wait)
 }
@@ -26,7 +26,8 @@ const UNITS: [(u128, &str); 7] = [
     (1, "ns"),
 ];
 
-/// How messages print a duration: in units that every setting takes, from days down. `365d`, `1m 30s`, `1s 500ms`.
+/// A duration as messages print it, in units that every setting accepts, from days down: `365d`,
+/// `1m 30s`, `1s 500ms`.
 pub(crate) fn text(duration: Duration) -> String {
     let mut left = duration.as_nanos();
     let mut parts = Vec::new();
@@ -43,7 +44,7 @@ pub(crate) fn text(duration: Duration) -> String {
     parts.join(" ")
 }
 
-/// The same to the millisecond, for a time that was measured.
+/// A measured duration, rounded to milliseconds.
 pub(crate) fn in_millis(duration: Duration) -> String {
     let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     text(Duration::from_millis(millis))
@@ -84,7 +85,7 @@ mod tests {
         }
     }
 
-    /// clippy has no lint for this sum alone.
+    /// clippy has no lint for this addition only.
     #[test]
     fn no_time_is_added_to_an_instant_but_by_this_module() {
         let mut found = Vec::new();
@@ -112,7 +113,7 @@ mod tests {
                 continue;
             }
             let text = fs::read_to_string(&path).unwrap_or_default();
-            // Tests may panic.
+            // Tests may use it.
             let code = text.split("#[cfg(test)]").next().unwrap_or_default();
             let lines = code
                 .lines()

@@ -1,4 +1,4 @@
-//! The testbed's own runtime, so that its futures can be awaited from any other, or from none.
+//! The testbed's own runtime. Any other runtime, or none, can await its futures.
 
 use std::future::Future;
 use std::panic::resume_unwind;
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::runtime::{Builder, Handle, Runtime};
 
-/// The handle of the runtime. It lives as long as the process.
+/// The runtime's handle. The runtime lives as long as the process.
 pub(crate) fn handle() -> &'static Handle {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
     RUNTIME
@@ -22,9 +22,10 @@ pub(crate) fn handle() -> &'static Handle {
         .handle()
 }
 
-/// Runs a future on the testbed's runtime; a panic in it is the caller's.
+/// Runs a future on the testbed's runtime. A panic in the future continues in the caller.
 ///
-/// Dropping the returned future does not stop the work: a server half started is still finished.
+/// Dropping the returned future does not stop the work: a server that is starting finishes its
+/// start.
 pub(crate) async fn run<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static) -> T {
     match handle().spawn(future).await {
         Ok(value) => value,
@@ -42,7 +43,7 @@ pub(crate) async fn run_blocking<T: Send + 'static>(
     }
 }
 
-/// Sleeps in real time, whatever the caller's runtime thinks of time.
+/// Sleeps in real time, even if the caller's runtime has paused its clock.
 pub(crate) async fn sleep(time: Duration) {
     run(tokio::time::sleep(time)).await;
 }
@@ -50,7 +51,7 @@ pub(crate) async fn sleep(time: Duration) {
 /// Runs one of the testbed's futures to its end, for a test that has no runtime.
 ///
 /// # Panics
-/// When called on a runtime's thread: await there.
+/// If a runtime's thread calls it: await the future there.
 pub fn block_on<F: Future>(future: F) -> F::Output {
     handle().block_on(future)
 }

@@ -1,4 +1,4 @@
-//! Certificates for tests: an authority of one's own, and what it signs.
+//! Certificates for tests: an authority, and certificates that it signs.
 
 use std::fs;
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use rcgen::{
 };
 use tempfile::TempDir;
 
-/// A private authority, that nobody trusts who was not given its [`file`](Self::file).
+/// A private authority. Only clients that get its [`file`](Self::file) trust it.
 #[derive(Debug)]
 pub struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
@@ -31,7 +31,7 @@ impl Default for Authority {
 }
 
 impl Authority {
-    /// An authority with a key of its own.
+    /// Creates an authority with its own key.
     pub fn new() -> Self {
         let mut params = params("testbed's authority", Vec::new());
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -42,22 +42,22 @@ impl Authority {
         Self { issuer, folder }
     }
 
-    /// Its certificate, for `sslrootcert`.
+    /// The authority's certificate, for `sslrootcert`.
     pub fn file(&self) -> PathBuf {
         self.folder.path().join("authority.pem")
     }
 
-    /// Its certificate, as PEM.
+    /// The authority's certificate, as PEM.
     pub fn pem(&self) -> String {
         self.issuer.pem()
     }
 
-    /// A certificate for the host, or for the user, of that name.
+    /// A certificate for the host or the user of this name.
     pub fn issue(&self, name: &str) -> Certificate {
         self.sign(&params(name, vec![name.to_owned()]))
     }
 
-    /// The same, but its time is over.
+    /// Like `issue`, but expired.
     pub fn issue_expired(&self, name: &str) -> Certificate {
         let mut params = params(name, vec![name.to_owned()]);
         params.not_before = date_time_ymd(2001, 1, 1);
@@ -73,7 +73,7 @@ impl Authority {
 }
 
 impl Certificate {
-    /// A certificate that is its own authority, as `openssl req -x509` makes it.
+    /// A certificate that is its own authority, as `openssl req -x509` creates it.
     pub fn self_signed(name: &str) -> Self {
         let mut params = params(name, vec![name.to_owned()]);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -94,7 +94,7 @@ impl Certificate {
         self.folder.path().join("certificate.pem")
     }
 
-    /// Its key, for `sslkey`.
+    /// The certificate's key, for `sslkey`.
     pub fn key_file(&self) -> PathBuf {
         self.folder.path().join("key.pem")
     }

@@ -1,10 +1,10 @@
-//! What stops the testbed, in words for the person who runs the tests.
+//! The testbed's errors, as text for the person who runs the tests.
 
 use std::fmt;
 
 /// Why a server could not be found, installed or started.
 ///
-/// A text and nothing else: nobody handles it, somebody reads it.
+/// Only a text, because a person reads it and no code handles it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Error(String);
 
@@ -21,7 +21,7 @@ impl fmt::Display for Error {
     }
 }
 
-/// The text itself: `unwrap()` in a test then prints lines, not an escaped string.
+/// Prints the plain text, so that `unwrap()` in a test prints lines and not an escaped string.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

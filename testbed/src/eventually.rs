@@ -1,19 +1,19 @@
-//! Waiting for what becomes true soon.
+//! Waits for a condition to become true.
 
 use std::future::Future;
 use std::time::{Duration, Instant};
 
 use crate::background;
 
-/// How long a condition may take that needs no time of its own. The limit is for what hangs: a machine that is busy with
-/// other tests takes many seconds over what it does in milliseconds alone. Statements that must not end by themselves
-/// within it sleep for longer.
+/// The time limit for a condition that should become true at once. It is meant for hanging tests: a
+/// machine that runs other tests can take many seconds for a step that takes milliseconds alone.
+/// Statements that must outlast the limit sleep for longer.
 pub const PATIENCE: Duration = Duration::from_secs(40);
 
-/// Asks every 5 ms until the answer is true.
+/// Calls `holds` every 5 ms until it returns true.
 ///
-/// For what another process does in its own time ("the server has noticed the closed
-/// connection"). Time is real time, also under a paused tokio clock.
+/// Use it for what another process does in its own time ("the server has noticed the closed
+/// connection"). It waits in real time, even under a paused tokio clock.
 ///
 /// ```
 /// # testbed::block_on(async {
@@ -26,8 +26,7 @@ pub const PATIENCE: Duration = Duration::from_secs(40);
 /// # });
 /// ```
 ///
-/// # Panics
-/// When the answer is still false at the limit; the message says `what`.
+/// If `holds` still returns false at the limit. The message contains `what`.
 pub async fn eventually<F, Fut>(limit: Duration, what: &str, mut holds: F)
 where
     F: FnMut() -> Fut,

@@ -1,4 +1,4 @@
-//! Installing a server's package, where that is ours to do.
+//! Installs a server's package, if this process may.
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -10,15 +10,16 @@ use rustix::fs::{FlockOperation, flock};
 
 use crate::{Error, user};
 
-/// Debian asks this script before it starts a service; 101 is "no".
+/// Debian runs this script before it starts a service; exit status 101 forbids the start.
 const POLICY: &str = "/usr/sbin/policy-rc.d";
 
 const LOCK: &str = "/run/session-factory-testbed.lock";
 
-/// Holds the machine-wide lock: of several test processes one installs, the others wait for it.
+/// Holds the machine-wide lock: one test process installs while the others wait.
 pub(crate) struct Lock(#[expect(dead_code, reason = "held, not read")] File);
 
-/// Takes the lock, or waits for it. Only root can install anything: others get an error.
+/// Waits for the lock and takes it. Returns an error if the user is not root, who alone can
+/// install.
 pub(crate) fn lock() -> Result<Lock, Error> {
     if !user::is_root() {
         return Err(Error::new("this is not root, so nothing was installed"));
@@ -29,9 +30,9 @@ pub(crate) fn lock() -> Result<Lock, Error> {
     Ok(Lock(file))
 }
 
-/// Installs Debian packages, if this is a Debian or a relative of it.
+/// Installs Debian packages, on Debian and related systems.
 ///
-/// No service keeps running afterwards.
+/// No service runs afterwards.
 pub(crate) fn packages(packages: &[&str], _lock: &Lock) -> Result<(), Error> {
     if !Path::new("/usr/bin/apt-get").exists() {
         return Err(Error::new(
@@ -48,7 +49,7 @@ pub(crate) fn packages(packages: &[&str], _lock: &Lock) -> Result<(), Error> {
 
 fn apt(arguments: &[&str]) -> Result<(), Error> {
     let output = Command::new("apt-get")
-        // Another apt may be at work, on a fresh machine above all.
+        // Another apt may run, especially on a fresh machine.
         .args(["-q", "-o", "DPkg::Lock::Timeout=300", "-o", "Acquire::Retries=3"])
         .args(arguments)
         .env("DEBIAN_FRONTEND", "noninteractive")
@@ -67,13 +68,13 @@ fn apt(arguments: &[&str]) -> Result<(), Error> {
     )))
 }
 
-/// A line for the person who waits.
+/// Prints a line for the person who waits.
 fn say(line: &str) {
-    // Not `eprintln!`: the test harness would keep it until the test has failed.
+    // The test harness would keep the output of `eprintln!` until the test fails.
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
-/// While it lives, Debian starts no service after installing one.
+/// While this value lives, Debian starts no service after installing it.
 struct NoServices {
     ours: bool,
 }

@@ -6,19 +6,19 @@
 //! * [`mysql`]: the same for MariaDB;
 //! * [`galera`]: a cluster of MariaDB servers, whose nodes are killed and come back;
 //! * [`proxy`]: a TCP proxy that counts, delays, throttles, holds, stalls, cuts and refuses;
-//! * [`replay`]: a server that says what another database is known to say;
-//! * [`certificates`]: an authority of one's own, and what it signs;
+//! * [`replay`]: a server that replays another database's known messages;
+//! * [`certificates`]: an authority, and certificates that it signs;
 //! * [`sqlite`]: a database file that is removed again;
 //! * [`polls`]: futures dropped, or made to panic, at a chosen poll;
-//! * [`programs`]: what a measurement needs besides a server, found or installed;
-//! * [`eventually()`]: waiting for what becomes true soon.
+//! * [`programs`]: programs that a measurement needs, found or installed;
+//! * [`eventually()`]: waits for a condition to become true.
 //!
-//! Everything asynchronous runs on a runtime of the testbed's own (or, for a proxy, on a thread
-//! of its own) and may be awaited from any runtime, current-thread or multi-thread; a test
-//! without a runtime uses [`block_on`].
+//! Everything asynchronous runs on the testbed's own runtime (a proxy runs on its own thread). Any
+//! runtime, current-thread or multi-thread, can await it; a test without a runtime uses
+//! [`block_on`].
 //!
-//! What is missing is a failure that says what to install, never a skip: the calls panic with
-//! that text, as the assertions of a test do.
+//! If a server is missing, the calls panic with a text that says what to install. No test is
+//! skipped.
 //!
 //! ```
 //! # testbed::block_on(async {

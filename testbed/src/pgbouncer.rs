@@ -15,17 +15,17 @@ use crate::process::{self, Process, Spec};
 use crate::user::{self, User};
 use crate::{Error, background, install, ports};
 
-/// For the pooler to answer, or to end.
+/// The time limit for the pooler to answer, or to end.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// For how long a client has a server connection to itself.
+/// How long a client keeps a server connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PoolMode {
     /// Until it disconnects.
     Session,
-    /// Until its transaction is over.
+    /// Until its transaction ends.
     Transaction,
-    /// Until its statement is over: transactions are refused.
+    /// Until its statement ends; transactions are refused.
     Statement,
 }
 
@@ -39,7 +39,7 @@ impl PoolMode {
     }
 }
 
-/// A running PgBouncer, with every database and role of its server. Dropping it stops it.
+/// A running PgBouncer, with all databases and roles of its server. Dropping it stops it.
 ///
 /// ```
 /// # testbed::block_on(async {
@@ -52,7 +52,7 @@ impl PoolMode {
 /// ```
 #[derive(Debug)]
 pub struct PgBouncer {
-    // Before the folder: it is stopped before its files are removed.
+    // Declared before the folder, so that the process stops before its files are removed.
     process: Mutex<Option<Process>>,
     address: SocketAddr,
     program: PathBuf,
@@ -61,15 +61,15 @@ pub struct PgBouncer {
 }
 
 impl PgBouncer {
-    /// Starts one that keeps at most 5 connections to `server` for each database and role.
+    /// Starts a pooler with at most 5 connections to `server` for each database and role.
     ///
     /// # Panics
-    /// When it cannot be found, installed or started, with a text that says why.
+    /// If PgBouncer cannot be found, installed or started. The text says why.
     pub async fn start(server: SocketAddr, mode: PoolMode) -> Self {
         Self::with_pool_size(server, mode, 5).await
     }
 
-    /// Starts one that keeps at most `size` connections for each database and role.
+    /// Starts a pooler with at most `size` connections for each database and role.
     ///
     /// # Panics
     /// As [`start`](Self::start).
@@ -79,10 +79,10 @@ impl PgBouncer {
             .unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// Starts one, or says why that is not possible.
+    /// Starts a pooler, or says why that is not possible.
     ///
     /// # Errors
-    /// A text that says what to install, or the pooler's own words.
+    /// A text that says what to install, or the pooler's own message.
     pub async fn try_start(server: SocketAddr, mode: PoolMode, size: u32) -> Result<Self, Error> {
         background::run(async move {
             let start = Instant::now();
@@ -91,7 +91,7 @@ impl PgBouncer {
                     background::run_blocking(move || Self::spawn(server, mode, size)).await?;
                 match pooler.ready(start).await {
                     Ok(true) => return Ok(pooler),
-                    // Somebody else took the port.
+                    // Another process took the port.
                     Ok(false) => {}
                     Err(error) => return Err(error),
                 }
@@ -100,22 +100,22 @@ impl PgBouncer {
         .await
     }
 
-    /// Where clients connect.
+    /// The address for clients.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Its console: `SHOW POOLS`, `PAUSE`, `RESUME`, …
+    /// The pooler's console: `SHOW POOLS`, `PAUSE`, `RESUME`, …
     pub fn console(&self) -> Admin {
         Admin::new(self.address, "pgbouncer")
     }
 
-    /// Its log file.
+    /// The pooler's log file.
     pub fn log(&self) -> PathBuf {
         self.folder.path().join("pgbouncer.log")
     }
 
-    /// Ends it at once: its clients and its server connections are cut off.
+    /// Stops the pooler at once, which cuts its clients' and its server connections.
     pub async fn stop(&self) {
         let process = self.lock().take();
         background::run_blocking(move || {
@@ -127,10 +127,10 @@ impl PgBouncer {
         .await;
     }
 
-    /// Starts it after [`stop`](Self::stop), at the same address.
+    /// Starts the pooler after [`stop`](Self::stop), at the same address.
     ///
     /// # Panics
-    /// When it does not come up.
+    /// If the pooler does not start.
     pub async fn start_again(&self) {
         *self.lock() = Some(self.run().unwrap_or_else(|error| panic!("{error}")));
         let ready = self.ready(Instant::now()).await;
@@ -183,7 +183,7 @@ impl PgBouncer {
         })
     }
 
-    /// Waits until it answers; `false` when its port is taken.
+    /// Waits until the pooler answers. Returns `false` if its port is taken.
     async fn ready(&self, start: Instant) -> Result<bool, Error> {
         let console = self.console();
         loop {
@@ -211,14 +211,15 @@ impl PgBouncer {
 
 impl Drop for PgBouncer {
     fn drop(&mut self) {
-        // Otherwise it waits for its clients to go, and whoever drops it for that.
+        // Otherwise the pooler would wait for its clients to leave, and block this thread
+        // meanwhile.
         if let Some(process) = &mut *self.lock() {
             process.signal(Signal::TERM);
         }
     }
 }
 
-/// What `pgbouncer --version` says, as `1.18.0`.
+/// The version that `pgbouncer --version` prints, as `1.18.0`.
 ///
 /// # Errors
 /// A text that says what to install.
@@ -231,7 +232,7 @@ pub fn version() -> Result<String, Error> {
     Ok(first.trim_start_matches("PgBouncer ").to_owned())
 }
 
-/// The program, installed where that is possible (root on a Debian).
+/// The program's path. Installs the program if possible (root on Debian).
 fn program() -> Result<PathBuf, Error> {
     if let Some(found) = find() {
         return Ok(found);
@@ -254,13 +255,14 @@ fn program() -> Result<PathBuf, Error> {
 fn find() -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)
-        // Not on everybody's PATH, and where Debian and Homebrew put it.
+        // Folders of Debian and Homebrew that `PATH` may lack.
         .chain(["/usr/sbin", "/opt/homebrew/bin", "/usr/local/bin"].map(PathBuf::from))
         .map(|folder| folder.join("pgbouncer"))
         .find(|program| program.exists())
 }
 
-/// Everybody is let in; the password is for the server that asks for it.
+/// The pooler accepts every client. If the server asks for a password, the pooler sends the one in
+/// this file.
 fn users() -> String {
     format!("\"app\" \"\"\n\"testbed\" \"\"\n\"guarded\" \"{PASSWORD}\"\n")
 }

@@ -1,15 +1,15 @@
-//! Futures that are dropped, or panic, at a chosen poll.
+//! Drops futures, or makes them panic, at a chosen poll.
 //!
-//! A future can be cancelled at each of its await points and nowhere else. To try them all, run
-//! it once with [`count`] and then with [`drop_at`] for every number below that.
+//! A future can only be cancelled at its await points. To try all of them, run it once with
+//! [`count`], and then with [`drop_at`] for every smaller number of polls.
 
 use std::future::{Future, poll_fn};
 use std::task::Poll;
 
 /// Polls a future at most `polls` times, then drops it.
 ///
-/// Gives its output, or `None` if it was dropped before it was done. With 0 it is dropped without
-/// having been polled at all.
+/// Returns the future's output, or `None` if the future was dropped before it was ready. With 0,
+/// the future is dropped without a poll.
 ///
 /// ```
 /// # testbed::block_on(async {
@@ -32,7 +32,7 @@ pub async fn drop_at<F: Future>(polls: usize, future: F) -> Option<F::Output> {
         polled += 1;
         match future.as_mut().poll(context) {
             Poll::Ready(value) => Poll::Ready(Some(value)),
-            // Not at the next wake-up: a cancelled caller does not wait either.
+            // Drop it now and not at the next wake-up: a cancelled caller does not wait either.
             Poll::Pending if polled == polls => Poll::Ready(None),
             Poll::Pending => Poll::Pending,
         }
@@ -40,7 +40,7 @@ pub async fn drop_at<F: Future>(polls: usize, future: F) -> Option<F::Output> {
     .await
 }
 
-/// Runs a future to its end and says how often it was polled.
+/// Runs a future to its end and counts the polls.
 pub async fn count<F: Future>(future: F) -> (F::Output, usize) {
     let mut future = Box::pin(future);
     let mut polled = 0;
@@ -51,12 +51,12 @@ pub async fn count<F: Future>(future: F) -> (F::Output, usize) {
     .await
 }
 
-/// Lets `polls` polls of a future through and panics in place of the next.
+/// Passes `polls` polls on to a future, and panics instead of the next one.
 ///
-/// The future inside is dropped by the unwinding, as when its own body panics at that await.
+/// Unwinding drops the inner future, as if its own body panicked at that await.
 ///
 /// # Panics
-/// With the text `panic at poll N`, unless the future is done before.
+/// With the text `panic at poll N`, unless the future is ready before.
 pub async fn panic_at<F: Future>(polls: usize, future: F) -> F::Output {
     let mut future = Box::pin(future);
     let mut polled = 0;

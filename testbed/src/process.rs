@@ -1,11 +1,11 @@
 //! A server process that never outlives the test that started it.
 //!
-//! The server's parent is a small shell script, the supervisor, whose standard input is a pipe
-//! from us: the lifeline. When we are gone (returned, panicked, aborted, killed) the kernel closes
-//! the pipe, and the supervisor ends the server and removes its folder. A `Drop` alone would not
-//! do: statics are not dropped, and a killed process drops nothing. The kernel's
-//! parent-death signal alone would not do either: it follows the *thread* that started the
-//! child, which for a test is over long before its process.
+//! The server's parent is a small shell script, the supervisor. Its standard input is a pipe from
+//! this process. When this process ends (returned, panicked, aborted, killed), the kernel closes
+//! the pipe, and the supervisor stops the server and removes its folder. `Drop` alone is not
+//! enough: statics are not dropped, and a killed process drops nothing. The kernel's parent-death
+//! signal alone is not enough either: it depends on the *thread* that started the child, and a
+//! test's thread ends long before its process.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
@@ -20,9 +20,9 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::Error;
 use crate::user::User;
 
-/// `$1` the folder, `$2` the log file, then the server's command line.
+/// The arguments: `$1` is the folder, `$2` the log file, and the server's command line follows.
 ///
-/// Whoever kills the supervisor with SIGKILL kills the server too, where setpriv can arrange it.
+/// If setpriv exists, killing the supervisor with SIGKILL also kills the server.
 const SUPERVISOR: &str = r#"
 folder=$1 log=$2; shift 2
 if setpriv --pdeathsig KILL true 2>/dev/null; then set -- setpriv --pdeathsig KILL "$@"; fi
@@ -52,15 +52,15 @@ fi
 exit "$code"
 "#;
 
-/// What to run.
+/// The server to run.
 pub(crate) struct Spec<'a> {
-    /// The server's folder: its working directory, removed when the owner is gone.
+    /// The server's folder: its working directory, removed when the owner has ended.
     pub(crate) folder: &'a Path,
-    /// Where its output is appended.
+    /// The file to which its output is appended.
     pub(crate) log: &'a Path,
     /// The program and its arguments.
     pub(crate) command: Vec<String>,
-    /// The account to run under; `None` is our own.
+    /// The account to run under; `None` is this process's own.
     pub(crate) user: Option<User>,
 }
 
@@ -82,7 +82,8 @@ impl Process {
             .args([spec.folder, spec.log])
             .args(&spec.command)
             .current_dir(spec.folder)
-            // Out of reach of the terminal's Ctrl-C, which reaches us: the pipe says the rest.
+            // The terminal's Ctrl-C reaches this process only; the pipe's end then stops the
+            // supervisor.
             .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -108,20 +109,21 @@ impl Process {
         })
     }
 
-    /// Whether the server is still there.
+    /// True while the server runs.
     pub(crate) fn is_running(&mut self) -> bool {
         matches!(self.supervisor.try_wait(), Ok(None))
     }
 
     /// Sends the server a signal.
     pub(crate) fn signal(&mut self, signal: Signal) {
-        // A supervisor that has ended has reaped the server: the number may be another's now.
+        // A supervisor that has ended has reaped the server, so another process may have its number
+        // now.
         if self.is_running() {
             let _ = kill_process(self.pid, signal);
         }
     }
 
-    /// Kills the server and its child processes the hard way, as a crash of the machine would.
+    /// Kills the server and its child processes, like a crash of their machine.
     pub(crate) fn kill(&mut self) {
         let pid = self.pid.as_raw_nonzero();
         let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
@@ -133,7 +135,7 @@ impl Process {
         }
     }
 
-    /// Waits until the server has ended; `false` when it has not within the limit.
+    /// Waits until the server has ended. Returns `false` at the limit.
     pub(crate) fn wait(&mut self, limit: Duration) -> bool {
         let start = Instant::now();
         while self.is_running() {
@@ -156,7 +158,7 @@ impl Drop for Process {
     }
 }
 
-/// A command under that account, with a clean and predictable environment.
+/// A command under this account, with a clean and predictable environment.
 pub(crate) fn as_user(program: impl Into<PathBuf>, user: Option<User>) -> Command {
     let mut command = Command::new(program.into());
     command

@@ -1,10 +1,10 @@
-//! Programs that are no servers, and that something to be measured needs.
+//! Finds programs other than servers that a measurement needs.
 
 use std::path::PathBuf;
 
 use crate::{Error, install};
 
-/// Finds a program on `PATH`, or installs its Debian package where that is possible (root on a Debian).
+/// Finds a program on `PATH`, or installs its Debian package if possible (as root).
 ///
 /// # Errors
 /// A text that says what to install.

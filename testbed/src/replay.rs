@@ -1,5 +1,5 @@
-//! A server that replays exchanges: it speaks PostgreSQL's protocol, and says what another database is known to
-//! say, where that database cannot be run.
+//! A server that replays exchanges. It speaks PostgreSQL's protocol and sends the known messages of
+//! another database that cannot be run here.
 //!
 //! ```
 //! # testbed::block_on(async {
@@ -12,7 +12,7 @@
 //! # });
 //! ```
 //!
-//! It keeps the transaction's status as PostgreSQL does. A text that no rule is about succeeds.
+//! It tracks the transaction's status like PostgreSQL. A statement without a rule succeeds.
 
 mod frames;
 
@@ -27,7 +27,7 @@ use tokio::task::JoinHandle;
 use self::frames::{Answer, Status};
 use crate::background;
 
-/// What the server says to a statement.
+/// The server's reply to a statement.
 #[derive(Clone, Debug)]
 pub struct Said {
     kind: Kind,
@@ -46,7 +46,7 @@ enum Kind {
 }
 
 impl Said {
-    /// The statement's usual answer.
+    /// The statement's usual reply.
     pub const fn fine() -> Self {
         Self { kind: Kind::Fine }
     }
@@ -59,7 +59,7 @@ impl Said {
         }
     }
 
-    /// An error; the connection goes on.
+    /// An error; the connection stays open.
     pub const fn error(state: &'static str, message: &'static str) -> Self {
         let fatal = false;
         Self {
@@ -83,20 +83,20 @@ impl Said {
         }
     }
 
-    /// Nothing: the connection is closed.
+    /// No reply: the connection is closed.
     pub const fn hang_up() -> Self {
         Self { kind: Kind::HangUp }
     }
 }
 
-/// What is said to statements that begin with a text, in turn. The last one is said ever after.
+/// The replies to statements that begin with a text, in turn. The last reply repeats.
 #[derive(Debug)]
 struct Rule {
     beginning: &'static str,
     said: VecDeque<Said>,
 }
 
-/// A server that replays. Dropping it closes its connections.
+/// A replaying server. Dropping it closes its connections.
 #[derive(Debug)]
 pub struct Replay {
     address: SocketAddr,
@@ -112,7 +112,7 @@ struct Script {
 }
 
 impl Replay {
-    /// Starts one without any rule.
+    /// Starts a server without any rule.
     pub async fn start() -> Self {
         background::run(async {
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
@@ -129,7 +129,7 @@ impl Replay {
         .await
     }
 
-    /// Adds what is said to statements that begin with a text. A rule that was added later goes before.
+    /// Adds the replies to statements that begin with a text. A later rule takes precedence.
     #[must_use]
     pub fn says(self, beginning: &'static str, said: impl IntoIterator<Item = Said>) -> Self {
         let said = said.into_iter().collect();
@@ -142,12 +142,12 @@ impl Replay {
         format!("postgres://app@{}/app", self.address)
     }
 
-    /// Every statement that came, one by one.
+    /// Every statement that was received, one by one.
     pub fn heard(&self) -> Vec<String> {
         lock(&self.script).heard.clone()
     }
 
-    /// How many connections were opened, those of cancel requests left out.
+    /// The number of connections that were opened, without cancel requests.
     pub fn opened(&self) -> usize {
         lock(&self.script).opened
     }
@@ -168,7 +168,7 @@ async fn listen(listener: TcpListener, script: Arc<Mutex<Script>>) {
     while let Ok((stream, _)) = listener.accept().await {
         let script = Arc::clone(&script);
         connections.spawn(async move {
-            // That the other side has gone is no news here.
+            // The error is that the client has left, which is expected.
             let _ = Connection::new(stream, script).serve().await;
         });
     }
@@ -179,7 +179,7 @@ struct Connection {
     stream: TcpStream,
     script: Arc<Mutex<Script>>,
     status: Status,
-    /// The statement of the last Parse, and whether an error has all skipped up to Sync.
+    /// The last Parse's statement. `skipping` is true after an error, until Sync.
     parsed: String,
     skipping: bool,
 }
@@ -218,7 +218,7 @@ impl Connection {
         Ok(body)
     }
 
-    /// False for a cancel request, which is taken and changes nothing.
+    /// Returns false for a cancel request, which is read and changes nothing.
     async fn greet(&mut self) -> std::io::Result<bool> {
         loop {
             let body = self.body().await?;
@@ -226,7 +226,7 @@ impl Connection {
                 .first_chunk::<4>()
                 .map(|code| u32::from_be_bytes(*code))
             {
-                // TLS, GSSAPI: not here.
+                // Requests for TLS and GSSAPI are declined.
                 Some(80_877_103 | 80_877_104) => self.stream.write_all(b"N").await?,
                 Some(80_877_102) => return Ok(false),
                 _ => break,
@@ -274,7 +274,7 @@ impl Connection {
         true
     }
 
-    /// Runs one statement: as the script says, within the transaction as PostgreSQL has it.
+    /// Runs one statement: replies by the script, and tracks the transaction like PostgreSQL.
     fn run(&mut self, statement: &str, described: bool, out: &mut Vec<u8>) -> Answer {
         let said = {
             let mut script = lock(&self.script);
@@ -310,7 +310,7 @@ impl Connection {
                 }
                 self.status = match self.status {
                     Status::Idle => Status::Idle,
-                    // A COMMIT that failed has ended it all the same.
+                    // A failed COMMIT ends the transaction as well.
                     _ if ends => Status::Idle,
                     _ => Status::Failed,
                 };
@@ -322,5 +322,5 @@ impl Connection {
     }
 }
 
-/// What it calls itself in a cancel key, and what `pg_backend_pid()` has to say to it.
+/// The process number in its cancel key, which `pg_backend_pid()` must return.
 const PROCESS: u32 = 4711;

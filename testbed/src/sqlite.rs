@@ -6,10 +6,10 @@ use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 
-/// A database file of its own in a temporary folder, removed on drop.
+/// A database file in its own temporary folder, removed on drop.
 ///
-/// The file is created by the first connection. The calls below open a connection of their own each
-/// time, so they see what is committed, and nothing else.
+/// The first connection creates the file. Each call below opens its own connection, so it sees
+/// committed data only.
 #[derive(Debug)]
 pub struct Database {
     folder: tempfile::TempDir,
@@ -30,12 +30,12 @@ impl Database {
         }
     }
 
-    /// The file.
+    /// The file's path.
     pub fn path(&self) -> PathBuf {
         self.folder.path().join("test.db")
     }
 
-    /// The folder that holds the file and its journal, and nothing else.
+    /// The folder that contains only the file and its journal.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
@@ -45,7 +45,7 @@ impl Database {
         format!("sqlite://{}", self.path().display())
     }
 
-    /// A connection that knows nothing of what is tested.
+    /// A connection that is independent of the tested code.
     pub fn connection(&self) -> SqliteConnection {
         let path = self.path();
         let mut connection = SqliteConnection::establish(&path.display().to_string())
@@ -62,7 +62,7 @@ impl Database {
         done.unwrap_or_else(|error| panic!("{sql}: {error}"));
     }
 
-    /// The one number that a query answers.
+    /// Returns the single number that a query selects.
     pub fn integer(&self, sql: &str) -> i64 {
         let query = diesel::select(diesel::dsl::sql::<BigInt>(&format!("({sql})")));
         query
@@ -70,7 +70,7 @@ impl Database {
             .unwrap_or_else(|error| panic!("{sql}: {error}"))
     }
 
-    /// The one text that a query answers.
+    /// Returns the single text that a query selects.
     pub fn text(&self, sql: &str) -> String {
         let query = diesel::select(diesel::dsl::sql::<Text>(&format!("({sql})")));
         query
@@ -78,7 +78,7 @@ impl Database {
             .unwrap_or_else(|error| panic!("{sql}: {error}"))
     }
 
-    /// Whether somebody holds a lock that keeps others from writing.
+    /// True if a connection holds a lock that keeps others from writing.
     pub fn is_locked(&self) -> bool {
         let mut connection = self.connection();
         connection
@@ -90,7 +90,7 @@ impl Database {
     }
 }
 
-/// The version of the embedded SQLite, as `3.50.4`.
+/// The embedded SQLite's version, as `3.50.4`.
 pub fn version() -> String {
     let mut connection = SqliteConnection::establish(":memory:").expect("SQLite works");
     let query = diesel::select(diesel::dsl::sql::<Text>("sqlite_version()"));

@@ -1,4 +1,4 @@
-//! The account that servers run under: database servers refuse to run as root.
+//! The account that servers run under, because database servers refuse to run as root.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,21 +9,21 @@ use tempfile::TempDir;
 
 use crate::Error;
 
-/// A user and its group, by number.
+/// A user's and a group's number.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct User {
     pub(crate) uid: u32,
     pub(crate) gid: u32,
 }
 
-/// Whether this process is root.
+/// True if this process runs as root.
 pub(crate) fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
-/// The account to run a server under: `None` means "our own", which is not root.
+/// The account to run a server under. `None` means this process's own account, which is not root.
 ///
-/// As root it is the first of the names that exists, else `nobody`.
+/// For root, it is the first of the names that exists, else `nobody`.
 pub(crate) fn unprivileged(names: &[&str]) -> Result<Option<User>, Error> {
     if !is_root() {
         return Ok(None);
@@ -61,7 +61,7 @@ pub(crate) fn temporary_folder(user: Option<User>) -> PathBuf {
     }
 }
 
-/// A folder of that user's own, removed on drop.
+/// A folder that belongs to this user, removed on drop.
 pub(crate) fn private_folder(prefix: &str, user: Option<User>) -> Result<TempDir, Error> {
     let parent = temporary_folder(user);
     let failed = |error: std::io::Error| Error::new(format!("{}: {error}", parent.display()));

@@ -1,4 +1,4 @@
-//! Waiting for what becomes true soon.
+//! Waiting for a condition to become true.
 
 use std::cell::Cell;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Futures ended at a chosen poll.
+//! Futures that end at a chosen poll.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 

@@ -1,4 +1,4 @@
-//! The servers that the tests rely on: found, started, ended and cleaned up.
+//! The tests' servers: found, started, ended and cleaned up.
 
 use testbed::postgres::{self, Builder, PASSWORD, Server};
 use tokio_postgres::{Client, NoTls};

@@ -145,7 +145,7 @@ async fn cuts_after_every_byte_of_a_connection() {
                         .action(action)
                         .scope(Scope::Next),
                 );
-                // Its goodbye may be what is cut: then the conversation was over.
+                // The cut may hit the client's goodbye: then the conversation had ended already.
                 let ended = conversation().await;
                 let passed = match direction {
                     Direction::ToServer => proxy.counts().bytes_to_server,

@@ -1,4 +1,4 @@
-//! A primary and its standbys: what is written, where it can be read, and who takes over.
+//! A primary and its standbys: where writes can be read, and which standby takes over.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! SQLite files that come and go.
+//! SQLite files that are created and removed.
 
 use testbed::sqlite::{self, Database};
 

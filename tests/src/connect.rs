@@ -1,4 +1,4 @@
-//! What the tests of connecting share.
+//! Helpers for the tests of connecting.
 
 use diesel::QueryableByName;
 use session_factory::{ConnectError, Factory, SessionError};
@@ -31,7 +31,7 @@ pub async fn ask(factory: &Factory<PgDb>, what: &str) -> Result<String, SessionE
         .await
 }
 
-/// Why there was no connection.
+/// The reason why there was no connection.
 pub fn connect_error(error: &SessionError) -> ConnectError {
     let SessionError::Acquire(error) = error else {
         panic!("{error:?}")

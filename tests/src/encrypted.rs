@@ -1,4 +1,4 @@
-//! What the tests of TLS share.
+//! Helpers for the tests of TLS.
 
 use std::ops::Deref;
 use std::path::Path;
@@ -11,7 +11,7 @@ use tokio::sync::OnceCell;
 use crate::connect::{ask, connect_error, one_connection};
 use crate::{ITEMS, PgBed, PgDb, PgDbConfig};
 
-/// How an attempt to connect ends.
+/// The outcome of an attempt to connect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     Plain,
@@ -19,7 +19,7 @@ pub enum Outcome {
     Refused(ConnectErrorKind),
 }
 
-/// Whether the server says that the connection is encrypted.
+/// True if the server says that the connection is encrypted.
 pub async fn is_encrypted(factory: &Factory<PgDb>) -> Result<bool, SessionError> {
     let own = "(SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid())";
     Ok(ask(factory, own).await? == "true")
@@ -33,7 +33,7 @@ pub async fn outcome(url: &str) -> Outcome {
     }
 }
 
-/// The database under the host name `localhost`.
+/// The database's URL with the host name `localhost`.
 pub fn url(database: &Database, user: &str, query: &str) -> String {
     let (port, name) = (database.endpoint().address().port(), database.name());
     format!("postgres://{user}@localhost:{port}/{name}?{query}")
@@ -44,7 +44,7 @@ pub fn file(name: &str, path: &Path) -> String {
     format!("&{name}={}", path.display())
 }
 
-/// A server's certificate, and nothing more.
+/// A server's TLS settings that consist of a certificate only.
 pub fn with(certificate: &Certificate) -> Tls<'_> {
     Tls {
         certificate: Some(certificate),
@@ -52,7 +52,7 @@ pub fn with(certificate: &Certificate) -> Tls<'_> {
     }
 }
 
-/// A server that lets nobody in without TLS, a database on it, and the parameters to be let in.
+/// A server that requires TLS, a database on it, and the parameters that a URL needs.
 pub async fn encrypted_only() -> (Server, Database, String) {
     let (server, query) = encrypted_server().await;
     let database = server.database().await;
@@ -70,7 +70,7 @@ async fn encrypted_server() -> (Server, String) {
             ..with(&certificate)
         })
         .await;
-    // It is read for each connection, and so has to outlive this function.
+    // Each connection reads the file, so it must outlive this function.
     std::fs::copy(authority.file(), root_of(&server)).unwrap();
     let query = format!(
         "sslmode=verify-full{}",
@@ -79,7 +79,7 @@ async fn encrypted_server() -> (Server, String) {
     (server, query)
 }
 
-/// A PostgreSQL database of the test's own, on a server that lets nobody in without TLS.
+/// A PostgreSQL database for one test, on a server that requires TLS.
 pub struct TlsBed(PgBed);
 
 impl TlsBed {
@@ -88,7 +88,7 @@ impl TlsBed {
     }
 
     pub async fn with(change: impl FnOnce(&mut PgDbConfig)) -> Self {
-        // One for all tests of the process.
+        // All tests of the process share one server.
         static SERVER: OnceCell<(Server, String)> = OnceCell::const_new();
         let (server, query) = SERVER.get_or_init(encrypted_server).await;
         let database = server.database().await;
@@ -105,7 +105,7 @@ impl Deref for TlsBed {
     }
 }
 
-/// The authority of [`encrypted_only`].
+/// The file of the authority of [`encrypted_only`].
 pub fn root_of(server: &Server) -> std::path::PathBuf {
     server.folder().join("authority.pem")
 }

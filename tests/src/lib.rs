@@ -1,4 +1,5 @@
-//! What the integration tests share: three factories, one small table, and a bed for each backend.
+//! Shared code of the integration tests: three factories, one small table, and a bed for each
+//! backend.
 #![allow(
     missing_docs,
     missing_debug_implementations,
@@ -36,7 +37,7 @@ diesel::table! {
     }
 }
 
-/// The error type of the tests' functions: what services have.
+/// The error type of the tests' functions, as services have one.
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
     #[error(transparent)]
@@ -47,7 +48,8 @@ pub enum AppError {
     Refused(&'static str),
 }
 
-/// A text with the names of a session's savepoints as `session_factory_1`: without the process's token.
+/// Replaces the savepoints' names in a text by `session_factory_1` and so on, without the process's
+/// token.
 pub fn without_token(text: &str) -> String {
     const PREFIX: &str = "session_factory_";
     let mut parts = text.split(PREFIX);
@@ -64,16 +66,16 @@ pub fn without_token(text: &str) -> String {
 
 const ITEMS: &str = "CREATE TABLE items (id INTEGER PRIMARY KEY, name TEXT NOT NULL)";
 
-/// A PostgreSQL database of the test's own.
+/// A PostgreSQL database for one test.
 pub struct PgBed {
     pub factory: Factory<PgDb>,
     pub database: testbed::postgres::Database,
-    /// Between the factory and the server, when the bed was made with one.
+    /// The proxy between the factory and the server, if the bed has one.
     pub proxy: Option<Proxy>,
 }
 
 impl PgBed {
-    /// With the default configuration.
+    /// Creates a bed with the default configuration.
     pub async fn new() -> Self {
         Self::with(|_| {}).await
     }
@@ -84,7 +86,7 @@ impl PgBed {
         Self::make(database, &url, None, change).await
     }
 
-    /// With a proxy in between.
+    /// Creates a bed with a proxy.
     pub async fn proxied(change: impl FnOnce(&mut PgDbConfig)) -> Self {
         let database = testbed::postgres::database().await;
         let proxy = Proxy::start(database.endpoint().address());
@@ -115,13 +117,13 @@ impl PgBed {
         self.database.execute(sql).await;
     }
 
-    /// What another connection sees.
+    /// The number of rows that another connection sees.
     pub async fn count(&self) -> i64 {
         self.database.integer("SELECT count(*) FROM items").await
     }
 }
 
-/// Makes the one small table.
+/// Creates the small table.
 pub async fn create_items(database: &testbed::postgres::Database) {
     database.execute(ITEMS).await;
 }
@@ -133,16 +135,16 @@ pub fn pg_config(url: &str, change: impl FnOnce(&mut PgDbConfig)) -> PgDbConfig 
     config
 }
 
-/// A MariaDB database of the test's own.
+/// A MariaDB database for one test.
 pub struct MyBed {
     pub factory: Factory<MyDb>,
     pub database: testbed::mysql::Database,
-    /// Between the factory and the server, when the bed was made with one.
+    /// The proxy between the factory and the server, if the bed has one.
     pub proxy: Option<Proxy>,
 }
 
 impl MyBed {
-    /// With the default configuration.
+    /// Creates a bed with the default configuration.
     pub async fn new() -> Self {
         Self::with(|_| {}).await
     }
@@ -153,7 +155,7 @@ impl MyBed {
         Self::make(database, &url, None, change).await
     }
 
-    /// With a proxy in between.
+    /// Creates a bed with a proxy.
     pub async fn proxied(change: impl FnOnce(&mut MyDbConfig)) -> Self {
         let database = testbed::mysql::database().await;
         let proxy = Proxy::with_protocol(database.endpoint().address(), Protocol::Mysql);
@@ -184,7 +186,7 @@ impl MyBed {
         self.database.execute(sql).await;
     }
 
-    /// What another connection sees.
+    /// The number of rows that another connection sees.
     pub async fn count(&self) -> i64 {
         self.database.integer("SELECT count(*) FROM items").await
     }
@@ -197,7 +199,7 @@ pub fn my_config(url: &str, change: impl FnOnce(&mut MyDbConfig)) -> MyDbConfig 
     config
 }
 
-/// An SQLite file of the test's own.
+/// An SQLite database in a file, for one test.
 pub struct LiteBed {
     pub factory: Factory<LiteDb>,
     pub database: testbed::sqlite::Database,
@@ -208,7 +210,7 @@ impl LiteBed {
         Self::with(|_| {}).await
     }
 
-    // Async like its twin, so that a test can be written once for both.
+    // Async like the other beds, so that a test can be written once for all.
     #[allow(clippy::unused_async)]
     pub async fn with(change: impl FnOnce(&mut LiteDbConfig)) -> Self {
         let database = testbed::sqlite::Database::new();

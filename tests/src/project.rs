@@ -1,21 +1,21 @@
-//! A cargo project of a test's own, built against the crate as it lies here.
+//! A cargo project of a test's own, which depends on the crate in this workspace.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// A package with one program. It lies in the workspace's target folder, so that its dependencies are
+/// A package with one program. It is in the workspace's target folder, so that its dependencies are
 /// compiled once.
 pub struct Project {
     name: &'static str,
     folder: PathBuf,
 }
 
-/// How a build ended.
+/// The outcome of a build.
 pub struct Built {
     pub program: PathBuf,
     pub succeeded: bool,
-    /// What cargo and the compiler said.
+    /// The output of cargo and the compiler.
     pub said: String,
 }
 
@@ -51,12 +51,12 @@ debug = "line-tables-only"
         fs::create_dir_all(folder.join("src")).unwrap();
         fs::write(folder.join("Cargo.toml"), manifest).unwrap();
         fs::write(folder.join("src").join("main.rs"), main).unwrap();
-        // The versions that the workspace is tested with, and nothing to be downloaded.
+        // The workspace's own versions, so that nothing is downloaded.
         fs::copy(root.join("Cargo.lock"), folder.join("Cargo.lock")).unwrap();
         Self { name, folder }
     }
 
-    /// Builds it with these variables in the compiler's environment.
+    /// Builds the project with these variables in the compiler's environment.
     pub fn build(&self, variables: &[(&str, &str)]) -> Built {
         let target = self.folder.parent().unwrap().join("target");
         let mut cargo = Command::new(env!("CARGO"));
@@ -77,13 +77,13 @@ debug = "line-tables-only"
 }
 
 impl Built {
-    /// A command that runs it.
+    /// A command that runs the program.
     pub fn command(&self) -> Command {
         assert!(self.succeeded, "{}", self.said);
         Command::new(&self.program)
     }
 
-    /// What it prints.
+    /// Runs the program, and returns its output.
     pub fn printed(&self) -> String {
         let output = self.command().output().unwrap();
         let errors = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -92,7 +92,7 @@ impl Built {
     }
 }
 
-/// The workspace's target folder: that of the program that runs.
+/// The workspace's target folder, which contains the running program.
 fn target() -> PathBuf {
     let program = std::env::current_exe().unwrap();
     program

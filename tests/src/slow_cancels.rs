@@ -1,4 +1,4 @@
-//! A way to a PostgreSQL server on which requests to cancel take longer than everything else.
+//! Forwards to a PostgreSQL server, but delays cancel requests.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -9,7 +9,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::sleep;
 
-/// Passes everything on, cancel requests after a delay. Gives its address and how many of them it has passed on.
+/// Forwards everything, cancel requests after a delay. Returns its address, and the number of
+/// cancel requests that it has forwarded.
 pub async fn slow_cancels(server: SocketAddr, delay: Duration) -> (SocketAddr, Arc<AtomicU32>) {
     let passed = Arc::new(AtomicU32::new(0));
     let counter = Arc::clone(&passed);
@@ -27,8 +28,8 @@ pub async fn slow_cancels(server: SocketAddr, delay: Duration) -> (SocketAddr, A
     (address.await, passed)
 }
 
-/// Passes everything on, cancel requests after a delay, and after another one the texts by which a connection cancels
-/// for others. Gives its address and how many of those it has passed on.
+/// Forwards everything, cancel requests after a delay, and the SQL of group cancels after another
+/// delay. Returns its address, and the number of group cancels that it has forwarded.
 pub async fn slow_for_others(
     server: SocketAddr,
     delay: Duration,
@@ -61,8 +62,8 @@ pub async fn slow_for_others(
     (address.await, passed)
 }
 
-/// Passes the first connection on, and every later one after a delay: on an encrypted line nobody can see which of
-/// them ask for a cancellation.
+/// Forwards the first connection at once, and every later one after a delay, because TLS hides
+/// which of them are cancel requests.
 pub async fn slow_but_the_first(server: SocketAddr, delay: Duration) -> SocketAddr {
     let later = Arc::new(AtomicU32::new(0));
     forward(move |mut client| {
@@ -78,7 +79,7 @@ pub async fn slow_but_the_first(server: SocketAddr, delay: Duration) -> SocketAd
     .await
 }
 
-/// Listens, and serves each connection by itself.
+/// Listens, and serves each connection independently.
 async fn forward<S, F>(serve: S) -> SocketAddr
 where
     S: Fn(TcpStream) -> F + Send + 'static,
@@ -94,7 +95,8 @@ where
     address
 }
 
-/// Looks at how a client begins, and goes on to the server: after the delay if it asks for a cancellation.
+/// Reads a client's first message, and connects to the server: after the delay if it is a cancel
+/// request.
 async fn begun(
     mut client: TcpStream,
     server: SocketAddr,

@@ -1,4 +1,4 @@
-//! What an error advises helps for the error that it stands in.
+//! The advice in an error helps.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -9,7 +9,7 @@ use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
 use session_factory::SessionError;
 use session_factory_tests::{AppError, LiteBed, PgBed};
 
-/// The call's error when its body swallows that of the statement.
+/// The call's error if its body ignores the statement's error.
 async fn swallowed(bed: &PgBed, sql: &str) -> session_factory::Aborted {
     let result = bed.factory.with_session(async |db| {
         let _swallowed = db.batch_execute(sql).await;
@@ -55,7 +55,7 @@ async fn a_statement_that_no_transaction_may_contain_is_advised_a_connection_of_
             "{text}"
         );
         assert!(!text.contains("savepoint"), "{text}");
-        // The advice helps.
+        // The advice works.
         outside.batch_execute(sql).await.unwrap();
     }
 }
@@ -141,7 +141,7 @@ async fn on_sqlite_too_what_no_transaction_may_contain_runs_on_a_connection_of_i
     assert_eq!(attempts.into_inner(), 1);
     let path = bed.database.path().display().to_string();
     let mut outside = diesel::SqliteConnection::establish(&path).unwrap();
-    // The session's connection may still be ending its transaction: this waits for it.
+    // The session's connection may still be ending its transaction, so wait for it.
     outside
         .batch_execute("PRAGMA busy_timeout = 60000; VACUUM")
         .unwrap();

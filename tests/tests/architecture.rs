@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 
 use crate::graph::Graph;
 
-/// The folders and files of the runtime crate, from the bottom to the top. A file imports from its own row and from
-/// those above it in this list.
+/// The runtime crate's folders and files, from the bottom layer to the top. A file imports from its
+/// own row and from the rows above it in this list.
 const LAYERS: &[&[&str]] = &[
     &["sync", "time", "panics", "names", "one_line"],
     &["call", "config", "error", "observe", "runtime"],
@@ -24,7 +24,7 @@ const LAYERS: &[&[&str]] = &[
     &["__private"],
 ];
 
-/// Names that a file had before, and has no more.
+/// File names that are no longer used.
 const RETIRED: &[&str] = &[
     "link",
     "ledger",
@@ -53,8 +53,8 @@ const RETIRED: &[&str] = &[
     "manager",
 ];
 
-/// What is still to be moved. An entry stands for a file, or with a slash at its end for a folder. The test fails on
-/// an entry that is needed no more.
+/// Files that still have to be moved. An entry is a file, or a folder if it ends with a slash. The
+/// test fails if an entry is no longer needed.
 const NOT_MOVED_YET: &[&str] = &["driver/mysql/"];
 
 struct Finding {
@@ -127,7 +127,7 @@ fn covers(entry: &str, file: &str) -> bool {
     file == entry || (entry.ends_with('/') && file.starts_with(entry))
 }
 
-/// The findings that no entry excuses, and the entries that excuse none.
+/// The findings without an exception, and the exceptions without a finding.
 fn judge(findings: Vec<Finding>, excused: &[&str]) -> Vec<String> {
     let idle = excused.iter().filter(|entry| {
         !findings

@@ -1,4 +1,4 @@
-//! A BEGIN that fails by itself, on a server that stalls while it runs.
+//! A BEGIN that fails alone, on a server that stalls while it runs.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::process::Command;
@@ -10,7 +10,8 @@ use session_factory::{PartlyCommitted, Session, SessionError};
 use session_factory_tests::{AppError, PgBed, PgDb, items};
 use testbed::postgres::Server;
 
-/// A server that logs every statement, to a process that can be stopped: it stalls at the next one.
+/// A server that logs every statement to a process. Stopping that process makes the server stall at
+/// the next statement.
 struct Stalling {
     server: Server,
     logger: String,
@@ -38,7 +39,7 @@ impl Stalling {
         assert!(sent.unwrap().success());
     }
 
-    /// Nothing goes on before [`resume`](Self::resume): what is logged fills the pipe.
+    /// Stalls the server until [`resume`](Self::resume), because its log fills the pipe.
     async fn stall(&self) {
         self.signal("-STOP");
         let admin = self.server.admin();
@@ -46,7 +47,7 @@ impl Stalling {
         tokio::spawn(async move { testbed::postgres::Admin::execute(&admin, &filler).await });
         let watcher = self.server.admin();
         tokio::time::timeout(Duration::from_millis(300), async {
-            // Stalls itself as soon as the pipe is full.
+            // This loop stalls too as soon as the pipe is full.
             loop {
                 watcher.integer("SELECT 1").await;
             }
@@ -75,11 +76,11 @@ async fn bed(stalling: &Stalling, limit: Option<Duration>) -> PgBed {
         config.pool_size = 1;
         config.max_overflow = 0;
         config.statement_timeout = limit;
-        // A ping would be what stalls.
+        // A ping would be the statement that stalls.
         config.pool_pre_ping = false;
     })
     .await;
-    // From the second time on BEGIN travels with the statement.
+    // From the second session on, BEGIN travels with the first statement.
     for id in [1, 2] {
         bed.factory
             .with_session(async move |db| insert(db, id).await)
@@ -135,7 +136,7 @@ async fn no_cancel_request_hits_a_begin_with_a_statement_behind_it() {
         matches!(&result, Err(AppError::Session(SessionError::Timeout(_)))),
         "{result:?}"
     );
-    // A cancel request that is on its way arrives meanwhile.
+    // Long enough for a cancel request on its way to arrive.
     tokio::time::sleep(Duration::from_millis(300)).await;
     stalling.resume();
     assert_eq!(bed.count().await, 2);

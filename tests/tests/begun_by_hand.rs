@@ -1,4 +1,5 @@
-//! diesel-async's `TransactionManager`, called by hand: it ends what it began and nothing else, and no `Ok` hides that.
+//! diesel-async's `TransactionManager`, called by hand, ends only what it began, and no `Ok` hides
+//! a mistake.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use diesel::prelude::*;
@@ -27,7 +28,7 @@ enum Place {
     Savepoint,
     Transaction,
     InnerSavepoint,
-    /// A savepoint inside of a transaction that was begun by hand.
+    /// A savepoint inside a transaction that was begun by hand.
     BegunByHand,
 }
 
@@ -39,14 +40,14 @@ const PLACES: [Place; 5] = [
     Place::BegunByHand,
 ];
 
-/// What is done there, behind the row 2.
+/// The calls after the insert of row 2.
 #[derive(Debug, Clone, Copy)]
 enum Calls {
-    /// An end without a beginning, and its error is returned.
+    /// An end without a beginning; the body returns its error.
     End(&'static str),
-    /// Its error is ignored, and the result is this.
+    /// An end without a beginning; the body ignores its error and returns this result.
     Ignored(&'static str, Result<(), &'static str>),
-    /// One end too many behind a transaction that was begun.
+    /// One end too many, after a transaction that was begun.
     OneTooMany(&'static str),
     /// A beginning without an end.
     LeftOpen,
@@ -61,10 +62,10 @@ fn session_error(error: AppError) -> SessionError {
     }
 }
 
-/// What the savepoint gave, and what the call gave.
+/// The savepoint's result, and the call's.
 type Both = Result<Result<(), AppError>, AppError>;
 
-/// Why the work was given up: by the place itself, or outside of any by the call.
+/// The reason for the rollback: from the savepoint or transaction, or else from the call.
 fn given_up(place: Place, both: Both) -> AbortReason {
     let error = match (place, both) {
         (Place::Outermost, Err(error)) | (_, Ok(Err(error))) => session_error(error),
@@ -115,7 +116,8 @@ macro_rules! suite {
                     Calls::End(call) => Ok(end(db, call).await?),
                     Calls::Ignored(call, result) => {
                         end(db, call).await.unwrap_err();
-                        // Nothing runs where the caller believes to be outside.
+                        // The body believes that the transaction has ended, so no statement may
+                        // run.
                         insert_in(db, 3).await.unwrap_err();
                         result.map_err(AppError::Refused)
                     }
@@ -155,7 +157,8 @@ macro_rules! suite {
                 }
             }
 
-            /// Does that behind the row 1. An error of the place is no error of the call's.
+            /// Makes the calls after the insert of row 1. An error of the savepoint is not the
+            /// call's.
             async fn run(bed: &$bed, place: Place, calls: Calls) -> Both {
                 let body = async |db: &mut Session<$db>| {
                     insert_in(db, 1).await?;
@@ -200,12 +203,12 @@ macro_rules! suite {
                             let both = run(&bed, place, calls).await;
                             let case = format!("{place:?} {calls:?} {both:?}");
                             if place == Place::Outermost {
-                                // The call swallowed the refusal.
+                                // The call's body ignored the error.
                                 assert!(both.is_err(), "{case}");
                                 assert_eq!(bed.count().await, 0, "{case}");
                             } else {
                                 assert!(both.unwrap().is_err(), "{case}");
-                                // The work of the `Err` is undone, and the rest is kept.
+                                // The `Err`'s work is rolled back, and the rest is kept.
                                 assert_eq!(bed.count().await, 1, "{case}");
                             }
                         }
@@ -253,7 +256,7 @@ macro_rules! suite {
                 }
             }
 
-            /// The row 4 on the raw connection, behind the calls there.
+            /// Inserts row 4 on the raw connection, after these calls there.
             async fn raw(db: &mut Session<$db>, calls: &[&str]) -> Result<(), AppError> {
                 let conn = db.connection().await?;
                 for call in calls {
@@ -309,7 +312,7 @@ macro_rules! suite {
                             let rows = bed.count().await;
                             let case = format!("{calls:?} {fails} {result:?} {rows}");
                             match result {
-                                // The work is there, and the savepoint did not have to undo it.
+                                // The work is there, and the savepoint had no reason to undo it.
                                 Ok(()) => assert_eq!((call, fails, rows), (COMMIT, false, 2), "{case}"),
                                 Err(AppError::Session(SessionError::Aborted(_))) => {
                                     assert_eq!(rows, 0, "{case}");

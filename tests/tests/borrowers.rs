@@ -1,4 +1,4 @@
-//! Nothing leaks to the next borrower of a connection.
+//! No state of a session reaches the connection's next borrower.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::sync::Mutex;
@@ -257,7 +257,7 @@ async fn a_statement_cache_of_none_prepares_nothing_and_comes_back_after_a_sessi
     }
 }
 
-/// A text that answers one number. Its type does not tell it, and says that it does.
+/// A text that selects one number. Its `QueryId` wrongly claims that the type determines the SQL.
 #[derive(diesel::query_builder::QueryId)]
 struct Number(String);
 
@@ -341,7 +341,7 @@ async fn a_cache_that_is_switched_off_on_the_raw_connection_is_off_for_the_sessi
 async fn instrumentation_of_a_session_ends_with_it() {
     use diesel::connection::InstrumentationEvent;
     use diesel_async::AsyncConnection;
-    // Not an atomic: its `load` meets diesel's here.
+    // A mutex, because an atomic's `load` would resolve to diesel's method here.
     static SEEN: Mutex<u32> = Mutex::new(0);
     let seen = || *SEEN.lock().unwrap();
     let bed = bed().await;
@@ -374,7 +374,7 @@ async fn a_sqlite_pragma_is_put_back() {
     })
     .await;
     let mut db = bed.factory.create_session().await.unwrap();
-    // Outside of a transaction, as the pragma demands.
+    // The pragma works only outside a transaction.
     db.batch_execute("COMMIT; PRAGMA foreign_keys = OFF")
         .await
         .unwrap();
@@ -471,7 +471,7 @@ async fn instrumentation_of_the_raw_connection_ends_with_the_session() {
     assert_eq!(seen(), before);
 }
 
-/// Reads all columns of a table, which are not the same after it was altered.
+/// Reads all columns of a table, which change when the table is altered.
 async fn read_all(db: &mut Session<PgDb>) -> Result<usize, AppError> {
     Ok(diesel::sql_query("SELECT * FROM items").execute(db).await?)
 }
@@ -486,7 +486,7 @@ async fn a_table_that_was_altered_costs_a_connection_one_error_and_a_retry_none(
                 .retry(retries)
                 .run(async |db| read_all(db).await)
         };
-        // From the second time on it is kept prepared.
+        // From the second use on, the statement stays prepared.
         for _ in 0..3 {
             call().await.unwrap();
         }

@@ -1,6 +1,6 @@
-//! tokio gives a task a budget for each poll. When it is used up, whatever the task asks for answers "not yet", and
-//! may hold on to what it already has: a lock of the connection's, for one. A future that was polled and is then
-//! left lying while another one waits for that lock would wait for ever.
+//! tokio gives a task a budget for each poll. When it is used up, every resource answers "not yet",
+//! and may keep what it has already acquired, such as the connection's lock. If a polled future is
+//! then left without polls while another future waits for that lock, the wait never ends.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::pin::Pin;
@@ -11,13 +11,13 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use session_factory_tests::{AppError, LiteBed, MyBed, PgBed, items};
 
-/// What tokio gives for each poll.
+/// tokio's budget for each poll.
 const BUDGET: usize = 128;
-/// More than what a call asks for between two waits.
+/// More than a call uses between two waits.
 const LAST: usize = 24;
 
-/// Polls again until an answer has had time to come, within one poll of the task: what is there early is
-/// asked for with what is left of the budget.
+/// Polls again within one poll of the task, until an answer has had time to arrive. An answer that
+/// is there early is processed with the remaining budget.
 struct Patient<F>(Pin<Box<F>>);
 
 impl<F: Future> Future for Patient<F> {
@@ -34,7 +34,7 @@ impl<F: Future> Future for Patient<F> {
     }
 }
 
-/// Runs a call in a task of its own that has `left` of its budget when the call begins.
+/// Runs a call in its own task, with `left` of the budget when the call begins.
 async fn with_budget<F>(left: usize, call: F) -> F::Output
 where
     F: Future<Output: Send> + Send + 'static,

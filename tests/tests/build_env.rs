@@ -1,4 +1,4 @@
-//! What is fixed when the program is compiled is what the compiler's environment says, without a clean.
+//! Values fixed at compile time follow the compiler's environment, without a clean build.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use session_factory_tests::project::Project;
@@ -31,7 +31,7 @@ fn a_changed_variable_is_built_in_without_a_clean() {
     let again = project.build(&two);
     assert!(!again.said.contains("Compiling"), "{}", again.said);
 
-    // When the program runs it is too late.
+    // At run time the variable has no effect.
     let late = again.command().env("PROJECT_POOL", "9").output().unwrap();
     assert_eq!(String::from_utf8_lossy(&late.stdout), "4 8\n");
 

@@ -1,5 +1,5 @@
-//! The application's code panics while a session ends: the outcome stays true, and the next borrower finds a clean
-//! connection.
+//! If the application's code panics while a session ends, the outcome stays true, and the next
+//! borrower gets a clean connection.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::future::Future;
@@ -15,7 +15,7 @@ use futures_util::FutureExt;
 use session_factory::{Session, SessionError, with_session};
 use session_factory_tests::{AppError, LiteBed, LiteDb, MyBed, MyDb, PgBed, PgDb, items};
 
-/// Not an atomic by itself: diesel-async gives every value a `load`.
+/// A wrapper, because diesel-async gives every value a method `load`.
 #[derive(Clone, Default)]
 struct Flag(Arc<AtomicBool>);
 
@@ -34,7 +34,7 @@ impl Flag {
 struct Trap {
     events_left: Arc<AtomicI64>,
     struck: Flag,
-    /// It panics when it is dropped, too.
+    /// True if it also panics when it is dropped.
     panics_when_dropped: bool,
 }
 
@@ -67,7 +67,7 @@ impl Instrumentation for Trap {
     }
 }
 
-/// Only the one that is given to the session: the test keeps a clone.
+/// The clone that the session gets; only this one panics when dropped.
 struct InSession(Trap);
 
 impl Instrumentation for InSession {
@@ -85,7 +85,7 @@ impl Drop for InSession {
     }
 }
 
-/// None: the call panicked.
+/// The call's result, or `None` if it panicked.
 async fn caught<T>(call: impl Future<Output = T>) -> Option<T> {
     AssertUnwindSafe(call).catch_unwind().await.ok()
 }
@@ -165,7 +165,7 @@ macro_rules! suite {
                 .await;
             }
 
-            /// The next borrower commits its row, and no other row appears with it.
+            /// The next borrower commits its row, and no other row appears.
             async fn the_next_borrower_is_alone(bed: &$bed, rows: &mut i64) {
                 is_at_rest(bed).await;
                 let id = 1000 + i32::try_from(*rows).unwrap();
@@ -191,7 +191,8 @@ macro_rules! suite {
                 }
             }
 
-            /// The instrumentation is set on the raw connection, where diesel-async alone shows it the texts.
+            /// Sets the instrumentation on the raw connection, where only diesel-async reports SQL
+            /// to it.
             async fn insert_on_raw(
                 db: &mut Session<$db>,
                 trap: Trap,
@@ -236,7 +237,7 @@ macro_rules! suite {
                             Some(Err(AppError::Session(SessionError::CommitUnknown(_)))) => {
                                 assert!(rows == 0 || rows == all, "{case}");
                             }
-                            // Of a statement's own events, which the body sees.
+                            // The panic was at a statement's own event, which the body sees.
                             None => assert!(rows == 0 && way == "commit_with", "{case}"),
                             _ => assert_eq!(rows, 0, "{case}"),
                         }
@@ -305,7 +306,7 @@ macro_rules! suite {
                     rows += i64::from(is_there);
                     match told {
                         Some(Ok(())) => assert!(is_there, "Ok means committed"),
-                        // What nobody knows has no hooks.
+                        // No hook runs for an unknown outcome.
                         Some(Err(AppError::Session(SessionError::CommitUnknown(_)))) => {
                             assert_eq!((committed(), rolled_back()), (false, false));
                             the_next_borrower_is_alone(&bed, &mut rows).await;

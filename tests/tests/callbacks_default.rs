@@ -1,5 +1,6 @@
-//! What `set_default_instrumentation` sets is the application's code, and runs where a connection is opened, asked
-//! whether it lives, and given back. It is set for the whole process: one test after another.
+//! An instrumentation of `set_default_instrumentation` is the application's code. It runs when a
+//! connection is opened, pinged, and returned. The setting is process-wide, so the tests run one
+//! after another.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::panic::AssertUnwindSafe;
@@ -38,7 +39,7 @@ fn make() -> Option<Box<dyn Instrumentation>> {
     Some(Box::new(Panicking))
 }
 
-/// While it lives, the code panics.
+/// While this value lives, the instrumentation panics.
 struct While(&'static AtomicBool);
 
 impl While {
@@ -127,7 +128,7 @@ async fn an_instrumentation_that_panics_does_not_meet_the_check_of_a_connection(
     let bed = bed().await;
     insert(&bed.factory, 1).await.unwrap();
     is_at_rest(&bed.factory).await;
-    // It has to have idled for so long that it is asked whether it lives.
+    // Long enough that the pool pings the connection.
     tokio::time::sleep(Duration::from_millis(600)).await;
     let panics = While::panics(&EVENTS_PANIC);
     let health = AssertUnwindSafe(bed.factory.health()).catch_unwind().await;

@@ -1,4 +1,5 @@
-//! Dropped calls on PostgreSQL: the server stops, the pool does not grow, nobody waits behind a ghost.
+//! Dropped calls on PostgreSQL: the server stops their statements, the pool does not grow, and no
+//! caller waits behind a dropped one.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -48,7 +49,7 @@ async fn two_hundred_cancelled_calls_open_no_more_than_the_pool_and_leave_nothin
             let factory = bed.factory.clone();
             async move {
                 let call = factory.scope(slow(round * 10 + call, 500));
-                // In the middle of the 500 ms.
+                // In the middle of the statement's 500 ms.
                 tokio::time::timeout(Duration::from_millis(150), call)
                     .await
                     .unwrap_err();
@@ -99,7 +100,7 @@ async fn a_late_cancel_never_hits_the_next_borrower() {
         config.max_overflow = 0;
     })
     .await;
-    // The query ends at about the moment in which it is cancelled.
+    // The query ends at about the moment when it is cancelled.
     for round in 0..100 {
         let call = bed.factory.scope(slow(round, 5));
         let _maybe = tokio::time::timeout(Duration::from_millis(7), call).await;
@@ -116,7 +117,7 @@ async fn a_late_cancel_never_hits_the_next_borrower() {
 async fn a_cancel_that_takes_longer_than_anybody_waits_hits_no_later_borrower() {
     let bed = PgBed::new().await;
     let server = bed.database.endpoint().address();
-    // Recovery waits two seconds for a request.
+    // Longer than recovery waits for a cancel request, which is two seconds.
     let (address, passed) = slow_cancels(server, Duration::from_millis(2_300)).await;
     let factory = Factory::<PgDb>::new(pg_config(&bed.database.url_at(address), |config| {
         config.pool_size = 1;
@@ -127,7 +128,7 @@ async fn a_cancel_that_takes_longer_than_anybody_waits_hits_no_later_borrower() 
     tokio::time::timeout(Duration::from_millis(100), call)
         .await
         .unwrap_err();
-    // The statement ends by itself, and the request for it arrives while one of these runs.
+    // The statement ends by itself, and its cancel request arrives while one of these runs.
     let mut id = 2;
     while AtomicU32::load(&passed, Ordering::SeqCst) == 0 {
         factory
@@ -152,7 +153,7 @@ async fn a_dropped_statement_makes_the_transaction_one_that_cannot_commit() {
             tokio::time::timeout(Duration::from_millis(100), sleep)
                 .await
                 .unwrap_err();
-            // The body goes on as if nothing had happened, and is told.
+            // The body continues, and its next statement fails.
             let next = items::table.count().get_result::<i64>(db).await;
             let error = SessionError::from(next.unwrap_err());
             assert!(matches!(error, SessionError::Aborted(_)), "{error:?}");
@@ -171,7 +172,7 @@ async fn a_dropped_statement_makes_the_transaction_one_that_cannot_commit() {
 #[tokio::test]
 async fn a_dropped_rollback_still_cancels_the_statement_it_waits_for() {
     let bed = PgBed::new().await;
-    // The body leaves a statement behind and returns; the call is dropped at each poll of its rollback.
+    // The body drops a statement and returns; the call is dropped at each poll of its rollback.
     for polls in 0..30 {
         let call = bed.factory.with_session(async |db| {
             let sleep = db.batch_execute("SELECT pg_sleep(60)");
@@ -235,7 +236,7 @@ async fn a_statement_dropped_before_it_was_sent_is_waited_for_like_one_that_was(
                 let inner = db.savepoint(async |db| {
                     Ok::<_, SessionError>(db.batch_execute("SELECT pg_sleep(60)").await?)
                 });
-                // Polled once: it is queued, and perhaps not written yet.
+                // Polled once: the statement is queued, and perhaps not sent yet.
                 let ended = testbed::polls::drop_at(1, inner).await;
                 assert!(ended.is_none());
                 let two = format!("INSERT INTO items VALUES ({second}, 'after')");

@@ -1,4 +1,4 @@
-//! `commit_with`: the last statement and COMMIT in one flight, and as true as COMMIT alone.
+//! `commit_with`: the last statement and COMMIT in one flight, as reliable as COMMIT alone.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::sync::{Arc, Mutex};
@@ -156,13 +156,14 @@ macro_rules! on_every_backend {
             }
         }
 
-        /// Whoever is dropped was told nothing; the hooks know, and the table agrees with them.
+        /// A dropped caller learns nothing; the hooks report the outcome, and the table agrees.
         #[tokio::test]
         async fn true_at_whatever_poll_the_future_is_dropped() {
             let bed = $bed::new().await;
             let mut committed = 0;
             for polls in 0..200 {
-                // A round's own: hooks run when the connection is back, and may be late.
+                // Each round has its own notes, because hooks run when the connection is back,
+                // possibly later.
                 let notes = Notes::default();
                 let id = 2 * i32::try_from(polls).unwrap();
                 let call = bed.factory.with_session(async |db| {
@@ -176,7 +177,7 @@ macro_rules! on_every_backend {
                 })
                 .await;
                 let before = std::mem::replace(&mut committed, bed.count().await);
-                // Every hook holds the notes, until it has run or was dropped.
+                // Every hook holds a clone of the notes, until it has run or was dropped.
                 testbed::eventually(testbed::PATIENCE, "the hooks are through", || async {
                     Arc::strong_count(&notes.0) == 1
                 })
@@ -205,7 +206,7 @@ macro_rules! on_every_backend {
                 if ended.is_some() {
                     return;
                 }
-                // Refused, or part of another transaction: never in autocommit.
+                // It fails, or belongs to another transaction; it never runs in autocommit.
                 let after = diesel::insert_into(items::table).values(row(2)).execute(&mut db).await;
                 let rolled_back = db.rollback().await;
                 assert!(rolled_back.is_ok(), "{rolled_back:?} after {after:?} at poll {polls}");
@@ -232,7 +233,7 @@ on_every_backend! {
     sqlite: LiteBed, LiteDb;
 }
 
-/// Which hooks ran.
+/// The hooks that ran.
 #[derive(Clone, Default)]
 struct Notes(Arc<Mutex<Vec<&'static str>>>);
 
@@ -357,7 +358,7 @@ async fn a_rollback_in_the_last_statement_is_never_an_ok() {
 #[tokio::test]
 async fn a_connection_lost_at_any_byte_is_ok_and_committed_or_an_error_that_is_true() {
     let bed = one_connection().await;
-    // Prepared, so that everything after is one flight.
+    // Prepares the statement, so that everything later is one flight.
     bed.factory.scope(insert(0)).await.unwrap();
     let (mut known, mut unknown) = (0, 0);
     for direction in [Direction::ToServer, Direction::ToClient] {

@@ -1,4 +1,4 @@
-//! Bad input: each a typed error that names the key, says what was expected and hides the secret.
+//! Bad input is a typed error that names the key, says what was expected and hides the secret.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use session_factory::config::Problem;
@@ -21,7 +21,7 @@ session_factory! {
 }
 
 session_factory! {
-    /// With everything that can be written.
+    /// Uses all syntax of the macro.
     pub struct TunedDb(build_env("TESTS_BACKEND", default = "postgres")) {
         prefix = "TUNED_",
         pool_size: 1..=200,
@@ -233,7 +233,7 @@ fn with_seven_keys_wrong_at_once_one_error_lists_all_seven_by_full_name() {
         "REPORTS_DB_POOL_TIMEOUT" => Some("soon".into()),
         "REPORTS_DB_POOL_IDLE_TIMEOUT" => Some("2h".into()),
         "REPORTS_DB_STATEMENT_CACHE" => Some("-1".into()),
-        // REPORTS_TARGET is missing.
+        // REPORTS_TARGET stays unset.
         _ => None,
     })
     .unwrap_err();
@@ -259,7 +259,7 @@ fn with_seven_keys_wrong_at_once_one_error_lists_all_seven_by_full_name() {
     assert!(!text.contains("hidden-word"), "{text}");
 }
 
-/// The first word of each point of the list.
+/// The first word of each list item.
 fn keys_of(text: &str) -> Vec<&str> {
     text.lines()
         .filter_map(|line| line.strip_prefix("  - ")?.split(' ').next())
@@ -318,7 +318,7 @@ fn the_keys_and_the_example_show_the_parts_and_the_files() {
             "# ---- Statements ----"
         ]
     );
-    // One that is written out is the only one that is read.
+    // A key that is written out is the only one that is read.
     let names: Vec<_> = ReportsDb::KEYS.iter().map(|key| key.name).collect();
     assert!(names.contains(&"REPORTS_URL_FILE"), "{names:?}");
     assert!(!names.contains(&"REPORTS_DB_HOST"), "{names:?}");

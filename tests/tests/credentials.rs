@@ -1,4 +1,4 @@
-//! Credentials that change: a provider is asked before each connection, and what it says counts.
+//! Credentials that change: a provider is called before each connection, and its answer is used.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -17,7 +17,7 @@ async fn user(factory: &Factory<PgDb>) -> Result<String, SessionError> {
     ask(factory, "current_user").await
 }
 
-/// The users and passwords of a vault, which the application gets from somewhere else.
+/// A vault with users and passwords, outside the configuration.
 #[derive(Clone)]
 struct Vault {
     password: Arc<Mutex<String>>,
@@ -55,7 +55,7 @@ fn factory(url: &str, connections: u32) -> Factory<PgDb> {
     }))
 }
 
-/// A role of the test's own, with a password.
+/// Creates a role with a password, for one test.
 async fn role(database: &Database, password: &str) -> String {
     let name = format!("role_{}", database.name());
     let sql = format!("CREATE ROLE {name} LOGIN PASSWORD '{password}' IN ROLE guarded");
@@ -80,10 +80,11 @@ async fn a_password_that_changes_while_we_run_is_used_by_new_connections() {
     let held = factory.create_session().await.unwrap();
     assert_eq!(vault.asked(), 1);
 
-    // Rotated: what is open stays open, what is opened has the new one.
+    // After a rotation, open connections stay, and new ones use the new password.
     database.admin().execute(&alter("second")).await;
     let error = user(&factory).await.unwrap_err();
-    // The token has expired: told at once, though another connection might become free.
+    // The token has expired. The error comes at once, although another connection might become
+    // free.
     assert_eq!(
         connect_error(&error).kind(),
         ConnectErrorKind::Authentication
@@ -93,7 +94,7 @@ async fn a_password_that_changes_while_we_run_is_used_by_new_connections() {
     assert_eq!(vault.asked(), 3);
     drop(held);
 
-    // And again, over a pool that is cut off.
+    // Rotate again, with a pool whose connections were cut.
     database.admin().execute(&alter("third")).await;
     vault.set("third");
     database.admin().terminate_all().await;
@@ -141,13 +142,13 @@ async fn an_error_of_the_providers_is_told_at_once_and_the_next_attempt_asks_aga
     let connect = connect_error(&error);
     assert_eq!(connect.kind(), ConnectErrorKind::Credentials);
     assert!(error.to_string().contains("the vault is sealed"), "{error}");
-    // The application's own error can be had from ours.
+    // The application's own error is the source of ours.
     let source = std::error::Error::source(&connect).unwrap();
     assert!(source.downcast_ref::<std::io::Error>().is_some());
     assert_eq!(user(&factory).await.unwrap(), "guarded");
     drop(held);
 
-    // A panic takes no slot of the pool with it.
+    // A panic in the provider costs no permit.
     database.admin().terminate_all().await;
     testbed::eventually(testbed::PATIENCE, "they are gone", || async {
         database.admin().connections().await == 0
@@ -204,7 +205,7 @@ async fn a_provider_that_is_silent_is_named_when_connect_timeout_is_over() {
         config.pool_timeout = testbed::PATIENCE;
     }))
     .with_credentials(async move || {
-        // Dropped with the attempt, and with this its sender.
+        // Dropped with the attempt, together with its sender.
         let _running = given_up.clone();
         std::future::pending::<Result<String, std::io::Error>>().await
     });
@@ -214,7 +215,7 @@ async fn a_provider_that_is_silent_is_named_when_connect_timeout_is_over() {
         text.contains("credentials provider") && text.contains("300ms"),
         "{text}"
     );
-    // Nothing waits on for an answer that nobody needs.
+    // No task waits for the provider's answer any more.
     factory.shutdown(Duration::from_secs(5)).await;
     drop(factory);
     tokio::time::timeout(testbed::PATIENCE, told.recv())
@@ -289,7 +290,7 @@ async fn a_pool_of_the_applications_opens_its_connections_itself() {
 #[test]
 fn a_factory_with_credentials_can_be_the_global_one() {
     session_factory::session_factory! {
-        /// Of this test alone.
+        /// Only this test uses the factory, because it sets the global one.
         pub struct OwnDb(Postgres);
     }
     testbed::block_on(async {
@@ -300,7 +301,7 @@ fn a_factory_with_credentials_can_be_the_global_one() {
             .with_credentials(async || Ok::<_, std::io::Error>(Credentials::new(PASSWORD)));
         factory.set_global().unwrap();
         OwnDb::init().await.unwrap();
-        // It asks for a password, and the URL's is wrong.
+        // The role needs a password, and the URL's is wrong.
         OwnDb::with_session(async |db| {
             db.batch_execute("SELECT 1")
                 .await
@@ -308,7 +309,7 @@ fn a_factory_with_credentials_can_be_the_global_one() {
         })
         .await
         .unwrap();
-        // There is one, and it stays.
+        // The global factory exists already, and stays.
         let other = Factory::<OwnDb>::new(OwnDbConfig::from_vars(vars).unwrap());
         let refused = other.set_global().unwrap_err().to_string();
         assert!(

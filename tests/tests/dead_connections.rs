@@ -1,4 +1,5 @@
-//! Servers restart, backends are terminated, firewalls forget, primaries are demoted.
+//! Dead connections: the server restarts, a backend is terminated, a firewall drops state, a
+//! primary is demoted.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::time::{Duration, Instant};
@@ -34,7 +35,7 @@ async fn a_terminated_idle_connection_is_not_lent_again() {
             bed.proxy().counts().open == 0
         })
         .await;
-        // A moment for the goodbye to arrive here; the call itself has no retry.
+        // The server's goodbye needs a moment to arrive, and the call has no retry.
         tokio::time::sleep(Duration::from_millis(250)).await;
         bed.factory.scope(insert(id)).await.unwrap();
     }
@@ -56,7 +57,7 @@ async fn a_connection_that_a_firewall_forgot_is_found_by_the_ping() {
     only_one_is_open(&bed).await;
 }
 
-/// The one that was given up is closed, though its last answer never came.
+/// The abandoned connection is closed, although its last answer never arrived.
 async fn only_one_is_open(bed: &PgBed) {
     testbed::eventually(testbed::PATIENCE, "the other is closed", || async {
         bed.proxy().counts().open == 1 && bed.database.admin().connections().await == 1
@@ -68,8 +69,9 @@ async fn only_one_is_open(bed: &PgBed) {
 async fn an_attempt_to_connect_that_is_given_up_leaves_no_connection() {
     let bed = one_connection().await;
     drop(bed.factory.create_session().await.unwrap());
-    // From the greeting to the last of the settings that are made on a new connection. Behind them come the
-    // answers to closing two prepared statements (CloseComplete, ReadyForQuery), which nobody waits for.
+    // From the greeting to the answer to the last setting of a new connection. After that come the
+    // answers to closing two prepared statements (CloseComplete, ReadyForQuery), which no one waits
+    // for.
     let all = bed.proxy().counts().bytes_to_client - 2 * (5 + 6);
     bed.factory.shutdown(Duration::from_secs(5)).await;
     for bytes in (0..all).step_by(25) {
@@ -85,7 +87,8 @@ async fn an_attempt_to_connect_that_is_given_up_leaves_no_connection() {
                 .scope(Scope::Next),
         );
         factory.create_session().await.unwrap_err();
-        // A busy machine takes longer than `connect_timeout` now and then. That leaves none either.
+        // A busy machine may exceed `connect_timeout`. Such an attempt must leave no connection
+        // either.
         testbed::eventually(testbed::PATIENCE, "it connects", || async {
             factory.create_session().await.is_ok()
         })
@@ -110,7 +113,7 @@ async fn what_a_lost_connection_left_running_is_cancelled() {
         let sleeps = |one: &Activity| one.wait == "Timeout:PgSleep";
         let runs = || async { admin.activity().await.iter().any(sleeps) };
         testbed::eventually(testbed::PATIENCE, "it runs", runs).await;
-        // The server does not look at its socket before it has an answer.
+        // The server reads from its socket only after the statement has ended.
         bed.proxy().sever(action).await;
         call.await.unwrap().unwrap_err();
         testbed::eventually(testbed::PATIENCE, "it is over", || async { !runs().await }).await;
@@ -148,13 +151,14 @@ async fn a_restarted_server_is_found_again() {
     server.kill().await;
     let mut error = bed.factory.scope(insert(2)).await.unwrap_err();
     if !matches!(error, AppError::Session(SessionError::Acquire(_))) {
-        // The news was still on its way to the connection that was there. There is no other.
+        // The open connection had not noticed the server's end yet. Now there is no other
+        // connection.
         error = bed.factory.scope(insert(2)).await.unwrap_err();
     }
     let AppError::Session(SessionError::Acquire(error)) = error else {
         panic!("{error:?}")
     };
-    // Told why, and not that the time is up.
+    // The error contains the reason, and not only that the time is up.
     assert!(error.connect_error().is_some(), "{error}");
     server.start_again().await;
     bed.factory.scope(insert(3)).await.unwrap();
@@ -165,7 +169,7 @@ async fn a_restarted_server_is_found_again() {
 async fn a_demoted_primary_costs_one_failed_call_and_its_connection() {
     let bed = one_connection().await;
     bed.factory.scope(insert(1)).await.unwrap();
-    // What a demoted server says.
+    // The setting of a demoted server.
     let database = bed.database.name().to_owned();
     let admin = bed.database.admin();
     admin
@@ -181,7 +185,7 @@ async fn a_demoted_primary_costs_one_failed_call_and_its_connection() {
             "ALTER DATABASE \"{database}\" RESET default_transaction_read_only"
         ))
         .await;
-    // On the same connection it would be read-only still.
+    // The old connection would still be read-only.
     bed.factory.scope(insert(3)).await.unwrap();
     assert_eq!(bed.count().await, 2);
 }
@@ -206,7 +210,7 @@ async fn a_connection_cut_at_any_byte_is_ok_and_committed_or_an_error() {
                 Ok(()) => assert_eq!(rows, 1, "Ok, at byte {bytes}"),
                 Err(AppError::Session(SessionError::CommitUnknown(_))) => assert!(rows <= 1),
                 Err(AppError::Session(SessionError::Acquire(error))) => {
-                    // Told why, also when the attempt was begun for the caller before.
+                    // The error contains the reason, even if the attempt was begun before the call.
                     assert!(error.connect_error().is_some(), "{error}");
                     assert_eq!(rows, 0);
                 }

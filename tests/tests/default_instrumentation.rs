@@ -1,5 +1,5 @@
-//! What diesel's default instrumentation is told: also of connecting. It is one for the whole process, so this is one
-//! test in a file of its own.
+//! The events of diesel's default instrumentation, including those of connecting. It is
+//! process-wide, so this is a single test in its own file.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::sync::Mutex;
@@ -11,7 +11,7 @@ use session_factory_tests::{AppError, LiteBed, MyBed, PgBed, PgDb, pg_config, wi
 
 static TOLD: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
-// diesel asks for this type.
+// diesel requires this type.
 #[allow(clippy::unnecessary_wraps)]
 fn recorder() -> Option<Box<dyn Instrumentation>> {
     Some(Box::new(|event: InstrumentationEvent<'_>| {
@@ -36,7 +36,7 @@ fn take() -> Vec<String> {
     std::mem::take(&mut *TOLD.lock().unwrap())
 }
 
-/// The events of a session that uses a savepoint, and one that it leaves empty.
+/// The events of a session with two savepoints: an empty one, and one around a statement.
 async fn of_a_session<F: SessionFactory>(factory: &Factory<F>) -> Vec<String> {
     factory
         .with_session(async |db: &mut Session<F>| {
@@ -51,7 +51,7 @@ async fn of_a_session<F: SessionFactory>(factory: &Factory<F>) -> Vec<String> {
     take()
 }
 
-/// `SAVEPOINT` travels with the statement, and the last RELEASE is left to COMMIT.
+/// `SAVEPOINT` travels with the statement, and COMMIT makes the last RELEASE superfluous.
 fn expected(begin: &str) -> Vec<String> {
     let mut told = vec!["begin 1".to_owned()];
     if !begin.is_empty() {
@@ -90,13 +90,13 @@ async fn connecting_is_told_without_a_password_and_what_the_pool_runs_is_not() {
         connecting.last().unwrap(),
         &format!("connected postgresql://{host}")
     );
-    // diesel's own settings, as when it connects by itself.
+    // The same settings that diesel makes when it connects.
     assert!(
         connecting[1].starts_with("start SET TIME ZONE"),
         "{connecting:?}"
     );
     assert_eq!(of_a_session(&bed.factory).await, expected("BEGIN"));
-    // A session of the default has it; one with another gives it back.
+    // A session has the default instrumentation. A session with another one restores it.
     bed.factory
         .with_session(async |db| {
             db.set_instrumentation(|_: InstrumentationEvent<'_>| {});
@@ -108,7 +108,7 @@ async fn connecting_is_told_without_a_password_and_what_the_pool_runs_is_not() {
     assert_eq!(take(), [""; 0]);
     assert_eq!(of_a_session(&bed.factory).await, expected("BEGIN"));
 
-    // Nobody listens there.
+    // No server listens on this port.
     let url = "postgres://ada:hunter2@127.0.0.1:1/app?application_name=secret";
     let factory = Factory::<PgDb>::new(pg_config(url, |config| {
         config.pool_timeout = std::time::Duration::from_millis(300);
@@ -124,7 +124,7 @@ async fn connecting_is_told_without_a_password_and_what_the_pool_runs_is_not() {
     let all = told.concat();
     assert!(!all.contains("hunter2") && !all.contains("secret"), "{all}");
 
-    // MariaDB, where the first statement begins.
+    // MariaDB, where the first statement begins the transaction.
     let bed = MyBed::with(|config| {
         config.pool_size = 1;
         config.max_overflow = 0;
@@ -154,7 +154,7 @@ async fn connecting_is_told_without_a_password_and_what_the_pool_runs_is_not() {
     assert_eq!(session, expected(begin));
     assert!(connecting[0].starts_with("connect "), "{connecting:?}");
     assert!(connecting[1].starts_with("connected "), "{connecting:?}");
-    // The pragmas of a new connection are not the application's.
+    // The pragmas of a new connection are the driver's, and not reported.
     assert_eq!(connecting.len(), 2, "{connecting:?}");
     assert_eq!(of_a_session(&bed.factory).await, expected(begin));
 }

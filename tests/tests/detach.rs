@@ -1,4 +1,4 @@
-//! `detach`: the caller's drop does not stop the work; `shutdown` waits for it.
+//! `detach`: dropping the caller does not stop the work; `shutdown` waits for it.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::time::Duration;

@@ -1,8 +1,8 @@
-//! Databases that speak PostgreSQL's protocol and are not PostgreSQL: what they are documented to say, replayed.
+//! Databases that speak PostgreSQL's protocol: their documented messages, replayed.
 //!
-//! None of them runs here. The texts and codes are those of `CockroachDB`'s "Transaction retry error reference" and
-//! `pkg/sql/pgwire/pgcode`, `YugabyteDB`'s "Transaction retries", and Aurora's failover notes; the order of the messages is that of
-//! PostgreSQL's protocol.
+//! None of them runs here. The texts and codes come from `CockroachDB`'s "Transaction retry error
+//! reference" and `pkg/sql/pgwire/pgcode`, `YugabyteDB`'s "Transaction retries", and Aurora's
+//! failover notes. The order of the messages is that of PostgreSQL's protocol.
 
 #![allow(clippy::unwrap_used, reason = "these are tests")]
 
@@ -13,7 +13,7 @@ use session_factory::{Factory, Session, SessionError, with_session};
 use session_factory_tests::{PgDb, pg_config};
 use testbed::replay::{Replay, Said};
 
-/// The server itself lets us in, and begins with this level.
+/// The server's own answers: its process number and its default isolation level.
 const ITSELF: [&str; 2] = ["4711", "serializable"];
 const INTRODUCTION: &str = "SELECT pg_catalog.pg_backend_pid()";
 const UPDATE: &str = "UPDATE accounts SET balance = balance - 1";
@@ -40,7 +40,7 @@ async fn pay_again(db: &mut Session<PgDb>, runs: &AtomicU32) -> Result<(), Sessi
     pay_in(db, runs).await
 }
 
-/// How often it ran, and what came of it.
+/// How many times the body ran, and the result.
 async fn paid(server: &Replay, again: bool) -> (u32, Result<(), SessionError>) {
     let runs = AtomicU32::new(0);
     let result = factory(server)
@@ -113,7 +113,7 @@ async fn cockroachdb_an_ambiguous_result_of_commit_is_unknown_and_never_run_agai
 #[tokio::test]
 async fn what_ends_the_connection_under_commit_is_unknown_and_never_run_again() {
     for (name, end) in [
-        // A writer of Aurora that fails over, a node that is drained.
+        // An Aurora writer that fails over, and a node that is drained.
         (
             "57P01",
             Said::fatal(
@@ -194,7 +194,7 @@ async fn a_server_that_knows_none_of_what_is_asked_of_it_is_taken_for_a_pooler()
     let server = Replay::start().await.says(INTRODUCTION, [unknown]);
     let (_, result) = paid(&server, false).await;
     result.unwrap();
-    // Nothing that PostgreSQL alone has.
+    // No statement that only PostgreSQL supports.
     let heard = server.heard().join("; ");
     for foreign in [
         "in_hot_standby",

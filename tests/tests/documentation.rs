@@ -1,4 +1,4 @@
-//! What the documentation links to is there.
+//! Every link in the documentation has a target.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::fs;
@@ -24,7 +24,7 @@ fn collect_pages(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// Where the links and images of a page lead. What stands in a code block is no link.
+/// The targets of a page's links and images, except in code blocks.
 fn targets(text: &str) -> Vec<String> {
     pulldown_cmark::Parser::new(text)
         .filter_map(|event| match event {
@@ -36,7 +36,7 @@ fn targets(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// Where a link to a file of the repository begins, on pages that are read elsewhere too.
+/// The beginning of a link to a file in the repository, on pages that are also read elsewhere.
 const REPOSITORY: &str = "https://github.com/session-factory/session-factory/blob/main/";
 
 #[test]
@@ -73,8 +73,8 @@ fn every_link_of_the_documentation_leads_somewhere() {
     assert!(dead.is_empty(), "{dead:#?}");
 }
 
-/// The front page and the guide are read on docs.rs as well, which has no files beside them. `links.md` stands before
-/// each of them, and of two definitions of one link the first wins.
+/// docs.rs shows the front page and the guide without the repository's files. `links.md` precedes
+/// each page there, and of two definitions of one link, the first one counts.
 #[test]
 fn no_link_of_the_front_page_and_the_guide_is_relative() {
     let package = root().join("session-factory");

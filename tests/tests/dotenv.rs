@@ -1,4 +1,4 @@
-//! `.env` is read when the program starts, when it is asked for, and under what is set.
+//! `.env` is read at start-up, on request, and below the variables that are set.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::fs;
@@ -12,7 +12,7 @@ APP_DATABASE_URL='sqlite::memory:'
 APP_BATCH=7
 ";
 
-/// A folder with a `.env`, and a folder below it, where the program runs.
+/// A folder with a `.env`, and the folder below it in which the program runs.
 fn folder(env: &str) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join(".env"), env).unwrap();
@@ -59,7 +59,7 @@ fn it_is_never_over_a_variable_that_is_set() {
     let folder = folder(ENV);
     let printed = run(&folder, "dotenv = true", &[("APP_BATCH", "9")]).unwrap();
     assert!(printed.starts_with("batch 9,"), "{printed}");
-    // Set to nothing is set: and what is empty has its default.
+    // An empty variable is set, so `.env` does not apply, and its key has the default.
     let printed = run(&folder, "dotenv = true", &[("APP_BATCH", "")]).unwrap();
     assert!(printed.starts_with("batch 500,"), "{printed}");
 }

@@ -1,4 +1,4 @@
-//! Any duration is a setting: `Duration::MAX` and a number of years are how people write "never".
+//! Any duration is a valid setting: people write `Duration::MAX` or a number of years for "never".
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::time::Duration;
@@ -11,7 +11,7 @@ use session_factory_tests::{
 };
 
 session_factory! {
-    /// Nothing of it ends by itself.
+    /// No time limit ever applies.
     pub struct NeverDb(Postgres) {
         pool_timeout = "off",
         pool_recycle = "never",
@@ -37,7 +37,8 @@ macro_rules! suite {
         mod $backend {
             use super::*;
 
-            /// Two sessions side by side, one that retries, one with a deadline, and an orderly end.
+            /// Two parallel sessions, one with retries and one with a deadline, and an orderly
+            /// shutdown.
             async fn works(bed: &$bed, limit: Duration) {
                 for id in 1..3 {
                     let insert = bed.factory.session().retry_within(3, limit, limit);

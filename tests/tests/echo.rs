@@ -45,7 +45,7 @@ async fn each_statement_is_shown_with_binds_outcome_and_time() {
         lines[1].starts_with("[PgDb insert] COMMIT -- committed, "),
         "{shown}"
     );
-    // The same again fails, and says so.
+    // The second run fails, and the echo shows it.
     let shown = one_call(&url, "yes");
     assert!(shown.contains("error: duplicate key"), "{shown}");
     assert!(shown.contains("ROLLBACK -- "), "{shown}");

@@ -1,4 +1,4 @@
-//! A body that ends its transaction itself, by a call or by raw SQL, gets an `Ok` only where it is true.
+//! A body that ends its transaction itself, by a call or by raw SQL, gets `Ok` only if it is true.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use diesel::prelude::*;
@@ -33,7 +33,7 @@ macro_rules! suite {
                 Ok(())
             }
 
-            /// A function of the application's that commits half-way.
+            /// An application's function that commits half-way.
             #[with_session]
             async fn import(db: &mut Session<$db>, id: i32) -> Result<(), AppError> {
                 insert_in(db, id).await?;
@@ -46,7 +46,7 @@ macro_rules! suite {
                 import_in(db, id).await
             }
 
-            /// The connections are back, and the next call finds one that works.
+            /// All connections are back, and the next call gets one that works.
             async fn assert_goes_on(bed: &$bed, rows: i64) {
                 testbed::eventually(testbed::PATIENCE, "the connections are back", || async {
                     let status = bed.factory.status();
@@ -164,10 +164,11 @@ macro_rules! suite {
                         assert!(result.is_err(), "{sql}");
                         assert_goes_on(&bed, kept).await;
                     } else {
-                        // Seen to be committed: what follows is another transaction, and committed too.
+                        // The commit was seen. Later statements belong to another transaction,
+                        // which commits too.
                         assert_goes_on(&bed, 2).await;
                     }
-                    // An error keeps none of what came behind.
+                    // An error keeps nothing of the later statements.
                     let bed = one_connection().await;
                     let body = async |db: &mut Session<$db>| {
                         insert_in(db, 1).await?;
@@ -240,7 +241,7 @@ async fn a_chained_commit_has_committed() {
 
 #[tokio::test]
 async fn what_is_prepared_for_two_phases_is_not_committed() {
-    // Refused where max_prepared_transactions is 0, which is an error and no Ok either.
+    // With max_prepared_transactions = 0, the server refuses it, which must not give `Ok` either.
     let bed = PgBed::new().await;
     let body = async |db: &mut Session<PgDb>| {
         postgres::insert_in(db, 1).await?;
@@ -251,7 +252,7 @@ async fn what_is_prepared_for_two_phases_is_not_committed() {
     assert_eq!(bed.count().await, 0);
 }
 
-/// Inserts the row 1 and runs the texts, by the session or on one loan of the raw connection.
+/// Inserts row 1 and runs the texts, on the session or on one loan of the raw connection.
 async fn run_by_hand(bed: &PgBed, texts: &[String], raw: bool) -> Result<(), AppError> {
     let body = async |db: &mut Session<PgDb>| {
         postgres::insert_in(db, 1).await?;
@@ -392,7 +393,7 @@ async fn what_runs_behind_the_end_is_told_as_what_became_of_it() {
 
 #[tokio::test]
 async fn a_commit_behind_a_rollback_in_one_text_is_told_as_unknown() {
-    // The tags are those of a rollback to a savepoint, and of a commit of all of it.
+    // The command tags are the same as for a rollback to a savepoint, and for a commit of all work.
     for sql in [
         "ROLLBACK; BEGIN; SELECT 1; COMMIT",
         "ROLLBACK; BEGIN; INSERT INTO items VALUES (2, 'b'); COMMIT",

@@ -1,4 +1,4 @@
-//! The examples do what their readers are told.
+//! The examples do what their documentation says.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::process::Command;
@@ -14,7 +14,7 @@ fn example(name: &str) -> Command {
     command
 }
 
-/// The doctor in a folder of its own, with nothing set.
+/// The doctor in a separate folder, with no variable set.
 fn doctor(folder: &tempfile::TempDir) -> Command {
     let mut command = Command::new(env!("CARGO"));
     command
@@ -31,7 +31,7 @@ fn doctor(folder: &tempfile::TempDir) -> Command {
     command
 }
 
-/// Its exit status, what it printed, and what it complained about.
+/// The exit status, the standard output, and the standard error output.
 fn examined(command: &mut Command) -> (Option<i32>, String, String) {
     let output = command.output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
@@ -131,7 +131,7 @@ async fn the_doctor_looks_at_the_server() {
         "{report}"
     );
 
-    // A database that lets few in counts for more than the server does.
+    // A database's lower limit counts, not the server's.
     bed.run("DO $$ BEGIN EXECUTE format('ALTER DATABASE %I CONNECTION LIMIT 8', current_database()); END $$")
         .await;
     let (status, report, _) = examined(&mut doctor(&folder));

@@ -1,4 +1,4 @@
-//! Whatever way a call ends, its work is committed or rolled back, on every backend and over TLS.
+//! However a call ends, its work is committed or rolled back, on every backend and over TLS.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::time::Duration;
@@ -67,7 +67,7 @@ macro_rules! suite {
                 items::table.count().get_result(db).await
             }
 
-            /// The slot is free again and the table as it was.
+            /// The connection is free again, and the table has this number of rows.
             async fn assert_clean(bed: &$bed, rows: i64) {
                 testbed::eventually(testbed::PATIENCE, "the connections are back", || async {
                     let status = bed.factory.status();
@@ -177,7 +177,8 @@ macro_rules! suite {
                             assert_eq!(rows, committed + 1, "Ok means committed");
                             return;
                         }
-                        // Dropped during COMMIT, either is true; nobody was told Ok.
+                        // Dropped during COMMIT: both outcomes are possible, and the caller got no
+                        // `Ok`.
                         None => committed = rows,
                     }
                 }

@@ -1,5 +1,5 @@
-//! The traps of the foundations, one test for each that applies here, by its number in the list that the
-//! project keeps (`session-factory/docs/guide/guarantees.md`). Facts 4 and 5 are MySQL's.
+//! The known traps of diesel-async and bb8, one test for each that applies here, under its number
+//! in the project's list (`session-factory/docs/guide/guarantees.md`). Facts 4 and 5 are MySQL's.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::time::{Duration, Instant};
@@ -65,7 +65,7 @@ async fn fact_02_a_cancelled_call_stops_on_the_server_and_is_not_replaced_before
 async fn fact_03_the_next_borrower_does_not_wait_behind_a_cancelled_query() {
     let bed = one_connection().await;
     let mut db = bed.factory.create_session().await.unwrap();
-    // On the raw connection, after its transaction ended: nothing but the protocol knows of the query.
+    // On the raw connection, after its transaction ended: only the protocol shows the query.
     db.batch_execute("SELECT 1; COMMIT").await.unwrap();
     let raw = db.connection().await.unwrap();
     let sleep = raw.batch_execute("COMMIT; SELECT pg_sleep(60)");
@@ -89,7 +89,7 @@ async fn fact_06_a_deadlock_has_its_sqlstate_and_counts_as_transient() {
             factory
                 .with_session(async |db| {
                     for id in [first, second] {
-                        // The error is swallowed on purpose: Aborted has to say what it was.
+                        // The body ignores the error on purpose: `Aborted` must contain it.
                         let _swallowed = diesel::update(items::table.find(id))
                             .set(items::name.eq("locked"))
                             .execute(db)
@@ -256,7 +256,7 @@ fn fact_10_no_slot_is_lost_when_a_runtime_dies_while_it_connects() {
 
 #[tokio::test]
 async fn fact_11_sqlite_statements_keep_their_order_and_may_be_dropped_anywhere() {
-    // A current-thread runtime, on which diesel-async's own future panics when it is dropped.
+    // On a current-thread runtime, diesel-async's own future panics when it is dropped.
     let bed = LiteBed::new().await;
     for round in 0..20 {
         let call = bed.factory.with_session(async move |db| {
@@ -290,7 +290,7 @@ async fn fact_15_the_cancel_request_reaches_the_server_by_the_way_the_connection
         config.max_overflow = 0;
     })
     .await;
-    // Connected before the time runs.
+    // Connects before the deadline starts.
     bed.factory.health().await.unwrap();
     let call = bed.factory.with_session(async |db| {
         db.batch_execute("SELECT pg_sleep(60)").await?;

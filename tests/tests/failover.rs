@@ -1,4 +1,5 @@
-//! The primary dies and a standby takes over: typed errors meanwhile, no restart, no acknowledged commit lost.
+//! The primary dies and a standby takes over: typed errors in between, no restart of the
+//! application, no acknowledged commit lost.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
 
@@ -23,7 +24,7 @@ async fn add(db: &mut Session<PgDb>, id: i32) -> Result<usize, SessionError> {
         .await?)
 }
 
-/// Writes until it is told to stop: what was acknowledged, and what was not.
+/// Writes until `stop` is set. Returns the acknowledged rows, and the errors.
 async fn write(next: Arc<AtomicI32>, stop: Arc<AtomicBool>) -> (Vec<i32>, Vec<SessionError>) {
     let (mut kept, mut refused) = (Vec::new(), Vec::new());
     while !AtomicBool::load(&stop, Ordering::SeqCst) {
@@ -125,7 +126,7 @@ async fn one_write_that_a_demoted_server_refuses_drops_every_connection_to_it() 
         db.close().await.unwrap();
     }
     assert_eq!(factory.status().open, 5);
-    // Alive, and it takes no writes any more.
+    // The old primary runs, but no longer accepts writes.
     old.alter("default_transaction_read_only", "on").await;
     factory
         .scope(async {

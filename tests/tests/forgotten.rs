@@ -1,4 +1,5 @@
-//! A statement's future that is forgotten (`mem::forget`) counts as dropped. (SQLite: `sqlite_forgotten.rs`.)
+//! A forgotten statement future (`mem::forget`) counts as dropped. (For SQLite:
+//! `sqlite_forgotten.rs`.)
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(clippy::mem_forget)] // the subject
 
@@ -8,7 +9,7 @@ use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use session_factory::{AbortReason, Session, SessionError};
 use session_factory_tests::{AppError, MyBed, MyDb, PgBed, PgDb};
 
-/// Polls it once, so that it is sent, and forgets it.
+/// Polls the future once, so that the statement is sent, and forgets it.
 fn forget<'a, T: 'a>(future: impl Future<Output = T> + 'a) {
     let mut future = Box::pin(future);
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());

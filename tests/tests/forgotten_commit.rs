@@ -1,4 +1,5 @@
-//! What no result tells is reported: a forgotten commit, and a part that stays although the call did not end in `Ok`.
+//! Reports what no result can say: a dropped uncommitted session, and a part that stays although
+//! the call did not end in `Ok`.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::process::Command;
@@ -23,7 +24,8 @@ async fn a_forgotten_commit_is_reported_with_file_and_line_and_nothing_else_is()
 
 const KEPT: &str = "yet not all of its work is rolled back";
 
-/// A call whose body commits by raw SQL and ends without `Ok`: its own error says nothing of what stays.
+/// A call whose body commits with raw SQL and does not return `Ok`: the body's error does not
+/// mention what stays.
 fn assert_reported(url: &str, claim: &str) {
     let output = Command::new(env!("CARGO_BIN_EXE_global_factory"))
         .arg("raw-commits")
@@ -34,7 +36,7 @@ fn assert_reported(url: &str, claim: &str) {
     assert!(output.status.success(), "{told}");
     let reported = String::from_utf8(output.stderr).unwrap();
     for raw in [false, true] {
-        // The body's error stays its own.
+        // The call returns the body's error unchanged.
         assert!(
             told.contains(&format!("{raw} Fails: the body's own")),
             "{told}"
@@ -49,7 +51,7 @@ fn assert_reported(url: &str, claim: &str) {
         .lines()
         .filter(|line| line.contains("did not end in Ok"))
         .collect();
-    // One for each of them, and none for the `Ok` or for the `Err` of a body that committed nothing.
+    // One report for each, and none for the `Ok` or for the `Err` of a body that committed nothing.
     assert_eq!(reports.len(), 6, "{reported}");
     for report in reports {
         assert!(report.contains("global_factory.rs:"), "{report}");
@@ -76,6 +78,6 @@ async fn what_a_raw_commit_kept_of_a_call_that_did_not_end_in_ok_is_reported_on_
 #[tokio::test]
 async fn what_a_raw_commit_kept_of_a_call_that_did_not_end_in_ok_is_reported_on_sqlite() {
     let bed = LiteBed::new().await;
-    // SQLite does not say which end it was.
+    // SQLite does not say how the transaction ended.
     assert_reported(&bed.database.url(), "a part of its work may be committed");
 }

@@ -1,4 +1,4 @@
-//! A session over a pool that the application already has.
+//! A session on an external pool.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -51,7 +51,7 @@ async fn commits_rolls_back_and_shares_the_pool() {
         .unwrap_err();
     back(&factory).await;
     assert_eq!(bed.count().await, 1);
-    // The application's own code goes on as before.
+    // The application's own code continues unchanged.
     let mut connection = pool.get().await.unwrap();
     let rows: i64 = items::table
         .count()
@@ -108,7 +108,7 @@ async fn a_late_cancel_hits_no_later_borrower_of_the_applications_pool() {
     let pool = Pool::builder().max_size(1).build(manager).await.unwrap();
     let factory = Factory::<PgDb>::from_pool(pool.clone());
     for _ in 0..3 {
-        // Connected, so that the time below is the statement's.
+        // Connects first, so that the time below is the statement's.
         drop(pool.get().await.unwrap());
         let before = AtomicU32::load(&passed, Ordering::SeqCst);
         let call = factory.with_session(async |db| {
@@ -118,7 +118,7 @@ async fn a_late_cancel_hits_no_later_borrower_of_the_applications_pool() {
         tokio::time::timeout(Duration::from_millis(50), call)
             .await
             .unwrap_err();
-        // The statement ends by itself, and the request for it arrives while this one runs.
+        // The statement ends by itself, and its cancel request arrives while this one runs.
         let mut connection = pool.get().await.unwrap();
         connection
             .batch_execute("SELECT pg_sleep(0.6)")

@@ -1,4 +1,5 @@
-//! Many calls that are cancelled at once: few requests, nobody else is hit, everything is given back.
+//! Many calls that are cancelled at once: few requests, no other statement is hit, everything is
+//! returned.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use testbed::postgres::Admin;
 use tokio::sync::Notify;
 
 const CALLS: u32 = 40;
-/// What a connection says that cancels for others.
+/// The SQL of a connection that cancels for others.
 const FOR_OTHERS: &str = "SELECT pg_catalog.count(pg_catalog.pg_cancel_backend(pid))%";
 
 #[with_session]
@@ -31,7 +32,7 @@ async fn bed() -> PgBed {
     .await
 }
 
-/// How many sleep: a statement that is only prepared yet is active as well.
+/// The number of sleeping statements. (A statement that is being prepared is active as well.)
 async fn running(admin: &Admin) -> usize {
     let activity = admin.activity().await;
     let sleeping = activity
@@ -44,7 +45,8 @@ async fn crowd(bed: &PgBed) {
     crowd_beside(bed, 0).await;
 }
 
-/// All of them are dropped in the middle of their query, at once; all connections come back. Others run beside them.
+/// Drops all calls during their query at once; all connections come back. Other calls run in
+/// parallel.
 async fn crowd_beside(bed: &PgBed, others: usize) {
     let admin = bed.database.admin();
     let calls = (0..CALLS).map(|_| {
@@ -76,10 +78,10 @@ async fn a_crowd_of_cancelled_calls_shares_its_requests_to_cancel_and_keeps_its_
         crowd(&bed).await;
     }
     let counts = bed.proxy().counts();
-    // One whose answer is late on a busy machine is closed, and replaced.
+    // A connection whose answer is late on a busy machine is closed and replaced.
     assert!(counts.opened < u64::from(2 * CALLS), "{}", counts.opened);
     assert!(bed.database.admin().connections().await <= CALLS as usize);
-    // On a machine that is not busy: two of each crowd.
+    // On an idle machine: two for each crowd.
     assert!(
         counts.cancel_requests < u64::from(5 * CALLS),
         "{} requests",
@@ -104,7 +106,7 @@ async fn a_process_with_the_same_number_and_another_birth_is_not_cancelled_for_o
     }
     let text = text.expect("one connection has cancelled for others");
     let (head, named) = text.split_once(" ANY (").unwrap();
-    // `process birth` in quotes.
+    // `process birth`, in quotes.
     let one = named.split('"').nth(1).unwrap();
     let (_process, birth) = one.split_once(' ').unwrap();
 
@@ -138,7 +140,7 @@ async fn a_process_with_the_same_number_and_another_birth_is_not_cancelled_for_o
     assert!(error.to_string().contains("cancel"), "{error}");
 }
 
-/// Applications may have operators of their own, ahead of the server's.
+/// An application may define operators that take precedence over the server's.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_operator_of_the_applications_makes_a_group_cancel_hit_others() {
     let bed = bed().await;
@@ -175,13 +177,13 @@ async fn a_group_cancel_that_is_late_does_not_hit_the_commit_of_a_session_that_g
     )
     .await;
     let server = bed.database.endpoint().address();
-    // Later than anybody waits for it.
+    // Later than any recovery waits.
     let (requests, texts) = (Duration::from_millis(30), Duration::from_millis(2_900));
     let (address, passed) = slow_for_others(server, requests, texts).await;
     let url = bed.database.url_at(address);
     let factory = Factory::<PgDb>::new(pg_config(&url, |config| config.pool_size = 5));
     let mut round = 1;
-    // It may have been cancelled by itself, if the machine is busy.
+    // On a busy machine, its own cancel request may have come first.
     while AtomicU32::load(&passed, Ordering::SeqCst) == 0 {
         let others: Vec<_> = (0..4)
             .map(|_| {
@@ -219,7 +221,7 @@ async fn a_group_cancel_that_is_late_does_not_hit_the_commit_of_a_session_that_g
         for other in &others {
             other.abort();
         }
-        // Two of their requests are under way, and two wait to be taken along.
+        // Two cancel requests are under way, and two statements wait to be cancelled along.
         tokio::time::sleep(Duration::from_millis(15)).await;
         go_on.notify_one();
         goes_on.await.unwrap().unwrap();

@@ -1,9 +1,10 @@
-//! The functions that are said to leave nothing behind, by the server's own word.
+//! Functions listed as harmless leave nothing behind, by the server's own catalog.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 const HARMLESS: &str = include_str!("../../session-factory/src/driver/postgres/sql/harmless.txt");
 
-/// Volatile, because they tell a time, a size, a state or a random number; what they do to others they do at once.
+/// Volatile functions that return a time, a size, a state or a random number; their effects on
+/// others are immediate.
 const VOLATILE: &str = "array_sample array_shuffle clock_timestamp current_query currval gen_random_uuid lastval lo_get \
     pg_advisory_unlock pg_advisory_unlock_all pg_advisory_unlock_shared pg_blocking_pids pg_cancel_backend \
     pg_current_wal_flush_lsn pg_current_wal_insert_lsn pg_current_wal_lsn pg_database_size pg_indexes_size \

@@ -1,4 +1,5 @@
-//! `after_commit` and `after_rollback`: in order, once the connection is back, and only when it is true.
+//! `after_commit` and `after_rollback` run in order, once the connection is back, and only if they
+//! are true.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::sync::{Arc, Mutex};
@@ -8,7 +9,7 @@ use session_factory::{Session, SessionError, with_session};
 use session_factory_tests::{AppError, PgBed, PgDb};
 use testbed::proxy::{Action, Cut, Direction};
 
-/// What ran, in order.
+/// The notes of the hooks that ran, in order.
 #[derive(Clone, Default)]
 struct Notes(Arc<Mutex<Vec<&'static str>>>);
 
@@ -208,7 +209,7 @@ async fn a_hook_that_blocks_its_thread_stops_no_other_session() {
     }
     drop(call);
     has_entered.await.unwrap();
-    // On the same connection, with the hook still on its thread.
+    // On the same connection, while the hook still occupies its thread.
     let another = bed.factory.with_session(async |db| {
         insert_in(db, 2).await?;
         Ok::<_, AppError>(())
@@ -217,7 +218,7 @@ async fn a_hook_that_blocks_its_thread_stops_no_other_session() {
     unblock.send(()).unwrap();
 }
 
-/// A hook that is well until it is dropped.
+/// A hook that panics only when it is dropped.
 struct PanicsWhenDropped;
 
 impl Future for PanicsWhenDropped {

@@ -1,5 +1,5 @@
-//! Where a URL leads: several hosts, what a server has to be, Unix sockets, and every dialect, on real
-//! servers.
+//! Where a URL leads: several hosts, the required kind of server, Unix sockets, and every dialect,
+//! on real servers.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::collections::BTreeSet;
@@ -22,13 +22,13 @@ fn refused<T: std::fmt::Debug>(result: Result<T, SessionError>) -> (ConnectError
     (error.kind(), error.to_string())
 }
 
-/// A port on which nobody listens.
+/// A port without a listener.
 async fn deaf() -> SocketAddr {
     let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
     listener.await.unwrap().local_addr().unwrap()
 }
 
-/// Reaches the same database on any of the servers, which are on one machine.
+/// A URL for the same database on any of the servers, which run on one machine.
 fn any_of(servers: &[&Server], query: &str) -> String {
     let places: Vec<_> = servers
         .iter()
@@ -66,7 +66,8 @@ async fn an_awkward_password_and_an_awkward_name_work_in_every_form() {
     let database = testbed::postgres::database().await;
     let (address, name) = (database.endpoint().address(), database.name().to_owned());
     let password = r#"p@s:s/w#o?r%d &= "x" 'ü' \é"#;
-    // Roles are the whole server's: this one has a name of its own, and needs its password as `guarded`'s member.
+    // Roles belong to the whole server, so this one has a unique name. As a member of `guarded`, it
+    // needs a password.
     let admin = database.admin();
     let literal = password.replace('\'', "''");
     let role = format!("odd {name}");
@@ -144,7 +145,7 @@ async fn the_next_host_is_tried_when_one_is_down_and_all_are_named_when_none_is_
             && text.contains("host 2 of the 2 in the URL is not known"),
         "{text}"
     );
-    // As with libpq: whom one server refuses, the others are not asked about.
+    // As in libpq: if one server refuses the user, the others are not tried.
     let stranger = format!("postgres://guarded:wrong@{address},{deaf}/{name}");
     let (kind, text) = refused(database_of(&stranger).await);
     assert_eq!(kind, ConnectErrorKind::Authentication);
@@ -164,11 +165,11 @@ async fn a_host_that_is_silent_leaves_time_for_the_others() {
             config.connect_timeout = Duration::from_secs(8);
         }))
     };
-    // A fair share of connect_timeout.
+    // Each host gets a fair share of connect_timeout.
     let started = Instant::now();
     ask(&fast(""), "1").await.unwrap();
     assert!(started.elapsed() >= Duration::from_secs(4));
-    // As long as the URL says.
+    // The URL's own timeout applies.
     let started = Instant::now();
     ask(&fast("?connect_timeout=1"), "1").await.unwrap();
     assert!(started.elapsed() < Duration::from_secs(4));
@@ -222,7 +223,7 @@ async fn target_session_attrs_finds_the_server_that_is_wanted() {
         assert_eq!(kind, ConnectErrorKind::Role);
         assert!(text.contains(said) && text.contains(wanted), "{text}");
     }
-    // None that was looked at and left is still connected.
+    // A server that was rejected has no connection left.
     for server in all {
         testbed::eventually(testbed::PATIENCE, "nobody is left", || async {
             server.admin().connections().await == 0
@@ -243,7 +244,7 @@ async fn load_balance_hosts_spreads_the_connections() {
         seen
     };
     assert_eq!(seen("load_balance_hosts=disable").await.len(), 1);
-    // All thirty on one of them: once in half a billion runs.
+    // The chance that all thirty connections use one server is one in half a billion.
     assert_eq!(seen("load_balance_hosts=random").await.len(), 2);
 }
 

@@ -1,4 +1,5 @@
-//! What an instrumentation is told of a session: in order, once each, as by diesel-async's own connections.
+//! The events of a session's instrumentation: in order, once each, as from diesel-async's own
+//! connections.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::num::NonZeroU32;
@@ -15,17 +16,17 @@ use session_factory::{Session, SessionError, SessionFactory};
 use session_factory_tests::{AppError, LiteBed, MyBed, PgBed, items, without_token};
 use testbed::eventually;
 
-/// Writes down what it is told.
+/// Records the events.
 #[derive(Clone, Default)]
 struct Recorder(Arc<Mutex<Vec<String>>>);
 
 impl Recorder {
-    /// What was told since the last call.
+    /// The events since the last call.
     fn take(&self) -> Vec<String> {
         std::mem::take(&mut *self.0.lock().unwrap())
     }
 
-    /// The same without whether a statement is kept prepared: PostgreSQL keeps a text that comes again.
+    /// Like `take`, without the events of caching: PostgreSQL keeps a repeated text prepared.
     fn take_uncached(&self) -> Vec<String> {
         let mut told = self.take();
         told.retain(|event| event != "cache");
@@ -57,12 +58,12 @@ impl Instrumentation for Recorder {
 
 const SOON: Duration = Duration::from_secs(20);
 
-/// The events of one text.
+/// The events of one statement.
 fn ran(text: &str) -> [String; 2] {
     [format!("start {text}"), format!("finish {text}")]
 }
 
-/// The events of a change of the transaction. An empty text is not sent.
+/// The events of a change of the transaction. An empty text means that nothing is sent.
 fn changed(change: &str, text: &str) -> Vec<String> {
     let mut events = vec![change.to_owned()];
     if !text.is_empty() {
@@ -91,11 +92,11 @@ async fn recorded<F: Db>(db: &mut Session<F>) -> Recorder {
     recorder
 }
 
-/// What a backend has in words of its own.
+/// A backend's own SQL.
 #[derive(Clone, Copy)]
 struct Words {
     begin: &'static str,
-    /// A statement that takes its time.
+    /// A slow statement.
     slow: &'static str,
 }
 
@@ -103,7 +104,7 @@ const POSTGRES: Words = Words {
     begin: "BEGIN",
     slow: "SELECT pg_sleep(0.3)",
 };
-/// The first statement begins.
+/// MariaDB, where the first statement begins the transaction.
 const MARIADB: Words = Words {
     begin: "",
     slow: "SELECT SLEEP(0.3)",
@@ -165,7 +166,7 @@ on_each_backend! {
 type Manager<F> = <Session<F> as AsyncConnection>::TransactionManager;
 type Of<F> = session_factory::Factory<F>;
 
-/// On whatever backend: one that takes a text as a query.
+/// Any backend that accepts a text as a query.
 trait Db: SessionFactory<Driver: Driver<Backend: DieselReserveSpecialization>> {}
 impl<F: SessionFactory<Driver: Driver<Backend: DieselReserveSpecialization>>> Db for F {}
 
@@ -174,7 +175,7 @@ async fn a_statement_comes_after_the_begin_that_goes_ahead_of_it<F: Db>(
     Words { begin, .. }: Words,
 ) {
     let recorder = Recorder::default();
-    // The second time the connection has taken this BEGIN before, and it travels with the statement.
+    // The second time, the connection has run this BEGIN before, so it travels with the statement.
     for _ in 0..2 {
         let mut db = factory.create_session().await.unwrap();
         db.set_instrumentation(recorder.clone());
@@ -331,7 +332,7 @@ async fn a_session_that_is_dropped_tells_of_its_rollback<F: Db>(factory: &Of<F>,
 }
 
 async fn what_the_pool_runs_is_not_told<F: Db>(factory: &Of<F>, Words { begin, .. }: Words) {
-    // The next borrower's events are its own, also where the connection was reset in between.
+    // The next borrower gets its own events only, even after a reset.
     let recorder = Recorder::default();
     for _ in 0..3 {
         let mut db = factory.create_session().await.unwrap();
@@ -352,7 +353,7 @@ async fn an_instrumentation_comes_back_to_whoever_asks_for_it<F: Db>(
     Words { begin, .. }: Words,
 ) {
     let mut db = factory.create_session().await.unwrap();
-    // Boxed twice, as by code that knows no types.
+    // Boxed twice, as generic code may do.
     let boxed: Box<dyn Instrumentation> = Box::new(Recorder::default());
     db.set_instrumentation(boxed);
     let mine = |db: &mut Session<F>| {
@@ -422,7 +423,7 @@ async fn the_raw_connection_tells_of_what_runs_on_it<F: Db>(factory: &Of<F>, _wo
     let raw = db.connection().await.unwrap();
     raw.batch_execute("SELECT 1").await.unwrap();
     assert_eq!(recorder.take(), ran("SELECT 1"));
-    // One that is set there takes its place.
+    // An instrumentation set there replaces it.
     let other = Recorder::default();
     let raw = db.connection().await.unwrap();
     raw.set_instrumentation(other.clone());
@@ -467,12 +468,12 @@ async fn a_session_is_a_transaction_to_those_who_ask_for_its_depth<F: Db>(
     _words: Words,
 ) {
     let mut db = factory.create_session().await.unwrap();
-    // The next statement begins it.
+    // The next statement begins the transaction.
     assert_eq!(depth(&mut db), Ok(Some(1)));
     assert!(!Manager::<F>::is_broken_transaction_manager(&mut db));
     db.batch_execute("SELECT 1").await.unwrap();
     assert_eq!(depth(&mut db), Ok(Some(1)));
-    // As by diesel-async: a pool would have to close it.
+    // As with diesel-async: a pool would have to close the connection.
     assert!(Manager::<F>::is_broken_transaction_manager(&mut db));
     db.transaction(async |db| {
         assert_eq!(depth(db), Ok(Some(2)));
@@ -487,7 +488,7 @@ async fn a_session_is_a_transaction_to_those_who_ask_for_its_depth<F: Db>(
     })
     .await
     .unwrap();
-    // By hand.
+    // Begins a transaction by hand.
     Manager::<F>::begin_transaction(&mut db).await.unwrap();
     assert_eq!(depth(&mut db), Ok(Some(2)));
     Manager::<F>::rollback_transaction(&mut db).await.unwrap();
@@ -525,13 +526,13 @@ async fn whoever_asks_is_told_that_the_transaction_cannot_go_on<F: Db>(
     assert!(has_to_be_rolled_back(&mut db));
     db.rollback().await.unwrap();
     if begin.is_empty() {
-        // MariaDB's connection is lost with the statement.
+        // MariaDB's connection is lost together with the statement.
         assert!(Manager::<F>::is_broken_transaction_manager(&mut db));
         return;
     }
     assert!(!has_to_be_rolled_back(&mut db));
     assert!(!Manager::<F>::is_broken_transaction_manager(&mut db));
-    // Whoever takes it for broken is not contradicted later.
+    // A caller that marks it broken keeps that mark.
     Manager::<F>::transaction_manager_status_mut(&mut db).set_in_error();
     assert!(Manager::<F>::is_broken_transaction_manager(&mut db));
     assert!(matches!(
@@ -549,7 +550,7 @@ async fn a_test_transaction_is_no_broken_one<F: Db>(factory: &Of<F>, _words: Wor
     assert_eq!(depth(&mut db), Ok(Some(1)));
     assert!(!Manager::<F>::is_broken_transaction_manager(&mut db));
     db.commit().await.unwrap_err();
-    // What follows is none.
+    // The next statement runs outside the transaction.
     db.batch_execute("INSERT INTO items VALUES (1, 'kept')")
         .await
         .unwrap();

@@ -1,4 +1,5 @@
-//! What the server says before it hangs up reaches the caller, and what it is not asked for is said as well.
+//! The server's last message before it closes the connection reaches the caller, even if no request
+//! was pending.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::time::Duration;
@@ -25,7 +26,7 @@ async fn bed() -> PgBed {
     .await
 }
 
-/// Waits until the server has ended every session of the application's.
+/// Waits until the server has ended all of the application's connections.
 async fn are_gone(bed: &PgBed) {
     let sessions = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
          AND usename = 'app' AND pid <> pg_backend_pid()";
@@ -36,7 +37,7 @@ async fn are_gone(bed: &PgBed) {
     .await;
 }
 
-/// How a session is ended by the server while its body waits, and what the server says then.
+/// How the server ends a session while its body waits, and the server's message.
 const ENDS: [(&str, &str, &str); 3] = [
     (
         "SET LOCAL idle_in_transaction_session_timeout = '20ms'",
@@ -174,9 +175,9 @@ async fn copy_says_that_it_is_not_supported_and_what_to_use() {
                     "{error}"
                 );
                 assert!(!error.contains("synchronization"), "{error}");
-                // COMMIT is not said to have failed, as it was never sent.
+                // The error does not say that COMMIT failed, because it was never sent.
                 assert!(!error.contains("COMMIT failed"), "{error}");
-                // The next caller waits for nobody.
+                // The next caller does not wait.
                 bed.factory
                     .with_session(async |db| Ok::<_, AppError>(insert(db, 3).await?))
                     .await
@@ -205,7 +206,7 @@ async fn copy_of_a_program_or_a_file_is_the_servers_own_and_runs() {
 async fn a_rollback_is_sent_once_and_to_an_open_transaction() {
     let bed = bed().await;
     for round in 0..10 {
-        // A statement that is cancelled, and its ROLLBACK.
+        // A cancelled statement, and its ROLLBACK.
         let slow = bed.factory.with_session(async |db| {
             insert(db, 1).await?;
             db.batch_execute("SELECT pg_sleep(60)").await?;

@@ -1,5 +1,5 @@
-//! What a session leaves on its connection by calls and by settings, and what that costs: nothing where it ends with
-//! the transaction, a reset where nobody can know.
+//! What calls and settings leave on a session's connection, and the cost: nothing if it ends with
+//! the transaction, a reset if the driver cannot know.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::time::Duration;
@@ -51,8 +51,8 @@ async fn run(bed: &PgBed, texts: &[&str]) {
         .unwrap();
 }
 
-/// What diesel builds, in a session of its own. The texts that went to the server from its first statement on, until
-/// the connection is free again.
+/// Runs queries that diesel builds, in their own session. Returns the SQL that reached the server
+/// from the session's first statement on, until the connection is free again.
 async fn plain_session(bed: &PgBed) -> Vec<String> {
     at_rest(bed).await;
     bed.proxy().reset_counts();
@@ -79,7 +79,7 @@ fn resets(texts: &[String]) -> usize {
         .count()
 }
 
-/// Functions that do what their texts do not show.
+/// Creates functions whose effects their calls do not show.
 async fn with_functions(bed: &PgBed) {
     let url = bed.database.url();
     bed.run(&format!(
@@ -214,7 +214,7 @@ async fn what_diesel_builds_calls_no_function_that_costs_a_reset() {
     assert_eq!(resets(&bed.proxy().sql()), 0);
 }
 
-/// Ends with the transaction.
+/// Settings that end with the transaction.
 const LOCAL: [&str; 9] = [
     "SELECT set_config('app.tenant', 'ada', true)",
     "SELECT pg_catalog.set_config('app.tenant', lower('ADA'), TRUE)",
@@ -235,7 +235,7 @@ async fn what_ends_with_the_transaction_costs_nothing_then_or_later() {
     for text in LOCAL {
         for prepared in [false, true] {
             bed.proxy().reset_counts();
-            // Twice and once more: a text that comes again is kept prepared.
+            // Three times, because a repeated text stays prepared.
             for _ in 0..3 {
                 bed.factory
                     .with_session(async |db| {
@@ -276,7 +276,7 @@ async fn a_set_that_stays_is_put_back_wherever_it_stands() {
     assert_eq!(bed.proxy().counts().opened, 1, "the connection was kept");
 }
 
-/// Row-level security: the name and the value are bound.
+/// A setting for row-level security, with its name and value as binds.
 async fn tenant(db: &mut Session<PgDb>, tenant: &str, local: bool) -> Result<String, AppError> {
     let value: Value = diesel::sql_query("SELECT set_config($1, $2, $3) AS value")
         .bind::<Text, _>("app.tenant")
@@ -331,15 +331,15 @@ async fn a_read_only_function_waits_for_its_commit_where_a_call_may_have_written
         for prepared in [false, true, true, true] {
             returns_early(&bed, text, prepared, false).await;
         }
-        // That was the session's own, and not the connection's.
+        // That setting belonged to the session, not to the connection.
         returns_early(&bed, "SELECT 1", false, true).await;
     }
 }
 
-/// Answers are held back for so long, so that a COMMIT is under way when its call has returned.
+/// How long answers are delayed, so that a COMMIT is still under way when its call has returned.
 const HELD_BACK: Duration = Duration::from_millis(80);
 
-/// Whether a read-only session that runs this returns before its COMMIT is answered.
+/// Checks whether a read-only session with this text returns before its COMMIT is answered.
 async fn returns_early(bed: &PgBed, text: &str, prepared: bool, early: bool) {
     at_rest(bed).await;
     bed.proxy().reset_counts();

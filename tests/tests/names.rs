@@ -1,4 +1,5 @@
-//! What is kept on a connection is for what names stood for when it was kept: tables, types, search paths.
+//! Cached data on a connection are valid for what names meant when they were cached: tables, types,
+//! search paths.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::io::Write;
@@ -72,7 +73,7 @@ async fn bed() -> PgBed {
     .await
 }
 
-/// Two schemas with a type and a table of the same names.
+/// Two schemas, each with a type and a table of the same name.
 async fn tenants(bed: &PgBed) {
     for tenant in ["a", "b"] {
         let sql = format!(
@@ -82,7 +83,7 @@ async fn tenants(bed: &PgBed) {
     }
 }
 
-/// Writes and reads the type in values, in arrays, in an expression and in a result.
+/// Uses the type in values, in arrays, in an expression and in a result.
 async fn meet(db: &mut Session<PgDb>, mood: Mood) -> Result<(), diesel::result::Error> {
     let new = (
         people::mood.eq(mood),
@@ -388,7 +389,7 @@ async fn a_function_that_chooses_the_tenant_costs_one_error() {
     }
 }
 
-/// Reads all columns, by a text that comes often.
+/// Reads all columns with a text that is used often.
 async fn read_all(db: &mut Session<PgDb>) -> Result<(), diesel::result::Error> {
     for _ in 0..3 {
         diesel::sql_query("SELECT * FROM items").execute(db).await?;
@@ -448,7 +449,7 @@ async fn a_text_that_comes_often_survives_what_its_session_does_to_the_table() {
                     "{change}: {result:?}"
                 );
                 if number == 8 {
-                    // Nobody sees what a function does, once its session is over.
+                    // A function's effects are unknown once its session has ended.
                     break;
                 }
                 bed.factory

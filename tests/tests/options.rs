@@ -1,5 +1,5 @@
-//! The options of `#[with_session(…)]` do what those of the builder do (`retry.rs`, `timeout.rs`,
-//! `transactions.rs`, `detach.rs`), and what only the attribute has.
+//! The options of `#[with_session(…)]` do the same as the builder's (`retry.rs`, `timeout.rs`,
+//! `transactions.rs`, `detach.rs`). Also tests what only the attribute has.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::sync::{Arc, Mutex};
@@ -19,7 +19,7 @@ async fn insert_raw(db: &mut Session<PgDb>, id: i32) -> QueryResult<usize> {
         .await
 }
 
-/// Reads one row and writes the other, and gives the number of attempts it took.
+/// Reads one row and writes the other. Returns the number of attempts.
 #[with_session(isolation = "serializable", retry = 5)]
 async fn skew(
     db: &mut Session<PgDb>,
@@ -256,9 +256,9 @@ async fn one(db: &mut Session<PgDb>, first: i32) -> Result<(), AppError> {
 #[tokio::test]
 async fn three_nested_savepoints_cost_no_round_trip_of_their_own() {
     let bed = PgBed::proxied(|config| config.pool_pre_ping = false).await;
-    // Warm: the connection has begun once and prepared its statement.
+    // Warms up: the connection has run BEGIN once and prepared its statement.
     bed.factory.scope(three(1)).await.unwrap();
-    // What is sent before a delayed answer arrives is the same round trip.
+    // Requests sent before a delayed answer arrives belong to one round trip.
     bed.proxy()
         .delay(Direction::ToClient, Duration::from_millis(80));
     let before = bed.proxy().counts().round_trips;
@@ -275,7 +275,7 @@ async fn three_nested_savepoints_cost_no_round_trip_of_their_own() {
 #[with_session]
 async fn tries(db: &mut Session<PgDb>) -> Result<(), AppError> {
     insert_raw(db, 1).await?;
-    // The first statement of the second savepoint fails, and so does everything inside of it.
+    // The first statement of the second savepoint fails, and then everything inside it.
     one_in(db, 2).await?;
     let failed = two_in(db, 2).await;
     assert!(matches!(failed, Err(AppError::Query(_))));

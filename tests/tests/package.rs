@@ -1,4 +1,4 @@
-//! The two published crates as a stranger gets them.
+//! The two published crates, as an unrelated project gets them.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::fs;
@@ -16,13 +16,13 @@ fn root() -> PathBuf {
         .unwrap()
 }
 
-/// The folder that the workspace is built in.
+/// The workspace's target folder.
 fn target() -> PathBuf {
     let program = std::env::current_exe().unwrap();
     program.ancestors().nth(3).unwrap().to_owned()
 }
 
-/// Runs it; its standard output.
+/// Runs a command, and returns its standard output.
 fn output(command: &mut Command) -> String {
     let output = command.output().unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
@@ -36,7 +36,7 @@ fn cargo(folder: &Path) -> Command {
     command
 }
 
-/// The code of the first block of that language.
+/// The code of the first block in this language.
 fn first_block(text: &str, language: &str) -> String {
     let mut code = String::new();
     let mut inside = false;
@@ -53,7 +53,7 @@ fn first_block(text: &str, language: &str) -> String {
     panic!("no {language} block");
 }
 
-/// Packs both crates and unpacks them into the folder: what a registry would give.
+/// Packs both crates and unpacks them into the folder, as a registry would deliver them.
 fn unpack_into(folder: &Path) {
     let mut package = cargo(&root());
     package
@@ -75,7 +75,7 @@ fn unpack_into(folder: &Path) {
     }
 }
 
-/// What the listed sources include, as paths in the package.
+/// The files that the listed sources include, as paths in the package.
 fn included_files(name: &str, listed: &str) -> Vec<String> {
     let mut found = Vec::new();
     for file in listed.lines() {
@@ -126,7 +126,7 @@ fn each_packed_crate_has_its_licences_its_front_page_and_all_that_its_source_inc
     }
 }
 
-/// The README's dependencies, its first example as `main.rs`, and the packed crates: nothing else.
+/// Uses the README's dependencies, its first example as `main.rs`, and the packed crates only.
 #[test]
 fn a_crate_outside_of_the_workspace_runs_the_readme_on_the_packed_crates_alone() {
     let folder = tempfile::tempdir().unwrap();
@@ -135,7 +135,7 @@ fn a_crate_outside_of_the_workspace_runs_the_readme_on_the_packed_crates_alone()
     let readme = fs::read_to_string(folder.join("session-factory-0.1.0/README.md")).unwrap();
     let outside = folder.join("outside");
     fs::create_dir_all(outside.join("src")).unwrap();
-    // The workspace's profile: what both need in the same shape is compiled once.
+    // The workspace's profile, so that shared dependencies are compiled once.
     let manifest = format!(
         "[package]\nname = \"outside\"\nedition = \"2024\"\n\n{}\n\
          [patch.crates-io]\n\
@@ -147,7 +147,7 @@ fn a_crate_outside_of_the_workspace_runs_the_readme_on_the_packed_crates_alone()
     );
     fs::write(outside.join("Cargo.toml"), manifest).unwrap();
     fs::write(outside.join("src/main.rs"), first_block(&readme, "rust")).unwrap();
-    // The versions of the workspace, which are there already.
+    // The workspace's versions, which are downloaded already.
     fs::copy(root().join("Cargo.lock"), outside.join("Cargo.lock")).unwrap();
     output(
         cargo(&outside)

@@ -1,4 +1,4 @@
-//! The pool's promises: sizes, waiting, what an error says, what shutdown does.
+//! The pool's promises: sizes, waiting, errors, shutdown.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::sync::{Arc, Mutex};
@@ -21,7 +21,7 @@ async fn count(db: &mut Session<PgDb>) -> QueryResult<i64> {
     items::table.count().get_result(db).await
 }
 
-/// Who waits for a connection waits longer than a busy machine takes to tell why there is none.
+/// A timeout that is longer than a busy machine takes to report why there is no connection.
 fn patient(config: &mut session_factory_tests::PgDbConfig) {
     config.pool_timeout = testbed::PATIENCE * 2;
 }
@@ -117,7 +117,7 @@ async fn who_waits_longest_is_served_first_and_a_newcomer_overtakes_nobody() {
         .await;
     }
     for _ in 0..3 {
-        // Given back and asked for again before any other task runs.
+        // Returned, and requested again before any other task runs.
         drop(held);
         held = bed.factory.create_session().await.unwrap();
         served.lock().unwrap().push(0);
@@ -318,7 +318,7 @@ async fn shutdown_rolls_back_what_is_left_after_the_limit() {
     });
     testbed::eventually(testbed::PATIENCE, "it runs", || async {
         let activity = bed.database.admin().activity().await;
-        // Opening the connection is active too, and no session has it then.
+        // Opening the connection is active too, but belongs to no session.
         activity.iter().any(|one| one.wait == "Timeout:PgSleep")
     })
     .await;
@@ -389,7 +389,7 @@ async fn everybody_who_waits_is_served_when_a_full_server_has_room_again() {
     })
     .await;
     let name = bed.database.name().to_owned();
-    // The administrator's, and one.
+    // One for the administrator, and one for the pool.
     bed.run(&format!("ALTER DATABASE {name} CONNECTION LIMIT 2"))
         .await;
     let mut holder = bed.factory.create_session().await.unwrap();
@@ -402,16 +402,16 @@ async fn everybody_who_waits_is_served_when_a_full_server_has_room_again() {
         tokio::spawn(async move { factory.scope(count()).await })
     });
     let waiting: Vec<_> = waiting.collect();
-    // The other place of the pool is tried for, and the server says that it is full.
+    // The pool tries to open its second connection, and the server says that it is full.
     tokio::time::sleep(Duration::from_millis(700)).await;
     assert!(bed.database.admin().terminate(pid).await);
     testbed::eventually(testbed::PATIENCE, "it is gone", || async {
-        // By number: somebody who waits may have the next one already.
+        // By process number, because a waiting caller may have the next connection already.
         let backends = bed.database.admin().activity().await;
         backends.iter().all(|backend| backend.pid != pid)
     })
     .await;
-    // With it the last connection of the pool closes, and the last that was heard is an error.
+    // This closes the pool's last connection, and the pool's last attempt has failed.
     drop(holder);
     for served in join_all(waiting).await {
         assert_eq!(served.unwrap().expect("served"), 0);

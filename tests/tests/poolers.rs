@@ -1,4 +1,4 @@
-//! PgBouncer in between: what a pooler changes, and what it must not.
+//! PgBouncer in between: what a pooler changes, and what must stay the same.
 
 #![allow(clippy::unwrap_used, reason = "these are tests")]
 
@@ -58,7 +58,7 @@ async fn name_of(db: &mut Session<PgDb>, id: i32) -> QueryResult<String> {
     items::table.find(id).select(items::name).first(db).await
 }
 
-/// Many callers over few server connections: each statement is prepared where another caller's was.
+/// Many callers on few server connections: each statement runs where another caller's was prepared.
 async fn many_callers(bed: &Bed, calls: i32) {
     let tasks: Vec<_> = (1..=calls)
         .map(|id| {
@@ -184,7 +184,7 @@ async fn cancelling_one_caller_through_the_pooler_never_hits_another() {
     }
 }
 
-/// What each of the pooler's server sessions answers: as many callers as there are, at the same time.
+/// The answers of all of the pooler's server connections: one concurrent caller for each.
 async fn everywhere(bed: &Bed, sessions: usize, sql: &'static str) -> Vec<String> {
     let barrier = Arc::new(Barrier::new(sessions));
     let tasks: Vec<_> = (0..sessions)
@@ -195,7 +195,7 @@ async fn everywhere(bed: &Bed, sessions: usize, sql: &'static str) -> Vec<String
                     .with_session(async |db| {
                         let answer = diesel::dsl::sql::<diesel::sql_types::Text>(sql);
                         let answer = diesel::select(answer).get_result(db).await;
-                        // All are in a transaction now, each on a server session of its own.
+                        // Each caller is now in a transaction, on its own server connection.
                         barrier.wait().await;
                         answer
                     })
@@ -260,7 +260,7 @@ async fn a_call_dropped_at_whatever_poll_leaves_nothing_prepared_on_a_server_ses
     })
     .await;
     let count = "(SELECT count(*)::text FROM pg_prepared_statements)";
-    // The one that asks is prepared itself.
+    // The query itself is prepared too.
     let alone = vec!["1".to_owned(); 3];
     assert_eq!(everywhere(&bed, 3, count).await, alone);
     bed.factory

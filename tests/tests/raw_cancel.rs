@@ -1,7 +1,8 @@
-//! What cancels a statement of the raw connection, and what `cancel_token()` and `notifications_stream()` do there.
+//! How a statement on the raw connection is cancelled, and what `cancel_token()` and
+//! `notifications_stream()` do there.
 //!
-//! tokio-postgres records a server's address in the clients alone whose socket it opens itself, and the pool opens its
-//! sockets: `docs/decisions/0002-the-wire-decides.md`.
+//! tokio-postgres records the server's address only if it opens the socket itself, and the pool
+//! opens its own sockets: `docs/decisions/0002-the-wire-decides.md`.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::error::Error as _;
@@ -76,7 +77,7 @@ async fn a_statement_of_the_raw_connection_is_cancelled_by_its_process_from_anot
             cancelled?;
             let error = slow.unwrap_err();
             assert_eq!(error.to_string(), "canceling statement due to user request");
-            // A body that ignores the cancelled statement does not commit the rest.
+            // A body that ignores the cancelled statement's error must not commit the rest.
             Ok::<_, AppError>(())
         })
         .await;
@@ -156,7 +157,7 @@ async fn a_call_that_waits_for_notifications_ends_with_its_timeout_and_leaves_no
     let result = call
         .run(async |db| {
             db.batch_execute("LISTEN news").await?;
-            // LISTEN begins with COMMIT.
+            // LISTEN takes effect with COMMIT.
             db.commit().await?;
             let connection = db.connection().await?;
             bed.run("NOTIFY news").await;

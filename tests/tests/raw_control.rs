@@ -1,4 +1,5 @@
-//! Raw SQL that ends a transaction, where a text alone does not tell: the server's state decides what is told.
+//! Raw SQL that ends a transaction, if the text alone does not show it: the result follows the
+//! server's state.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
@@ -17,11 +18,11 @@ async fn insert(db: &mut Session<PgDb>, id: i32) -> Result<(), AppError> {
     Ok(())
 }
 
-/// What raw SQL committed could not be rolled back.
+/// True if raw SQL committed the work, so that it could not be rolled back.
 fn is_kept<T>(result: &Result<T, AppError>) -> bool {
     let error = match result {
         Err(AppError::Session(error)) => error,
-        // `db.transaction` has its errors as diesel's.
+        // `db.transaction` returns diesel's error type.
         Err(AppError::Query(diesel::result::Error::QueryBuilderError(error))) => {
             return error.to_string().contains("before it was committed");
         }
@@ -40,7 +41,7 @@ fn is_kept<T>(result: &Result<T, AppError>) -> bool {
 fn is_ended_by_body(result: Result<(), AppError>) -> bool {
     let error = match result {
         Err(AppError::Session(error)) => error,
-        // A statement's error carries the session's.
+        // A statement's error contains the session's.
         Err(AppError::Query(error)) => error.into(),
         _ => return false,
     };
@@ -69,7 +70,7 @@ async fn run(db: &mut Session<PgDb>, way: Way, text: &str) -> Result<(), AppErro
 #[derive(QueryableByName)]
 struct Nothing {}
 
-/// The reason that came first is given, whatever the body ignored behind it.
+/// The first reason is reported, whatever the body ignored afterwards.
 #[tokio::test]
 async fn an_end_by_the_body_stays_the_reason_behind_an_ignored_statement() {
     for text in ["ROLLBACK AND CHAIN", "ROLLBACK; BEGIN", "ROLLBACK"] {
@@ -108,7 +109,7 @@ async fn an_end_by_the_body_stays_the_reason_behind_an_ignored_statement() {
     }
 }
 
-/// An error of the client's own: the connection goes on, and the message says so.
+/// The error is the client's own: the connection stays usable, and the message says so.
 #[tokio::test]
 async fn a_statement_that_the_client_could_not_encode_is_no_lost_connection() {
     for many_binds in [false, true] {
@@ -160,7 +161,8 @@ async fn no_literal_comment_or_mode_hides_a_chained_rollback() {
             let body = async |db: &mut Session<PgDb>| {
                 insert(db, 1).await?;
                 run(db, way, "SET standard_conforming_strings = on").await?;
-                // With the setting off the first text of a message is read as one literal by the server as well.
+                // With the setting off, the server too reads the message's first text as one
+                // literal.
                 for text in text.split("SELECT 1; ") {
                     run(db, way, text).await?;
                 }
@@ -549,7 +551,7 @@ async fn a_statement_that_fails_behind_a_raw_commit_is_no_ok_although_its_error_
     }
 }
 
-/// The client hears of the error before ReadyForQuery says that no transaction is open any more.
+/// The client sees the error before ReadyForQuery says that no transaction is open.
 #[tokio::test]
 async fn nothing_runs_outside_of_a_transaction_behind_a_text_that_ended_it_and_failed() {
     let bed = PgBed::new().await;
@@ -561,7 +563,8 @@ async fn nothing_runs_outside_of_a_transaction_behind_a_text_that_ended_it_and_f
             "ALTER TABLE nothing RENAME TO none; COMMIT",
             "INSERT INTO items VALUES (-1, 'a'), (-1, 'b'); COMMIT",
         ] {
-            // How soon ReadyForQuery comes is up to the machine: the mistake was made in one call of four.
+            // The machine determines how soon ReadyForQuery arrives: the bug appeared in one call
+            // of four.
             for in_savepoint in [false, true].repeat(12) {
                 let id = count.fetch_add(2, Ordering::Relaxed);
                 let behind = async |db: &mut Session<PgDb>| {
@@ -610,7 +613,7 @@ async fn a_dropped_commit_of_raw_sql_is_never_told_as_rolled_back() {
     };
     let result = bed.factory.with_session(body).await;
     assert!(result.is_err(), "{result:?}");
-    // Cancelled in time, or committed and told so.
+    // Either cancelled in time, or committed and reported so.
     assert_eq!(is_kept(&result), bed.count().await == 1, "{result:?}");
 }
 

@@ -1,4 +1,5 @@
-//! Raw SQL that ends a savepoint of the session's: what was to be undone is never kept behind an `Ok`.
+//! Raw SQL that ends one of the session's savepoints: work to be undone is never kept behind an
+//! `Ok`.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use diesel::prelude::*;
@@ -40,7 +41,8 @@ macro_rules! suite {
                 Ok(())
             }
 
-            /// A raw savepoint around one of the session's is ended inside of that, which goes with it.
+            /// A raw savepoint surrounds one of the session's, and is ended inside it, which ends
+            /// the inner one too.
             async fn run(
                 bed: &$bed,
                 sql: &str,
@@ -95,7 +97,7 @@ macro_rules! suite {
                 }
             }
 
-            /// Texts with savepoints of the names that sessions' savepoints would have without their token.
+            /// Texts with the savepoint names that a session would use without its token.
             #[tokio::test]
             async fn what_a_savepoint_was_to_undo_is_undone_behind_a_raw_savepoint_of_any_name() {
                 for (outer, sql) in [
@@ -141,7 +143,7 @@ macro_rules! suite {
 
             #[tokio::test]
             async fn a_savepoint_that_raw_sql_ended_is_told_with_what_to_write() {
-                // On the session: SQLite's raw connection ends a loan's savepoints with the loan.
+                // On the session only: on SQLite's raw connection, savepoints end with the loan.
                 for (fails, goes_on) in [(true, false), (true, true), (false, true)] {
                     let bed = $bed::new().await;
                     let result = run(&bed, "RELEASE SAVEPOINT a", false, fails, goes_on).await;

@@ -1,4 +1,4 @@
-//! Every call of the README's tables is there, with the signature that the table shows.
+//! Every call in the README's tables exists, with the signature that the table shows.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::sync::Arc;
@@ -41,7 +41,7 @@ async fn the_calls_of_the_readme_do_what_its_tables_say() {
         dropped.rollback().await?;
         drop(dropped);
 
-        // The factory that is in use here, which is the scope's.
+        // The current factory, which is the scope's.
         let factory: Factory<LiteDb> = LiteDb::factory().await?;
         assert_eq!(factory.status().limit, LiteDb::status().limit);
         let _round_trip: Duration = LiteDb::health().await?;

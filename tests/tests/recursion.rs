@@ -1,4 +1,4 @@
-//! How deep the compiler has to look into a service to see that its tasks may be spawned.
+//! How deeply the compiler must look into a service to see that its tasks are `Send`.
 #![recursion_limit = "80"]
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
@@ -11,7 +11,7 @@ use session_factory_tests::{AppError, PgDb, items};
 
 type Reply = Pin<Box<dyn Future<Output = u16> + Send>>;
 
-/// As a web framework takes its handlers.
+/// The bounds that a web framework puts on its handlers.
 trait Handler<A>: Clone + Send + 'static {
     fn call(self, argument: A) -> Reply;
 }
@@ -88,6 +88,6 @@ async fn middle(id: i32) -> Result<usize, AppError> {
 
 #[test]
 fn a_service_needs_no_higher_recursion_limit() {
-    // It compiles; it is not run.
+    // It only has to compile.
     drop(outer.call(1));
 }

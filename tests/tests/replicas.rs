@@ -1,5 +1,5 @@
-//! `replica_url`: what only reads goes to the standby, never to one that is behind, and to the primary when the
-//! standby will not do.
+//! `replica_url`: read-only sessions use the standby, unless it lags behind or fails; then they use
+//! the primary.
 
 #![allow(clippy::unwrap_used, reason = "these are tests")]
 
@@ -14,12 +14,12 @@ use testbed::proxy::{Direction, Proxy};
 
 const SOON: Duration = testbed::PATIENCE;
 
-/// A factory on the primary of a set, with the asynchronous standby as its replica.
+/// A factory on a set's primary, with the asynchronous standby as its replica.
 struct Bed {
     set: Replicated,
     database: Database,
     factory: Factory<PgDb>,
-    /// On the way to the replica.
+    /// The proxy in front of the replica.
     proxy: Proxy,
 }
 
@@ -50,7 +50,7 @@ impl Bed {
         self.set.asynchronous()
     }
 
-    /// Looks at the standby from outside.
+    /// An administrator of the standby.
     fn at_standby(&self) -> Admin {
         self.standby().endpoint().admin_of(self.database.name())
     }
@@ -59,7 +59,7 @@ impl Bed {
         self.factory.status().replica.unwrap()
     }
 
-    /// Runs in the factory's scope.
+    /// Runs a future in the factory's scope.
     async fn run<T>(&self, work: impl Future<Output = T>) -> T {
         self.factory.scope(work).await
     }
@@ -72,7 +72,7 @@ impl Bed {
     }
 }
 
-/// Whether the server that answers is a standby.
+/// True if the answering server is a standby.
 async fn is_standby(db: &mut Session<PgDb>) -> QueryResult<bool> {
     diesel::select(diesel::dsl::sql::<diesel::sql_types::Bool>(
         "pg_is_in_recovery()",
@@ -89,7 +89,7 @@ async fn add(db: &mut Session<PgDb>, id: i32) -> QueryResult<usize> {
         .await
 }
 
-/// How many there are, and whether a standby said so.
+/// The number of rows, and true if a standby answered.
 #[with_session(read_only)]
 async fn count(db: &mut Session<PgDb>) -> QueryResult<(i64, bool)> {
     let count = items::table.count().get_result(db).await?;
@@ -124,7 +124,7 @@ async fn what_only_reads_reaches_the_standby_and_what_may_write_never_does() {
     let activity = bed.at_standby().activity().await;
     assert!(!activity.is_empty(), "the standby's own pg_stat_activity");
     assert!(activity.iter().all(|backend| backend.user == "app"));
-    // Everything that went there, prepared or run, in order.
+    // Every statement that reached the standby, prepared or run, in order.
     let statements = bed.proxy.statements();
     assert!(
         statements
@@ -136,7 +136,7 @@ async fn what_only_reads_reaches_the_standby_and_what_may_write_never_does() {
         !statements.iter().any(|sent| writes(&sent.sql)),
         "{statements:?}"
     );
-    // Beside the transaction in which a connection is set up.
+    // In addition to the transaction that sets a connection up.
     let begins = statements
         .iter()
         .filter(|sent| sent.sql.starts_with("BEGIN") && !sent.sql.contains("pg_backend_pid"));
@@ -171,7 +171,7 @@ async fn the_policy_says_where_a_function_reads() {
         assert_eq!(count().await.unwrap(), (0, true));
         assert_eq!(count_anywhere().await.unwrap(), (0, true));
         assert_eq!(count_on_the_primary().await.unwrap(), (0, false));
-        // Standbys have no serializable transactions.
+        // Standbys do not support serializable transactions.
         assert_eq!(count_serializable().await.unwrap(), (0, false));
     })
     .await;
@@ -203,7 +203,7 @@ async fn a_write_in_a_read_only_function_is_refused_on_the_replica_as_on_the_pri
             .contains("read-only transaction")
     );
     assert_eq!(bed.database.integer("SELECT count(*) FROM items").await, 0);
-    // The connection goes on.
+    // The connection stays usable.
     bed.run(async { assert_eq!(count().await.unwrap(), (0, true)) })
         .await;
 }
@@ -277,9 +277,9 @@ async fn commit_tells_where_it_is_in_the_same_round_trip() {
     for (factory, id) in [(&plain, 10), (&telling, 20)] {
         factory
             .scope(async {
-                // The first one prepares.
+                // The first call prepares the statement.
                 add(id).await.unwrap();
-                // What is sent before a delayed answer arrives is the same round trip.
+                // Requests sent before a delayed answer arrives belong to one round trip.
                 to_primary.delay(Direction::ToClient, Duration::from_millis(80));
                 to_primary.reset_counts();
                 add(id + 1).await.unwrap();
@@ -322,7 +322,7 @@ async fn a_token_has_a_reader_elsewhere_see_the_commit() {
     bed.standby().pause_replay().await;
     bed.run(async { add(1).await.unwrap() }).await;
     let token = bed.factory.commit_token().unwrap();
-    // As it travels.
+    // The token as text, as it travels between services.
     let token: CommitToken = token.to_string().parse().unwrap();
     elsewhere
         .scope(async {
@@ -359,7 +359,8 @@ async fn a_commit_of_the_bodys_own_is_followed_too() {
     bed.run(async {
         assert_eq!(bed.factory.commit_token(), None, "nobody knows where it is");
         assert_eq!(count().await.unwrap(), (1, false));
-        // Reading from the primary tells where everything is: its COMMIT is answered behind the caller's back.
+        // A read on the primary makes the log position known again, when its COMMIT is answered,
+        // which is after the call has returned.
         testbed::eventually(SOON, "it is known again", async || {
             bed.factory.commit_token().is_some()
         })
@@ -398,7 +399,7 @@ async fn after_a_commit_whose_outcome_is_unknown_the_primary_is_read() {
     to_primary.resume().await;
     factory
         .scope(async {
-            // "Look for its effect before doing it again": that may not be answered by the past.
+            // The error advises to look for the effect; an outdated standby must not answer that.
             assert_eq!(count().await.unwrap(), (1, false));
             assert_eq!(count().await.unwrap(), (1, false));
         })
@@ -445,7 +446,7 @@ async fn a_replica_that_has_gone_silent_costs_one_call_a_second_and_the_others_n
     bed.run(async {
         assert_eq!(count().await.unwrap(), (0, true));
         bed.proxy.stall();
-        // So that the connection at hand is not believed to be alive.
+        // Makes the pool doubt its idle connection.
         add(1).await.unwrap();
         let started = Instant::now();
         for _ in 0..20 {

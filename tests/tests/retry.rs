@@ -1,4 +1,5 @@
-//! `retry`: what the session saw on the wire decides, not the error type; nothing is done twice.
+//! `retry`: what the session saw on the wire decides, not the error type, and nothing is done
+//! twice.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -10,7 +11,7 @@ use session_factory::{Isolation, Session, SessionError};
 use session_factory_tests::{AppError, LiteBed, PgBed, PgDb, items};
 use tokio::sync::Barrier;
 
-/// An error type that tells nothing of the database: only the wire does.
+/// An error type that says nothing about the database, so that only the wire does.
 #[derive(Debug)]
 struct Opaque(String);
 
@@ -26,7 +27,7 @@ impl From<diesel::result::Error> for Opaque {
     }
 }
 
-/// How often a body ran. (diesel's `load` hides the one of an atomic.)
+/// How many times a body ran. (diesel's `load` hides an atomic's.)
 #[derive(Default)]
 struct Runs(AtomicU32);
 
@@ -50,7 +51,7 @@ async fn length(db: &mut Session<PgDb>, id: i32) -> QueryResult<String> {
     items::table.find(id).select(items::name).first(db).await
 }
 
-/// Reads one row and writes the other: two of these at once cannot be serialized.
+/// Reads one row and writes the other: two concurrent calls cannot be serialized.
 async fn write_skew(
     db: &mut Session<PgDb>,
     read: i32,
@@ -342,7 +343,7 @@ async fn the_session_is_closed_before_the_pause() {
         ended = &mut retried => panic!("ended in its pause: {ended:?}"),
         other = other => other.unwrap(),
     }
-    // A call that is dropped in its pause holds nothing.
+    // A call that is dropped during its pause holds no connection.
     drop(retried);
     let status = bed.factory.status();
     assert_eq!((status.in_use, status.recovering, status.idle), (0, 0, 1));
@@ -385,7 +386,7 @@ async fn a_busy_sqlite_database_is_retried() {
         .session()
         .retry(5)
         .run(async |db| {
-            // BEGIN waits five seconds for another process's lock before it gives up.
+            // BEGIN waits up to five seconds for another process's lock.
             if runs.next() > 0 {
                 drop(lock.lock().unwrap().take());
             }

@@ -1,4 +1,4 @@
-//! The caller's runtime may come and go.
+//! The caller's runtime may start and end.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::process::Command;
@@ -77,7 +77,7 @@ fn a_session_may_be_dropped_on_a_thread_without_a_runtime() {
         },
     ));
     assert_eq!(runtime.block_on(bed.count()), 0);
-    // A statement that is under way when its runtime goes is cancelled all the same.
+    // A statement that is running when its runtime ends is cancelled too.
     let factory = bed.factory.clone();
     runtime.spawn(async move {
         factory
@@ -142,7 +142,7 @@ fn shutdown_and_the_pause_of_a_retry_need_no_timers_of_the_callers_runtime() {
         let bed = PgBed::new().await;
         std::thread::scope(|threads| {
             let calls = threads.spawn(|| {
-                // This runtime has none.
+                // This runtime has no timers.
                 let runtime = tokio::runtime::Builder::new_current_thread()
                     .build()
                     .unwrap();

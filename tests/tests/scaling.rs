@@ -1,4 +1,5 @@
-//! What `docs/scaling.md` says about how many connections a load needs, held against real pools at small scale.
+//! Checks the formulas of `docs/scaling.md` for the number of connections against real pools at
+//! small scale.
 
 #![allow(
     clippy::unwrap_used,
@@ -18,7 +19,7 @@ use testbed::postgres::Database;
 use testbed::proxy::{Direction, Proxy};
 use tokio::sync::Barrier;
 
-/// The time of a round trip: so long that a busy machine adds little to it.
+/// The time of a round trip, long enough that a busy machine adds little to it.
 const ROUND_TRIP: Duration = Duration::from_millis(40);
 const CALLERS: i32 = 32;
 const ROUNDS: usize = 4;
@@ -35,7 +36,7 @@ async fn database() -> Database {
     let database = testbed::postgres::database().await;
     create_items(&database).await;
     let sql = format!("INSERT INTO items SELECT n, 'Bob' FROM generate_series(1, {CALLERS}) n");
-    // Not as the method: diesel has one of that name.
+    // A path call, because diesel has a method of this name.
     Database::execute(&database, &sql).await;
     database
 }
@@ -44,23 +45,23 @@ fn factory(url: &str, connections: u32) -> Factory<PgDb> {
     Factory::new(pg_config(url, |config| {
         config.pool_size = connections;
         config.max_overflow = 0;
-        // On a busy machine a connection idles long enough between two calls to be pinged.
+        // On a busy machine, a connection may idle long enough between two calls to be pinged.
         config.pool_pre_ping = false;
     }))
 }
 
-/// What was seen of calls over a line.
+/// Measurements of calls over a line.
 struct Seen {
     /// Round trips of one call, counted by the proxy.
     round_trips: u64,
-    /// Calls per second when there are always more callers than connections.
+    /// Calls per second, while there are always more callers than connections.
     per_second: f64,
-    /// Connections in use while somebody waited, in the middle of many looks.
+    /// Connections in use while callers waited: the median of many samples.
     in_use: u32,
 }
 
-/// Opens every connection and has each of them prepare what comes again. Calls that only follow each other leave that
-/// to chance: a busy machine gives them all to a few connections.
+/// Opens every connection, and makes each prepare the repeated statements. Sequential calls would
+/// not do that reliably: a busy machine gives all of them to a few connections.
 async fn warm(factory: &Factory<PgDb>, connections: u32) {
     for _ in 0..3 {
         let all_are_out = Barrier::new(connections as usize);
@@ -87,7 +88,7 @@ async fn alone_and_saturated(factory: &Factory<PgDb>, proxy: &Proxy) -> Seen {
         join_all(all).await;
     };
     let seen = async {
-        // What comes again is prepared, and every connection is open.
+        // The repeated statements are prepared, and every connection is open.
         calls(3).await;
         proxy.delay(Direction::ToClient, ROUND_TRIP);
         proxy.reset_counts();
@@ -120,12 +121,13 @@ async fn alone_and_saturated(factory: &Factory<PgDb>, proxy: &Proxy) -> Seen {
     }
 }
 
-/// connections / hold
+/// The greatest number of calls per second: connections / hold.
 fn ceiling(connections: u32, round_trips: u64) -> f64 {
     f64::from(connections) / (round_trips as f64 * ROUND_TRIP.as_secs_f64())
 }
 
-/// The line makes no call faster than the formula; how much slower a busy machine is, is not the formula's matter.
+/// The line allows no more calls than the formula. A busy machine may be slower, which the formula
+/// does not cover.
 fn assert_within(measured: f64, ceiling: f64) {
     assert!(
         measured <= 1.01 * ceiling,
@@ -141,10 +143,10 @@ async fn a_pool_saturates_at_its_connections_over_the_time_that_a_call_holds_one
         let factory = factory(&database.url_via(&proxy), connections);
         warm(&factory, connections).await;
         let seen = alone_and_saturated(&factory, &proxy).await;
-        // The statement with BEGIN, and COMMIT.
+        // One round trip for BEGIN with the statement, and one for COMMIT.
         assert_eq!(seen.round_trips, 2);
         assert_within(seen.per_second, ceiling(connections, seen.round_trips));
-        // As long as somebody waits no connection is idle, so by Little's law the ceiling is reached.
+        // While callers wait, no connection is idle, so by Little's law the ceiling is reached.
         assert_eq!(seen.in_use, connections);
         assert_eq!(factory.status().open, connections);
     }
@@ -157,7 +159,7 @@ async fn behind_a_pooler_its_connections_to_the_server_are_the_ceiling_whatever_
     let pooler = PgBouncer::with_pool_size(proxy.address(), PoolMode::Transaction, 3).await;
     let factory = factory(&database.url_at(pooler.address()), 12);
     let seen = alone_and_saturated(&factory, &proxy).await;
-    // More than without: the statement is prepared each time.
+    // More than without a pooler, because the statement is prepared each time.
     assert!(seen.round_trips >= 3, "{}", seen.round_trips);
     assert_within(seen.per_second, ceiling(3, seen.round_trips));
     assert!(proxy.counts().most_open <= 3, "{:?}", proxy.counts());
@@ -174,11 +176,12 @@ async fn what_a_server_has_to_be_is_asked_with_the_rest() {
         let simple = proxy.counts().queries();
         asked.push(simple);
     }
-    // Who is on the other side, since when (not waited for), and the question of `init` itself.
+    // The probe's queries: the server, its start time (not waited for), and `init`'s own query.
     assert_eq!(asked, [3, 3]);
 }
 
-/// The chance that a caller waits when `busy` of `connections` are in use on average (Erlang's C formula).
+/// The probability that a caller waits if `busy` of `connections` are in use on average (Erlang's C
+/// formula).
 fn waits(connections: u32, busy: f64) -> f64 {
     let mut blocked = 1.0;
     for number in 1..=connections {
@@ -188,7 +191,8 @@ fn waits(connections: u32, busy: f64) -> f64 {
     blocked / (1.0 - share + share * blocked)
 }
 
-/// The same by simulation: calls come at random, and hold a connection for a random time.
+/// The same probability by simulation: calls arrive at random, and hold a connection for a random
+/// time.
 fn waits_in_a_simulation(connections: usize, busy: f64) -> f64 {
     const CALLS: u32 = 200_000;
     let mut random = fastrand::Rng::with_seed(7);

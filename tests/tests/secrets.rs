@@ -1,4 +1,4 @@
-//! No secret is in the program or in anything that it says.
+//! No secret is in the program or in its output.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::fs;
@@ -6,13 +6,13 @@ use std::fs;
 use session_factory_tests::project::{Built, Project};
 use testbed::postgres::database;
 
-/// In each secret, in every environment.
+/// A part of each secret, in every environment.
 const MARK: &str = "tH1s-is-the-m4rk";
 
-/// What goes wrong, the argument, what is set, and what the program has to say of it.
+/// A way to fail: its description, the argument, the variables, and the expected output.
 type Way<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], &'a str);
 
-/// What the program printed, all of it.
+/// All output of the program.
 fn said(built: &Built, way: &str, folder: &tempfile::TempDir, set: &[(&str, &str)]) -> String {
     let output = built
         .command()
@@ -33,7 +33,7 @@ async fn the_secret_mark_is_nowhere() {
     let database = database().await;
     let address = database.endpoint().address();
     let name = database.name();
-    // The server asks this one for no password.
+    // The server does not check this user's password.
     let right = format!("postgres://app:{MARK}@{address}/{name}");
 
     let project = Project::new("secret-mark", include_str!("../fixtures/secret_mark.rs"));

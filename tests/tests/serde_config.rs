@@ -1,4 +1,4 @@
-//! A configuration from serde: the same words, the same checks, the same silence about secrets.
+//! A configuration from serde has the same words and checks, and hides secrets in the same way.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::time::Duration;
@@ -9,7 +9,7 @@ use session_factory::config::SecretString;
 use session_factory::session_factory;
 
 session_factory! {
-    /// What a file describes.
+    /// A factory whose configuration comes from a file.
     #[derive(Debug)]
     pub struct FileDb(Postgres) {
         pool_size: 1..=200,

@@ -1,5 +1,5 @@
-//! The server never has more connections than the pool's limit: one that is closed here counts until the server has
-//! closed it.
+//! The server never has more connections than the pool's limit: a connection that the pool closes
+//! counts until the server has closed it.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::time::Duration;
@@ -13,7 +13,7 @@ use session_factory_tests::{AppError, PgBed, PgDb, PgDbConfig, items};
 use testbed::proxy::{Direction, Proxy};
 use tokio::time::timeout;
 
-/// A pool of `limit` connections on a server that has room for as many.
+/// A pool of `limit` connections, on a server with room for exactly as many.
 async fn bed(limit: u32, change: impl FnOnce(&mut PgDbConfig)) -> PgBed {
     let database = testbed::postgres::database().await;
     let role = database.name().to_owned();
@@ -32,7 +32,7 @@ async fn bed(limit: u32, change: impl FnOnce(&mut PgDbConfig)) -> PgBed {
     .await
 }
 
-/// What it prepares costs the connection.
+/// Prepares a statement with PREPARE, which costs the connection.
 async fn prepare(factory: &Factory<PgDb>) -> Result<(), AppError> {
     let prepare = factory.with_session(async |db| {
         db.batch_execute("PREPARE one AS SELECT 1").await?;
@@ -113,7 +113,7 @@ async fn a_caller_is_told_that_the_server_has_not_closed_a_connection() {
     let mut db = bed.factory.create_session().await.unwrap();
     db.batch_execute("PREPARE one AS SELECT 1").await.unwrap();
     db.commit().await.unwrap();
-    // The goodbye does not get there.
+    // The goodbye does not reach the server.
     bed.proxy().hold(Direction::ToServer);
     drop(db);
     let text = told(&bed.factory).await;

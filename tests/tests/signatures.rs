@@ -1,4 +1,4 @@
-//! `#[with_session]` takes the signatures that services have.
+//! `#[with_session]` accepts the signatures of typical services.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::fmt::Display;
@@ -215,7 +215,7 @@ async fn save_changes_works_on_a_session() {
 
 #[test]
 fn the_future_of_a_call_stays_small() {
-    // It is part of every future around it; clippy's `large_futures` complains above 16 KiB.
+    // It is a part of every surrounding future, and clippy's `large_futures` warns above 16 KiB.
     let call = size_of_val(&insert(1, "x"));
     let session = size_of::<Session<LiteDb>>();
     assert!(

@@ -1,4 +1,5 @@
-//! What SQLite refuses inside of a transaction is told with what to write in its place, and is not tried again in vain.
+//! If SQLite refuses a statement inside a transaction, the error says what to write instead, and
+//! nothing is retried in vain.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,7 +12,7 @@ use session_factory_tests::{AppError, LiteBed, LiteDb, items};
 const OUTSIDE: &str = "; a session runs every statement in a transaction; run this one outside of any session, on a \
      connection of your own: SqliteConnection::establish(file)?.batch_execute(sql)?";
 
-/// Runs a text under `retry`: its error, and how often it was run.
+/// Runs a text under `retry`. Returns its error, and how many times it ran.
 async fn refused(factory: &Factory<LiteDb>, text: &str, prepared: bool) -> (String, usize) {
     let attempts = AtomicUsize::new(0);
     let body = async |db: &mut Session<LiteDb>| {
@@ -129,7 +130,7 @@ async fn a_second_session_that_waits_for_the_first_in_vain_is_told_what_to_write
         "database is locked: other sessions of this process held the write lock for 5s. If this task still has a session \
          open, end it first, or write `read_only` on it if it only reads"
     );
-    // As it says.
+    // As the advice says.
     drop((first, second));
     let reads = async |db: &mut Session<LiteDb>| {
         let _count: i64 = items::table.count().get_result(db).await?;

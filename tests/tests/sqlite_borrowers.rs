@@ -1,4 +1,4 @@
-//! Nothing of a session on SQLite reaches the next borrower, whatever it was written on.
+//! No state of a session on SQLite reaches the next borrower, on any way to run SQL.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use diesel::prelude::*;
@@ -25,7 +25,7 @@ async fn ask(factory: &Factory<LiteDb>, sql: &'static str) -> String {
 const TEMPORARY: &str = "SELECT count(*) FROM sqlite_temp_master";
 const ATTACHED: &str = "SELECT count(*) FROM pragma_database_list WHERE name = 'other'";
 
-/// What a session does, and where the next one would see it.
+/// A session's change, and the query with which the next session would see it.
 const CHANGES: [(&str, &str); 21] = [
     (
         ";/**/-- a\n\x0cpragma\x0ccache_size(77)",

@@ -1,4 +1,4 @@
-//! A future that is forgotten (`mem::forget`) keeps neither the connection nor its transaction.
+//! A forgotten future (`mem::forget`) keeps neither the connection nor its transaction.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(clippy::mem_forget)] // the subject
 
@@ -12,7 +12,7 @@ use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use session_factory::{AbortReason, Session, SessionError};
 use session_factory_tests::{AppError, LiteBed, LiteDb};
 
-/// Runs long enough to be forgotten while it does.
+/// A statement that runs long enough to be forgotten meanwhile.
 const LONG: &str = "INSERT INTO items SELECT 2, 'b' FROM (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL \
      SELECT i + 1 FROM n WHERE i < 400000) SELECT max(i) FROM n)";
 
@@ -28,7 +28,7 @@ async fn insert(db: &mut Session<LiteDb>, id: i32) -> Result<(), AppError> {
     Ok(db.batch_execute(&sql).await?)
 }
 
-/// Polls it once, so that it is sent, and forgets it.
+/// Polls the future once, so that the statement is sent, and forgets it.
 fn forget<'a, T: 'a>(future: impl Future<Output = T> + 'a) {
     let mut future = Box::pin(future);
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
@@ -44,7 +44,7 @@ async fn bed() -> LiteBed {
     .await
 }
 
-/// The connection is back, nothing is locked, and the next call works.
+/// The connection is back, no lock is held, and the next call works.
 async fn assert_goes_on(bed: &LiteBed, sum: i64, case: &str) {
     testbed::eventually(testbed::PATIENCE, "the connection is back", || async {
         let status = bed.factory.status();

@@ -1,4 +1,5 @@
-//! The application's instrumentation hears of what the application runs, and a panic of its own commits nothing.
+//! The application's instrumentation gets the events of the application's statements only, and its
+//! panic commits nothing.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::sync::{Arc, Mutex};
@@ -26,7 +27,7 @@ async fn one_connection() -> LiteBed {
     .await
 }
 
-/// The texts of the queries that begin.
+/// The SQL of the queries that start.
 #[derive(Clone, Default)]
 struct Texts(Arc<Mutex<Vec<String>>>);
 
@@ -83,7 +84,7 @@ async fn what_the_crate_runs_for_its_own_sake_is_not_heard_of() {
     };
     assert!(bed.factory.with_session(body).await.is_err());
     assert_eq!(texts.taken()[..2], ["BEGIN IMMEDIATE", "COMMIT; BEGIN"]);
-    // Not even that the connection is made one that cannot write.
+    // Setting `query_only` is not reported either.
     let body = async |db: &mut Session<LiteDb>| {
         db.set_instrumentation(texts.clone());
         Ok::<_, AppError>(items::table.count().get_result::<i64>(db).await?)
@@ -93,7 +94,7 @@ async fn what_the_crate_runs_for_its_own_sake_is_not_heard_of() {
     assert_eq!(texts.taken()[0], "BEGIN DEFERRED");
 }
 
-/// Panics at one of the events that it hears of.
+/// Panics at one of its events.
 struct Panics {
     seen: usize,
     at: usize,
@@ -106,7 +107,7 @@ impl Instrumentation for Panics {
     }
 }
 
-/// Who sets the instrumentation, and where the statements run.
+/// Where the instrumentation is set, and where the statements run.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Way {
     Session,
@@ -140,7 +141,8 @@ async fn a_panic_in_any_callback_leaves_an_ok_with_everything_or_an_error_with_n
             let count = bed.count().await;
             match result {
                 Ok((first, second)) => {
-                    // A BEGIN that panicked was not sent: the other statement is there.
+                    // A BEGIN whose event panicked was not sent, so the other statement's row is
+                    // there.
                     assert_eq!(i64::from(first) + i64::from(second), count, "{case}");
                     oks += count;
                 }
@@ -157,7 +159,7 @@ async fn a_panic_in_any_callback_leaves_an_ok_with_everything_or_an_error_with_n
                 }
                 Err(error) => panic!("{case}: {error:?}"),
             }
-            // The next call finds a connection that works.
+            // The next call gets a connection that works.
             bed.factory.scope(insert(50)).await.unwrap();
             assert_eq!(bed.count().await, count + 1, "{case}");
         }
@@ -167,7 +169,7 @@ async fn a_panic_in_any_callback_leaves_an_ok_with_everything_or_an_error_with_n
 
 #[tokio::test]
 async fn an_instrumentation_that_was_set_on_the_raw_connection_and_panics_commits_nothing() {
-    // At the events of the statement, then at those of what the crate runs behind it.
+    // At the statement's events, and then at those of the driver's statements after it.
     for at in 1..=6 {
         let bed = one_connection().await;
         let body = async |db: &mut Session<LiteDb>| {

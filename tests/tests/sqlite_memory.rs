@@ -1,4 +1,4 @@
-//! A database in memory that connections share lives as long as its factory, and nobody is turned away from it.
+//! A shared in-memory database lives as long as its factory, and refuses no caller.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -37,7 +37,7 @@ async fn insert_next(db: &mut Session<LiteDb>) -> Result<i32, AppError> {
     Ok(next)
 }
 
-/// URLs of databases in memory that no other test has.
+/// URLs of in-memory databases that no other test uses.
 fn urls() -> [String; 4] {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let name = || format!("memory{}", NUMBER.fetch_add(1, Ordering::Relaxed));
@@ -110,7 +110,7 @@ async fn it_ends_with_its_factory() {
         first.scope(insert(1)).await.unwrap();
         first.shutdown(SOON).await;
         drop(first);
-        // The table is made anew, which fails where it is still there.
+        // Creates the table again, which would fail if it still existed.
         let second = factory(&url, |_| {}).await;
         assert_eq!(second.scope(count()).await.unwrap(), 0, "{url}");
     }

@@ -1,4 +1,4 @@
-//! SQLite's threads: how often a caller waits for one, and whose turn it is to write.
+//! SQLite's threads: how many times a caller waits for one, and the order of writers.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::sync::{Arc, Mutex};
@@ -48,8 +48,8 @@ async fn warm() -> LiteBed {
     bed
 }
 
-/// How often a call waits for another thread, at the most. It is polled once to begin with, and once for
-/// each thread that it waited for.
+/// The greatest number of times that a call waits for another thread. A call is polled once at
+/// first, and once more for each thread that it waited for.
 async fn most_hops<T>(bed: &LiteBed, call: impl AsyncFn(i32) -> Result<T, SessionError>) -> usize {
     let mut most = 0;
     for attempt in 0..50 {
@@ -84,7 +84,7 @@ async fn a_read_only_transaction_is_over_and_its_connection_back_when_its_call_r
     let bed = warm().await;
     bed.factory.scope(put(0..1)).await.unwrap();
     for _ in 0..50 {
-        // Only a checkpoint that no reader is in the way of empties the log.
+        // Only a checkpoint without a reader in its way empties the log.
         assert_eq!(bed.factory.scope(look()).await.unwrap(), 1);
         assert_eq!(bed.factory.status().idle, 2);
         let mut outside = bed.database.connection();
@@ -129,7 +129,7 @@ async fn slow_readers_keep_nobody_waiting() {
     .await;
 }
 
-/// It ends when its caller is gone, which is looked at with each of its rows.
+/// A statement that ends when its caller is dropped, which is checked at each row.
 #[with_session(read_only)]
 async fn endless(db: &mut Session<LiteDb>) -> QueryResult<Vec<Number>> {
     diesel::sql_query(
@@ -167,7 +167,7 @@ async fn waiting_for_the_turn_to_write_takes_no_thread_hop_more() {
     assert!(polls <= 3, "{polls} polls");
 }
 
-/// The caller's connection is out, and so is the one of whoever waits behind it.
+/// Waits until the caller's connection and the next caller's are borrowed.
 async fn second_is_asked_for(bed: &LiteBed) {
     testbed::eventually(SOON, "the second connection is out", || async {
         bed.factory.status().in_use == 2
@@ -190,7 +190,7 @@ async fn writers_come_in_the_order_in_which_they_asked() {
             order.lock().unwrap().push(id);
             db.commit().await
         }));
-        // It asks in the poll in which it gets its connection.
+        // It asks in the same poll in which it gets its connection.
         let out = u32::try_from(id + 1).unwrap();
         testbed::eventually(SOON, "it waits for its turn", || async {
             bed.factory.status().in_use == out
@@ -256,13 +256,14 @@ async fn a_transaction_that_ends_by_itself_ends_its_turn() {
             Ok::<_, AppError>(())
         });
         let _its_outcome_is_told_elsewhere = ended.await;
-        // Whoever holds on to its turn is waited for as long as `BUSY_LIMIT`.
+        // Others wait for a session that keeps its turn, up to `BUSY_LIMIT`.
         let next = tokio::time::timeout(SOON, bed.factory.scope(put(10 + id..11 + id)));
         next.await.expect("its turn comes").unwrap();
     }
 }
 
-// A statement of diesel-async's own that is dropped blocks its thread, and cannot on a runtime of one (fact 11).
+// If a statement of diesel-async's own is dropped, it blocks its thread; on a current-thread
+// runtime it cannot (fact 11).
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lent_connection_comes_back_wherever_its_session_is_dropped() {
     let bed = LiteBed::with(|config| {
@@ -293,7 +294,7 @@ async fn a_lent_connection_comes_back_wherever_its_session_is_dropped() {
             result.unwrap();
             done = true;
         }
-        // Each of the two was committed or not, and nothing else is in the way.
+        // Each of the two was committed or not, and nothing blocks the next call.
         bed.factory.scope(put(5..6)).await.unwrap();
         let count = bed.count().await;
         assert!(
@@ -331,7 +332,7 @@ async fn the_end_of_a_read_waits_for_no_statement_of_a_connection_that_shares_it
             read.run(async move |db| {
                 look_in(db).await?;
                 begun.send(()).unwrap();
-                // It holds what the two share from its beginning to its end.
+                // It holds the shared lock from its beginning to its end.
                 diesel::sql_query(
                     "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000000) \
                      SELECT count(*) AS _n FROM n WHERE i > (SELECT count(*) FROM items)",
@@ -353,7 +354,7 @@ async fn the_end_of_a_read_waits_for_no_statement_of_a_connection_that_shares_it
         })
         .await
         .unwrap();
-    // Had it waited, the other one would be over by now.
+    // If `quick` had waited for `slow`, `slow` would have ended by now.
     tokio::time::sleep(Duration::from_millis(30)).await;
     assert!(!slow.is_finished(), "it waited for the other's statement");
     slow.await.unwrap().unwrap();

@@ -1,4 +1,5 @@
-//! SQLite says whether there is a transaction, and not which one: what the session says of its work is true all the same.
+//! SQLite says whether a transaction is open, but not which one. The session's result is true
+//! nevertheless.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -45,7 +46,7 @@ async fn run(bed: &LiteBed, raw: bool, texts: &[&'static str]) -> Result<(), App
     bed.factory.with_session(body).await
 }
 
-/// Nobody holds the file, and the next session gets through.
+/// No lock is held on the file, and the next session works.
 async fn assert_goes_on(bed: &LiteBed, ids: i64, case: &str) {
     testbed::eventually(SOON, "the connection is back", || async {
         let status = bed.factory.status();
@@ -62,7 +63,7 @@ async fn assert_goes_on(bed: &LiteBed, ids: i64, case: &str) {
     assert_eq!(sum(), ids + 100, "{case}");
 }
 
-/// The words of what is told where the transaction is not the session's any more.
+/// The error if the open transaction is no longer the session's.
 const UNSEEN: &str = "SQL that the body ran ended the transaction, and whether the work was committed or rolled back is \
      unknown; look for its effect before doing it again, and call db.commit() or db.rollback() instead of raw SQL";
 
@@ -95,7 +96,7 @@ async fn work_behind_the_end_of_the_transaction_is_never_an_ok_and_leaves_no_loc
     }
 }
 
-/// The end of the transaction, and perhaps the beginning of another one, in spellings that SQLite takes.
+/// SQL that ends the transaction, and may begin another one, in spellings that SQLite accepts.
 const ENDS: [&str; 26] = [
     "COMMIT",
     "commit;",
@@ -205,7 +206,7 @@ async fn an_end_whose_error_was_swallowed_is_never_told_as_rolled_back() {
             let result = bed.factory.with_session(body).await;
             assert!(is_ended_unseen(&result), "raw: {raw}, {text}: {result:?}");
             assert_goes_on(&bed, sum, text).await;
-            // What comes behind it is not run.
+            // Later statements do not run.
             let bed = one_connection().await;
             let body = async |db: &mut Session<LiteDb>| {
                 insert_in(db, 1).await?;
@@ -432,7 +433,7 @@ async fn a_raw_transaction_in_two_texts_is_not_taken_for_the_sessions() {
     let result = run(&bed, true, &["ROLLBACK", "BEGIN"]).await;
     assert!(result.is_err());
     assert_goes_on(&bed, 0, "ROLLBACK, BEGIN").await;
-    // On one loan of the raw connection, and nobody reads its texts.
+    // On one loan of the raw connection, whose SQL the driver does not see.
     for (first, sum) in [("ROLLBACK", 0), ("COMMIT", 1)] {
         let bed = one_connection().await;
         let body = async |db: &mut Session<LiteDb>| {
@@ -456,7 +457,7 @@ async fn a_text_that_was_dropped_and_ended_the_transaction_is_never_told_as_roll
     let body = async |db: &mut Session<LiteDb>| {
         insert_in(db, 1).await?;
         {
-            // Once it is on its way it is run.
+            // A text that has started runs to its end.
             let mut text = Box::pin(db.batch_execute("COMMIT; BEGIN"));
             let _on_its_way = futures_util::poll!(text.as_mut());
         }
@@ -479,7 +480,7 @@ async fn a_rollback_behind_an_end_says_so_once() {
                 matches!(rolled_back, Err(SessionError::PartlyCommitted(_))),
                 "{rolled_back:?}"
             );
-            // The body knows, and goes on.
+            // The body handles the error, and continues.
             db.rollback().await?;
             insert_in(db, 2).await
         };
@@ -493,7 +494,7 @@ async fn a_text_that_is_prepared_counts_up_to_its_first_semicolon() {
     let bed = one_connection().await;
     let body = async |db: &mut Session<LiteDb>| {
         insert_in(db, 1).await?;
-        // SQLite prepares the first statement, and nobody runs the second.
+        // SQLite prepares the first statement only, so the second does not run.
         diesel::sql_query("SELECT 1; COMMIT").execute(db).await?;
         let raw = db.connection().await?;
         diesel::sql_query("SELECT 1; COMMIT").execute(raw).await?;
@@ -633,7 +634,8 @@ async fn a_conflict_behind_a_raw_commit_is_not_tried_again() {
             attempts.fetch_add(1, Ordering::SeqCst);
             insert_in(db, 1).await?;
             run_one(db, raw, "COMMIT; BEGIN").await?;
-            // Nothing runs behind it: what the session knows of a conflict it knows by the body's error.
+            // No statement follows, so the session learns of the conflict from the body's error
+            // only.
             let conflict = diesel::result::DatabaseErrorKind::SerializationFailure;
             let told = Box::new("database is locked".to_owned());
             Err::<(), _>(AppError::Query(diesel::result::Error::DatabaseError(
@@ -681,7 +683,7 @@ async fn the_timeout_says_that_sqlite_stops_no_statement_in_the_middle() {
     let bed = one_connection().await;
     let long = "INSERT INTO items SELECT 2, 'b' FROM (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL \
          SELECT i + 1 FROM n WHERE i < 400000) SELECT max(i) FROM n)";
-    // The connection is open before the deadline counts.
+    // The connection is open before the deadline starts.
     bed.factory.health().await.unwrap();
     let call = bed.factory.session().timeout(Duration::from_secs(1));
     let body = async |db: &mut Session<LiteDb>| -> Result<(), AppError> {

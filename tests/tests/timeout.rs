@@ -120,7 +120,7 @@ async fn a_body_that_ends_after_the_deadline_is_not_committed() {
         .timeout(SOON)
         .run(async |db| {
             insert(db, 1).await?;
-            // Never pending, so nobody could stop it.
+            // The body is never pending, so it cannot be stopped.
             std::thread::sleep(SOON * 2);
             Ok::<_, SessionError>(())
         })
@@ -166,7 +166,7 @@ fn it_needs_no_timers_of_the_callers_runtime() {
         let bed = LiteBed::new().await;
         let result = std::thread::scope(|threads| {
             let call = threads.spawn(|| {
-                // This runtime has none.
+                // This runtime has no timers.
                 let runtime = tokio::runtime::Builder::new_current_thread()
                     .build()
                     .unwrap();

@@ -1,4 +1,4 @@
-//! TLS to PostgreSQL: `sslmode` means what it means to libpq, on every kind of server.
+//! TLS to PostgreSQL: each `sslmode` means the same as in libpq, on every kind of server.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::path::Path;
@@ -93,7 +93,7 @@ async fn a_refused_certificate_is_told_with_its_reason() {
         unknown.contains("no authority that is trusted here"),
         "{unknown}"
     );
-    // The platform does not know a private authority either.
+    // The platform does not trust a private authority either.
     let right = authority.issue("localhost");
     for query in [
         "sslmode=verify-full",
@@ -135,7 +135,7 @@ async fn a_self_signed_certificate_that_is_given_as_its_own_root_is_trusted() {
     server.set_tls(with(&own)).await;
     let full = url(&database, "app", &format!("sslmode=verify-full{root}"));
     assert_eq!(outcome(&full).await, Encrypted);
-    // For its name alone, and no other certificate of that name.
+    // Valid for its own name only, and no other certificate of that name is accepted.
     let elsewhere = full.replace("localhost", "127.0.0.1");
     assert_eq!(outcome(&elsewhere).await, TLS);
     server
@@ -153,7 +153,7 @@ async fn the_platforms_authorities_are_trusted_when_no_root_is_named() {
         "sslrootcert=system",
         "sslmode=verify-ca",
     ] {
-        // What OpenSSL too takes for the platform's.
+        // The platform's authorities come from the variable that OpenSSL reads as well.
         let url = url(&database, "app", query);
         let (out, err) = init(&url, Some(&root));
         assert!(out.contains("connected"), "{query}: {out}{err}");
@@ -196,7 +196,7 @@ async fn the_name_in_the_certificate_is_the_hosts_wherever_it_leads() {
         outcome(&at("host=other.example hostaddr=127.0.0.1")).await,
         TLS
     );
-    // An address may be in a certificate too.
+    // A certificate may contain an address instead of a name.
     server.set_tls(with(&authority.issue("127.0.0.1"))).await;
     assert_eq!(outcome(&at("host=127.0.0.1")).await, Encrypted);
     assert_eq!(outcome(&at("hostaddr=127.0.0.1")).await, Encrypted);

@@ -1,4 +1,4 @@
-//! Encrypted connections keep every promise of the plain ones.
+//! Encrypted connections keep all promises of plain ones.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::process::Command;
@@ -28,7 +28,7 @@ async fn fact_12_a_url_that_asks_for_tls_gets_it_or_an_error() {
         outcome(&url(&database, "app", &query)).await,
         Outcome::Encrypted
     );
-    // The shared server has none.
+    // The shared server has no TLS.
     let database = testbed::postgres::database().await;
     let error = is_encrypted(&factory(&url(&database, "app", "sslmode=require"))).await;
     let error = connect_error(&error.unwrap_err());
@@ -70,7 +70,7 @@ async fn the_password_is_bound_to_the_channel() {
         &format!("{query}&channel_binding=require"),
     );
     assert_eq!(outcome(&bound).await, Outcome::Encrypted);
-    // Without TLS there is no channel to bind it to.
+    // Without TLS there is no channel to bind to.
     let plain = Server::start().await;
     let database = plain.database().await;
     let unbound = url(&database, &user, "channel_binding=require");
@@ -118,7 +118,7 @@ async fn nothing_runs(database: &Database) {
 #[tokio::test]
 async fn a_dropped_query_is_cancelled_on_the_server_through_tls() {
     let (_server, database, query) = encrypted_only().await;
-    // A request in the clear would be refused by nobody, so the proxy looks at what is sent.
+    // The server would accept an unencrypted cancel request, so the proxy checks what is sent.
     let proxy = Proxy::start(database.endpoint().address());
     let direct = url(&database, "app", &query);
     let port = database.endpoint().address().port();
@@ -128,19 +128,19 @@ async fn a_dropped_query_is_cancelled_on_the_server_through_tls() {
     );
     let factory = factory(&proxied);
     let started = Instant::now();
-    // Dropped.
+    // The call is dropped.
     tokio::time::timeout(Duration::from_millis(300), factory.scope(slow(1)))
         .await
         .unwrap_err();
     nothing_runs(&database).await;
-    // Past its deadline.
+    // The call passes its deadline.
     let error = factory.scope(hurried(2)).await.unwrap_err();
     assert!(
         matches!(error, AppError::Session(SessionError::Timeout(_))),
         "{error:?}"
     );
     nothing_runs(&database).await;
-    // Left behind by its body, before the next statement.
+    // The body drops the statement before the next one.
     factory
         .with_session(async |db| {
             let sleep = db.batch_execute("SELECT pg_sleep(60)");
@@ -152,13 +152,13 @@ async fn a_dropped_query_is_cancelled_on_the_server_through_tls() {
         })
         .await
         .unwrap();
-    // The same connection all the time, and nothing but TLS.
+    // All of it used the same connection, and nothing was unencrypted.
     let counts = proxy.counts();
     assert_eq!(database.admin().connections().await, 1);
     assert_eq!(counts.cancel_requests, 0, "{counts:?}");
     assert!(counts.opened > 3, "{counts:?}");
     assert_eq!(database.integer("SELECT count(*) FROM items").await, 1);
-    // Killed at shutdown.
+    // Shutdown ends the session.
     let call = tokio::spawn(factory.clone().scope(slow(4)));
     testbed::eventually(testbed::PATIENCE, "it runs", || async {
         let activity = database.admin().activity().await;
@@ -177,7 +177,7 @@ async fn a_dropped_query_is_cancelled_on_the_server_through_tls() {
 async fn the_protocol_is_watched_above_the_encryption() {
     let (server, database, query) = encrypted_only().await;
     let factory = factory(&url(&database, "app", &query));
-    // A swallowed error is known, an SQLSTATE too.
+    // The session knows an error that the body ignored, with its SQLSTATE.
     let aborted = factory
         .with_session(async |db| {
             insert_in(db, 1).await?;
@@ -207,7 +207,7 @@ async fn the_protocol_is_watched_above_the_encryption() {
         .unwrap();
     factory.scope(insert(2)).await.unwrap();
     assert_eq!(database.integer("SELECT count(*) FROM items").await, 1);
-    // A server that goes away is noticed without asking.
+    // The pool notices without a ping that the server has closed the connection.
     server.restart().await;
     testbed::eventually(testbed::PATIENCE, "it connects again", || async {
         factory.scope(insert(3)).await.is_ok()
@@ -228,7 +228,7 @@ async fn a_unit_of_work_takes_as_many_round_trips_as_in_the_clear() {
     for id in 0..3 {
         factory.scope(insert(id)).await.unwrap();
     }
-    // As in `wire.rs`: what is sent before an answer arrives is the same round trip.
+    // As in `wire.rs`: requests sent before an answer arrives belong to one round trip.
     proxy.delay(Direction::ToClient, Duration::from_millis(80));
     proxy.reset_counts();
     factory.scope(insert(10)).await.unwrap();
@@ -301,7 +301,7 @@ async fn a_connection_of_the_applications_pool_is_cancelled_through_tls() {
 async fn a_cancel_that_is_slow_to_get_through_tls_hits_no_later_borrower() {
     let (_server, database, query) = encrypted_only().await;
     let server = database.endpoint().address();
-    // Longer than recovery waits for a request.
+    // Longer than recovery waits for a cancel request.
     let address = slow_but_the_first(server, Duration::from_millis(2_300)).await;
     let direct = url(&database, "app", &query);
     let url = direct.replace(&server.port().to_string(), &address.port().to_string());

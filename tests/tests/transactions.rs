@@ -118,7 +118,7 @@ async fn a_read_only_sqlite_session_cannot_write_and_the_next_one_can() {
             .await
             .unwrap_err();
         assert!(error.to_string().contains("readonly"), "{error}");
-        // Left by a drop, not by its end.
+        // The session ends by a drop.
         let mut dropped = Box::pin(bed.factory.session().read_only().run(async |db| {
             let _count: i64 = items::table.count().get_result(db).await?;
             std::future::pending::<()>().await;

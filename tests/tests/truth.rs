@@ -1,4 +1,4 @@
-//! `Ok` means committed: what the server answers decides, not what was sent.
+//! `Ok` means committed: the server's answer decides, not what was sent.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::time::Duration;
@@ -211,7 +211,7 @@ async fn a_connection_lost_during_commit_is_commit_unknown() {
             .factory
             .with_session(async |db| {
                 insert(db, 1).await?;
-                // COMMIT arrives, its answer does not.
+                // COMMIT arrives, but its answer does not.
                 bed.proxy()
                     .arm(Cut::after(0, Direction::ToClient).action(action));
                 Ok::<_, AppError>(())
@@ -224,7 +224,7 @@ async fn a_connection_lost_during_commit_is_commit_unknown() {
             ),
             "{result:?}"
         );
-        // The next call works: the dead connection is not handed out again.
+        // The next call works, because the dead connection is not lent again.
         bed.factory
             .with_session(async |db| insert(db, 2).await)
             .await
@@ -371,7 +371,8 @@ async fn a_deadlock_is_told_as_transient() {
 
 #[tokio::test]
 async fn sqlite_keeps_what_succeeded_when_an_error_is_swallowed() {
-    // A failing statement does not spoil a transaction of SQLite: Ok commits the others, truthfully.
+    // On SQLite, a failed statement does not spoil the transaction, so `Ok` truthfully commits the
+    // others.
     let bed = LiteBed::new().await;
     bed.factory
         .with_session(async |db| {
@@ -403,7 +404,7 @@ async fn sqlite_notices_a_raw_rollback_and_an_error_that_rolls_back() {
             })
             .await;
         if sql == "ROLLBACK" {
-            // By which word it was ended only the text says.
+            // Only the text shows which statement ended it.
             let unseen = matches!(
                 result,
                 Err(AppError::Session(SessionError::PartlyCommitted(

@@ -1,5 +1,5 @@
-//! An error about a URL prints names that are known, and no piece of what was written; `cargo xtask fuzz --urls` looks
-//! for longer.
+//! An error about a URL prints known names, and no piece of the user's text. `cargo xtask fuzz
+//! --urls` tries for longer.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::fmt::Write as _;
@@ -8,10 +8,10 @@ use session_factory::config::ConfigError;
 use session_factory::{Factory, SessionFactory};
 use session_factory_tests::{LiteDb, LiteDbConfig, MyDb, MyDbConfig, PgDb, PgDbConfig};
 
-/// Stands where a password may end when a URL is cut in the wrong place.
+/// A part of every password, which may end up anywhere if a URL is cut in the wrong place.
 const SECRET: &str = "Zq7wXk9vR2pL";
 
-/// `from_vars` of each backend, with nothing but the URL.
+/// Calls `from_vars` of each backend, with the URL only.
 macro_rules! with_url {
     ($config:ident, $url:expr) => {
         $config::from_vars(|key| (key == "DATABASE_URL").then(|| $url.replace("{}", SECRET)))
@@ -175,7 +175,7 @@ async fn a_connect_error_names_what_is_there_and_nothing_else_of_the_url() {
         let config = with_url!(MyDbConfig, url).unwrap();
         unreachable(url, Factory::<MyDb>::new(config), says).await;
     }
-    // SQLAlchemy's SQLCipher, and a server's URL whose scheme alone was changed.
+    // SQLAlchemy's SQLCipher, and a server's URL of which only the scheme was changed.
     for (url, says) in [
         (
             String::from("sqlite://ada:{}@host/app.db"),

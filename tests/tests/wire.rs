@@ -22,12 +22,13 @@ async fn raw_select(db: &mut AsyncPgConnection) -> QueryResult<Vec<i32>> {
     items::table.select(items::id).load::<i32>(db).await
 }
 
-/// Answers are held back for so long: what is sent until then counts as sent together with what they are for. A busy
-/// machine may take a while between two pieces of that.
+/// How long answers are delayed. Requests sent within that time count as sent together. A busy
+/// machine may pause between two of them.
 const HELD_BACK: Duration = Duration::from_millis(80);
 
-/// A bed whose one connection has run everything once, and whose answers take long enough that what is sent before they
-/// arrive counts as one round trip. No ping: on a busy machine a connection idles long enough between two calls.
+/// A bed whose only connection has run everything once. Its answers are delayed, so that requests
+/// sent before an answer count as one round trip. It does not ping, because on a busy machine the
+/// connection idles long enough between two calls.
 async fn warm() -> PgBed {
     warm_with(|config| config.pool_pre_ping = false).await
 }
@@ -202,7 +203,7 @@ async fn only_read(db: &mut Session<PgDb>) -> QueryResult<i64> {
     items::table.count().get_result(db).await
 }
 
-/// How many connections still wait for an answer when the call has returned.
+/// The number of connections that still wait for an answer when the call has returned.
 async fn left_behind(bed: &PgBed, call: impl Future<Output = QueryResult<i64>>) -> u32 {
     bed.factory.scope(call).await.unwrap();
     let status = bed.factory.status();
@@ -251,7 +252,7 @@ async fn a_read_only_function_waits_where_commit_can_still_fail() {
     assert_eq!(left_behind(&bed, deferrable()).await, 1);
     assert_eq!(left_behind(&bed, notifies()).await, 0);
     assert_eq!(left_behind(&bed, only_read()).await, 1);
-    // What the server's default is decides where the function says nothing.
+    // The server's default applies if the function has no option.
     let database = bed.database.name().to_owned();
     let admin = bed.database.admin();
     let sql =
@@ -274,7 +275,7 @@ async fn rename(db: &mut Session<PgDb>, id: i32) -> QueryResult<String> {
         .await
 }
 
-/// diesel prepares it each time, which is a round trip each time.
+/// diesel would prepare it for each call, at the cost of a round trip.
 #[tokio::test]
 async fn an_update_that_comes_again_is_kept_prepared() {
     let bed = warm().await;

@@ -1,4 +1,4 @@
-//! The audit after each case: what was told is compared with what is there.
+//! The audit after each case: compares the callers' results with the rows in the database.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,21 +14,21 @@ use crate::case::{Case, Entry, RawEnd, Verdict};
 use crate::problem::Problem;
 use crate::subject::{Answer, LIMIT, Subject};
 
-/// How long things may take to come to rest.
+/// How long a case may take to settle.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
-    /// Until nothing runs, nothing is locked, and no session is out.
+    /// Until no statement runs, no lock is held, and no session is open.
     pub(crate) settle: Duration,
-    /// Until all connections of the pool are lent at once, and have answered.
+    /// Until all of the pool's connections are borrowed at once, and have answered.
     pub(crate) borrow: Duration,
-    /// Nothing takes so long, unless it waits for what nobody ends: the endless statements take a minute.
+    /// No call takes this long unless it hangs; the endless statements take a minute.
     pub(crate) call: Duration,
-    /// The fault kills connections. One that died this moment may meet its borrower before the news
-    /// does: the first statement then says so, and the next call has to succeed.
+    /// True if the fault kills connections. A borrower may get a connection that died a moment ago:
+    /// its first statement then fails, and the next call has to succeed.
     pub(crate) may_meet_the_dead: bool,
 }
 
-/// Compares what the callers were told with the rows that are there.
+/// Compares the callers' results with the rows in the database.
 pub(crate) fn judge(entries: &BTreeMap<i32, Entry>, rows: &[Found]) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (&unit, entry) in entries {
@@ -76,8 +76,8 @@ pub(crate) fn judge(entries: &BTreeMap<i32, Entry>, rows: &[Found]) -> Vec<Probl
     problems
 }
 
-/// The same for a unit whose SQL ends its transaction: the rows before that end and those behind it are there, or not,
-/// each for themselves.
+/// Like `judge`, for a unit whose own SQL ends its transaction. The rows before that end and the
+/// rows after it may be there independently of each other.
 fn judge_ended(
     unit: i32,
     entry: &Entry,
@@ -108,7 +108,7 @@ fn judge_ended(
     (!is_true).then_some(Problem::ErrWithRows { unit })
 }
 
-/// Audits a case: first everything comes to rest, then the rows, then the pool.
+/// Audits a case: waits until it settles, checks the rows, then the pool.
 pub(crate) async fn audit(
     bed: &mut Bed,
     subject: &dyn Subject,
@@ -128,7 +128,8 @@ pub(crate) async fn audit(
     }
     problems.extend(borrowed);
     if !unrest.is_empty() {
-        // What goes on may be in the next borrower's way, or has been replaced already.
+        // Unfinished work may block the next borrower, or its connection may have been replaced
+        // already.
         scene = bed.scene(case.id()).await;
         problems.extend(unrest);
     }
@@ -164,13 +165,14 @@ async fn settled(
             return (scene, unrest);
         }
         sleep(pause).await;
-        // Most come to rest within milliseconds. Those that do not take half a minute, many side by side.
+        // Most cases settle within milliseconds. The others take half a minute, many of them in
+        // parallel.
         pause = (pause * 2).min(Duration::from_millis(4).max(started.elapsed() / 50));
     }
 }
 
-/// Takes all connections at once: each must answer the question that it was asked, from the state that
-/// a fresh connection has.
+/// Borrows all connections at once. Each must answer its own question, and be in the state of a
+/// fresh connection.
 async fn borrow_all(
     subject: &dyn Subject,
     token: i64,
@@ -205,7 +207,7 @@ async fn borrow_all(
     problems
 }
 
-/// What an untouched connection answers.
+/// The answer of an untouched connection.
 pub(crate) async fn baseline(subject: &dyn Subject) -> Result<String, String> {
     let all = Arc::new(Barrier::new(LIMIT as usize));
     let asked = (0..i64::from(LIMIT)).map(|token| subject.ask(token, Arc::clone(&all)));

@@ -1,4 +1,4 @@
-//! The databases that are tried.
+//! The tested databases.
 
 use clap::ValueEnum;
 
@@ -7,7 +7,7 @@ use clap::ValueEnum;
 pub(crate) enum Backend {
     /// A private PostgreSQL server.
     Postgres,
-    /// The same behind PgBouncer in transaction mode. Only when it is asked for.
+    /// PostgreSQL behind PgBouncer in transaction mode. Tested only on request.
     Pgbouncer,
     /// A private MariaDB server.
     Mysql,
@@ -17,7 +17,7 @@ pub(crate) enum Backend {
 
 impl Backend {
     pub(crate) const ALL: [Self; 4] = [Self::Postgres, Self::Pgbouncer, Self::Mysql, Self::Sqlite];
-    /// What is tried when nothing is asked for.
+    /// The databases that are tested by default.
     pub(crate) const USUAL: [Self; 3] = [Self::Postgres, Self::Mysql, Self::Sqlite];
 
     /// The database behind it.

@@ -1,4 +1,4 @@
-//! One case: an id of its own on every row it writes, and a journal of what it was told.
+//! One case: its id, which is in every row that it writes, and the journal of its callers' results.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
@@ -10,10 +10,10 @@ use session_factory::CommittedPart;
 
 use crate::backend::Backend;
 
-/// Every case id has as many digits as any other: the bytes on the wire stay the same.
+/// All case ids have the same number of digits, so that every case sends the same number of bytes.
 static NEXT: AtomicI64 = AtomicI64::new(1_000_000_000);
 
-/// A run of one workload under one fault.
+/// One run of one workload under one fault.
 #[derive(Clone, Debug)]
 pub(crate) struct Case(Arc<Inner>);
 
@@ -22,23 +22,23 @@ struct Inner {
     id: i64,
     backend: Backend,
     journal: Mutex<BTreeMap<i32, Entry>>,
-    /// Steps that the bodies have taken.
+    /// The number of steps that the bodies have taken.
     steps: AtomicU64,
-    /// Calls of the application's code that the library has made.
+    /// The number of calls that the library has made to the application's code.
     callbacks: AtomicU64,
     panics: Option<PanicAt>,
     has_panicked: AtomicBool,
     is_over: AtomicBool,
 }
 
-/// Where to panic, apart from the polls.
+/// A planned panic other than at a poll.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PanicAt {
     Step(u64),
     Callback(u64),
 }
 
-/// The application's instrumentation. Its events and its destructor are callbacks.
+/// The application's instrumentation. Its events and its destructor count as callbacks.
 #[derive(Debug)]
 struct Instrument(Case);
 
@@ -57,30 +57,30 @@ impl Drop for Instrument {
     }
 }
 
-/// What is known of one unit of work: a transaction that is there whole, or not at all.
+/// One unit of work: a transaction whose rows must all be there, or none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Entry {
-    /// How many rows it is made of, numbered from 0.
+    /// The number of its rows, numbered from 0.
     pub(crate) rows: i32,
-    /// What its caller was told. None: nothing, it was dropped or panicked.
+    /// The caller's result. `None` if the caller was dropped or panicked.
     pub(crate) verdict: Option<Verdict>,
     pub(crate) hooks: Hooks,
-    /// The body's SQL ends the transaction itself, so that the unit may be there by half.
+    /// Set if the body's SQL ends the transaction, so that only a part of the unit may be there.
     pub(crate) end: Option<RawEnd>,
 }
 
-/// How the SQL of a body ends the transaction of its session.
+/// How a body's SQL ends its session's transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct RawEnd {
     pub(crate) commits: bool,
-    /// How many of the unit's rows, the first ones, stand before that end.
+    /// How many of the unit's rows, counted from the first, precede that end.
     pub(crate) before: i32,
-    /// How many of them stand there or behind it in the same text. An error of that text, which the body returns, does
-    /// not say what became of them.
+    /// How many of them precede it or follow it in the same text. If that text fails and the body
+    /// returns the error, the error does not say whether they are there.
     pub(crate) by_hand: i32,
 }
 
-/// Which hooks were asked for, and which ran.
+/// The hooks that the body registered, and those that ran.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[allow(clippy::struct_excessive_bools)] // independent facts, each read by name
 pub(crate) struct Hooks {
@@ -90,23 +90,24 @@ pub(crate) struct Hooks {
     pub(crate) saw_rollback: bool,
 }
 
-/// What the caller of a unit was told.
+/// What a unit's caller learned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// `Ok`.
     Committed,
-    /// An error of the library's that says so, or that nothing was begun.
+    /// An error of the library that says "rolled back", or that nothing was begun.
     RolledBack,
-    /// The error that the body returned. It says the same, but nothing about what the body committed by itself.
+    /// The error that the body returned. It means "rolled back", but says nothing about commits by
+    /// the body's own SQL.
     Failed,
-    /// An error that says that the outcome is not known.
+    /// An error that says "outcome unknown".
     Unknown,
-    /// An error that says what became of both parts of a transaction that the body's SQL had ended.
+    /// An error that reports both parts of a transaction that the body's SQL has ended.
     Partly(CommittedPart),
 }
 
 impl Verdict {
-    /// The caller takes it that nothing was kept.
+    /// True if the caller concludes that nothing was kept.
     pub(crate) fn is_rolled_back(self) -> bool {
         matches!(self, Self::RolledBack | Self::Failed)
     }
@@ -134,7 +135,7 @@ impl Case {
         self.0.backend
     }
 
-    /// A place in the application's code that the library calls, where it may panic.
+    /// A call of the application's code by the library, which may panic.
     pub(crate) fn callback(&self) {
         if self.0.is_over.load(Ordering::SeqCst) {
             return;
@@ -146,12 +147,12 @@ impl Case {
         }
     }
 
-    /// What is called from now on does not panic: the auditor borrows connections next.
+    /// Stops callbacks from panicking, because the auditor borrows connections next.
     pub(crate) fn is_over(&self) {
         self.0.is_over.store(true, Ordering::SeqCst);
     }
 
-    /// A callback has.
+    /// True if a callback has panicked.
     pub(crate) fn has_panicked(&self) -> bool {
         self.0.has_panicked.load(Ordering::SeqCst)
     }
@@ -170,7 +171,7 @@ impl Case {
         }
     }
 
-    /// What was noted so far.
+    /// The journal so far.
     pub(crate) fn entries(&self) -> BTreeMap<i32, Entry> {
         self.journal().clone()
     }
@@ -183,7 +184,7 @@ impl Case {
     }
 }
 
-/// One unit of work of a case: what a body is given.
+/// One of a case's units of work, which its body receives.
 #[derive(Clone, Debug)]
 pub(crate) struct Unit {
     pub(crate) case: Case,
@@ -191,7 +192,7 @@ pub(crate) struct Unit {
 }
 
 impl Unit {
-    /// A place in a body where it may panic.
+    /// A place in a body that may panic.
     pub(crate) fn step(&self) {
         let step = self.case.0.steps.fetch_add(1, Ordering::SeqCst);
         assert!(
@@ -200,29 +201,29 @@ impl Unit {
         );
     }
 
-    /// Sets the application's instrumentation, where callbacks are to panic.
+    /// Sets the application's instrumentation, if callbacks are to panic.
     pub(crate) fn watch(&self, connection: &mut impl AsyncConnection) {
         if let Some(PanicAt::Callback(_)) = self.case.0.panics {
             connection.set_instrumentation(Instrument(self.case.clone()));
         }
     }
 
-    /// A hook is a callback, too.
+    /// Called by hooks, which count as callbacks too.
     pub(crate) fn callback(&self) {
         self.case.callback();
     }
 
-    /// The caller was told how it ended.
+    /// Records the caller's result.
     pub(crate) fn ended(&self, verdict: Verdict) {
         self.note(|entry| entry.verdict = Some(verdict));
     }
 
-    /// Another unit in the same session, with a number of its own.
+    /// Begins another unit in the same session, with its own number.
     pub(crate) fn next(&self, rows: i32) -> Self {
         self.case.begin(self.number + 100, rows, None)
     }
 
-    /// The same for a unit whose outcome is not told apart from this one's.
+    /// Changes the unit's hooks in the journal.
     pub(crate) fn hooks(&self, change: impl FnOnce(&mut Hooks)) {
         self.note(|entry| change(&mut entry.hooks));
     }

@@ -1,4 +1,4 @@
-//! A TCP gate that stops at a chosen packet, so that something can happen right there.
+//! A TCP gate that stops at a chosen packet, so that a test can act at that point.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
-/// Passes everything on, in the packets in which it comes.
+/// Forwards everything, packet by packet.
 #[derive(Debug)]
 pub(crate) struct Gate {
     address: SocketAddr,
@@ -27,18 +27,18 @@ struct Shared {
 #[derive(Debug)]
 struct Point {
     direction: Direction,
-    /// Packets of that direction still to pass.
+    /// How many packets of that direction still pass.
     left: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     Open,
-    /// A packet waits.
+    /// The chosen packet waits.
     Reached,
 }
 
-/// The code of a cancel request, where other connections have their protocol version.
+/// The code of a cancel request. Other startup packets have the protocol version in its place.
 const CANCEL: [u8; 4] = 80_877_102_u32.to_be_bytes();
 
 impl Gate {
@@ -68,7 +68,7 @@ impl Gate {
         self.address
     }
 
-    /// Stops at the packet of this number, from 0, counted from now.
+    /// Stops at the packet of this number, counted from 0, from now on.
     pub(crate) fn stop_at(&self, direction: Direction, number: u64) {
         self.shared.stage.send_replace(Stage::Open);
         *self.shared.point() = Some(Point {
@@ -77,13 +77,13 @@ impl Gate {
         });
     }
 
-    /// Waits until the packet has come.
+    /// Waits until the packet has arrived.
     pub(crate) async fn reached(&self) {
         let mut stage = self.shared.stage.subscribe();
         let _open_for_good = stage.wait_for(|stage| *stage == Stage::Reached).await;
     }
 
-    /// Lets the packet pass, and whatever comes.
+    /// Forwards the packet and all that follow.
     pub(crate) fn open(&self) {
         *self.shared.point() = None;
         self.shared.stage.send_replace(Stage::Open);
@@ -102,7 +102,7 @@ impl Shared {
         self.point.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether this packet is the one.
+    /// True if this is the chosen packet.
     fn stops(&self, direction: Direction) -> bool {
         let mut point = self.point();
         match point.as_mut() {

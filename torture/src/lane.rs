@@ -1,4 +1,4 @@
-//! One lane of the run: a database, a pool on it, and one case after another.
+//! One lane of the run: a database, a pool on it, and a sequence of cases.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,15 +18,15 @@ use crate::report::{Point, Report};
 use crate::subject::Subject;
 use crate::workloads::{Setup, Workload};
 
-/// For a closed pool's connections to go.
+/// How long a closed pool's connections may take to end.
 const GONE: Duration = Duration::from_secs(20);
 
-/// A database and who is tested on it.
+/// A database, and what is tested on it.
 pub(crate) struct Lane {
     pub(crate) bed: Bed,
     pub(crate) subject: Arc<dyn Subject>,
     against: Against,
-    /// What an untouched connection says of itself.
+    /// An untouched connection's answer.
     baseline: String,
     limits: Limits,
 }
@@ -64,7 +64,7 @@ impl Lane {
         }
     }
 
-    /// Strikes at the points of a series until the workload ends before one.
+    /// Strikes at the points of a series, until the workload ends before one.
     pub(crate) async fn run(&mut self, series: &Series, report: &Report) {
         let Series {
             fault,
@@ -100,7 +100,7 @@ impl Lane {
             if !problems.is_empty() {
                 self.found(series, Some(at), problems, report).await;
                 if self.against == Against::Naive {
-                    // It is found out: more of the same takes long and proves no more.
+                    // One violation is enough: more take long and prove nothing new.
                     return;
                 }
                 if let Err(problem) = self.prepare(workload).await {
@@ -137,7 +137,7 @@ impl Lane {
         self.bed.clear().await;
     }
 
-    /// A pool of the workload's kind, and once through without any fault.
+    /// Creates a pool of the workload's kind, and runs the workload once without a fault.
     async fn prepare(&mut self, workload: &Workload) -> Result<(), Problem> {
         self.renew(workload.setup).await?;
         let planned = |problem: String| Problem::NotAsPlanned { detail: problem };
@@ -152,7 +152,7 @@ impl Lane {
             return Err(problem);
         }
         if self.against == Against::Naive {
-            // Even without any fault it may be found out.
+            // The naive wrapper may break a promise even without a fault.
             let found = self.audit(&case).await;
             return found.into_iter().next().map_or(Ok(()), Err);
         }
@@ -177,7 +177,7 @@ impl Lane {
         }
     }
 
-    /// Another pool in place of the one there was, which is closed first.
+    /// Closes the pool, and opens another one.
     async fn renew(&mut self, setup: Setup) -> Result<(), Problem> {
         self.subject.close().await;
         self.bed.pool_closed().await;
@@ -197,13 +197,13 @@ impl Lane {
 }
 
 impl Fault {
-    /// How long things may take to come to rest after this.
+    /// How long a case may take to settle after this fault.
     pub(crate) fn limits(self, against: Against) -> Limits {
         let seconds = match (against, self) {
-            // A silent connection is given up after 30 seconds.
+            // The library gives a silent connection up after 30 seconds.
             (Against::Ours, Self::Stall) => 45,
-            // Less than an endless statement takes, and enough for a machine that does much else: SQLite
-            // stops no statement in the middle, so its slow ones run to their end.
+            // Shorter than an endless statement, and long enough for a busy machine. SQLite cannot
+            // stop a statement, so its slow ones run to their end.
             (Against::Ours, _) => 30,
             (Against::Naive, _) => 1,
         };

@@ -1,6 +1,7 @@
-//! Breaks every call at every point, and looks at what is left.
+//! Breaks every call at every point, and audits the result.
 //!
-//! Run by `cargo xtask torture` and `cargo xtask ledger`; `docs/torture.md` says what is tried and what is audited.
+//! `cargo xtask torture` and `cargo xtask ledger` run it. `docs/torture.md` says what it tries and
+//! audits.
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,

@@ -1,4 +1,5 @@
-//! What most services have: diesel-async and bb8, wrapped by hand. It stands here to be found out.
+//! A hand-written wrapper around diesel-async and bb8, as many services have one. The torture must
+//! find its mistakes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +23,7 @@ macro_rules! naive {
         pub(crate) mod $module {
             use super::*;
 
-            /// The wrapper: a pool, and a transaction around everything that writes.
+            /// The wrapper: a pool, and a transaction around every function that writes.
             pub(crate) struct Naive(Pool<AsyncDieselConnectionManager<$connection>>);
 
             impl Naive {
@@ -45,7 +46,7 @@ macro_rules! naive {
                     connection.map_err(|_| Failure::Refused("no connection from the pool"))
                 }
 
-                /// Commits on `Ok`, rolls back on `Err`, or so it seems.
+                /// Intends to commit on `Ok` and to roll back on `Err`.
                 async fn transaction(&self, entry: Entry, unit: Unit, body: Body) -> Done {
                     let extras = Arc::new(Extras::default());
                     let mut connection = self.connection().await?;
@@ -73,7 +74,7 @@ macro_rules! naive {
                     result
                 }
 
-                /// Reads need no transaction.
+                /// Reads without a transaction.
                 async fn read(&self, unit: Unit, body: Body) -> Done {
                     let mut connection = self.connection().await?;
                     unit.watch(&mut *connection);
@@ -104,7 +105,7 @@ macro_rules! naive {
                 }
 
                 fn close(&self) -> BoxFuture<'_, ()> {
-                    // The pool is closed when the last handle goes.
+                    // Dropping the last handle closes the pool.
                     Box::pin(std::future::ready(()))
                 }
             }

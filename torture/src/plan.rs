@@ -1,4 +1,4 @@
-//! What is tried, in which order: series of points, each for one workload and one way to fail.
+//! The plan: series of points, each for one workload and one fault.
 
 use crate::backend::Backend;
 use crate::faults::Fault;
@@ -10,19 +10,19 @@ pub(crate) struct Series {
     pub(crate) fault: Fault,
     pub(crate) workload: &'static Workload,
     pub(crate) variant: &'static str,
-    /// The first point, and the distance to the next.
+    /// The first point; `step` is the distance between points.
     pub(crate) first: u64,
     pub(crate) step: u64,
-    /// The last one, if not the end of the workload.
+    /// The last point; `None` for the workload's end.
     pub(crate) last: Option<u64>,
 }
 
-/// Up to here every byte is a point; of larger transfers, after that, one in [`SPARSE`].
+/// Up to this byte, every byte is a point. In larger transfers, one of [`SPARSE`] follows.
 const DENSE: u64 = 3000;
 const SPARSE: u64 = 61;
 
 impl Series {
-    /// The points, without the end that only the workload knows.
+    /// The series' points. The workload's end, which only the run knows, cuts them off.
     pub(crate) fn points(&self) -> impl Iterator<Item = u64> + use<> {
         let (step, last) = (self.step, self.last.unwrap_or(u64::MAX));
         std::iter::successors(Some(self.first), move |at| {
@@ -33,12 +33,12 @@ impl Series {
     }
 }
 
-/// How much is tried.
+/// How much is tested.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Extent {
-    /// A sample, for CI.
+    /// Only a sample, for CI.
     pub(crate) quick: bool,
-    /// Every byte, where it is half of them otherwise.
+    /// Every byte; otherwise every second one.
     pub(crate) every_byte: bool,
     pub(crate) seed: u64,
 }
@@ -57,7 +57,7 @@ impl Extent {
                 if self.quick && left_out {
                     continue;
                 }
-                // Several series side by side, each with the points that the others leave out.
+                // Several series in parallel, each with the points that the others skip.
                 let (step, tried) = self.steps(fault);
                 for _ in 0..tried {
                     all.push(Series {
@@ -83,8 +83,9 @@ impl Extent {
         all
     }
 
-    /// The distance of points, and how many of the series with that distance are run: all of them
-    /// when both are the same. A stalled case takes half a minute, so of those there are fewer.
+    /// The distance between points, and how many of the series with that distance are run. If both
+    /// are equal, all points are covered. A stalled case takes half a minute, so fewer of those
+    /// run.
     fn steps(self, fault: Fault) -> (u64, usize) {
         match (fault, self.quick) {
             (Fault::Cancel | Fault::Panic | Fault::Terminate, _) => (1, 1),

@@ -1,4 +1,4 @@
-//! What an audit can find.
+//! Problems that an audit can find.
 
 use std::fmt;
 
@@ -7,19 +7,19 @@ use crate::bed::Scene;
 /// A broken promise.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Problem {
-    /// `Ok`, and the rows are not there.
+    /// The call returned `Ok`, and the rows are missing.
     OkWithoutRows { unit: i32 },
-    /// An error that says "rolled back", and the rows are there.
+    /// The call returned an error that means "rolled back", and the rows are there.
     ErrWithRows { unit: i32 },
-    /// Some of the rows.
+    /// Only some of the rows are there.
     Half { unit: i32, found: usize, rows: i32 },
-    /// Rows that are there twice.
+    /// Rows are there twice.
     Doubled { unit: i32 },
-    /// Rows of a savepoint that was rolled back.
+    /// Rows of a rolled-back savepoint are there.
     RolledBackRows { unit: i32 },
-    /// Rows of a unit that was never begun.
+    /// Rows of a unit that never began are there.
     UnknownRows { unit: i32 },
-    /// A hook ran for an end that was none, or did not run.
+    /// A hook ran although the transaction did not end that way, or did not run although it did.
     HookLied { unit: i32 },
     /// A statement still runs.
     StillRunning { sql: String },
@@ -31,24 +31,24 @@ pub(crate) enum Problem {
     NotRecovered,
     /// The server has more connections than the pool may have.
     TooManyConnections { found: u32 },
-    /// Not all connections of the pool can be had.
+    /// Not all of the pool's connections can be borrowed.
     NextBorrowerWaits,
     /// A borrower's question failed.
     NextBorrowerFails { error: String },
     /// A borrower got the answer to another question.
     WrongAnswer { detail: String },
-    /// A borrower sees settings that are not those of a fresh connection.
+    /// A borrower sees settings that differ from a fresh connection's.
     StateLeaked { found: String },
     /// The workload itself did not end.
     Hung,
-    /// The workload panicked of itself.
+    /// The workload panicked without a planned panic.
     Panicked { message: String },
-    /// Without any fault the outcome was another than it should be.
+    /// Without a fault, the outcome differed from the expected one.
     NotAsPlanned { detail: String },
 }
 
 impl Problem {
-    /// Why a scene is not quiet.
+    /// The reason why a scene is not quiet.
     pub(crate) fn of_unrest(scene: &Scene) -> Option<Self> {
         if let Some(sql) = scene.running.first() {
             Some(Self::StillRunning { sql: sql.clone() })
@@ -61,7 +61,7 @@ impl Problem {
         }
     }
 
-    /// The trap of the foundations that this is, by its number in the project's list.
+    /// The number of this problem in the project's list of diesel-async's and bb8's traps.
     pub(crate) fn trap(&self) -> Option<&'static str> {
         match self {
             Self::OkWithoutRows { .. } => Some("1"),
@@ -73,7 +73,7 @@ impl Problem {
         }
     }
 
-    /// Rows were read that belong to another question.
+    /// True if a query got the rows of another query.
     pub(crate) fn is_wrong_rows(&self) -> bool {
         matches!(self, Self::WrongAnswer { .. })
     }

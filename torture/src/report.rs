@@ -1,4 +1,4 @@
-//! What is said: a bar while it runs, a line for each violation, a line for each backend and fault.
+//! The output: a progress bar, a line for each violation, and a line for each backend and fault.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -16,14 +16,14 @@ use crate::plan::Series;
 use crate::problem::Problem;
 use crate::workloads;
 
-/// One place at which one thing goes wrong, as `postgres/cut/one_statement/from-server@123`.
+/// One point of one fault, as `postgres/cut/one_statement/from-server@123`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Point {
     pub(crate) backend: Backend,
     pub(crate) fault: Fault,
     pub(crate) workload: &'static str,
     pub(crate) variant: &'static str,
-    /// None: without any fault.
+    /// `None` for a run without a fault.
     pub(crate) at: Option<u64>,
 }
 
@@ -84,15 +84,15 @@ pub(crate) struct Line {
     pub(crate) against: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) traps: Option<BTreeSet<&'static str>>,
-    /// Violations in which a query was answered with the rows of another one, silently.
+    /// Violations in which a query silently got another query's rows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) wrong_rows: Option<u64>,
-    /// Each violation in words, to be repeated when the run is over.
+    /// Each violation in words, repeated at the end of the run.
     #[serde(skip)]
     pub(crate) violations_in_words: Vec<String>,
 }
 
-/// Takes in what the lanes find for one backend and fault.
+/// Collects the lanes' results for one backend and fault.
 #[derive(Debug)]
 pub(crate) struct Report {
     backend: Backend,
@@ -122,7 +122,7 @@ impl Report {
         seed: u64,
         against: Option<&'static str>,
     ) -> Self {
-        // Drawn on the standard error stream, and only where that is a terminal.
+        // Drawn on the standard error stream, if that is a terminal.
         let bar = ProgressBar::new(series as u64);
         let style = "{prefix:20} {bar:30} {pos}/{len} series  {msg}  {elapsed}";
         bar.set_style(
@@ -141,7 +141,7 @@ impl Report {
         }
     }
 
-    /// A case was run.
+    /// Counts a case.
     pub(crate) fn case(&self, series: &Series) {
         let mut state = self.state();
         state.cases += 1;
@@ -151,12 +151,12 @@ impl Report {
         self.bar.set_message(message);
     }
 
-    /// A series is over.
+    /// Counts a finished series.
     pub(crate) fn series_done(&self) {
         self.bar.inc(1);
     }
 
-    /// A case broke a promise.
+    /// Records a case that broke a promise.
     pub(crate) fn violation(&self, point: &Point, problems: &[Problem]) {
         let mut state = self.state();
         state.violations += 1;
@@ -180,7 +180,7 @@ impl Report {
         self.bar.suspend(|| eprintln!("{text}"));
     }
 
-    /// The end.
+    /// Ends the report.
     pub(crate) fn finish(self) -> Line {
         self.bar.finish_and_clear();
         let state = self

@@ -1,4 +1,4 @@
-//! The run: lanes that take one series after another.
+//! The run: lanes that process one series after another.
 
 use std::collections::BTreeSet;
 use std::process::ExitCode;
@@ -15,7 +15,7 @@ use crate::plan::{Extent, Series};
 use crate::report::{Line, Report};
 use crate::workloads;
 
-/// Runs everything that was asked for.
+/// Runs everything that was requested.
 pub(crate) async fn run(arguments: Torture) -> ExitCode {
     let against = match arguments.against {
         Some(_) => Against::Naive,
@@ -55,7 +55,7 @@ pub(crate) async fn run(arguments: Torture) -> ExitCode {
         }
     }
     if against == Against::Ours {
-        // Repeated at the end: a log that keeps only its last lines still names each case.
+        // Repeated at the end, so that a log that keeps its last lines only still names each case.
         for text in &in_words {
             eprintln!("{text}");
         }
@@ -71,7 +71,7 @@ pub(crate) async fn run(arguments: Torture) -> ExitCode {
     }
 }
 
-/// The traps that the wrapper written by hand steps into, and that have to be seen.
+/// The traps of the hand-written wrapper that the torture must find.
 const TRAPS: [&str; 5] = ["1", "2", "3", "4", "8"];
 
 fn finds_the_traps(found: &BTreeSet<&'static str>) -> bool {
@@ -111,7 +111,7 @@ fn say(line: &Line, json: bool) {
     }
 }
 
-/// One backend and one fault.
+/// Runs one backend with one fault.
 async fn one(
     arguments: &Torture,
     servers: &Servers,
@@ -127,7 +127,7 @@ async fn one(
         .lanes
         .unwrap_or_else(|| fault.lanes(backend))
         .clamp(1, series.len().max(1));
-    // Taken from the end.
+    // Lanes take series from the end.
     series.reverse();
     let queue = Arc::new(Mutex::new(series));
     let mut running = JoinSet::new();
@@ -182,7 +182,7 @@ fn series(arguments: &Torture, backend: Backend, fault: Fault) -> Vec<Series> {
     vec![only; arguments.times as usize]
 }
 
-/// The servers of a run, each started when it is first needed.
+/// The run's servers, each started on first use.
 #[derive(Clone, Default)]
 struct Servers {
     postgres: Option<Server>,
@@ -224,7 +224,7 @@ async fn bed(servers: &Servers, backend: Backend, fault: Fault) -> Bed {
 }
 
 impl Fault {
-    /// How many cases run side by side: those that mostly wait can be many.
+    /// How many cases run in parallel: many, if they mostly wait.
     fn lanes(self, backend: Backend) -> usize {
         match (self, backend) {
             (Self::Stall, _) => 64,

@@ -62,6 +62,12 @@ session_factory! {
         batch: u32 = env("EMBEDDED_BATCH", default = 500),
         /// Where to write.
         folder: String = "/tmp",
+        /// More switches than a struct of the application's own may have.
+        compress: bool = env("EMBEDDED_COMPRESS", default = false),
+        /// See above.
+        encrypt: bool = env("EMBEDDED_ENCRYPT", default = false),
+        /// See above.
+        verify: bool = env("EMBEDDED_VERIFY", default = false),
     }
 }
 

@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: the library side by side with what a user would pick instead.
+//! `cargo xtask bench`: measures the library beside its alternatives.
 
 use std::path::Path;
 use std::process::{Command, ExitCode};
@@ -32,14 +32,14 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
         .unwrap_or(Path::new("."));
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    // The standard output is for the results alone: cargo talks on the other one.
+    // Standard output is reserved for the results, so cargo prints to the standard error stream.
     command
         .args(["run", "--quiet", "--release", "--locked", "--manifest-path"])
         .arg(root.join("benches/Cargo.toml"))
         .arg("--target-dir")
         .arg(root.join("target"))
         .arg("--");
-    // The servers and files that it makes: in memory where that is possible, so that no disk is measured.
+    // Keeps the servers' files in memory if possible, so that the disk does not affect the results.
     if Path::new(MEMORY).is_dir() {
         command.env("TMPDIR", MEMORY);
     }

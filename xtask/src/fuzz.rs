@@ -1,11 +1,11 @@
-//! `cargo xtask fuzz`: builds the program of that name and passes every argument to it.
+//! `cargo xtask fuzz`: builds the program `fuzz` and passes every argument on.
 
 use std::ffi::OsString;
 use std::process::{Command, ExitCode};
 
 use clap::Args;
 
-/// What the program is asked to do. It knows its options itself: `--help` lists them.
+/// The program's arguments. The program's own `--help` lists them.
 #[derive(Debug, Args)]
 #[command(disable_help_flag = true)]
 pub(crate) struct Arguments {
@@ -13,10 +13,10 @@ pub(crate) struct Arguments {
     arguments: Vec<OsString>,
 }
 
-/// Runs it. Standard output is the program's alone.
+/// Runs the program. Only the program writes to standard output.
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     let ended = if let Some(program) = with_drivers(&arguments.arguments) {
-        // The workspace's one build, as for the tests: the drivers are not compiled a second time.
+        // Uses the workspace's build, like the tests, so that the drivers are not compiled again.
         let build = ["build", "--quiet", "--workspace", "--all-features", "--bin"];
         match cargo().args(build).arg(program).status() {
             Ok(status) if status.success() => std::env::current_exe().and_then(|xtask| {
@@ -27,7 +27,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
             other => other,
         }
     } else {
-        // Ten times as many inputs as without optimization: worth the minute of its first build.
+        // Optimization makes it ten times as fast, and takes a minute to build.
         cargo()
             .args(["run", "--quiet", "--release", "--package", "fuzz", "--"])
             .args(&arguments.arguments)
@@ -43,7 +43,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     }
 }
 
-/// The program that needs the drivers, if one is asked for.
+/// The program that needs the drivers, if an option selects one.
 fn with_drivers(arguments: &[OsString]) -> Option<&'static str> {
     let is_asked = |option: &str| arguments.iter().any(|argument| argument == option);
     if is_asked("--lexers") {

@@ -1,11 +1,12 @@
-//! `cargo xtask torture` and `cargo xtask ledger`: builds the program of that name and hands everything on.
+//! `cargo xtask torture` and `cargo xtask ledger`: build the program `torture` and pass every
+//! argument on.
 
 use std::ffi::OsString;
 use std::process::{Command, ExitCode};
 
 use clap::Args;
 
-/// What the `torture` program is asked to do. It knows its options itself: `--help` lists them.
+/// The program's arguments. The program's own `--help` lists them.
 #[derive(Debug, Args)]
 #[command(disable_help_flag = true)]
 pub(crate) struct Arguments {
@@ -13,7 +14,7 @@ pub(crate) struct Arguments {
     arguments: Vec<OsString>,
 }
 
-/// Runs a subcommand of it. Standard output is the program's alone.
+/// Runs one of the program's subcommands. Only the program writes to standard output.
 pub(crate) fn run(subcommand: &str, arguments: &Arguments) -> ExitCode {
     match try_run(subcommand, arguments) {
         Ok(code) => code,
@@ -27,7 +28,7 @@ pub(crate) fn run(subcommand: &str, arguments: &Arguments) -> ExitCode {
 fn try_run(subcommand: &str, arguments: &Arguments) -> Result<ExitCode, String> {
     let xtask = std::env::current_exe().map_err(|error| format!("this program: {error}"))?;
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
-    // The workspace's one build, as for the tests: nothing is compiled a second time.
+    // Uses the workspace's build, like the tests, so that nothing is compiled again.
     let built = Command::new(cargo)
         .args(["build", "--quiet", "--workspace", "--all-features"])
         .args(["--bin", "torture"])

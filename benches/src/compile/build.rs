@@ -1,4 +1,4 @@
-//! Runs of cargo, and what they cost.
+//! Runs cargo, and measures its cost.
 
 use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt as _;
@@ -33,16 +33,16 @@ impl Profile {
     }
 }
 
-/// What one run took.
+/// The cost of one run.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cost {
     pub(super) seconds: f64,
-    /// The processor's, of all processes together.
+    /// The processor time of all its processes.
     pub(super) cpu: f64,
 }
 
 impl Cost {
-    /// The least of each.
+    /// The minimum of each figure.
     pub(super) fn least(costs: &[Self]) -> Option<Self> {
         costs.iter().copied().reduce(|one, other| Self {
             seconds: one.seconds.min(other.seconds),
@@ -60,8 +60,8 @@ pub(super) fn build(project: &Project, profile: Profile) -> Result<Cost> {
     Ok(cost)
 }
 
-/// Builds the project after a change. None: the compiler crashed over what it remembered, and the crate had to be
-/// built from nothing.
+/// Builds the project after a change. `None` if the compiler crashed while it read its incremental
+/// data, and the crate was built from scratch.
 pub(super) fn rebuild(project: &Project, profile: Profile) -> Result<Option<Cost>> {
     let (cost, output) = timed(&mut cargo(project, profile))?;
     let said = String::from_utf8_lossy(&output.stderr);
@@ -76,9 +76,9 @@ pub(super) fn rebuild(project: &Project, profile: Profile) -> Result<Option<Cost
     Ok(None)
 }
 
-/// Makes the next build one from nothing, of the crate alone.
+/// Makes the next build compile the crate, and only the crate, from scratch.
 pub(super) fn forget(project: &Project, profile: Profile) -> Result<()> {
-    // `cargo check` keeps what it remembers in the same folder, under another hash.
+    // `cargo check` keeps its incremental data in the same folder, under another hash.
     let incremental = folder().join("debug/incremental");
     let name = format!("{}-", project.package().replace('-', "_"));
     if profile != Profile::Release
@@ -97,10 +97,10 @@ pub(super) fn forget(project: &Project, profile: Profile) -> Result<()> {
     Ok(())
 }
 
-/// The time that the compiler's expansion of macros takes.
+/// The time that the compiler takes to expand macros.
 pub(super) fn expansion(project: &Project) -> Result<Cost> {
-    // Only a nightly compiler tells how long its passes take, or one that is told to be one; and only for this
-    // crate, as build scripts of dependencies look at that variable too.
+    // Only a nightly compiler, or one told to act as one, prints the time of its passes. The
+    // variable is set for this crate only, because dependencies' build scripts read it too.
     let wrapper = project.folder.join("time-passes");
     fs::write(
         &wrapper,
@@ -127,7 +127,7 @@ pub(super) fn expansion(project: &Project) -> Result<Cost> {
     })
 }
 
-/// Builds for release, and gives the size of the program in bytes.
+/// Builds for release, and returns the program's size in bytes.
 pub(super) fn release_size(project: &Project) -> Result<u64> {
     build(project, Profile::Release)?;
     let program = folder().join("release").join(project.package());
@@ -169,12 +169,12 @@ fn timed(command: &mut Command) -> Result<(Cost, Output)> {
     Ok((cost, output))
 }
 
-/// The processor's time of all processes that were started and have ended.
+/// The processor time of all child processes that have ended.
 fn cpu_of_children() -> Result<f64> {
-    /// Clock ticks of a second, as Linux shows them to programs on every architecture.
+    /// Clock ticks per second, which Linux reports the same on every architecture.
     const TICKS: f64 = 100.0;
     let stat = fs::read_to_string(Path::new("/proc/self/stat"))?;
-    // Behind the name, which may hold anything: the 16th and 17th field of all.
+    // The name may contain any character, so parse after it: the 16th and 17th of all fields.
     let (_, fields) = stat.rsplit_once(')').context("/proc/self/stat")?;
     let fields: Vec<_> = fields.split_whitespace().collect();
     let ticks = |at: usize| -> Result<f64> { Ok(fields.get(at).context("a field")?.parse()?) };

@@ -1,21 +1,21 @@
-//! The functions: bodies of one or two statements, as services have them, on tables of their own.
+//! The functions: typical bodies of one or two statements, on their own tables.
 
-/// How many tables there are, each with a module of its own.
+/// The number of tables, each with its own module.
 pub(super) const TABLES: usize = 20;
-/// The columns that a function is about.
+/// The columns that the functions use.
 pub(super) const COLUMNS: [&str; 5] = ["name", "city", "kind", "label", "note"];
 
-/// One function, with `COLUMN` and `things` (the table) still to be replaced.
+/// One function, in which `COLUMN` and `things` (the table) are placeholders.
 pub(super) struct Function {
     pub(super) name: &'static str,
     pub(super) parameters: &'static str,
     pub(super) output: &'static str,
     pub(super) body: &'static str,
-    /// How the test calls it.
+    /// The arguments of the test's call.
     pub(super) arguments: &'static str,
 }
 
-/// 20 tables of 5 columns make 500 of these.
+/// 20 tables with 5 columns give 500 functions.
 pub(super) const FUNCTIONS: [Function; 5] = [
     Function {
         name: "find_by_COLUMN",

@@ -1,9 +1,9 @@
-//! 500 annotated functions beside the same 500 written by hand: how long the compiler takes, and how large the
-//! program is.
+//! 500 annotated functions beside the same 500 written by hand: the compiler's time, and the
+//! program's size.
 //!
-//! Both projects are generated, and their dependencies are built before. Times are the least of several runs,
-//! taken in turns: another process can only add to one. The processor's time tells more than the clock's when
-//! the machine has other things to do.
+//! Both projects are generated, and their dependencies are built first. Each time is the minimum of
+//! several runs, which alternate between the projects, because another process can only add to a
+//! time. On a busy machine, the processor time is more exact than the elapsed time.
 
 mod build;
 mod functions;
@@ -30,7 +30,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let mut sizes = Vec::new();
     let mut ices = Vec::new();
     for project in &projects {
-        // The dependencies, and the size.
+        // Builds the dependencies, and measures the size.
         build::build(project, Profile::Check)?;
         build::build(project, Profile::Dev)?;
         sizes.push(build::release_size(project)?);

@@ -1,4 +1,4 @@
-//! The two projects, as text.
+//! The two projects, as generated text.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -24,7 +24,7 @@ impl Style {
         }
     }
 
-    /// The name of the package.
+    /// The package's name.
     fn package(self) -> &'static str {
         match self {
             Self::ByHand => "by-hand",
@@ -45,7 +45,7 @@ impl Style {
         }
     }
 
-    /// `src/main.rs`, without its modules.
+    /// `src/main.rs` without its modules.
     fn main(self) -> &'static str {
         match self {
             Self::ByHand => include_str!("by_hand.txt"),
@@ -53,7 +53,7 @@ impl Style {
         }
     }
 
-    /// One function, in the way that each documents.
+    /// One function, written as each style documents it.
     fn function(self, function: &Function) -> String {
         let Function {
             name,
@@ -78,7 +78,7 @@ impl Style {
         }
     }
 
-    /// What comes before the arguments of a call.
+    /// The first argument of a call.
     fn pool(self) -> &'static str {
         match self {
             Self::ByHand => "pool, ",
@@ -87,7 +87,7 @@ impl Style {
     }
 }
 
-/// One of them, on disk.
+/// A project on disk.
 pub(super) struct Project {
     pub(super) style: Style,
     pub(super) folder: PathBuf,
@@ -99,7 +99,7 @@ impl Project {
         let sources = folder.join("src");
         fs::create_dir_all(&sources)?;
         write(&folder.join("Cargo.toml"), &manifest(style))?;
-        // The versions of all the other benchmarks.
+        // The same versions as in all other benchmarks.
         fs::copy(root().join("benches/Cargo.lock"), folder.join("Cargo.lock"))?;
         let mut main = String::new();
         let mut calls = String::new();
@@ -124,12 +124,12 @@ impl Project {
         Ok(Self { style, folder })
     }
 
-    /// The package's name, which is the crate's with dashes.
+    /// The package's name: the crate's name with dashes.
     pub(super) fn package(&self) -> &'static str {
         self.style.package()
     }
 
-    /// Another body for one of the functions.
+    /// Changes the body of one function.
     pub(super) fn change_one_body(&self, run: u32) -> Result<()> {
         let file = self.folder.join("src/things_7.rs");
         let number = 7;
@@ -146,7 +146,7 @@ impl Project {
     }
 }
 
-/// Leaves a file alone that is right already, so that nothing is built again for its sake.
+/// Writes the file only if its content changes, so that cargo does not rebuild for it.
 fn write(file: &Path, text: &str) -> Result<()> {
     if fs::read_to_string(file).is_ok_and(|written| written == text) {
         return Ok(());
@@ -170,7 +170,7 @@ fn manifest(style: Style) -> String {
     )
 }
 
-/// One table and its functions.
+/// The module of one table and its functions.
 fn module(style: Style, number: usize, table: &str) -> String {
     let mut functions = String::new();
     let mut calls = String::new();

@@ -1,4 +1,4 @@
-//! The process that callgrind counts: one unit of work after another, on one thread.
+//! The process whose instructions callgrind counts: one unit of work after another, on one thread.
 
 use anyhow::{Result, ensure};
 use clap::{Args, ValueEnum};
@@ -19,7 +19,7 @@ diesel::table! {
     }
 }
 
-/// What to do, on the command line of the process that is counted.
+/// Arguments of the counted process.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Counted {
     #[arg(long, hide = true)]
@@ -32,14 +32,14 @@ pub(crate) struct Counted {
     url: Option<String>,
 }
 
-/// Whose code.
+/// The code to count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Code {
-    /// diesel-async + bb8 by hand, with no ping when a connection is taken.
+    /// diesel-async + bb8 by hand, without a ping when a connection is borrowed.
     WithoutPing,
-    /// The same as it is by default.
+    /// diesel-async + bb8 with the default ping.
     WithPing,
-    /// The same, and no transaction either: a connection is taken and given back.
+    /// diesel-async + bb8 with neither ping nor transaction: a connection is borrowed and returned.
     WithoutTransaction,
     SessionFactory,
 }
@@ -54,7 +54,7 @@ impl Code {
         }
     }
 
-    /// As it stands on the command line.
+    /// The code's name on the command line.
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::WithoutPing => "without-ping",
@@ -68,11 +68,11 @@ impl Code {
 /// What one unit does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Case {
-    /// No statement.
+    /// A unit without a statement.
     Empty,
-    /// One SELECT: diesel keeps it prepared.
+    /// One SELECT, which diesel keeps prepared.
     Read,
-    /// One UPDATE: diesel prepares it anew each time.
+    /// One UPDATE, which diesel prepares each time.
     Write,
 }
 
@@ -95,7 +95,7 @@ impl Case {
         }
     }
 
-    /// What it is measured with. The first is what the others are compared with.
+    /// The codes to compare in this case. The others are compared with the first.
     pub(crate) fn codes(self) -> &'static [Code] {
         match self {
             Self::Empty => &[
@@ -109,7 +109,7 @@ impl Case {
     }
 }
 
-/// Runs the units on a runtime of one thread.
+/// Runs the units on a single-threaded runtime.
 pub(crate) fn run(counted: &Counted) -> Result<()> {
     let (Some(code), Some(case), Some(url)) = (counted.code, counted.case, &counted.url) else {
         anyhow::bail!("`counted` is started by `overhead`");

@@ -1,8 +1,8 @@
-//! Instructions of a session beside those of hand-written code, counted by callgrind.
+//! The instructions of a session beside those of hand-written code, counted by callgrind.
 //!
-//! What is counted is a process of its own, on a runtime of one thread: this program, started again with other
-//! arguments. The server is another process, and is not in the figures. Each case runs with three numbers of
-//! units; start-up is the same in all of them and is not in the differences.
+//! callgrind counts a separate process with a single-threaded runtime: this program with other
+//! arguments. The server is another process and is not counted. Each case runs with three numbers
+//! of units. Start-up is the same in all three, so the differences exclude it.
 
 pub(crate) mod counted;
 
@@ -19,7 +19,7 @@ use crate::arguments::Arguments;
 use crate::bed::Bed;
 use crate::results::{Results, rounded, target};
 
-/// How many units: the first number makes everything warm.
+/// The numbers of units. The first one warms everything up.
 const TIMES: [u32; 3] = [200, 700, 1_200];
 
 pub(crate) async fn run(arguments: &Arguments) -> Result<()> {
@@ -59,7 +59,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<()> {
     results.finish()
 }
 
-/// Instructions of one unit, and how far its two halves are from each other.
+/// The instructions of one unit, and the difference between the two halves of the run.
 fn each(counts: &[u64]) -> Result<(f64, f64)> {
     let [first, second, third] = counts else {
         bail!("three counts, and not {}", counts.len());
@@ -82,7 +82,7 @@ struct Counting<'run> {
 }
 
 impl Counting<'_> {
-    /// All instructions of the process. What `callgrind_annotate` reads stays in `file`.
+    /// Counts all instructions of the process. `file` keeps the data for `callgrind_annotate`.
     fn count(&self, file: &Path) -> Result<u64> {
         let program: PathBuf = std::env::current_exe()?;
         let output = Command::new(self.valgrind)

@@ -1,4 +1,4 @@
-//! The page's texts.
+//! The texts of the report.
 
 pub(super) const INTRODUCTION: &str = "# Benchmarks
 
@@ -13,13 +13,13 @@ line, p99 under contention, transactions on SQLite, instructions, and time of th
 
 ";
 
-/// Above the ratios.
+/// The text above the table of ratios.
 pub(super) const RATIOS: &str = "Ours beside the best peer, or beside the one that the promise names. Behind `≥` a ratio says how many times better \
      ours is, behind `≤` how much of theirs it takes; where nothing is promised it is our part of theirs. `N` is 1, 2, 5 and 20 \
      statements, and a promise of them has to hold exactly at each. A pool that serves some tasks and starves \
      others (fairness below 0.5) is no peer for a p99.";
 
-/// What a page says about one measurement.
+/// The report's text about one measurement.
 pub(super) struct Chapter {
     pub(super) name: &'static str,
     pub(super) title: &'static str,

@@ -1,4 +1,4 @@
-//! With what it was measured, and when.
+//! The machine, the versions and the dates of the measurements.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -10,7 +10,7 @@ use anyhow::Result;
 use crate::arguments::Arguments;
 use crate::results::origin;
 
-/// Crates whose versions tell what was measured.
+/// Crates whose versions the report prints.
 const CRATES: [&str; 7] = [
     "bb8",
     "deadpool",
@@ -21,7 +21,7 @@ const CRATES: [&str; 7] = [
     "tokio-postgres",
 ];
 
-/// A table. `measured` are the names of all measurements on the page.
+/// The table. `measured` contains the names of all measurements in the report.
 pub(super) fn table(arguments: &Arguments, measured: &[&str]) -> Result<String> {
     let mut text = String::from("| what | version |\n| --- | --- |\n");
     let mut origins: BTreeMap<String, Vec<&str>> = BTreeMap::new();
@@ -71,7 +71,7 @@ pub(super) fn table(arguments: &Arguments, measured: &[&str]) -> Result<String> 
 
 fn version(program: &str) -> String {
     let found = if program == "postgres" {
-        // Debian does not put the server on the PATH.
+        // Debian does not add the server to `PATH`.
         fs::read_dir("/usr/lib/postgresql").ok().and_then(|folder| {
             let versions = folder
                 .flatten()

@@ -1,4 +1,4 @@
-//! `docs/benchmarks`, made of what was measured last.
+//! Writes `docs/benchmarks` from the last results.
 
 mod chapters;
 mod environment;
@@ -22,7 +22,7 @@ type Record = Map<String, Value>;
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     for chapter in &CHAPTERS {
-        // What is not there would look as if it held.
+        // A missing result would look like a kept promise.
         kept(chapter.name)?;
     }
     let folder = root().join("docs/benchmarks");

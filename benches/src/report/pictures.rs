@@ -1,4 +1,4 @@
-//! What is drawn of each measurement.
+//! Draws each measurement.
 
 use serde_json::Value;
 
@@ -6,7 +6,7 @@ use super::Record;
 use super::plots::Bars;
 use super::ratios;
 
-/// The picture of a chapter.
+/// The picture of one measurement.
 pub(super) fn picture(name: &str, records: &[Record]) -> Option<Bars> {
     let select = |title, unit, value, wanted: &dyn Fn(&Record) -> bool| {
         let bars: Vec<_> = records
@@ -52,7 +52,7 @@ pub(super) fn picture(name: &str, records: &[Record]) -> Option<Bars> {
             "1,000 tasks, p99 of a call: less is better",
             "ms",
             "p99_ms",
-            // Nor is a p99 shown that the comparison leaves out.
+            // The picture omits a p99 that the comparison omits.
             &|record| is(record, "tasks", 1000.0) && ratios::is_fair(record),
         ),
         "sqlite" => select(
@@ -77,10 +77,10 @@ pub(super) fn picture(name: &str, records: &[Record]) -> Option<Bars> {
     }
 }
 
-/// The system, and what it does otherwise than the others.
+/// The system's name, and its variant.
 fn label(record: &Record) -> Option<String> {
     let system = record.get("system")?.as_str()?;
-    // The long name is in the table.
+    // The table has the long name.
     let system = system.replace(" + psycopg,", ",");
     match record.get("kind").and_then(Value::as_str) {
         Some("commit_with") => Some(format!("{system}, commit_with")),

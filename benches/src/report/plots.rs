@@ -1,4 +1,4 @@
-//! Bars, as SVG.
+//! Draws bars as SVG.
 
 use std::path::Path;
 
@@ -6,11 +6,11 @@ use anyhow::{Result, anyhow};
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
-/// The colour of the library, and that of the others.
+/// The colours of the library and of the other systems.
 const OURS: RGBColor = RGBColor(37, 99, 172);
 const OTHERS: RGBColor = RGBColor(160, 168, 178);
 const BACKGROUND: RGBColor = RGBColor(255, 255, 255);
-/// Of a bar, with what is between two.
+/// The greatest height of a bar, with the space below it.
 const THICKEST: i32 = 48;
 const SIZE: (u32, u32) = (680, 330);
 
@@ -32,7 +32,7 @@ impl Bars {
     fn on(&self, area: &DrawingArea<SVGBackend<'_>, Shift>) -> Result<()> {
         let (width, height) = area.dim_in_pixel();
         let (width, height) = (i32::try_from(width)?, i32::try_from(height)?);
-        // The SVG has them at four fifths of that: 22 and 16.
+        // The SVG shows these sizes at four fifths: 22 and 16.
         let title = ("sans-serif", 27).into_font().color(&BLACK);
         let text = ("sans-serif", 20).into_font().color(&BLACK);
         area.draw(&Text::new(self.title.to_owned(), (16, 14), title))
@@ -75,7 +75,7 @@ impl Bars {
     }
 }
 
-/// All of them in one picture.
+/// Draws all pictures in one.
 pub(super) fn overview(bars: &[Bars], file: &Path) -> Result<()> {
     let rows = bars.len().div_ceil(2).max(1);
     let size = (2 * SIZE.0, SIZE.1 * u32::try_from(rows)?);

@@ -1,35 +1,35 @@
-//! What issue and README promise, as figures.
+//! The promises of the README and the issue, as figures.
 
 use super::missed;
 
-/// One promise: a figure of this crate, beside the same of the best peer.
+/// One promise: a figure of this crate beside the best peer's.
 pub(super) struct Promise {
     pub(super) what: String,
     pub(super) measurement: &'static str,
     pub(super) value: &'static str,
-    /// Fields that tell our record, `name=value; name=value`, and those of the peers.
+    /// Fields that select our record and the peers', as `name=value; name=value`.
     pub(super) ours: String,
     pub(super) theirs: String,
     /// The peer to compare with; the best one if empty.
     pub(super) peer: &'static str,
     pub(super) claim: Claim,
-    /// Where it is missed: why, what was tried, what the limit is.
+    /// For a missed promise: the reason, what was tried, and the limit.
     pub(super) why: Option<&'static str>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Claim {
-    /// At least so many times as much as theirs.
+    /// Ours is at least this many times theirs.
     More(f64),
-    /// So many times better than theirs, of what is better when it is less.
+    /// Theirs is at least this many times ours; less is better.
     Less(f64),
-    /// At most so many times as much as theirs.
+    /// Ours is at most this many times theirs.
     AtMost(f64),
-    /// At most this, whatever theirs is.
+    /// Ours is at most this, whatever theirs is.
     Limit(f64),
-    /// As many as there are statements, and so many more; at every number of statements.
+    /// Ours is the number of statements plus this, for every number of statements.
     Statements(u32),
-    /// Nothing: how much of theirs it is.
+    /// No promise: only shows the ratio.
     Part,
 }
 
@@ -54,7 +54,7 @@ impl Promise {
         }
     }
 
-    /// The peers have no such thing: theirs is the record with other fields.
+    /// Compares with other fields of the peers, which lack this feature.
     fn against(self, theirs: &str) -> Self {
         Self {
             theirs: theirs.to_owned(),
@@ -77,7 +77,7 @@ const NO_PING: &str = "diesel-async + bb8, no ping";
 const WRAPPER: &str = "diesel-async's wrapper";
 const FLOOR: &str = "plain diesel";
 
-/// All of them, in the order of the page.
+/// All promises, in the report's order.
 pub(super) fn all() -> Vec<Promise> {
     let mut all = wire();
     all.extend(storm());

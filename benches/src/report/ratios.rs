@@ -1,4 +1,4 @@
-//! How far ahead, or behind: this crate beside the best of the others, in one run.
+//! Compares this crate with the best peer in one run.
 
 use std::fmt::Write as _;
 
@@ -10,12 +10,13 @@ use super::promises::{Claim, Promise};
 use crate::results::kept;
 
 const OURS: &str = "session-factory";
-/// Below it a pool serves some of the tasks and lets the others wait: its p99 is that of the served.
+/// Below this fairness, a pool serves some tasks and starves others, and its p99 describes the
+/// served ones only.
 const FAIR: f64 = 0.5;
-/// So close to what is promised, a ratio needs one digit more.
+/// If a ratio is this close to the promised one, it is printed with one more digit.
 const CLOSE: f64 = 0.02;
 
-/// A promise beside what was measured.
+/// A promise and its measured figures.
 pub(super) struct Row {
     pub(super) promise: Promise,
     ours: String,
@@ -62,7 +63,7 @@ fn row(promise: Promise) -> Option<Row> {
     })
 }
 
-/// One system's values, each with its number of statements if it has one.
+/// One system's values, each with its number of statements, if it has one.
 fn values(records: &[Record], promise: &Promise, system: &str) -> Vec<(f64, f64)> {
     let fields = if system == OURS {
         &promise.ours
@@ -83,13 +84,13 @@ fn values(records: &[Record], promise: &Promise, system: &str) -> Vec<(f64, f64)
         .collect()
 }
 
-/// Whether the pool serves everybody, as far as that was measured.
+/// True if the pool serves all tasks, as far as that was measured.
 pub(super) fn is_fair(record: &Record) -> bool {
     let fairness = record.get("fairness").and_then(Value::as_f64);
     fairness.is_none_or(|fairness| fairness >= FAIR)
 }
 
-/// Whether a record has a field, `name=value`.
+/// True if a record has the field `name=value`.
 fn has(record: &Record, field: &str) -> bool {
     field
         .split_once('=')
@@ -101,7 +102,7 @@ fn has(record: &Record, field: &str) -> bool {
         })
 }
 
-/// The peer that is nearest to being better, with its values.
+/// The peer that comes closest to beating ours, and its values.
 fn best(records: &[Record], promise: &Promise) -> Option<(String, Vec<(f64, f64)>)> {
     let mut peers: Vec<(String, Vec<(f64, f64)>)> = Vec::new();
     for system in records

@@ -14,8 +14,8 @@ use crate::arguments::Arguments;
 use crate::results::{Results, quantile, rounded};
 use crate::systems::Kind;
 
-/// The systems take turns, so that what else the machine does meets all of them: the first round warms up, and the
-/// middle one of the others counts.
+/// The number of rounds. The systems alternate, so that other load on the machine affects all of
+/// them. The first round warms up, and the median of the others counts.
 const ROUNDS: usize = 7;
 const ROUND: Duration = Duration::from_millis(300);
 const SYSTEMS: [(&str, Kind); 5] = [
@@ -29,13 +29,14 @@ const SYSTEMS: [(&str, Kind); 5] = [
 pub(crate) async fn run(arguments: &Arguments) -> Result<()> {
     let mut results = Results::new("sqlite", arguments);
     let chosen = arguments.systems();
-    // With one task, reading and writing.
+    // The results with one task, reading and writing.
     let mut floors = [None, None];
     for tasks in [1, 10, 100] {
         for write in [true, false] {
             let mut measured = Vec::new();
             for (system, kind) in SYSTEMS {
-                // Nothing is the last statement of a transaction that only reads; and one thread is no crowd.
+                // A read-only transaction has nothing to send with COMMIT, and the synchronous
+                // floor has one thread.
                 let fits = match system {
                     LAST => write,
                     FLOOR => tasks == 1,
@@ -69,7 +70,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<()> {
     results.finish()
 }
 
-/// What one system did.
+/// One system's results.
 #[derive(Default)]
 struct Rounds {
     per_second: Vec<f64>,

@@ -1,4 +1,4 @@
-//! SQLite: the systems, each in its documented way to run a transaction.
+//! The SQLite systems, each with its documented way to run a transaction.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -22,7 +22,8 @@ const CONNECTIONS: u32 = 10;
 pub(super) const OURS: &str = "session-factory";
 pub(super) const LAST: &str = "session-factory, commit_with";
 pub(super) const FLOOR: &str = "plain diesel";
-/// The same for all, but for the time that a lock is waited for: ours waits for its turn outside of SQLite.
+/// The same settings for all systems. Ours waits for the write lock outside SQLite, with its own
+/// time limit.
 const PRAGMAS: &str =
     "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000";
 const UPDATE: &str = "UPDATE counters SET n = n + 1 WHERE id = $1";
@@ -70,7 +71,7 @@ pub(super) async fn open(
                 .max_size(CONNECTIONS)
                 .connection_timeout(PATIENCE);
             let pool = pool.build(manager).await?;
-            // Every connection once: the pool hands out one after the other while they are held.
+            // Prepares every connection: while some are borrowed, the pool lends the others.
             let mut held = Vec::new();
             for _ in 0..CONNECTIONS {
                 let mut connection = pool.get_owned().await?;
@@ -101,7 +102,7 @@ pub(super) async fn open(
     })
 }
 
-/// The floor: synchronous, on the thread that asks.
+/// The floor: synchronous, on the caller's thread.
 struct Plain(Mutex<SqliteConnection>);
 
 impl Plain {

@@ -42,7 +42,7 @@ where
         .await
 }
 
-/// One statement of the unit.
+/// Runs one of the unit's statements.
 pub(super) async fn touch<C>(connection: &mut C, unit: Unit) -> QueryResult<()>
 where
     C: AsyncConnection<Backend = Pg> + Send,

@@ -1,4 +1,4 @@
-//! The library and what a user would pick instead, each in its documented way to run a transaction.
+//! The library and its alternatives, each with its documented way to run a transaction.
 
 mod diesel;
 mod ours;
@@ -17,7 +17,7 @@ pub(crate) use self::ours::{BenchDb, factory};
 pub(crate) use self::python::{Python, versions as python_versions};
 use crate::unit::Unit;
 
-/// Nobody's own clock ends a wait for a connection: that is measured, not judged.
+/// No system's own timeout may end a wait for a connection: the benchmark measures the wait.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60 * 60);
 
 /// A pool, and a way to run a transaction.
@@ -25,11 +25,11 @@ pub(crate) trait System: Send + Sync {
     /// Runs one transaction to its end.
     fn run(&self, unit: Unit) -> BoxFuture<'_, Result<()>>;
 
-    /// Changes a row, says so, and runs a query that takes so many seconds.
+    /// Changes a row, notifies `started`, and runs a query that takes `seconds`.
     fn slow(&self, row: i32, seconds: f64, started: Arc<Notify>) -> BoxFuture<'_, Result<()>>;
 }
 
-/// What is measured.
+/// The measured systems.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Ours,
@@ -43,7 +43,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// Those that are measured everywhere.
+    /// The systems of every measurement.
     pub(crate) const ALL: [Self; 6] = [
         Self::Ours,
         Self::Bb8,
@@ -65,7 +65,7 @@ impl Kind {
         }
     }
 
-    /// Opens a pool of so many connections at most.
+    /// Opens a pool with at most `connections` connections.
     pub(crate) async fn open(self, url: &str, connections: u32) -> Result<Arc<dyn System>> {
         Ok(match self {
             Self::Ours => Arc::new(ours::Ours::new(url, connections)?),
@@ -78,7 +78,7 @@ impl Kind {
         })
     }
 
-    /// The process of one that is driven from outside.
+    /// Starts the process of a system in another language.
     pub(crate) fn python(self, url: &str, connections: u32) -> Result<Option<Python>> {
         Ok(match self {
             Self::SqlAlchemy => Some(Python::start(url, connections, false)?),

@@ -28,7 +28,7 @@ impl Ours {
     }
 }
 
-/// A factory with so many connections at most.
+/// A factory with at most `connections` connections.
 pub(crate) fn factory(url: &str, connections: u32) -> Result<Factory<BenchDb>> {
     let mut config =
         BenchDbConfig::from_vars(|key| (key == "DATABASE_URL").then(|| url.to_owned()))?;

@@ -1,4 +1,4 @@
-//! SQLAlchemy 2 with psycopg, in a process of its own.
+//! SQLAlchemy 2 with psycopg, in its own process.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 use super::System;
 use crate::unit::Unit;
 
-/// What is installed into the virtual environment.
+/// The packages to install into the virtual environment.
 const PACKAGES: [&str; 3] = ["sqlalchemy>=2.1,<3", "psycopg[binary]>=3.3,<4", "greenlet"];
 const PROGRAM: &str = include_str!("../../python/peer.py");
 
@@ -75,12 +75,12 @@ impl System for Python {
     }
 }
 
-/// Where the virtual environment is.
+/// The virtual environment's folder.
 fn folder() -> PathBuf {
     crate::results::target().join("bench-venv")
 }
 
-/// The interpreter of the virtual environment, which is made when it is not there.
+/// The virtual environment's interpreter. Creates the environment if it is missing.
 fn environment() -> Result<PathBuf> {
     let folder = folder();
     let python = folder.join("bin/python");
@@ -113,7 +113,7 @@ fn environment() -> Result<PathBuf> {
     Ok(python)
 }
 
-/// The versions of what is measured.
+/// The versions of the measured packages.
 pub(crate) fn versions() -> Result<String> {
     let output = Command::new(Path::new(&environment()?))
         .args([

@@ -58,7 +58,7 @@ impl System for Sqlx {
             if unit.commits {
                 transaction.commit().await?;
             }
-            // Otherwise it is dropped, as by a `?`.
+            // Otherwise the transaction is dropped, as it would be after a `?`.
             Ok(())
         }
         .boxed()

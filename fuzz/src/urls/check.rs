@@ -1,4 +1,4 @@
-//! Everything that is said about one URL, on every way that it can come in.
+//! Collects all output about one URL, for every way in which a URL can be configured.
 
 use std::error::Error;
 use std::fmt::{Debug, Write as _};
@@ -31,13 +31,13 @@ session_factory! {
     pub struct LiteDb(Sqlite);
 }
 
-/// What was said, and whether the URL was taken.
+/// The output, and true if the URL was accepted.
 pub(crate) struct Said {
     pub(crate) text: String,
     pub(crate) accepted: bool,
 }
 
-/// Where the text is set, other than in `DATABASE_URL`.
+/// The key that contains the text, if it is not `DATABASE_URL`.
 #[derive(Debug, Clone, Copy)]
 enum Place {
     Replica,
@@ -73,7 +73,7 @@ const SETTINGS: &[&str] = &[
     "batch",
 ];
 
-/// Collects all that is said about the URL.
+/// Collects all output about the URL.
 pub(crate) fn said(rng: &mut Rng, url: &str) -> Said {
     let mut said = Said {
         text: String::with_capacity(4096),
@@ -88,7 +88,7 @@ pub(crate) fn said(rng: &mut Rng, url: &str) -> Said {
 
 fn place(rng: &mut Rng, url: &str) -> Option<Place> {
     let choose = |rng: &mut Rng, names: &[&'static str]| rng.choice(names.iter().copied());
-    // Of a word that could be a host's or a user's name nobody can tell that it is a password.
+    // A password that could be a host's or a user's name cannot be recognized in that place.
     let is_a_word = !url.contains(['/', ':', '@', '?', '=', '%', '\'', '[', '\\', '&', '#']);
     match rng.u8(..8) {
         0 => Some(Place::Replica),
@@ -109,7 +109,7 @@ fn place(rng: &mut Rng, url: &str) -> Option<Place> {
 }
 
 impl Said {
-    /// As `DATABASE_URL` of each backend.
+    /// Sets the URL as each backend's `DATABASE_URL`.
     fn as_url(&mut self, url: &str) {
         let vars = |key: &str| (key == "DATABASE_URL").then(|| url.to_owned());
         macro_rules! on {

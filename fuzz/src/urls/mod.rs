@@ -1,4 +1,4 @@
-//! Database URLs with mistakes in them: whatever is said about one shows no piece of its password.
+//! Tries database URLs with mistakes. No output about them may show a piece of the password.
 
 mod check;
 mod mutate;
@@ -16,22 +16,22 @@ use serde::Serialize;
 use self::check::Said;
 pub use self::secret::Secret;
 
-/// What came of it.
+/// The results of a run.
 #[derive(Debug, Default, Serialize)]
 pub struct UrlReport {
-    /// How many URLs were tried, each on every backend.
+    /// The number of URLs, each tried on every backend.
     pub urls: u64,
-    /// Of those the ones of which something that was said shows a piece of the password.
+    /// URLs whose output shows a piece of the password.
     pub leaks: u64,
-    /// The ones at which something panicked.
+    /// URLs that caused a panic.
     pub panics: u64,
-    /// The ones that no backend accepts.
+    /// URLs that no backend accepts.
     pub refused: u64,
-    /// What the URLs were made from.
+    /// The seed of the URLs.
     pub seed: u64,
-    /// How long it took.
+    /// The duration of the run.
     pub seconds: f64,
-    /// The first few of the broken promises.
+    /// The first few broken promises.
     #[serde(skip)]
     pub findings: Vec<Leak>,
 }
@@ -43,16 +43,16 @@ pub struct Leak {
     pub index: u64,
     /// The URL.
     pub url: String,
-    /// The piece of the password that was shown; none for a panic.
+    /// The piece of the password in the output; `None` for a panic.
     pub piece: Option<String>,
-    /// What was said.
+    /// The output.
     pub said: String,
 }
 
-/// More are more of the same.
+/// More findings would be of the same kinds.
 const FINDINGS: usize = 20;
 
-/// Tries that many URLs, on every processor.
+/// Tries `count` URLs, on every processor.
 #[must_use]
 pub fn run_urls(count: u64, seed: u64) -> UrlReport {
     let started = Instant::now();
@@ -93,7 +93,7 @@ pub fn repeat_url(seed: u64, index: u64) -> UrlReport {
 }
 
 impl UrlReport {
-    /// Whether every promise was kept, of at least one URL.
+    /// True if at least one URL was tried, and every promise was kept.
     #[must_use]
     pub fn is_clean(&self) -> bool {
         self.urls > 0 && self.leaks + self.panics == 0

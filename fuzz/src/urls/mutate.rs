@@ -1,8 +1,8 @@
-//! Database URLs in every form, and what mistakes make of them.
+//! Creates database URLs of every form, and adds mistakes.
 
 use fastrand::Rng;
 
-/// `{}` is where the secret stands.
+/// The forms. The secret replaces `{}`.
 const FORMS: &[&str] = &[
     "postgres://ada:{}@db.internal:5432/app?sslmode=require&connect_timeout=3",
     "postgresql+psycopg2://ada:{}@db.internal/app",
@@ -98,7 +98,7 @@ const INSERTS: &[&str] = &[
     "5432",
 ];
 
-/// A URL with the secret in it, changed by at most four mistakes.
+/// A URL that contains the secret, with at most four mistakes.
 pub(crate) fn url(rng: &mut Rng, secret: &str) -> String {
     let form = rng.choice(FORMS).copied().unwrap_or("{}");
     let secret = if rng.u8(..4) == 0 {
@@ -120,7 +120,7 @@ fn mistake(rng: &mut Rng, text: &mut Vec<char>, secret: &str) {
     let at = rng.usize(..text.len());
     let end = (at + rng.usize(1..12)).min(text.len());
     match rng.u8(..16) {
-        // Left out: a character, a range, the one separator that mattered.
+        // Remove a character, a range, or an important separator.
         0 => drop(text.remove(at)),
         1 => drop(text.drain(at..end)),
         2 | 3 => {
@@ -128,7 +128,7 @@ fn mistake(rng: &mut Rng, text: &mut Vec<char>, secret: &str) {
                 text.remove(at);
             }
         }
-        // One for another.
+        // Replace one separator by another.
         4 | 5 => {
             if let (Some(at), Some(other)) = (separator(rng, text), rng.choice(SEPARATORS)) {
                 text[at] = *other;
@@ -139,20 +139,20 @@ fn mistake(rng: &mut Rng, text: &mut Vec<char>, secret: &str) {
                 text.swap(one, other);
             }
         }
-        // Twice.
+        // Repeat a range.
         7 => {
             let range: Vec<_> = text[at..end].to_vec();
             text.splice(at..at, range);
         }
-        // Something in between.
+        // Insert a text.
         8..=10 => {
             let insert = rng.choice(INSERTS).copied().unwrap_or("'");
             text.splice(at..at, insert.chars());
         }
-        // Cut off.
+        // Cut the end or the beginning off.
         11 => text.truncate(at),
         12 => drop(text.drain(..at)),
-        // Encoded, or in capitals.
+        // Encode a range, or change its case.
         13 => {
             let range: String = text[at..end].iter().collect();
             let encoded: Vec<_> = encoded(rng, &range).chars().collect();
@@ -167,7 +167,7 @@ fn mistake(rng: &mut Rng, text: &mut Vec<char>, secret: &str) {
                 };
             }
         }
-        // The secret where it has no business to be.
+        // Insert the secret in a random place.
         _ => drop(text.splice(at..at, secret.chars())),
     }
 }
@@ -179,7 +179,7 @@ fn separator(rng: &mut Rng, text: &[char]) -> Option<usize> {
     rng.choice(places)
 }
 
-/// Some of the bytes percent-encoded, or all of them.
+/// Percent-encodes some bytes, or all of them.
 fn encoded(rng: &mut Rng, text: &str) -> String {
     use std::fmt::Write as _;
 

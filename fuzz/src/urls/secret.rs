@@ -1,12 +1,12 @@
-//! A password whose pieces can be found again.
+//! A password whose pieces can be recognized in other text.
 
 use fastrand::Rng;
 use percent_encoding::percent_decode;
 
-/// No text of the crate's own has four of these in a row with a digit among them.
+/// No text of the crate contains four of these in sequence with a digit among them.
 const LETTERS: &[u8] = b"qxzjkwvQXZJKWV";
 const DIGITS: &[u8] = b"79";
-/// What separates runs of marks: all that means something in some form of a URL.
+/// Separators between runs of marks: everything that is special in a form of a URL.
 const SPECIAL: &[&str] = &[
     "@", ":", "/", "?", "#", "&", "=", "%", "'", "\"", "[", "]", "\\", ",", " ", "+", ";", "//",
     "://", "%2F", "%40", "%zz", "ü", "\u{2028}", "\n", "@@", "&&",
@@ -18,12 +18,12 @@ const PIECE: usize = 4;
 #[derive(Debug, Clone)]
 pub struct Secret {
     text: String,
-    /// Every piece of four marks, in lower case.
+    /// Every sequence of four marks, in lower case.
     pieces: Vec<[u8; PIECE]>,
 }
 
 impl Secret {
-    /// One of one to three runs of marks, with something that cuts a URL in between.
+    /// A secret of one to three runs of marks, with separators that cut a URL between them.
     pub fn new(rng: &mut Rng) -> Self {
         let mut text = String::new();
         let mut pieces = Vec::new();
@@ -41,14 +41,14 @@ impl Secret {
         Self { text, pieces }
     }
 
-    /// As it stands in the URL.
+    /// The secret as the URL contains it.
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// The first piece that the text shows: as it is, percent-encoded, in another case, or with other characters
-    /// between its letters.
+    /// The first piece that the text contains: unchanged, percent-encoded, in another case, or with
+    /// other characters between its letters.
     #[must_use]
     pub fn shown_in(&self, text: &str) -> Option<String> {
         self.find(text.bytes())
@@ -61,7 +61,7 @@ impl Secret {
         let mut run = 0;
         for byte in bytes {
             let byte = byte.to_ascii_lowercase();
-            // Almost no byte is a mark: the comparison below is rare.
+            // Few bytes are marks, so the comparison below is rare.
             run = if is_mark(byte) { run + 1 } else { 0 };
             last = last << 8 | u32::from(byte);
             if run >= PIECE && self.pieces.contains(&last.to_be_bytes()) {
@@ -79,7 +79,7 @@ fn is_mark(byte: u8) -> bool {
     )
 }
 
-/// Letters, with a digit at every third place at the latest.
+/// Letters with a digit at least at every third place.
 fn marks(rng: &mut Rng) -> Vec<u8> {
     let length = rng.usize(PIECE..10);
     let first = rng.usize(0..3);

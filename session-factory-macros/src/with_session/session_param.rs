@@ -375,7 +375,7 @@ pub(super) fn is_of_no_factory(ty: &Type, source: Option<&Source>) -> bool {
     }
 }
 
-/// True for a backend's name, unless the file has a type of that name of its own.
+/// True for a backend's name, unless the file defines a type with that name.
 fn is_backend(ty: &Type, source: Option<&Source>) -> bool {
     const NAMES: [&str; 8] = [
         "Postgres",

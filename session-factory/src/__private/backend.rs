@@ -1,5 +1,6 @@
-//! What `session_factory!` wraps the code in that needs the driver of a factory. With the backend's
-//! feature on it is that code; with the feature off it is the one error that says so, and names that may be used.
+//! Macros around the code of `session_factory!` that needs a factory's driver. If the backend's
+//! feature is on, they expand to that code. If it is off, they expand to one error that says so,
+//! and to the names that the application uses.
 
 /// PostgreSQL.
 #[cfg(feature = "postgres")]
@@ -70,8 +71,8 @@ macro_rules! __session_factory_mysql {
     };
 }
 
-/// What is left of a factory whose backend is off: its names, as a type that the compiler asks nothing more about.
-/// `expand/broken.rs` of the macros says how.
+/// A factory whose backend is off: its names, as a type about which the compiler reports no further
+/// errors. `expand/broken.rs` of the macros explains how.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __session_factory_broken {

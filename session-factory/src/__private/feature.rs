@@ -1,6 +1,7 @@
-//! What `session_factory!` wraps the code in that needs a feature: as [`backend`](super::backend) does.
+//! Macros around the code of `session_factory!` that needs a feature, like those of
+//! [`backend`](super::backend).
 
-/// `.env`.
+/// Code for `.env`.
 #[cfg(feature = "dotenv")]
 #[doc(hidden)]
 #[macro_export]
@@ -8,7 +9,7 @@ macro_rules! __session_factory_dotenv {
     ($($items:tt)*) => { $($items)* };
 }
 
-/// `.env`, with the feature off.
+/// Code for `.env`, with the feature off.
 #[cfg(not(feature = "dotenv"))]
 #[doc(hidden)]
 #[macro_export]
@@ -16,7 +17,7 @@ macro_rules! __session_factory_dotenv {
     ($($items:tt)*) => {};
 }
 
-/// What stands for it with the feature off.
+/// Code that replaces `.env`'s if the feature is off.
 #[cfg(feature = "dotenv")]
 #[doc(hidden)]
 #[macro_export]
@@ -24,7 +25,7 @@ macro_rules! __session_factory_without_dotenv {
     ($($items:tt)*) => {};
 }
 
-/// What stands for it with the feature off.
+/// Code that replaces `.env`'s, with the feature off.
 #[cfg(not(feature = "dotenv"))]
 #[doc(hidden)]
 #[macro_export]
@@ -32,12 +33,13 @@ macro_rules! __session_factory_without_dotenv {
     ($($items:tt)*) => { $($items)* };
 }
 
-/// What asks for `.env`, with the feature off.
+/// A call that needs `.env`, with the feature off.
 #[derive(Debug)]
 pub enum Dotenv {}
 
-/// That the feature is on. No type has it: with the feature on nobody asks. The lifetime lets the bound stand
-/// where the call is declared, so that it is the call that does not compile.
+/// States that the feature is on. No type implements it, because it is checked only if the feature
+/// is off. The lifetime delays the check, so that the call does not compile rather than the
+/// declaration.
 #[diagnostic::on_unimplemented(
     message = "`.env` needs the feature `dotenv`, which is off",
     label = "needs the feature `dotenv`",
@@ -45,7 +47,7 @@ pub enum Dotenv {}
 )]
 pub trait HasDotenv<'always> {}
 
-/// `dotenv = true`.
+/// Checks `dotenv = true`.
 #[cfg(feature = "dotenv")]
 #[doc(hidden)]
 #[macro_export]
@@ -53,7 +55,7 @@ macro_rules! __session_factory_require_dotenv {
     () => {};
 }
 
-/// `dotenv = true`, with the feature off.
+/// Checks `dotenv = true`, with the feature off.
 #[cfg(not(feature = "dotenv"))]
 #[doc(hidden)]
 #[macro_export]
@@ -66,7 +68,7 @@ macro_rules! __session_factory_require_dotenv {
     };
 }
 
-/// `Deserialize`.
+/// Code for `Deserialize`.
 #[cfg(feature = "serde")]
 #[doc(hidden)]
 #[macro_export]
@@ -74,7 +76,7 @@ macro_rules! __session_factory_serde {
     ($($items:tt)*) => { $($items)* };
 }
 
-/// `Deserialize`, with the feature off.
+/// Code for `Deserialize`, with the feature off.
 #[cfg(not(feature = "serde"))]
 #[doc(hidden)]
 #[macro_export]

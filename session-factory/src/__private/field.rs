@@ -1,19 +1,19 @@
-//! What the configuration asks of the types of the application's own keys.
+//! Requirements for the types of custom keys.
 
 use std::fmt::Debug;
 
-/// A type whose values the configuration holds. It copies them and prints them.
+/// A type whose values the configuration stores, copies and prints.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a field of the configuration, which is `Clone` and `Debug`",
     label = "`{Self}` is not `Clone`, or not `Debug`",
     note = "write `#[derive(Clone, Debug)]` above `{Self}`; for a type of another crate write a struct around it that has both"
 )]
 pub trait ConfigField: Sized {
-    /// Another one of it.
+    /// A copy of the value.
     #[must_use]
     fn copied(&self) -> Self;
 
-    /// What is printed.
+    /// The value for printing.
     fn shown(&self) -> &dyn Debug;
 }
 

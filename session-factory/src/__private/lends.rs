@@ -5,7 +5,7 @@ use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
 
 use crate::driver::Driver;
 
-/// A backend's own connection as the first parameter.
+/// Drivers whose connection is a `C`, for functions that take a backend's own connection.
 #[diagnostic::on_unimplemented(
     message = "`{C}` is the connection of another backend; the one of this factory is `{Self}`",
     label = "not this factory's connection",
@@ -13,7 +13,7 @@ use crate::driver::Driver;
             this connection"
 )]
 pub trait Lends<C>: Driver {
-    /// It is that connection.
+    /// Returns the connection as a `C`.
     fn lend(connection: &mut Self::Connection) -> &mut C;
 }
 

@@ -1,5 +1,5 @@
-//! What the generated code asks of the first parameter in an annotated function's signature, in words that the author
-//! of that function understands.
+//! Requirements for the first parameter of an annotated function, with messages in the terms of
+//! that function's author.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -11,7 +11,7 @@ use super::{Contract, FactoryConfig, Options, Origin, Savepoint, Unit};
 use crate::factory::global;
 use crate::{Session, SessionError, SessionFactory};
 
-/// The type of an annotated function's first parameter, behind `&mut`.
+/// The type after `&mut` in an annotated function's first parameter.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a session",
     label = "expected `Session<AppDb>`, with the factory's name for `AppDb`",
@@ -19,15 +19,15 @@ use crate::{Session, SessionError, SessionFactory};
     note = "for a function on a backend's own connection (`&mut AsyncPgConnection`) name the factory: `#[with_session(AppDb)]`"
 )]
 pub trait IsSession {
-    /// Its factory.
+    /// The session's factory.
     type Factory: SessionFactory;
-    /// It is that session.
+    /// Converts the session to `Self`, which is the same type.
     fn of_session(session: &mut Session<Self::Factory>) -> &mut Self;
-    /// And that session is it.
+    /// Converts `Self` to the session, which is the same type.
     fn session(&mut self) -> &mut Session<Self::Factory>;
 }
 
-/// A factory, by way of its configuration: see [`FactoryConfig::Factory`].
+/// A factory as its configuration names it: see [`FactoryConfig::Factory`].
 type Itself<F> = <<F as SessionFactory>::Config as FactoryConfig>::Factory;
 
 impl<F: SessionFactory> IsSession for Session<F> {
@@ -42,16 +42,17 @@ impl<F: SessionFactory> IsSession for Session<F> {
     }
 }
 
-/// The first parameter. All that is asked of its type is asked where this is made, and its factory is known from there
-/// alone, so that a type that is no session is one error and not one for each use.
+/// An annotated function's first parameter. Constructing it checks all requirements for its type,
+/// and all later calls get the factory from it. So a type that is no session is one error, and not
+/// one for each use.
 pub struct Parameter<P, F: SessionFactory> {
-    /// What is done with its factory, whatever its own type.
+    /// Operations of the factory that do not depend on the parameter's type.
     pub factory: Opens<F>,
     of_session: fn(&mut Session<F>) -> &mut P,
     session: fn(&mut P) -> &mut Session<F>,
 }
 
-/// A factory that is known by its type.
+/// A factory, known by its type.
 pub struct Opens<F>(PhantomData<fn() -> F>);
 
 impl<P, F: SessionFactory> Clone for Parameter<P, F> {
@@ -105,7 +106,8 @@ where
 }
 
 impl<F: SessionFactory> Opens<F> {
-    /// Opens a session for the function of this name, in this module, where it calls this.
+    /// Opens a session for the function of this name in this module. The call's place is the
+    /// caller's.
     #[track_caller]
     pub fn open(
         self,
@@ -115,7 +117,7 @@ impl<F: SessionFactory> Opens<F> {
         self.open_with(function, module, Options::new())
     }
 
-    /// The same with options.
+    /// Like `open`, with options.
     #[track_caller]
     pub fn open_with(
         self,
@@ -127,7 +129,7 @@ impl<F: SessionFactory> Opens<F> {
         Unit::open(global::factory::<F>, origin, options)
     }
 
-    /// Runs the whole call in its own task, which goes on if the caller is dropped.
+    /// Runs the whole call in its own task, which continues if the caller is dropped.
     pub fn detach<R, B>(self, contract: Contract<R>, call: B) -> impl Future<Output = R>
     where
         B: Future<Output = R> + Send + 'static,
@@ -149,14 +151,14 @@ impl<P, F: SessionFactory> Parameter<P, F> {
     }
 }
 
-/// What an annotated function may take as its first parameter, behind `&mut`.
+/// Types that an annotated function can take after `&mut` in its first parameter.
 #[diagnostic::on_unimplemented(
     message = "the attribute names the factory `{F}`, whose session is not `{Self}`",
     label = "expected `Session<{F}>`",
     note = "write `db: &mut Session<{F}>`, or `&mut` its backend's connection: `AsyncPgConnection`, `AsyncMysqlConnection` or `SyncConnectionWrapper<SqliteConnection>`"
 )]
 pub trait SessionParam<F: SessionFactory>: Sized + Send {
-    /// Gives the parameter.
+    /// Converts the session to the parameter.
     fn prepare<'s>(
         session: &'s mut Session<F>,
     ) -> impl Future<Output = Result<&'s mut Self, SessionError>> + Send
@@ -219,7 +221,7 @@ pub fn of<P, F: SessionFactory>(parameter: Parameter<P, F>, unit: &mut Unit<F>) 
     (parameter.of_session)(unit.session())
 }
 
-/// Makes the session what the function takes.
+/// Converts the session to the type that the function takes.
 pub fn prepare<'s, P, F>(
     session: &'s mut Session<F>,
 ) -> impl Future<Output = Result<&'s mut P, SessionError>> + Send

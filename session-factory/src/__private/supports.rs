@@ -1,49 +1,26 @@
-//! Options that only some backends, or some factories, have: asked where the option stands.
+//! Options that only some backends or factories support, checked at the option's place.
 
 use std::marker::PhantomData;
 
-use super::{IsSession, Opens, isolation};
-use crate::driver::{SupportsDeferrable, SupportsImmediate, SupportsIsolation, SupportsReplica};
+use super::{IsSession, Opens};
 use crate::factory::{PoolOfOne, SessionFactory};
 
 impl<F: SessionFactory> Opens<F> {
-    /// `isolation = "…"`
-    pub const fn supports_isolation<L: isolation::Level>(self)
-    where
-        F::Driver: SupportsIsolation<L>,
-    {
-    }
-
-    /// `deferrable`
-    pub const fn supports_deferrable(self)
-    where
-        F::Driver: SupportsDeferrable,
-    {
-    }
-
-    /// `replica = "…"`
-    pub const fn supports_replica(self)
-    where
-        F::Driver: SupportsReplica,
-    {
-    }
-
-    /// `immediate`
-    pub const fn supports_immediate(self)
-    where
-        F::Driver: SupportsImmediate,
-    {
+    /// The driver, to be asked what it supports.
+    pub const fn driver(self) -> PhantomData<F::Driver> {
+        PhantomData
     }
 }
 
-/// `requires_new`: a pool that is written down as one connection has no second one to give. Asked as
-/// `(&RequiresNew::<P>::new()).check()`, so that the compiler answers where it knows the factory, and says
-/// nothing about a function that is generic over it: an inherent method is found before a trait's.
+/// Checks `requires_new`: a pool configured with one connection has no second one. The expansion
+/// calls `(&RequiresNew::<P>::new()).check()`. If the compiler knows the factory, it finds the
+/// inherent method first, which does not compile for such a pool. In a function that is generic
+/// over the factory, it finds the trait's method, which compiles.
 #[derive(Debug, Default)]
 pub struct RequiresNew<P>(PhantomData<P>);
 
 impl<P> RequiresNew<P> {
-    /// The question.
+    /// Begins the check.
     #[must_use]
     pub const fn new() -> Self {
         Self(PhantomData)
@@ -55,7 +32,7 @@ where
     P: IsSession,
     P::Factory: SessionFactory<Pool = PoolOfOne>,
 {
-    /// Does not compile.
+    /// For a pool of one connection: does not compile.
     pub fn check(&self)
     where
         P::Factory: HasSecondConnection,
@@ -63,7 +40,7 @@ where
     }
 }
 
-/// Any other pool.
+/// All other pools.
 pub trait RequiresNewElsewhere {
     /// Compiles.
     fn check(&self) {}
@@ -71,7 +48,8 @@ pub trait RequiresNewElsewhere {
 
 impl<P> RequiresNewElsewhere for &RequiresNew<P> {}
 
-/// What a factory with a [`PoolOfOne`] has not. No type has it, as others are never asked.
+/// What a factory with a [`PoolOfOne`] lacks. No type implements it, because it is checked for such
+/// factories only.
 #[diagnostic::on_unimplemented(
     message = "`requires_new` needs a second connection, and the pool of `{Self}` has one",
     label = "there is no second connection",
@@ -79,14 +57,14 @@ impl<P> RequiresNewElsewhere for &RequiresNew<P> {}
 )]
 pub trait HasSecondConnection {}
 
-/// What a function named by `commit_on` gives.
+/// The return type of a function named by `commit_on`.
 #[diagnostic::on_unimplemented(
     message = "`commit_on` takes a function that returns `bool`, and this one returns `{Self}`",
     label = "not a `bool`",
     note = "write `fn decide(result: &Result<T, E>) -> bool`: true commits, false rolls back"
 )]
 pub trait Decision {
-    /// True to commit.
+    /// True to commit, false to roll back.
     fn commits(self) -> bool;
 }
 
@@ -96,7 +74,7 @@ impl Decision for bool {
     }
 }
 
-/// Whether to commit.
+/// True if the call commits.
 pub fn decision<D: Decision>(decision: D) -> bool {
     decision.commits()
 }
@@ -108,7 +86,7 @@ pub fn decision<D: Decision>(decision: D) -> bool {
     note = "take it by reference (`&{Self}`) or in an `Arc`, derive `Clone` for it if it is a type of yours, or remove `retry`"
 )]
 pub trait RetryArgument: Sized {
-    /// One for the next attempt.
+    /// A copy for the next attempt.
     #[must_use]
     fn again(&self) -> Self;
 }
@@ -125,7 +103,7 @@ pub fn again<A: RetryArgument>(argument: &A) -> A {
     argument.again()
 }
 
-/// An argument that is a web framework's.
+/// An argument that a web framework extracts from a request.
 #[diagnostic::on_unimplemented(
     message = "`retry` runs the function again, and `{Self}` can be given to it only once",
     label = "an extractor, and not `Clone`",
@@ -157,7 +135,8 @@ pub fn again_for_self<A: RetrySelf>(argument: &A) -> A {
     argument.clone()
 }
 
-/// An argument whose type callers choose: the compiler says where to write `Clone`.
+/// An argument whose type the caller chooses. The compiler's own message says where to write
+/// `Clone`.
 pub fn again_for_any<A: Clone>(argument: &A) -> A {
     argument.clone()
 }

@@ -5,16 +5,16 @@ use std::time::{Duration, Instant};
 use super::Origin;
 use crate::error::{AcquireError, TimeoutError};
 
-/// When a call with a `timeout` began, and when it has to be over.
+/// When a call with a `timeout` began, and when it must have ended.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Deadline {
     limit: Duration,
     started: Instant,
-    /// The current attempt got its connection.
+    /// When the current attempt got its connection.
     opened: Option<Instant>,
-    /// What earlier attempts took, with the pauses between them.
+    /// The time of earlier attempts, with the pauses between them.
     earlier: Duration,
-    /// The database stops no statement in the middle.
+    /// True if the database cannot stop a running statement.
     runs_on: bool,
 }
 
@@ -33,23 +33,23 @@ impl Deadline {
         self.left().is_zero()
     }
 
-    /// The time that is left.
+    /// The time until the deadline.
     pub(crate) fn left(&self) -> Duration {
         self.limit.saturating_sub(self.started.elapsed())
     }
 
-    /// The connection is there.
+    /// Records that the attempt has its connection.
     pub(crate) fn opened(&mut self) {
         self.opened = Some(Instant::now());
     }
 
-    /// The next attempt begins.
+    /// Records that the next attempt begins.
     pub(crate) fn again(&mut self) {
         self.earlier = self.started.elapsed();
         self.opened = None;
     }
 
-    /// The deadline passed before the call got a connection.
+    /// The error if the deadline passed before the call got a connection.
     pub(crate) fn while_acquiring(
         &self,
         origin: &Origin,
@@ -63,7 +63,7 @@ impl Deadline {
         }
     }
 
-    /// The deadline passed in the body, or on the way to COMMIT.
+    /// The error if the deadline passed in the body, or before COMMIT was sent.
     pub(crate) fn while_running(&self, origin: &Origin) -> TimeoutError {
         self.error(origin)
     }

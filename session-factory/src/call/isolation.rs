@@ -14,11 +14,11 @@ pub enum Isolation {
     Serializable,
 }
 
-/// An isolation level as an argument: one of the types of this module, which the compiler checks against
-/// the backend, or a value of [`Isolation`] where the backend has them all. Sealed: a level of another crate's own would pass
-/// that check.
+/// An isolation level as an argument: a type of this module, which the compiler checks against the
+/// backend, or a value of [`Isolation`] if the backend supports all levels. The trait is sealed,
+/// because a level in another crate would pass that check.
 pub trait Level: sealed::Sealed {
-    /// Its value.
+    /// The level's value.
     fn level(self) -> Isolation;
 }
 
@@ -34,7 +34,7 @@ mod sealed {
     impl Sealed for std::convert::Infallible {}
 }
 
-// Has no value: SQLite's driver says why it is one.
+// It has no value. SQLite's driver needs it as a second level.
 impl Level for std::convert::Infallible {
     fn level(self) -> Isolation {
         match self {}
@@ -64,12 +64,12 @@ macro_rules! levels {
 }
 
 levels! {
-    /// READ UNCOMMITTED. PostgreSQL takes it as READ COMMITTED.
+    /// READ UNCOMMITTED. PostgreSQL treats it as READ COMMITTED.
     ReadUncommitted,
     /// READ COMMITTED: each statement sees what was committed before it. PostgreSQL's default.
     ReadCommitted,
     /// REPEATABLE READ: the transaction sees one snapshot.
     RepeatableRead,
-    /// SERIALIZABLE: as if the transactions had run one after another. SQLite has no other.
+    /// SERIALIZABLE: as if the transactions had run one after another. SQLite's only level.
     Serializable,
 }

@@ -3,24 +3,24 @@
 use std::fmt;
 use std::num::NonZeroU64;
 
-/// A position in the log that a primary writes and its replicas replay: PostgreSQL's LSN, and the time of its
-/// writing by the primary's clock.
+/// A position in the log that a primary writes and its replicas replay: PostgreSQL's LSN, and the
+/// time at which it was written, by the primary's clock.
 ///
-/// The LSN alone proves nothing after a failover: a standby that had received more of the old primary's log than the
-/// promoted one has a higher LSN in another history. The time tells them apart: what that standby replayed last is
-/// older than the new primary's commits.
+/// The LSN alone proves nothing after a failover: a standby that had received more of the old
+/// primary's log than the promoted one has a higher LSN in another history. The time distinguishes
+/// the two: that standby's last replayed transaction is older than the new primary's commits.
 ///
 /// The text is PostgreSQL's LSN, followed by the microseconds since 1970 if known: `16/B374D848@1700000000000000`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[doc(hidden)]
 pub struct LogPosition {
     bytes: NonZeroU64,
-    /// Zero: not known.
+    /// Microseconds since 1970; zero if unknown.
     micros: u64,
 }
 
 impl LogPosition {
-    /// None for zero, which is PostgreSQL's "no position".
+    /// A position; `None` for an LSN of zero, which is PostgreSQL's "no position".
     pub(crate) const fn new(bytes: u64, micros: u64) -> Option<Self> {
         match NonZeroU64::new(bytes) {
             Some(bytes) => Some(Self { bytes, micros }),
@@ -28,18 +28,18 @@ impl LogPosition {
         }
     }
 
-    /// The place alone.
+    /// The position without its time.
     pub(crate) const fn undated(self) -> Self {
         Self { micros: 0, ..self }
     }
 
-    /// A server that has replayed up to `self` has everything up to `other`.
+    /// True if a server that has replayed up to `self` has everything up to `other`.
     #[cfg(any(test, feature = "postgres"))]
     pub(crate) fn covers(self, other: Self) -> bool {
         self.bytes >= other.bytes && self.micros >= other.micros
     }
 
-    /// The position that a server must reach to have both.
+    /// The position that a server must reach to cover both.
     pub(crate) fn both(one: Option<Self>, other: Option<Self>) -> Option<Self> {
         match (one, other) {
             (Some(one), Some(other)) => Some(Self {
@@ -50,7 +50,7 @@ impl LogPosition {
         }
     }
 
-    /// Reads what PostgreSQL, or `Display`, wrote.
+    /// Parses text from PostgreSQL or from `Display`.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (place, micros) = match text.split_once('@') {
             Some((place, micros)) if micros.bytes().all(|digit| digit.is_ascii_digit()) => {
@@ -61,7 +61,7 @@ impl LogPosition {
         };
         let (high, low) = place.split_once('/')?;
         let half = |digits: &str| match digits.len() {
-            // Alone, `from_str_radix` would take a sign.
+            // `from_str_radix` alone would accept a sign.
             1..=8 if digits.bytes().all(|digit| digit.is_ascii_hexdigit()) => {
                 u32::from_str_radix(digits, 16).ok()
             }

@@ -1,4 +1,4 @@
-//! What a call carries: where it was written, its options, its deadline, and what surrounds it in its task.
+//! What a call carries: its place in the source, its options, its deadline, and its task's context.
 
 mod deadline;
 pub mod isolation;

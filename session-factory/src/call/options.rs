@@ -1,10 +1,10 @@
-//! How to open a session.
+//! The options of a session.
 
 use std::time::Duration;
 
 use super::{Isolation, LogPosition, ReplicaPolicy, Retry, TransactionOptions};
 
-/// The options of `#[with_session(…)]`, as the runtime takes them.
+/// The options of `#[with_session(…)]`, in the runtime's form.
 #[derive(Debug, Clone, Copy, Default)]
 #[doc(hidden)]
 pub struct SessionOptions {
@@ -13,12 +13,12 @@ pub struct SessionOptions {
     pub(crate) timeout: Option<Duration>,
     pub(crate) retry: Option<Retry>,
     pub(crate) replica: ReplicaPolicy,
-    /// The commit that the session has to see.
+    /// The commit that the session must see.
     pub(crate) after: Option<LogPosition>,
 }
 
 impl SessionOptions {
-    /// Every option at its default.
+    /// All options at their defaults.
     pub const fn new() -> Self {
         Self {
             transaction: TransactionOptions::new(),
@@ -84,7 +84,7 @@ impl SessionOptions {
         self
     }
 
-    /// True when the session may read a replica. Standbys have no serializable transactions.
+    /// True if the session may read a replica. Standbys do not support serializable transactions.
     pub(crate) fn may_read_replica(&self) -> bool {
         self.transaction.read_only
             && self.transaction.isolation != Some(Isolation::Serializable)

@@ -1,9 +1,9 @@
-//! Where the caller opened a session.
+//! The caller that opened a session.
 
 use std::fmt;
 use std::panic::Location;
 
-/// The function that opened a session: errors, the echo and reports show it.
+/// The function that opened a session, for errors, the echo and reports.
 #[derive(Debug, Clone, Copy)]
 #[doc(hidden)]
 pub struct Origin {
@@ -13,7 +13,8 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// A function's. The compiler knows where that is: for what a macro has made it is the place of the macro.
+    /// The origin for a function. `#[track_caller]` provides the place; in a macro's output, that
+    /// is the macro's place.
     pub(crate) fn of_function(
         function: &'static str,
         module: &'static str,
@@ -26,7 +27,7 @@ impl Origin {
         }
     }
 
-    /// A closure's, or a session's that its caller has to commit.
+    /// The origin for a closure, or for a session that its caller commits.
     pub fn of_caller(function: &'static str, caller: &'static Location<'static>) -> Self {
         Self {
             function,
@@ -61,7 +62,7 @@ impl Origin {
         self.module.is_empty()
     }
 
-    /// The module of the function, empty when it is not known.
+    /// The function's module; empty if unknown.
     pub fn module(&self) -> &'static str {
         self.module
     }

@@ -1,17 +1,19 @@
-//! Which server a `read_only` session reads.
+//! The policy by which a `read_only` session chooses its server.
 
-/// Whether a `read_only` session may use the replica that `replica_url` names.
+/// Says whether a `read_only` session may use the replica that `replica_url` names.
 ///
-/// Without a replica every session uses the primary, and so does every session that may write.
+/// Without a replica, every session uses the primary. A session that may write always uses the
+/// primary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum ReplicaPolicy {
-    /// The replica, however far it is behind.
+    /// Uses the replica, however far it lags behind.
     Any,
-    /// The replica, once it has replayed everything that this factory has committed (and the token that
-    /// the call follows, if any); the primary, where the replica is further behind than 100 ms. The default.
+    /// Uses the replica once it has replayed all commits of this factory (and the token that the
+    /// call follows, if any), and the primary if the replica lags more than 100 ms behind. The
+    /// default.
     #[default]
     CaughtUp,
-    /// The primary.
+    /// Uses the primary.
     Never,
 }

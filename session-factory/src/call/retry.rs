@@ -1,37 +1,37 @@
-//! Running a unit of work again.
+//! Repeats a unit of work.
 //!
-//! The pauses are the "full jitter" of Marc Brooker's "Exponential Backoff And Jitter" (AWS Architecture
-//! Blog, 2015): uniform between nothing and an exponentially growing limit.
+//! The pauses use the "full jitter" of Marc Brooker's "Exponential Backoff And Jitter" (AWS
+//! Architecture Blog, 2015): uniform between zero and an exponentially growing limit.
 
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 
-/// How often, and after which pauses.
+/// How many times to repeat, and with which pauses.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Retry {
-    /// Attempts after the first one.
+    /// The number of attempts after the first one.
     max: u32,
     base: Duration,
     cap: Duration,
 }
 
 impl Retry {
-    /// The limit of the first pause, unless the option says otherwise.
+    /// The default limit of the first pause.
     pub(crate) const BASE: Duration = Duration::from_millis(10);
-    /// The limit of the longest pause.
+    /// The default limit of every pause.
     pub(crate) const CAP: Duration = Duration::from_secs(1);
 
     pub(crate) const fn new(max: u32, base: Duration, cap: Duration) -> Self {
         Self { max, base, cap }
     }
 
-    /// Attempts in all.
+    /// The number of attempts in all.
     pub(crate) fn attempts(&self) -> u32 {
         self.max.saturating_add(1)
     }
 
-    /// The pause after this attempt (the first is 1), if another may follow.
+    /// The pause after this attempt (the first is 1), if another attempt may follow.
     pub(crate) fn pause_after(&self, attempt: u32) -> Option<Duration> {
         if attempt >= self.attempts() {
             return None;
@@ -49,7 +49,7 @@ impl Retry {
             .without_max_times()
             .build();
         let before = usize::try_from(attempt.saturating_sub(1)).unwrap_or(usize::MAX);
-        // Past these it has reached any cap.
+        // After so many doublings, any cap is reached.
         limits.nth(before.min(64)).unwrap_or(self.cap)
     }
 }
@@ -67,7 +67,7 @@ mod tests {
         let retry = Retry::new(10, millis(10), millis(100));
         for (attempt, expected) in (1..).zip([10, 20, 40, 80, 100, 100].map(millis)) {
             let limit = retry.limit_after(attempt);
-            // The library multiplies floating point numbers.
+            // The library multiplies floating-point numbers.
             assert!(
                 limit.abs_diff(expected) < Duration::from_micros(1),
                 "{limit:?}"

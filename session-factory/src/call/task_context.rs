@@ -1,4 +1,4 @@
-//! What a task knows: a scope's factory, and the sessions that surround it.
+//! A task's context: a scope's factory, and the sessions around the current code.
 
 use std::any::Any;
 use std::future::Future;
@@ -21,13 +21,13 @@ struct Frame {
 }
 
 enum Entry {
-    /// `factory.scope(…)`: the factory, whatever its type.
+    /// `factory.scope(…)`: the factory, of any type.
     Scope(Box<dyn Any + Send + Sync>),
-    /// A session of this factory is in use, by this function.
+    /// The named function uses a session of this factory.
     Session(usize, Origin),
-    /// Readers of this factory follow the commit at this position.
+    /// Reads through this factory must see the commit at this position.
     Follows(usize, LogPosition),
-    /// The task runs to its end even if its caller is dropped: this factory's `shutdown` waits for it.
+    /// The task continues if its caller is dropped: this factory's `shutdown` waits for it.
     Detached(usize),
 }
 
@@ -39,7 +39,7 @@ fn frames() -> impl Iterator<Item = Arc<Frame>> {
     std::iter::successors(current(), |frame| frame.outer.clone())
 }
 
-/// Runs `future` with `factory` in place of the global one.
+/// Runs `future` with `factory` instead of the global factory.
 pub(crate) fn with_factory<F, T>(factory: F, future: T) -> Within<T>
 where
     F: Any + Send + Sync,
@@ -48,17 +48,17 @@ where
     Within::new(Entry::Scope(Box::new(factory)), future)
 }
 
-/// For what uses a session of the factory with this identity.
+/// The context for code that uses a session of the factory with this identity.
 pub(crate) fn in_session(identity: usize, holder: Origin) -> Surroundings {
     Surroundings::new(Entry::Session(identity, holder))
 }
 
-/// Runs `future`, whose readers of the factory with this identity follow a commit.
+/// Runs `future`, whose reads through the factory with this identity must see a commit.
 pub(crate) fn following<T: Future>(identity: usize, position: LogPosition, future: T) -> Within<T> {
     Within::new(Entry::Follows(identity, position), future)
 }
 
-/// Runs `future` in its own task, with the call's surroundings.
+/// Runs `future` in its own task, with the call's context.
 pub(crate) fn detached<T: Future>(identity: usize, future: T) -> Within<T> {
     let frame = Frame {
         entry: Entry::Detached(identity),
@@ -73,10 +73,10 @@ pub(crate) fn detached<T: Future>(identity: usize, future: T) -> Within<T> {
     }
 }
 
-/// One entry more, and all that is around it.
+/// One more entry, and the context around it.
 ///
-/// Replaces `LocalKey::scope` for two reasons: the surroundings are those of the first poll instead of the call's,
-/// and the code is not generic over the body, so compiled once.
+/// It replaces `LocalKey::scope` for two reasons. The context is taken at the first poll instead of
+/// at the call. And the code is not generic over the body, so it is compiled once.
 pub(crate) struct Surroundings {
     entry: Option<Entry>,
     frame: Option<Arc<Frame>>,
@@ -90,7 +90,7 @@ impl Surroundings {
         }
     }
 
-    /// Runs `poll` with the entry.
+    /// Runs `poll` with this entry.
     pub(crate) fn run(&mut self, poll: &mut dyn FnMut()) {
         if let Some(entry) = self.entry.take() {
             self.frame = Some(Arc::new(Frame {
@@ -106,7 +106,8 @@ impl Surroundings {
 }
 
 pin_project! {
-    /// A future that runs with one entry more. Not an `async fn`: those hold what they are given twice.
+    /// A future that runs with one more entry. A struct rather than an `async fn`, which would
+    /// store its arguments twice.
     #[doc(hidden)]
     pub struct Within<T> {
         surroundings: Surroundings,
@@ -137,7 +138,7 @@ impl<T: Future> Future for Within<T> {
     }
 }
 
-/// The factory of the innermost scope of this type.
+/// The factory of the innermost scope, if it has this type.
 pub(crate) fn factory<F: Any + Clone>() -> Option<F> {
     frames().find_map(|frame| match &frame.entry {
         Entry::Scope(factory) => factory.downcast_ref::<F>().cloned(),
@@ -145,14 +146,14 @@ pub(crate) fn factory<F: Any + Clone>() -> Option<F> {
     })
 }
 
-/// How many of the factory's sessions surround this task.
+/// How many of the factory's sessions surround the current code.
 pub(crate) fn held(identity: usize) -> usize {
     frames()
         .filter(|frame| matches!(&frame.entry, Entry::Session(of, _) if *of == identity))
         .count()
 }
 
-/// The newest commit of the factory that readers here follow.
+/// The factory's newest commit that reads here must see.
 pub(crate) fn followed(identity: usize) -> Option<LogPosition> {
     let position = |frame: Arc<Frame>| match &frame.entry {
         Entry::Follows(of, position) if *of == identity => Some(*position),
@@ -163,7 +164,7 @@ pub(crate) fn followed(identity: usize) -> Option<LogPosition> {
         .fold(None, |all, one| LogPosition::both(all, Some(one)))
 }
 
-/// Whether this is a task that `shutdown` waits for.
+/// True in a task that `shutdown` waits for.
 pub(crate) fn is_detached(identity: usize) -> bool {
     frames().any(|frame| matches!(&frame.entry, Entry::Detached(of) if *of == identity))
 }

@@ -7,7 +7,7 @@ use super::Isolation;
 #[doc(hidden)]
 #[non_exhaustive]
 pub struct TransactionOptions {
-    /// The isolation level, or the server's default.
+    /// The isolation level; `None` for the server's default.
     pub isolation: Option<Isolation>,
     /// READ ONLY.
     pub read_only: bool,
@@ -18,7 +18,7 @@ pub struct TransactionOptions {
 }
 
 impl TransactionOptions {
-    /// As the server has it.
+    /// All options at the server's defaults.
     pub(crate) const fn new() -> Self {
         Self {
             isolation: None,

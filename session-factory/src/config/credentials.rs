@@ -1,12 +1,12 @@
-//! A user and a password that nothing prints by accident.
+//! A user and a password that are never printed by accident.
 
 use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
 
-/// Who connects: a password (or a token that serves as one), and a user when it is not the URL's.
+/// A password (or a token that serves as one), and a user if it differs from the URL's.
 ///
-/// Neither `Debug` nor an error shows any of it, and its memory is cleared when it is dropped.
+/// Neither `Debug` nor an error shows any of it. Dropping it clears its memory.
 ///
 /// ```
 /// use session_factory::Credentials;
@@ -30,20 +30,20 @@ impl Credentials {
         }
     }
 
-    /// For this user instead of the URL's.
+    /// Sets the user, which replaces the URL's.
     #[must_use]
     pub fn with_user(mut self, user: impl Into<SecretString>) -> Self {
         self.user = Some(user.into());
         self
     }
 
-    /// The user, when it is not the URL's.
+    /// The user, if it replaces the URL's.
     #[must_use]
     pub fn user(&self) -> Option<&str> {
         self.user.as_ref().map(ExposeSecret::expose_secret)
     }
 
-    /// No message of a server's protocol can hold them.
+    /// True if a value has a zero byte, which no server's protocol can transmit.
     pub(crate) fn has_nul(&self) -> bool {
         let user = self.user().unwrap_or_default();
         user.contains('\0') || self.expose_password().contains('\0')

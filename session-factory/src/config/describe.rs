@@ -1,18 +1,18 @@
-//! The table of `AppDb::describe()`.
+//! Formats the table of `AppDb::describe()`.
 
 use std::fmt::Write as _;
 
 use super::{Problem, Source};
 
-/// One value, as people see it.
+/// One value in the table.
 #[derive(Debug)]
 pub(super) struct Row {
-    /// The key's name, or the setting's when it has none.
+    /// The key's name, or the setting's if it has no key.
     pub(super) name: &'static str,
     pub(super) source: Source,
-    /// Fit to be shown.
+    /// The value as text that contains no secret.
     pub(super) value: String,
-    /// What else there is to know.
+    /// A remark about the value.
     pub(super) note: Option<String>,
 }
 
@@ -27,7 +27,7 @@ impl Row {
     }
 }
 
-/// The rows as a table, each with what is wrong with it, and below it what is wrong besides.
+/// Formats the rows with their problems. All other problems follow the table.
 pub(super) fn table(factory: &str, rows: &[Row], problems: &[Problem]) -> String {
     const HEAD: [&str; 3] = ["key", "source", "value"];
     let width = |head: &str, of: &dyn Fn(&Row) -> usize| {
@@ -35,7 +35,7 @@ pub(super) fn table(factory: &str, rows: &[Row], problems: &[Problem]) -> String
     };
     let name = width(HEAD[0], &|row| row.name.len());
     let source = width(HEAD[1], &|row| row.source.to_string().len());
-    // One long value does not push all others' remarks off the screen.
+    // One long value must not push the other rows' remarks off the screen.
     let value = width(HEAD[2], &|row| row.value.chars().count()).min(32);
     let mut text = format!("Configuration of {factory}\n");
     // Writing to a `String` cannot fail.

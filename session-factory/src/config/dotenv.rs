@@ -1,5 +1,5 @@
-//! The `.env` file: read when the program starts, never over a variable that is set, and never put into
-//! the process's environment.
+//! Reads the `.env` file when the program starts. A variable that is set takes precedence, and the
+//! process's environment is not changed.
 
 use std::collections::HashMap;
 use std::fs;
@@ -10,12 +10,12 @@ use super::reader::{Variable, environment};
 use super::{Key, Problem, Reader, Source};
 
 impl Reader<'static> {
-    /// Reads from the process's environment, and what is not set there from the `.env` file of the
-    /// working directory or the nearest folder above that has one. Without such a file it is as
-    /// [`from_env`](Self::from_env).
+    /// Reads the process's environment. A variable that is unset there is read from the `.env` file
+    /// of the working directory, or of the nearest folder above that has one. Without such a file,
+    /// this is the same as [`from_env`](Self::from_env).
     ///
-    /// The file is read with [dotenvy](https://docs.rs/dotenvy): what is set twice has its first value,
-    /// and `$NAME` is replaced unless the value is in single quotes.
+    /// [dotenvy](https://docs.rs/dotenvy) parses the file: the first value of a name counts, and
+    /// `$NAME` is replaced except in single quotes.
     #[must_use]
     pub fn from_env_and_dotenv(factory: &'static str, keys: &'static [Key]) -> Self {
         let file = std::env::current_dir()
@@ -30,7 +30,7 @@ impl Reader<'static> {
     }
 }
 
-/// What a file says.
+/// The content of a file.
 #[derive(Default)]
 struct Dotenv {
     values: HashMap<String, String>,
@@ -65,8 +65,8 @@ fn read(file: &Path) -> Dotenv {
     }
 }
 
-/// The values of the lines that can be read, and the numbers of the others. Nothing of a line is quoted:
-/// it may hold a secret.
+/// The values of the readable lines, and a problem with the line's number for each other line. No
+/// line is quoted: it may contain a secret.
 fn parse(file: &str, text: &str) -> Dotenv {
     let text = text.trim_start_matches('\u{feff}');
     let mut dotenv = Dotenv::default();

@@ -1,16 +1,18 @@
-//! Durations as people write them.
+//! Parses and formats durations.
 //!
-//! `session-factory-macros` has the same rules for literals; a change here belongs there too.
+//! `session-factory-macros` has the same rules for literals. Change both together.
 
 use std::time::Duration;
 
-/// What to say when a duration was expected.
+/// The words for an expected duration.
 pub(super) const EXPECTED: &str = "a duration such as `30s`, `500ms` or `1m 30s`";
 
-/// `30s`, `500ms`, `1m 30s`; a bare number is seconds. Nothing negative, nothing without a meaning.
+/// Parses `30s`, `500ms` or `1m 30s`; a bare number is seconds. Rejects negative numbers, infinity
+/// and NaN.
 pub(super) fn parse(text: &str) -> Option<Duration> {
     let text = text.trim();
-    // As many seconds as fit, with and without the unit. A floating point number would be rounded up.
+    // Whole seconds, up to the largest number that fits: as a float, it would be rounded up and not
+    // fit.
     if let Ok(seconds) = text.parse() {
         return Some(Duration::from_secs(seconds));
     }
@@ -26,7 +28,7 @@ pub(super) fn parse(text: &str) -> Option<Duration> {
     humantime::parse_duration(text).ok()
 }
 
-/// A limit: `off`, `none` or `never` is none.
+/// Parses a limit; `off`, `none` or `never` means no limit.
 pub(super) fn parse_limit(text: &str) -> Option<Duration> {
     if is_off(text) {
         return Some(Duration::MAX);
@@ -39,7 +41,7 @@ pub(super) fn is_off(text: &str) -> bool {
     matches!(text.as_str(), "off" | "none" | "never")
 }
 
-/// As it would be written.
+/// Formats a duration the way that a user writes it.
 pub(super) fn text(duration: Duration) -> String {
     if duration == Duration::MAX {
         return "off".to_owned();

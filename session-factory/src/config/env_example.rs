@@ -1,11 +1,11 @@
-//! The text of an `.env.example`.
+//! Formats an `.env.example`.
 
 use std::fmt::Write as _;
 
 use super::Key;
 
-/// The text of an `.env.example` for the keys of a factory: grouped, each with what it is for, its type and
-/// its default. Required keys stand ready to be filled in; the others are commented out at their
+/// The text of an `.env.example` for a factory's keys: in groups, each key with its purpose, type
+/// and default. Required keys are ready to be filled in; the others are commented out, with their
 /// default. `AppDb::env_example()` calls this.
 ///
 /// ```

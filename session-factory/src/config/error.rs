@@ -1,9 +1,9 @@
-//! Everything that is wrong with a configuration, together.
+//! The error that reports all problems of a configuration at once.
 
 use std::fmt;
 
-/// Everything that is wrong with a factory's configuration: all missing and malformed keys at once,
-/// each by its full name, with what was expected and what was found. No part of a secret is in it.
+/// All problems of a factory's configuration: every missing or malformed key by its full name, with
+/// the expected and the found value. It contains no part of a secret.
 ///
 /// ```
 /// # use session_factory::config::{Key, Reader};
@@ -20,7 +20,7 @@ pub struct ConfigError {
 }
 
 impl ConfigError {
-    /// An error with the problems of the factory of that name.
+    /// Creates an error for the factory of this name.
     #[must_use]
     pub fn new(factory: &'static str, problems: Vec<Problem>) -> Self {
         Self { factory, problems }
@@ -32,7 +32,7 @@ impl ConfigError {
         self.factory
     }
 
-    /// Each key that is wrong.
+    /// One problem for each wrong key.
     #[must_use]
     pub fn problems(&self) -> &[Problem] {
         &self.problems
@@ -69,7 +69,7 @@ impl fmt::Display for ConfigError {
     }
 }
 
-/// One key that is wrong.
+/// What is wrong with one key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     key: String,
@@ -77,28 +77,28 @@ pub struct Problem {
     kind: ProblemKind,
 }
 
-/// In which way a key is wrong.
+/// The kind of a problem.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ProblemKind {
     /// The variable is required and not set.
     Missing,
-    /// The variable is required and set to nothing.
+    /// The variable is required, and set to an empty text.
     Empty,
-    /// The value is malformed or out of range; it is shown when it is not a secret.
+    /// The value is malformed or out of range.
     Malformed {
-        /// What was found, or what may be said of it.
+        /// The value, or a description if it is a secret.
         found: String,
     },
-    /// Two variables are set that say the same thing in two ways.
+    /// Two variables are set that exclude each other.
     Conflict {
-        /// The other one.
+        /// The other variable.
         other: String,
     },
 }
 
 impl Problem {
-    /// A required variable that is not set. `expected` ends the sentence "expected …".
+    /// A required variable that is unset. `expected` ends the sentence "expected …".
     #[must_use]
     pub fn missing(key: impl Into<String>, expected: impl Into<String>) -> Self {
         Self {
@@ -108,7 +108,7 @@ impl Problem {
         }
     }
 
-    /// A required variable that is set to nothing.
+    /// A required variable that is set to an empty text.
     #[must_use]
     pub fn empty(key: impl Into<String>, expected: impl Into<String>) -> Self {
         Self {
@@ -118,7 +118,7 @@ impl Problem {
         }
     }
 
-    /// A malformed value. `found` is printed as it is: for a secret, say only what may be said.
+    /// A malformed value. `found` is printed unchanged: do not pass a secret.
     #[must_use]
     pub fn malformed(
         key: impl Into<String>,
@@ -135,7 +135,7 @@ impl Problem {
         }
     }
 
-    /// Two variables that are both set, and must not be.
+    /// Two variables that are both set, and exclude each other.
     #[must_use]
     pub fn conflict(key: impl Into<String>, other: impl Into<String>) -> Self {
         Self {
@@ -147,7 +147,7 @@ impl Problem {
         }
     }
 
-    /// What is wrong, without the name of the key.
+    /// The problem without the key's name.
     pub(super) fn reason(&self) -> String {
         let expected = &self.expected;
         match &self.kind {
@@ -166,13 +166,13 @@ impl Problem {
         &self.key
     }
 
-    /// What was expected.
+    /// The expected value.
     #[must_use]
     pub fn expected(&self) -> &str {
         &self.expected
     }
 
-    /// In which way it is wrong.
+    /// The kind of the problem.
     #[must_use]
     pub fn kind(&self) -> &ProblemKind {
         &self.kind

@@ -1,36 +1,38 @@
 //! One environment variable that a factory reads.
 
-/// One environment variable that a factory reads. `AppDb::KEYS` lists those of `AppDb`.
+/// One environment variable that a factory reads. `AppDb::KEYS` lists the keys of `AppDb`.
 ///
-/// A setting that is a constant in [`session_factory!`](crate::session_factory) has no key.
+/// A setting whose value is a constant in [`session_factory!`](crate::session_factory) has no key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Key {
     /// The variable's full name, such as `DB_POOL_SIZE`.
     pub name: &'static str,
-    /// The setting or own key that it fills, such as `pool_size`: the field of the configuration.
+    /// The setting or custom key that this variable sets, such as `pool_size`: a field of the
+    /// configuration.
     pub setting: &'static str,
-    /// The value's type in words, such as `duration`, or in Rust for an own key, such as `u32`.
+    /// The value's type: in words, such as `duration`, or for a custom key in Rust, such as `u32`.
     pub ty: &'static str,
-    /// The values that are allowed, when not all of the type are, such as `1..=200`.
+    /// The allowed values, such as `1..=200`, if the type allows more.
     pub range: Option<&'static str>,
-    /// The value when the variable is not set, as it would be written there.
+    /// The default, as the text that the variable would have.
     pub default: Option<&'static str>,
-    /// Whether the factory cannot start without it.
+    /// True if the factory cannot start without it.
     pub required: bool,
-    /// Whether the value is a secret, which no error and no `Debug` shows.
+    /// True if the value is a secret, which errors and `Debug` never show.
     pub secret: bool,
-    /// What it is a part of, or another way to write: not the setting itself. `None` for the setting.
+    /// What the key provides, if it is only a part of its setting or another source of it. `None`
+    /// for the setting's own key.
     pub part: Option<Part>,
-    /// Whether it is read when the program is compiled. Setting it at start-up does nothing.
+    /// True if the macro reads it at compile time. Setting it at start-up has no effect.
     pub build: bool,
-    /// The heading that it belongs under, for people.
+    /// The heading above the key in `.env.example`.
     pub group: &'static str,
-    /// What it is for.
+    /// The key's purpose.
     pub doc: &'static str,
 }
 
-/// What a key is for its setting, when it is not the setting's own.
+/// What a companion key provides for its setting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Part {
@@ -38,27 +40,27 @@ pub enum Part {
     File,
     /// The host of a URL.
     Host,
-    /// Its port.
+    /// The URL's port.
     Port,
-    /// Its user.
+    /// The URL's user.
     User,
-    /// Its password.
+    /// The URL's password.
     Password,
-    /// The path of a file that holds its password.
+    /// The path of a file that contains the URL's password.
     PasswordFile,
-    /// The name of its database.
+    /// The URL's database.
     Database,
 }
 
 impl Part {
-    /// Whether its value is the path of a file that holds a secret.
+    /// True if the value is the path of a file that contains a secret.
     pub(super) const fn is_file(self) -> bool {
         matches!(self, Self::File | Self::PasswordFile)
     }
 }
 
 impl Key {
-    /// An optional key without a default, that is not a secret.
+    /// An optional key, without a default, that is no secret.
     #[must_use]
     pub const fn new(name: &'static str, setting: &'static str, ty: &'static str) -> Self {
         Self {
@@ -76,7 +78,7 @@ impl Key {
         }
     }
 
-    /// Sets the value used when the variable is not set.
+    /// Sets the default, which applies if the variable is unset.
     #[must_use]
     pub const fn default(self, default: &'static str) -> Self {
         Self {
@@ -85,7 +87,7 @@ impl Key {
         }
     }
 
-    /// Sets the values that are allowed, in words; [`Reader::within`](super::Reader::within) checks them.
+    /// Sets the allowed values, in words; [`Reader::within`](super::Reader::within) checks them.
     #[must_use]
     pub const fn range(self, range: &'static str) -> Self {
         Self {
@@ -94,7 +96,7 @@ impl Key {
         }
     }
 
-    /// Says that the factory cannot start without it.
+    /// Marks the key as required: the factory cannot start without it.
     #[must_use]
     pub const fn required(self) -> Self {
         Self {
@@ -103,7 +105,7 @@ impl Key {
         }
     }
 
-    /// Says that its value is never to be shown.
+    /// Marks the value as a secret, which is never shown.
     #[must_use]
     pub const fn secret(self) -> Self {
         Self {
@@ -112,7 +114,7 @@ impl Key {
         }
     }
 
-    /// Says that it is a part of its setting.
+    /// Marks the key as a companion that provides a part of its setting.
     #[must_use]
     pub const fn part(self, part: Part) -> Self {
         Self {
@@ -121,7 +123,7 @@ impl Key {
         }
     }
 
-    /// Says that it is read when the program is compiled.
+    /// Marks the key as read at compile time.
     #[must_use]
     pub const fn build(self) -> Self {
         Self {
@@ -130,13 +132,13 @@ impl Key {
         }
     }
 
-    /// Sets the heading that it belongs under.
+    /// Sets the heading above the key.
     #[must_use]
     pub const fn group(self, group: &'static str) -> Self {
         Self { group, ..self }
     }
 
-    /// Sets what it is for.
+    /// Sets the key's purpose.
     #[must_use]
     pub const fn doc(self, doc: &'static str) -> Self {
         Self { doc, ..self }

@@ -1,15 +1,16 @@
 //! Suggestions for misspelt names that cannot show a secret.
 //!
-//! A URL that is cut in the wrong place has pieces of its password everywhere: in a parameter's name, in the scheme, in
-//! a port. An error may therefore print a name only if it comes from one of our own lists. What the user wrote is
-//! compared with the list and never printed.
+//! In a URL that is cut in the wrong place, every part may contain a piece of the password: a
+//! parameter's name, the scheme, a port. So an error prints only names from our own lists. The
+//! user's text is compared with a list and never printed.
 
-/// The name of the list that is most like `written`, if one is. The result borrows from the list alone.
+/// The name in the list that is most similar to `written`, if one is similar enough. The result
+/// borrows from the list only.
 pub(crate) fn nearest<'list>(
     written: &str,
     names: impl IntoIterator<Item = &'list str>,
 ) -> Option<&'list str> {
-    // No known name is longer, and the comparison takes time with the square of the length.
+    // No known name is longer, and the comparison takes quadratic time.
     const LONGEST: usize = 64;
     if written.len() > LONGEST {
         return None;
@@ -24,7 +25,7 @@ pub(crate) fn nearest<'list>(
         .map(|(name, _)| name)
 }
 
-/// `: did you mean `name`?`, or nothing.
+/// Returns `: did you mean `name`?`, or an empty string.
 #[cfg(any(feature = "mysql", feature = "serde", test))]
 pub(crate) fn suggestion<'list>(
     written: &str,

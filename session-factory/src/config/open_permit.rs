@@ -1,10 +1,11 @@
-//! A connection's permit to be open on the server.
+//! A connection's permit.
 
 use std::sync::Arc;
 
-/// Counts a connection as open on the server. A driver keeps it until the server has closed the connection.
+/// Counts a connection as open on the server. A driver keeps the permit until the server has closed
+/// the connection.
 ///
-/// The permit's type is erased. Clippy would otherwise take a session for a lock, and report each annotated function of
-/// a user who turns on `significant_drop_tightening`.
+/// The permit's type is erased. Otherwise, for a user who enables `significant_drop_tightening`,
+/// clippy would treat a session as a lock and report each annotated function.
 #[derive(Debug, Clone)]
 pub(crate) struct OpenPermit(#[allow(dead_code)] pub(crate) Arc<dyn std::any::Any + Send + Sync>);

@@ -1,8 +1,8 @@
-//! The scheme of a URL, with `SQLAlchemy`'s driver name or without.
+//! Recognizes a URL's scheme, with or without `SQLAlchemy`'s driver name.
 
 use crate::config::known_names::nearest;
 
-/// Whether it is one of the schemes, as in `postgresql` or `postgresql+psycopg2`, in any case.
+/// True for one of the schemes, as in `postgresql` or `postgresql+psycopg2`, in any case.
 pub(crate) fn is_one_of(scheme: &str, schemes: &[&str]) -> bool {
     let (name, driver) = match scheme.split_once('+') {
         Some((name, driver)) => (name, Some(driver)),
@@ -17,7 +17,7 @@ pub(crate) fn is_one_of(scheme: &str, schemes: &[&str]) -> bool {
     driver.is_none_or(has_driver) && schemes.iter().any(|known| known.eq_ignore_ascii_case(name))
 }
 
-/// Whether the text could be a scheme at all.
+/// True if the text has the form of a scheme.
 #[cfg(feature = "postgres")]
 pub(crate) fn is_well_formed(scheme: &str) -> bool {
     scheme.starts_with(|first: char| first.is_ascii_alphabetic())
@@ -26,8 +26,8 @@ pub(crate) fn is_well_formed(scheme: &str) -> bool {
             .all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
 }
 
-/// Schemes of databases and of what else people paste. An error names one of these and no other: what stands in front
-/// of `:` could be a piece of a password.
+/// Schemes of databases, and of other things that users paste. An error prints only these: text in
+/// front of `:` may be a piece of a password.
 const KNOWN: [&str; 16] = [
     "postgresql",
     "postgres",
@@ -47,7 +47,7 @@ const KNOWN: [&str; 16] = [
     "http",
 ];
 
-/// The scheme of a URL if it is a known one, in our own spelling and without a driver's name.
+/// The URL's scheme if it is a known one, in our spelling and without a driver's name.
 pub(crate) fn known(url: &str) -> Option<&'static str> {
     let (scheme, rest) = url.split_once(':')?;
     let scheme = match scheme.split_once('+') {

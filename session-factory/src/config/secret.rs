@@ -1,4 +1,4 @@
-//! A database URL that nothing prints by accident.
+//! A database URL that is never printed by accident.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -6,8 +6,8 @@ use std::str::FromStr;
 
 use secrecy::{ExposeSecret, SecretString};
 
-/// A database URL. It usually holds a password, so neither `Debug` nor `Display` show any of it,
-/// and its memory is cleared when it is dropped.
+/// A database URL. It usually contains a password, so neither `Debug` nor `Display` shows any of
+/// it, and dropping it clears its memory.
 ///
 /// ```
 /// use session_factory::config::SecretUrl;
@@ -20,7 +20,7 @@ use secrecy::{ExposeSecret, SecretString};
 pub struct SecretUrl(SecretString);
 
 impl SecretUrl {
-    /// The URL itself, to connect with. Keep it out of logs and errors.
+    /// The URL itself, for connecting. Keep it out of logs and errors.
     #[must_use]
     pub fn expose(&self) -> &str {
         self.0.expose_secret()

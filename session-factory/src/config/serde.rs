@@ -1,7 +1,7 @@
-//! A configuration from anything that serde reads.
+//! Reads a configuration from any format of serde.
 //!
-//! Every value goes the way of a variable's text: durations, booleans, ranges and errors are the same
-//! wherever they are written. Nothing of a value is quoted here: it may be a secret, under any name.
+//! Every value is handled like a variable's text, so durations, booleans, ranges and errors are the
+//! same in each format. No value is quoted here: it may be a secret, under any name.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -14,14 +14,14 @@ use super::known_names::suggestion;
 use super::reader::Variable;
 use super::{Key, Problem, Reader, Source};
 
-/// The settings that were given, read by their names.
+/// Reads the given settings by their names.
 pub(crate) fn reader<'de, D: Deserializer<'de>>(
     factory: &'static str,
     keys: &'static [Key],
     settings: &'static [&'static str],
     deserializer: D,
 ) -> Result<Reader<'static>, D::Error> {
-    // Asked for a struct, a format would itself refuse a text that stands in its place, and quote it.
+    // `deserialize_struct` would let a format reject a text in the struct's place, and quote it.
     let given = deserializer.deserialize_any(Settings { factory, settings })?;
     let Given { values, problems } = given;
     let vars = move |name: &str| match values.get(name) {
@@ -32,7 +32,7 @@ pub(crate) fn reader<'de, D: Deserializer<'de>>(
     Ok(reader.with_problems(problems))
 }
 
-/// Every factory's settings. Those that are constants of a factory cannot be given.
+/// The settings of every factory. A setting that is a constant of a factory cannot be given.
 const STANDARD: [&str; 15] = [
     "url",
     "replica_url",
@@ -51,7 +51,7 @@ const STANDARD: [&str; 15] = [
     "leak_threshold",
 ];
 
-/// What was given.
+/// The given settings.
 #[derive(Default)]
 struct Given {
     values: HashMap<&'static str, Option<String>>,
@@ -93,7 +93,8 @@ impl<'de> Visitor<'de> for Settings {
         while let Some(Name(name)) = map.next_key()? {
             let Some(setting) = self.settings.iter().find(|setting| **setting == name) else {
                 map.next_value::<IgnoredAny>()?;
-                // The name itself is not printed: where a line is cut in the wrong place, it holds a secret.
+                // The name itself is not printed: it may contain a secret if a line is cut in the
+                // wrong place.
                 let expected = format!("one of the settings {}", self.settings.join(", "));
                 let standard = STANDARD.into_iter().find(|standard| **standard == name);
                 given.problems.push(if let Some(name) = standard {
@@ -157,7 +158,7 @@ impl Visitor<'_> for NameVisitor {
     }
 }
 
-/// One value as the text that a variable would have; `None` for null.
+/// Deserializes one value as the text that a variable would have; `None` for null.
 struct Text(&'static str);
 
 impl<'de> DeserializeSeed<'de> for Text {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Credentials, OpenPermit, SecretUrl};
 
-/// The settings that every factory has, whatever keys they were read from.
+/// The settings of every factory, from any source.
 ///
 /// ```
 /// use session_factory::config::{SecretUrl, Settings};
@@ -16,52 +16,56 @@ use super::{Credentials, OpenPermit, SecretUrl};
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Settings {
-    /// Where the database is, and who connects.
+    /// The database's URL, usually with user and password.
     pub url: SecretUrl,
     /// A PostgreSQL standby for `read_only` sessions. It gets its own pool with the same settings. Default: none.
     pub replica_url: Option<SecretUrl>,
-    /// Whether each statement is printed. Default: `false`.
+    /// True to print each statement. Default: `false`.
     pub echo: bool,
-    /// Connections that are kept, at least 1. Default: 5.
+    /// The number of connections that the pool keeps, at least 1. Default: 5.
     pub pool_size: u32,
-    /// Connections above `pool_size` under load. Default: 10.
+    /// The number of connections that the pool may open above `pool_size` under load. Default: 10.
     pub max_overflow: u32,
-    /// Whether a connection that idled is asked before it is used. Default: `true`.
+    /// True to check a connection that has idled before a session uses it. Default: `true`.
     pub pool_pre_ping: bool,
-    /// How long a caller waits for a connection; `Duration::MAX` for as long as it takes. Default: 30 seconds.
-    pub pool_timeout: Duration,
-    /// The longest life of a connection; `Duration::MAX` for no end. It serves one session, however short that is.
-    /// Default: 30 minutes.
-    pub pool_recycle: Duration,
-    /// How long a connection may idle before it is closed; `Duration::MAX` for as long as it lives. Default: 10
-    /// minutes.
-    pub idle_timeout: Duration,
-    /// How long one attempt to connect may take, longer than zero; `Duration::MAX` for as long as it takes. Default: 10
+    /// How long a caller waits for a connection; `Duration::MAX` means without a limit. Default: 30
     /// seconds.
+    pub pool_timeout: Duration,
+    /// A connection's longest life; `Duration::MAX` means without a limit. Every connection serves
+    /// at least one session, however short this is. Default: 30 minutes.
+    pub pool_recycle: Duration,
+    /// How long a connection may idle before the pool closes it; `Duration::MAX` means without a
+    /// limit. Default: 10 minutes.
+    pub idle_timeout: Duration,
+    /// How long one attempt to connect may take, longer than zero; `Duration::MAX` means without a
+    /// limit. Default: 10 seconds.
     pub connect_timeout: Duration,
-    /// How long PostgreSQL and MySQL (there: reading statements; MariaDB: all) let one statement run; SQLite has no
-    /// such limit. Longer than zero; PostgreSQL counts to 24 days, and longer limits end there. Default: the server's
-    /// own.
+    /// The server's time limit for one statement, longer than zero. PostgreSQL applies it to all
+    /// statements, up to 24 days; MySQL to reading statements; MariaDB to all. SQLite has no such
+    /// limit. Default: the server's own.
     pub statement_timeout: Option<Duration>,
-    /// Whether PostgreSQL's and MySQL's connections keep the statements that they prepared: 0 keeps none. Any other
-    /// number keeps all of them, as diesel-async's cache has no limit. SQLite's always keep them. Default: all; behind
-    /// a pooler none.
+    /// 0 stops PostgreSQL's and MySQL's connections from keeping prepared statements. Any other
+    /// number keeps all of them, because diesel-async's cache has no limit. SQLite's connections
+    /// always keep them. Default: all; behind a pooler none.
     pub statement_cache: Option<usize>,
-    /// Reserved: has no effect yet. Statements that take longer are to be reported. Default: 1 second.
+    /// Reserved, without effect yet: the duration above which a statement is reported. Default: 1
+    /// second.
     pub slow_statement: Option<Duration>,
-    /// Reserved: has no effect yet. Waits for a connection that take longer are to be reported. Default: 2 seconds.
+    /// Reserved, without effect yet: the duration above which a wait for a connection is reported.
+    /// Default: 2 seconds.
     pub slow_acquire: Option<Duration>,
-    /// Reserved: has no effect yet. Sessions that are open for longer are to be reported. Default: none are.
+    /// Reserved, without effect yet: the duration above which an open session is reported. Default:
+    /// none.
     pub leak_threshold: Option<Duration>,
-    /// The provider's credentials for this connection, which replace the URL's.
+    /// The credential provider's credentials for this connection, which replace the URL's.
     pub(crate) credentials: Option<Credentials>,
     /// The permit of the connection that is opened with these settings.
     pub(crate) permit: Option<OpenPermit>,
 }
 
 impl Settings {
-    /// Says which setting makes every connection impossible. The reader has checked the environment's values, but the
-    /// application's code may have set these.
+    /// The error if a setting makes every connection impossible. The reader has checked the
+    /// environment's values, but the application's code can set others.
     pub(crate) fn refusal(&self) -> Option<String> {
         let limits = [
             (

@@ -1,8 +1,8 @@
-//! Where a value comes from.
+//! The origin of a value.
 
 use std::fmt;
 
-/// Where a value comes from.
+/// The origin of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Source {
@@ -10,19 +10,19 @@ pub enum Source {
     Environment,
     /// A `.env` file.
     Dotenv,
-    /// The file that the key with `_FILE` names.
+    /// The file named by the key with `_FILE`.
     File,
     /// The parts of a URL: `DB_HOST` and so on.
     Parts,
-    /// The function of `from_vars`, or what serde read.
+    /// The function passed to `from_vars`, or the input of serde.
     Given,
-    /// The compiler's environment, when the program was built.
+    /// The compiler's environment.
     Build,
-    /// Not set: the default applies.
+    /// The default, because the key is unset.
     Default,
-    /// Written in `session_factory!`.
+    /// A constant in `session_factory!`.
     Constant,
-    /// Not set, and without a default.
+    /// None: the key is unset and has no default.
     NotSet,
 }
 

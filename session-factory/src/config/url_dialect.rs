@@ -1,20 +1,21 @@
-//! What a database says about its URLs.
+//! A database's URL dialect.
 
-/// What has to be known of a database to read its settings, and to say what is wrong with them.
+/// What the reader needs to know of a database to check its settings.
 #[doc(hidden)]
 pub trait UrlDialect: Sealed {
-    /// The database's name, as errors print it.
+    /// The database's name in errors.
     const NAME: &'static str;
-    /// The URL schemes it takes, without the colon.
+    /// The accepted URL schemes, without the colon.
     const SCHEMES: &'static [&'static str];
-    /// Whether reads may go to another server that follows the first.
+    /// True if reads can use another server that replicates the first.
     const HAS_REPLICAS: bool = false;
     /// Checks a URL without connecting.
     ///
     /// # Errors
-    /// What is wrong with it. Nothing secret is quoted.
+    /// What is wrong with the URL. The text quotes nothing secret.
     fn check_url(url: &str) -> Result<(), String>;
 }
 
-/// Of the databases that this crate has drivers for. Its path is private, so no other crate can implement it.
+/// Seals `UrlDialect` for this crate's drivers. The path is private, so no other crate can
+/// implement it.
 pub trait Sealed {}

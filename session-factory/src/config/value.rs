@@ -1,4 +1,4 @@
-//! Types that can be read from the text of a variable.
+//! Types that can be parsed from a variable's text.
 
 use std::net::{IpAddr, SocketAddr};
 use std::num::{NonZeroU16, NonZeroU32, NonZeroU64, NonZeroUsize};
@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use super::{SecretString, SecretUrl, duration};
 
-/// A type that can be read from the text of an environment variable.
+/// A type that can be parsed from an environment variable's text.
 ///
-/// It is implemented for `bool`, the numbers, `char`, `String`, [`Duration`], `PathBuf`, the addresses of
-/// `std::net`, the secrets of this module, and `Option` of all of these. An own key in
-/// [`session_factory!`](crate::session_factory) may have such a type, or any other that has a
-/// [`FromStr`](std::str::FromStr), or an `Option` of one. What this trait adds is that errors say what was
+/// It is implemented for `bool`, the numbers, `char`, `String`, [`Duration`], `PathBuf`, the
+/// addresses of `std::net`, the secrets of this module, and `Option` of all of these. A custom key
+/// in [`session_factory!`](crate::session_factory) can have such a type, or any other type with a
+/// [`FromStr`](std::str::FromStr), or an `Option` of one. With this trait, errors also say what was
 /// expected:
 ///
 /// ```
@@ -45,18 +45,18 @@ use super::{SecretString, SecretUrl, duration};
             `FromStr`, and `Option` of these"
 )]
 pub trait ConfigValue: Sized {
-    /// What a well-formed value looks like, with an example, to end "expected …".
+    /// The form of a valid value, with an example. It ends the sentence "expected …".
     fn expected() -> String;
 
-    /// The same for a value that has to be in a range.
+    /// Like `expected`, for a value that must be in a range.
     fn expected_in(range: &str) -> String {
         format!("{}, in {range}", Self::expected())
     }
 
-    /// The value, or `None` when the text is malformed. The text is trimmed and not empty.
+    /// Parses the text, which is trimmed and not empty. `None` if it is malformed.
     fn parse(text: &str) -> Option<Self>;
 
-    /// The value when the variable is not set and there is no default; `None` when one is required.
+    /// The value of an unset variable without a default; `None` if a value is required.
     fn missing() -> Option<Self> {
         None
     }

@@ -1,4 +1,4 @@
-//! What a session and its driver tell each other. None of it has a public name:
+//! Messages between a session and its driver. None of them has a public name:
 //!
 //! ```compile_fail,E0603
 //! use session_factory::driver::Kill;
@@ -18,14 +18,14 @@ use crate::observe::Announced;
 #[derive(Debug)]
 #[doc(hidden)]
 pub enum ForeignError {
-    /// Its own timeout passed.
+    /// The external pool's own timeout passed.
     TimedOut,
-    /// It could not connect.
+    /// The external pool could not connect.
     Connect(ConnectError),
 }
 
-/// Gives an error diesel's kind for "run it all again", which diesel itself misses for a deadlock and for a
-/// busy database.
+/// Gives an error diesel's kind for a serialization failure, which a caller may repeat. diesel
+/// itself does not use it for a deadlock or a busy database.
 pub(crate) fn as_conflict(error: Error) -> Error {
     match error {
         Error::DatabaseError(_, information) => {
@@ -39,7 +39,8 @@ pub(crate) fn as_conflict(error: Error) -> Error {
 #[derive(Debug, Default)]
 #[doc(hidden)]
 pub struct Ahead {
-    /// A statement was dropped in flight: cancel it and wait until the server has ended it.
+    /// True if a statement was dropped in flight: cancel it, and wait until the server has ended
+    /// it.
     pub settle: bool,
     /// The SQL that begins the transaction.
     pub begin: Option<Cow<'static, str>>,
@@ -50,10 +51,10 @@ pub struct Ahead {
 }
 
 impl Ahead {
-    /// The prelude as one text. `None` if there is nothing to send.
+    /// The prelude as one text; `None` if there is nothing to send.
     #[cfg(any(feature = "postgres", feature = "mysql"))]
     pub(crate) fn text(&self) -> Option<Cow<'_, str>> {
-        // Where the first statement begins the transaction, the text is empty.
+        // The text is empty if the first statement begins the transaction.
         let begin = self.begin.as_ref().filter(|begin| !begin.is_empty());
         match (begin, &self.control) {
             (Some(begin), Some(control)) => Some([&**begin, "; ", control].concat().into()),
@@ -77,12 +78,13 @@ pub struct Reply<T> {
     pub ahead: QueryResult<()>,
     /// The statement's result.
     pub result: QueryResult<T>,
-    /// The statement failed before the database saw it, and a failed one is not to be committed over.
+    /// True if the statement failed before the database saw it. The session must not commit after
+    /// such a failure.
     pub unsent: bool,
 }
 
 impl<T> Reply<T> {
-    /// The prelude failed, so the statement was not sent.
+    /// The reply if the prelude failed, so that the statement was not sent.
     pub(crate) fn not_sent(error: Error) -> Self {
         Self {
             ahead: Err(error),
@@ -91,7 +93,7 @@ impl<T> Reply<T> {
         }
     }
 
-    /// The same with its errors changed.
+    /// The same reply with changed errors.
     #[cfg(any(feature = "postgres", feature = "sqlite"))]
     pub(crate) fn map_err(self, change: impl Fn(Error) -> Error) -> Self {
         Self {
@@ -114,21 +116,22 @@ impl<T> Reply<T> {
 #[derive(Debug, Clone)]
 #[doc(hidden)]
 pub enum Watched {
-    /// The driver has no protocol state (an external pool's connection).
+    /// Unknown: the driver has no protocol state (an external pool's connection).
     Unknown,
-    /// Open and usable.
+    /// A transaction is open and usable.
     Open,
-    /// It may be another than the session began: [`Driver::ask`](super::Driver::ask) finds out.
+    /// A transaction is open, but possibly not the session's: [`Driver::ask`](super::Driver::ask)
+    /// finds out.
     InDoubt,
-    /// A statement failed, the server will refuse to commit.
+    /// A statement failed, so the server will refuse to commit.
     Failed(Option<StatementError>),
     /// The body began a transaction on the raw connection and left it open.
     Unbalanced,
-    /// The body ended it, and ran something after its end.
+    /// The body ended the transaction, and ran further statements afterwards.
     Parted(PartlyCommitted),
-    /// It ended, but the session did not end it.
+    /// The transaction ended, but the session did not end it.
     Ended {
-        /// By COMMIT.
+        /// True if it ended by COMMIT.
         committed: bool,
         /// The error after which the server rolled back by itself.
         error: Option<StatementError>,
@@ -147,19 +150,19 @@ pub enum CommitReply {
     Refused(StatementError),
     /// The connection was lost before COMMIT was sent, so nothing is kept.
     NotSent(StatementError),
-    /// COMMIT may have ended another transaction than the session's.
+    /// COMMIT may have ended a transaction that is not the session's.
     Parted(PartlyCommitted),
     /// No answer arrived.
     Unknown(StatementError),
 }
 
-/// Who uses the connection after recovery.
+/// The connection's user after recovery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[doc(hidden)]
 pub enum GoesTo {
     /// The next borrower.
     Anybody,
-    /// The session that has it already and waits for the recovery.
+    /// The session that already has it, and waits for the recovery.
     SameSession,
 }
 
@@ -171,40 +174,40 @@ pub enum Recovered {
     Clean,
     /// Rolled back, but not reusable.
     Spent,
-    /// Unknown: closing the connection rolls back.
+    /// Unknown; closing the connection rolls back.
     Failed,
 }
 
 /// The owner of a connection and its permit.
 #[doc(hidden)]
 pub trait Owner<L> {
-    /// The link.
+    /// The connection.
     fn link(&mut self) -> &mut L;
 }
 
-/// What was under way when the session was dropped.
+/// The work that was unfinished when the session was dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[doc(hidden)]
 pub enum Running {
-    /// Nothing: the transaction is open and quiet.
+    /// None: the transaction is open, and no request is unanswered.
     Nothing,
-    /// A statement, the rest of its rows, or a ROLLBACK that may wait behind one.
+    /// A statement, the rest of its rows, or a ROLLBACK that may follow one.
     Statement,
-    /// COMMIT: let it finish.
+    /// COMMIT, which must finish.
     End,
 }
 
-/// The outcomes of the last statement and of the COMMIT behind it.
+/// The outcomes of the last statement and of the COMMIT after it.
 #[derive(Debug)]
 #[doc(hidden)]
 pub struct Last {
-    /// Of the statement.
+    /// The statement's outcome.
     pub reply: Reply<usize>,
-    /// Of COMMIT, if it was sent.
+    /// COMMIT's outcome, if COMMIT was sent.
     pub commit: Option<CommitReply>,
 }
 
-/// Says whether COMMIT is on its way. Until then nothing can have been committed.
+/// Set when COMMIT is sent. Until then, nothing can have been committed.
 #[derive(Debug, Clone, Default)]
 #[doc(hidden)]
 pub struct CommitSent(Arc<AtomicBool>);
@@ -220,7 +223,7 @@ impl CommitSent {
     }
 }
 
-/// Ends a connection from outside of its session: cancels what runs and closes.
+/// Ends a connection from outside its session: cancels its statement and closes it.
 #[derive(Clone)]
 pub struct Kill(pub(crate) Arc<dyn Fn() + Send + Sync>);
 

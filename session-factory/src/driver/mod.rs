@@ -1,7 +1,7 @@
-//! What differs between databases, and only that: one folder for each backend.
+//! The differences between databases, with one folder for each backend.
 //!
-//! The rest of the crate knows a database through [`Driver`] alone. The trait is sealed, and may grow in any release. It is
-//! public so that a bound can name it.
+//! The rest of the crate uses a database through [`Driver`] only. The trait is sealed, and may grow
+//! in any release. It is public so that a bound can name it.
 
 use std::any::Any;
 use std::borrow::Cow;
@@ -55,13 +55,14 @@ pub(crate) use crate::call::{LogPosition, TransactionOptions};
 pub(crate) use crate::config::OpenPermit;
 pub(crate) use crate::observe::{Instrumented, Relay};
 
-/// A database backend: `Postgres`, `Mysql` or `Sqlite`. Sealed: no other type can implement it, and what its functions take
-/// has no public name.
+/// A database backend: `Postgres`, `Mysql` or `Sqlite`. Sealed: no other type can implement it, and
+/// the types of its functions' parameters have no public names.
 #[doc(hidden)]
 pub trait Driver: UrlDialect + Sized + Send + Sync + 'static {
     /// diesel's backend.
     type Backend: Backend<QueryBuilder: Default> + Default;
-    /// diesel-async's connection: what [`Session::connection`](crate::Session::connection) gives.
+    /// diesel-async's connection, which [`Session::connection`](crate::Session::connection)
+    /// returns.
     type Connection: AsyncConnection<Backend = Self::Backend> + Send + 'static;
     /// One row of a result.
     type Row: for<'row> diesel::row::Row<'row, Self::Backend> + Send + 'static;
@@ -85,7 +86,7 @@ pub trait Driver: UrlDialect + Sized + Send + Sync + 'static {
         settings: &Settings,
     ) -> impl Future<Output = Result<Self::Link, ConnectError>> + Send;
 
-    /// What keeps the database alive while the pool has no open connection.
+    /// The value that keeps the database alive while the pool has no open connection.
     fn anchor(_link: &Self::Link) -> Option<Arc<dyn Any + Send + Sync>> {
         None
     }
@@ -175,11 +176,12 @@ pub trait Driver: UrlDialect + Sized + Send + Sync + 'static {
     /// One round trip that proves the connection alive.
     fn ping(link: &mut Self::Link) -> impl Future<Output = Result<(), StatementError>> + Send;
 
-    /// The SQL that begins a transaction; empty where the first statement does so by itself.
+    /// The SQL that begins a transaction; empty if the first statement begins it.
     fn begin_sql(options: &TransactionOptions) -> Cow<'static, str>;
 
-    /// Runs a query after its prelude `ahead`, in the same round trip where that is safe. The first poll sends both.
-    /// The query is not `Send`, so this function splits it at once, and the future owns its SQL and binds.
+    /// Runs a query after its prelude `ahead`, in the same round trip if that is safe. The first
+    /// poll sends both. The query is not `Send`, so this function splits it at once, and the future
+    /// owns its SQL and binds.
     fn load<'conn>(
         link: &'conn mut Self::Link,
         ahead: Ahead,
@@ -256,8 +258,8 @@ pub trait Driver: UrlDialect + Sized + Send + Sync + 'static {
         Err((owner, over))
     }
 
-    /// Runs a statement and then COMMIT, in the same round trip where that is safe. The driver sets `sent` when COMMIT
-    /// is on its way. If the statement fails, COMMIT keeps nothing.
+    /// Runs a statement and then COMMIT, in the same round trip if that is safe. The driver sets
+    /// `sent` when COMMIT is sent. If the statement fails, COMMIT keeps nothing.
     fn execute_and_commit<T>(
         link: &mut Self::Link,
         ahead: Ahead,

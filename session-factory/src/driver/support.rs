@@ -1,5 +1,7 @@
-//! What a backend can do: the options that only some of them have, as traits that each driver implements
-//! in its own folder. They are sealed: an implementation of another crate's would defeat the compiler's check.
+//! Options that only some backends have, as traits that each driver implements in its own folder.
+//! The traits are sealed: an implementation in another crate would defeat the compiler's check.
+
+use std::marker::PhantomData;
 
 use crate::call::isolation::Level;
 use crate::config::Sealed;
@@ -11,7 +13,11 @@ use crate::config::Sealed;
     note = "on SQLite every transaction is serializable: remove `isolation`; PostgreSQL and MySQL have all four levels",
     note = "if the function is generic over its factory, name the backend: `F: SessionFactory<Driver = Postgres>`"
 )]
-pub trait SupportsIsolation<L: Level>: Sealed {}
+pub trait SupportsIsolation<L: Level>: Sealed {
+    /// Called by expansions: the bound is the trait's own, so that the compiler points at the option alone.
+    #[doc(hidden)]
+    fn asked(_driver: PhantomData<Self>) {}
+}
 
 /// `deferrable`.
 #[diagnostic::on_unimplemented(
@@ -20,7 +26,11 @@ pub trait SupportsIsolation<L: Level>: Sealed {}
     note = "remove `deferrable`: on MySQL and SQLite a `read_only` transaction never waits for a writer",
     note = "if the function is generic over its factory, name the backend: `F: SessionFactory<Driver = Postgres>`"
 )]
-pub trait SupportsDeferrable: Sealed {}
+pub trait SupportsDeferrable: Sealed {
+    /// Called by expansions: the bound is the trait's own, so that the compiler points at the option alone.
+    #[doc(hidden)]
+    fn asked(_driver: PhantomData<Self>) {}
+}
 
 /// `replica = "…"`.
 #[diagnostic::on_unimplemented(
@@ -29,7 +39,11 @@ pub trait SupportsDeferrable: Sealed {}
     note = "remove `replica`: with this backend every function uses the one server",
     note = "if the function is generic over its factory, name the backend: `F: SessionFactory<Driver = Postgres>`"
 )]
-pub trait SupportsReplica: Sealed {}
+pub trait SupportsReplica: Sealed {
+    /// Called by expansions: the bound is the trait's own, so that the compiler points at the option alone.
+    #[doc(hidden)]
+    fn asked(_driver: PhantomData<Self>) {}
+}
 
 /// `immediate`.
 #[diagnostic::on_unimplemented(
@@ -38,7 +52,11 @@ pub trait SupportsReplica: Sealed {}
     note = "remove `immediate`: PostgreSQL and MySQL lock rows when they are written; to lock earlier, query with `.for_update()`",
     note = "if the function is generic over its factory, name the backend: `F: SessionFactory<Driver = Sqlite>`"
 )]
-pub trait SupportsImmediate: Sealed {}
+pub trait SupportsImmediate: Sealed {
+    /// Called by expansions: the bound is the trait's own, so that the compiler points at the option alone.
+    #[doc(hidden)]
+    fn asked(_driver: PhantomData<Self>) {}
+}
 
 /// `Factory::with_credentials(…)`.
 #[diagnostic::on_unimplemented(

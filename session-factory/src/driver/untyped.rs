@@ -1,8 +1,8 @@
 //! A query without its type.
 //!
-//! There are as many types of queries as there are queries, and what is generic over them is compiled for each: in
-//! the application's crate, and again with changes there. As a reference to something that can be walked, a query
-//! is of one type, and what takes it apart and sends it is compiled once.
+//! Each query has its own type, and the compiler compiles generic code for each type, in the
+//! application's crate, again with every change there. A reference to `dyn Walk` has one type for
+//! all queries, so the code that builds their SQL and sends them is compiled once.
 
 #[cfg(feature = "postgres")]
 use std::any::TypeId;
@@ -11,7 +11,7 @@ use diesel::QueryResult;
 use diesel::backend::Backend;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 
-/// What a query has to be asked for: all else that `QueryFragment` has is made of that.
+/// The two functions of `QueryFragment` from which all others follow.
 trait Walk<DB: Backend> {
     fn walk<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()>;
     fn is_safe_to_cache(&self, backend: &DB) -> QueryResult<bool>;
@@ -27,7 +27,7 @@ impl<DB: Backend, T: QueryFragment<DB>> Walk<DB> for T {
     }
 }
 
-/// A query, and the id of its type.
+/// A query, and its type's id.
 #[doc(hidden)]
 #[allow(missing_debug_implementations)] // what it is printed as depends on who asks
 pub struct Untyped<'query, DB: Backend> {
@@ -56,7 +56,7 @@ impl<'query, DB: Backend> Untyped<'query, DB> {
         }
     }
 
-    /// diesel's key of the prepared statement, where the type alone tells the text.
+    /// diesel's key of the prepared statement, if the type alone determines the SQL.
     #[cfg(feature = "postgres")]
     pub(crate) fn id(&self) -> Option<TypeId> {
         self.id

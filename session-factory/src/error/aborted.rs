@@ -10,8 +10,8 @@ use super::{StatementError, StatementErrorKind};
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum AbortReason {
-    /// A statement failed and the body went on without passing the error to its caller. PostgreSQL gives
-    /// up the whole transaction then; it would answer COMMIT with ROLLBACK.
+    /// A statement failed, and the body continued without returning the error. PostgreSQL then
+    /// gives up the whole transaction, and would answer COMMIT with ROLLBACK.
     Statement(StatementError),
     /// The body dropped a statement's future before it finished (a `select!` or a timeout around it), so the session
     /// cannot know whether the statement took effect.
@@ -26,17 +26,18 @@ pub enum AbortReason {
     /// This function of diesel-async's `TransactionManager` was called without a `begin_transaction` before it, and its
     /// error ([`SessionError::NotBegun`](crate::SessionError::NotBegun)) was not returned.
     NotBegun(&'static str),
-    /// The body replaced its session by another one (`std::mem::replace`): the replaced session's work is lost.
+    /// The body replaced its session by another one (`std::mem::replace`), so the replaced
+    /// session's work is lost.
     Replaced,
 }
 
-/// The body returned `Ok`, but its transaction could not be committed: it is rolled back, or was ended by a statement
-/// of the body. The body of a savepoint that is left with another one open inside gets it as well: there only the
-/// savepoint is rolled back.
+/// The body returned `Ok`, but its transaction could not be committed: it is rolled back, or a
+/// statement in the body ended it. The body of a savepoint gets this error as well if it leaves
+/// another savepoint open inside; then only the savepoint is rolled back.
 #[derive(Debug, Clone)]
 pub struct Aborted {
     pub(crate) reason: AbortReason,
-    /// Only a savepoint is rolled back, and the transaction goes on.
+    /// True if only a savepoint is rolled back, and the transaction continues.
     in_savepoint: bool,
 }
 
@@ -48,7 +49,8 @@ impl Aborted {
         }
     }
 
-    /// A savepoint that cannot be released: its work is rolled back, and the transaction goes on.
+    /// The error for a savepoint that cannot be released: its work is rolled back, and the
+    /// transaction continues.
     pub(crate) fn in_savepoint(reason: AbortReason) -> Self {
         Self {
             reason,
@@ -56,12 +58,12 @@ impl Aborted {
         }
     }
 
-    /// Why.
+    /// The reason.
     pub fn reason(&self) -> &AbortReason {
         &self.reason
     }
 
-    /// The error of the first statement that failed, when that is the reason.
+    /// The error of the first failed statement, if that is the reason.
     pub fn statement(&self) -> Option<&StatementError> {
         match &self.reason {
             AbortReason::Statement(error) => Some(error),
@@ -133,8 +135,8 @@ impl std::error::Error for Aborted {
     }
 }
 
-/// The server refused the COMMIT, for instance because of a deferred constraint or a serialization failure; or the
-/// connection was lost before COMMIT was sent.
+/// The server refused the COMMIT, for example because of a deferred constraint or a serialization
+/// failure, or the connection was lost before COMMIT was sent.
 #[derive(Debug, Clone)]
 pub struct CommitError {
     error: StatementError,
@@ -156,7 +158,7 @@ impl CommitError {
         }
     }
 
-    /// The server's error, in answer to COMMIT or when it ended the connection.
+    /// The server's error, as the answer to COMMIT or when it closed the connection.
     pub fn statement(&self) -> &StatementError {
         &self.error
     }

@@ -9,24 +9,24 @@ use super::ConnectError;
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Holder {
-    /// The function that holds it, with file and line.
+    /// The function that holds the connection, with file and line.
     pub holder: String,
-    /// For how long.
+    /// How long the function has held it.
     pub held_for: Duration,
-    /// Its session was dropped: the recovery cancels, rolls back and checks the connection.
+    /// True if its session was dropped, and recovery cancels, rolls back and checks the connection.
     pub recovering: bool,
 }
 
-/// What a waiting caller waits for, apart from lent connections.
+/// The step that delays a waiting caller, apart from connections in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// The application's provider of credentials is asked, for a connection that is to be opened.
+    /// The pool calls the application's credential provider, to open a connection.
     Credentials,
-    /// A connection is being opened.
+    /// The pool opens a connection.
     Opening,
-    /// The pool pings a connection that idled.
+    /// The pool pings a connection that has idled.
     Checking,
-    /// The pool opens a connection as soon as the server has closed another.
+    /// The pool waits until the server has closed one connection, to open another.
     Closing,
 }
 
@@ -41,9 +41,9 @@ pub struct AcquireError {
     pub(crate) waiting: u32,
     pub(crate) holders: Vec<Holder>,
     pub(crate) connect: Option<ConnectError>,
-    /// What was under way when the wait ended.
+    /// The step that was unfinished when the wait ended.
     pub(crate) step: Option<Step>,
-    /// The connect error ended the wait, not the clock.
+    /// True if the connect error ended the wait before its limit.
     pub(crate) at_once: bool,
 }
 
@@ -52,15 +52,15 @@ impl AcquireError {
     pub fn waited(&self) -> Duration {
         self.waited
     }
-    /// The most connections the pool may open: `pool_size` + `max_overflow`.
+    /// The greatest number of connections that the pool may open: `pool_size` + `max_overflow`.
     pub fn limit(&self) -> u32 {
         self.limit
     }
-    /// How many connections were open.
+    /// The number of open connections.
     pub fn open(&self) -> u32 {
         self.open
     }
-    /// How many callers were waiting, this one included.
+    /// The number of waiting callers, including this one.
     pub fn waiting(&self) -> u32 {
         self.waiting
     }

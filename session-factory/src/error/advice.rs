@@ -2,14 +2,15 @@
 
 use super::{StatementError, StatementErrorKind};
 
-/// What to write where the caller wanted to end what the session ends.
+/// The advice if the caller tried to end something that the session ends.
 pub(super) const END_BY_HAND: &str = "db.savepoint(…) and db.transaction(…) end with their closure: return Ok to keep the work or Err to \
      undo it; the session's transaction is ended by db.commit() or db.rollback()";
 
-/// The end of the sentence "a statement failed and its error was not returned; …". Each text is true for every error
-/// that it is given for: a savepoint keeps the transaction usable, but it does not help a statement that no transaction
-/// may contain, or a conflict that only another transaction solves. MySQL and SQLite undo the failed statement alone,
-/// so there only a conflict or a lost connection gets here.
+/// The end of the sentence "a statement failed and its error was not returned; …". Each text is
+/// true for every error that it is used for. A savepoint keeps the transaction usable, but it does
+/// not help a statement that no transaction may contain, or a conflict that only another
+/// transaction solves. MySQL and SQLite undo only the failed statement, so for them this function
+/// sees conflicts and lost connections only.
 pub(super) fn advice(error: &StatementError) -> &'static str {
     match error.kind {
         StatementErrorKind::Connection => {
@@ -32,7 +33,7 @@ pub(super) fn advice(error: &StatementError) -> &'static str {
         _ => {}
     }
     match error.sqlstate() {
-        // active_sql_transaction; invalid_transaction_termination: COMMIT inside of a procedure.
+        // active_sql_transaction; invalid_transaction_termination: COMMIT inside a procedure.
         Some("25001" | "2D000") => {
             "return the error; a session always has a transaction, and PostgreSQL runs VACUUM, CREATE INDEX \
              CONCURRENTLY, CREATE DATABASE, a procedure that commits and the like outside of one: run them on a \
@@ -52,10 +53,11 @@ pub(super) fn advice(error: &StatementError) -> &'static str {
     }
 }
 
-/// How the names of a session's savepoints begin.
+/// The beginning of the names of a session's savepoints.
 const SAVEPOINT: &str = "session_factory_";
 
-/// True when the server no longer has one of the session's savepoints. Every database's message holds the name.
+/// True if the server no longer has one of the session's savepoints. Every database's message
+/// contains the name.
 fn is_of_a_lost_savepoint(error: &StatementError) -> bool {
     let message = error.message.to_ascii_lowercase();
     message.contains("savepoint") && message.contains(SAVEPOINT)

@@ -1,4 +1,4 @@
-//! There is a global factory already.
+//! The error for a second global factory.
 
 /// The type has a global factory already: [`Factory::set_global`](crate::Factory::set_global) changed nothing.
 ///

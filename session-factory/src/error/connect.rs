@@ -6,15 +6,15 @@ use std::sync::Arc;
 
 use crate::one_line::one_line;
 
-/// What kind of failure kept a connection from being opened.
+/// The reason why a connection could not be opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConnectErrorKind {
-    /// The URL says something that cannot be used.
+    /// The URL is invalid.
     Url,
-    /// The host name is not known.
+    /// The host name is unknown.
     Dns,
-    /// The host refused the connection or is not reachable.
+    /// The host refused the connection, or is unreachable.
     Refused,
     /// `connect_timeout` passed.
     TimedOut,
@@ -22,24 +22,24 @@ pub enum ConnectErrorKind {
     Authentication,
     /// The database does not exist, or the file cannot be opened.
     Database,
-    /// The server has no connection left for us.
+    /// The server has no free connection.
     TooManyConnections,
-    /// The URL asks for encryption, and the connection cannot have it.
+    /// The URL requires encryption, which the connection cannot have.
     Tls,
-    /// No server is what `target_session_attrs` asks for.
+    /// No server has the role that `target_session_attrs` requires.
     Role,
-    /// The provider of [`Factory::with_credentials`](crate::Factory::with_credentials) gave none: its own error is the
-    /// [`source`](std::error::Error::source).
+    /// The provider of [`Factory::with_credentials`](crate::Factory::with_credentials) returned
+    /// none: its own error is the [`source`](std::error::Error::source).
     Credentials,
-    /// A pooler in between lets no transactions through.
+    /// A pooler in between does not support transactions.
     Pooler,
     /// This machine has no threads, sockets or memory left.
     Resources,
-    /// Anything else.
+    /// Any other failure.
     Other,
 }
 
-/// A connection could not be opened. The text never holds a password.
+/// A connection could not be opened. The text never contains a password.
 #[derive(Debug, Clone)]
 pub struct ConnectError {
     kind: ConnectErrorKind,
@@ -58,8 +58,8 @@ impl ConnectError {
         }
     }
 
-    /// No resolver knows the host at `index` of the URL's `count`. Its name is not printed: in a URL that was cut in
-    /// the wrong place, a name that is nowhere known may be a piece of the password.
+    /// No resolver knows the host at `index` of the URL's `count`. The text omits the name: in a
+    /// URL that was cut in the wrong place, an unknown name may be a piece of the password.
     #[cfg(any(feature = "postgres", feature = "mysql"))]
     pub(crate) fn unknown_host(index: usize, count: usize, error: &dyn fmt::Display) -> Self {
         let which = if count == 1 {
@@ -86,17 +86,18 @@ impl ConnectError {
         self
     }
 
-    /// What kind of failure.
+    /// The kind of failure.
     pub fn kind(&self) -> ConnectErrorKind {
         self.kind
     }
 
-    /// The server's SQLSTATE, if it said one.
+    /// The server's SQLSTATE, if the server sent one.
     pub fn sqlstate(&self) -> Option<&str> {
         self.sqlstate.as_deref()
     }
 
-    /// True when another attempt fails as well until the configuration, the server or its data change.
+    /// True if another attempt would fail as well, until the configuration, the server or its data
+    /// change.
     pub fn is_permanent(&self) -> bool {
         matches!(
             self.kind,
@@ -108,9 +109,9 @@ impl ConnectError {
         )
     }
 
-    /// True when waiting callers fail at once.
+    /// True if waiting callers fail at once.
     pub(crate) fn ends_the_wait(&self) -> bool {
-        // A provider decides for itself whether it tries again.
+        // A provider decides itself whether it tries again.
         self.is_permanent() || self.kind == ConnectErrorKind::Credentials
     }
 }

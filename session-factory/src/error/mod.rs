@@ -1,4 +1,4 @@
-//! Errors: what went wrong with a session, the work's state, and what to do.
+//! Errors: each says what failed, the state of the work, and what to do.
 
 mod aborted;
 mod acquire;
@@ -31,13 +31,16 @@ use crate::config::ConfigError;
 
 /// Everything that can go wrong with a session.
 ///
-/// Each variant states what became of the work. For every one but [`CommitUnknown`](Self::CommitUnknown),
+/// Each variant says whether the work was kept. With [`CommitUnknown`](Self::CommitUnknown),
 /// [`PartlyCommitted`](Self::PartlyCommitted), [`RuntimeEnded`](Self::RuntimeEnded) and
-/// [`InSavepoint`](Self::InSavepoint) the work is rolled back, or was never begun. (What a body commits half-way, by `commit()` or a raw `COMMIT`, stays committed.)
+/// [`InSavepoint`](Self::InSavepoint) it may be. With all other variants, the work is rolled back
+/// or was never begun. (Work that the body commits earlier, by `commit()` or a raw `COMMIT`, stays
+/// committed.)
 ///
-/// It converts from and to [`diesel::result::Error`], so a function that returns `QueryResult<T>` can be
-/// annotated as it is. A `SessionError` that travelled through a diesel error comes back whole, except for
-/// [`Commit`](Self::Commit): diesel has a kind for what the server said, and it comes back as [`Query`](Self::Query).
+/// It converts from and to [`diesel::result::Error`], so a function that returns `QueryResult<T>`
+/// can be annotated unchanged. A `SessionError` that is converted to a diesel error and back is the
+/// same as before, except for [`Commit`](Self::Commit), which comes back as [`Query`](Self::Query),
+/// because diesel has its own kinds for the server's error.
 ///
 /// ```
 /// use session_factory::SessionError;
@@ -47,7 +50,7 @@ use crate::config::ConfigError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SessionError {
-    /// Keys are missing or malformed: all of them are listed.
+    /// Keys are missing or malformed. The error lists all of them.
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// The pool gave no connection.
@@ -63,8 +66,8 @@ pub enum SessionError {
     /// The server refused the COMMIT, or the connection was lost before it was sent. Nothing was committed.
     #[error(transparent)]
     Commit(#[from] CommitError),
-    /// The connection died, or the call's deadline passed, while COMMIT was under way: the work may be
-    /// committed or not.
+    /// The connection was lost, or the call's deadline passed, after COMMIT was sent: the work may
+    /// be committed or not.
     #[error(
         "no answer came to COMMIT, so whether the work was committed is unknown: \
          look for its effect before doing it again ({0})"
@@ -95,11 +98,11 @@ pub enum SessionError {
     /// The call's deadline passed; the work is rolled back.
     #[error(transparent)]
     Timeout(#[from] TimeoutError),
-    /// The factory was shut down: it opens no more sessions.
+    /// The factory was shut down, and opens no more sessions.
     #[error("the session factory is shut down: no session can be opened or used any more")]
     Closed,
-    /// A detached call's runtime ended before the call did. Work that the call had not committed by then is rolled
-    /// back.
+    /// A detached call's runtime ended before the call did. Work that the call had not committed by
+    /// then is rolled back.
     #[error(
         "the runtime in which a detached call ran ended before the call did: what the call had not committed by then is \
          rolled back; look for its effect before doing it again, and call Factory::shutdown before the runtime ends"
@@ -111,10 +114,10 @@ pub enum SessionError {
 }
 
 impl SessionError {
-    /// True when another attempt at the unit of work may succeed: after a serialization failure, a deadlock or a
-    /// busy SQLite database. `retry` decides by this, and by the errors that the session itself saw, which the
-    /// application may have wrapped. Always false for [`CommitUnknown`](Self::CommitUnknown) and
-    /// [`PartlyCommitted`](Self::PartlyCommitted).
+    /// True if another attempt at the unit of work may succeed: after a serialization failure, a
+    /// deadlock or a busy SQLite database. `retry` decides by this, and by the errors that the
+    /// session itself saw, which the application may have wrapped. Always false for
+    /// [`CommitUnknown`](Self::CommitUnknown) and [`PartlyCommitted`](Self::PartlyCommitted).
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Commit(error) => error.statement().is_transient(),

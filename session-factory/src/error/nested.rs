@@ -2,17 +2,18 @@
 
 use std::fmt;
 
-/// The caller asked for a session in a task that already has one from the same factory.
+/// The caller requested a session in a task that already has one from the same factory.
 ///
-/// The second would wait for a connection while the first holds one, and would not see the first one's
-/// uncommitted rows.
+/// The second session would wait for a connection while the first one holds one, and would not see
+/// the first one's uncommitted rows.
 #[derive(Debug, Clone)]
 pub struct NestedError {
     pub(crate) function: &'static str,
-    /// It is a closure's session: there is no `_in` form.
+    /// True for a closure's session, which has no `_in` form.
     pub(crate) closure: bool,
     pub(crate) holder: String,
-    /// `requires_new` was there, but the task holds every connection the pool may open.
+    /// Set if the session has `requires_new`, but the task holds every connection that the pool may
+    /// open.
     pub(crate) exhausted: Option<u32>,
 }
 
@@ -22,7 +23,7 @@ impl NestedError {
         &self.holder
     }
 
-    /// The limit of the pool, when the task itself holds every connection that it may open.
+    /// The pool's limit, if the task itself holds every connection that the pool may open.
     pub fn exhausted(&self) -> Option<u32> {
         self.exhausted
     }
@@ -64,7 +65,7 @@ impl fmt::Display for NestedError {
     }
 }
 
-/// All connections that the pool may open.
+/// "All connections that the pool may open", in words.
 fn every(limit: u32) -> String {
     match limit {
         1 => "the pool's only connection".to_owned(),

@@ -4,27 +4,28 @@ use std::fmt;
 
 use super::StatementError;
 
-/// Some of the work was committed outside of the session's own commit, and some of it was not, or may not have
-/// been. Look for its effect before doing it again; `retry` does not repeat it.
+/// Some of the work was committed outside the session's own commit. The rest was not, or may not
+/// have been. Look for the work's effect before doing it again; `retry` does not repeat it.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum PartlyCommitted {
-    /// BEGIN failed by itself (a `statement_timeout` on a server that stalled), and the statement that travelled
-    /// behind it ran without a transaction: what it changed is committed, unless its answer was lost and it failed too.
+    /// BEGIN alone failed (a `statement_timeout` on a server that stalled), and the statement that
+    /// travelled with it ran without a transaction. Its changes are committed, unless its answer
+    /// was lost and it failed too.
     #[error(
         "BEGIN failed ({0}), and the statement behind it ran without a transaction: what it changed is committed, \
          unless it failed too; look for its effect before doing it again"
     )]
     NotBegun(#[source] StatementError),
-    /// A statement in the body ended the transaction (a raw `COMMIT` or `ROLLBACK`). Statements behind that end, in the
-    /// same text or on the raw connection, ran outside the transaction.
+    /// A statement in the body ended the transaction (a raw `COMMIT` or `ROLLBACK`). Later
+    /// statements, in the same text or on the raw connection, ran outside the transaction.
     #[error(
         "the body ended its transaction with raw SQL: {0}; use db.commit() or db.rollback() in place of raw SQL"
     )]
     EndedByBody(CommittedPart),
-    /// SQL that the body ran (in a text, in a procedure, on the raw connection) ended the transaction, and the session
-    /// cannot tell what became of the work: the database says only that the transaction is not the one that the session
-    /// began.
+    /// The body's SQL (in a text, in a procedure, on the raw connection) ended the transaction, and
+    /// the outcome is unknown. The database only says that the open transaction is not the one that
+    /// the session began.
     #[error(
         "SQL that the body ran ended the transaction, and whether the work was committed or rolled back is unknown; \
          look for its effect before doing it again, and call db.commit() or db.rollback() instead of raw SQL"
@@ -32,23 +33,24 @@ pub enum PartlyCommitted {
     EndedUnseen,
 }
 
-/// Which part of the work was committed after a statement in the body ended the session's transaction.
+/// The part of the work that was committed, after a statement in the body ended the session's
+/// transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CommittedPart {
-    /// What came before that end. What ran behind it, if anything did, is rolled back.
+    /// The work before that end. Later work, if there was any, is rolled back.
     Before,
-    /// What came before that end, and all that ran behind it.
+    /// The work before that end, and all later work.
     BeforeAndBehind,
-    /// What came before that end, and some of what ran behind it.
+    /// The work before that end, and some of the later work.
     BeforeAndSomeBehind,
-    /// All that ran behind that end. What came before it is rolled back.
+    /// All work after that end. The work before it is rolled back.
     Behind,
-    /// Some of what ran behind that end. What came before it is rolled back.
+    /// Some of the work after that end. The work before it is rolled back.
     SomeBehind,
 }
 
 impl CommittedPart {
-    /// None: all of it is rolled back.
+    /// The committed part; `None` if all of it is rolled back.
     #[cfg(any(feature = "postgres", feature = "mysql"))]
     pub(crate) fn of(before: bool, behind: Behind) -> Option<Self> {
         Some(match (before, behind.committed, behind.rolled_back) {
@@ -61,7 +63,7 @@ impl CommittedPart {
         })
     }
 
-    /// The same, after an earlier COMMIT by the body.
+    /// The same part, after an earlier COMMIT by the body.
     pub(crate) fn behind_a_commit(self) -> Self {
         match self {
             Self::Behind | Self::SomeBehind => Self::BeforeAndSomeBehind,
@@ -90,9 +92,9 @@ impl fmt::Display for CommittedPart {
     }
 }
 
-/// How the statements behind the end ended themselves.
+/// How the statements after the end ended.
 #[cfg(any(feature = "postgres", feature = "mysql"))]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Behind {
     pub(crate) committed: bool,
     pub(crate) rolled_back: bool,

@@ -5,8 +5,8 @@ use std::fmt;
 use crate::one_line::one_line;
 use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error as DieselError};
 
-/// An error the database reported for a statement: kind, message and, where the server gives one, its
-/// SQLSTATE, which diesel's own error drops.
+/// A database's error for a statement: kind, message and, if the server sends one, its SQLSTATE,
+/// which diesel's own error drops.
 #[derive(Debug, Clone)]
 pub struct StatementError {
     pub(crate) kind: StatementErrorKind,
@@ -16,7 +16,7 @@ pub struct StatementError {
     pub(crate) detail: Option<String>,
 }
 
-/// SQLite has no details of its own.
+/// Stored as the error's detail, which SQLite's own errors do not have.
 const ROLLED_BACK: &str = "the database rolled the whole transaction back";
 
 /// diesel's kinds, which are not `Clone`.
@@ -31,13 +31,14 @@ pub(crate) enum StatementErrorKind {
     Serialization,
     ReadOnly,
     Connection,
-    /// The client could not encode or send the statement: the database has not seen it.
+    /// The client could not encode or send the statement, so the database has not seen it.
     Unsent,
     Unknown,
 }
 
 impl StatementError {
-    /// What an error says where the application's code panicked on the way to the database or back.
+    /// The error's message if the application's code panicked before the statement reached the
+    /// database, or before the answer reached the caller.
     pub(crate) const PANICKED: &'static str =
         "the application's code panicked while a statement ran (an instrumentation, say)";
 
@@ -51,7 +52,8 @@ impl StatementError {
         }
     }
 
-    /// The same of a statement that the client could not encode or send, on a connection that goes on.
+    /// The error for a statement that the client could not encode or send, although the connection
+    /// is usable.
     pub(crate) fn unsent(self) -> Self {
         Self {
             kind: StatementErrorKind::Unsent,
@@ -66,7 +68,8 @@ impl StatementError {
         }
     }
 
-    /// The same with its SQLSTATE in the message, because diesel's errors have no other field for it.
+    /// The error with its SQLSTATE in the message, because diesel's errors have no other field for
+    /// it.
     #[cfg(feature = "postgres")]
     pub(crate) fn into_words(self) -> Self {
         let message = match &self.sqlstate {
@@ -76,7 +79,7 @@ impl StatementError {
         Self { message, ..self }
     }
 
-    /// The same, of a statement that failed and rolled the whole transaction back.
+    /// The error for a statement that failed and rolled the whole transaction back.
     #[cfg(feature = "sqlite")]
     pub(crate) fn that_rolled_back(self) -> Self {
         Self {
@@ -85,7 +88,8 @@ impl StatementError {
         }
     }
 
-    /// The database rolled back more than the statement: a savepoint around it would be gone as well.
+    /// True if the database rolled back more than the statement, so that a savepoint around it is
+    /// lost as well.
     pub(crate) fn has_rolled_back(&self) -> bool {
         self.detail.as_deref() == Some(ROLLED_BACK)
     }
@@ -96,13 +100,13 @@ impl StatementError {
         &self.message
     }
 
-    /// The five characters of SQLSTATE, such as `23505`. None on SQLite, and when the connection broke
-    /// before the server said anything.
+    /// The five characters of SQLSTATE, such as `23505`. `None` on SQLite, and if the connection
+    /// broke before the server sent an error.
     pub fn sqlstate(&self) -> Option<&str> {
         self.sqlstate.as_deref()
     }
 
-    /// MySQL's and MariaDB's error number, such as 1213 for a deadlock. None on other databases.
+    /// MySQL's and MariaDB's error number, such as 1213 for a deadlock. `None` on other databases.
     pub fn code(&self) -> Option<u16> {
         self.code
     }
@@ -116,9 +120,9 @@ impl StatementError {
         self.kind == StatementErrorKind::ReadOnly
     }
 
-    /// True when running the whole unit of work again may succeed: serialization failure, deadlock, MySQL's
-    /// lock wait timeout, a busy SQLite database, a statement that PostgreSQL had prepared before its table was
-    /// altered.
+    /// True if running the whole unit of work again may succeed: after a serialization failure, a
+    /// deadlock, MySQL's lock wait timeout, a busy SQLite database, or a change of a table for
+    /// which PostgreSQL had prepared the statement.
     pub fn is_transient(&self) -> bool {
         self.kind == StatementErrorKind::Serialization
             || matches!(self.sqlstate(), Some("40001" | "40P01"))

@@ -5,23 +5,24 @@ use std::time::Duration;
 
 use super::AcquireError;
 
-/// The call did not end before its deadline. Its work is rolled back, and its running statement cancelled on the
-/// server. (SQLite has no server: there a statement ends at its next row, or when it stops waiting for a lock.)
+/// The call did not end before its deadline. Its work is rolled back, and its running statement is
+/// cancelled on the server. (SQLite has no server: a statement ends at its next row, or while it
+/// waits for a lock.)
 #[derive(Debug, Clone)]
 pub struct TimeoutError {
-    /// With file and line where it is a closure.
+    /// The function's name; for a closure, also its file and line.
     pub(crate) function: Box<str>,
     pub(crate) limit: Duration,
     pub(crate) acquiring: Duration,
     pub(crate) running: Duration,
     pub(crate) earlier: Duration,
     pub(crate) acquire: Option<Box<AcquireError>>,
-    /// The database stops no statement in the middle.
+    /// True if the database cannot stop a running statement.
     pub(crate) runs_on: bool,
 }
 
 impl TimeoutError {
-    /// The limit that passed: `timeout` of the call.
+    /// The limit that passed: the call's `timeout`.
     pub fn limit(&self) -> Duration {
         self.limit
     }
@@ -84,7 +85,7 @@ impl std::error::Error for TimeoutError {
     }
 }
 
-/// A duration to the tenth of a millisecond.
+/// A duration to a tenth of a millisecond.
 fn millis(duration: Duration) -> String {
     format!("{:.1} ms", duration.as_secs_f64() * 1000.0)
 }

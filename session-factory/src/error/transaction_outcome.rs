@@ -2,7 +2,7 @@
 
 use super::SessionError;
 
-/// What became of a transaction's work.
+/// Whether a transaction's work was kept.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum TransactionOutcome {
     Committed,

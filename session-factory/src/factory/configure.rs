@@ -1,11 +1,11 @@
-//! How the configuration of a factory is read.
+//! Reads a factory's configuration.
 
 use std::sync::atomic::Ordering;
 
 use super::database::{FactoryConfig, SessionFactory};
 use crate::config::{ConfigError, Reader};
 
-/// Reads the process's environment, and `.env` when the factory is declared so.
+/// Reads the process's environment, and `.env` if the factory declares `dotenv = true`.
 pub fn config_from_env<F: SessionFactory>() -> Result<F::Config, ConfigError> {
     read::<F>(reader::<F>(F::Config::DOTENV))
 }
@@ -16,14 +16,14 @@ pub fn config_from_dotenv<F: SessionFactory>() -> Result<F::Config, ConfigError>
     read::<F>(reader::<F>(true))
 }
 
-/// Reads a function from names to values.
+/// Reads values from a function that maps names to values.
 pub fn config_from_vars<F: SessionFactory>(
     vars: impl FnMut(&str) -> Option<String>,
 ) -> Result<F::Config, ConfigError> {
     read::<F>(Reader::from_vars(F::NAME, F::KEYS, vars))
 }
 
-/// Reads what serde reads.
+/// Reads values from serde.
 #[cfg(feature = "serde")]
 pub fn config_from_serde<'de, F: SessionFactory, D: serde::Deserializer<'de>>(
     deserializer: D,
@@ -33,23 +33,23 @@ pub fn config_from_serde<'de, F: SessionFactory, D: serde::Deserializer<'de>>(
     read::<F>(reader).map_err(serde::de::Error::custom)
 }
 
-/// Reads what the global factory reads.
+/// Reads the same sources as the global factory.
 pub(super) fn config_of_global<F: SessionFactory>() -> Result<F::Config, ConfigError> {
     read::<F>(reader_of_global::<F>())
 }
 
-/// The table of what the global factory reads.
+/// The table of the global factory's values.
 pub fn describe<F: SessionFactory>() -> String {
     described::<F>(reader_of_global::<F>())
 }
 
-/// The table of what a function from names to values has.
+/// The table of the values from a function that maps names to values.
 pub fn describe_vars<F: SessionFactory>(vars: impl FnMut(&str) -> Option<String>) -> String {
     described::<F>(Reader::from_vars(F::NAME, F::KEYS, vars))
 }
 
 fn described<F: SessionFactory>(mut reader: Reader<'_>) -> String {
-    // The value is of no interest here: what was read and what is wrong with it is in the reader.
+    // The value is not needed: the reader has recorded the values and the problems.
     let _ = F::Config::read(&mut reader);
     reader.describe()
 }
@@ -72,7 +72,7 @@ fn reader<F: SessionFactory>(dotenv: bool) -> Reader<'static> {
     }
 }
 
-/// Without the feature nothing that asks for `.env` compiles.
+/// Without the feature, no code that needs `.env` compiles.
 #[cfg(not(feature = "dotenv"))]
 fn reader<F: SessionFactory>(_dotenv: bool) -> Reader<'static> {
     Reader::from_env(F::NAME, F::KEYS)

@@ -63,7 +63,7 @@ impl<F: SessionFactory> Factory<F> {
     }
 }
 
-/// The application's pool opens its connections itself.
+/// An external pool opens its connections itself.
 fn not_ours() -> ConnectError {
     ConnectError::new(
         ConnectErrorKind::Credentials,

@@ -1,5 +1,5 @@
-//! What `session_factory!` implements: the traits for a factory and for its configuration, and the global factory's
-//! place.
+//! The traits that `session_factory!` implements for a factory and its configuration, and the
+//! static that holds the global factory.
 
 use std::fmt::Debug;
 use std::sync::OnceLock;
@@ -10,7 +10,7 @@ use crate::config::{Key, Reader, Settings};
 use crate::driver::Driver;
 use crate::error::AlreadySet;
 
-/// What `session_factory!` implements for the type it generates.
+/// `session_factory!` implements this trait for the type that it generates.
 ///
 /// Implement it through the macro only: items may be added in any release.
 #[diagnostic::on_unimplemented(
@@ -20,16 +20,17 @@ use crate::error::AlreadySet;
             `session_factory! {{ pub struct AppDb(Postgres); }}`"
 )]
 pub trait SessionFactory: Sized + Send + Sync + 'static {
-    /// The database backend: `Postgres`, `Mysql` or `Sqlite` of [`driver`](crate::driver). A function that is generic
-    /// over its factory names it to use what only one backend has: `F: SessionFactory<Driver = Postgres>`.
+    /// The database backend: `Postgres`, `Mysql` or `Sqlite` of [`driver`](crate::driver). A
+    /// function that is generic over its factory names it to use a feature of one backend: `F:
+    /// SessionFactory<Driver = Postgres>`.
     type Driver: Driver;
     /// The generated configuration type.
     type Config: FactoryConfig<Factory = Self>;
-    /// The name of the type, for messages.
+    /// The type's name, for messages.
     const NAME: &'static str;
-    /// Every key that is read.
+    /// All keys that the factory reads.
     const KEYS: &'static [Key];
-    /// What the macro's settings say about the size of the pool.
+    /// The pool's size, as far as the macro's settings fix it.
     #[doc(hidden)]
     type Pool;
     /// The static that holds the global factory.
@@ -42,26 +43,26 @@ pub trait SessionFactory: Sized + Send + Sync + 'static {
 #[derive(Debug)]
 pub enum PoolOfOne {}
 
-/// [`SessionFactory::Pool`] of any other.
+/// [`SessionFactory::Pool`] of any other pool.
 #[doc(hidden)]
 #[derive(Debug)]
 pub enum AnyPool {}
 
-/// What `session_factory!` implements for the configuration type it generates.
+/// `session_factory!` implements this trait for the configuration type that it generates.
 #[doc(hidden)]
 pub trait FactoryConfig: Clone + Debug + Send + Sync + 'static {
     /// The factory. Generated code names the factory through this type: if a type is not a factory, the compiler then
     /// reports one error instead of several.
     type Factory: SessionFactory;
-    /// Whether `.env` is read as well.
+    /// True if `.env` is read as well.
     const DOTENV: bool;
-    /// Reads all keys. `None` after the reader has noted what is wrong.
+    /// Reads all keys. `None` after the reader has recorded what is wrong.
     fn read(reader: &mut Reader<'_>) -> Option<Self>;
     /// The standard settings.
     fn settings(&self) -> Settings;
 }
 
-/// The place of a type's global factory.
+/// The static for a type's global factory.
 #[doc(hidden)]
 pub struct Global<F: SessionFactory> {
     pub(super) shared: OnceLock<Shared<F::Driver, F::Config>>,

@@ -67,7 +67,7 @@ impl<F: SessionFactory> Factory<F> {
         Self { shared }
     }
 
-    /// Makes this factory the global one, which `AppDb::…` and `#[with_session]` use outside of a
+    /// Makes this factory the global one, which `AppDb::…` and `#[with_session]` use outside a
     /// [`scope`](Self::scope). Call it once, before anything else uses the type.
     ///
     /// # Errors
@@ -82,9 +82,8 @@ impl<F: SessionFactory> Factory<F> {
         self.shared.config.as_deref()
     }
 
-    /// Makes every `#[with_session]` function that `future` calls use this factory instead of the global one. Tasks
-    /// that
-    /// `future` spawns use the global one.
+    /// Makes every `#[with_session]` function that `future` calls use this factory instead of the
+    /// global one. Tasks that `future` spawns use the global one.
     pub fn scope<T: Future>(&self, future: T) -> impl Future<Output = T::Output> + use<T, F> {
         task_context::with_factory(self.clone(), future)
     }
@@ -197,11 +196,11 @@ impl<F: SessionFactory> Factory<F> {
         let followed = task_context::followed(self.identity());
         let after = LogPosition::both(options.after, followed);
         let left = deadline.map(Deadline::left);
-        // Boxed: most factories have no replica.
+        // Boxed, because most factories have no replica.
         Box::pin(replica.acquire(origin, options, after, left)).await
     }
 
-    /// A session's echo, if the settings ask for one.
+    /// A session's echo, if the settings enable it.
     pub(crate) fn echo(&self, origin: &Origin) -> Option<Echo> {
         self.shared.pools.primary.echo(origin)
     }
@@ -211,18 +210,18 @@ impl<F: SessionFactory> Factory<F> {
         self.shared.pools.primary.identity()
     }
 
-    /// The most connections the pool may open.
+    /// The greatest number of connections that the pool may open.
     pub(crate) fn limit(&self) -> u32 {
         let (_, most) = self.shared.pools.primary.sizes();
         most
     }
 
-    /// A call that `shutdown` waits for.
+    /// Tracks a call that `shutdown` waits for.
     pub(crate) fn detached<T: Future>(&self, call: T) -> TrackedFuture<T> {
         self.shared.pools.primary.detached.track_future(call)
     }
 
-    /// The error when the crate's own resources are missing, such as the background runtime.
+    /// The error if the crate's own resources are missing, such as the background runtime.
     pub(crate) fn cannot_connect(&self, error: ConnectError) -> SessionError {
         self.shared.pools.primary.cannot_connect(error)
     }

@@ -1,4 +1,4 @@
-//! The factory: the handle, the trait, the global one, and how its configuration is read.
+//! The factory: the handle, the traits, the global factory, and how its configuration is read.
 
 pub(crate) mod configure;
 mod credentials;

@@ -1,4 +1,4 @@
-//! What one factory's handles share.
+//! State shared by one factory's handles.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::pool::Pools;
 /// The pools and the configuration.
 pub(super) struct Shared<D: Driver, C> {
     pub(super) pools: Pools<D>,
-    /// None for an external pool.
+    /// The configuration; `None` for an external pool.
     pub(super) config: Option<Arc<C>>,
 }
 

@@ -1,20 +1,21 @@
-//! `DB_ECHO`: every statement with its binds, its time and its outcome, on the console.
+//! `DB_ECHO`: prints every statement with its binds, its time and its outcome.
 //!
-//! As in `SQLAlchemy`'s `echo`. It goes to the standard error stream, and shows the values of binds: it is
-//! for development. Each event is one line: what users and the server have written is escaped, so it forges no line.
+//! Like `echo` in `SQLAlchemy`, it writes to the standard error stream and shows the values of
+//! binds, so it is for development only. Each event is one line. Text from users and the server is
+//! escaped, so it cannot forge a line.
 
 use std::time::Instant;
 
 use crate::one_line::{one_line, without_controls};
 
-/// Whose statements are printed.
+/// The factory and the function whose statements are printed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Echo {
     factory: &'static str,
     function: &'static str,
 }
 
-/// One statement on its way.
+/// The line for one running statement.
 #[derive(Debug)]
 pub(crate) struct Line {
     echo: Echo,
@@ -38,13 +39,14 @@ impl Echo {
 
 impl Line {
     pub(crate) fn finish(self, outcome: &str) {
-        // `eprintln!` panics where the stream is closed.
+        // `eprintln!` panics if the stream is closed.
         #[allow(clippy::print_stderr)] // what the user asked for
         let _closed = crate::panics::contained(|| eprintln!("{}", self.text(outcome)));
     }
 
     fn text(&self, outcome: &str) -> String {
-        // diesel prints the binds with `Debug`, which has escaped them already, unless a type's own `Debug` does not.
+        // diesel prints the binds with `Debug`, which escapes them, except where a type has its own
+        // `Debug`.
         const BINDS: &str = " -- binds: ";
         let (sql, binds) = self
             .statement

@@ -1,4 +1,4 @@
-//! The events while a connection opens.
+//! Reports that a connection opens.
 
 use diesel::ConnectionError;
 use diesel::connection::{DynInstrumentation, InstrumentationEvent, get_default_instrumentation};
@@ -15,7 +15,7 @@ struct Told {
 }
 
 impl Establishing {
-    /// `url` without anything secret.
+    /// `url` must not contain a secret.
     pub(crate) fn start(url: impl FnOnce() -> String) -> Self {
         let mut told = None;
         report_panic(|| {
@@ -34,7 +34,8 @@ impl Establishing {
         Self(told)
     }
 
-    /// Reports the end, and returns the instrumentation for the connection to keep.
+    /// Reports that the attempt has ended, and returns the instrumentation for the connection to
+    /// keep.
     pub(crate) fn finish<L>(
         mut self,
         opened: &Result<L, ConnectError>,
@@ -47,8 +48,9 @@ impl Establishing {
     }
 }
 
-/// A host as an instrumentation sees it before it is resolved: an address or `localhost`. Any other name may be a
-/// piece of a password that a wrong cut put in the host's place.
+/// The host as an instrumentation sees it before the name is resolved: an address or `localhost`.
+/// Any other name is left out: if the URL was split at the wrong place, it may be a part of a
+/// password.
 pub(crate) fn unresolved(host: &str, port: u16) -> String {
     match host.parse::<std::net::IpAddr>() {
         Ok(std::net::IpAddr::V6(address)) => format!("[{address}]:{port}"),

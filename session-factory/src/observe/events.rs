@@ -1,9 +1,9 @@
-//! The application's instrumentation, and the events that it sees.
+//! The application's instrumentation, and the events that reach it.
 //!
-//! diesel-async reports every text that goes through its connection, including the session's, and it reports a
-//! statement when it takes the query apart, before the BEGIN in the statement's prelude. The connection therefore
-//! gets a [`Relay`], which passes events on only while an application's statement is at work. The session reports
-//! BEGIN, COMMIT and ROLLBACK itself.
+//! diesel-async reports every text that goes through its connection, including the session's own.
+//! It also reports a statement before the statement's prelude (BEGIN) is sent. The connection
+//! therefore has a [`Relay`], which forwards events only while an application's statement runs. The
+//! session itself reports BEGIN, COMMIT and ROLLBACK.
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -54,7 +54,7 @@ impl Step {
         }
     }
 
-    /// Of the transaction itself.
+    /// A step of the transaction, not of a savepoint.
     pub(crate) fn outermost(change: Change, text: impl Into<String>) -> Self {
         Self::new(change, NonZeroU32::MIN, text)
     }
@@ -75,15 +75,15 @@ pub(crate) struct Events(Arc<Mutex<State>>);
 
 #[derive(Default)]
 struct State {
-    /// None while [`Session::instrumentation`](crate::Session) has lent it.
+    /// `None` while [`Session::instrumentation`](crate::Session) has lent it to the body.
     instrumentation: Option<DynInstrumentation>,
-    /// An application's statement is at work.
+    /// An application's statement is running, so events are forwarded.
     aloud: bool,
-    /// The body has borrowed the raw connection: every text is the application's.
+    /// The body has borrowed the raw connection, so all SQL on it is the application's.
     raw: bool,
     /// The body has set another instrumentation on the raw connection.
     replaced: bool,
-    /// Events that wait for the answer to the prelude. None: the answer has come.
+    /// Events that wait for the answer to the prelude; `None` once the answer has arrived.
     held: Option<Vec<Held>>,
 }
 
@@ -102,7 +102,8 @@ impl Events {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // This mutex has no poison: an instrumentation may have panicked while it was locked.
+        // The instrumentation may have panicked while the mutex was locked. This mutex ignores
+        // that.
         self.0.lock()
     }
 
@@ -117,12 +118,13 @@ impl Events {
         std::mem::replace(&mut self.state().instrumentation, instrumentation)
     }
 
-    /// The body borrows the raw connection.
+    /// Call when the body borrows the raw connection.
     pub(crate) fn lend(&self) {
         self.state().raw = true;
     }
 
-    /// The raw connection is back. `replaced`: the body has set another instrumentation on it.
+    /// Call when the body has returned the raw connection. `replaced` is true if the body has set
+    /// another instrumentation on it.
     pub(crate) fn take_back(&self, replaced: bool) {
         let mut state = self.state();
         state.raw = false;
@@ -133,13 +135,13 @@ impl Events {
         self.state().replaced
     }
 
-    /// Runs `work`, and shows what diesel reports meanwhile.
+    /// Runs `work`, and forwards the events that diesel reports meanwhile.
     pub(crate) fn aloud<R>(&self, work: impl FnOnce() -> R) -> R {
         self.with(true, work)
     }
 
     fn with<R>(&self, aloud: bool, work: impl FnOnce() -> R) -> R {
-        /// A panic ends it as well.
+        /// Restores the flag, also when `work` panics.
         struct Until<'a>(&'a Events, bool);
         impl Drop for Until<'_> {
             fn drop(&mut self) {
@@ -151,13 +153,13 @@ impl Events {
         work()
     }
 
-    /// Begins to keep what diesel reports, for [`let_go`](Self::let_go).
+    /// Holds the events that diesel reports, until [`let_go`](Self::let_go).
     #[cfg(feature = "postgres")]
     fn hold(&self) {
         self.state().held = Some(Vec::new());
     }
 
-    /// Shows what was kept.
+    /// Forwards the held events.
     fn let_go(&self) {
         let mut state = self.state();
         let held = state.held.take();
@@ -168,13 +170,13 @@ impl Events {
         }
     }
 
-    /// Forgets what was kept: the statement is not sent.
+    /// Discards the held events, because the statement is not sent.
     fn drop_held(&self) {
         self.state().held = None;
     }
 
-    /// Reports one of the session's events. Contains the instrumentation's panic, because the code that ends a
-    /// transaction has to go on.
+    /// Reports one of the session's events. Contains the instrumentation's panic, because the
+    /// transaction must still be ended.
     fn show(&self, event: InstrumentationEvent<'_>) {
         report_panic(|| {
             if let Some(instrumentation) = &mut self.state().instrumentation {
@@ -183,7 +185,7 @@ impl Events {
         });
     }
 
-    /// `step` is about to be sent.
+    /// Call before `step` is sent.
     pub(crate) fn start(&self, step: &Step) {
         self.show(step.event());
         if !step.text.is_empty() {
@@ -192,7 +194,7 @@ impl Events {
         }
     }
 
-    /// `step` was answered.
+    /// Call when the server has answered `step`.
     pub(crate) fn finish(&self, step: &Step, error: Option<&Error>) {
         if !step.text.is_empty() {
             let query = StrQueryHelper::new(&step.text);
@@ -201,7 +203,8 @@ impl Events {
     }
 }
 
-/// Runs the application's instrumentation for an event without a caller that its panic could reach.
+/// Runs the application's instrumentation for an event. Reports its panic, because no caller could
+/// receive the panic.
 pub(crate) fn report_panic(show: impl FnOnce()) {
     if panics::contained(show).is_none() {
         super::report(
@@ -210,8 +213,9 @@ pub(crate) fn report_panic(show: impl FnOnce()) {
     }
 }
 
-/// The end of a transaction on its way. An instrumentation that the body has set on the raw connection is shown its text by
-/// diesel-async, and may panic: a caller that unwinds here would not know what became of the transaction.
+/// Sends the transaction's end, and contains a panic. diesel-async shows its SQL to an
+/// instrumentation that the body has set on the raw connection. If that instrumentation panicked
+/// into the caller, the caller would not know the transaction's outcome.
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 pub(crate) async fn unpanicked<T>(
     text: impl Future<Output = diesel::QueryResult<T>>,
@@ -225,8 +229,8 @@ pub(crate) async fn unpanicked<T>(
     Err(panicked())
 }
 
-/// The error in place of an answer that an instrumentation's panic has hidden. It counts as a lost connection: what the
-/// server has done is not known by it.
+/// The error that replaces an answer lost in an instrumentation's panic. It counts as a lost
+/// connection, because the error does not say what the server did.
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 pub(crate) fn panicked() -> Error {
     StatementError::connection(
@@ -235,12 +239,13 @@ pub(crate) fn panicked() -> Error {
     .into()
 }
 
-/// What diesel-async reports to.
+/// The instrumentation that diesel-async's connection has: it forwards events to the application's.
 #[derive(Debug)]
 #[doc(hidden)]
 pub struct Relay {
     events: Events,
-    /// Alive while the relay is in its place.
+    /// Dropped with the relay: shows [`Instrumented`](super::Instrumented) whether the connection
+    /// still has this relay.
     _alive: Arc<()>,
 }
 
@@ -270,7 +275,7 @@ impl Instrumentation for Relay {
     }
 }
 
-/// A statement's prelude, for the instrumentation. None without an instrumentation.
+/// Reports a statement's prelude to the instrumentation; `None` without an instrumentation.
 #[derive(Debug, Default)]
 pub(crate) struct Announced(Option<Box<(Events, Vec<Step>)>>);
 
@@ -279,7 +284,7 @@ impl Announced {
         Self(Some(Box::new((events, steps))))
     }
 
-    /// The prelude is about to be sent. What diesel reports about the statement waits for the answer.
+    /// Call before the prelude is sent. The statement's own events are held until the answer.
     #[inline]
     pub(crate) fn start(&self) {
         let Some((events, steps)) = self.0.as_deref() else {
@@ -291,7 +296,7 @@ impl Announced {
         }
     }
 
-    /// The server has answered the whole prelude; the statement is on its way.
+    /// Call when the server has answered the prelude; the statement has been sent.
     #[cfg(feature = "postgres")]
     pub(crate) fn answered(&self, answer: &diesel::QueryResult<()>) {
         match answer {
@@ -300,7 +305,7 @@ impl Announced {
         }
     }
 
-    /// The server has answered the whole prelude; the statement is at work.
+    /// Call when the prelude has succeeded.
     #[inline]
     pub(crate) fn succeeded(&self) {
         let Some((events, steps)) = self.0.as_deref() else {
@@ -317,7 +322,7 @@ impl Announced {
         events.let_go();
     }
 
-    /// The prelude failed, and with it what follows. `sent`: the statement was sent as well.
+    /// Call when the prelude has failed. `sent` is true if the statement was sent as well.
     pub(crate) fn failed(&self, error: &Error, sent: bool) {
         let Some((events, steps)) = self.0.as_deref() else {
             return;
@@ -333,7 +338,8 @@ impl Announced {
     }
 }
 
-/// An application's statement on its way: the instrumentation sees what diesel reports about it.
+/// A running statement of the application. The instrumentation receives the events that diesel
+/// reports about the statement.
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 #[derive(Debug)]
 pub(crate) struct Heard<S> {
@@ -343,7 +349,8 @@ pub(crate) struct Heard<S> {
 
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 impl<S> Heard<S> {
-    /// Makes the statement now, and keeps what diesel reports until the server has answered the prelude.
+    /// Makes the statement now, and holds diesel's events until the server has answered the
+    /// prelude.
     #[cfg(feature = "postgres")]
     pub(crate) fn held(events: Option<Events>, make: impl FnOnce() -> S) -> Self {
         if let Some(events) = &events {
@@ -361,7 +368,7 @@ impl<S> Heard<S> {
         }
     }
 
-    /// Makes the statement now: what goes ahead of it was answered.
+    /// Makes the statement now. Everything sent before it has been answered.
     pub(crate) fn new(events: Option<Events>, make: impl FnOnce() -> S) -> Self {
         let statement = match &events {
             Some(events) => events.aloud(make),
@@ -385,7 +392,8 @@ impl<S: Future + Unpin> Future for Heard<S> {
     }
 }
 
-/// What the session asks for the sake of a statement, in the midst of it: nothing of that is shown.
+/// A query that the session sends while a statement runs. The instrumentation receives no events of
+/// it.
 #[cfg(feature = "postgres")]
 #[derive(Debug)]
 pub(crate) struct Hushed<S> {

@@ -1,4 +1,4 @@
-//! An event that is shown later than diesel reports it.
+//! An event that is held, and reported later.
 
 use std::fmt;
 
@@ -7,14 +7,14 @@ use diesel::result::Error;
 
 use crate::error::StatementError;
 
-/// An event that owns what it tells.
+/// An event that owns its contents.
 pub(super) enum Held {
     Start(Text),
     Cache(String),
     Finish(Text, Option<Error>),
 }
 
-/// A query as it prints itself.
+/// A query as printed with `Display` and with `Debug`.
 pub(super) struct Text {
     display: String,
     debug: String,
@@ -44,7 +44,7 @@ impl fmt::Debug for Text {
 impl DebugQuery for Text {}
 
 impl Held {
-    /// None: an event that no statement has.
+    /// Copies the event; `None` if it is not an event of a statement.
     pub(super) fn of(event: &InstrumentationEvent<'_>) -> Option<Self> {
         Some(match event {
             InstrumentationEvent::StartQuery { query, .. } => Self::Start(Text::of(*query)),

@@ -13,12 +13,13 @@ use crate::sync::Mutex;
 #[doc(hidden)]
 pub struct Instrumented {
     events: Option<Events>,
-    /// Lent to the caller until the next event. The mutex only makes the connection `Sync`; no code locks it.
+    /// The body has it until the next event. The mutex only makes the connection `Sync`; no code
+    /// locks it.
     lent: Mutex<Option<DynInstrumentation>>,
-    /// Alive while the relay is in its place.
+    /// Upgradable while the connection still has our relay.
     relay: Weak<()>,
-    /// The connection has one that the session cannot see: the application's pool made it, or the body set it on the
-    /// raw connection.
+    /// The connection has an instrumentation that the session cannot see. The application's pool
+    /// set it, or the body set it on the raw connection.
     direct: bool,
 }
 
@@ -31,7 +32,7 @@ impl std::fmt::Debug for Instrumented {
 }
 
 impl Instrumented {
-    /// Of a connection that was made by others.
+    /// For a connection from the application's pool.
     pub(crate) fn direct() -> Self {
         Self {
             direct: true,
@@ -39,7 +40,7 @@ impl Instrumented {
         }
     }
 
-    /// Takes the instrumentation, and gives what takes its place on the connection.
+    /// Keeps the instrumentation, and returns the relay for the connection.
     pub(crate) fn set(&mut self, instrumentation: DynInstrumentation) -> Relay {
         *self.lent() = None;
         self.direct = false;
@@ -55,24 +56,24 @@ impl Instrumented {
         Relay::new(&events, alive)
     }
 
-    /// Removes the instrumentation. `direct`: the connection itself still has one.
+    /// Removes the instrumentation. `direct` is true if the connection itself still has one.
     pub(crate) fn clear(&mut self, direct: bool) {
         *self.lent() = None;
         self.direct = direct;
         if let Some(events) = self.events.take() {
-            // A statement that was dropped may still have it.
+            // A dropped statement may still hold the `Events`.
             let _gone = events.put(None);
         }
     }
 
-    /// The receiver of events. None without an instrumentation.
+    /// The receiver of events; `None` without an instrumentation.
     #[inline]
     pub(crate) fn events(&mut self) -> Option<&Events> {
         self.events.as_ref()?;
         self.heard()
     }
 
-    /// The same if an instrumentation is set.
+    /// As [`events`](Self::events), if an instrumentation is set.
     fn heard(&mut self) -> Option<&Events> {
         if self.events.as_ref()?.is_replaced() {
             self.clear(true);
@@ -89,7 +90,7 @@ impl Instrumented {
         self.lent.get_mut()
     }
 
-    /// The instrumentation itself. None: it is the connection's.
+    /// The instrumentation; `None` if there is none, or if only the connection itself has one.
     pub(crate) fn instrumentation(&mut self) -> Option<&mut dyn Instrumentation> {
         let events = self.events.as_ref()?.clone();
         let lent = self.lent();
@@ -99,13 +100,13 @@ impl Instrumented {
         lent.as_deref_mut()
     }
 
-    /// See the field.
+    /// True if the connection has an instrumentation that the session cannot see.
     #[inline]
     pub(crate) fn is_direct(&self) -> bool {
         self.direct
     }
 
-    /// The body borrows the raw connection.
+    /// Call before the body borrows the raw connection.
     #[cfg(any(feature = "postgres", feature = "mysql"))]
     pub(crate) fn lend(&mut self) {
         self.may_be_replaced();
@@ -114,12 +115,13 @@ impl Instrumented {
         }
     }
 
-    /// The body may set an instrumentation on the raw connection unseen.
+    /// Call when the body may set an instrumentation on the raw connection, which the session would
+    /// not see.
     pub(crate) fn may_be_replaced(&mut self) {
         self.direct = self.events.is_none();
     }
 
-    /// The raw connection is back, and may have another instrumentation.
+    /// Call when the body has returned the raw connection, perhaps with another instrumentation.
     #[cfg(any(feature = "postgres", feature = "mysql"))]
     pub(crate) fn take_back(&mut self) {
         let replaced = self.relay.strong_count() == 0;

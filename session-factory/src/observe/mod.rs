@@ -1,4 +1,5 @@
-//! What operators and the application see: the echo, the instrumentation, and reports of things that should not happen.
+//! What operators and the application see: the echo, the instrumentation, and reports of events
+//! that should not happen.
 
 mod echo;
 #[cfg(any(feature = "postgres", feature = "mysql"))]
@@ -20,18 +21,20 @@ pub(crate) use events::{Heard, unpanicked};
 pub(crate) use events::{Hushed, panicked};
 pub(crate) use instrumented::Instrumented;
 
-/// Reports an event that no caller's result can carry: to `tracing` if a subscriber listens, else to the console. The
-/// report is one line, whatever text a server or a user has put into it.
+/// Reports an event that no caller's result can carry: to `tracing` if it has a subscriber,
+/// otherwise to the standard error stream. The report is one line, even if it contains text from a
+/// server or a user.
 pub(crate) fn report(message: &str) {
     let message = crate::one_line::one_line(message);
     #[cfg(feature = "tracing")]
     if tracing::dispatcher::has_been_set() {
-        // The subscriber is the application's, and what has to be done behind the report must be done.
+        // The subscriber is the application's and may panic. The caller's next steps must still
+        // run.
         let event = || tracing::error!(target: "session_factory", "{message}");
         let _panicked = crate::panics::contained(event);
         return;
     }
-    // `eprintln!` panics where the stream is closed.
+    // `eprintln!` panics if the stream is closed.
     #[allow(clippy::print_stderr)] // there is nowhere else to put it
     let _closed = crate::panics::contained(|| eprintln!("session_factory: {message}"));
 }

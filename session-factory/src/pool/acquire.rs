@@ -32,7 +32,7 @@ impl<D: Driver> Core<D> {
         if let Some(lease) = self.take_idle(origin) {
             return Ok(lease);
         }
-        // Boxed: a caller's future would carry it.
+        // Boxed, because every caller's future contains it.
         Box::pin(self.wait(origin, left)).await
     }
 

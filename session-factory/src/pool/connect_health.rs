@@ -1,4 +1,4 @@
-//! How the last attempts to connect ended.
+//! The outcome of the last attempts to connect.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -9,17 +9,18 @@ use tokio::sync::watch;
 use crate::error::{ConnectError, Step};
 use crate::sync::Mutex;
 
-/// The pool writes it; waiting callers read it.
+/// Written by the pool, read by waiting callers.
 #[derive(Debug)]
 pub(super) struct Health {
     last: Mutex<Option<ConnectError>>,
     failures: watch::Sender<u64>,
-    /// When the last failed attempt began, the pool had another connection to the server.
+    /// True if the pool had another connection to the server when the last failed attempt began.
     had_company: AtomicBool,
     given_up: AtomicU64,
-    /// Grows when a session finds that its server was demoted: the pool then closes older connections.
+    /// Increases when a session finds that its server was demoted; the pool then closes older
+    /// connections.
     generation: AtomicU64,
-    /// The last opened connection went to a pooler.
+    /// True if the last opened connection went to a pooler.
     pooled: AtomicBool,
     pub(super) steps: Steps,
 }
@@ -48,13 +49,14 @@ impl Health {
         self.pooled.load(Ordering::Relaxed)
     }
 
-    /// An attempt failed. `beside`: the pool had another connection when it began. Noted before bb8 reports the error.
+    /// Records a failed attempt, before bb8 reports the error. `beside` is true if the pool had
+    /// another connection when it began.
     pub(super) fn attempt_failed(&self, beside: bool) {
         self.had_company.store(beside, Ordering::SeqCst);
     }
 
-    /// When the last failed attempt began, the pool had another connection to the server: the server may have lacked
-    /// room, and the next attempt may succeed.
+    /// True if the pool had another connection to the server when the last failed attempt began.
+    /// The server may have been full, and the next attempt may succeed.
     pub(super) fn had_company(&self) -> bool {
         self.had_company.load(Ordering::SeqCst)
     }
@@ -68,8 +70,8 @@ impl Health {
         self.generation.load(Ordering::SeqCst)
     }
 
-    /// The server behind a connection from this generation was demoted. Further reports from the same generation change
-    /// nothing.
+    /// Records that the server of a connection from this generation was demoted. Further reports
+    /// from the same generation change nothing.
     pub(super) fn demoted(&self, generation: u64) {
         let next = generation + 1;
         let _already =
@@ -82,12 +84,12 @@ impl Health {
         self.last.lock().clone()
     }
 
-    /// A caller at its turn has found that no connection can be opened.
+    /// Records that a caller at its turn has found that no connection can be opened.
     pub(super) fn give_up(&self) {
         self.given_up.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// How many callers have given up.
+    /// The number of callers that have given up.
     pub(super) fn given_up(&self) -> u64 {
         self.given_up.load(Ordering::SeqCst)
     }
@@ -98,8 +100,9 @@ impl Health {
     }
 }
 
-/// bb8's error sink. bb8 calls it after freeing the failed attempt's slot, so that a waiter who asks again gets a new
-/// attempt. Notifying earlier would let the waiter join the already failed attempt, which never wakes it.
+/// bb8's error sink. bb8 calls it after freeing the failed attempt's slot, so that a caller that
+/// asks again gets a new attempt. Notifying earlier would let the caller join the failed attempt,
+/// which never wakes it.
 #[derive(Debug, Clone)]
 pub(super) struct Failures(pub(super) Arc<Health>);
 
@@ -113,7 +116,7 @@ impl ErrorSink<ConnectError> for Failures {
     }
 }
 
-/// How many of each step are under way.
+/// How many of each step are in progress.
 #[derive(Debug, Default)]
 pub(super) struct Steps([AtomicU32; 4]);
 
@@ -128,7 +131,7 @@ impl Steps {
         }
     }
 
-    /// The step under way that explains a wait best.
+    /// The step in progress that best explains a wait.
     pub(super) fn current(&self) -> Option<Step> {
         let is_under_way = |step: &Step| self.count(*step).load(Ordering::Relaxed) > 0;
         [

@@ -22,7 +22,7 @@ pub(crate) struct Connector<D: Driver> {
     settings: Arc<Settings>,
     provider: Option<CredentialProvider>,
     health: Arc<Health>,
-    /// Lives as long as the factory.
+    /// The anchor, which lives as long as the factory.
     anchor: OnceLock<Arc<dyn Any + Send + Sync>>,
     permits: OpenPermits,
     driver: std::marker::PhantomData<fn() -> D>,
@@ -45,7 +45,7 @@ impl<D: Driver> Connector<D> {
         }
     }
 
-    /// One attempt to connect. Asking the provider for credentials counts towards its time limit.
+    /// Makes one attempt to connect. Calling the credential provider counts towards its time limit.
     async fn attempt(&self, permit: Option<OpenPermit>) -> Result<D::Link, ConnectError> {
         let limit = self.settings.connect_timeout;
         let started = Instant::now();
@@ -77,7 +77,7 @@ impl<D: Driver> Connector<D> {
         // A server that is full because of the pool's own connections may accept this one once they are closed.
         let beside = self.permits.any_is_open();
         let counted = permit.clone().map(|permit| OpenPermit(permit));
-        // Read before connecting: the server may be demoted meanwhile.
+        // Read before connecting, because the server may be demoted meanwhile.
         let generation = self.health.generation();
         let link = {
             let _opening = self.health.under_way(Step::Opening);
@@ -93,7 +93,7 @@ impl<D: Driver> Connector<D> {
         self.health.succeeded(D::is_pooled(&link));
         let now = Instant::now();
         let life = match D::connection_limit(&self.settings) {
-            // A database that lives in its connection would be lost with it: never recycle it.
+            // A database that exists only in its connection would be lost, so it is never recycled.
             Some(_) => Duration::MAX,
             None => self.settings.pool_recycle,
         };
@@ -120,7 +120,7 @@ impl<D: Driver> ManageConnection for Connector<D> {
     }
 
     async fn is_valid(&self, _slot: &mut Pooled<D>) -> Result<(), ConnectError> {
-        // No ping here: see `Pooled::liveness`.
+        // `Pooled::liveness` does the ping.
         Ok(())
     }
 

@@ -27,24 +27,24 @@ pub(crate) struct Core<D: Driver> {
     pub(super) settings: Option<Arc<Settings>>,
     pub(super) registry: Arc<Registry>,
     pub(super) health: Arc<Health>,
-    /// Cancelled: only calls that `shutdown` waits for still get sessions.
+    /// When cancelled, only calls that `shutdown` waits for still get sessions.
     pub(super) closed: CancellationToken,
-    /// Cancelled: no call gets a session.
+    /// When cancelled, no call gets a session.
     pub(super) ended: CancellationToken,
     /// Detached calls, which run even if their callers are dropped.
     pub(crate) detached: TaskTracker,
-    /// The log positions of this pool's commits. None without a replica.
+    /// The log positions of this pool's commits; `None` without a replica.
     pub(crate) marks: Option<Arc<Marks>>,
     /// The permits of the factory's own pool; unused for an external one.
     pub(super) permits: Permits,
     pub(super) source: Mutex<Source<D>>,
 }
 
-/// Where connections come from.
+/// The source of connections.
 pub(crate) enum Source<D: Driver> {
     Own(Pool<Connector<D>>),
     Foreign(D::ForeignPool),
-    /// No source: the factory was put together in a way that cannot work.
+    /// None, because the factory was configured in a way that cannot work.
     None(ConnectError),
     Closed,
 }
@@ -69,7 +69,7 @@ impl<D: Driver> Core<D> {
         Self::without_settings(name, url_key, Source::Foreign(pool))
     }
 
-    /// A pool whose every session fails with `error`.
+    /// A pool whose sessions all fail with `error`.
     pub(crate) fn broken(
         name: &'static str,
         url_key: &'static str,
@@ -103,7 +103,7 @@ impl<D: Driver> Core<D> {
         std::ptr::from_ref(self).addr()
     }
 
-    /// Releases the pool: idle connections close now, lent ones when they come back.
+    /// Releases the pool: idle connections close now, borrowed ones when they return.
     pub(crate) fn close_source(&self) {
         self.ended.cancel();
         let source = std::mem::replace(&mut *self.source.lock(), Source::Closed);
@@ -111,7 +111,7 @@ impl<D: Driver> Core<D> {
         drop(source);
     }
 
-    /// How many connections the pool keeps, and how many it may open at most.
+    /// The number of connections that the pool keeps, and the greatest number that it may open.
     pub(crate) fn sizes(&self) -> (u32, u32) {
         match (&self.settings, self.source()) {
             (Some(settings), _) => size::of::<D>(settings),

@@ -15,15 +15,17 @@ use crate::panics::{Contained, contained};
 
 /// A borrowed connection, with its permit and its ticket in the registry.
 ///
-/// Dropping a lease closes its connection. Only [`give_back`](Self::give_back), after a proof that the connection is
-/// clean, hands it to the next borrower. A panic or a dropped future on the way back therefore closes it.
+/// Dropping a lease closes its connection. Only [`give_back`](Self::give_back), after a proof that
+/// the connection is clean, returns it to the pool. So a panic or a dropped future before that
+/// closes it.
 pub(crate) struct Lease<D: Driver> {
     held: Option<Held<D>>,
     state: State,
     ticket: Option<Ticket>,
     /// The permit from the factory's own pool.
     permit: Option<Permit>,
-    /// The borrower set an instrumentation; `recached`: the statement cache's size.
+    /// `instrumented`: the borrower set an instrumentation; `recached`: the borrower set the
+    /// statement cache's size.
     instrumented: bool,
     recached: bool,
     /// Set for a connection to a primary with a replica. Boxed: few have one, and callers' futures carry the lease.
@@ -41,9 +43,9 @@ struct Following {
 enum State {
     /// Closes it.
     Unproven,
-    /// Proven clean. The pool decides, and closes it if it is too old.
+    /// Proven clean. The pool closes it if it is too old.
     Clean,
-    /// Proven clean, and it stays in the pool: bb8 neither closes it nor opens another in its place.
+    /// Proven clean, and stays in the pool: bb8 neither closes it nor opens another one instead.
     Stays,
 }
 
@@ -88,7 +90,7 @@ impl<D: Driver> Lease<D> {
         self.ticket.as_ref().map_or(0, Ticket::number)
     }
 
-    /// The call that borrowed it, as reports name it.
+    /// The call that borrowed it, in the form of reports.
     pub(crate) fn holder(&self) -> String {
         let holder = self.ticket.as_ref().and_then(Ticket::holder);
         holder.unwrap_or_else(|| "a session".to_owned())
@@ -105,7 +107,8 @@ impl<D: Driver> Lease<D> {
         }
     }
 
-    /// The server was demoted: the pool closes this connection and all that are as old.
+    /// Records that the server was demoted: the pool closes this connection and all others of its
+    /// age.
     pub(crate) fn demoted(&mut self) {
         D::condemn(self.link());
         if let Some(Held::Pooled(slot)) = &mut self.held {
@@ -113,18 +116,20 @@ impl<D: Driver> Lease<D> {
         }
     }
 
-    /// The borrower may have set an instrumentation: the next borrower gets diesel's default one.
+    /// Records that the borrower may have set an instrumentation: the next borrower gets diesel's
+    /// default one.
     pub(crate) fn instrumented(&mut self) {
         self.instrumented = true;
     }
 
-    /// The borrower may have set the statement cache's size: the next borrower gets the settings' size.
+    /// Records that the borrower may have set the statement cache's size: the next borrower gets
+    /// the settings' size.
     pub(crate) fn recached(&mut self) {
         self.recached = true;
     }
 
-    /// Hands the connection to the next borrower. Call it only after the proof: the server has answered everything, no
-    /// transaction is open, and nothing needs a reset.
+    /// Returns the connection for the next borrower. Call it only after the proof: the server has
+    /// answered everything, no transaction is open, and nothing needs a reset.
     pub(crate) fn give_back(mut self) {
         if D::is_closed(self.link()) {
             return;
@@ -151,14 +156,14 @@ impl<D: Driver> Lease<D> {
         }
     }
 
-    /// The session is about to send COMMIT.
+    /// Records that the session is about to send COMMIT.
     pub(crate) fn committing(&mut self) {
         if let Some(following) = &mut self.following {
             following.sent = Some(Instant::now());
         }
     }
 
-    /// The server has confirmed COMMIT.
+    /// Records that the server has confirmed COMMIT.
     pub(crate) fn committed(&mut self, read_only: bool) {
         if self.following.is_none() {
             return;
@@ -178,7 +183,7 @@ impl<D: Driver> Lease<D> {
         }
     }
 
-    /// Notes a commit that the body made by itself.
+    /// Records a commit in the body's own SQL.
     pub(crate) fn note_commit_of_body(&mut self) {
         if self.following.is_some()
             && D::was_committed_by_body(self.link())
@@ -188,28 +193,28 @@ impl<D: Driver> Lease<D> {
         }
     }
 
-    /// COMMIT got no answer.
+    /// Records that COMMIT got no answer.
     pub(crate) fn in_doubt(&self) {
         if let Some(following) = &self.following {
             following.marks.in_doubt();
         }
     }
 
-    /// COMMIT is under way, and its caller was dropped.
+    /// Records that the caller was dropped during COMMIT.
     pub(crate) fn unfinished(&self) {
         if let Some(following) = &self.following {
             following.marks.unfinished();
         }
     }
 
-    /// The unfinished COMMIT's outcome is known, or never will be.
+    /// Records that the unfinished COMMIT's outcome is known, or never will be.
     pub(crate) fn finished(&self) {
         if let Some(following) = &self.following {
             following.marks.finished();
         }
     }
 
-    /// The session was dropped; the recovery still holds the permit.
+    /// Records that the session was dropped; recovery still holds the permit.
     pub(crate) fn recovering(&self) {
         if let Some(ticket) = &self.ticket {
             ticket.recovering();
@@ -230,8 +235,8 @@ impl<D: Driver> Drop for Lease<D> {
         if self.state == State::Unproven {
             let _closed_by_its_slot = contained(|| D::condemn(self.link()));
         }
-        // In this order: when a waiter gets the permit, the connection is back; when the entry is gone, the
-        // permit is free.
+        // The order matters: when a waiting caller gets the permit, the connection is back; when
+        // the registry's entry is removed, the permit is free.
         drop(self.held.take());
         drop(self.permit.take());
         drop(self.ticket.take());

@@ -1,5 +1,5 @@
-//! Limits the connections on the server: each holds a permit from the attempt to open it until the server has closed
-//! it.
+//! Limits the connections on the server. Each connection holds a permit, from the attempt to open
+//! it until the server has closed it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -14,7 +14,7 @@ use crate::error::Step;
 #[derive(Debug, Clone)]
 pub(super) struct OpenPermits {
     permits: Arc<Semaphore>,
-    /// Permits of connections that were opened.
+    /// The number of permits whose connections were opened.
     opened: Arc<AtomicU32>,
 }
 
@@ -52,14 +52,15 @@ impl OpenPermits {
         }))
     }
 
-    /// True when the server has a connection from the pool: an open one, or one that it has not closed yet.
+    /// True if the server has a connection of the pool: an open one, or one that it has not closed
+    /// yet.
     pub(super) fn any_is_open(&self) -> bool {
         self.opened.load(Ordering::SeqCst) > 0
     }
 }
 
 impl Permit {
-    /// The attempt that took this permit has succeeded.
+    /// Records that the attempt with this permit has succeeded.
     pub(super) fn set_opened(&self) {
         if !self.is_opened.swap(true, Ordering::SeqCst) {
             self.opened.fetch_add(1, Ordering::SeqCst);

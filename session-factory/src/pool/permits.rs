@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
-/// One permit for each connection that the pool may open: its holder finds a connection, or room to open one.
+/// One permit for each connection that the pool may open. Its holder finds an idle connection, or
+/// may open one.
 ///
-/// bb8 wakes waiters in order, but a caller that asks before the woken task runs takes the connection from it.
-/// tokio's semaphore hands a permit directly to the next waiter.
+/// bb8 wakes waiting callers in order, but a caller that asks before the woken task runs takes its
+/// connection. tokio's semaphore passes a permit directly to the next waiting caller.
 #[derive(Debug, Clone)]
 pub(super) struct Permits(Arc<Semaphore>);
 
@@ -17,7 +18,7 @@ impl Permits {
         Self(Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS))))
     }
 
-    /// A permit, unless all are taken or a caller waits for one.
+    /// Takes a permit, unless all are taken or an earlier caller waits for one.
     pub(super) fn try_take(&self) -> Option<Permit> {
         self.0.try_acquire().ok()?.forget();
         Some(Permit(Arc::clone(&self.0)))
@@ -26,14 +27,16 @@ impl Permits {
     /// Waits for a permit. Never `None`: the semaphore is not closed.
     ///
     /// # Cancellation
-    /// Dropping the future leaves the queue, and passes a permit that it just got to the next caller.
+    /// Dropping the future leaves the queue, and passes a permit that it has just got to the next
+    /// caller.
     pub(super) async fn take(&self) -> Option<Permit> {
         self.0.acquire().await.ok()?.forget();
         Some(Permit(Arc::clone(&self.0)))
     }
 }
 
-/// A permit, until it is dropped. Replaces tokio's guard, for which a clippy lint would warn at every session.
+/// A permit, held until it is dropped. It replaces tokio's guard, for which a clippy lint would
+/// warn at every session.
 #[derive(Debug)]
 pub(super) struct Permit(Arc<Semaphore>);
 

@@ -1,4 +1,4 @@
-//! A pooled connection, its age, and whether the pool may keep it.
+//! A pooled connection, its age, and the decision whether the pool may keep it.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,19 +10,20 @@ use crate::driver::Driver;
 use crate::error::Step;
 use crate::panics::{Contained, contained_async};
 
-/// The pool lends a connection that idled for less without a ping (HikariCP's threshold).
+/// A connection that has idled for less than this is lent without a ping (HikariCP's threshold).
 const TRUSTED_FOR: Duration = Duration::from_millis(500);
-/// The limit for a ping; a connection that takes longer counts as dead.
+/// The time limit of a ping; a slower connection counts as dead.
 const PING_LIMIT: Duration = Duration::from_secs(5);
 
 /// A pooled connection and its age.
 pub(crate) struct Pooled<D: Driver> {
-    /// Boxed: the slot moves many times on its way to a session and back.
+    /// Boxed, because the value moves many times between the pool and a session.
     pub(crate) link: Contained<Box<D::Link>>,
     expires: Instant,
     idle_since: Instant,
     standing: Standing,
-    /// However short `pool_recycle` is, a connection serves one session.
+    /// True if it has served a session. However short `pool_recycle` is, each connection serves at
+    /// least one.
     has_served: bool,
     generation: u64,
     health: Arc<Health>,
@@ -32,10 +33,10 @@ pub(crate) struct Pooled<D: Driver> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Standing {
     Clean,
-    /// Clean and on its way back: the pool keeps it, even if it expires meanwhile.
+    /// Clean and returning: the pool keeps it, even if it expires meanwhile.
     Stays,
-    /// A session has it, or a check is under way whose answer would reach the next borrower. The pool closes it on
-    /// return unless it is proven clean first.
+    /// In use by a session, or by a check whose late answer would reach the next borrower. On
+    /// return, the pool closes it unless it is proven clean first.
     Unproven,
     Retired,
 }
@@ -45,12 +46,12 @@ enum Standing {
 pub(super) enum Liveness {
     Alive,
     Dead,
-    /// It idled: a firewall may have dropped its state.
+    /// It has idled, so a firewall may have dropped its state.
     Unknown,
 }
 
 impl<D: Driver> Pooled<D> {
-    /// A connection that was just opened.
+    /// Wraps a connection that was just opened.
     pub(super) fn new(
         link: D::Link,
         now: Instant,
@@ -69,7 +70,7 @@ impl<D: Driver> Pooled<D> {
         }
     }
 
-    /// What the pool knows without a ping.
+    /// The connection's liveness as far as the pool knows it without a ping.
     pub(super) fn liveness(&self, pre_ping: bool, now: Instant) -> Liveness {
         if self.is_broken_at(now) {
             Liveness::Dead
@@ -80,10 +81,10 @@ impl<D: Driver> Pooled<D> {
         }
     }
 
-    /// Pings the server.
+    /// Pings the server, and returns true if it answers.
     pub(super) async fn answers(&mut self) -> bool {
         self.standing = Standing::Unproven;
-        // The application's instrumentation runs on the ping, and may panic.
+        // The application's instrumentation sees the ping, and may panic.
         let _checking = self.health.under_way(Step::Checking);
         let ping = contained_async(D::ping(&mut self.link));
         let Ok(Some(Ok(()))) = timeout(PING_LIMIT, ping).await else {
@@ -100,8 +101,8 @@ impl<D: Driver> Pooled<D> {
             || self.has_served && now >= self.expires
     }
 
-    /// The same for a connection that comes back. If [`came_back`](Self::came_back) decided that it stays, it stays:
-    /// the lease relies on that answer.
+    /// True if a returning connection is unusable. If [`came_back`](Self::came_back) decided that
+    /// it stays, it stays, because the lease relies on that answer.
     pub(super) fn is_broken_on_return(&mut self) -> bool {
         if self.standing == Standing::Stays {
             self.standing = Standing::Clean;
@@ -114,12 +115,12 @@ impl<D: Driver> Pooled<D> {
         Instant::now() >= self.expires
     }
 
-    /// True when a server was demoted since this connection was opened: it may lead to that server.
+    /// True if a server was demoted after this connection was opened: it may lead to that server.
     pub(super) fn is_of_the_past(&self) -> bool {
         self.generation < self.health.generation()
     }
 
-    /// The server was demoted.
+    /// Records that the server was demoted.
     pub(super) fn demoted(&mut self) {
         self.retire();
         self.health.demoted(self.generation);
@@ -129,17 +130,18 @@ impl<D: Driver> Pooled<D> {
         self.idle_since.elapsed()
     }
 
-    /// Lets the pool close the connection when it comes back.
+    /// Makes the pool close the connection when it returns.
     pub(super) fn retire(&mut self) {
         self.standing = Standing::Retired;
     }
 
-    /// A session borrows it: until [`came_back`](Self::came_back) no other session may.
+    /// Records that a session borrows it. No other session may until
+    /// [`came_back`](Self::came_back).
     pub(super) fn lent(&mut self) {
         self.standing = Standing::Unproven;
     }
 
-    /// The connection is proven clean. True: it stays in the pool.
+    /// Records that the connection is proven clean. Returns true if it stays in the pool.
     pub(super) fn came_back(&mut self) -> bool {
         if self.standing == Standing::Unproven {
             self.standing = Standing::Clean;
@@ -156,8 +158,8 @@ impl<D: Driver> Pooled<D> {
 
 impl<D: Driver> Drop for Pooled<D> {
     fn drop(&mut self) {
-        // A client may spawn a task to say goodbye, and a pool's last lease closes the idle connections on any
-        // thread: both need a runtime.
+        // Both need a runtime: a client may spawn a task to say goodbye, and a pool's last lease
+        // closes the idle connections on any thread.
         let _context = crate::runtime::enter();
         self.link.end();
     }

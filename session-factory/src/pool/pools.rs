@@ -1,4 +1,4 @@
-//! What one factory's handles share: its pool and the replica's pool.
+//! State shared by one factory's handles: its pool and the replica's pool.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,11 +19,11 @@ use crate::observe;
 /// A factory's pools.
 pub(crate) struct Pools<D: Driver> {
     pub(crate) primary: Arc<Core<D>>,
-    /// For read-only sessions.
+    /// The replica, for read-only sessions.
     pub(crate) replica: Option<Arc<Replica<D>>>,
 }
 
-/// The keys that errors and reports name.
+/// The names of keys in errors and reports.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Keys {
     pub(crate) url: &'static str,
@@ -66,7 +66,7 @@ impl<D: Driver> Pools<D> {
         }
     }
 
-    /// Pools whose every session fails with `error`.
+    /// Pools whose sessions all fail with `error`.
     pub(crate) fn broken(name: &'static str, url_key: &'static str, error: ConnectError) -> Self {
         Self {
             primary: Core::broken(name, url_key, error),
@@ -85,7 +85,7 @@ impl<D: Driver> Pools<D> {
         let Some(replica) = &self.replica else {
             return self.primary.shutdown(limit).await;
         };
-        // At the same time: each pool has the whole limit.
+        // Concurrently, so that each pool has the whole limit.
         let of_replica = Box::pin(replica.core.shutdown(limit));
         let (own, of_replica) = join(self.primary.shutdown(limit), of_replica).await;
         ShutdownReport {

@@ -1,4 +1,4 @@
-//! The wait for a connection: in the order of arrival, at little cost for each waiting caller.
+//! The wait for a connection: in order of arrival, and cheap for each waiting caller.
 
 use std::future::Future;
 use std::pin::pin;
@@ -18,9 +18,10 @@ use crate::call::Origin;
 use crate::driver::{Driver, ForeignError};
 use crate::error::ConnectError;
 
-/// While other connections are lent, the pool repeats a failed attempt to connect after this pause.
+/// While other connections are in use, the pool repeats a failed attempt to connect after this
+/// pause.
 const TRY_AGAIN: Duration = Duration::from_millis(200);
-/// How often a caller that waits for a new connection looks for an idle one.
+/// How often a caller that waits for a new connection checks for an idle one.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// A connection taken from the pool and not checked yet.
 pub(super) type Idle<D> = PooledConnection<'static, Connector<D>>;
@@ -33,10 +34,10 @@ pub(super) enum Failure {
 }
 
 impl<D: Driver> Core<D> {
-    /// Waits for a turn, in the order of arrival, and takes a connection at that turn.
+    /// Waits for its turn, in order of arrival, and takes a connection then.
     ///
-    /// Thousands of callers may wait here, so each keeps little: a place in the queue, a timer, and a listener for the
-    /// factory's end. A caller makes everything else at its turn.
+    /// Thousands of callers may wait here, so each keeps little: its position in the queue, a
+    /// timer, and a listener for the factory's end. A caller creates everything else at its turn.
     pub(super) async fn queue(
         &self,
         origin: &Origin,
@@ -69,8 +70,8 @@ impl<D: Driver> Core<D> {
             }
             other => other,
         };
-        // An earlier caller may have found that no connection can be opened, and given its permit up. Later
-        // callers would find the same, so they fail too.
+        // An earlier caller may have found that no connection can be opened, and given its permit
+        // up. Later callers would find the same, so they fail too.
         if idle.is_none() && given_up != self.health.given_up() {
             self.failing(&pool)?;
         }
@@ -114,7 +115,7 @@ impl<D: Driver> Core<D> {
         }
     }
 
-    /// Waits for a new connection, or pings one that idled.
+    /// Waits for a new connection, or pings one that has idled.
     async fn take_own(
         &self,
         pool: &Pool<Connector<D>>,
@@ -170,7 +171,8 @@ impl<D: Driver> Core<D> {
         }
     }
 
-    /// [`failing`](Self::failing) for a caller at its turn: on an error, the callers behind it fail too.
+    /// [`failing`](Self::failing) for a caller at its turn: on an error, the callers after it fail
+    /// too.
     fn goes_on(&self, pool: &Pool<Connector<D>>) -> Result<bool, Failure> {
         let failing = self.failing(pool);
         if failing.is_err() {
@@ -179,8 +181,9 @@ impl<D: Driver> Core<D> {
         failing
     }
 
-    /// Whether the last attempt to connect failed; an error if waiting is in vain. An attempt that began while the pool
-    /// had another connection to the server proves nothing about the time after that one has closed.
+    /// True if the last attempt to connect failed; an error if waiting is useless. An attempt that
+    /// began while the pool had another connection to the server proves nothing about the time
+    /// after that one has closed.
     fn failing(&self, pool: &Pool<Connector<D>>) -> Result<bool, Failure> {
         let Some(error) = self.health.last_error() else {
             return Ok(false);

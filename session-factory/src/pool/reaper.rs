@@ -15,12 +15,12 @@ use crate::driver::Driver;
 const OFTENEST: Duration = Duration::from_millis(50);
 const RAREST: Duration = Duration::from_secs(30);
 
-/// Starts a factory's reaper. It ends with the factory.
+/// Starts a factory's reaper, which ends with the factory.
 pub(super) fn watch<D: Driver>(core: &Arc<Core<D>>, kept: u32, settings: &Settings) {
     let idle_timeout = settings.idle_timeout;
     let pause = (idle_timeout.min(settings.pool_recycle) / 4).clamp(OFTENEST, RAREST);
     let core = Arc::downgrade(core);
-    // Without a background runtime no connection can be opened either.
+    // Without a background runtime, no connection can be opened either.
     let _no_runtime = crate::runtime::spawn(run(core, kept, idle_timeout, pause));
 }
 
@@ -38,8 +38,8 @@ async fn run<D: Driver>(core: Weak<Core<D>>, kept: u32, idle_timeout: Duration, 
 
 fn sweep<D: Driver>(pool: &Pool<Connector<D>>, kept: u32, idle_timeout: Duration) {
     let state = pool.state();
-    // bb8 only lets us take connections out and put them back. No await lies in between, so a caller finds
-    // the pool empty for a moment at most.
+    // bb8 only supports taking connections out and putting them back. There is no await in between,
+    // so a caller finds the pool empty only for a moment.
     let mut idle: Vec<PooledConnection<'static, Connector<D>>> = Vec::new();
     for _ in 0..state.idle_connections {
         match pool.get_owned().now_or_never() {
@@ -48,7 +48,8 @@ fn sweep<D: Driver>(pool: &Pool<Connector<D>>, kept: u32, idle_timeout: Duration
         }
     }
     let mut surplus = state.connections.saturating_sub(kept);
-    // bb8 lends last in, first out: the list's end idled longest, and goes back first to keep its place.
+    // bb8 lends the connection that was returned last. So the end of the list has idled longest,
+    // and is put back first to keep the order.
     for mut slot in idle.into_iter().rev() {
         if slot.is_expired() || slot.is_of_the_past() {
             slot.retire();

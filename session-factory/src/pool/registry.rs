@@ -1,4 +1,4 @@
-//! Which calls hold the connections, and since when.
+//! Records which calls hold the connections, and since when.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, MutexGuard};
@@ -12,7 +12,7 @@ use crate::driver::Kill;
 use crate::error::Holder;
 use crate::sync::Mutex;
 
-/// The lent connections.
+/// The connections in use.
 #[derive(Debug, Default)]
 pub(super) struct Registry {
     entries: Mutex<Slab<Entry>>,
@@ -34,7 +34,7 @@ impl Registry {
         self.entries.lock()
     }
 
-    /// Registers a connection that the pool lends.
+    /// Adds a connection that the pool lends.
     pub(super) fn enter(
         self: &Arc<Self>,
         holder: Origin,
@@ -65,7 +65,7 @@ impl Registry {
         self.waiting.load(Ordering::Relaxed)
     }
 
-    /// How many connections sessions use, and how many the recovery holds.
+    /// The number of connections that sessions use, and the number that recovery holds.
     pub(super) fn counts(&self) -> (u32, u32) {
         let entries = self.entries();
         let recovering = entries.iter().filter(|(_, entry)| entry.recovering).count();
@@ -87,7 +87,7 @@ impl Registry {
         holders
     }
 
-    /// Kills every lent connection. Returns how many there were.
+    /// Kills every connection in use. Returns their number.
     pub(super) fn kill_all(&self) -> usize {
         let kills: Vec<_> = self
             .entries()
@@ -100,7 +100,7 @@ impl Registry {
         kills.len()
     }
 
-    /// Returns once no connection is lent.
+    /// Returns when no connection is in use.
     pub(super) async fn empty(&self) {
         loop {
             let returned = self.returned.notified();
@@ -128,7 +128,7 @@ impl Ticket {
         self.number
     }
 
-    /// The call that holds it.
+    /// The call that holds the connection.
     pub(super) fn holder(&self) -> Option<String> {
         let entries = self.registry.entries();
         entries
@@ -136,7 +136,7 @@ impl Ticket {
             .map(|entry| entry.holder.to_string())
     }
 
-    /// The session was dropped; the recovery holds the connection.
+    /// Records that the session was dropped, and recovery holds the connection.
     pub(super) fn recovering(&self) {
         if let Some(entry) = self.registry.entries().get_mut(self.place) {
             entry.recovering = true;

@@ -7,23 +7,23 @@ use tokio::time::timeout;
 use super::core::Core;
 use crate::driver::Driver;
 
-/// After the limit: how long the shutdown waits for the killed connections to come back.
+/// How long the shutdown waits for killed connections to return, after its limit.
 const LAST_CALL: Duration = Duration::from_secs(5);
 
 /// The result of [`Factory::shutdown`](crate::Factory::shutdown).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ShutdownReport {
-    /// Sessions that did not end within the limit. On PostgreSQL the shutdown cancelled their statements and closed
-    /// their connections, which rolls their work back. On SQLite, and in an external pool, they go on to their own
-    /// end.
+    /// Sessions that did not end within the limit. On PostgreSQL, the shutdown cancelled their
+    /// statements and closed their connections, which rolls their work back. On SQLite, and with an
+    /// external pool, they run to their own end.
     pub rolled_back: usize,
-    /// Of these, connections that have still not been given back.
+    /// Those of them whose connections have not returned yet.
     pub remaining: usize,
 }
 
 impl ShutdownReport {
-    /// Every session ended by itself within the limit.
+    /// True if every session ended by itself within the limit.
     pub fn is_clean(&self) -> bool {
         self.rolled_back == 0
     }
@@ -33,7 +33,7 @@ impl<D: Driver> Core<D> {
     pub(crate) async fn shutdown(&self, limit: Duration) -> ShutdownReport {
         self.closed.cancel();
         self.detached.close();
-        // Made inside: the caller's runtime may have no timers.
+        // Created inside, because the caller's runtime may have no timers.
         let drained = crate::runtime::within(async {
             let empty = async {
                 self.detached.wait().await;

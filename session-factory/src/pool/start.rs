@@ -1,4 +1,4 @@
-//! Puts a pool together, and starts its reaper.
+//! Creates a pool, and starts its reaper.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,11 +21,11 @@ use crate::driver::Driver;
 use crate::error::{ConnectError, ConnectErrorKind};
 use crate::sync::Mutex;
 
-/// bb8 must not end a wait by itself: it could not say why. The factory's own clock does.
+/// bb8 must not end a wait itself, because it could not say why. The factory's own clock does.
 const FAR_AWAY: Duration = Duration::from_secs(60 * 60 * 24 * 365);
 
 impl<D: Driver> Core<D> {
-    /// The factory's own pool. It connects when it is first used.
+    /// The factory's own pool. It connects on first use.
     pub(crate) fn own(
         name: &'static str,
         url_key: &'static str,
@@ -43,15 +43,16 @@ impl<D: Driver> Core<D> {
         let pool = Pool::builder()
             .max_size(most)
             .min_idle(None)
-            // Ages and idleness are the connector's business: bb8 cannot keep `pool_size` connections and
-            // close only those above, and its reaper would need a runtime now.
+            // The connector and the reaper handle ages and idle times: bb8 cannot keep `pool_size`
+            // connections and close only those above, and its reaper would need a runtime now.
             .max_lifetime(None)
             .idle_timeout(None)
             .connection_timeout(FAR_AWAY)
             .retry_connection(false)
-            // The liveness check is ours: it is free on a busy connection.
+            // The pool checks liveness itself, which costs nothing on a busy connection.
             .test_on_check_out(false)
-            // The connections used last have the warmest caches, and the others can idle out.
+            // The connections used last have the warmest caches, and the others can be closed for
+            // idling.
             .queue_strategy(QueueStrategy::Lifo)
             .error_sink(Box::new(Failures(Arc::clone(&health))))
             .build_unchecked(Connector::new(

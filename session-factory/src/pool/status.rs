@@ -1,28 +1,31 @@
 //! The pool's figures.
 
-/// What the pool looks like at this moment.
+/// The pool's figures at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Status {
-    /// Connections that are open.
+    /// The number of open connections.
     pub open: u32,
-    /// Of these, free.
+    /// The number of open connections that are idle.
     pub idle: u32,
-    /// Connections that sessions hold.
+    /// The number of connections that sessions use.
     pub in_use: u32,
-    /// Connections whose session was dropped, and which the recovery cancels, rolls back and checks.
+    /// The number of connections whose session was dropped, and which recovery cancels, rolls back
+    /// and checks.
     pub recovering: u32,
-    /// Callers that wait for a connection.
+    /// The number of callers that wait for a connection.
     pub waiting: u32,
-    /// Connections that are kept open: `pool_size`.
+    /// The number of connections that the pool keeps open: `pool_size`.
     pub pool_size: u32,
-    /// The most that may be open: `pool_size` + `max_overflow`.
+    /// The greatest number of open connections: `pool_size` + `max_overflow`.
     pub limit: u32,
-    /// The last connection that was opened found a pooler (PgBouncer) between here and the server.
+    /// True if the connection that was opened last found a pooler (PgBouncer) in front of the
+    /// server.
     pub pooler: bool,
-    /// The factory was shut down.
+    /// True if the factory was shut down.
     pub closed: bool,
-    /// The replica's own figures, where the settings name one. The others are those of the primary.
+    /// The replica's own figures, if the settings name a replica. The other figures are the
+    /// primary's.
     pub replica: Option<ReplicaStatus>,
 }
 
@@ -30,17 +33,17 @@ pub struct Status {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ReplicaStatus {
-    /// Connections that are open.
+    /// The number of open connections.
     pub open: u32,
-    /// Of these, free.
+    /// The number of open connections that are idle.
     pub idle: u32,
-    /// Connections that sessions hold.
+    /// The number of connections that sessions use.
     pub in_use: u32,
-    /// The replica answers and is not too far behind. While false, a task tries it again after 100 ms, then at
-    /// growing intervals of up to 5 s.
+    /// True if the replica answers and does not lag too far behind. While it is false, a task tries
+    /// the replica again after 100 ms, and then at growing intervals of up to 5 s.
     pub usable: bool,
-    /// Sessions that were opened on it.
+    /// The number of sessions that used the replica.
     pub reads: u64,
-    /// Sessions that would have been opened on it, and had to use the primary.
+    /// The number of sessions that should have used the replica, but had to use the primary.
     pub fallbacks: u64,
 }

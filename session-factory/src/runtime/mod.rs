@@ -1,10 +1,10 @@
-//! The background runtime: what has to go on, whatever happens to the caller's runtime.
+//! The background runtime: what continues whatever happens to the caller's runtime.
 //!
-//! Connections are opened here, on threads that belong to this crate; the pool's own tasks and every recovery run here.
-//! A connection to PostgreSQL is then driven on the runtime that uses it, and comes back here when that one ends. A
-//! caller's runtime may therefore shut down, be replaced (one `#[tokio::test]` after another) or not exist at all: the
-//! pool loses no permit, and a rollback always has a runtime to run on. See
-//! `docs/decisions/0001-background-runtime.md`.
+//! Connections are opened here, on threads that belong to this crate. The pool's own tasks and every
+//! recovery run here. A connection to PostgreSQL is then driven on the runtime that uses it, and
+//! comes back here when that one ends. So a caller's runtime may shut down, be replaced (one
+//! `#[tokio::test]` after another) or not exist at all: the pool loses no permit, and a rollback
+//! always has a runtime. See `docs/decisions/0001-background-runtime.md`.
 
 #[cfg(feature = "postgres")]
 pub(crate) mod driven;
@@ -24,17 +24,18 @@ use tokio_util::context::TokioContext;
 
 use crate::error::{ConnectError, ConnectErrorKind};
 
-/// More threads than this gain nothing: the work is done on the caller's threads.
+/// More threads gain nothing: the work is done on the callers' threads.
 const MOST_THREADS: usize = 4;
 
 static BACKGROUND: OnceLock<Result<Runtime, String>> = OnceLock::new();
-/// Runs the application's code that has no caller left: if it blocks, connections go on.
+/// Runs the application's code that has no caller any more. If it blocks, connections continue.
 static ORPHANS: OnceLock<Option<Runtime>> = OnceLock::new();
 
 /// The background runtime's handle.
 ///
 /// # Errors
-/// When the operating system gives no threads. It is remembered: a process in that state does not heal.
+/// If the operating system cannot start threads. The error is kept, because a process in that state
+/// does not recover.
 pub(crate) fn handle() -> Result<&'static Handle, ConnectError> {
     let made = BACKGROUND.get_or_init(|| {
         Builder::new_multi_thread()
@@ -62,7 +63,8 @@ fn not_started(error: &str) -> ConnectError {
     )
 }
 
-/// Enters the background runtime for the current scope, so that what is dropped there may spawn.
+/// Enters the background runtime for the current scope, so that values dropped there can spawn
+/// tasks.
 pub(crate) fn enter() -> Option<EnterGuard<'static>> {
     handle().ok().map(Handle::enter)
 }
@@ -73,11 +75,11 @@ pub(crate) async fn within<T: Future>(future: T) -> Result<T::Output, ConnectErr
     Ok(TokioContext::new(future, handle()?.clone()).await)
 }
 
-/// Runs the application's code that has no caller left, apart from everything else.
+/// Runs the application's code that has no caller any more, separately from everything else.
 pub(crate) fn spawn_orphan(task: impl Future<Output = ()> + Send + 'static) {
     let made = ORPHANS.get_or_init(|| {
         let runtime = Builder::new_multi_thread()
-            // More than one thread: a hook that blocks its thread must not stop the others.
+            // Several threads, so that a hook that blocks its thread does not stop the others.
             .worker_threads(threads())
             .thread_name("session-factory-hooks")
             .enable_all()

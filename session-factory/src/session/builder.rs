@@ -1,13 +1,12 @@
 //! The options of `#[with_session(…)]` for a closure as the body.
 
-use std::future::Future;
 use std::marker::PhantomData;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
 use super::contract::{Contract, contract};
 use super::unit_of_work::Unit;
-use super::{AsyncBody, AsyncBodyAgain, Session};
+use super::{AsyncBody, AsyncBodyAgain, Run, Session};
 use crate::call::isolation::Level;
 use crate::call::{Origin, ReplicaPolicy, Retry, SessionOptions};
 use crate::driver::{SupportsDeferrable, SupportsImmediate, SupportsIsolation, SupportsReplica};
@@ -202,7 +201,7 @@ impl<F: SessionFactory, Runs, Commits> SessionBuilder<F, Runs, Commits> {
         }
     }
 
-    async fn open(&self) -> Result<Unit<F>, SessionError> {
+    async fn open_unit(&self) -> Result<Unit<F>, SessionError> {
         let factory = self.factory();
         Unit::open(|| factory, self.origin, self.options).await
     }
@@ -221,30 +220,25 @@ impl<F: SessionFactory, Commits> SessionBuilder<F, Once, Commits> {
     ///
     /// # Cancellation
     /// Dropping the future cancels the running statement on the server and rolls back.
-    pub fn run<'a, T, E, B>(self, body: B) -> impl Future<Output = Result<T, E>> + Send + 'a
+    pub fn run<'a, T, E, B>(self, body: B) -> Run<'a, T, E>
     where
-        for<'s> B: AsyncFnOnce(&'s mut Session<F>) -> Result<T, E>
-            + AsyncBody<&'s mut Session<F>, Result<T, E>>
-            + Send
-            + 'a,
+        for<'s> B: AsyncBody<&'s mut Session<F>, Result<T, E>> + Send + 'a,
         T: Send + 'a,
         E: From<SessionError> + Send + 'a,
         Commits: CommitOn<T, E> + Send + Sync + 'a,
     {
-        self.call(body)
+        Run::new(self.call(body))
     }
 
     pub(crate) async fn call<T, E, B>(self, body: B) -> Result<T, E>
     where
-        for<'s> B: AsyncFnOnce(&'s mut Session<F>) -> Result<T, E>
-            + AsyncBody<&'s mut Session<F>, Result<T, E>>
-            + Send,
+        for<'s> B: AsyncBody<&'s mut Session<F>, Result<T, E>> + Send,
         T: Send,
         E: From<SessionError> + Send,
         Commits: CommitOn<T, E> + Sync,
     {
         let contract: Contract<Result<T, E>> = contract();
-        let mut unit = match self.open().await {
+        let mut unit = match self.open_unit().await {
             Ok(unit) => unit,
             Err(error) => return contract.fail(error),
         };
@@ -264,10 +258,7 @@ impl<F: SessionFactory, Commits> SessionBuilder<F, Once, Commits> {
     /// When the body does.
     pub async fn run_detached<T, E, B>(self, body: B) -> Result<T, E>
     where
-        for<'s> B: AsyncFnOnce(&'s mut Session<F>) -> Result<T, E>
-            + AsyncBody<&'s mut Session<F>, Result<T, E>>
-            + Send
-            + 'static,
+        for<'s> B: AsyncBody<&'s mut Session<F>, Result<T, E>> + Send + 'static,
         T: Send + 'static,
         E: From<SessionError> + Send + 'static,
         Commits: CommitOn<T, E> + Send + Sync + 'static,
@@ -294,8 +285,9 @@ impl<F: SessionFactory, Commits> SessionBuilder<F, Retrying, Commits> {
     /// # Cancellation
     /// Dropping the future cancels the running statement on the server and rolls back. During a pause no transaction is
     /// open.
-    pub fn run<'a, T, E, B>(self, body: B) -> impl Future<Output = Result<T, E>> + Send + 'a
+    pub fn run<'a, T, E, B>(self, body: B) -> Run<'a, T, E>
     where
+        // Both: with the first the compiler explains a body that can run only once.
         for<'s> B: AsyncFn(&'s mut Session<F>) -> Result<T, E>
             + AsyncBodyAgain<&'s mut Session<F>, Result<T, E>>
             + Send
@@ -305,20 +297,18 @@ impl<F: SessionFactory, Commits> SessionBuilder<F, Retrying, Commits> {
         Commits: CommitOn<T, E> + Send + Sync + 'a,
         F: 'a,
     {
-        self.call_again(body)
+        Run::new(self.call_again(body))
     }
 
     async fn call_again<T, E, B>(self, body: B) -> Result<T, E>
     where
-        for<'s> B: AsyncFn(&'s mut Session<F>) -> Result<T, E>
-            + AsyncBodyAgain<&'s mut Session<F>, Result<T, E>>
-            + Send,
+        for<'s> B: AsyncBodyAgain<&'s mut Session<F>, Result<T, E>> + Send,
         T: Send,
         E: From<SessionError> + Send,
         Commits: CommitOn<T, E> + Sync,
     {
         let contract: Contract<Result<T, E>> = contract();
-        let mut unit = match self.open().await {
+        let mut unit = match self.open_unit().await {
             Ok(unit) => unit,
             Err(error) => return contract.fail(error),
         };

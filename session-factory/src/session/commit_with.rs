@@ -4,9 +4,8 @@ use diesel::backend::Backend;
 use diesel::query_builder::{QueryFragment, QueryId};
 use diesel::{QueryResult, debug_query};
 
-use super::events::{self, Told};
+use super::events::{self, Ending, ObservedEnd};
 use super::statement::Lines;
-use super::work::Ending;
 use super::{Session, statement};
 use crate::driver::{CommitReply, CommitSent, Driver};
 use crate::error::{SessionError, StatementError, TransactionOutcome};
@@ -91,10 +90,11 @@ impl<F: SessionFactory> Session<F> {
         let last = Box::pin(last);
         let (result, commit) = statement::last(work, lines, last, sent).await;
         if let (Some(reply), Some(lease)) = (&commit, &mut self.lease)
-            && let Some(told) = Told::start::<F::Driver>(lease.link(), &self.work, Ending::Commit)
+            && let Some(observed) =
+                ObservedEnd::start::<F::Driver>(lease.link(), &self.work, Ending::Commit)
         {
             // Reported once both are answered, as if COMMIT had waited for the statement.
-            told.replied(reply);
+            observed.replied(reply);
         }
         match (result, commit) {
             (Ok(rows), Some(CommitReply::Committed)) => {

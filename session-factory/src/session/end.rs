@@ -3,8 +3,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use super::events::Told;
-use super::work::Ending;
+use super::events::{Ending, ObservedEnd};
 use super::{Session, recovery};
 use crate::driver::{CommitReply, Driver, GoesTo, Recovered, Running, Watched};
 use crate::error::{AbortReason, CommitError, SessionError, StatementError, TransactionOutcome};
@@ -84,13 +83,13 @@ impl<F: SessionFactory> Session<F> {
             .echo
             .as_ref()
             .map(|echo| echo.line(|| "COMMIT".into()));
-        let told = Told::start::<F::Driver>(lease.link(), &self.work, Ending::Commit);
-        self.work.set_ending(Some(Ending::Commit));
+        let observed = ObservedEnd::start::<F::Driver>(lease.link(), &self.work, Ending::Commit);
+        self.work.committing();
         lease.committing();
         let reply = F::Driver::commit(lease.link()).await;
-        self.work.set_ending(None);
-        if let Some(told) = told {
-            told.replied(&reply);
+        self.work.end_answered();
+        if let Some(observed) = observed {
+            observed.replied(&reply);
         }
         if let Some(line) = line {
             line.finish(&outcome(&reply));
@@ -195,14 +194,14 @@ impl<F: SessionFactory> Session<F> {
             .as_ref()
             .map(|echo| echo.line(|| "ROLLBACK".into()));
         let running = self.work.running();
-        let committing = self.work.ending() == Some(Ending::Commit);
-        let told = if committing {
-            Told::again::<F::Driver>(lease.link(), Ending::Commit)
+        let committing = self.work.is_committing();
+        let observed = if committing {
+            ObservedEnd::again::<F::Driver>(lease.link(), Ending::Commit)
         } else {
-            Told::start::<F::Driver>(lease.link(), &self.work, Ending::Rollback)
+            ObservedEnd::start::<F::Driver>(lease.link(), &self.work, Ending::Rollback)
         };
         if !committing {
-            self.work.set_ending(Some(Ending::Rollback));
+            self.work.rolling_back();
         }
         let link = lease.link();
         let rolled_back = match running {
@@ -230,14 +229,14 @@ impl<F: SessionFactory> Session<F> {
         } else {
             TransactionOutcome::RolledBack
         };
-        if let Some(told) = told {
+        if let Some(observed) = observed {
             if committing {
-                told.left(left);
+                observed.resolved(left);
             } else {
-                told.finish(rolled_back.as_ref().err().cloned());
+                observed.finish(rolled_back.as_ref().err().cloned());
             }
         }
-        self.work.set_ending(None);
+        self.work.end_answered();
         // Only now does the driver know how dropped and raw statements ended.
         let parted = self.work.newly_parted(&F::Driver::watch(lease.link()));
         match left {

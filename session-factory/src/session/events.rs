@@ -2,7 +2,7 @@
 
 use diesel::result::Error;
 
-use super::work::{Ending, Work};
+use super::work::Work;
 use crate::driver::{Ahead, CommitReply, Driver};
 use crate::error::{StatementError, TransactionOutcome};
 use crate::observe::{Announced, Change, Events, Step, report_panic};
@@ -26,11 +26,18 @@ pub(super) fn ahead<D: Driver>(link: &mut D::Link, work: &Work) -> Ahead {
     ahead
 }
 
+/// The statement that ends a transaction.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Ending {
+    Commit,
+    Rollback,
+}
+
 /// A transaction's end that an instrumentation has seen begin. Boxed: callers' futures carry it, and few have one.
 #[derive(Debug)]
-pub(super) struct Told(Box<(Events, Step)>);
+pub(super) struct ObservedEnd(Box<(Events, Step)>);
 
-impl Told {
+impl ObservedEnd {
     /// Reports that the transaction is about to end. None: no instrumentation waits for the answer.
     pub(super) fn start<D: Driver>(
         link: &mut D::Link,
@@ -81,7 +88,7 @@ impl Told {
     }
 
     /// Reports the outcome of a COMMIT whose future was dropped.
-    pub(super) fn left(self, left: TransactionOutcome) {
+    pub(super) fn resolved(self, left: TransactionOutcome) {
         self.finish(match left {
             TransactionOutcome::Committed => None,
             TransactionOutcome::RolledBack => Some(rolled_back()),

@@ -11,8 +11,10 @@ mod diesel;
 mod end;
 mod events;
 mod hooks;
+pub(crate) mod names_of_other_libraries;
 mod open;
 mod recovery;
+mod run;
 mod save;
 pub(crate) mod savepoint;
 mod statement;
@@ -30,6 +32,7 @@ use ::diesel::connection::DynInstrumentation;
 pub use self::body::{AsyncBody, AsyncBodyAgain};
 pub use self::builder::{CommitOn, OnOk, Once, Retrying, SessionBuilder, When};
 pub use self::contract::{CarriesSessionError, ReturnsResult, contract};
+pub use self::run::Run;
 pub use self::transaction_manager::SessionTransactionManager;
 
 use self::hooks::Hooks;
@@ -109,7 +112,7 @@ impl<F: SessionFactory> Session<F> {
     /// The caller has to commit this session, and `origin` is where it was opened.
     pub(crate) fn manual(mut self, origin: Origin) -> Self {
         self.manual = Some(origin);
-        self.work.set_answered_for();
+        self.work.answer_for();
         self
     }
 
@@ -277,7 +280,7 @@ impl<F: SessionFactory> Session<F> {
             lease.instrumented();
             lease.recached();
             let link = lease.link();
-            self.work.set_raw();
+            self.work.enter_raw();
             let entered = F::Driver::enter_raw(link).await;
             // A statement on an earlier raw connection may have ended the transaction.
             let (link, _) = self.parts()?;

@@ -1,6 +1,6 @@
 //! How a factory opens sessions.
 
-use super::{AsyncBody, Session, SessionBuilder};
+use super::{AsyncBody, Run, Session, SessionBuilder};
 use crate::call::{Origin, SessionOptions};
 use crate::error::SessionError;
 use crate::factory::{Factory, SessionFactory};
@@ -43,20 +43,14 @@ impl<F: SessionFactory> Factory<F> {
     /// # Cancellation
     /// Dropping the future cancels the running statement on the server and rolls back.
     #[track_caller]
-    pub fn with_session<'a, T, E, B>(
-        &self,
-        body: B,
-    ) -> impl Future<Output = Result<T, E>> + Send + 'a
+    pub fn with_session<'a, T, E, B>(&self, body: B) -> Run<'a, T, E>
     where
-        for<'s> B: AsyncFnOnce(&'s mut Session<F>) -> Result<T, E>
-            + AsyncBody<&'s mut Session<F>, Result<T, E>>
-            + Send
-            + 'a,
+        for<'s> B: AsyncBody<&'s mut Session<F>, Result<T, E>> + Send + 'a,
         T: Send + 'a,
         E: From<SessionError> + Send + 'a,
     {
         let origin = Origin::of_caller("with_session", std::panic::Location::caller());
-        SessionBuilder::of(self.clone(), origin).call(body)
+        Run::new(SessionBuilder::of(self.clone(), origin).call(body))
     }
 
     /// Options for a session that runs a body: `factory.session().read_only().run(async |db| …)`.

@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 
 use tokio::time::timeout;
 
-use super::events::Told;
+use super::events::{Ending, ObservedEnd};
 use super::hooks::Hooks;
-use super::work::{Ending, Work};
+use super::transaction::kept_of;
+use super::work::Work;
 use crate::driver::{CommitReply, Driver, GoesTo, Recovered, Running, Watched};
 use crate::error::{StatementError, TransactionOutcome};
 use crate::observe;
@@ -22,7 +23,7 @@ pub(super) fn hand_over<D: Driver>(lease: Option<Lease<D>>, work: &mut Work, hoo
     let Some(mut lease) = lease else { return };
     work.abandoned();
     let running = work.running();
-    let committing = work.ending() == Some(Ending::Commit);
+    let committing = work.is_committing();
     let read_only = work.is_read_only();
     lease.note_commit_of_body();
     if work.met_read_only() {
@@ -49,9 +50,9 @@ pub(super) fn hand_over<D: Driver>(lease: Option<Lease<D>>, work: &mut Work, hoo
             .as_ref()
             .map(|echo| echo.line(|| "ROLLBACK".into()))
     });
-    let told = match was_begun {
-        true if committing => Told::again::<D>(lease.link(), Ending::Commit),
-        true => Told::start::<D>(lease.link(), work, Ending::Rollback),
+    let observed = match was_begun {
+        true if committing => ObservedEnd::again::<D>(lease.link(), Ending::Commit),
+        true => ObservedEnd::start::<D>(lease.link(), work, Ending::Rollback),
         false => None,
     };
     work.ended();
@@ -72,13 +73,13 @@ pub(super) fn hand_over<D: Driver>(lease: Option<Lease<D>>, work: &mut Work, hoo
             lease.finished();
         } else if was_begun
             && !is_reported
-            && let Some(kept) = Work::kept_of(&D::watch(lease.link()))
+            && let Some(kept) = kept_of(&D::watch(lease.link()))
         {
             report_kept(&lease, &kept);
         }
-        match told {
-            Some(told) if committing => told.left(left),
-            Some(told) => told.finish((!clean).then(closed)),
+        match observed {
+            Some(observed) if committing => observed.resolved(left),
+            Some(observed) => observed.finish((!clean).then(closed)),
             None => {}
         }
         if let Some(line) = line.flatten() {
@@ -143,12 +144,12 @@ fn is_clean<D: Driver>(link: &D::Link) -> bool {
 /// Commits in the background, for a caller that need not wait.
 pub(super) fn commit<D: Driver>(mut lease: Lease<D>, work: &mut Work) {
     let line = work.echo.as_ref().map(|echo| echo.line(|| "COMMIT".into()));
-    let told = Told::start::<D>(lease.link(), work, Ending::Commit);
+    let observed = ObservedEnd::start::<D>(lease.link(), work, Ending::Commit);
     work.committed();
     lease.recovering();
     let over = |mut lease: Lease<D>, committed: bool| {
-        if let Some(told) = told {
-            told.left(if committed {
+        if let Some(observed) = observed {
+            observed.resolved(if committed {
                 TransactionOutcome::Committed
             } else {
                 TransactionOutcome::RolledBack

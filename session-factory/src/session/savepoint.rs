@@ -1,6 +1,6 @@
 //! Savepoints: opened and released with the next statement, rolled back at once.
 
-use super::{AsyncBody, Session};
+use super::{AsyncBody, Run, Session};
 use crate::driver::Watched;
 use crate::error::{AbortReason, Aborted, SessionError};
 use crate::factory::SessionFactory;
@@ -23,17 +23,14 @@ impl<F: SessionFactory> Session<F> {
     /// Dropping the future cancels the running statement, and the session rolls back to the savepoint ahead of the next
     /// statement.
     #[doc(alias("begin", "begin_nested", "nested", "start_transaction"))]
-    pub async fn savepoint<'a, 'conn, T, E, B>(&'conn mut self, body: B) -> Result<T, E>
+    pub fn savepoint<'a, 'conn, T, E, B>(&'conn mut self, body: B) -> Run<'conn, T, E>
     where
-        for<'s> B: AsyncFnOnce(&'s mut Session<F>) -> Result<T, E>
-            + AsyncBody<&'s mut Session<F>, Result<T, E>>
-            + Send
-            + 'a,
-        T: Send,
-        E: From<SessionError> + Send,
+        for<'s> B: AsyncBody<&'s mut Session<F>, Result<T, E>> + Send + 'a,
+        T: Send + 'conn,
+        E: From<SessionError> + Send + 'conn,
         'a: 'conn,
     {
-        run(self, body, E::from).await
+        Run::new(run(self, body, E::from))
     }
 
     /// Opens a savepoint; its level.
@@ -199,9 +196,7 @@ pub(super) async fn run<F, B, T, E>(
 ) -> Result<T, E>
 where
     F: SessionFactory,
-    for<'s> B: AsyncFnOnce(&'s mut Session<F>) -> Result<T, E>
-        + AsyncBody<&'s mut Session<F>, Result<T, E>>
-        + Send,
+    for<'s> B: AsyncBody<&'s mut Session<F>, Result<T, E>> + Send,
     T: Send,
     E: Send,
 {

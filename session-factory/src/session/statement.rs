@@ -187,7 +187,7 @@ pub(super) fn count<'conn>(
     async move {
         let count = run(&mut *work, lines, statement, |count| rows(*count as u64)).await?;
         if count > 0 && !sees_writes {
-            work.set_wrote();
+            work.wrote();
         }
         Ok(count)
     }
@@ -243,7 +243,7 @@ where
     async move {
         let mut tracker = Tracker::sent(work, lines);
         let inner = tracker.resolve(statement.await)?;
-        tracker.work.set_streaming(true);
+        tracker.work.streaming();
         Ok(Rows {
             inner,
             tracker,
@@ -276,7 +276,7 @@ impl<R, S: Stream<Item = QueryResult<R>> + Unpin> Stream for Rows<'_, S> {
                 Some(Err(this.tracker.work.counted(error)))
             }
             None => {
-                this.tracker.work.set_streaming(false);
+                this.tracker.work.streamed();
                 let count = this.count;
                 this.tracker.outcome(|| rows(count));
                 None

@@ -5,7 +5,6 @@ use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
 use super::Session;
-use super::work::Ending;
 use crate::call::{Deadline, Origin, ReplicaPolicy, SessionOptions, task_context};
 use crate::driver::Driver;
 use crate::error::{
@@ -229,8 +228,7 @@ impl<F: SessionFactory> Unit<F> {
             .deadline
             .as_deref()
             .is_some_and(Deadline::has_expired);
-        let committing = self.session.work.ending() == Some(Ending::Commit);
-        (late && committing).then(|| self.unknown())
+        (late && self.session.work.is_committing()).then(|| self.unknown())
     }
 
     fn unknown(&self) -> SessionError {
@@ -241,7 +239,7 @@ impl<F: SessionFactory> Unit<F> {
     }
 
     async fn commit(&mut self) -> Result<(), SessionError> {
-        self.session.work.set_answered_for();
+        self.session.work.answer_for();
         if let Some(loss) = self.loss() {
             // Work after the loss is rolled back as well. If that fails, the session closes the connection.
             let _closed_instead = self.session.end_by_rollback().await;
@@ -268,9 +266,10 @@ impl<F: SessionFactory> Unit<F> {
         if let Ok(Ok(ended)) = crate::runtime::within(ending).await {
             return ended;
         }
-        match self.session.work.ending() {
-            Some(Ending::Commit) => Err(self.unknown()),
-            _ => Err(deadline.while_running(&self.scope.holder).into()),
+        if self.session.work.is_committing() {
+            Err(self.unknown())
+        } else {
+            Err(deadline.while_running(&self.scope.holder).into())
         }
     }
 
@@ -304,7 +303,7 @@ impl<F: SessionFactory> Unit<F> {
 
     /// Gives the connection back before it runs the hooks, which may be slow.
     async fn leave(&mut self, left: TransactionOutcome) {
-        if self.session.work.ending().is_some() {
+        if self.session.work.is_ending() {
             // The deadline has passed: the recovery runs the hooks once it knows the outcome.
             return;
         }

@@ -5,8 +5,7 @@ use std::borrow::Cow;
 use diesel::result::Error;
 
 use super::attempt::Attempt;
-use super::transaction::history::Loss;
-use super::transaction::savepoints::Savepoints;
+use super::transaction::{Errors, Fault, History, Savepoints, Transaction};
 use crate::call::TransactionOptions;
 use crate::driver::{Ahead, CommitSent, Running, Watched};
 use crate::error::{
@@ -17,69 +16,19 @@ use crate::observe::{Change, Echo, Step};
 
 /// The session's state over its transactions, which follow one another on the same connection.
 #[derive(Debug)]
-#[allow(clippy::struct_excessive_bools)] // independent facts, each read by name
 pub(crate) struct Work {
     begin: Begin,
-    /// BEGIN was sent.
-    begun: bool,
-    /// COMMIT or ROLLBACK is under way.
-    ending: Option<Ending>,
-    /// A transaction of this session was committed.
-    committed: bool,
-    /// The body's SQL committed it, instead of the session.
-    committed_by_body: bool,
-    /// A rollback to a savepoint is on its way.
-    undoing: bool,
-    /// A statement changed rows.
-    wrote: bool,
-    /// A statement failed in a way that another attempt may heal.
-    met_conflict: bool,
-    /// BEGIN failed and no statement has been sent since: the server did nothing for the body.
-    refused: bool,
-    /// An error has already reported that the body ended the transaction.
-    parted: bool,
-    /// The body called `commit()`, and it failed.
-    lost: Option<Box<Loss>>,
-    /// The call's result or the caller itself says what became of the work. Otherwise (the body's `Err`, a panic, a
-    /// dropped call) the recovery reports what the body's SQL committed.
-    answered_for: bool,
-    attempt: Attempt,
-    /// A statement's future was polled and has not resolved.
-    in_flight: bool,
-    /// COMMIT goes out behind that statement.
-    commit_sent: Option<CommitSent>,
-    /// Rows of a statement may still be on their way.
-    streaming: bool,
-    /// The body has borrowed the raw connection: statements may run without the session's notice.
-    raw: bool,
-    /// The driver has to end a dropped statement before it sends the next one.
-    settle: bool,
+    transaction: Transaction,
+    /// Savepoints may be opened before BEGIN is sent.
     savepoints: Savepoints,
+    permitted_end: PermittedEnd,
+    errors: Errors,
+    history: History,
+    attempt: Attempt,
     /// The level of the innermost savepoint that ends with its closure. A caller may end only deeper savepoints by
     /// hand. The level outlives the transaction, as the closure does.
     closure_level: u32,
-    /// Boxed, like `first_error`: the session is part of its caller's future, and faults are rare.
-    fault: Option<Box<Fault>>,
-    rollback_only: bool,
-    /// The transaction comes from `begin_test_transaction`.
-    test: bool,
-    /// The server refused to write although the caller asked for no read-only transaction.
-    met_read_only: bool,
-    /// The first error of a statement, as the client saw it.
-    first_error: Option<Box<Fault>>,
     pub(crate) echo: Option<Echo>,
-}
-
-const COMMITTED_BY_BODY: &str = "yet not all of its work is rolled back: a statement of the body committed the \
-     transaction by itself, and what came before it is kept; call db.commit() where that is meant";
-
-/// Says what stays, as far as it is known.
-fn kept(parts: &PartlyCommitted) -> String {
-    let claim = match parts {
-        PartlyCommitted::EndedUnseen => "a part of its work may be committed",
-        _ => "yet not all of its work is rolled back",
-    };
-    format!("{claim}: {parts}")
 }
 
 /// How the transaction begins. The session asks for the backend's SQL when it needs it.
@@ -89,61 +38,33 @@ pub(crate) struct Begin {
     pub(crate) options: TransactionOptions,
 }
 
-/// The command that ends the transaction and is under way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ending {
+/// How the caller lets the transaction end. The caller may say so before BEGIN is sent.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum PermittedEnd {
+    #[default]
     Commit,
-    Rollback,
-}
-
-#[derive(Debug, Clone)]
-struct Fault {
-    reason: AbortReason,
-    /// How many savepoints were open: rolling one of them back removes the fault.
-    depth: u32,
-}
-
-impl Fault {
-    #[allow(clippy::unnecessary_box_returns)] // nobody wants one that is not
-    fn boxed(reason: AbortReason, depth: u32) -> Box<Self> {
-        Box::new(Self { reason, depth })
-    }
+    RollbackOnly,
+    /// In a rollback too: the transaction comes from `begin_test_transaction`.
+    RollbackOfTest,
 }
 
 impl Work {
     pub(crate) fn new(begin: Begin, echo: Option<Echo>) -> Self {
         Self {
             begin,
-            begun: false,
-            ending: None,
-            committed: false,
-            committed_by_body: false,
-            undoing: false,
-            wrote: false,
-            met_conflict: false,
-            refused: false,
-            parted: false,
-            lost: None,
-            answered_for: false,
-            attempt: Attempt::ONLY,
-            in_flight: false,
-            commit_sent: None,
-            streaming: false,
-            raw: false,
-            settle: false,
+            transaction: Transaction::default(),
             savepoints: Savepoints::default(),
+            permitted_end: PermittedEnd::default(),
+            errors: Errors::default(),
+            history: History::default(),
+            attempt: Attempt::ONLY,
             closure_level: 0,
-            fault: None,
-            rollback_only: false,
-            test: false,
-            met_read_only: false,
-            first_error: None,
             echo,
         }
     }
 
     pub(crate) fn is_begun(&self) -> bool {
-        self.begun
+        self.transaction.is_begun()
     }
 
     pub(crate) fn is_read_only(&self) -> bool {
@@ -151,15 +72,15 @@ impl Work {
     }
 
     pub(crate) fn met_read_only(&self) -> bool {
-        self.met_read_only
+        self.history.met_read_only()
     }
 
     pub(crate) fn is_raw(&self) -> bool {
-        self.raw
+        self.transaction.is_raw()
     }
 
-    pub(crate) fn set_raw(&mut self) {
-        self.raw = true;
+    pub(crate) fn enter_raw(&mut self) {
+        self.transaction.enter_raw();
     }
 
     /// How many savepoints are open.
@@ -168,60 +89,57 @@ impl Work {
     }
 
     pub(crate) fn set_rollback_only(&mut self) {
-        self.rollback_only = true;
+        if self.permitted_end == PermittedEnd::Commit {
+            self.permitted_end = PermittedEnd::RollbackOnly;
+        }
     }
 
     /// Marks the transaction as a test's, which only ever rolls back; diesel's transaction status says so too.
     pub(crate) fn set_test(&mut self) {
-        self.rollback_only = true;
-        self.test = true;
+        self.permitted_end = PermittedEnd::RollbackOfTest;
     }
 
     pub(crate) fn is_test(&self) -> bool {
-        self.test
+        self.permitted_end == PermittedEnd::RollbackOfTest
     }
 
     /// True when the transaction cannot go on.
     pub(crate) fn has_fault(&self) -> bool {
-        self.fault.is_some()
+        self.transaction.fault().is_some()
     }
 
     /// The transaction is over; the next statement begins another.
     pub(crate) fn ended(&mut self) {
-        *self = Self {
-            met_read_only: self.met_read_only,
-            committed: self.committed,
-            committed_by_body: self.committed_by_body,
-            lost: self.lost.take(),
-            answered_for: self.answered_for,
-            attempt: self.attempt,
-            closure_level: self.closure_level,
-            ..Self::new(self.begin, self.echo.take())
-        };
+        self.transaction = Transaction::default();
+        self.savepoints = Savepoints::default();
+        self.permitted_end = PermittedEnd::default();
+        self.errors = Errors::default();
     }
 
     /// The transaction was committed.
     pub(crate) fn committed(&mut self) {
-        self.committed |= self.begun;
+        if self.is_begun() {
+            self.history.committed();
+        }
         self.ended();
     }
 
     /// The body's SQL committed the transaction. Gives the error if the session still had something to roll back in it.
     fn end_by_body(&mut self) -> Option<SessionError> {
-        if self.rollback_only || self.undoing || self.savepoints.must_undo() || self.fault.is_some()
-        {
+        let may_commit = self.permitted_end == PermittedEnd::Commit;
+        if !may_commit || self.savepoints.is_undoing() || self.has_fault() {
             return Some(self.kept());
         }
         let savepoints = self.savepoints.cut();
-        self.committed();
-        self.committed_by_body = true;
+        self.ended();
+        self.history.committed_by_body();
         self.savepoints = savepoints;
         None
     }
 
     /// True when the body's SQL committed a part of the session's work.
     pub(crate) fn is_committed_by_body(&self) -> bool {
-        self.committed_by_body
+        self.history.is_committed_by_body()
     }
 
     /// The error for work that the session had to roll back after the body's SQL had committed it.
@@ -231,7 +149,7 @@ impl Work {
 
     /// Why the transaction is rolled back. If the body's SQL committed an earlier one, the error says partly committed.
     pub(crate) fn aborted(&mut self, reason: AbortReason) -> SessionError {
-        if self.committed_by_body {
+        if self.is_committed_by_body() {
             self.kept()
         } else {
             Aborted::new(reason).into()
@@ -245,69 +163,51 @@ impl Work {
 
     /// The body called `commit()`, and it failed: a later `Ok` from the body would be false.
     pub(crate) fn lose(&mut self, error: &SessionError) {
-        self.lost = Loss::of(error).map(Box::new);
+        self.history.lose(error);
     }
 
     /// The body has acknowledged the loss by calling `rollback()`.
     pub(crate) fn forget_loss(&mut self) {
-        self.lost = None;
+        self.history.forget_loss();
     }
 
     /// The error that replaces the body's `Ok`.
     pub(crate) fn loss(&self) -> Option<SessionError> {
-        self.lost.as_deref().map(Loss::error)
+        self.history.loss()
     }
 
-    pub(crate) fn set_answered_for(&mut self) {
-        self.answered_for = true;
+    pub(crate) fn answer_for(&mut self) {
+        self.history.answer_for();
     }
 
     pub(crate) fn is_answered_for(&self) -> bool {
-        self.answered_for
+        self.history.is_answered_for()
     }
 
     /// Describes the work that the body's SQL has committed or may have committed.
     pub(crate) fn kept_by_body(&self) -> Option<String> {
-        match self.lost.as_deref() {
-            Some(Loss::Partly(parts)) => Some(kept(parts)),
-            _ => self.committed_by_body.then(|| COMMITTED_BY_BODY.to_owned()),
-        }
-    }
-
-    /// The same, from what the driver knows about the session's open transaction.
-    pub(crate) fn kept_of(watched: &Watched) -> Option<String> {
-        match watched {
-            Watched::Parted(parts) => Some(kept(parts)),
-            Watched::Ended {
-                committed: true, ..
-            } => Some(COMMITTED_BY_BODY.to_owned()),
-            _ => None,
-        }
+        self.history.kept_by_body()
     }
 
     /// True when this session has already committed something.
     pub(crate) fn has_committed(&self) -> bool {
-        self.committed
+        self.history.has_committed()
     }
 
-    pub(crate) fn set_wrote(&mut self) {
-        self.wrote = true;
+    pub(crate) fn wrote(&mut self) {
+        self.transaction.wrote();
     }
 
     /// True when every statement succeeded and some wrote: a caller that drops such work has probably forgotten to
     /// commit it.
     pub(crate) fn is_worth_a_commit(&self, written: bool) -> bool {
-        self.begun
-            && (self.wrote || written)
-            && !self.rollback_only
-            && self.ending.is_none()
-            && self.first_error.is_none()
-            && self.fault.is_none()
-            && !self.in_flight
+        self.permitted_end == PermittedEnd::Commit
+            && self.errors.is_empty()
+            && self.transaction.has_unfinished_writes(written)
     }
 
     pub(crate) fn met_conflict(&self) -> bool {
-        self.met_conflict
+        self.errors.met_conflict()
     }
 
     pub(crate) fn attempt(&self) -> u32 {
@@ -328,25 +228,34 @@ impl Work {
         self.attempt.counted_statement(error)
     }
 
-    pub(crate) fn set_ending(&mut self, ending: Option<Ending>) {
-        self.ending = ending;
+    /// COMMIT goes out.
+    pub(crate) fn committing(&mut self) {
+        self.transaction.committing();
     }
 
-    pub(crate) fn ending(&self) -> Option<Ending> {
-        self.ending
+    /// ROLLBACK goes out, perhaps behind a statement.
+    pub(crate) fn rolling_back(&mut self) {
+        self.transaction.rolling_back();
+    }
+
+    /// COMMIT or ROLLBACK was answered.
+    pub(crate) fn end_answered(&mut self) {
+        self.transaction.end_answered();
+    }
+
+    /// COMMIT was sent, and its answer was not read.
+    pub(crate) fn is_committing(&self) -> bool {
+        self.transaction.is_committing()
+    }
+
+    /// COMMIT or ROLLBACK is under way.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.transaction.is_ending()
     }
 
     /// What the recovery finds under way.
     pub(crate) fn running(&self) -> Running {
-        let rolling_back = self.ending == Some(Ending::Rollback);
-        if self.ending == Some(Ending::Commit) {
-            Running::End
-        } else if self.in_flight || self.streaming || self.settle || rolling_back {
-            // A dropped ROLLBACK may have been waiting behind a statement.
-            Running::Statement
-        } else {
-            Running::Nothing
-        }
+        self.transaction.running()
     }
 
     /// Updates the state by the server's messages before the session sends the next statement.
@@ -364,16 +273,16 @@ impl Work {
                 committed: false,
                 error,
             },
-        ) = (self.begun, watched)
+        ) = (self.is_begun(), watched)
         {
             let reason = self.because(error.clone());
-            self.fault = Some(Fault::boxed(reason, 0));
+            self.transaction.set_fault(Fault::boxed(reason, 0));
         }
-        if let Some(fault) = &self.fault {
-            let reason = fault.reason.clone();
+        if let Some(fault) = self.transaction.fault() {
+            let reason = fault.reason().clone();
             return Err(self.aborted(reason));
         }
-        if self.ending == Some(Ending::Commit) {
+        if self.is_committing() {
             // A statement sent after COMMIT would run outside any transaction.
             return Err(SessionError::CommitUnknown(StatementError::connection(
                 "its future was dropped; commit() waits for the answer",
@@ -386,7 +295,7 @@ impl Work {
     #[inline]
     pub(crate) fn note_end(&mut self, watched: &Watched) -> Option<SessionError> {
         match watched {
-            _ if !self.begun => None,
+            _ if !self.is_begun() => None,
             Watched::Parted(parts) => Some(self.part(parts)),
             Watched::Ended {
                 committed: true, ..
@@ -397,24 +306,26 @@ impl Work {
 
     /// A part of the work is committed: `Ok` would be false, and another attempt would do that part twice.
     pub(crate) fn part(&mut self, parts: &PartlyCommitted) -> SessionError {
-        self.committed = true;
-        self.parted = true;
+        self.history.committed();
+        self.errors.report_end();
         let parts = match parts {
             // The body's SQL ends a transaction for the second time: the work before the first end is committed.
-            PartlyCommitted::EndedByBody(part) if self.committed_by_body => {
+            PartlyCommitted::EndedByBody(part) if self.is_committed_by_body() => {
                 PartlyCommitted::EndedByBody(part.behind_a_commit())
             }
             parts => parts.clone(),
         };
         let error = SessionError::from(parts);
-        self.lose(&error);
+        self.history.lose(&error);
         error
     }
 
     /// The same if no error has reported it yet.
     pub(crate) fn newly_parted(&mut self, watched: &Watched) -> Option<SessionError> {
         match watched {
-            Watched::Parted(parts) if self.begun && !self.parted => Some(self.part(parts)),
+            Watched::Parted(parts) if self.is_begun() && !self.errors.has_reported_end() => {
+                Some(self.part(parts))
+            }
             _ => None,
         }
     }
@@ -422,8 +333,8 @@ impl Work {
     /// The prelude of the next statement.
     pub(crate) fn ahead(&self) -> Ahead {
         Ahead {
-            settle: self.settle,
-            begin: (!self.begun).then(|| (self.begin.sql)(&self.begin.options)),
+            settle: self.transaction.has_abandoned_statement(),
+            begin: (!self.is_begun()).then(|| (self.begin.sql)(&self.begin.options)),
             control: self.savepoints.text(),
             ..Ahead::default()
         }
@@ -431,7 +342,7 @@ impl Work {
 
     /// The prelude as steps, for an instrumentation that sees each of them.
     pub(crate) fn steps(&self) -> Vec<Step> {
-        let begin = (!self.begun)
+        let begin = (!self.is_begun())
             .then(|| Step::outermost(Change::Begin, (self.begin.sql)(&self.begin.options)));
         begin.into_iter().chain(self.savepoints.steps()).collect()
     }
@@ -443,45 +354,41 @@ impl Work {
 
     /// The statement's future was polled for the first time: the statement and its prelude are on their way.
     pub(crate) fn sent(&mut self) {
-        self.begun = true;
-        self.refused = false;
-        self.in_flight = true;
-        self.streaming = false;
-        self.settle = false;
-        self.undoing |= self.savepoints.must_undo();
+        self.transaction.sent();
         self.savepoints.sent();
     }
 
     /// BEGIN itself failed: there is no transaction.
     pub(crate) fn not_begun(&mut self) {
-        self.begun = false;
-        self.refused = true;
-        self.in_flight = false;
+        self.transaction.not_begun();
         self.savepoints.forget();
     }
 
     /// The statement's future resolved.
     pub(crate) fn answered(&mut self) {
-        self.in_flight = false;
-        self.commit_sent = None;
+        self.transaction.answered();
     }
 
     /// The server has done the prelude.
     pub(crate) fn went_ahead(&mut self) {
-        self.undoing = false;
+        self.savepoints.confirmed();
     }
 
-    pub(crate) fn set_streaming(&mut self, streaming: bool) {
-        self.streaming = streaming;
+    /// Rows of the answered statement may still be on their way.
+    pub(crate) fn streaming(&mut self) {
+        self.transaction.streaming();
+    }
+
+    /// The last of those rows was read.
+    pub(crate) fn streamed(&mut self) {
+        self.transaction.streamed();
     }
 
     pub(crate) fn failed(&mut self, error: &StatementError) {
-        self.met_conflict |= error.is_transient();
-        self.met_read_only |= error.is_read_only() && !self.begin.options.read_only;
-        if self.first_error.is_none() {
-            let reason = AbortReason::Statement(error.clone());
-            self.first_error = Some(Fault::boxed(reason, self.depth()));
+        if error.is_read_only() && !self.is_read_only() {
+            self.history.meet_read_only();
         }
+        self.errors.add(error, self.savepoints.depth());
     }
 
     /// The last statement failed and its transaction is over: later statements fail until the caller acknowledges it
@@ -489,20 +396,24 @@ impl Work {
     pub(crate) fn gave_up(&mut self, error: &Error) {
         let error = StatementError::from(error);
         self.failed(&error);
-        self.fault = Some(Fault::boxed(AbortReason::Statement(error), 0));
+        let reason = AbortReason::Statement(error);
+        self.transaction.set_fault(Fault::boxed(reason, 0));
     }
 
     /// The last statement failed before the database saw it: the transaction goes on there, but lacks that statement.
     pub(crate) fn failed_unsent(&mut self, error: &Error) {
         let error = StatementError::from(error).unsent();
-        let (reason, depth) = (AbortReason::Statement(error), self.depth());
-        self.fault
-            .get_or_insert_with(|| Fault::boxed(reason, depth));
+        self.add_fault(AbortReason::Statement(error));
     }
 
     /// The last statement was refused, as its transaction is over for `reason`.
     pub(crate) fn refused_for(&mut self, reason: AbortReason) {
-        self.fault.get_or_insert_with(|| Fault::boxed(reason, 0));
+        self.transaction.add_fault(reason, 0);
+    }
+
+    /// The transaction cannot go on unless the innermost savepoint is rolled back.
+    fn add_fault(&mut self, reason: AbortReason) {
+        self.transaction.add_fault(reason, self.savepoints.depth());
     }
 
     /// SAVEPOINT, RELEASE or ROLLBACK TO failed, for example because the body's SQL had ended that savepoint. Work that
@@ -513,38 +424,19 @@ impl Work {
         }
         let error = StatementError::from(error);
         if error.kind != StatementErrorKind::Connection {
-            let depth = self.depth();
-            self.fault
-                .get_or_insert_with(|| Fault::boxed(AbortReason::Statement(error), depth));
+            self.add_fault(AbortReason::Statement(error));
         }
-    }
-
-    /// The statement's future was dropped before it resolved.
-    pub(crate) fn dropped(&mut self) {
-        self.in_flight = false;
-        self.settle = true;
-        let depth = self.depth();
-        self.fault
-            .get_or_insert_with(|| Fault::boxed(AbortReason::StatementDropped, depth));
     }
 
     /// COMMIT goes out behind the statement that was just sent.
     pub(super) fn set_commit_sent(&mut self, sent: CommitSent) {
-        self.commit_sent = Some(sent);
+        self.transaction.set_commit_sent(sent);
     }
 
     /// The statement's future is gone, or forgotten (`mem::forget`), and has not resolved. A COMMIT behind it may have
     /// been sent.
     pub(crate) fn abandoned(&mut self) {
-        if !self.in_flight {
-            return;
-        }
-        if self.commit_sent.take().is_some_and(|sent| sent.get()) {
-            self.in_flight = false;
-            self.ending = Some(Ending::Commit);
-        } else {
-            self.dropped();
-        }
+        self.transaction.abandoned(self.savepoints.depth());
     }
 
     /// Opens a savepoint and returns its level.
@@ -567,17 +459,17 @@ impl Work {
         if level > self.closure_level {
             return Ok(level);
         }
-        self.fault
-            .get_or_insert_with(|| Fault::boxed(AbortReason::NotBegun(call), level));
+        self.add_fault(AbortReason::NotBegun(call));
         Err(SessionError::NotBegun(call))
     }
 
     /// The error of a transaction that cannot go on, for the savepoint of this level: what was ended there without a
     /// begin is undone with it, and the transaction does go on.
     pub(crate) fn of_savepoint(&self, level: u32, error: SessionError) -> SessionError {
-        match (&self.fault, error) {
+        match (self.transaction.fault(), error) {
             (Some(fault), SessionError::Aborted(aborted))
-                if fault.depth >= level && matches!(aborted.reason(), AbortReason::NotBegun(_)) =>
+                if fault.is_inside(level)
+                    && matches!(aborted.reason(), AbortReason::NotBegun(_)) =>
             {
                 Aborted::in_savepoint(aborted.reason().clone()).into()
             }
@@ -593,15 +485,14 @@ impl Work {
     /// Rolls back to this level's savepoint. True when the session has to send ROLLBACK TO.
     pub(crate) fn undo(&mut self, level: u32) -> bool {
         self.abandoned();
-        let inside = |fault: &mut Box<Fault>| fault.depth >= level;
-        self.fault.take_if(inside);
-        self.first_error.take_if(inside);
+        self.transaction.roll_back_to(level);
+        self.errors.roll_back_to(level);
         self.savepoints.undo(level)
     }
 
     /// True when the session has to send something before COMMIT.
     pub(crate) fn must_flush(&self) -> bool {
-        self.settle || self.savepoints.must_undo()
+        self.transaction.has_abandoned_statement() || self.savepoints.must_undo()
     }
 
     /// Why the transaction cannot be committed, if so.
@@ -615,14 +506,15 @@ impl Work {
     }
 
     fn reason(&mut self, watched: Watched) -> Option<AbortReason> {
-        if self.rollback_only {
+        if self.permitted_end != PermittedEnd::Commit {
             return Some(AbortReason::RollbackOnly);
         }
-        if let Some(fault) = &self.fault {
-            return Some(fault.reason.clone());
+        if let Some(fault) = self.transaction.fault() {
+            return Some(fault.reason().clone());
         }
-        if !self.begun {
-            return self.refused.then(|| self.because(None));
+        if !self.is_begun() {
+            let begin_failed = self.transaction.begin_failed();
+            return begin_failed.then(|| self.because(None));
         }
         match watched {
             Watched::Failed(error)
@@ -638,9 +530,9 @@ impl Work {
 
     /// Why the server gave the transaction up: the error that it named, or the first one that the client saw.
     pub(crate) fn because(&self, error: Option<StatementError>) -> AbortReason {
-        match (error, &self.first_error) {
+        match (error, self.errors.first()) {
             (Some(error), _) => AbortReason::Statement(error),
-            (None, Some(seen)) => seen.reason.clone(),
+            (None, Some(seen)) => seen.clone(),
             (None, None) => AbortReason::EndedByBody,
         }
     }

@@ -1,7 +1,7 @@
 //! Starts the servers that a test run shares and keeps them while its standard input is open.
 //!
-//! For each it prints `NAME=VALUE`, a variable for the tests' environment, and `# …`, a line for
-//! people; then `ready`. Run by `cargo xtask test`.
+//! For each server it prints `NAME=VALUE`, a variable for the tests' environment, and `# …`, a line
+//! for people. Then it prints `ready`. `cargo xtask test` runs it.
 #![allow(clippy::print_stdout, reason = "its output is its interface")]
 
 use std::io::Read as _;
@@ -37,7 +37,7 @@ fn main() {
     let _ = std::io::stdin().read_to_end(&mut Vec::new());
 }
 
-/// Says where a server is, or why there is none.
+/// Prints where a server is, or why there is none.
 fn announce(
     name: &str,
     variable: &str,
@@ -50,7 +50,8 @@ fn announce(
             println!("{variable}={address}");
         }
         Err(error) => {
-            // One line: it becomes a variable's value, and the message of every test that asks.
+            // One line, because it becomes a variable's value and the message of every test that
+            // needs the server.
             let text = error.to_string();
             let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
             let state = if found { "not usable" } else { "missing" };

@@ -1,4 +1,4 @@
-//! The cluster: formed, a node killed, a node back.
+//! The cluster: forms it, kills a node, brings a node back.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use super::packages;
 use super::settings::{self, Ports};
 
 const NODES: usize = 3;
-/// How long a node may take until it has what the others have. Ample: a slow machine is no failed test.
+/// How long a node may take to catch up. Ample, so that a slow machine fails no test.
 const LIMIT: Duration = Duration::from_secs(120);
 
 /// Three nodes. Dropping it stops them and removes their folders.
@@ -22,7 +22,8 @@ impl Cluster {
     /// Forms a cluster.
     ///
     /// # Panics
-    /// When its programs cannot be found or installed, or it does not form, with a text that says why.
+    /// If its programs cannot be found or installed, or the cluster does not form. The text says
+    /// why.
     pub async fn start() -> Self {
         Self::try_start()
             .await
@@ -36,7 +37,7 @@ impl Cluster {
         let mut nodes = Vec::new();
         for number in 0..NODES {
             let node = settings::node(&provider, &ports, number).prepare().await?;
-            // One after another: each gets its data from those that are there.
+            // One after another: each node copies its data from the earlier ones.
             node.try_start_with(if number == 0 {
                 &["--wsrep-new-cluster"]
             } else {
@@ -49,38 +50,39 @@ impl Cluster {
         Ok(Self { nodes })
     }
 
-    /// Its nodes.
+    /// The cluster's nodes.
     pub fn nodes(&self) -> &[Server] {
         &self.nodes
     }
 
-    /// A fresh, empty database, made on the first node.
+    /// Creates a fresh, empty database on the first node.
     pub async fn database(&self) -> Database {
         self.nodes[0].database().await
     }
 
-    /// The URL of a database with all nodes, in the order of their numbers from `first` on.
+    /// The URL of a database with all nodes, from node `first` on.
     pub fn url(&self, database: &Database, first: usize) -> String {
         let addresses: Vec<_> = self.nodes.iter().map(Server::address).collect();
         database.url_of(&rotated(&addresses, first))
     }
 
-    /// Kills a node with SIGKILL, as a crash of the machine would.
+    /// Kills a node with SIGKILL, like a crash of its machine.
     pub async fn kill(&self, node: usize) {
         self.nodes[node].kill().await;
     }
 
-    /// Starts a node that was killed and waits until it has what the others have.
+    /// Starts a killed node and waits until it has caught up.
     ///
     /// # Panics
-    /// When it does not come back.
+    /// If the node does not come back.
     pub async fn rejoin(&self, node: usize) {
         self.nodes[node].start_again().await;
         let back = synced(&self.nodes[node]).await;
         back.unwrap_or_else(|error| panic!("{error}"));
     }
 
-    /// Transactions that a node gave up since it was started because of another node's.
+    /// The number of transactions that a node rolled back in favour of another node's, since its
+    /// start.
     pub async fn conflicts(&self, node: usize) -> i64 {
         let admin = self.nodes[node].admin();
         let mut sum = 0;
@@ -95,7 +97,7 @@ impl Cluster {
     }
 }
 
-/// The addresses from number `first` on, and then those before it.
+/// The addresses from `first` on, followed by the ones before it.
 fn rotated<T: Copy>(addresses: &[T], first: usize) -> Vec<T> {
     let mut addresses = addresses.to_vec();
     addresses.rotate_left(first % NODES);

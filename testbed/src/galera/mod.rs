@@ -1,6 +1,7 @@
 //! A Galera cluster of MariaDB servers: three nodes on loopback, each of which takes writes.
 //!
-//! Its nodes have the users of [`mysql`](crate::mysql). A database that is made on one node is on all of them.
+//! The nodes have the users of [`mysql`](crate::mysql). A database created on one node exists on
+//! all.
 
 mod cluster;
 mod packages;

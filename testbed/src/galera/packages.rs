@@ -1,4 +1,5 @@
-//! Finding what makes MariaDB servers a cluster: Galera's library, and the program that copies a node's data.
+//! Finds what MariaDB servers need to form a cluster: Galera's library, and the program that copies
+//! a node's data.
 
 use std::path::PathBuf;
 
@@ -13,7 +14,7 @@ const PROVIDERS: [&str; 4] = [
     "/usr/lib64/galera/libgalera_smm.so",
 ];
 
-/// The path of Galera's library. Installs what is missing, where that is possible (root on a Debian).
+/// The path of Galera's library. Installs missing packages if possible (root on Debian).
 pub(super) fn find_or_install() -> Result<PathBuf, Error> {
     if let Some(found) = find() {
         return Ok(found);

@@ -1,18 +1,18 @@
-//! What each node is told.
+//! The settings of each node.
 
 use std::path::Path;
 
 use crate::mysql::Builder;
 use crate::ports;
 
-/// The ports of one node besides its clients'.
+/// A node's ports, apart from its clients' port.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ports {
-    /// For the group.
+    /// For the group's messages.
     group: u16,
-    /// For what it missed.
+    /// For incremental transfers of missed changes.
     increments: u16,
-    /// For a copy of everything.
+    /// For a full copy.
     copy: u16,
 }
 
@@ -26,14 +26,14 @@ impl Ports {
     }
 }
 
-/// Node `number` of the cluster that has these ports.
+/// Node `number` of the cluster with these ports.
 pub(super) fn node(provider: &Path, all: &[Ports], number: usize) -> Builder {
     let own = all[number];
     let addresses: Vec<_> = all
         .iter()
         .map(|ports| format!("127.0.0.1:{}", ports.group))
         .collect();
-    // Shorter times fail to form a cluster.
+    // With shorter timeouts, the cluster does not form.
     let options = format!(
         "gmcast.listen_addr=tcp://127.0.0.1:{};ist.recv_addr=127.0.0.1:{};\
          ist.recv_bind=127.0.0.1:{};gcache.size=32M;\
@@ -58,7 +58,7 @@ pub(super) fn node(provider: &Path, all: &[Ports], number: usize) -> Builder {
         ("wsrep_sst_receive_address", &copy),
         ("wsrep_provider_options", &format!("\"{options}\"")),
         ("wsrep_slave_threads", "2"),
-        // A transaction begins when everything is applied that was committed on any node before.
+        // A transaction begins after the node has applied every earlier commit of all nodes.
         ("wsrep_sync_wait", "1"),
     ];
     settings

@@ -1,4 +1,4 @@
-//! An administrator's connection: looks at the server from outside of what is tested.
+//! An administrator's connection, which observes the server from outside the tested code.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -9,10 +9,10 @@ use tokio::sync::Mutex;
 
 use crate::{Error, background};
 
-/// A connection that may do everything, made when first used and again after it was lost.
+/// A connection with all privileges. It is opened on first use, and again after it was lost.
 ///
-/// It never appears in [`activity`](Admin::activity), and it goes straight to the server, past any
-/// proxy. Clones share the connection.
+/// It never appears in [`activity`](Admin::activity), and it bypasses any proxy. Clones share the
+/// connection.
 #[derive(Clone, Debug)]
 pub struct Admin {
     inner: Arc<Inner>,
@@ -30,26 +30,28 @@ struct Inner {
 pub struct Activity {
     /// The connection's number.
     pub id: u64,
-    /// The user it is logged in as.
+    /// The connection's user.
     pub user: String,
     /// `Query`, `Execute`, `Sleep`, …
     pub command: String,
-    /// What it is doing: `User sleep`, `Statistics`, …; empty when nothing.
+    /// The server's name for the current activity: `User sleep`, `Statistics`, …; empty if there is
+    /// none.
     pub state: String,
-    /// The statement that is running; empty when none is.
+    /// The running statement; empty if there is none.
     pub query: String,
-    /// Whether it has a transaction open in which something was done: then it holds locks on the definitions of
-    /// its tables. (`innodb_trx` does not tell: it is never fresh while somebody reads it again and again.)
+    /// True if the connection has an open transaction that has done something. It then holds locks
+    /// on the definitions of its tables. (`innodb_trx` is useless for that: it is never up to date
+    /// while someone reads it repeatedly.)
     pub in_transaction: bool,
 }
 
 impl Activity {
-    /// Whether a statement is running.
+    /// True if a statement is running.
     pub fn is_active(&self) -> bool {
         self.command != "Sleep"
     }
 
-    /// Whether it has a transaction open and runs nothing.
+    /// True if the connection has an open transaction and runs nothing.
     pub fn is_idle_in_transaction(&self) -> bool {
         self.in_transaction && !self.is_active()
     }
@@ -75,22 +77,22 @@ impl Admin {
     /// Runs statements, separated by semicolons.
     ///
     /// # Panics
-    /// When one fails.
+    /// If a statement fails.
     pub async fn execute(&self, sql: &str) {
         self.rows(sql).await;
     }
 
-    /// The rows of a query, each value as text.
+    /// Returns a query's rows, each value as text.
     ///
     /// # Panics
-    /// When it fails.
+    /// If the query fails.
     pub async fn rows(&self, sql: &str) -> Vec<Vec<Option<String>>> {
         self.try_rows(sql)
             .await
             .unwrap_or_else(|error| panic!("{sql}: {error}"))
     }
 
-    /// The rows of a query, each value as text, or the server's error.
+    /// Returns a query's rows, each value as text, or the server's error.
     pub async fn try_rows(&self, sql: &str) -> Result<Vec<Vec<Option<String>>>, Error> {
         let (inner, sql) = (Arc::clone(&self.inner), sql.to_owned());
         background::run(async move {
@@ -100,7 +102,7 @@ impl Admin {
         .await
     }
 
-    /// The one text that a query answers.
+    /// Returns the single text that a query selects.
     pub async fn text(&self, sql: &str) -> String {
         let value = self
             .rows(sql)
@@ -111,14 +113,14 @@ impl Admin {
         value.unwrap_or_else(|| panic!("{sql}: no value"))
     }
 
-    /// The one number that a query answers.
+    /// Returns the single number that a query selects.
     pub async fn integer(&self, sql: &str) -> i64 {
         let text = self.text(sql).await;
         text.parse()
             .unwrap_or_else(|_| panic!("{sql}: {text} is no whole number"))
     }
 
-    /// Every client's connection to this database, ours excepted.
+    /// All clients' connections to this database, except the testbed's.
     pub async fn activity(&self) -> Vec<Activity> {
         let sql = format!(
             "SELECT id, user, command, coalesce(state, ''), coalesce(info, ''), \
@@ -138,17 +140,17 @@ impl Admin {
         self.rows(&sql).await.into_iter().map(activity).collect()
     }
 
-    /// How many connections this database has, ours excepted.
+    /// The number of connections to this database, except the testbed's.
     pub async fn connections(&self) -> usize {
         self.activity().await.len()
     }
 
-    /// Ends a connection, as `KILL` does; `false` if there is none of that number.
+    /// Closes a connection, as `KILL` does. Returns `false` if no connection has this number.
     pub async fn terminate(&self, id: u64) -> bool {
         self.try_rows(&format!("KILL {id}")).await.is_ok()
     }
 
-    /// Ends all connections to this database, ours excepted, and says how many there were.
+    /// Closes all connections to this database except the testbed's, and returns their number.
     pub async fn terminate_all(&self) -> usize {
         let mut ended = 0;
         for activity in self.activity().await {
@@ -157,7 +159,7 @@ impl Admin {
         ended
     }
 
-    /// The same for another database, without panics.
+    /// Like `terminate_all`, for another database and without panics.
     pub(crate) async fn terminate_all_of(&self, database: &str) -> Result<(), Error> {
         let sql = format!("SELECT id FROM information_schema.processlist WHERE db = '{database}'");
         for row in self.try_rows(&sql).await? {
@@ -167,13 +169,13 @@ impl Admin {
         Ok(())
     }
 
-    /// Closes the connection; the next call makes another.
+    /// Closes the administrator's connection; the next call opens another one.
     pub async fn disconnect(&self) {
         let client = self.inner.client.lock().await.take();
         background::run(async move { drop(client) }).await;
     }
 
-    /// The clients of the database asked, ours excepted.
+    /// The SQL condition for this database's clients, except the testbed's.
     fn clients(&self) -> String {
         let ours = "user NOT IN ('testbed', 'system user', 'event_scheduler')";
         match &self.inner.database {
@@ -188,7 +190,7 @@ impl Inner {
         let mut slot = self.client.lock().await;
         if let Some(client) = slot.as_mut() {
             match client.query::<Row, _>(sql).await {
-                // The server was restarted since the last call, and we hear of it only now.
+                // The server was restarted since the last call, which only this call notices.
                 Err(error) if error.is_fatal() => *slot = None,
                 answer => return answer.map(texts),
             }

@@ -1,11 +1,11 @@
-//! Finding MariaDB's programs.
+//! Finds MariaDB's programs.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::{Error, install};
 
-/// The server and the program that makes its data folder.
+/// The server's program, and the program that creates its data folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Binaries {
     server: PathBuf,
@@ -13,9 +13,9 @@ pub struct Binaries {
 }
 
 impl Binaries {
-    /// Finds the programs, or installs them where that is possible (root on a Debian).
+    /// Finds the programs, or installs them if possible (root on Debian).
     ///
-    /// Looked for on `PATH`, then where Debian and Homebrew put them.
+    /// Searches `PATH`, then the folders of Debian and Homebrew.
     ///
     /// # Errors
     /// A text that says what to install.
@@ -52,15 +52,15 @@ impl Binaries {
         &self.server
     }
 
-    /// The program that makes a data folder.
+    /// The program that creates a data folder.
     pub(crate) fn install(&self) -> &Path {
         &self.install
     }
 
-    /// What `mariadbd --version` says, as `10.11.6-MariaDB-0+deb12u1`.
+    /// The version that `mariadbd --version` prints, as `10.11.6-MariaDB-0+deb12u1`.
     ///
     /// # Errors
-    /// When the program cannot be run.
+    /// If the program cannot be run.
     pub fn version(&self) -> Result<String, Error> {
         let output = Command::new(&self.server).arg("--version").output();
         let output =
@@ -74,7 +74,7 @@ impl Binaries {
     }
 }
 
-/// Looks for a program on `PATH`, and where it would be if `PATH` had it.
+/// Searches `PATH` for a program, and the usual folders that `PATH` may lack.
 pub(crate) fn program(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let elsewhere = [

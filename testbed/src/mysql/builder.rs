@@ -1,4 +1,4 @@
-//! Making a server: its settings, its data folder, its users.
+//! Creates a server: its settings, its data folder, its users.
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -13,13 +13,13 @@ use crate::{Error, background, ports, process};
 use super::binaries::Binaries;
 use super::server::Server;
 
-/// The settings of a private server. From [`Server::builder`].
+/// The settings of a private server, made by [`Server::builder`].
 #[derive(Clone, Debug)]
 #[must_use = "nothing happens before `start`"]
 pub struct Builder {
     max_connections: u32,
     config: Vec<(String, String)>,
-    /// It is a node of a cluster.
+    /// True for a node of a cluster.
     clustered: bool,
 }
 
@@ -44,13 +44,13 @@ impl Builder {
 
     /// How many connections each of the users `app` and `guarded` may have. Default: 100.
     ///
-    /// One more is refused with error 1226; the administrator has places of its own.
+    /// The server refuses one more with error 1226. The administrator has reserved connections.
     pub fn max_connections(mut self, limit: u32) -> Self {
         self.max_connections = limit;
         self
     }
 
-    /// One more setting for the server's configuration; it wins over the testbed's own.
+    /// Adds a setting to the server's configuration. It overrides the testbed's own.
     pub fn config(mut self, name: &str, value: &str) -> Self {
         self.config.push((name.to_owned(), value.to_owned()));
         self
@@ -59,7 +59,7 @@ impl Builder {
     /// Starts the server.
     ///
     /// # Panics
-    /// When it cannot be found, installed or started, with a text that says why.
+    /// If the server cannot be found, installed or started. The text says why.
     pub async fn start(self) -> Server {
         self.try_start()
             .await
@@ -76,7 +76,7 @@ impl Builder {
         .await
     }
 
-    /// Makes the data folder of a server that is not started yet.
+    /// Creates the data folder of a server that is not started yet.
     pub(crate) async fn prepare(self) -> Result<Server, Error> {
         let data = background::run_blocking(move || self.initialise()).await?;
         Ok(Server::new(data))
@@ -108,9 +108,10 @@ impl Builder {
         text
     }
 
-    /// The users of the module's table, run by the server before it lets anybody in.
+    /// SQL that creates the users of the module's table. The server runs it before it accepts
+    /// clients.
     fn users(&self) -> String {
-        // Each node of a cluster makes its own, and tells the others nothing of it.
+        // Each node of a cluster creates its own users, and does not replicate them.
         let alone = if self.clustered {
             "SET SESSION wsrep_on = OFF;\n"
         } else {
@@ -129,10 +130,10 @@ impl Builder {
     }
 }
 
-/// Places for the administrator's connections: one for each database in use, and the odd one more.
+/// Connections reserved for the administrator: one for each database in use, and some more.
 const RESERVED: u32 = 100;
 
-/// Small, and careless about the disk: a killed *process* loses nothing.
+/// A small server that does not wait for the disk: killing its *process* loses nothing.
 const SETTINGS: &str = "\
 bind-address=127.0.0.1
 skip-name-resolve
@@ -148,7 +149,7 @@ table_open_cache=400
 lc_messages=en_US
 ";
 
-/// A data folder that a server can be started on, again and again.
+/// A data folder on which a server can be started repeatedly.
 #[derive(Debug)]
 pub(crate) struct Data {
     pub(crate) binaries: Binaries,
@@ -195,22 +196,22 @@ impl Data {
         Ok(())
     }
 
-    /// The configuration that `--defaults-file` names.
+    /// The configuration file for `--defaults-file`.
     pub(crate) fn config(&self) -> PathBuf {
         self.folder.path().join("my.cnf")
     }
 
-    /// What the server runs at its start.
+    /// The SQL file that the server runs when it starts.
     pub(crate) fn users(&self) -> PathBuf {
         self.folder.path().join("users.sql")
     }
 
-    /// Where the server writes its log.
+    /// The server's log file.
     pub(crate) fn log(&self) -> PathBuf {
         self.folder.path().join("server.log")
     }
 
-    /// An address for it. Kept over restarts, unless it turns out to be taken.
+    /// An address for the server. It stays the same over restarts, unless its port is taken.
     pub(crate) fn free_address() -> SocketAddr {
         SocketAddr::from((Ipv4Addr::LOCALHOST, ports::free()))
     }

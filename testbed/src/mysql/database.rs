@@ -8,7 +8,7 @@ use crate::proxy::Proxy;
 use super::admin::Admin;
 use super::endpoint::Endpoint;
 
-/// A database of its own on a server, dropped with this value, connections or not.
+/// A database of its own on a server. Dropping this value drops it, even if clients are connected.
 #[derive(Debug)]
 pub struct Database {
     endpoint: Endpoint,
@@ -26,38 +26,38 @@ impl Database {
         }
     }
 
-    /// Its name.
+    /// The database's name.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The server it is on.
+    /// The database's server.
     pub fn endpoint(&self) -> Endpoint {
         self.endpoint
     }
 
-    /// `mysql://app@127.0.0.1:PORT/NAME`: an ordinary user, allowed everything here.
+    /// `mysql://app@127.0.0.1:PORT/NAME`: an ordinary user with all privileges in this database.
     pub fn url(&self) -> String {
         self.url_at(self.endpoint.address())
     }
 
-    /// The same through a proxy.
+    /// The URL through a proxy.
     pub fn url_via(&self, proxy: &Proxy) -> String {
         self.url_at(proxy.address())
     }
 
-    /// The same at any other address.
+    /// The URL with another address.
     pub fn url_at(&self, address: SocketAddr) -> String {
         self.url_of(&[address])
     }
 
-    /// The same with several addresses, tried in this order.
+    /// The URL with several addresses, tried in this order.
     pub fn url_of(&self, addresses: &[SocketAddr]) -> String {
         let hosts: Vec<_> = addresses.iter().map(ToString::to_string).collect();
         format!("mysql://app@{}/{}", hosts.join(","), self.name)
     }
 
-    /// For the user `guarded`, with a password: right if it is [`PASSWORD`](super::PASSWORD).
+    /// The URL for the user `guarded`, whose password is [`PASSWORD`](super::PASSWORD).
     pub fn url_with_password(&self, password: &str) -> String {
         format!(
             "mysql://guarded:{password}@{}/{}",
@@ -66,13 +66,13 @@ impl Database {
         )
     }
 
-    /// An administrator connected to this database, for as long as the database lives. All of
-    /// its handles share one connection.
+    /// An administrator connected to this database, for as long as the database lives. All its
+    /// handles share one connection.
     pub fn admin(&self) -> Admin {
         self.admin.clone()
     }
 
-    /// The same on another node of a cluster.
+    /// An administrator of this database on another node of the cluster.
     pub fn admin_at(&self, address: SocketAddr) -> Admin {
         Admin::new(address, Some(&self.name))
     }
@@ -82,7 +82,7 @@ impl Database {
         self.admin.execute(sql).await;
     }
 
-    /// The one number that a query answers.
+    /// Returns the single number that a query selects.
     pub async fn integer(&self, sql: &str) -> i64 {
         self.admin.integer(sql).await
     }
@@ -91,9 +91,9 @@ impl Database {
 impl Drop for Database {
     fn drop(&mut self) {
         let (admin, name) = (self.endpoint.admin(), std::mem::take(&mut self.name));
-        // Nobody waits for it: if the server has gone, or goes before, so has the database.
+        // No test waits for this. If the server has stopped, the database is gone with it.
         background::handle().spawn(async move {
-            // A transaction that is left open would keep the tables locked.
+            // An open transaction would keep the tables locked.
             let _ = admin.terminate_all_of(&name).await;
             let _ = admin
                 .try_rows(&format!("DROP DATABASE IF EXISTS {name}"))

@@ -1,4 +1,4 @@
-//! The address of a server, private or shared, and what can be asked of any of them.
+//! A server's address, private or shared, and the operations that every server supports.
 
 use std::net::SocketAddr;
 
@@ -7,7 +7,7 @@ use crate::names;
 use super::admin::Admin;
 use super::database::Database;
 
-/// Where a server listens.
+/// The address on which a server listens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Endpoint {
     address: SocketAddr,
@@ -18,7 +18,7 @@ impl Endpoint {
         Self { address }
     }
 
-    /// Host and port, for a [`Proxy`](crate::Proxy) or a URL of one's own.
+    /// Host and port, for a [`Proxy`](crate::Proxy) or a URL.
     pub fn address(self) -> SocketAddr {
         self.address
     }

@@ -1,7 +1,7 @@
 //! MariaDB: private servers, the run's shared one, databases, and an administrator's view.
 //!
-//! Most tests want [`database()`]: a fresh database on a server that the whole run shares. A test
-//! that stops, kills or configures its server starts one of its own with [`Server::start`] or
+//! Most tests use [`database()`]: a fresh database on a server that the whole run shares. A test
+//! that stops, kills or configures its server starts a private one with [`Server::start`] or
 //! [`Server::builder`].
 //!
 //! Each server has these users:

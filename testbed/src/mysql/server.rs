@@ -1,4 +1,4 @@
-//! A private server: started, stopped, killed and restarted by one test.
+//! A private server that one test starts, stops, kills and restarts.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -15,8 +15,8 @@ use super::builder::{Builder, Data};
 use super::database::Database;
 use super::endpoint::Endpoint;
 
-/// A MariaDB server of one's own. Dropping it stops the server and removes its folder, also
-/// when a test panics; when the test's process is killed, its supervisor does the same.
+/// A private MariaDB server. Dropping it stops the server and removes its folder, even if a test
+/// panics. If the test's process is killed, the supervisor does the same.
 ///
 /// Its port stays the same over restarts.
 #[derive(Clone, Debug)]
@@ -26,7 +26,7 @@ pub struct Server {
 
 #[derive(Debug)]
 struct Inner {
-    // Before the folder: a server is stopped before its data are removed.
+    // Declared before the folder, so that the server stops before its data are removed.
     running: Mutex<Running>,
     data: Data,
 }
@@ -37,14 +37,14 @@ struct Running {
     address: SocketAddr,
 }
 
-/// How long a server may take to answer, or to end. Ample: a slow machine is no failed test.
+/// How long a server may take to answer or to end. Ample, so that a slow machine fails no test.
 const LIMIT: Duration = Duration::from_secs(60);
 
 impl Server {
     /// Starts a server with the default settings.
     ///
     /// # Panics
-    /// When it cannot be found, installed or started, with a text that says why.
+    /// If the server cannot be found, installed or started. The text says why.
     pub async fn start() -> Self {
         Self::builder().start().await
     }
@@ -67,7 +67,7 @@ impl Server {
         }
     }
 
-    /// Where it listens.
+    /// The server's address.
     pub fn endpoint(&self) -> Endpoint {
         Endpoint::new(self.inner.running().address)
     }
@@ -92,7 +92,7 @@ impl Server {
         self.inner.data.log()
     }
 
-    /// What `mariadbd --version` says.
+    /// The version that `mariadbd --version` prints.
     pub fn version(&self) -> String {
         self.inner
             .data
@@ -101,17 +101,17 @@ impl Server {
             .unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// Stops the server in order: open transactions are rolled back, connections are told.
+    /// Stops the server in order: it rolls open transactions back and tells its clients.
     pub async fn stop(&self) {
         self.end(|process| process.signal(Signal::TERM)).await;
     }
 
-    /// Kills the server with SIGKILL, as a crash of the machine would.
+    /// Kills the server with SIGKILL, like a crash of its machine.
     pub async fn kill(&self) {
         self.end(Process::kill).await;
     }
 
-    /// Stops the server, if it runs, and starts it again on the same port and data.
+    /// Stops the server if it runs, and starts it on the same port and data.
     pub async fn restart(&self) {
         self.stop().await;
         self.start_again().await;
@@ -120,14 +120,14 @@ impl Server {
     /// Starts the server after [`stop`](Self::stop) or [`kill`](Self::kill).
     ///
     /// # Panics
-    /// When it does not come up.
+    /// If the server does not start.
     pub async fn start_again(&self) {
         self.try_start_with(&[])
             .await
             .unwrap_or_else(|error| panic!("{error}"));
     }
 
-    /// Starts it with more arguments than the configuration has.
+    /// Starts the server with arguments in addition to its configuration.
     pub(crate) async fn try_start_with(&self, arguments: &[&'static str]) -> Result<(), Error> {
         let server = self.clone();
         let arguments = arguments.to_vec();
@@ -198,7 +198,7 @@ impl Inner {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// After the server ended at its start: an error, unless it is worth another try.
+    /// After the server ended during its start: an error, unless another attempt makes sense.
     fn prepare_retry(&self, log: &str) -> Result<(), Error> {
         let mut running = self.running();
         running.process = None;

@@ -1,4 +1,4 @@
-//! An administrator's connection: looks at the server from outside of what is tested.
+//! An administrator's connection, which observes the server from outside the tested code.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -8,10 +8,10 @@ use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
 
 use crate::background;
 
-/// A superuser's connection, made when first used and again after it was lost.
+/// A superuser's connection. It is opened on first use, and again after it was lost.
 ///
-/// Its own connection never appears in [`activity`](Admin::activity), and it goes straight to the
-/// server, past any proxy. Clones share the connection.
+/// It never appears in [`activity`](Admin::activity), and it bypasses any proxy. Clones share the
+/// connection.
 #[derive(Clone, Debug)]
 pub struct Admin {
     inner: Arc<Inner>,
@@ -23,7 +23,7 @@ struct Inner {
     client: Mutex<Option<Client>>,
 }
 
-/// The application name by which the testbed's own connections are told from the test's.
+/// The application name that distinguishes the testbed's connections from the test's.
 const OURS: &str = "testbed";
 
 /// What one connection of this database is doing, from `pg_stat_activity`.
@@ -31,25 +31,26 @@ const OURS: &str = "testbed";
 pub struct Activity {
     /// The backend's process number.
     pub pid: i32,
-    /// The role it is logged in as.
+    /// The connection's role.
     pub user: String,
     /// `active`, `idle`, `idle in transaction`, `idle in transaction (aborted)`, …
     pub state: String,
-    /// The statement that is running, or the last one.
+    /// The running statement, or the last one.
     pub query: String,
-    /// What it waits for, as `Lock:transactionid` or `Timeout:PgSleep`; empty when nothing.
+    /// The event that the backend waits for, as `Lock:transactionid` or `Timeout:PgSleep`; empty if
+    /// there is none.
     pub wait: String,
-    /// Whether it has a transaction open.
+    /// True if the connection has an open transaction.
     pub in_transaction: bool,
 }
 
 impl Activity {
-    /// Whether a statement is running.
+    /// True if a statement is running.
     pub fn is_active(&self) -> bool {
         self.state == "active"
     }
 
-    /// Whether it has a transaction open and runs nothing.
+    /// True if the connection has an open transaction and runs nothing.
     pub fn is_idle_in_transaction(&self) -> bool {
         self.state.starts_with("idle in transaction")
     }
@@ -76,22 +77,22 @@ impl Admin {
     /// Runs statements, separated by semicolons.
     ///
     /// # Panics
-    /// When one fails.
+    /// If a statement fails.
     pub async fn execute(&self, sql: &str) {
         self.rows(sql).await;
     }
 
-    /// The rows of a query, each value as text.
+    /// Returns a query's rows, each value as text.
     ///
     /// # Panics
-    /// When it fails.
+    /// If the query fails.
     pub async fn rows(&self, sql: &str) -> Vec<Vec<Option<String>>> {
         self.try_rows(sql)
             .await
             .unwrap_or_else(|error| panic!("{sql}: {}", describe(&error)))
     }
 
-    /// The rows of a query, each value as text, or the server's error.
+    /// Returns a query's rows, each value as text, or the server's error.
     pub async fn try_rows(
         &self,
         sql: &str,
@@ -100,7 +101,7 @@ impl Admin {
         background::run(async move { inner.rows(&sql).await }).await
     }
 
-    /// The one text that a query answers.
+    /// Returns the single text that a query selects.
     pub async fn text(&self, sql: &str) -> String {
         let value = self
             .rows(sql)
@@ -111,14 +112,14 @@ impl Admin {
         value.unwrap_or_else(|| panic!("{sql}: no value"))
     }
 
-    /// The one number that a query answers.
+    /// Returns the single number that a query selects.
     pub async fn integer(&self, sql: &str) -> i64 {
         let text = self.text(sql).await;
         text.parse()
             .unwrap_or_else(|_| panic!("{sql}: {text} is no whole number"))
     }
 
-    /// Every client's connection to this database, ours excepted.
+    /// All clients' connections to this database, except the testbed's.
     pub async fn activity(&self) -> Vec<Activity> {
         let sql = format!(
             "SELECT pid, coalesce(usename, ''), coalesce(state, ''), query, \
@@ -132,7 +133,7 @@ impl Admin {
             user: text(&row[1]),
             state: text(&row[2]),
             query: text(&row[3]),
-            // An idle backend "waits for its client": that is not waiting for anything.
+            // `Client:ClientRead` means that the backend is idle.
             wait: Some(text(&row[4]))
                 .filter(|wait| wait != "Client:ClientRead")
                 .unwrap_or_default(),
@@ -141,12 +142,13 @@ impl Admin {
         rows.into_iter().map(activity).collect()
     }
 
-    /// How many connections this database has, ours excepted.
+    /// The number of connections to this database, except the testbed's.
     pub async fn connections(&self) -> usize {
         self.activity().await.len()
     }
 
-    /// How many locks the clients of this database hold or wait for, beside those on themselves.
+    /// The number of locks that this database's clients hold or wait for, except each client's lock
+    /// on its own transaction id.
     pub async fn locks(&self) -> i64 {
         let sql = format!(
             "SELECT count(*) FROM pg_locks WHERE locktype <> 'virtualxid' AND pid IN \
@@ -155,15 +157,15 @@ impl Admin {
         self.integer(&sql).await
     }
 
-    /// Ends a backend, as `pg_terminate_backend` does; `false` if there is none of that number.
-    /// It has gone a moment later.
+    /// Closes a backend, as `pg_terminate_backend` does. It ends a moment later. Returns `false` if
+    /// no backend has this number.
     pub async fn terminate(&self, pid: i32) -> bool {
         self.text(&format!("SELECT pg_terminate_backend({pid})"))
             .await
             == "t"
     }
 
-    /// Ends all connections to this database, ours excepted, and says how many there were.
+    /// Closes all connections to this database except the testbed's, and returns their number.
     pub async fn terminate_all(&self) -> i64 {
         let sql = format!(
             "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE {CLIENTS}"
@@ -171,19 +173,19 @@ impl Admin {
         self.integer(&sql).await
     }
 
-    /// Cancels what a backend runs, as `pg_cancel_backend` does.
+    /// Cancels a backend's statement, as `pg_cancel_backend` does.
     pub async fn cancel(&self, pid: i32) -> bool {
         self.text(&format!("SELECT pg_cancel_backend({pid})")).await == "t"
     }
 
-    /// Closes the connection; the next call makes another.
+    /// Closes the administrator's connection; the next call opens another one.
     pub async fn disconnect(&self) {
         let client = self.inner.client.lock().await.take();
         drop(client);
     }
 }
 
-/// The clients of the database asked, ours excepted.
+/// The SQL condition for this database's clients, except the testbed's.
 const CLIENTS: &str = "datname = current_database() AND backend_type = 'client backend' \
                        AND application_name <> 'testbed'";
 
@@ -197,7 +199,7 @@ impl Inner {
             return Ok(Vec::new());
         };
         let messages = match client.simple_query(sql).await {
-            // The server was restarted since the last call, and we hear of it only now.
+            // The server was restarted since the last call, which only this call notices.
             Err(error) if error.is_closed() || client.is_closed() => {
                 slot.insert(self.connect().await?).simple_query(sql).await?
             }
@@ -221,7 +223,7 @@ impl Inner {
     }
 }
 
-/// The server's own words: the error's `Display` is only "db error".
+/// The server's own message; the error's `Display` is only "db error".
 pub(crate) fn describe(error: &tokio_postgres::Error) -> String {
     use std::error::Error as _;
     error

@@ -1,4 +1,4 @@
-//! Finding PostgreSQL's programs.
+//! Finds PostgreSQL's programs.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,10 +12,10 @@ pub struct Binaries {
 }
 
 impl Binaries {
-    /// Finds the programs, or installs them where that is possible (root on a Debian).
+    /// Finds the programs, or installs them if possible (root on Debian).
     ///
-    /// Looked for on `PATH`, then where Debian puts them (`/usr/lib/postgresql/*/bin`, the newest
-    /// first), then where `pg_config` says.
+    /// Searches `PATH`, then Debian's folders (`/usr/lib/postgresql/*/bin`, the newest first), then
+    /// the folder that `pg_config` prints.
     ///
     /// # Errors
     /// A text that says what to install.
@@ -43,7 +43,7 @@ impl Binaries {
     pub fn find() -> Option<Self> {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let on_path = std::env::split_paths(&path).map(|folder| folder.join("postgres"));
-        // Followed to its end: a link in /usr/local/bin has no initdb or share folder beside it.
+        // Resolve links: beside a link in /usr/local/bin there is no initdb and no share folder.
         let on_path =
             on_path.filter_map(|program| Some(program.canonicalize().ok()?.parent()?.to_owned()));
         on_path
@@ -58,10 +58,10 @@ impl Binaries {
         self.folder.join(name)
     }
 
-    /// What `postgres --version` says, as `15.18 (Debian 15.18-0+deb12u1)`.
+    /// The version that `postgres --version` prints, as `15.18 (Debian 15.18-0+deb12u1)`.
     ///
     /// # Errors
-    /// When the program cannot be run.
+    /// If the program cannot be run.
     pub fn version(&self) -> Result<String, Error> {
         let output = Command::new(self.program("postgres"))
             .arg("--version")
@@ -76,7 +76,7 @@ impl Binaries {
     }
 }
 
-/// Both are needed, and in a place that an unprivileged user can reach.
+/// True if the folder has both programs and an unprivileged user can reach it.
 fn is_usable(folder: &Path) -> bool {
     ["postgres", "initdb"]
         .iter()

@@ -1,4 +1,4 @@
-//! Making a server: its settings, its data folder, its roles.
+//! Creates a server: its settings, its data folder, its roles.
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -14,7 +14,7 @@ use super::binaries::Binaries;
 use super::server::Server;
 use super::tls;
 
-/// The settings of a private server. From [`Server::builder`].
+/// The settings of a private server, made by [`Server::builder`].
 #[derive(Clone, Debug)]
 #[must_use = "nothing happens before `start`"]
 pub struct Builder {
@@ -36,20 +36,22 @@ impl Default for Builder {
 impl Builder {
     /// How many connections each of the roles `app` and `guarded` may have. Default: 100.
     ///
-    /// One more is refused with SQLSTATE 53300, as by a full server; the superuser has places of
-    /// its own, so an [`Admin`](super::Admin) neither takes one nor is kept out.
+    /// The server refuses one more with SQLSTATE 53300, like a full server. The superuser has
+    /// reserved connections, so an [`Admin`](super::Admin) neither uses up a connection nor is
+    /// refused.
     pub fn max_connections(mut self, limit: u32) -> Self {
         self.max_connections = limit;
         self
     }
 
-    /// Whether commits wait for the disk. Default: no; a killed *process* loses nothing either way.
+    /// Makes commits wait for the disk. Default: off; killing the *process* loses nothing either
+    /// way.
     pub fn fsync(mut self, on: bool) -> Self {
         self.fsync = on;
         self
     }
 
-    /// One more setting for `postgresql.conf`; it wins over the testbed's own.
+    /// Adds a setting to `postgresql.conf`. It overrides the testbed's own.
     pub fn config(mut self, name: &str, value: &str) -> Self {
         self.config.push((name.to_owned(), value.to_owned()));
         self
@@ -58,7 +60,7 @@ impl Builder {
     /// Starts the server.
     ///
     /// # Panics
-    /// When it cannot be found, installed or started, with a text that says why.
+    /// If the server cannot be found, installed or started. The text says why.
     pub async fn start(self) -> Server {
         self.try_start()
             .await
@@ -102,10 +104,10 @@ impl Builder {
     }
 }
 
-/// Places for the superuser's connections: one for each database in use, and the odd one more.
+/// Connections reserved for the superuser: one for each database in use, and some more.
 const RESERVED: u32 = 50;
 
-/// Small, quiet, and on TCP alone: the tests look at what goes over the wire.
+/// A small, quiet server that listens on TCP only, because the tests observe the wire.
 const SETTINGS: &str = "\
 listen_addresses = '127.0.0.1'
 unix_socket_directories = ''
@@ -124,7 +126,7 @@ timezone = 'UTC'
 lc_messages = 'C'
 ";
 
-/// Who is let in, and how. The first line that fits decides.
+/// Authentication rules. The first matching line applies.
 pub(super) const HBA: &str = "\
 local all all trust
 host all +guarded 127.0.0.1/32 scram-sha-256
@@ -132,7 +134,7 @@ host all all 127.0.0.1/32 trust
 host replication all 127.0.0.1/32 trust
 ";
 
-/// A data folder that a server can be started on, again and again.
+/// A data folder on which a server can be started repeatedly.
 #[derive(Debug)]
 pub(crate) struct Data {
     pub(crate) binaries: Binaries,
@@ -142,7 +144,7 @@ pub(crate) struct Data {
 }
 
 impl Data {
-    /// A folder without data, for a user that may run a server.
+    /// An empty folder for a user that may run a server.
     pub(super) fn empty() -> Result<Self, Error> {
         let binaries = Binaries::find_or_install()?;
         let user = user::unprivileged(&["postgres"])?;
@@ -163,7 +165,7 @@ impl Data {
         fs::write(data.join("pg_hba.conf"), HBA).map_err(failed)
     }
 
-    /// Runs one of PostgreSQL's programs that make a data folder.
+    /// Runs a PostgreSQL program that creates a data folder.
     pub(super) fn make(
         &self,
         program: &str,
@@ -187,23 +189,23 @@ impl Data {
         )))
     }
 
-    /// The folder that `-D` names.
+    /// The data folder for `-D`.
     pub(crate) fn data(&self) -> std::path::PathBuf {
         self.folder.path().join("data")
     }
 
-    /// Where the server writes its log.
+    /// The server's log file.
     pub(crate) fn log(&self) -> std::path::PathBuf {
         self.folder.path().join("server.log")
     }
 
-    /// An address for it. Kept over restarts, unless it turns out to be taken.
+    /// An address for the server. It stays the same over restarts, unless its port is taken.
     pub(crate) fn free_address() -> SocketAddr {
         SocketAddr::from((Ipv4Addr::LOCALHOST, ports::free()))
     }
 }
 
-/// Later lines win.
+/// Appends settings. Later lines override earlier ones.
 fn append(file: &Path, text: &str) -> std::io::Result<()> {
     let before = fs::read_to_string(file)?;
     fs::write(file, format!("{before}\n{text}"))

@@ -8,7 +8,7 @@ use crate::proxy::Proxy;
 use super::admin::Admin;
 use super::endpoint::Endpoint;
 
-/// A database of its own on a server, dropped with this value, connections or not.
+/// A database of its own on a server. Dropping this value drops it, even if clients are connected.
 #[derive(Debug)]
 pub struct Database {
     endpoint: Endpoint,
@@ -26,12 +26,12 @@ impl Database {
         }
     }
 
-    /// Its name.
+    /// The database's name.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The server it is on.
+    /// The database's server.
     pub fn endpoint(&self) -> Endpoint {
         self.endpoint
     }
@@ -41,17 +41,17 @@ impl Database {
         self.url_at(self.endpoint.address())
     }
 
-    /// The same through a proxy.
+    /// The URL through a proxy.
     pub fn url_via(&self, proxy: &Proxy) -> String {
         self.url_at(proxy.address())
     }
 
-    /// The same at any other address.
+    /// The URL with another address.
     pub fn url_at(&self, address: SocketAddr) -> String {
         format!("postgres://app@{address}/{}", self.name)
     }
 
-    /// For the role `guarded`, with a password: right if it is [`PASSWORD`](super::PASSWORD).
+    /// The URL for the role `guarded`, whose password is [`PASSWORD`](super::PASSWORD).
     pub fn url_with_password(&self, password: &str) -> String {
         format!(
             "postgres://guarded:{password}@{}/{}",
@@ -60,8 +60,8 @@ impl Database {
         )
     }
 
-    /// An administrator connected to this database, for as long as the database lives. All of
-    /// its handles share one connection.
+    /// An administrator connected to this database, for as long as the database lives. All its
+    /// handles share one connection.
     pub fn admin(&self) -> Admin {
         self.admin.clone()
     }
@@ -73,7 +73,7 @@ impl Database {
             .await;
     }
 
-    /// The one number that a query answers.
+    /// Returns the single number that a query selects.
     pub async fn integer(&self, sql: &str) -> i64 {
         self.admin.integer(sql).await
     }
@@ -82,7 +82,7 @@ impl Database {
 impl Drop for Database {
     fn drop(&mut self) {
         let (admin, name) = (self.endpoint.admin(), std::mem::take(&mut self.name));
-        // Nobody waits for it: if the server has gone, or goes before, so has the database.
+        // No test waits for this. If the server has stopped, the database is gone with it.
         background::handle().spawn(async move {
             let _ = admin
                 .try_rows(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"))

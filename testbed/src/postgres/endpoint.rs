@@ -1,4 +1,4 @@
-//! The address of a server, private or shared, and what can be asked of any of them.
+//! A server's address, private or shared, and the operations that every server supports.
 
 use std::net::SocketAddr;
 
@@ -7,7 +7,7 @@ use crate::names;
 use super::admin::Admin;
 use super::database::Database;
 
-/// Where a server listens.
+/// The address on which a server listens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Endpoint {
     address: SocketAddr,
@@ -18,17 +18,17 @@ impl Endpoint {
         Self { address }
     }
 
-    /// Host and port, for a [`Proxy`](crate::Proxy) or a URL of one's own.
+    /// Host and port, for a [`Proxy`](crate::Proxy) or a URL.
     pub fn address(self) -> SocketAddr {
         self.address
     }
 
-    /// An administrator of the whole server, connected to its database `postgres`.
+    /// An administrator of the whole server, connected to the database `postgres`.
     pub fn admin(self) -> Admin {
         Admin::new(self.address, "postgres")
     }
 
-    /// An administrator connected to one of its databases: on a standby, the copy of one.
+    /// An administrator connected to this database; on a standby, to the standby's copy.
     pub fn admin_of(self, database: &str) -> Admin {
         Admin::new(self.address, database)
     }
@@ -38,9 +38,9 @@ impl Endpoint {
         self.create("template0").await
     }
 
-    /// A fresh database that is a copy of another one.
+    /// A fresh database that is a copy of `other`. Cheaper than creating the same tables again.
     ///
-    /// Nobody may be connected to `other` meanwhile. Cheaper than building the same tables again.
+    /// No client may be connected to `other` during the copy.
     pub async fn database_like(self, other: &Database) -> Database {
         other.admin().disconnect().await;
         self.create(other.name()).await

@@ -1,10 +1,10 @@
 //! PostgreSQL: private servers, the run's shared one, databases, and an administrator's view.
 //!
-//! Most tests want [`database()`]: a fresh database on a server that the whole run shares. A test
-//! that stops, kills or configures its server starts one of its own with [`Server::start`] or
+//! Most tests use [`database()`]: a fresh database on a server that the whole run shares. A test
+//! that stops, kills or configures its server starts a private one with [`Server::start`] or
 //! [`Server::builder`]; [`Replicated`] is a primary with two standbys.
 //!
-//! Each server has these roles, all let in without a password except one:
+//! Each server has these roles. All of them log in without a password, except one:
 //!
 //! | role | is |
 //! | --- | --- |

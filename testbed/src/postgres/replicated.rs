@@ -9,14 +9,14 @@ use super::builder::Builder;
 use super::database::Database;
 use super::server::Server;
 
-/// What each node is called in `pg_stat_replication`, for as long as it lives.
+/// Each node's name in `pg_stat_replication`, which it keeps for life.
 const NAMES: [&str; 3] = ["node_a", "node_b", "node_c"];
 
-/// For a standby to follow its new primary; after that it is copied anew.
+/// How long a standby may take to follow its new primary. After that, it gets a fresh copy.
 const FOLLOW: Duration = Duration::from_secs(10);
 
-/// A primary and two streaming standbys. Commits on the primary wait for the synchronous one; what
-/// the other one has replayed lags by however much.
+/// A primary and two streaming standbys. Commits on the primary wait for the synchronous standby;
+/// the other standby may lag behind.
 ///
 /// ```
 /// # testbed::block_on(async {
@@ -34,24 +34,24 @@ pub struct Replicated {
     roles: Mutex<Roles>,
 }
 
-/// By number of the node.
+/// The nodes' numbers by role.
 #[derive(Clone, Debug)]
 struct Roles {
     primary: usize,
-    /// Those who follow it: the first is synchronous.
+    /// The standbys that follow the primary; the first one is synchronous.
     standbys: Vec<usize>,
 }
 
 impl Replicated {
-    /// Starts the three with the default settings.
+    /// Starts the three servers with the default settings.
     ///
     /// # Panics
-    /// When PostgreSQL cannot be found, installed or started, with a text that says why.
+    /// If PostgreSQL cannot be found, installed or started. The text says why.
     pub async fn start() -> Self {
         Self::with(Server::builder()).await
     }
 
-    /// Starts the three with these settings.
+    /// Starts the three servers with these settings.
     ///
     /// # Panics
     /// As [`start`](Self::start).
@@ -61,10 +61,10 @@ impl Replicated {
             .unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// Starts the three, or says why that is not possible.
+    /// Starts the three servers, or says why that is not possible.
     ///
     /// # Errors
-    /// A text that says what to install, or a server's own words.
+    /// A text that says what to install, or a server's own message.
     pub async fn try_start(builder: Builder) -> Result<Self, Error> {
         background::run(async move {
             let builder = builder.config("wal_retrieve_retry_interval", "100ms");
@@ -78,7 +78,8 @@ impl Replicated {
                     standbys: vec![1, 2],
                 }),
             };
-            // Not earlier: the standbys would have copied it, and block when they are promoted.
+            // Only now: the standbys would have copied the setting, and would block when they are
+            // promoted.
             set.set_synchronous().await;
             Ok(set)
         })
@@ -89,12 +90,12 @@ impl Replicated {
         self.roles.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// All three, whatever they are at the moment.
+    /// All three servers, in any role.
     pub fn nodes(&self) -> &[Server; 3] {
         &self.nodes
     }
 
-    /// The server that takes writes, or the last one that did.
+    /// The server that accepts writes, or the last one that did.
     pub fn primary(&self) -> Server {
         self.nodes[self.roles().primary].clone()
     }
@@ -111,7 +112,7 @@ impl Replicated {
     /// The standby that commits wait for.
     ///
     /// # Panics
-    /// When there is no standby.
+    /// If there is no standby.
     pub fn synchronous(&self) -> Server {
         self.standbys().swap_remove(0)
     }
@@ -119,12 +120,12 @@ impl Replicated {
     /// The standby that no commit waits for.
     ///
     /// # Panics
-    /// When there is none.
+    /// If there is none.
     pub fn asynchronous(&self) -> Server {
         self.standbys().swap_remove(1)
     }
 
-    /// `HOST:PORT,HOST:PORT,HOST:PORT`, for a URL that names them all.
+    /// `HOST:PORT,HOST:PORT,HOST:PORT`, for a URL with all three servers.
     pub fn hosts(&self) -> String {
         let hosts: Vec<_> = self
             .nodes
@@ -141,7 +142,7 @@ impl Replicated {
         database
     }
 
-    /// Waits until the standbys have replayed all that was written so far.
+    /// Waits until the standbys have replayed all earlier writes.
     pub async fn caught_up(&self) {
         let primary = self.primary();
         for standby in self.standbys() {
@@ -151,11 +152,11 @@ impl Replicated {
 
     /// Makes the synchronous standby the primary, and the other one its synchronous standby.
     ///
-    /// The old primary is left alone: stop or kill it first, unless two primaries are what is to be
-    /// tested. [`rejoin`](Self::rejoin) takes it back.
+    /// The old primary keeps running: stop or kill it first, unless the test needs two primaries.
+    /// [`rejoin`](Self::rejoin) takes it back.
     ///
     /// # Panics
-    /// When there is no standby.
+    /// If there is no standby.
     pub async fn promote(&self) {
         let (new, others) = {
             let mut roles = self.roles();
@@ -164,20 +165,20 @@ impl Replicated {
             (new, roles.standbys.clone())
         };
         let primary = &self.nodes[new];
-        // What it may have copied would have it wait for standbys that it has not.
+        // A copied setting would make it wait for standbys that it does not have.
         primary.alter("synchronous_standby_names", "").await;
         primary.promote().await;
         for node in others {
             self.nodes[node].follow(primary, NAMES[node]).await;
             if !self.follows(node).await {
-                // It had received more than its new primary.
+                // This standby had received more than its new primary.
                 self.copy(node).await;
             }
         }
         self.set_synchronous().await;
     }
 
-    /// Takes a server that was lost back as a standby, with a fresh copy of the primary's data.
+    /// Takes a lost server back as a standby, with a fresh copy of the primary's data.
     pub async fn rejoin(&self, server: &Server) {
         let node = self
             .nodes
@@ -198,8 +199,8 @@ impl Replicated {
         }
     }
 
-    /// Has commits wait for no standby, until the next [`promote`](Self::promote) or
-    /// [`rejoin`](Self::rejoin): with the synchronous one gone they would wait for it.
+    /// Stops commits from waiting for any standby, until the next [`promote`](Self::promote) or
+    /// [`rejoin`](Self::rejoin). Without this call, they would wait for a lost synchronous standby.
     pub async fn wait_for_nobody(&self) {
         self.primary().alter("synchronous_standby_names", "").await;
     }
@@ -219,8 +220,8 @@ impl Replicated {
         primary.alter("synchronous_standby_names", &value).await;
     }
 
-    /// Whether a standby replays what its new primary writes. One that had received more than that one
-    /// streams as well, and stays on the old timeline.
+    /// True if a standby replays its new primary's writes. A standby that had received more than
+    /// the new primary streams as well, but stays on the old timeline.
     async fn follows(&self, node: usize) -> bool {
         let admin = self.primary().admin();
         let written = admin

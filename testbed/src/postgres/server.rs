@@ -1,4 +1,4 @@
-//! A private server: started, stopped, killed and restarted by one test.
+//! A private server that one test starts, stops, kills and restarts.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -16,8 +16,8 @@ use super::database::Database;
 use super::endpoint::Endpoint;
 use super::tls::Tls;
 
-/// A PostgreSQL server of one's own. Dropping it stops the server and removes its folder, also
-/// when a test panics; when the test's process is killed, its supervisor does the same.
+/// A private PostgreSQL server. Dropping it stops the server and removes its folder, even if a test
+/// panics. If the test's process is killed, the supervisor does the same.
 ///
 /// Its port stays the same over restarts.
 #[derive(Clone, Debug)]
@@ -27,7 +27,7 @@ pub struct Server {
 
 #[derive(Debug)]
 struct Inner {
-    // Before the folder: a server is stopped before its data are removed.
+    // Declared before the folder, so that the server stops before its data are removed.
     running: Mutex<Running>,
     data: Data,
 }
@@ -38,14 +38,14 @@ struct Running {
     address: SocketAddr,
 }
 
-/// How long a server may take to answer, or to end. Ample: a slow machine is no failed test.
+/// How long a server may take to answer or to end. Ample, so that a slow machine fails no test.
 const LIMIT: Duration = Duration::from_secs(60);
 
 impl Server {
     /// Starts a server with the default settings.
     ///
     /// # Panics
-    /// When it cannot be found, installed or started, with a text that says why.
+    /// If the server cannot be found, installed or started. The text says why.
     pub async fn start() -> Self {
         Self::builder().start().await
     }
@@ -68,7 +68,7 @@ impl Server {
         }
     }
 
-    /// Where it listens.
+    /// The server's address.
     pub fn endpoint(&self) -> Endpoint {
         Endpoint::new(self.inner.running().address)
     }
@@ -88,7 +88,7 @@ impl Server {
         self.endpoint().admin()
     }
 
-    /// Whether both are handles of the same server.
+    /// True if both handles are of the same server.
     pub fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.inner, &other.inner)
     }
@@ -102,12 +102,12 @@ impl Server {
         self.inner.data.log()
     }
 
-    /// Its data folder.
+    /// The server's data folder.
     pub fn folder(&self) -> PathBuf {
         self.inner.data.data()
     }
 
-    /// What `postgres --version` says.
+    /// The version that `postgres --version` prints.
     pub fn version(&self) -> String {
         self.inner
             .data
@@ -116,26 +116,26 @@ impl Server {
             .unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// Stops the server in order: open transactions are rolled back, connections are told.
+    /// Stops the server in order: it rolls open transactions back and tells its clients.
     pub async fn stop(&self) {
         self.end(|process| process.signal(Signal::INT)).await;
     }
 
-    /// Kills the server and all its backends with SIGKILL, as a crash of the machine would.
+    /// Kills the server and all its backends with SIGKILL, like a crash of their machine.
     pub async fn kill(&self) {
         self.end(Process::kill).await;
     }
 
-    /// Stops the server, if it runs, and starts it again on the same port and data.
+    /// Stops the server if it runs, and starts it on the same port and data.
     pub async fn restart(&self) {
         self.stop().await;
         self.start_again().await;
     }
 
-    /// Starts the server again, with this to say about TLS.
+    /// Restarts the server with these TLS settings.
     ///
     /// # Panics
-    /// When it does not come up.
+    /// If the server does not start.
     pub async fn set_tls(&self, tls: Tls<'_>) {
         self.stop().await;
         tls.write(&self.inner.data)
@@ -143,10 +143,10 @@ impl Server {
         self.start_again().await;
     }
 
-    /// Starts the server again as a standby: of no other server, it waits for one for good.
+    /// Restarts the server as a standby without a primary, for which it then waits forever.
     ///
     /// # Panics
-    /// When it does not come up.
+    /// If the server does not start.
     pub async fn make_standby(&self) {
         self.stop().await;
         let signal = self.folder().join("standby.signal");
@@ -157,7 +157,7 @@ impl Server {
     /// Starts the server after [`stop`](Self::stop) or [`kill`](Self::kill).
     ///
     /// # Panics
-    /// When it does not come up.
+    /// If the server does not start.
     pub async fn start_again(&self) {
         self.try_start()
             .await
@@ -236,7 +236,7 @@ impl Inner {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// After the server ended at its start: an error, unless it is worth another try.
+    /// After the server ended during its start: an error, unless another attempt makes sense.
     fn prepare_retry(&self, log: &str) -> Result<(), Error> {
         let mut running = self.running();
         running.process = None;
@@ -244,7 +244,7 @@ impl Inner {
             running.address = Data::free_address();
             return Ok(());
         }
-        // Backends of a killed server that have not noticed yet.
+        // A killed server's backends have not noticed its end yet.
         if log.contains("is still in use") {
             return Ok(());
         }
@@ -271,7 +271,7 @@ impl Inner {
     }
 }
 
-/// The roles of the module's table.
+/// Creates the roles of the module's table.
 pub(crate) async fn create_roles(admin: &Admin, limit: u32) -> Result<(), Error> {
     let sql = format!(
         "CREATE ROLE app LOGIN CREATEDB CONNECTION LIMIT {limit}; \

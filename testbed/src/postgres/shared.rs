@@ -9,21 +9,21 @@ use super::database::Database;
 use super::endpoint::Endpoint;
 use super::server::Server;
 
-/// The variable by which `cargo xtask test` passes the address of the run's server: `HOST:PORT`,
-/// or `unavailable: ` and the reason why there is none.
+/// The variable in which `cargo xtask test` passes the address of the run's server: `HOST:PORT`, or
+/// `unavailable: ` and the reason.
 pub const VARIABLE: &str = "SESSION_FACTORY_TEST_POSTGRES";
 
 /// A fresh, empty database on the shared server.
 ///
 /// # Panics
-/// When there is no server and none can be started, with a text that says what to install.
+/// If there is no server and none can be started. The text says what to install.
 pub async fn database() -> Database {
     endpoint().await.database().await
 }
 
-/// The shared server: the run's, or else one that this process starts when it is first asked.
+/// The shared server: the run's, or one that this process starts on first use.
 ///
-/// Tests of many processes use it at the same time: to stop, kill or configure a server, start a
+/// Many processes' tests use it at the same time. To stop, kill or configure a server, start a
 /// private one.
 pub async fn endpoint() -> Endpoint {
     static SHARED: OnceCell<Result<(Endpoint, Option<Server>), Error>> = OnceCell::const_new();
@@ -35,8 +35,8 @@ pub async fn endpoint() -> Endpoint {
 
 async fn find_or_start() -> Result<(Endpoint, Option<Server>), Error> {
     let Ok(value) = std::env::var(VARIABLE) else {
-        // Kept in the static above, which is never dropped: the supervisor stops it when this
-        // process has ended.
+        // The static above keeps it and is never dropped; the supervisor stops it when this process
+        // ends.
         let server = Builder::default().max_connections(300).try_start().await?;
         return Ok((server.endpoint(), Some(server)));
     };

@@ -1,4 +1,4 @@
-//! A server's life as a standby: copied from its primary, following it, promoted.
+//! A server as a standby: copied from its primary, following it, promoted.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -9,11 +9,11 @@ use crate::{Error, background, eventually};
 use super::builder::Data;
 use super::server::Server;
 
-/// For what a standby does in its own time.
+/// The time limit for work that a standby does by itself.
 const LIMIT: Duration = Duration::from_secs(60);
 
 impl Data {
-    /// Fills the folder with a copy of a running server's data, as its standby of this name.
+    /// Fills the folder with a copy of a running server's data, for its standby of this name.
     fn copy(&self, primary: SocketAddr, name: &str) -> Result<(), Error> {
         if self.data().exists() {
             fs::remove_dir_all(self.data())
@@ -49,7 +49,8 @@ impl Server {
         Ok(server)
     }
 
-    /// Replaces all the server has with a copy of `primary`, and starts it as a standby of that.
+    /// Replaces the server's data by a copy of `primary`'s, and starts it as a standby of
+    /// `primary`.
     pub(super) async fn copy_from(&self, primary: &Self, name: &'static str) -> Result<(), Error> {
         self.stop().await;
         let (server, primary) = (self.clone(), primary.address());
@@ -57,7 +58,7 @@ impl Server {
         self.try_start().await
     }
 
-    /// Has a running standby follow another primary from now on.
+    /// Makes a running standby follow another primary.
     pub(super) async fn follow(&self, primary: &Self, name: &str) {
         let conninfo = conninfo(primary.address(), name);
         self.alter("primary_conninfo", &conninfo).await;
@@ -66,7 +67,8 @@ impl Server {
     /// Changes a setting of the running server.
     pub async fn alter(&self, setting: &str, value: &str) {
         let admin = self.admin();
-        // Not in one text: ALTER SYSTEM does not run inside of a transaction.
+        // Two calls, because ALTER SYSTEM does not run inside a transaction, and one text is a
+        // transaction.
         admin
             .execute(&format!("ALTER SYSTEM SET {setting} = '{value}'"))
             .await;
@@ -78,12 +80,12 @@ impl Server {
         eventually(LIMIT, &what, async || admin.integer(&sql).await == 1).await;
     }
 
-    /// Whether it is a standby: in recovery, and read-only.
+    /// True if the server is a standby: in recovery, and read-only.
     pub async fn is_standby(&self) -> bool {
         self.admin().text("SELECT pg_is_in_recovery()").await == "t"
     }
 
-    /// Makes a standby a primary, and waits until it takes writes.
+    /// Makes a standby a primary, and waits until it accepts writes.
     pub(super) async fn promote(&self) {
         self.admin().execute("SELECT pg_promote(true, 60)").await;
         eventually(LIMIT, "the standby is a primary", async || {
@@ -92,8 +94,8 @@ impl Server {
         .await;
     }
 
-    /// A standby: receives, but replays nothing until [`resume_replay`](Self::resume_replay).
-    /// What was committed in between cannot be seen on it.
+    /// Stops a standby from replaying until [`resume_replay`](Self::resume_replay). It still
+    /// receives, but does not show later commits.
     pub async fn pause_replay(&self) {
         let admin = self.admin();
         admin.execute("SELECT pg_wal_replay_pause()").await;
@@ -108,7 +110,7 @@ impl Server {
         self.admin().execute("SELECT pg_wal_replay_resume()").await;
     }
 
-    /// A standby: waits until it has replayed all that `primary` has written so far.
+    /// Waits until this standby has replayed all earlier writes of `primary`.
     pub async fn caught_up_with(&self, primary: &Self) {
         let written = primary.admin().text("SELECT pg_current_wal_lsn()").await;
         let sql = format!("SELECT pg_last_wal_replay_lsn() >= '{written}'::pg_lsn");

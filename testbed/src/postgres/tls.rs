@@ -1,4 +1,4 @@
-//! A server that speaks TLS.
+//! TLS settings of a server.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, chown};
@@ -8,19 +8,19 @@ use crate::certificates::{Authority, Certificate};
 
 use super::builder::{Data, HBA};
 
-/// What a server does about TLS. From [`Server::set_tls`](super::Server::set_tls).
+/// A server's TLS settings, for [`Server::set_tls`](super::Server::set_tls).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Tls<'a> {
-    /// What it shows its clients. None: it has no TLS.
+    /// The server's certificate. `None` turns TLS off.
     pub certificate: Option<&'a Certificate>,
-    /// Whether the roles `app` and `guarded` are let in without TLS too.
+    /// True if the server refuses the roles `app` and `guarded` without TLS.
     pub required: bool,
-    /// The authority from which those roles need a certificate.
+    /// The authority that must sign those roles' client certificates.
     pub clients: Option<&'a Authority>,
 }
 
 impl Tls<'_> {
-    /// Written for the next start.
+    /// Writes the settings for the next start.
     pub(super) fn write(self, data: &Data) -> std::io::Result<()> {
         let folder = data.data();
         let mut settings = String::new();
@@ -53,10 +53,10 @@ impl Tls<'_> {
     }
 }
 
-/// Included by the server's own settings.
+/// The file that the server's own settings include.
 pub(super) const SETTINGS: &str = "tls.conf";
 
-/// A key that others can read is one that the server refuses.
+/// Writes a file that only its owner can read. The server rejects a key that others can read.
 fn private(data: &Data, path: &Path, text: &str) -> std::io::Result<()> {
     fs::write(path, text)?;
     fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;

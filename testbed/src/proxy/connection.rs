@@ -15,7 +15,7 @@ use super::ledger::{Entry, Opening, Verdict};
 use super::settings::Settings;
 use super::{Direction, Protocol};
 
-/// Serves one client to its end.
+/// Serves one client until its connection ends.
 pub(crate) async fn serve(client: TcpStream, shared: Arc<Shared>) {
     let settings = shared.settings.subscribe();
     let opening = if shared.protocol == Protocol::Postgres {
@@ -37,10 +37,11 @@ pub(crate) async fn serve(client: TcpStream, shared: Arc<Shared>) {
     connection.shared.ledger().close(&mut entry);
 }
 
-/// Looks at the first packet without taking it: a cancel request is no connection to be counted.
+/// Reads the first packet without consuming it, because cancel requests do not count as
+/// connections.
 async fn opening(client: &TcpStream) -> Opening {
     let mut start = [0; 8];
-    // A client that says nothing is a connection; nothing is forwarded for it anyway.
+    // A silent client counts as a connection; nothing is forwarded for it.
     let look = async {
         loop {
             match client.peek(&mut start).await {
@@ -67,7 +68,8 @@ impl Connection {
     async fn run(&self, mut client: TcpStream) {
         let _ = client.set_nodelay(true);
         let Ok(mut server) = TcpStream::connect(self.shared.upstream).await else {
-            // The nearest thing to the server's refusal that an accepted connection can show.
+            // A reset is the nearest thing to the server's refusal that an accepted connection can
+            // show.
             let _ = client.set_zero_linger();
             return;
         };
@@ -94,13 +96,14 @@ impl Connection {
             let _ = (client.set_zero_linger(), server.set_zero_linger());
             return;
         }
-        // Both get a FIN. What they still send is read, or closing would turn into a reset.
+        // Both peers get a FIN. Read what they still send: closing with unread data would send a
+        // reset.
         let _ = (client.shutdown().await, server.shutdown().await);
         let drained = async { tokio::join!(drain(&mut client), drain(&mut server)) };
         let _ = timeout(Duration::from_secs(1), drained).await;
     }
 
-    /// Passes on one direction, to the end of the stream (`Ok`) or until the connection is to end.
+    /// Forwards one direction, to the stream's end (`Ok`) or until the connection must end.
     async fn pump(
         &self,
         to: Direction,
@@ -113,7 +116,8 @@ impl Connection {
             let Ok(read) = from.read(&mut buffer).await else {
                 return Err(Action::Reset);
             };
-            // Asked for after reading: what the test has set meanwhile holds for these bytes.
+            // Read the settings after the bytes, so that a change made in between applies to these
+            // bytes.
             let (delay, throttle) = {
                 let settings = settings.borrow_and_update();
                 (settings.delay[to.index()], settings.throttle[to.index()])
@@ -149,7 +153,7 @@ impl Connection {
         }
     }
 
-    /// Waits while this direction is held; says whether everything is swallowed.
+    /// Waits while this direction is held. Returns true if all bytes are swallowed.
     async fn passable(
         &self,
         settings: &mut watch::Receiver<Settings>,
@@ -162,7 +166,7 @@ impl Connection {
             .map_err(|_| Action::Reset)
     }
 
-    /// `None` for a chunk that is swallowed.
+    /// Decides about a chunk; `None` if it is swallowed.
     fn verdict(&self, to: Direction, chunk: &[u8], stalled: bool) -> Option<Verdict> {
         let mut entry = self.entry();
         entry.stalled |= stalled;
@@ -172,11 +176,12 @@ impl Connection {
         Some(self.shared.ledger().enter(&mut entry, to, chunk))
     }
 
-    /// Waits until the handle ends this connection.
+    /// Waits until the test ends this connection.
     async fn severed(&self) -> Action {
         let mut settings = self.settings.clone();
         loop {
-            // Asked for each time: a request to cancel has none as soon as it is known to be one.
+            // Read it each time: a connection loses its number when it turns out to be a cancel
+            // request.
             let number = self.entry().number;
             match settings
                 .borrow_and_update()

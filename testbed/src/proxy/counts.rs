@@ -1,39 +1,40 @@
-//! What was seen.
+//! The proxy's counts.
 
 use std::collections::BTreeMap;
 
-/// What passed the proxy since it started, or since [`reset_counts`](super::Proxy::reset_counts).
+/// What the proxy has forwarded since its start, or since
+/// [`reset_counts`](super::Proxy::reset_counts).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counts {
-    /// Connections opened; cancel requests are not among them, as far as one can see: one inside of TLS is.
+    /// Connections opened. Cancel requests are excluded, unless TLS hides them.
     pub opened: u64,
-    /// Connections open now, as the server sees it. Not changed by a reset.
+    /// Connections that are open on the server now. A reset does not change it.
     pub open: u64,
-    /// The most connections that were open at one time.
+    /// The greatest number of connections that were open at one time.
     pub most_open: u64,
     /// PostgreSQL: connections that carried a cancel request and nothing else.
     pub cancel_requests: u64,
-    /// Bytes passed on to the server.
+    /// Bytes forwarded to the server.
     pub bytes_to_server: u64,
-    /// Bytes passed on to clients.
+    /// Bytes forwarded to clients.
     pub bytes_to_client: u64,
-    /// How often a client sent something after the server had last answered: the times that
-    /// somebody waited for the network, over all connections.
+    /// How many times a client sent bytes after the server had last answered: the number of waits
+    /// for the network, over all connections.
     ///
-    /// A client that pipelines two requests in two packets may be answered between them, and
-    /// then seems to have waited. A small delay of the answers (`delay(Direction::ToClient, 3 ms)`)
-    /// makes the count exact: what is sent before the answer *arrives* is the same round trip.
-    /// A goodbye (Terminate, `COM_QUIT`) waits for nothing and is not counted.
+    /// If a client pipelines two requests in two packets, the server may answer between them, and
+    /// the client seems to have waited. A small delay of the answers (`delay(Direction::ToClient, 3
+    /// ms)`) makes the count exact: requests sent before the answer *arrives* are one round trip. A
+    /// goodbye (Terminate, `COM_QUIT`) waits for nothing and is not counted.
     pub round_trips: u64,
-    /// PostgreSQL: messages from clients by their type byte, `Q` (Query), `P` (Parse), `B` (Bind),
-    /// `D` (Describe), `E` (Execute), `S` (Sync), `C` (Close), `X` (Terminate), … MySQL: commands, by the
-    /// letter of their like, and `p` (ping), `R` (reset).
+    /// PostgreSQL: clients' messages by their type byte, `Q` (Query), `P` (Parse), `B` (Bind), `D`
+    /// (Describe), `E` (Execute), `S` (Sync), `C` (Close), `X` (Terminate), … MySQL: commands,
+    /// under PostgreSQL's letter for a similar message, and `p` (ping), `R` (reset).
     pub from_client: BTreeMap<char, u64>,
-    /// PostgreSQL: messages from the server by their type byte, `Z` (ReadyForQuery),
-    /// `C` (CommandComplete), `E` (ErrorResponse), `D` (`DataRow`), …
+    /// PostgreSQL: the server's messages by their type byte, `Z` (ReadyForQuery), `C`
+    /// (CommandComplete), `E` (ErrorResponse), `D` (`DataRow`), …
     pub from_server: BTreeMap<char, u64>,
-    /// Faults that struck: armed cuts that found their byte.
+    /// The number of armed cuts that reached their byte.
     pub faults: u64,
 }
 
@@ -43,12 +44,12 @@ impl Counts {
         self.message('Q')
     }
 
-    /// Parse messages: statements prepared.
+    /// Parse messages: statements that were prepared.
     pub fn parses(&self) -> u64 {
         self.message('P')
     }
 
-    /// Execute messages: prepared statements run.
+    /// Execute messages: prepared statements that were run.
     pub fn executes(&self) -> u64 {
         self.message('E')
     }
@@ -63,7 +64,7 @@ impl Counts {
         self.from_client.get(&kind).copied().unwrap_or_default()
     }
 
-    /// ReadyForQuery messages: requests that the server has done with.
+    /// ReadyForQuery messages: requests that the server has finished.
     pub fn ready(&self) -> u64 {
         self.answer('Z')
     }
@@ -79,31 +80,31 @@ impl Counts {
     }
 }
 
-/// PostgreSQL and MySQL: one statement that a client sent, in the order in which they passed.
+/// PostgreSQL and MySQL: a statement that a client sent. Statements are kept in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Statement {
-    /// The connection's number: the first one through this proxy has 1.
+    /// The connection's number; the proxy's first connection has 1.
     pub connection: u64,
     /// How it was sent.
     pub kind: StatementKind,
-    /// Its SQL.
+    /// The statement's SQL.
     pub sql: String,
 }
 
 /// How a statement was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StatementKind {
-    /// As a simple query: run at once.
+    /// As a simple query, which runs at once.
     Query,
-    /// To be prepared. Not run yet.
+    /// To be prepared, which does not run it.
     Parse,
-    /// A statement prepared before, with its values: run.
+    /// As a prepared statement with values, which runs it.
     Bind,
 }
 
 impl StatementKind {
-    /// Whether the statement was run, not only prepared.
+    /// True if the statement was run rather than only prepared.
     pub fn is_run(self) -> bool {
         self != Self::Parse
     }

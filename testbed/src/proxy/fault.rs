@@ -1,16 +1,16 @@
-//! What is to go wrong, where, and for whom.
+//! Faults: what happens, at which byte, to which connections.
 
 use super::Direction;
 
-/// A fault that waits for its byte: after the n-th one of a direction, the connection is cut.
+/// Cuts a connection after the n-th byte of one direction.
 ///
-/// Bytes count from the moment the fault is armed ([`Proxy::arm`](super::Proxy::arm)), for each
-/// connection by itself; a connection opened later counts from its first byte. Exactly `bytes`
-/// bytes are still delivered. With 0 the connection is cut when the first byte of that direction
-/// comes. Cancel requests are spared.
+/// Each connection counts its own bytes, from the moment the fault is armed
+/// ([`Proxy::arm`](super::Proxy::arm)); a later connection counts from its first byte. Exactly
+/// `bytes` bytes are still delivered. With 0, the connection is cut when the first byte of that
+/// direction arrives. Cancel requests are spared.
 ///
-/// A client that was dropped says goodbye a moment later, and its goodbye counts like other bytes:
-/// to strike the connection that comes next, say so with [`Scope::Next`].
+/// A dropped client says goodbye a moment later, and those bytes count too. To cut the connection
+/// that opens next, use [`Scope::Next`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "nothing happens before it is armed"]
 pub struct Cut {
@@ -21,7 +21,7 @@ pub struct Cut {
 }
 
 impl Cut {
-    /// A reset after `bytes` bytes in this direction, of the first connection to get there.
+    /// A reset after `bytes` bytes in this direction, on the first connection that reaches them.
     pub fn after(bytes: u64, direction: Direction) -> Self {
         Self {
             bytes,
@@ -31,13 +31,13 @@ impl Cut {
         }
     }
 
-    /// What happens then. Default: [`Action::Reset`].
+    /// Sets how the connection ends. Default: [`Action::Reset`].
     pub fn action(mut self, action: Action) -> Self {
         self.action = action;
         self
     }
 
-    /// To which connections. Default: [`Scope::First`].
+    /// Sets which connections end. Default: [`Scope::First`].
     pub fn scope(mut self, scope: Scope) -> Self {
         self.scope = scope;
         self
@@ -51,19 +51,19 @@ pub enum Action {
     Reset,
     /// Both sides see an orderly end (FIN): end of file.
     Close,
-    /// Nobody sees anything: from here on both directions are swallowed, as behind a firewall that
-    /// forgot the connection. When one side closes, so does the other.
+    /// Both peers notice nothing: from now on, the proxy swallows both directions, like a firewall
+    /// that has dropped the connection. When one peer closes, the proxy closes the other side.
     Stall,
 }
 
-/// Which connections a fault is for.
+/// The connections to which a fault applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// Whichever gets there first, open already or not. Once.
+    /// Once, to the first connection that reaches the byte, already open or not.
     First,
-    /// The next one to be opened, and no other. Once.
+    /// Once, to the next connection that opens.
     Next,
-    /// Each of them, until [`Proxy::disarm`](super::Proxy::disarm).
+    /// To each connection, until [`Proxy::disarm`](super::Proxy::disarm).
     Every,
 }
 
@@ -71,8 +71,8 @@ pub enum Scope {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Armed {
     pub(crate) cut: Cut,
-    /// Tells one arming from the next: a connection's count starts anew.
+    /// Identifies this arming. When it changes, each connection's count restarts.
     pub(crate) generation: u64,
-    /// The number that the next connection will have.
+    /// The number of the next connection.
     pub(crate) next_connection: u64,
 }

@@ -1,37 +1,37 @@
-//! Reads PostgreSQL's messages out of a stream of bytes, wherever it is cut into chunks.
+//! Parses PostgreSQL's messages from a stream that arrives in arbitrary chunks.
 
-/// Bodies longer than this are skipped: they are copied data or long values, not SQL.
+/// Longer bodies are skipped: they contain copied data or long values, not SQL.
 const LONGEST: usize = 1 << 20;
 
 /// One direction of a connection.
 #[derive(Debug)]
 pub(crate) struct Frames {
-    /// Whether the next message is a start-up packet, which has no type byte.
+    /// True if the next message is a startup packet, which has no type byte.
     startup: bool,
     header: Vec<u8>,
     body: Vec<u8>,
-    /// How much of the body is still to come.
+    /// How many bytes of the body are missing.
     missing: usize,
-    /// The stream is no longer PostgreSQL's protocol: TLS.
+    /// True if the stream is encrypted, so that it cannot be parsed.
     pub(crate) opaque: bool,
 }
 
 /// A whole message.
 #[derive(Debug)]
 pub(crate) struct Frame {
-    /// Its type byte; `None` for a start-up packet.
+    /// The type byte; `None` for a startup packet.
     pub(crate) kind: Option<u8>,
-    /// Its body; empty for one that is too long to be kept.
+    /// The body; empty if it was too long.
     pub(crate) body: Vec<u8>,
 }
 
-/// The codes that a start-up packet's body begins with.
+/// The codes at the start of a startup packet's body.
 pub(crate) const CANCEL: u32 = 80_877_102;
 pub(crate) const TLS: u32 = 80_877_103;
 pub(crate) const GSS: u32 = 80_877_104;
 
 impl Frames {
-    /// Of a client, which starts with a start-up packet.
+    /// A client's stream, which begins with a startup packet.
     pub(crate) fn from_client() -> Self {
         Self {
             startup: true,
@@ -39,7 +39,7 @@ impl Frames {
         }
     }
 
-    /// Of a server.
+    /// A server's stream.
     pub(crate) fn from_server() -> Self {
         Self {
             startup: false,
@@ -50,12 +50,12 @@ impl Frames {
         }
     }
 
-    /// The client will send another start-up packet: its request for TLS was declined.
+    /// Expects another startup packet, because the server declined the client's request for TLS.
     pub(crate) fn expect_startup(&mut self) {
         self.startup = true;
     }
 
-    /// Takes in bytes and gives the messages that they complete.
+    /// Adds bytes, and returns the messages that they complete.
     pub(crate) fn feed(&mut self, mut bytes: &[u8]) -> Vec<Frame> {
         let mut frames = Vec::new();
         while !self.opaque && !bytes.is_empty() {
@@ -69,7 +69,7 @@ impl Frames {
                 }
                 let length = &self.header[header - 4..];
                 let length = u32::from_be_bytes([length[0], length[1], length[2], length[3]]);
-                // The length counts itself.
+                // The length includes its own four bytes.
                 self.missing = (length as usize).saturating_sub(4);
             }
             let taken = bytes.len().min(self.missing);
@@ -93,14 +93,14 @@ impl Frames {
 }
 
 impl Frame {
-    /// The code of a start-up packet.
+    /// The code of a startup packet.
     pub(crate) fn code(&self) -> u32 {
         self.body
             .first_chunk()
             .map_or(0, |bytes| u32::from_be_bytes(*bytes))
     }
 
-    /// The zero-terminated texts at the body's start.
+    /// The zero-terminated texts at the start of the body.
     pub(crate) fn texts(&self) -> impl Iterator<Item = String> + '_ {
         self.body
             .split(|byte| *byte == 0)

@@ -1,4 +1,4 @@
-//! The test's handle on a proxy.
+//! The test's handle of a proxy.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,10 +15,10 @@ use super::ledger::Ledger;
 use super::settings::Settings;
 use super::{Direction, Protocol, listener};
 
-/// A proxy on a port of its own on 127.0.0.1. From the start it passes everything on.
+/// A proxy on its own port of 127.0.0.1. It forwards everything until a test changes that.
 ///
-/// It runs on a thread of its own, so it goes on while a test's runtime is blocked or gone.
-/// Dropping it cuts all its connections.
+/// It runs on its own thread, so it continues while a test's runtime is blocked or gone. Dropping
+/// it cuts all its connections.
 #[derive(Debug)]
 pub struct Proxy {
     address: SocketAddr,
@@ -26,7 +26,7 @@ pub struct Proxy {
     thread: Option<JoinHandle<()>>,
 }
 
-/// What the handle and the proxy's thread share.
+/// State shared by the handle and the proxy's thread.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) upstream: SocketAddr,
@@ -43,15 +43,15 @@ impl Shared {
 }
 
 impl Proxy {
-    /// A proxy before a PostgreSQL server.
+    /// Starts a proxy in front of a PostgreSQL server.
     pub fn start(upstream: SocketAddr) -> Self {
         Self::with_protocol(upstream, Protocol::Postgres)
     }
 
-    /// A proxy before a server of any kind.
+    /// Starts a proxy in front of any server.
     pub fn with_protocol(upstream: SocketAddr, protocol: Protocol) -> Self {
         let listener = loop {
-            // Somebody else may take the port between finding and binding it.
+            // Another process may take the port between finding and binding it.
             if let Ok(listener) = TcpListener::bind((Ipv4Addr::LOCALHOST, ports::free())) {
                 break listener;
             }
@@ -87,74 +87,75 @@ impl Proxy {
         }
     }
 
-    /// Where clients connect.
+    /// The address for clients.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
     // -- what passed --
 
-    /// What passed since the start, or since [`reset_counts`](Self::reset_counts).
+    /// What was forwarded since the start, or since [`reset_counts`](Self::reset_counts).
     pub fn counts(&self) -> Counts {
         self.shared.ledger().counts.clone()
     }
 
-    /// PostgreSQL: every statement that passed, in order, prepared and run.
+    /// PostgreSQL: every statement that a client sent, in order, prepared or run.
     pub fn statements(&self) -> Vec<Statement> {
         self.shared.ledger().statements.clone()
     }
 
-    /// PostgreSQL: the SQL of the statements that were run, in order.
+    /// PostgreSQL: the SQL of every statement that was run, in order.
     pub fn sql(&self) -> Vec<String> {
         let run = |statement: Statement| statement.kind.is_run().then_some(statement.sql);
         self.statements().into_iter().filter_map(run).collect()
     }
 
-    /// Counts from zero again. What is open stays open, and counts as open.
+    /// Restarts the counts at zero. Open connections stay, and count as open.
     pub fn reset_counts(&self) {
         self.shared.ledger().reset();
     }
 
     // -- a slow network --
 
-    /// Delays each chunk in this direction. Zero: not at all.
+    /// Delays each chunk in this direction. Zero removes the delay.
     pub fn delay(&self, direction: Direction, time: Duration) {
         self.set(|settings| settings.delay[direction.index()] = time);
     }
 
-    /// Passes on at most `bytes` bytes at a time in this direction, with a pause after each piece.
+    /// Forwards at most `bytes` bytes at a time in this direction, with a pause after each piece.
     pub fn throttle(&self, direction: Direction, bytes: usize, pause: Duration) {
         self.set(|settings| settings.throttle[direction.index()] = Some((bytes, pause)));
     }
 
-    /// Passes on nothing in this direction until [`release`](Self::release). Nothing is lost.
+    /// Forwards nothing in this direction until [`release`](Self::release), which forwards all of
+    /// it.
     pub fn hold(&self, direction: Direction) {
         self.set(|settings| settings.held[direction.index()] = true);
     }
 
-    /// Passes on what was held.
+    /// Forwards what was held.
     pub fn release(&self, direction: Direction) {
         self.set(|settings| settings.held[direction.index()] = false);
     }
 
     // -- a broken network --
 
-    /// Arms a fault, in place of any other.
+    /// Arms a fault, which replaces any other.
     pub fn arm(&self, cut: Cut) {
         self.shared.ledger().arm(Some(cut));
     }
 
-    /// Takes back a fault that has not struck.
+    /// Disarms a fault that has not struck.
     pub fn disarm(&self) {
         self.shared.ledger().arm(None);
     }
 
-    /// Whether a fault is armed that has not struck yet, or strikes every connection.
+    /// True if an armed fault has not struck yet, or strikes every connection.
     pub fn is_armed(&self) -> bool {
         self.shared.ledger().is_armed()
     }
 
-    /// Ends all connections that are open now, and waits until they have.
+    /// Ends all open connections, and waits until they have ended.
     pub async fn sever(&self, action: Action) {
         let below = self.shared.ledger().next_number();
         self.set(|settings| settings.severed = Some((below, action)));
@@ -163,22 +164,22 @@ impl Proxy {
         }
     }
 
-    /// Accepts connections and swallows what comes, on old and new ones, until
-    /// [`resume`](Self::resume): a network that has gone silent.
+    /// Simulates a silent network until [`resume`](Self::resume): accepts connections, and swallows
+    /// the bytes of old and new ones.
     ///
-    /// A connection that lost bytes stays silent after that.
+    /// A connection that lost bytes stays silent afterwards.
     pub fn stall(&self) {
         self.set(|settings| settings.stalled = true);
     }
 
-    /// Closes the port: new connections are refused. Open ones stay.
+    /// Closes the port, so that new connections are refused. Open connections stay.
     pub async fn refuse(&self) {
         self.set(|settings| settings.refusing = true);
         self.listening(false).await;
     }
 
     /// Ends [`stall`](Self::stall), [`refuse`](Self::refuse), holding, delays and throttling, and
-    /// takes back an armed fault.
+    /// disarms a fault.
     pub async fn resume(&self) {
         self.disarm();
         self.set(|settings| {

@@ -1,7 +1,7 @@
-//! The bookkeeping: every chunk is entered here before it is passed on.
+//! The proxy's counts: every chunk is counted before it is forwarded.
 //!
-//! Before, not after: an answer is on the books when the client sees it, so what the client sends
-//! next is on the books later. The counts are then true at any moment a test can look.
+//! Before, so that an answer is counted when the client sees it, and the client's next request is
+//! counted later. So the counts are correct whenever a test reads them.
 
 mod opening;
 
@@ -22,41 +22,41 @@ pub(crate) struct Ledger {
     pub(crate) statements: Vec<Statement>,
     armed: Option<Armed>,
     generation: u64,
-    /// The number of the last connection.
+    /// The last connection's number.
     last: u64,
     live: BTreeSet<u64>,
-    /// How many of them may still turn out to be requests to cancel.
+    /// How many of the open connections may still turn out to be cancel requests.
     undecided: u64,
-    /// How often the counts began anew.
+    /// How many times the counts were reset.
     resets: u64,
 }
 
-/// What is known of one connection.
+/// One connection's state.
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) number: u64,
     protocol: Protocol,
     frames: [Frames; 2],
     packets: Packets,
-    /// Names of prepared statements.
+    /// The SQL of prepared statements by name.
     prepared: HashMap<String, String>,
-    /// A request for TLS that the server has not answered yet.
+    /// True if the server has not answered a request for TLS yet.
     asked_for_tls: bool,
-    /// Whose turn it was last.
+    /// The direction of the last chunk.
     last: Direction,
-    /// Bytes passed on since the armed fault's generation began.
+    /// Bytes forwarded since this fault was armed.
     generation: u64,
     bytes: [u64; 2],
     opening: Opening,
-    /// When it was opened: so many resets.
+    /// The number of resets when the connection opened.
     resets: u64,
-    /// Its round trips while it was undecided.
+    /// The round trips while it was undecided whether this is a connection.
     asking: u64,
-    /// Swallowed from here on.
+    /// True if its bytes are swallowed from now on.
     pub(crate) stalled: bool,
 }
 
-/// What to do with a chunk: pass on this much, then this.
+/// The decision about a chunk: how many bytes to forward, and the action afterwards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Verdict {
     pub(crate) pass: usize,
@@ -64,17 +64,17 @@ pub(crate) struct Verdict {
 }
 
 impl Ledger {
-    /// The number that the next connection will have.
+    /// The next connection's number.
     pub(crate) fn next_number(&self) -> u64 {
         self.last + 1
     }
 
-    /// Whether a connection with a lower number is still open.
+    /// True if a connection with a lower number is still open.
     pub(crate) fn is_open_below(&self, number: u64) -> bool {
         self.live.range(..number).next().is_some()
     }
 
-    /// Starts counting anew. What is open stays open.
+    /// Resets the counts. Open connections stay open.
     pub(crate) fn reset(&mut self) {
         let open = self.counts.open;
         self.resets += 1;
@@ -100,7 +100,7 @@ impl Ledger {
         self.armed.is_some()
     }
 
-    /// Enters a chunk, and decides how much of it is passed on.
+    /// Counts a chunk, and decides how much of it is forwarded.
     pub(crate) fn enter(&mut self, entry: &mut Entry, to: Direction, chunk: &[u8]) -> Verdict {
         let verdict = self.judge(entry, to, chunk.len());
         let passed = &chunk[..verdict.pass];
@@ -115,7 +115,7 @@ impl Ledger {
                 Protocol::Mysql => self.read_commands(entry, to, passed),
                 Protocol::Raw => {}
             }
-            // What it has turned out to be is known by now.
+            // By now, reading the chunk has shown what the connection is.
             self.take_turn(entry, to, passed);
         }
         if let Some(action) = verdict.then {
@@ -173,12 +173,13 @@ impl Ledger {
 
     fn read(&mut self, entry: &mut Entry, to: Direction, passed: &[u8]) {
         if to == Direction::ToClient && std::mem::take(&mut entry.asked_for_tls) {
-            // One byte without a frame: `S` and the rest is TLS, or `N` and the client starts over.
+            // The answer is a single byte: after `S`, the stream is TLS; after `N`, the client
+            // starts again.
             if passed[0] == b'N' {
                 entry.frames[0].expect_startup();
                 return self.read(entry, to, &passed[1..]);
             }
-            // Nobody can look into it any more.
+            // The encrypted stream will not show whether this is a cancel request.
             self.decide(entry, false);
             entry
                 .frames
@@ -226,12 +227,12 @@ impl Ledger {
         );
         let (kind, sql) = match kind {
             b'Q' => (StatementKind::Query, first),
-            // Parse: the statement's name, its SQL.
+            // A Parse message contains the statement's name and its SQL.
             b'P' => {
                 entry.prepared.insert(first, second.clone());
                 (StatementKind::Parse, second)
             }
-            // Bind: the portal's name, the statement's.
+            // A Bind message contains the portal's name and the statement's.
             b'B' => (
                 StatementKind::Bind,
                 entry.prepared.get(&second).cloned().unwrap_or_default(),

@@ -1,4 +1,4 @@
-//! The proxy's own thread: takes connections in, or does not.
+//! The proxy's thread, which accepts connections unless the test forbids it.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use super::connection;
 use super::handle::Shared;
 
-/// Runs until the handle is dropped. Connections end with it.
+/// Runs until the handle is dropped, which also ends its connections.
 pub(crate) async fn listen(listener: std::net::TcpListener, shared: Arc<Shared>) {
     let address = listener.local_addr().expect("a listener has an address");
     let mut listener = Some(TcpListener::from_std(listener).expect("it is not blocking"));
@@ -46,7 +46,7 @@ async fn accept(listener: Option<&TcpListener>) -> tokio::net::TcpStream {
         return std::future::pending().await;
     };
     loop {
-        // It fails for a client that has gone already, or for want of file handles: go on.
+        // `accept` fails if the client has left already or file handles run out. Try again.
         match listener.accept().await {
             Ok((client, _)) => return client,
             Err(_) => tokio::time::sleep(std::time::Duration::from_millis(5)).await,
@@ -54,7 +54,7 @@ async fn accept(listener: Option<&TcpListener>) -> tokio::net::TcpStream {
     }
 }
 
-/// The same port again; it lies outside of what the kernel hands out.
+/// Binds the same port again. The kernel does not assign it to other sockets.
 async fn bind(address: SocketAddr) -> TcpListener {
     TcpListener::bind(address)
         .await

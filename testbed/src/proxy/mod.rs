@@ -1,4 +1,4 @@
-//! A TCP proxy between client and server: it counts what passes, and misbehaves on request.
+//! A TCP proxy between client and server. It counts what it forwards, and misbehaves on request.
 //!
 //! ```
 //! # testbed::block_on(async {
@@ -16,8 +16,8 @@
 //! # });
 //! ```
 //!
-//! What a proxy cannot imitate: a server that refuses looks like a connection that is reset after
-//! it was accepted, unless [`refuse`](Proxy::refuse) is used.
+//! A proxy cannot imitate a server that refuses connections: the client sees a reset after the
+//! connection was accepted, unless the test calls [`refuse`](Proxy::refuse).
 
 mod connection;
 mod counts;
@@ -33,7 +33,7 @@ pub use counts::{Counts, Statement, StatementKind};
 pub use fault::{Action, Cut, Scope};
 pub use handle::Proxy;
 
-/// Which way bytes go.
+/// The direction in which bytes travel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Direction {
     /// From the client to the server.
@@ -51,14 +51,14 @@ impl Direction {
     }
 }
 
-/// What the connections carry: decides what can be counted.
+/// The protocol of the connections, which determines what the proxy can count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
-    /// PostgreSQL's, version 3: messages and statements are counted, cancel requests are told
-    /// from connections. Of TLS connections only bytes and round trips are seen.
+    /// PostgreSQL's, version 3: counts messages and statements, and recognizes cancel requests. Of
+    /// TLS connections it counts bytes and round trips only.
     Postgres,
-    /// MySQL's: commands and statements are counted, without the server's answers.
+    /// MySQL's: counts commands and statements, but not the server's answers.
     Mysql,
-    /// Anything: connections, bytes and round trips are counted.
+    /// Any protocol: counts connections, bytes and round trips.
     Raw,
 }

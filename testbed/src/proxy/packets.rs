@@ -1,4 +1,4 @@
-//! Reads MySQL's commands out of a stream of bytes, wherever it is cut into chunks.
+//! Parses MySQL's commands from a stream that arrives in arbitrary chunks.
 
 use std::collections::HashMap;
 
@@ -12,31 +12,32 @@ const HEADER: usize = 4;
 #[derive(Debug, Default)]
 pub(crate) struct Packets {
     bytes: [Vec<u8>; 2],
-    /// The SQL of prepared statements by their number.
+    /// The SQL of prepared statements by number.
     prepared: HashMap<u32, String>,
-    /// The SQL that the server prepares now.
+    /// The SQL that the server is preparing.
     preparing: Option<String>,
 }
 
 /// A command of the client.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Command {
-    /// The letter that PostgreSQL has for the like: `Q`, `P`, `E`, `C`, `X`; `R` for a reset, `p` for a
-    /// ping, `?` for any other.
+    /// PostgreSQL's letter for a similar message: `Q`, `P`, `E`, `C`, `X`; `R` for a reset, `p` for
+    /// a ping, `?` for any other command.
     pub(crate) letter: char,
     /// For a statement: how it was sent, and its SQL.
     pub(crate) statement: Option<(StatementKind, String)>,
 }
 
 impl Packets {
-    /// Takes in bytes and gives the commands that they complete.
+    /// Adds bytes, and returns the commands that they complete.
     pub(crate) fn feed(&mut self, to: Direction, chunk: &[u8]) -> Vec<Command> {
         self.bytes[to.index()].extend_from_slice(chunk);
         let mut commands = Vec::new();
         while let Some(packet) = self.next(to) {
             let (sequence, payload) = (packet[3], &packet[HEADER..]);
             match to {
-                // What a client sends first is a command; what it sends later belongs to its login.
+                // A client's first packet of an exchange is a command; later packets belong to the
+                // login.
                 Direction::ToServer if sequence == 0 => commands.extend(self.command(payload)),
                 Direction::ToServer => {}
                 Direction::ToClient => self.answer(payload),

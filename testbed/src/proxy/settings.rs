@@ -1,4 +1,4 @@
-//! What the handle asks of the connections, now.
+//! The handle's current requests to the connections.
 
 use std::time::Duration;
 
@@ -6,18 +6,18 @@ use super::fault::Action;
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Settings {
-    /// Per direction: before a chunk is passed on.
+    /// The delay before a chunk is forwarded, for each direction.
     pub(crate) delay: [Duration; 2],
-    /// Per direction: the largest chunk, and the pause after it.
+    /// The largest chunk and the pause after it, for each direction.
     pub(crate) throttle: [Option<(usize, Duration)>; 2],
-    /// Per direction: nothing is passed on, nothing is lost.
+    /// True if nothing is forwarded and nothing lost, for each direction.
     pub(crate) held: [bool; 2],
-    /// Everything is swallowed.
+    /// True if everything is swallowed.
     pub(crate) stalled: bool,
-    /// The port is closed.
+    /// True if the port is closed.
     pub(crate) refusing: bool,
-    /// Connections with a lower number than this end so.
+    /// Connections with a lower number end with this action.
     pub(crate) severed: Option<(u64, Action)>,
-    /// The proxy is being dropped.
+    /// True if the proxy is being dropped.
     pub(crate) stopped: bool,
 }

@@ -1,4 +1,4 @@
-//! The messages of the protocol, as far as they are needed.
+//! The protocol's messages, as far as the server needs them.
 
 /// The transaction status of ReadyForQuery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -8,7 +8,7 @@ pub(super) enum Status {
     Failed,
 }
 
-/// What became of a statement.
+/// The outcome of a statement.
 pub(super) enum Answer {
     Done,
     Failed,
@@ -26,7 +26,7 @@ pub(super) fn bare(tag: u8, out: &mut Vec<u8>) {
     frame(tag, &[], out);
 }
 
-/// Let in without a password, with the settings that clients look at.
+/// Accepts the client without a password, and sends the settings that clients read.
 pub(super) fn greeting(process: u32) -> Vec<u8> {
     let mut out = Vec::new();
     frame(b'R', &0_u32.to_be_bytes(), &mut out);
@@ -53,13 +53,13 @@ pub(super) fn ready(status: Status, out: &mut Vec<u8>) {
     frame(b'Z', &[status], out);
 }
 
-/// No parameters, no columns.
+/// The description of a statement without parameters and columns.
 pub(super) fn describes_nothing(out: &mut Vec<u8>) {
     frame(b't', &0_u16.to_be_bytes(), out);
     bare(b'n', out);
 }
 
-/// Up to the first zero.
+/// The text up to the first zero byte.
 pub(super) fn text(body: &[u8]) -> &str {
     let end = body.iter().position(|byte| *byte == 0);
     std::str::from_utf8(&body[..end.unwrap_or(body.len())]).unwrap_or_default()
@@ -70,13 +70,13 @@ fn first_word(statement: &str) -> String {
     word.to_uppercase()
 }
 
-/// COMMIT or ROLLBACK of the whole transaction.
+/// True for COMMIT or ROLLBACK of the whole transaction.
 pub(super) fn ends_transaction(statement: &str) -> bool {
     let is_partial = statement.to_uppercase().contains(" TO ");
     matches!(first_word(statement).as_str(), "COMMIT" | "ROLLBACK") && !is_partial
 }
 
-/// The command tag, and what the statement does to the transaction.
+/// Writes the command tag, and updates the transaction's status.
 pub(super) fn complete(statement: &str, status: &mut Status, out: &mut Vec<u8>) {
     let word = first_word(statement);
     let tag = match word.as_str() {

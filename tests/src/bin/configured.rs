@@ -1,4 +1,4 @@
-//! Reads its configuration the way it is told to. `tests/dotenv.rs` runs it in a folder of its own.
+//! Reads its configuration as its arguments say. `tests/dotenv.rs` runs it in a separate folder.
 #![allow(clippy::print_stdout, clippy::print_stderr)] // it reports to its test
 
 use std::process::ExitCode;
@@ -6,13 +6,13 @@ use std::process::ExitCode;
 use session_factory::{SessionError, session_factory};
 
 session_factory! {
-    /// Reads `.env` when it is told to.
+    /// Reads `.env` if the program calls `init_from_dotenv`.
     pub struct AppDb(Sqlite) {
         prefix = "APP_",
         batch: u32 = env("APP_BATCH", default = 500),
         undotted: Option<String> = env("APP_NAME"),
     }
-    /// Always does.
+    /// Always reads `.env`.
     pub struct DotDb(Sqlite) {
         prefix = "APP_",
         dotenv = true,
@@ -50,7 +50,7 @@ async fn run() -> Result<(), SessionError> {
     Ok(())
 }
 
-/// The value, and whether the process's environment has it.
+/// The value, and true if the process's environment contains it.
 fn shown(batch: u32) -> String {
     let inherited = std::env::var("APP_BATCH").is_ok();
     format!("batch {batch}, in the environment: {inherited}")

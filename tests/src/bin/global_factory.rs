@@ -1,5 +1,5 @@
-//! Uses the global factory the way an application does: from the environment, and from more than one
-//! runtime. `tests/runtimes.rs`, `tests/echo.rs` and others run it.
+//! Uses the global factory like an application: from the environment, and from several runtimes.
+//! `tests/runtimes.rs`, `tests/echo.rs` and others run it.
 #![allow(clippy::unwrap_used, clippy::print_stdout)] // it reports to its test
 
 use std::time::Duration;
@@ -32,7 +32,8 @@ async fn insert_and_hang(db: &mut Session<PgDb>, id: i32) -> QueryResult<()> {
     std::future::pending().await
 }
 
-/// One savepoint that is kept, one that is rolled back, and a transaction that is.
+/// One savepoint that is released, one that is rolled back, and a diesel transaction that is rolled
+/// back.
 #[with_session]
 async fn savepoints(db: &mut Session<PgDb>) -> QueryResult<()> {
     db.transaction(async |db| insert_in(db, 1).await).await?;
@@ -45,7 +46,7 @@ async fn savepoints(db: &mut Session<PgDb>) -> QueryResult<()> {
     Err(diesel::result::Error::NotFound)
 }
 
-/// Sessions of which the last two alone were forgotten.
+/// Drops several sessions. Only the last two have uncommitted work.
 async fn forget() {
     let mut committed = PgDb::create_session().await.unwrap();
     insert_in(&mut committed, 1).await.unwrap();
@@ -53,7 +54,7 @@ async fn forget() {
     drop(committed);
     let mut read = PgDb::create_session().await.unwrap();
     count_in(&mut read).await.unwrap();
-    // Its count of one is that of a row that was read.
+    // Its count of one is a row that was read, not written.
     diesel::sql_query("SELECT 1")
         .execute(&mut read)
         .await
@@ -79,7 +80,7 @@ async fn forget() {
     drop(returning);
 }
 
-/// Text that would forge a line of the echo, as SQL, as a bind, and in errors of the server's.
+/// Texts that could forge a line of the echo: in SQL, in a bind, and in the server's errors.
 async fn forge(db: &mut Session<PgDb>) -> QueryResult<()> {
     let forged = "x\n[PgDb forged] COMMIT -- committed, 0.1 ms\r\u{1b}[2K\u{2028}\u{202e}";
     insert_named_in(db, 1, forged).await?;
@@ -102,7 +103,7 @@ async fn insert_named(db: &mut Session<PgDb>, id: i32, name: &str) -> QueryResul
         .await
 }
 
-/// How a body goes on behind its raw COMMIT.
+/// What a body does after its raw COMMIT.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Then {
     Fails,
@@ -111,7 +112,8 @@ enum Then {
     IsDropped,
 }
 
-/// Calls whose body commits by raw SQL, by the session or on the raw connection, and one that does not.
+/// Calls whose body commits with raw SQL, on the session or on the raw connection, and one that
+/// does not.
 async fn raw_commits<F>(factory: Factory<F>)
 where
     F: SessionFactory,
@@ -176,7 +178,7 @@ fn main() {
     match std::env::args().nth(1).as_deref() {
         Some("one-call") => {
             println!("{:?}", current_thread().block_on(insert(1)));
-            // A rollback is not waited for by the call: this waits for it.
+            // Waits for the rollbacks, which a call does not wait for.
             current_thread().block_on(PgDb::shutdown(Duration::from_secs(5)));
         }
         Some("savepoints") => {
@@ -216,7 +218,7 @@ fn main() {
 }
 
 fn every_runtime() {
-    // One after another, as `#[tokio::test]` makes them.
+    // One runtime after another, as `#[tokio::test]` creates them.
     for id in 0..10 {
         let runtime = if id % 2 == 0 {
             current_thread()
@@ -225,7 +227,7 @@ fn every_runtime() {
         };
         runtime.block_on(insert(id)).unwrap();
     }
-    // Two at once.
+    // Two runtimes at once.
     let others: Vec<_> = [20, 30]
         .map(|first| {
             std::thread::spawn(move || {
@@ -239,7 +241,7 @@ fn every_runtime() {
     for other in others {
         other.join().unwrap();
     }
-    // A runtime that shuts down while calls are under way, in every stage of opening and running.
+    // A runtime that shuts down during calls, at each stage of opening and running.
     for round in 0..20 {
         let runtime = multi_thread();
         for call in 0..15 {
@@ -248,13 +250,13 @@ fn every_runtime() {
         std::thread::sleep(Duration::from_millis(u64::try_from(round).unwrap()));
         runtime.shutdown_background();
     }
-    // A session that is dropped where there is no runtime at all.
+    // A session that is dropped on a thread without a runtime.
     let runtime = current_thread();
     let mut session = runtime.block_on(PgDb::create_session()).unwrap();
     runtime.block_on(insert_in(&mut session, 5000)).unwrap();
     drop(runtime);
     drop(session);
-    // And a call without tokio.
+    // A call without tokio.
     assert_eq!(testbed::block_on(count()).unwrap(), 30);
     let rows = futures_util::FutureExt::now_or_never(PgDb::factory());
     assert!(rows.is_some());
@@ -264,7 +266,7 @@ fn every_runtime() {
         assert!(std::time::Instant::now() < deadline, "{:?}", PgDb::status());
         std::thread::sleep(Duration::from_millis(10));
     }
-    // No slot was lost: the pool can still be had whole.
+    // No permit was lost: all of the pool's connections can be borrowed.
     runtime.block_on(async {
         let mut all = Vec::new();
         for _ in 0..PgDb::status().limit {

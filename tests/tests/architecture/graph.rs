@@ -1,4 +1,4 @@
-//! Which file imports which. A re-export is followed to the file that defines the item.
+//! The imports between files. A re-export counts as an import of the file that defines the item.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
@@ -8,7 +8,7 @@ use crate::source::{self, Module, Segments};
 /// The files of a crate and their imports.
 pub(crate) struct Graph {
     files: BTreeSet<String>,
-    /// From, to, and a path that says so.
+    /// From a file, to a file, and a path that causes the import.
     edges: BTreeMap<(String, String), String>,
 }
 
@@ -40,7 +40,7 @@ impl Graph {
         edges.map(|((from, to), path)| (from.as_str(), to.as_str(), path.as_str()))
     }
 
-    /// The sets of files of which each leads to each other.
+    /// The sets of files that import each other in a circle.
     pub(crate) fn circles(&self) -> Vec<BTreeSet<String>> {
         let reached: BTreeMap<_, _> = self.files().map(|file| (file, self.reach(file))).collect();
         let mut circles = BTreeSet::new();
@@ -75,8 +75,8 @@ enum Found<'a> {
 }
 
 impl Modules {
-    /// The file of the item that a path in the module `at` leads to. None for what lies in other crates, and for
-    /// modules: a path through one counts where it is written.
+    /// The file that defines the item of a path in the module `at`. `None` for items of other
+    /// crates and for modules: a path through a module counts where it is written.
     fn file_of(&self, at: &[String], path: &[String]) -> Option<&String> {
         match self.find(at, path, 0)? {
             Found::ItemOf(file) => Some(file),
@@ -103,7 +103,7 @@ impl Modules {
     }
 
     fn lookup(&self, at: &[String], name: &str, last: bool, depth: usize) -> Option<Found<'_>> {
-        // Imports that lead to each other.
+        // Two re-exports may point at each other.
         if depth > 16 {
             return None;
         }
@@ -124,7 +124,7 @@ impl Modules {
             path.push(name.to_owned());
             path
         });
-        // An import of another crate's item of the same name would be its own first step.
+        // Skip an import of another crate's item with the same name: it would resolve to itself.
         let paths = named.chain(globbed).filter(|path| path[0] != name);
         let mut found = paths.filter_map(|path| self.find(at, &path, depth + 1));
         found.next()

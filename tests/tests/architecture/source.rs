@@ -1,4 +1,4 @@
-//! What a module declares, imports and names.
+//! A module's declarations, imports and paths.
 
 use std::collections::HashMap;
 use std::fs;
@@ -11,19 +11,19 @@ use syn::{Attribute, Item, UseTree, Visibility};
 /// The segments of a path.
 pub(crate) type Segments = Vec<String>;
 
-/// One module, inline or with a file of its own.
+/// One module, inline or in its own file.
 pub(crate) struct Module {
-    /// Its file, below the source folder.
+    /// The module's file, relative to the source folder.
     pub(crate) file: String,
     pub(crate) items: Vec<String>,
-    /// The name that an import has here, and its path. The bool: it is private, and so there for this file alone.
+    /// Each import: its name in this module, its path, and true if it is private to this file.
     pub(crate) imports: Vec<(String, Segments, bool)>,
     pub(crate) globs: Vec<Segments>,
-    /// The paths in its code.
+    /// The paths in the module's code.
     pub(crate) mentions: Vec<Segments>,
 }
 
-/// Every module below a source folder, by its path; tests are left out.
+/// All modules in a source folder by path, without tests.
 pub(crate) fn read(root: &Path) -> HashMap<Segments, Module> {
     let mut reader = Reader {
         root,
@@ -162,7 +162,7 @@ impl Module {
         }
     }
 
-    /// The paths in what a macro is given: names with `::` in between.
+    /// Collects paths in a macro's input: names joined by `::`.
     fn tokens(&mut self, tokens: TokenStream) {
         let mut path = Segments::new();
         let mut colons = 0;

@@ -87,7 +87,8 @@ fn hooks_have_to_agree_with_the_rows() {
 
 #[test]
 fn what_the_body_ended_by_hand_is_judged_by_its_parts() {
-    // Of three rows the first stands before the end, the second behind it in the same text.
+    // Of three rows, the first was written before the end, and the second after it in the same
+    // text.
     let is_true = |commits, told, items: &[i32]| {
         let mut entries = entries(3, Some(told));
         if let Some(entry) = entries.get_mut(&0) {
@@ -123,7 +124,7 @@ fn what_the_body_ended_by_hand_is_judged_by_its_parts() {
     ] {
         assert!(!is_true(true, told, items), "{told:?} {items:?}");
     }
-    // What was rolled back by hand is never there.
+    // Rows that the body's SQL rolled back are never there.
     assert!(!is_true(false, Verdict::Unknown, &[0]));
     assert!(!is_true(false, Verdict::Failed, &[1]));
     assert!(is_true(false, Verdict::Failed, &[]));

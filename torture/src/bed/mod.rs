@@ -1,4 +1,4 @@
-//! A database of one lane, and the auditor's own view of it.
+//! One lane's database, and the auditor's view of it.
 
 mod mysql;
 mod postgres;
@@ -16,16 +16,16 @@ use crate::naive;
 use crate::subject::{Subject, ours};
 use crate::workloads::Setup;
 
-/// Who is tested.
+/// What is tested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Against {
     /// The library.
     Ours,
-    /// The wrapper written by hand.
+    /// The hand-written wrapper.
     Naive,
 }
 
-/// A database with an auditor.
+/// A database and its auditor.
 pub(crate) enum Bed {
     Postgres(Box<PgBed>),
     Mysql(Box<MyBed>),
@@ -42,7 +42,7 @@ impl Bed {
         }
     }
 
-    /// A pool of its own on this database.
+    /// Creates a subject with its own pool on this database.
     pub(crate) async fn subject(&mut self, against: Against, setup: Setup) -> Arc<dyn Subject> {
         match (self, against) {
             (Self::Postgres(bed), Against::Naive) => {
@@ -69,7 +69,7 @@ impl Bed {
         }
     }
 
-    /// What the database shows, and which rows of a case others can see.
+    /// The database's state, and the rows of a case that other connections see.
     pub(crate) async fn scene(&mut self, case: i64) -> Scene {
         match self {
             Self::Postgres(bed) => bed.scene(case).await,
@@ -78,14 +78,15 @@ impl Bed {
         }
     }
 
-    /// Connections go when their pool is closed. Those of a pooler in between stay.
+    /// Called after the pool was closed, which ends its connections. A pooler's connections to the
+    /// server stay, so they are ended here.
     pub(crate) async fn pool_closed(&mut self) {
         if self.backend() == Backend::Pgbouncer {
             self.clear().await;
         }
     }
 
-    /// Ends whatever is connected, after something was found.
+    /// Ends all connections after a violation.
     pub(crate) async fn clear(&mut self) {
         match self {
             Self::Postgres(bed) => bed.terminate_all().await,

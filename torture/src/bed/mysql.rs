@@ -1,4 +1,4 @@
-//! A database on the private MariaDB server, and an auditor who is connected past the proxy.
+//! A database on the private MariaDB server, and an auditor that bypasses the proxy.
 
 use std::time::Duration;
 
@@ -9,18 +9,18 @@ use tokio::time::sleep;
 use super::scene::{Found, Scene};
 use crate::gate::Gate;
 
-/// The server of a run.
+/// The run's server.
 pub(crate) type Server = testbed::mysql::Server;
 
 /// A database of one lane.
 pub(crate) struct MyBed {
     database: Database,
-    /// Between the subject and the server.
+    /// The proxy or the gate between the subject and the server.
     between: Between,
     auditor: Admin,
 }
 
-/// What the subject's bytes go through.
+/// What stands between the subject and the server.
 enum Between {
     /// Counts, cuts and stalls at a byte.
     Proxy(Proxy),
@@ -35,13 +35,13 @@ const SCHEMA: &str = "
     INSERT INTO torture_taken VALUES (1)";
 
 impl MyBed {
-    /// A database with a proxy before it.
+    /// A database behind a proxy.
     pub(crate) async fn proxied(server: &Server) -> Self {
         let proxy = Proxy::with_protocol(server.address(), Protocol::Mysql);
         Self::new(server, Between::Proxy(proxy)).await
     }
 
-    /// A database with a gate before it.
+    /// A database behind a gate.
     pub(crate) async fn gated(server: &Server) -> Self {
         Self::new(server, Between::Gate(Gate::start(server.address()).await)).await
     }
@@ -58,7 +58,7 @@ impl MyBed {
         }
     }
 
-    /// Where the subject connects.
+    /// The subject's URL.
     pub(crate) fn url(&self) -> String {
         match &self.between {
             Between::Proxy(proxy) => self.database.url_via(proxy),
@@ -80,7 +80,8 @@ impl MyBed {
         }
     }
 
-    /// The rows are read after the activity, so what an idle connection has committed is among them.
+    /// Reads the rows after the activity, so that they include the commits of every idle
+    /// connection.
     pub(super) async fn scene(&self, case: i64) -> Scene {
         let mut scene = Scene::default();
         for one in self.auditor.activity().await {
@@ -89,7 +90,7 @@ impl MyBed {
                 scene.running.push(one.query);
             }
             scene.in_transaction += u32::from(one.in_transaction);
-            // Definitions of tables: whoever holds row locks holds these as well.
+            // A transaction with row locks also locks its tables' definitions.
             scene.locks += u32::from(one.in_transaction);
         }
         let sql = format!(
@@ -106,7 +107,7 @@ impl MyBed {
         scene
     }
 
-    /// Ends every connection of the subject, and waits until they have gone.
+    /// Ends all of the subject's connections, and waits until they are gone.
     pub(crate) async fn terminate_all(&self) {
         for _ in 0..5000 {
             if self.auditor.terminate_all().await == 0 {

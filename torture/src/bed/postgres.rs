@@ -1,4 +1,4 @@
-//! A database on the private PostgreSQL server, and an auditor who is connected past the proxy.
+//! A database on the private PostgreSQL server, and an auditor that bypasses the proxy.
 
 use std::time::Duration;
 
@@ -12,21 +12,21 @@ use super::scene::{Found, Scene};
 use crate::gate::Gate;
 use crate::subject::LIMIT;
 
-/// The server of a run.
+/// The run's server.
 pub(crate) type Server = testbed::postgres::Server;
 
 /// A database of one lane.
 pub(crate) struct PgBed {
     database: Database,
-    /// Between the subject and the server.
+    /// The proxy or the gate between the subject and the server.
     between: Between,
     pooler: Option<PgBouncer>,
     auditor: Client,
-    /// The audit's text, up to the case.
+    /// The audit's SQL, to which the case's number is appended.
     look: String,
 }
 
-/// What the subject's bytes go through.
+/// What stands between the subject and the server.
 enum Between {
     /// Counts, cuts and stalls at a byte.
     Proxy(Proxy),
@@ -41,7 +41,7 @@ const SCHEMA: &str = "
     CREATE TABLE torture_taken (id int PRIMARY KEY);
     INSERT INTO torture_taken VALUES (1)";
 
-/// Makes INSERT and COMMIT wait while somebody holds the advisory lock 1.
+/// Makes INSERT and COMMIT wait while the advisory lock 1 is held.
 const BRAKE: &str = "
     CREATE FUNCTION brake() RETURNS trigger LANGUAGE plpgsql AS \
         'BEGIN PERFORM pg_advisory_lock_shared(1); PERFORM pg_advisory_unlock_shared(1); \
@@ -51,18 +51,18 @@ const BRAKE: &str = "
     CREATE CONSTRAINT TRIGGER brake_commit AFTER INSERT ON torture_rows \
         DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION brake()";
 
-/// The subject's connections: everybody's but the auditor's and the testbed's.
+/// The SQL condition for the subject's connections: all except the auditor's and the testbed's.
 const SUBJECT: &str = "datname = current_database() AND backend_type = 'client backend' \
                        AND application_name NOT IN ('testbed', 'auditor')";
 
 impl PgBed {
-    /// A database with a proxy before it.
+    /// A database behind a proxy.
     pub(crate) async fn proxied(server: &Server) -> Self {
         let between = Between::Proxy(Proxy::start(server.address()));
         Self::new(server, between, None, SCHEMA.to_owned()).await
     }
 
-    /// A database with a pooler before it, which keeps as many connections as the subject may have.
+    /// A database behind a pooler that keeps as many connections as the subject may have.
     pub(crate) async fn pooled(server: &Server) -> Self {
         let pooler =
             PgBouncer::with_pool_size(server.address(), PoolMode::Transaction, LIMIT).await;
@@ -74,7 +74,7 @@ impl PgBed {
         self.pooler.is_some()
     }
 
-    /// A database with a gate before it, and a brake on COMMIT.
+    /// A database behind a gate, with a brake on INSERT and COMMIT.
     pub(crate) async fn gated(server: &Server) -> Self {
         let between = Between::Gate(Gate::start(server.address()).await);
         Self::new(server, between, None, format!("{SCHEMA}; {BRAKE}")).await
@@ -124,7 +124,7 @@ impl PgBed {
         client
     }
 
-    /// Where the subject connects.
+    /// The subject's URL.
     pub(crate) fn url(&self) -> String {
         match &self.between {
             Between::Proxy(proxy) => self.database.url_via(proxy),
@@ -146,8 +146,8 @@ impl PgBed {
         }
     }
 
-    /// Two looks in one round trip: the rows are read after the activity, so what an idle connection
-    /// has committed is among them.
+    /// Reads the activity and then the rows, in one round trip. So the rows include the commits of
+    /// every idle connection.
     pub(super) async fn scene(&self, case: i64) -> Scene {
         let rows = self
             .rows(&format!("{}{case} GROUP BY 1, 2 ORDER BY 1, 2", self.look))
@@ -185,9 +185,9 @@ impl PgBed {
         messages.into_iter().filter_map(row).collect()
     }
 
-    /// Ends every connection of the subject, and waits until they have gone.
+    /// Ends all of the subject's connections, and waits until they are gone.
     pub(crate) async fn terminate_all(&self) {
-        // Not with the function's own limit: it looks again only every 100 ms.
+        // The function's own timeout would check only every 100 ms.
         let sql = format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {SUBJECT}");
         for _ in 0..5000 {
             if self.rows(&sql).await.is_empty() {
@@ -197,7 +197,7 @@ impl PgBed {
         }
     }
 
-    /// Waits until a connection of the subject waits for a lock, or none runs anything any more.
+    /// Waits until one of the subject's connections waits for a lock, or none runs a statement.
     pub(crate) async fn until_blocked(&self) {
         let sql =
             format!("SELECT 1 FROM pg_stat_activity WHERE {SUBJECT} AND wait_event_type = 'Lock'");

@@ -1,21 +1,21 @@
-//! What the auditor sees.
+//! The auditor's observations.
 
-/// The state of a database, as a connection sees it that has no part in what is tested.
+/// A database's state, as an independent connection sees it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Scene {
-    /// Connections of the subject.
+    /// The number of the subject's connections.
     pub(crate) connections: u32,
-    /// Of these, those that run a statement: what they run.
+    /// The statements that these connections run.
     pub(crate) running: Vec<String>,
-    /// Of these, those with a transaction open.
+    /// The number of these connections that have an open transaction.
     pub(crate) in_transaction: u32,
-    /// Locks that are held or waited for.
+    /// The number of locks that are held or waited for.
     pub(crate) locks: u32,
-    /// The rows of the case.
+    /// The case's rows.
     pub(crate) rows: Vec<Found>,
 }
 
-/// Rows of one unit with one number.
+/// The rows of one unit that have the same number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Found {
     pub(crate) unit: i32,
@@ -24,7 +24,7 @@ pub(crate) struct Found {
 }
 
 impl Scene {
-    /// Nothing is under way.
+    /// True if no work is in progress.
     pub(crate) fn is_quiet(&self) -> bool {
         self.running.is_empty() && self.in_transaction == 0 && self.locks == 0
     }

@@ -1,4 +1,4 @@
-//! A database file, and an auditor with a connection of its own.
+//! A database file, and an auditor with its own connection.
 
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use super::scene::{Found, Scene};
 pub(crate) struct LiteBed {
     database: Database,
     auditor: SqliteConnection,
-    /// Each connection has this file open, and nobody shares it.
+    /// Each connection opens this file once.
     journal: PathBuf,
 }
 
@@ -56,7 +56,7 @@ impl LiteBed {
     }
 
     pub(super) fn scene(&mut self, case: i64) -> Scene {
-        // Whoever has a transaction open that wrote holds the only write lock there is.
+        // An open transaction that has written holds the file's only write lock.
         let free = self.auditor.batch_execute("BEGIN IMMEDIATE; ROLLBACK");
         let locked = u32::from(free.is_err());
         let rows = diesel::sql_query(
@@ -69,7 +69,7 @@ impl LiteBed {
             .unwrap_or_else(|error| panic!("the auditor: {error}"));
         let found = |Row { unit, item, count }| Found { unit, item, count };
         Scene {
-            // One of them is the auditor's.
+            // One of the connections is the auditor's.
             connections: open_files(&self.journal).saturating_sub(1),
             running: Vec::new(),
             in_transaction: locked,
@@ -79,7 +79,7 @@ impl LiteBed {
     }
 }
 
-/// How often this process has a file open.
+/// How many times this process has the file open.
 fn open_files(file: &Path) -> u32 {
     let descriptors = std::fs::read_dir("/proc/self/fd").into_iter().flatten();
     let open = descriptors

@@ -1,4 +1,4 @@
-//! The caller drops its future after the k-th poll, at once or a little later.
+//! Drops the caller's future after its k-th poll, at once or a little later.
 
 use std::future::poll_fn;
 use std::task::Poll;
@@ -15,7 +15,7 @@ pub(super) const VARIANTS: &[Variant] = &[
         name: "at-once",
         thorough: false,
     },
-    // The server has begun with what was sent.
+    // The server is working on the statement.
     Variant {
         name: "after-300us",
         thorough: true,
@@ -24,14 +24,14 @@ pub(super) const VARIANTS: &[Variant] = &[
         name: "after-1ms",
         thorough: true,
     },
-    // It has answered.
+    // The server has answered.
     Variant {
         name: "after-3ms",
         thorough: true,
     },
 ];
 
-/// An endless statement is not polled again: this long without a poll, and it is running.
+/// An endless statement counts as running after this long without a poll.
 pub(super) const QUIET: Duration = Duration::from_millis(60);
 
 pub(super) async fn strike(lane: &mut Lane, workload: &Workload, variant: &str, at: u64) -> Struck {
@@ -64,7 +64,7 @@ pub(super) async fn strike(lane: &mut Lane, workload: &Workload, variant: &str, 
     }
 }
 
-/// Polls a future so often, waits, and drops it. `None`: it was not done by then.
+/// Polls a future `polls` times, waits, and drops it. `None` if it was not ready by then.
 async fn drop_after<F: Future>(polls: u64, pause: Duration, future: F) -> Option<F::Output> {
     let mut future = Box::pin(future);
     let mut polled = 0;

@@ -1,4 +1,4 @@
-//! The network: the connection ends after the n-th byte from one side.
+//! Cuts the connection after the n-th byte from one side.
 
 use std::time::{Duration, Instant};
 
@@ -29,12 +29,12 @@ pub(super) fn direction(variant: &str) -> Direction {
     }
 }
 
-/// What the session leaves to do may be cut as well; but not for longer than this.
+/// How long the cut stays armed after the call, for the session's remaining work.
 const ARMED: Duration = Duration::from_secs(5);
 
 pub(super) async fn strike(lane: &mut Lane, workload: &Workload, variant: &str, at: u64) -> Struck {
     let case = lane.case(None);
-    // By turns: a peer that went away, and one that crashed.
+    // Alternate between a peer that closes and a peer that crashes.
     let action = if at.is_multiple_of(2) {
         Action::Reset
     } else {

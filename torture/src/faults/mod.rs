@@ -1,4 +1,4 @@
-//! What goes wrong, and where: each fault has points, numbered from 0 until a workload ends before one.
+//! The faults. Each has points, numbered from 0 until a workload ends before one.
 
 mod cancel;
 mod cut;
@@ -41,19 +41,19 @@ pub(crate) struct Variant {
     pub(crate) thorough: bool,
 }
 
-/// How a run went, apart from what is in its journal.
+/// The result of a run, in addition to its journal.
 #[derive(Debug)]
 pub(crate) struct Struck {
     pub(crate) case: Case,
-    /// The point was reached: the fault has struck.
+    /// True if the run reached the point, so that the fault struck.
     pub(crate) reached: bool,
-    /// There are no more points after this one.
+    /// True if no point follows this one.
     pub(crate) last: bool,
     pub(crate) problem: Option<Problem>,
 }
 
 impl Struck {
-    /// A run of which the point was reached, or which ended before it.
+    /// The result of a run that reached its point, or ended before it.
     fn new(case: Case, reached: bool, ended: Ended) -> Self {
         Self {
             case,
@@ -83,8 +83,8 @@ impl Fault {
         }
     }
 
-    /// SQLite has no server that could end a connection, and no network. A pooler's connections to the server are
-    /// its own, and nobody's in particular.
+    /// SQLite has neither a server nor a network. A pooler's connections to the server belong to
+    /// the pooler and to no particular client.
     pub(crate) fn applies_to(self, backend: Backend) -> bool {
         match backend {
             Backend::Sqlite | Backend::Pgbouncer => matches!(self, Self::Cancel | Self::Panic),
@@ -102,12 +102,12 @@ impl Fault {
         }
     }
 
-    /// Whether a workload has points of this fault.
+    /// True if a workload has points of this fault.
     pub(crate) fn concerns(self, workload: &Workload) -> bool {
-        // A cut is found at once by whoever waits for an answer, but that ends no endless statement of
-        // the workload's: its later bytes are never sent.
+        // A cut does not end a workload with an endless statement: its later bytes are never sent.
         let endless = workload.endless && !matches!(self, Self::Cancel | Self::Panic);
-        // A connection of the application's pool that goes silent is that pool's to give up: it has no limit.
+        // A silent connection of the external pool is that pool's responsibility, and it has no
+        // time limit.
         let not_ours = self == Self::Stall && workload.setup == Setup::Foreign;
         !endless && !not_ours
     }
@@ -134,11 +134,11 @@ impl Fault {
 #[derive(Debug)]
 pub(crate) enum Ended {
     Done,
-    /// Dropped before it was done.
+    /// Dropped before it was ready.
     Dropped,
-    /// The panic that was asked for.
+    /// The planned panic.
     Panicked,
-    /// Another one.
+    /// Another panic.
     PanickedByItself(String),
 }
 
@@ -151,10 +151,10 @@ impl Ended {
     }
 }
 
-/// What a planned panic's message begins with.
+/// The beginnings of planned panics' messages.
 const PLANNED: [&str; 2] = ["torture: panic at", "panic at poll"];
 
-/// Runs a future to its end, whatever that is. `None` of it: it was dropped.
+/// Runs a future to its end, whatever that is. A result of `None` means that it was dropped.
 pub(crate) async fn guarded<T>(future: impl Future<Output = Option<T>>) -> Ended {
     match AssertUnwindSafe(future).catch_unwind().await {
         Ok(Some(_)) => Ended::Done,
@@ -178,7 +178,7 @@ fn text(payload: &(dyn Any + Send)) -> String {
         .unwrap_or_else(|| "without a text".to_owned())
 }
 
-/// Keeps the planned panics off the console.
+/// Keeps planned panics off the console.
 pub(crate) fn hush_planned_panics() {
     let others = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {

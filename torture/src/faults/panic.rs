@@ -1,4 +1,4 @@
-//! The caller panics, around the call or inside of its body.
+//! The caller panics, around the call or inside its body.
 
 use std::time::Duration;
 
@@ -11,22 +11,23 @@ use crate::case::PanicAt;
 use crate::lane::Lane;
 use crate::workloads::Workload;
 
-/// For what is done behind the caller's back.
+/// The time limit for work that continues after the call.
 const REST: Duration = Duration::from_secs(30);
 
 pub(super) const VARIANTS: &[Variant] = &[
-    // In place of a poll: every await of the call, the library's own too.
+    // At every await of the call, including the library's own, instead of a poll.
     Variant {
         name: "poll",
         thorough: false,
     },
-    // In the body, before and after each of its statements.
+    // In the body, before and after each statement.
     Variant {
         name: "step",
         thorough: false,
     },
-    // In code of the application's that the library calls: each event and the destructor of its instrumentation,
-    // its hooks, and on PostgreSQL its provider of credentials. Most of them run while the session ends, and some of these behind the caller's back.
+    // In every call that the library makes to the application's code: each event and the destructor
+    // of the instrumentation, the hooks, and on PostgreSQL the credential provider. Most of these
+    // calls happen while the session ends, and some after the caller has its result.
     Variant {
         name: "callback",
         thorough: false,
@@ -62,7 +63,7 @@ pub(super) async fn strike(lane: &mut Lane, workload: &Workload, variant: &str, 
         .await
     };
     if let Some(PanicAt::Callback(_)) = panics {
-        // What the library does behind the caller's back calls as well.
+        // The library's work after the call runs callbacks too.
         let subject = &*lane.subject;
         let _audited_anyway = timeout(REST, async {
             while !subject.is_quiet() {

@@ -1,4 +1,4 @@
-//! The network goes silent after the n-th byte, and the caller loses patience.
+//! The network goes silent after the n-th byte, and the caller gives up.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::workloads::Workload;
 
 pub(super) const VARIANTS: &[Variant] = super::cut::VARIANTS;
 
-/// How long the caller waits for a call that takes a few milliseconds.
+/// How long the caller waits. The call normally takes a few milliseconds.
 const PATIENCE: Duration = Duration::from_millis(100);
 
 pub(super) async fn strike(lane: &mut Lane, workload: &Workload, variant: &str, at: u64) -> Struck {

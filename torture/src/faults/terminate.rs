@@ -1,5 +1,5 @@
-//! The server ends the connection, as `pg_terminate_backend` does: before a packet of the client's
-//! arrives, while the server works on it, and after it has answered.
+//! The server ends the connection, as `pg_terminate_backend` does: before one of the client's
+//! packets arrives, while the server works on it, and after the server has answered.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -55,7 +55,7 @@ pub(super) async fn strike(lane: &mut Lane, workload: &Workload, variant: &str, 
             tokio::select! {
                 () = &mut kill => run.await,
                 () = &mut run => {
-                    // What it has begun it also ends: the auditor's lock, above all.
+                    // A kill that has begun must finish, because it holds the auditor's lock.
                     if reached.load(Ordering::SeqCst) {
                         kill.await;
                     }
@@ -69,7 +69,7 @@ pub(super) async fn strike(lane: &mut Lane, workload: &Workload, variant: &str, 
     Struck::new(case, reached.into_inner(), ended)
 }
 
-/// The auditor's hand on the server.
+/// The auditor's access to the server.
 #[derive(Clone, Copy)]
 enum Hand<'a> {
     Postgres(&'a PgBed),
@@ -85,8 +85,8 @@ impl<'a> Hand<'a> {
         }
     }
 
-    /// Has the server stop in the middle of the packet: on PostgreSQL INSERT and COMMIT wait for the auditor's
-    /// lock, on MySQL it is a race.
+    /// Ends the connection while the server works on the packet. On PostgreSQL, INSERT and COMMIT
+    /// wait for the auditor's lock; on MySQL it is a race.
     async fn kill_at_work(self, gate: &Gate) {
         match self {
             Self::Postgres(bed) => {

@@ -1,4 +1,4 @@
-//! Accounts in a database: what a backend has to provide. Another one is another file like `postgres.rs`, and
+//! Accounts in a database. Each backend implements [`Bank`] in a file like `postgres.rs`, and has
 //! an arm in [`open`].
 
 use std::collections::BTreeMap;
@@ -16,44 +16,45 @@ use crate::case::Verdict;
 use crate::subject::Done;
 
 pub(super) const ACCOUNTS: u32 = 100;
-/// What each account has at the beginning.
+/// Each account's initial balance.
 pub(super) const BALANCE: i64 = 1000;
 
-/// Who runs the transfers, and breaks what they run on.
+/// Runs the transfers, and breaks connections and servers.
 pub(super) trait Bank: Send + Sync {
     /// An annotated function: `Ok` acknowledges the transfer.
     fn transfer(&self, transfer: Transfer) -> BoxFuture<'_, Done>;
 
-    /// An annotated function that only reads: whether a transfer is there.
+    /// An annotated function that only reads: returns true if a transfer exists.
     fn sees(&self, id: u64) -> BoxFuture<'_, Done<bool>>;
 
-    /// Restarts what is below, by turns in order and in a crash.
+    /// Restarts the server, alternately in order and by a crash.
     fn restart(&self, number: u32) -> BoxFuture<'_, Happened>;
 
-    /// Cuts connections, some way or other. False when there are none.
+    /// Cuts connections in a random way. Returns false if there are none.
     fn cut<'a>(&'a self, random: &'a mut Rng) -> BoxFuture<'a, bool>;
 
-    /// Nothing more goes wrong from here on.
+    /// Stops all faults.
     fn calm(&self) -> BoxFuture<'_, ()>;
 
-    /// No session is out.
+    /// True if no session is open.
     fn is_quiet(&self) -> bool;
 
-    /// How often a replica was read, and how often the primary in its place.
+    /// How many reads used a replica, and how many used the primary instead.
     fn replica_reads(&self) -> (u64, u64) {
         (0, 0)
     }
 
-    /// What is written, as somebody sees it who has no part in it.
+    /// The data, as an independent connection sees them.
     fn books(&self) -> BoxFuture<'_, Books>;
 
-    /// Transactions that gave way to another node's. None where there is one server.
+    /// The number of transactions rolled back in favour of another node's; `None` for a single
+    /// server.
     fn conflicts(&self) -> BoxFuture<'_, Option<i64>> {
         Box::pin(std::future::ready(None))
     }
 }
 
-/// Opens a bank, with a server of its own where there is one.
+/// Opens a bank, with its own server if the backend has one.
 pub(super) async fn open(ground: Ground) -> Arc<dyn Bank> {
     match ground {
         Ground::Postgres => Arc::new(postgres::PgBank::open().await),
@@ -65,30 +66,30 @@ pub(super) async fn open(ground: Ground) -> Arc<dyn Bank> {
     }
 }
 
-/// What a restart came to.
+/// The result of a restart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Happened {
-    /// The same server is back.
+    /// The same server runs again.
     Restarted,
-    /// A standby is the primary now.
+    /// A standby has become the primary.
     Promoted,
-    /// A standby was gone for a while.
+    /// A standby was down for a while.
     StandbyLost,
 }
 
-/// Money that goes from one account to another.
+/// A transfer of money between two accounts.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Transfer {
     pub(super) id: u64,
     pub(super) from: u32,
     pub(super) to: u32,
     pub(super) amount: u32,
-    /// The step of the body at which it panics.
+    /// The body's step that panics.
     pub(super) panic_at: Option<u32>,
 }
 
 impl Transfer {
-    /// Its statements. The accounts are locked in whatever order they come: deadlocks are to be had.
+    /// The transfer's statements. They lock the accounts in any order, so that deadlocks occur.
     pub(super) fn statements(&self) -> [String; 3] {
         let Self {
             id,
@@ -104,14 +105,14 @@ impl Transfer {
         ]
     }
 
-    /// A place in the body.
+    /// A step in the body, which may panic.
     pub(super) fn step(&self, number: usize) {
         let planned = self.panic_at.is_some_and(|at| at as usize == number);
         assert!(!planned, "torture: panic at step {number} of a transfer");
     }
 }
 
-/// The tables. A transfer has no key: written twice, it is there twice.
+/// The tables. Transfers have no key, so a transfer that is written twice exists twice.
 pub(super) fn schema() -> String {
     let accounts: Vec<_> = (0..ACCOUNTS)
         .map(|id| format!("({id}, {BALANCE})"))
@@ -126,15 +127,15 @@ pub(super) fn schema() -> String {
     )
 }
 
-/// The money there is.
+/// The sum of all balances.
 pub(super) const TOTAL: &str = "SELECT CAST(sum(balance) AS bigint) FROM accounts";
 
-/// Whether a transfer is there.
+/// SQL that counts the rows of a transfer.
 pub(super) fn is_there(id: u64) -> String {
     format!("SELECT count(*) AS count FROM transfers WHERE id = {id}")
 }
 
-/// Accounts that do not have what the transfers say.
+/// SQL that counts accounts whose balance differs from their transfers.
 pub(super) fn unbalanced() -> String {
     format!(
         "SELECT count(*) FROM accounts a WHERE balance <> {BALANCE} \
@@ -143,7 +144,7 @@ pub(super) fn unbalanced() -> String {
     )
 }
 
-/// Cuts all connections, or one at some byte to come.
+/// Cuts all connections now, or one at a random later byte.
 pub(super) async fn cut_somewhere(proxy: &Proxy, random: &mut Rng) {
     let action = if random.bool() {
         Action::Reset
@@ -163,20 +164,20 @@ pub(super) async fn cut_somewhere(proxy: &Proxy, random: &mut Rng) {
     }
 }
 
-/// What is written.
+/// The data after a run.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Books {
-    /// How often each transfer is there.
+    /// How many times each transfer exists.
     pub(super) transfers: BTreeMap<u64, u64>,
     pub(super) total: i64,
-    /// Accounts that do not have what the transfers say.
+    /// The number of accounts whose balance differs from their transfers.
     pub(super) unbalanced: i64,
-    /// Other servers of a cluster that have something else written.
+    /// The number of other nodes in the cluster whose data differ.
     pub(super) differing: usize,
 }
 
 impl Books {
-    /// The numbers of transfers, one after another, with commas.
+    /// Parses the transfers' numbers, separated by commas.
     pub(super) fn with_transfers(ids: &str, total: i64, unbalanced: i64) -> Self {
         let mut transfers = BTreeMap::new();
         for id in ids.split(',').filter_map(|id| id.parse().ok()) {
@@ -191,14 +192,14 @@ impl Books {
     }
 }
 
-/// The answer to [`is_there`].
+/// The row that [`is_there`] selects.
 #[derive(Debug, QueryableByName)]
 pub(super) struct There {
     #[diesel(sql_type = BigInt)]
     pub(super) count: i64,
 }
 
-/// What became of the caller of a transfer.
+/// How a transfer ended for its caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fate {
     Told(Verdict),

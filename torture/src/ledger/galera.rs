@@ -1,5 +1,5 @@
-//! A bank on a Galera cluster: each third of the callers writes on a node of its own, so that they meet when
-//! they commit, and goes on to the next node when that one is killed.
+//! A bank on a Galera cluster. Each third of the callers writes on its own node, so that conflicts
+//! appear at COMMIT. If that node is killed, they continue on the next one.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -15,12 +15,12 @@ use super::mysql;
 use crate::subject::{Done, MyDb};
 
 pub(super) struct GaleraBank {
-    /// One for each node that comes first.
+    /// One factory for each node, whose URL lists that node first.
     factories: Vec<Factory<MyDb>>,
     proxies: Vec<Proxy>,
     database: Database,
     cluster: Cluster,
-    /// Transactions that gave way to another node's, of nodes that were killed since.
+    /// The conflicts that killed nodes had counted.
     conflicts: AtomicI64,
 }
 
@@ -58,7 +58,8 @@ impl Bank for GaleraBank {
 
     fn sees(&self, id: u64) -> BoxFuture<'_, Done<bool>> {
         let factory = usize::try_from(id).unwrap_or_default() % self.factories.len();
-        // By now it may be another node's: the servers' `wsrep_sync_wait` has it apply the transfer first.
+        // The factory may use another node by now. The setting `wsrep_sync_wait` makes that node
+        // apply the transfer first.
         Box::pin(self.factories[factory].scope(mysql::sees(id)))
     }
 
@@ -101,13 +102,13 @@ impl Bank for GaleraBank {
             let mut all = Vec::new();
             for node in self.cluster.nodes() {
                 let admin = self.database.admin_at(node.address());
-                // Reads wait until everything is applied that was committed before.
+                // Makes reads wait until the node has applied every earlier commit.
                 admin.execute("SET SESSION wsrep_sync_wait = 7").await;
                 all.push(mysql::books(&admin).await);
             }
             let first = all.swap_remove(0);
             Books {
-                // A node that has other rows than the first one is wrong, whatever they say.
+                // All nodes must have the same rows as the first one.
                 differing: all.iter().filter(|books| **books != first).count(),
                 ..first
             }

@@ -1,13 +1,13 @@
-//! What the money is moved on.
+//! The databases for the ledger.
 
 use clap::ValueEnum;
 
-/// A database, and what stands before or behind it.
+/// A database, with its standbys, pooler or cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Ground {
     /// A private PostgreSQL server.
     Postgres,
-    /// A primary and two standbys, one of them synchronous: what only reads reads there.
+    /// A primary and two standbys, one of them synchronous; read-only calls use the standbys.
     Replicated,
     /// A private PostgreSQL server behind PgBouncer in transaction mode.
     Pgbouncer,

@@ -1,5 +1,5 @@
-//! The ledger: money moves between accounts while callers give up and panic, connections are cut and the
-//! server restarts. In the end not one acknowledged transfer may be missing.
+//! The ledger moves money between accounts while callers give up and panic, connections are cut and
+//! the server restarts. In the end, no acknowledged transfer may be missing.
 
 mod bank;
 mod galera;
@@ -28,14 +28,15 @@ use crate::arguments::Ledger;
 use crate::case::Verdict;
 use crate::subject::{Failure, verdict};
 
-/// Callers at the same time.
+/// The number of concurrent callers.
 const TASKS: u64 = 50;
-/// The server restarts so often, evenly spread.
+/// How many times the server restarts, evenly spread over the run.
 const RESTARTS: u32 = 4;
-/// For sessions to come to rest at the end: a connection that went silent is given up after 30 seconds.
+/// How long sessions may take to settle at the end: the library gives a silent connection up after
+/// 30 seconds.
 const REST: Duration = Duration::from_secs(45);
 
-/// Runs transfers for so long, then audits the books.
+/// Runs transfers for the given time, then audits the books.
 pub(crate) async fn run(arguments: Ledger) -> ExitCode {
     let bank = bank::open(arguments.backend).await;
     let tally = Arc::new(Tally::default());
@@ -51,7 +52,7 @@ pub(crate) async fn run(arguments: Ledger) -> ExitCode {
                 tally,
                 random,
             };
-            // Numbers of its own.
+            // Each caller uses its own numbers.
             let mut ids = (0..).map(|n| n * TASKS + number);
             while Instant::now() < end
                 && let Some(id) = ids.next()
@@ -94,7 +95,7 @@ pub(crate) async fn run(arguments: Ledger) -> ExitCode {
     }
 }
 
-/// Cuts connections now and then, and restarts the server, for so long.
+/// Cuts connections and restarts the server, for the given time.
 async fn disturb(bank: &dyn Bank, tally: &Tally, random: &mut Rng, length: Duration) {
     let bar = ProgressBar::new(length.as_secs());
     let style = "{prefix:20} {bar:30} {pos}/{len} s  {msg}";
@@ -119,7 +120,7 @@ async fn disturb(bank: &dyn Bank, tally: &Tally, random: &mut Rng, length: Durat
     bar.finish_and_clear();
 }
 
-/// One who transfers.
+/// A caller that makes transfers.
 struct Caller {
     bank: Arc<dyn Bank>,
     tally: Arc<Tally>,
@@ -127,7 +128,7 @@ struct Caller {
 }
 
 impl Caller {
-    /// One transfer, and what becomes of its caller.
+    /// Makes one transfer, and records its result.
     async fn transfer(&mut self, id: u64) {
         let from = self.random.u32(0..ACCOUNTS);
         let transfer = Transfer {
@@ -154,7 +155,7 @@ impl Caller {
             Ok(None) => Fate::Dropped,
             Ok(Some(told)) => {
                 if let Err(Failure::Session(_)) = &told {
-                    // Mostly that there is no server just now.
+                    // Usually because no server is running at the moment.
                     wait = Duration::from_millis(self.random.u64(5..50));
                 }
                 Fate::Told(verdict(told))
@@ -167,11 +168,11 @@ impl Caller {
         sleep(wait).await;
     }
 
-    /// Reads what was acknowledged just now, and what anybody was told before.
+    /// Reads the transfer that was just acknowledged, and an earlier one.
     async fn look(&mut self, id: u64) {
         let earlier = self.tally.an_acknowledged(&mut self.random);
         for id in [Some(id), earlier].into_iter().flatten() {
-            // Mostly that there is no server just now.
+            // An error usually means that no server is running at the moment.
             if let Ok(seen) = self.bank.sees(id).await {
                 self.tally.read(seen);
             }

@@ -1,4 +1,4 @@
-//! A bank on a private MariaDB server, with a proxy before it.
+//! A bank on a private MariaDB server behind a proxy.
 
 use std::time::Duration;
 
@@ -57,7 +57,7 @@ impl MyBank {
     }
 }
 
-/// The tables, made one after another: a text holds one statement here.
+/// Creates the tables one by one, because a text can contain one statement only.
 pub(super) async fn found(admin: &Admin) {
     for statement in schema().split(';') {
         admin.execute(statement).await;

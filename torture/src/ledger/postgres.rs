@@ -1,4 +1,4 @@
-//! A bank on a private PostgreSQL server, with a proxy before it, and perhaps PgBouncer in between.
+//! A bank on a private PostgreSQL server behind a proxy, and optionally PgBouncer.
 
 use std::time::Duration;
 
@@ -17,7 +17,8 @@ use super::bank::{
 use crate::subject::{Done, PgDb, PgDbConfig};
 
 const CONNECTIONS: u32 = 10;
-/// Of the pooler to the server: fewer, so that transactions of one connection meet several.
+/// The pooler's connections to the server. They are fewer, so that one client connection's
+/// transactions use several of them.
 const POOLED: u32 = 5;
 
 #[with_session(retry = 3)]
@@ -38,7 +39,7 @@ pub(super) async fn sees(db: &mut Session<PgDb>, id: u64) -> Done<bool> {
     Ok(there.count > 0)
 }
 
-/// Of deadlocks there are many, and each costs its wait.
+/// Transfers often deadlock, and each deadlock costs this timeout.
 pub(super) fn server() -> Builder {
     Server::builder().config("deadlock_timeout", "30ms")
 }
@@ -111,7 +112,7 @@ impl Bank for PgBank {
     fn restart(&self, number: u32) -> BoxFuture<'_, Happened> {
         Box::pin(async move {
             match &self.pooler {
-                // The pooler's turn comes after each kind of the server's.
+                // After each kind of the server's restart, the pooler restarts.
                 Some(pooler) if number % 3 == 2 => {
                     pooler.stop().await;
                     pooler.start_again().await;

@@ -1,5 +1,6 @@
-//! A bank on a primary with two standbys, each behind a proxy of its own. What only reads reads a standby; when the
-//! primary dies the synchronous one takes over, and the dead one comes back as a standby.
+//! A bank on a primary with two standbys, each behind its own proxy. Read-only calls use a standby.
+//! When the primary dies, the synchronous standby takes over, and the dead server comes back as a
+//! standby.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -15,9 +16,10 @@ use super::bank::{Bank, Books, Happened, Transfer, cut_somewhere, schema};
 use super::postgres::{books, factory, sees, server, transfer};
 use crate::subject::{Done, PgDb};
 
-/// From a promotion on, for less than a doubt about a COMMIT lasts.
+/// How long after a promotion the primary's connections may be cut. It is shorter than the time for
+/// which an unknown COMMIT sends reads to the primary.
 const DOUBT: Duration = Duration::from_secs(5);
-/// A standby is gone for so long.
+/// How long a standby is down.
 const GONE: Duration = Duration::from_secs(2);
 
 pub(super) struct ReplicatedBank {
@@ -59,8 +61,9 @@ impl ReplicatedBank {
         self.promoted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// While the outcome of a COMMIT is not known, reads go to the primary. For standbys to be read at all, the
-    /// primary's connections are cut only when it has just been promoted: then there is a doubt anyway.
+    /// True shortly after a promotion. While a COMMIT's outcome is unknown, reads use the primary.
+    /// So the primary's connections are cut only shortly after a promotion, when outcomes are
+    /// unknown anyway; otherwise, no read would use a standby.
     fn is_in_doubt(&self) -> bool {
         self.promoted().is_some_and(|at| at.elapsed() < DOUBT)
     }

@@ -1,5 +1,5 @@
-//! A bank in an SQLite file. It has no server: what restarts is the application's factory, and what cuts in
-//! is another program's lock on the file.
+//! A bank in an SQLite file. Instead of a server, the application's factory restarts; instead of
+//! cut connections, another program's lock on the file interferes.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -74,7 +74,7 @@ impl Bank for LiteBank {
     fn restart(&self, number: u32) -> BoxFuture<'_, Happened> {
         Box::pin(async move {
             let old = self.factory().clone();
-            // By turns with patience and without.
+            // Alternate: do not wait for open sessions, or wait for a while.
             let limit = Duration::from_millis(if number.is_multiple_of(2) { 0 } else { 200 });
             old.shutdown(limit).await;
             *self.factory() = new_factory(&self.database);
@@ -88,7 +88,7 @@ impl Bank for LiteBank {
             if other.batch_execute("BEGIN IMMEDIATE").is_ok() {
                 sleep(Duration::from_millis(random.u64(1..100))).await;
             }
-            // Closed, which ends its transaction.
+            // Closing the connection ends its transaction.
             drop(other);
             true
         })

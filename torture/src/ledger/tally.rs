@@ -1,4 +1,4 @@
-//! What the callers were told, and what the books say.
+//! Compares the callers' results with the books.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,7 +11,7 @@ use super::bank::{ACCOUNTS, BALANCE, Books, Fate, Happened};
 use super::ground::Ground;
 use crate::case::Verdict;
 
-/// Kept while transfers run.
+/// The results while transfers run.
 #[derive(Debug, Default)]
 pub(super) struct Tally(Mutex<State>);
 
@@ -19,7 +19,7 @@ pub(super) struct Tally(Mutex<State>);
 struct State {
     fates: BTreeMap<u64, Fate>,
     acknowledged: u64,
-    /// Their numbers.
+    /// The acknowledged transfers' numbers.
     known: Vec<u64>,
     reads: u64,
     stale_reads: u64,
@@ -29,16 +29,16 @@ struct State {
     cuts: u64,
 }
 
-/// The outcome.
+/// The outcome of a run.
 #[derive(Debug, Serialize)]
 pub(super) struct Line {
     backend: &'static str,
     seconds: u64,
     transfers: usize,
     acknowledged: u64,
-    /// Told of an error: rolled back.
+    /// Calls that returned an error that means "rolled back".
     refused: usize,
-    /// Told that the outcome is not known.
+    /// Calls that returned an error that means "outcome unknown".
     unknown: usize,
     dropped: usize,
     panicked: usize,
@@ -46,28 +46,29 @@ pub(super) struct Line {
     promotions: u32,
     standby_losses: u32,
     cuts: u64,
-    /// Of transfers that had been acknowledged.
+    /// Reads of acknowledged transfers.
     reads: u64,
-    /// Of these, those that did not find them.
+    /// Those reads that did not find the transfer.
     stale_reads: u64,
     replica_reads: u64,
-    /// Reads on the primary, in the replica's place.
+    /// Reads that used the primary instead of a replica.
     fallbacks: u64,
-    /// Acknowledged, and not there.
+    /// Acknowledged transfers that do not exist.
     lost: usize,
-    /// There more than once, whatever the caller was told.
+    /// Transfers that exist more than once, whatever their caller's result.
     doubled: usize,
-    /// Refused, and there.
+    /// Refused transfers that exist.
     kept: usize,
-    /// The money is all there, each account has what the transfers say, and all nodes of a cluster agree.
+    /// True if the sum is right, each account agrees with its transfers, and all nodes of a cluster
+    /// agree.
     sum_ok: bool,
-    /// Of a cluster: transactions that gave way to another node's.
+    /// For a cluster: the number of transactions rolled back in favour of another node's.
     #[serde(skip_serializing_if = "Option::is_none")]
     conflicts: Option<i64>,
 }
 
 impl Tally {
-    /// A transfer is over for its caller.
+    /// Records a caller's result.
     pub(super) fn ended(&self, id: u64, fate: Fate) {
         let mut state = self.state();
         if fate == Fate::Told(Verdict::Committed) {
@@ -86,12 +87,12 @@ impl Tally {
         }
     }
 
-    /// One that somebody was told of.
+    /// A random acknowledged transfer.
     pub(super) fn an_acknowledged(&self, random: &mut Rng) -> Option<u64> {
         random.choice(self.state().known.iter().copied())
     }
 
-    /// A read of an acknowledged transfer, and whether it was found.
+    /// Records a read of an acknowledged transfer.
     pub(super) fn read(&self, seen: bool) {
         let mut state = self.state();
         state.reads += 1;
@@ -102,7 +103,7 @@ impl Tally {
         self.state().cuts += 1;
     }
 
-    /// For the progress bar.
+    /// The progress bar's text.
     pub(super) fn acknowledged(&self) -> String {
         let state = self.state();
         format!(
@@ -111,7 +112,7 @@ impl Tally {
         )
     }
 
-    /// Compares what was told with what is there.
+    /// Compares the callers' results with the books.
     pub(super) fn line(
         &self,
         ground: Ground,
@@ -170,7 +171,7 @@ impl Line {
         }
     }
 
-    /// Something was transferred, and the books are right.
+    /// True if there were transfers, and the books are right.
     pub(super) fn is_right(&self) -> bool {
         self.acknowledged > 0
             && self.lost == 0

@@ -1,11 +1,11 @@
-//! The question that every borrower of a connection asks.
+//! The question that every borrower asks its connection.
 
 use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Text};
 
 use crate::backend::Backend;
 
-/// What a connection answers: the token that was sent, and the state that a borrower sees.
+/// A connection's answer: the token that was sent, and the state that a borrower sees.
 #[derive(Clone, Debug, PartialEq, Eq, QueryableByName)]
 pub(crate) struct Answer {
     #[diesel(sql_type = BigInt)]
@@ -15,7 +15,7 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// The answer to another question, which says nothing of the state.
+    /// The answer to another question, which does not include the state.
     pub(crate) fn wrong(token: i64) -> Self {
         Self {
             token,

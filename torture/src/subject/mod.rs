@@ -1,4 +1,4 @@
-//! What is tried: the library, or a wrapper written by hand, behind one small trait.
+//! The tested code, behind a small trait: the library, or a hand-written wrapper.
 
 mod answer;
 pub(crate) mod ours;
@@ -32,11 +32,11 @@ session_factory! {
     pub struct LiteDb(Sqlite);
 }
 
-/// The connections that a pool under torture may have: two, so that one that is lost is noticed and one
-/// that is left dirty meets the next borrower.
+/// The limit of a tested pool's connections. It is two, so that a lost connection is noticed, and a
+/// dirty one reaches the next borrower.
 pub(crate) const LIMIT: u32 = 2;
 
-/// What the workloads' functions return.
+/// The result of the workloads' functions.
 pub(crate) type Done<T = ()> = Result<T, Failure>;
 
 /// The body of a unit of work.
@@ -54,10 +54,10 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// What the caller learns from this about its work.
+    /// What the caller learns from this about its transaction.
     pub(crate) fn verdict(self) -> Verdict {
         let error = match self {
-            // A session's error may have travelled through diesel's.
+            // A session's error may be inside one of diesel's errors.
             Self::Query(error) => SessionError::from(error),
             Self::Session(error) => error,
             Self::Refused(_) => return Verdict::Failed,
@@ -66,13 +66,13 @@ impl Failure {
             SessionError::PartlyCommitted(PartlyCommitted::EndedByBody(part)) => {
                 Verdict::Partly(part)
             }
-            // The caller is told to look for the effect.
+            // The error advises the caller to check the effect.
             SessionError::CommitUnknown(_) | SessionError::PartlyCommitted(_) => Verdict::Unknown,
             SessionError::Query(_) => Verdict::Failed,
             SessionError::Aborted(aborted)
                 if matches!(aborted.reason(), AbortReason::EndedByBody) =>
             {
-                // What came before the end is as the body's statement left it.
+                // Rows before the end are as the body's statement left them.
                 Verdict::Failed
             }
             _ => Verdict::RolledBack,
@@ -80,7 +80,7 @@ impl Failure {
     }
 }
 
-/// What a result tells its caller.
+/// What a caller learns from a result.
 pub(crate) fn verdict(result: Done) -> Verdict {
     match result {
         Ok(()) => Verdict::Committed,
@@ -92,30 +92,30 @@ pub(crate) fn verdict(result: Done) -> Verdict {
 pub(crate) trait Db: Queries {
     /// Runs a body inside a savepoint.
     fn savepoint(&mut self, unit: Unit, body: Body) -> BoxFuture<'_, Done>;
-    /// Runs a body in a transaction of diesel's inside the one there is.
+    /// Runs a body in one of diesel's nested transactions.
     fn transaction(&mut self, unit: Unit, body: Body) -> BoxFuture<'_, Done>;
     /// Runs a body on the raw connection.
     fn raw(&mut self, unit: Unit, body: Body) -> BoxFuture<'_, Done>;
-    /// Commits; what follows is another transaction.
+    /// Commits. Later statements belong to another transaction.
     fn commit(&mut self) -> BoxFuture<'_, Done>;
-    /// Rolls back; what follows is another transaction.
+    /// Rolls back. Later statements belong to another transaction.
     fn rollback(&mut self) -> BoxFuture<'_, Done>;
-    /// From here on it can only be rolled back.
+    /// Marks the transaction: it can only be rolled back.
     fn set_rollback_only(&mut self);
-    /// Notes in the journal that it was committed.
+    /// Registers a hook that records the commit in the journal.
     fn after_commit(&mut self, unit: &Unit);
-    /// Notes in the journal that it was rolled back.
+    /// Registers a hook that records the rollback in the journal.
     fn after_rollback(&mut self, unit: &Unit);
 }
 
-/// How a unit of work is begun, and by whom it is ended.
+/// How a unit of work begins, and who ends it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Entry {
     /// `#[with_session]` on `&mut Session<F>`.
     Annotated,
-    /// The same, for reads: by hand they are made without a transaction.
+    /// Like `Annotated`, for reads; the hand-written wrapper reads without a transaction.
     Read,
-    /// An annotated function that calls another one's `_in`.
+    /// An annotated function that calls another function's `_in` form.
     Joined,
     /// `#[with_session(F)]` on the backend's own connection.
     Connection,
@@ -129,24 +129,24 @@ pub(crate) enum Entry {
     Closed,
     /// The builder with `retry(3)`.
     Retried,
-    /// The builder with a timeout that passes only when something is stuck.
+    /// The builder with a timeout that expires only if a call hangs.
     Timed,
     /// The builder with `run_detached`.
     Detached,
 }
 
-/// Whoever opens sessions.
+/// Opens sessions.
 pub(crate) trait Subject: Send + Sync {
     /// Runs a body as one unit of work.
     fn unit(&self, entry: Entry, unit: Unit, body: Body) -> BoxFuture<'_, Done>;
 
-    /// Whose code the library calls from now on, where it belongs to no session: a provider of credentials.
+    /// Sets the case whose credential provider the library calls from now on.
     fn serves(&self, _case: Option<&Case>) {}
 
-    /// Takes a connection, asks it, waits for all the others at the barrier, and gives it back.
+    /// Borrows a connection, asks it, waits for all other borrowers at the barrier, and returns it.
     fn ask(&self, token: i64, all: Arc<Barrier>) -> BoxFuture<'_, Done<Answer>>;
 
-    /// Whether no session is out, as far as it knows.
+    /// True if no session is open, as far as the subject knows.
     fn is_quiet(&self) -> bool;
 
     /// Closes its connections, as far as it can.

@@ -1,4 +1,4 @@
-//! The library, through every entry it has.
+//! The library, through each of its entries.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -15,13 +15,13 @@ use super::{
 use crate::backend::Backend;
 use crate::case::{Case, Unit};
 
-/// A silent server keeps the pool's place for so long.
+/// How long a silent server occupies a permit of the pool.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Far above what a call takes, below what the auditor waits.
+/// Far longer than a call takes, and shorter than the auditor waits.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The case on whose behalf connections are opened.
+/// The case for which connections are opened.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Served(Arc<Mutex<Option<Case>>>);
 
@@ -30,7 +30,7 @@ impl Served {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = case.cloned();
     }
 
-    /// The provider of credentials, which is a callback.
+    /// The credential provider, which counts as a callback.
     fn credentials(&self) -> String {
         let case = self
             .0
@@ -53,7 +53,7 @@ macro_rules! ours {
             use super::*;
             use crate::subject::$config;
 
-            /// A factory under torture.
+            /// A tested factory.
             pub(crate) struct Ours(pub(crate) Factory<$factory>, Served);
 
             impl Ours {
@@ -72,7 +72,7 @@ macro_rules! ours {
                     )
                 }
 
-                /// Over a pool that an application has already.
+                /// A factory on an external pool.
                 pub(crate) async fn from_pool(url: &str) -> Self {
                     let address: fn(&str) -> &str = $address;
                     let manager = AsyncDieselConnectionManager::<$connection>::new(address(url));
@@ -111,7 +111,7 @@ macro_rules! ours {
                         Entry::Manual => return Ok(db.commit().await?),
                         Entry::Closed => db.close().await?,
                         _ => {
-                            // Without this the library would report each of them, rightly.
+                            // Without this, the library would rightly report each dropped session.
                             db.set_rollback_only();
                             drop(db);
                         }
@@ -148,7 +148,7 @@ macro_rules! ours {
                                 .timeout(TIMEOUT)
                                 .run(async move |db| run(db, unit, body).await),
                         ),
-                        // Nobody gives up a detached call but its own deadline.
+                        // Only its own deadline ends a detached call.
                         Entry::Detached => Box::pin(
                             factory
                                 .session()
@@ -172,7 +172,7 @@ macro_rules! ours {
                         Backend::Postgres | Backend::Pgbouncer | Backend::Mysql => {
                             Box::pin(self.0.with_session(ask))
                         }
-                        // Of those that may write there is one at a time.
+                        // SQLite allows one writer at a time, so this session is read-only.
                         Backend::Sqlite => Box::pin(self.0.session().read_only().run(ask)),
                     }
                 }
@@ -199,7 +199,7 @@ ours!(
     PgDbConfig,
     diesel_async::AsyncPgConnection,
     |url| url,
-    // The server trusts everybody.
+    // The server accepts every client.
     |factory: Factory<PgDb>, served| factory.with_credentials(async move || Ok::<
         _,
         std::convert::Infallible,

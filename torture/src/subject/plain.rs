@@ -1,4 +1,4 @@
-//! A plain diesel-async connection, with what people write by hand for the rest.
+//! A plain diesel-async connection, with hand-written code for everything else.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,13 +15,13 @@ use crate::case::Unit;
 /// diesel-async's connection for SQLite.
 pub(crate) type Lite = SyncConnectionWrapper<SqliteConnection>;
 
-/// A connection in a transaction that somebody else ends.
+/// A connection in a transaction that other code ends.
 pub(crate) struct Plain<'a, C> {
     connection: &'a mut C,
     extras: Arc<Extras>,
 }
 
-/// What belongs to the transaction and has to outlive the handle.
+/// Parts of the transaction that must outlive the handle.
 #[derive(Debug, Default)]
 pub(crate) struct Extras {
     rollback_only: AtomicBool,

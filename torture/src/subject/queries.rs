@@ -1,4 +1,4 @@
-//! Statements: diesel's own, on whichever type of connection there is.
+//! Statements through diesel's own functions, on any type of connection.
 
 use diesel::sql_types::BigInt;
 use diesel::{QueryResult, QueryableByName};
@@ -8,7 +8,7 @@ use super::Answer;
 use crate::backend::Backend;
 
 diesel::table! {
-    /// Has no key: a row that is written twice is there twice.
+    /// Without a key, so that a row that is written twice exists twice.
     torture_rows (case_id, unit, item) {
         case_id -> BigInt,
         unit -> Integer,
@@ -35,20 +35,21 @@ pub(super) struct Number {
 
 /// The kinds of statements that workloads run.
 pub(crate) trait Queries: Send {
-    /// SQL text as it is, perhaps several statements.
+    /// Runs SQL text unchanged, possibly with several statements.
     fn batch<'a>(&'a mut self, sql: &'a str) -> BoxFuture<'a, QueryResult<()>>;
-    /// One statement of SQL text, without values, the way that a query goes: prepared.
+    /// Runs one statement of SQL text, without values, as a prepared query.
     fn prepared<'a>(&'a mut self, sql: &'a str) -> BoxFuture<'a, QueryResult<usize>>;
-    /// A typed INSERT: prepared once, then reused.
+    /// Runs a typed INSERT, which is prepared once and reused.
     fn insert(&mut self, row: Row) -> BoxFuture<'_, QueryResult<usize>>;
-    /// SQL with values, prepared for this one time.
+    /// Runs SQL with a value, prepared for this call only.
     fn run<'a>(&'a mut self, sql: &'a str, value: i64) -> BoxFuture<'a, QueryResult<usize>>;
-    /// The question that every borrower asks, see [`question`](super::question). First comes a typed query for
-    /// the token alone: it is prepared once, so that what a connection answers out of turn looks like an answer.
+    /// Asks the question of every borrower, see [`question`](super::question). A typed query for
+    /// the token comes first. It is prepared once, so that a late answer to an earlier query would
+    /// look like its answer.
     fn ask(&mut self, backend: Backend, token: i64) -> BoxFuture<'_, QueryResult<Answer>>;
-    /// A typed SELECT of how many rows a case has.
+    /// Counts a case's rows with a typed SELECT.
     fn count(&mut self, case: i64) -> BoxFuture<'_, QueryResult<i64>>;
-    /// Streams the column `n`, reads at most so many rows, and gives their sum.
+    /// Streams the column `n`, reads at most `at_most` rows, and returns their sum.
     fn stream<'a>(&'a mut self, sql: &'a str, at_most: usize) -> BoxFuture<'a, QueryResult<i64>>;
 }
 

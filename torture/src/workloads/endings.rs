@@ -1,4 +1,4 @@
-//! Transactions that end otherwise than by a plain `Ok`.
+//! Transactions that end in another way than by a plain `Ok`.
 
 use futures_util::future::BoxFuture;
 
@@ -18,7 +18,7 @@ pub(super) const WORKLOADS: &[Workload] = &[
         &[UnitOfWork::new(Entry::Annotated, 1, swallowed).in_vain()],
     )
     .only(Backend::Postgres),
-    // A failed statement does not spoil a transaction of SQLite.
+    // On SQLite, a failed statement does not spoil the transaction.
     Workload::new(
         "swallowed_error",
         &[UnitOfWork::new(Entry::Annotated, 1, swallowed)],
@@ -77,13 +77,13 @@ fn swallowed(db: &mut dyn Db, unit: Unit) -> BoxFuture<'_, Done> {
     })
 }
 
-/// Commits in the middle, and notes what it was told of that.
+/// Commits in the middle, and records the result.
 async fn commit(db: &mut dyn Db, unit: &Unit) -> Done {
     unit.step();
     let committed = db.commit().await;
     let told = match &committed {
         Ok(()) => Verdict::Committed,
-        // The session's own errors say more; here they end the body, whose caller is told the same.
+        // A session's own error says more. It ends the body here, and the caller gets it too.
         Err(Failure::Session(session_factory::SessionError::CommitUnknown(_))) => Verdict::Unknown,
         Err(_) => Verdict::RolledBack,
     };
@@ -92,7 +92,7 @@ async fn commit(db: &mut dyn Db, unit: &Unit) -> Done {
     committed
 }
 
-/// The unit's own rows come last, as its caller is told of those.
+/// The unit's own rows come last, because the caller's result is about them.
 fn commit_then_more(db: &mut dyn Db, unit: Unit) -> BoxFuture<'_, Done> {
     Box::pin(async move {
         let first = unit.next(2);

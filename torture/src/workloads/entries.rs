@@ -1,4 +1,4 @@
-//! The same few statements through every door.
+//! The same few statements through every entry of the library.
 
 use futures_util::future::BoxFuture;
 

@@ -1,4 +1,4 @@
-//! Statements that take long, and bodies that lose patience with them.
+//! Slow statements, and bodies that give up waiting for them.
 
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ pub(super) const WORKLOADS: &[Workload] = &[
         &[UnitOfWork::new(Entry::Annotated, 2, savepoint_dropped)],
     )
     .only(Backend::Sqlite),
-    // On MySQL a dropped statement costs the connection, and with it the transaction.
+    // On MySQL, a dropped statement costs the connection and its transaction.
     Workload::new(
         "savepoint_dropped",
         &[UnitOfWork::new(Entry::Annotated, 2, savepoint_dropped).in_vain()],
@@ -42,8 +42,8 @@ pub(super) const WORKLOADS: &[Workload] = &[
 /// How long a body waits for a statement that does not end.
 const PATIENCE: Duration = Duration::from_millis(3);
 
-/// Runs for longer than anybody waits for it here. One of SQLite's cannot be stopped in the middle, so there
-/// it ends by itself, in a good tenth of a second.
+/// A statement that outlasts every wait here. SQLite cannot stop a statement, so there it ends by
+/// itself after little more than a tenth of a second.
 fn endless(unit: &Unit) -> &'static str {
     match unit.case.backend() {
         Backend::Postgres | Backend::Pgbouncer => "SELECT pg_sleep(60)",

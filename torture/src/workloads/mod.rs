@@ -1,4 +1,4 @@
-//! What is done with a session, again and again: each workload a way in which services use one.
+//! The workloads: each is one way in which services use sessions.
 
 mod endings;
 mod entries;
@@ -17,14 +17,14 @@ use crate::subject::{Body, Db, Done, Entry, Row, Subject, verdict};
 #[derive(Debug)]
 pub(crate) struct Workload {
     pub(crate) name: &'static str,
-    /// One after another, each a transaction.
+    /// The workload's transactions, one after another.
     pub(crate) units: &'static [UnitOfWork],
     pub(crate) setup: Setup,
-    /// Its statements outlast everybody's patience: it ends only by what is done to it.
+    /// True if its statements outlast every wait, so that only a fault ends it.
     pub(crate) endless: bool,
-    /// None: all.
+    /// The only backend that it runs on; `None` for all.
     pub(crate) only: Option<Backend>,
-    /// All but this one.
+    /// A backend that it does not run on.
     pub(crate) except: Option<Backend>,
 }
 
@@ -32,23 +32,23 @@ pub(crate) struct Workload {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct UnitOfWork {
     pub(crate) entry: Entry,
-    /// How many rows it is made of.
+    /// The number of its rows.
     pub(crate) rows: i32,
     pub(crate) body: Body,
-    /// What its caller is told when nothing goes wrong. None: anything that is true.
+    /// The caller's result without a fault; `None` for any true result.
     pub(crate) clean: Option<Verdict>,
-    /// Its SQL ends the transaction.
+    /// Set if the unit's SQL ends the transaction.
     pub(crate) end: Option<RawEnd>,
-    /// How often the workload itself tries, when it is told that nothing was kept.
+    /// How many attempts the workload makes, if the result says that nothing was kept.
     pub(crate) tries: u32,
 }
 
-/// The pool a workload runs on.
+/// The workload's pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Setup {
-    /// A factory's own, with its connections open.
+    /// A factory's own pool, with open connections.
     Warm,
-    /// A factory's own, without a connection: the first use of each.
+    /// A factory's own pool without a connection, for each connection's first use.
     Cold,
     /// `Factory::from_pool`.
     Foreign,
@@ -91,7 +91,7 @@ impl Workload {
         }
     }
 
-    /// Runs it to its end; what its callers were told is in the case's journal.
+    /// Runs the workload to its end, and records its callers' results in the case's journal.
     pub(crate) async fn run(&self, subject: &dyn Subject, case: &Case) {
         for (number, work) in (0..).zip(self.units) {
             for _ in 0..work.tries {
@@ -118,7 +118,7 @@ impl UnitOfWork {
         }
     }
 
-    /// A unit that is rolled back even when nothing goes wrong.
+    /// A unit that is rolled back even without a fault.
     const fn in_vain(self) -> Self {
         Self {
             clean: Some(Verdict::RolledBack),
@@ -126,7 +126,7 @@ impl UnitOfWork {
         }
     }
 
-    /// A unit whose SQL commits its transaction by itself, with so many of its rows.
+    /// A unit whose SQL commits its transaction, with its first `before` rows.
     const fn commits(self, before: i32) -> Self {
         self.ends(RawEnd {
             commits: true,
@@ -135,7 +135,7 @@ impl UnitOfWork {
         })
     }
 
-    /// The same, and so many of its rows are written by then or in the same text.
+    /// Like `commits`; `by_hand` of the rows are written before that commit or in the same text.
     const fn commits_amid(self, before: i32, by_hand: i32) -> Self {
         self.ends(RawEnd {
             commits: true,
@@ -144,7 +144,7 @@ impl UnitOfWork {
         })
     }
 
-    /// A unit whose SQL rolls its transaction back by itself, with so many of its rows.
+    /// A unit whose SQL rolls its transaction back, with its first `before` rows.
     const fn rolls_back(self, before: i32) -> Self {
         self.ends(RawEnd {
             commits: false,
@@ -182,11 +182,11 @@ pub(crate) fn all(backend: Backend) -> impl Iterator<Item = &'static Workload> {
     .flatten()
     .filter(move |workload| workload.only.is_none_or(|only| only == backend.engine()))
     .filter(move |workload| workload.except != Some(backend.engine()))
-    // A pool of the application's own leaves statements prepared on whatever server connection it met.
+    // An external pool prepares statements on any of the pooler's server connections.
     .filter(move |workload| backend != Backend::Pgbouncer || workload.setup != Setup::Foreign)
 }
 
-/// What the bodies are made of. Before and after each statement is a step at which they may panic.
+/// The parts of the bodies. A body may panic at a step, before and after each statement.
 impl Unit {
     /// Writes one of the unit's rows.
     async fn write(&self, db: &mut dyn Db, item: i32) -> Done {
@@ -206,7 +206,7 @@ impl Unit {
         Ok(())
     }
 
-    /// Writes a row that must never be seen by others.
+    /// Writes a row that other connections must never see.
     async fn poison(&self, db: &mut dyn Db) -> Done {
         self.write(db, -1).await
     }
@@ -227,13 +227,13 @@ impl Unit {
         Ok(())
     }
 
-    /// A statement that fails.
+    /// Runs a statement that fails.
     async fn fail(&self, db: &mut dyn Db) -> Done {
         self.sql(db, "INSERT INTO torture_taken (id) VALUES (1)")
             .await
     }
 
-    /// Counts the case's rows as the transaction sees them.
+    /// Counts the case's rows inside the transaction.
     async fn count(&self, db: &mut dyn Db) -> Done<i64> {
         self.step();
         let count = db.count(self.case.id()).await?;

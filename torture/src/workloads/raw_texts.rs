@@ -1,7 +1,7 @@
-//! Raw SQL that ends the transaction of its session, or looks as if it did.
+//! Raw SQL that ends its session's transaction, or seems to.
 //!
-//! The caller may be told what became of the rows, or that it is not known: never an untrue "committed" or "rolled
-//! back", and never `Ok` over a row that is lost.
+//! The caller may learn the rows' outcome, or that it is unknown. It must never get an untrue
+//! "committed" or "rolled back", or `Ok` for a lost row.
 
 use futures_util::future::BoxFuture;
 
@@ -27,7 +27,7 @@ pub(super) const WORKLOADS: &[Workload] = &[
         "raw_commit_midway",
         &[UnitOfWork::new(Entry::Annotated, 2, commit_midway).commits_amid(1, 2)],
     ),
-    // A connection of MySQL's that is lost behind a COMMIT of the body's is told as one that kept nothing.
+    // A MySQL connection that is lost after the body's COMMIT is reported as if nothing were kept.
     Workload::new(
         "raw_commit_then_failing",
         &[UnitOfWork::new(Entry::Annotated, 2, commit_then_failing).commits(1)],
@@ -71,15 +71,15 @@ fn rollback(db: &mut dyn Db, unit: Unit) -> BoxFuture<'_, Done> {
     })
 }
 
-/// A text that replaces the transaction by another one, and hides that from whoever reads it.
+/// SQL that replaces the transaction by another one, and hides that from a lexer.
 fn hidden_sql(unit: &Unit) -> &'static str {
     match unit.case.backend() {
-        // An escape string goes on in the next literal.
+        // An escape string continues in the next literal.
         Backend::Postgres | Backend::Pgbouncer => {
             "SELECT E'a'\n'\\''; ROLLBACK AND CHAIN; SELECT ''"
         }
         Backend::Mysql => "SELECT 'a\\''; ROLLBACK AND CHAIN; SELECT ''",
-        // No trigger's body.
+        // This looks like the beginning of a trigger.
         Backend::Sqlite => "CREATE TABLE trigger (a INTEGER); ROLLBACK; BEGIN",
     }
 }
@@ -108,10 +108,10 @@ fn commit_midway(db: &mut dyn Db, unit: Unit) -> BoxFuture<'_, Done> {
     Box::pin(async move { unit.sql(db, &commit_midway_sql(&unit)).await })
 }
 
-/// Fails.
+/// A statement that fails.
 const TAKEN: &str = "INSERT INTO torture_taken (id) VALUES (1);";
 
-/// The text fails behind its COMMIT, and the body swallows the error.
+/// The text fails after its COMMIT, and the body ignores the error.
 fn commit_then_failing(db: &mut dyn Db, unit: Unit) -> BoxFuture<'_, Done> {
     Box::pin(async move {
         unit.write(db, 0).await?;
@@ -136,7 +136,7 @@ fn commit_in_savepoint(db: &mut dyn Db, unit: Unit) -> BoxFuture<'_, Done> {
     })
 }
 
-/// Ends nothing.
+/// SQL that contains savepoints only, and ends no transaction.
 fn savepoints(db: &mut dyn Db, unit: Unit) -> BoxFuture<'_, Done> {
     Box::pin(async move {
         unit.write(db, 0).await?;

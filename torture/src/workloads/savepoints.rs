@@ -43,7 +43,7 @@ fn savepoint(db: &mut dyn Db, unit: Unit) -> BoxFuture<'_, Done> {
     })
 }
 
-/// Writes what must not be kept, and fails.
+/// Writes a row that must not be kept, and fails.
 fn poisoned(db: &mut dyn Db, unit: Unit) -> BoxFuture<'_, Done> {
     Box::pin(async move {
         unit.poison(db).await?;
@@ -51,7 +51,7 @@ fn poisoned(db: &mut dyn Db, unit: Unit) -> BoxFuture<'_, Done> {
     })
 }
 
-/// Passes on every error but the one that was planned.
+/// Returns every error except the planned one.
 fn planned(result: Done) -> Done {
     match result {
         Err(Failure::Refused("as planned")) => Ok(()),

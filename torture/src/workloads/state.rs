@@ -1,4 +1,4 @@
-//! What changes the connection itself, and must not reach the next borrower.
+//! SQL that changes the connection itself; the next borrower must not see the change.
 
 use futures_util::future::BoxFuture;
 
@@ -68,7 +68,7 @@ fn set_and_lock(db: &mut dyn Db, unit: Unit) -> BoxFuture<'_, Done> {
     })
 }
 
-/// PostgreSQL warns of it, and goes on.
+/// PostgreSQL warns about a second BEGIN, and continues.
 fn raw_begin(db: &mut dyn Db, unit: Unit) -> BoxFuture<'_, Done> {
     Box::pin(async move {
         unit.sql(db, "BEGIN").await?;

@@ -1,4 +1,4 @@
-//! Statements of every kind, in one annotated function.
+//! Statements of all kinds, in one annotated function.
 
 use futures_util::future::BoxFuture;
 
@@ -82,7 +82,7 @@ fn reads_and_writes(db: &mut dyn Db, unit: Unit) -> BoxFuture<'_, Done> {
     })
 }
 
-/// Answers that belong to another statement are an error, and told apart from the database's.
+/// Panics if the answer belongs to another statement, which must not look like a database error.
 fn expect(found: i64, expected: i64) -> Done {
     assert!(
         found == expected,
@@ -106,7 +106,7 @@ fn not_prepared(db: &mut dyn Db, unit: Unit) -> BoxFuture<'_, Done> {
     Box::pin(async move {
         for item in 0..2 {
             let sql = unit.insert_sql(item);
-            // A value, so that it goes the long way: parse, bind, execute.
+            // With a value, the statement takes the extended protocol: Parse, Bind, Execute.
             let value = match unit.case.backend() {
                 Backend::Mysql => "CAST(? AS CHAR))",
                 Backend::Postgres | Backend::Pgbouncer | Backend::Sqlite => "CAST($1 AS TEXT))",
@@ -120,7 +120,7 @@ fn not_prepared(db: &mut dyn Db, unit: Unit) -> BoxFuture<'_, Done> {
     })
 }
 
-/// Larger than the socket's and the proxy's buffers.
+/// The value is larger than the socket's and the proxy's buffers.
 fn big_parameter(db: &mut dyn Db, unit: Unit) -> BoxFuture<'_, Done> {
     Box::pin(async move { unit.write_text(db, 0, "x".repeat(64 * 1024)).await })
 }

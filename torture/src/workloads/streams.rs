@@ -1,4 +1,4 @@
-//! Rows that arrive one by one, and many of them.
+//! Rows that arrive one by one, in large numbers.
 
 use futures_util::future::BoxFuture;
 
@@ -30,7 +30,7 @@ pub(super) const WORKLOADS: &[Workload] = &[
     ),
 ];
 
-/// `expression` of the whole numbers `n` up to `last`.
+/// SQL for `expression`, applied to the whole numbers `n` up to `last`.
 fn series(unit: &Unit, last: i64, expression: &str) -> String {
     if unit.case.backend() == Backend::Mysql {
         return format!(
@@ -76,13 +76,13 @@ fn half_read_last(db: &mut dyn Db, unit: Unit) -> BoxFuture<'_, Done> {
     })
 }
 
-/// The error in the stream is passed on: the answer up to there was no answer.
+/// Returns the stream's error; the rows before it do not count as an answer.
 fn error_midway(db: &mut dyn Db, unit: Unit) -> BoxFuture<'_, Done> {
     Box::pin(async move {
         unit.write(db, 0).await?;
         let failing = match unit.case.backend() {
             Backend::Postgres | Backend::Pgbouncer => "1 / (30 - n)",
-            // A subquery that gives two rows from there on.
+            // From that number on, the subquery returns two rows, which is an error.
             Backend::Mysql => "(SELECT 1 FROM seq_1_to_2 WHERE seq <= 1 + (n >= 30))",
             Backend::Sqlite => "abs(CASE n WHEN 30 THEN -9223372036854775808 ELSE n END)",
         };
@@ -91,7 +91,7 @@ fn error_midway(db: &mut dyn Db, unit: Unit) -> BoxFuture<'_, Done> {
     })
 }
 
-/// More than the sockets' and the proxy's buffers hold.
+/// The result is larger than the sockets' and the proxy's buffers.
 fn big_result(db: &mut dyn Db, unit: Unit) -> BoxFuture<'_, Done> {
     Box::pin(async move {
         unit.write(db, 0).await?;

@@ -1,9 +1,9 @@
-//! Building everything first: a crate that does not compile is a failure, and the others still run.
+//! Builds everything first. A crate that does not compile is a failure, and the others still run.
 
 use super::cargo::Cargo;
 use super::tally::Tally;
 
-/// Builds all tests, programs and examples; gives the packages that cannot be tested.
+/// Builds all tests, programs and examples. Returns the packages that cannot be tested.
 pub(crate) fn all(tally: &mut Tally) -> Vec<String> {
     let mut excluded = Vec::new();
     loop {
@@ -33,7 +33,8 @@ pub(crate) fn all(tally: &mut Tally) -> Vec<String> {
         if broken.is_empty() {
             tally.trouble(format!("the build: {error}"));
         }
-        // Without those the rest may build; if there are none, nothing will.
+        // Without the broken packages, the rest may build. If none is new, another attempt is
+        // useless.
         if excluded.len() == before {
             return excluded;
         }
@@ -48,7 +49,7 @@ fn exclude(package: &str, excluded: &mut Vec<String>) -> bool {
     is_new
 }
 
-/// The packages of the workspace that depend on this one.
+/// The workspace's packages that depend on this one.
 fn dependents(package: &str) -> Vec<String> {
     let mut lines = Vec::new();
     let mut tree = Cargo::on_workspace("tree", &[]);
@@ -69,11 +70,11 @@ fn dependents(package: &str) -> Vec<String> {
         .collect()
 }
 
-/// What did not compile.
+/// A target that did not compile.
 struct Broken {
     package: String,
-    /// As cargo calls it: `lib`, `lib test`, `bin "name"`, `test "name"`, …; empty for a package
-    /// with one target.
+    /// The target's name in cargo's output: `lib`, `lib test`, `bin "name"`, `test "name"`, …;
+    /// empty for a package with one target.
     target: String,
 }
 
@@ -97,7 +98,7 @@ impl Broken {
         format!("{} ({})", self.package, self.target)
     }
 
-    /// Whether other packages cannot be built without it.
+    /// True if other packages need it.
     fn has_dependents(&self) -> bool {
         matches!(self.target.as_str(), "" | "lib")
     }

@@ -1,4 +1,4 @@
-//! Running cargo: its output is passed on line by line, and read on the way.
+//! Runs cargo. Its output is printed line by line, and parsed as well.
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, BufRead as _, BufReader};
@@ -9,15 +9,15 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-/// A test that hangs says nothing more. No compilation is silent for so long.
+/// How long cargo may print nothing. A hanging test prints nothing; no compilation takes this long.
 const SILENCE: Duration = Duration::from_secs(10 * 60);
 
-/// A cargo command on the whole workspace with all features: the one build that everything shares.
+/// A cargo command on the whole workspace with all features, so that all commands share one build.
 pub(crate) struct Cargo {
     command: Command,
 }
 
-/// How it ended: `Err` in words.
+/// How cargo ended; `Err` contains the reason.
 pub(crate) type Ended = Result<(), String>;
 
 impl Cargo {
@@ -29,14 +29,14 @@ impl Cargo {
         for package in excluded {
             command.args(["--exclude", package]);
         }
-        // Read by us: no colours, whatever the user's configuration says.
+        // The output is parsed, so it must not have colours.
         command
             .env("CARGO_TERM_COLOR", "never")
             .env("NO_COLOR", "1");
         Self { command }
     }
 
-    /// More arguments.
+    /// Adds arguments.
     pub(crate) fn arguments<T: AsRef<OsStr>>(
         &mut self,
         arguments: impl IntoIterator<Item = T>,
@@ -45,12 +45,12 @@ impl Cargo {
         self
     }
 
-    /// A variable for cargo and for the tests.
+    /// Sets a variable for cargo and for the tests.
     pub(crate) fn variable(&mut self, name: &str, value: &str) {
         self.command.env(name, value);
     }
 
-    /// Runs it, prints its output, and gives every line of it to `read`.
+    /// Runs the command, prints its output, and passes every line to `read`.
     pub(crate) fn run(&mut self, mut read: impl FnMut(&str)) -> Ended {
         self.run_silently(|line| {
             println!("{line}");
@@ -58,7 +58,7 @@ impl Cargo {
         })
     }
 
-    /// The same without printing.
+    /// Like `run`, without printing.
     pub(crate) fn run_silently(&mut self, mut read: impl FnMut(&str)) -> Ended {
         let (mut child, lines) = self.spawn().map_err(|error| format!("cargo: {error}"))?;
         loop {
@@ -80,7 +80,7 @@ impl Cargo {
         }
     }
 
-    /// One pipe for both outputs, so that cargo's lines and the tests' stay in order.
+    /// Uses one pipe for both outputs, so that cargo's and the tests' lines stay in order.
     fn spawn(&mut self) -> io::Result<(Child, mpsc::Receiver<String>)> {
         let (reader, writer) = io::pipe()?;
         self.command
@@ -88,7 +88,7 @@ impl Cargo {
             .stdout(writer.try_clone()?)
             .stderr(writer);
         let child = self.command.spawn()?;
-        // The command keeps the pipe's other end; without this the output would never end.
+        // `command` keeps the pipe's other end. Without this, the output would never end.
         self.command.stdout(Stdio::null()).stderr(Stdio::null());
         let (sender, lines) = mpsc::channel();
         thread::spawn(move || {
@@ -106,7 +106,7 @@ impl Cargo {
     }
 }
 
-/// Kills a process and what it has started.
+/// Kills a process and its children.
 fn kill_tree(process: u32) {
     let children = std::fs::read_to_string(format!("/proc/{process}/task/{process}/children"));
     let pid = i32::try_from(process).ok().and_then(Pid::from_raw);

@@ -15,18 +15,18 @@ use tally::Tally;
 
 /// Run every test of the workspace: unit, integration, doc and UI tests, on real servers.
 ///
-/// Starts the servers (and installs what is missing, as root on Debian or a relative of it), stops
-/// them again, and ends with one line, `N passed, N failed`. An ignored test counts as failed.
+/// Starts the servers (and installs missing ones, as root on Debian or a related system), stops
+/// them afterwards, and ends with one line, `N passed, N failed`. An ignored test counts as failed.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// Run only the tests whose name contains this.
     filter: Option<String>,
-    /// For the test programs, as after `cargo test --`.
+    /// Arguments for the test programs, as after `cargo test --`.
     #[arg(last = true)]
     arguments: Vec<String>,
 }
 
-/// Runs it all; fails when a test failed, or none ran.
+/// Runs all tests. Fails if a test failed, or if none ran.
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     let mut tally = Tally::default();
     run_all(arguments, &mut tally);
@@ -34,7 +34,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     for trouble in tally.troubles() {
         println!("failed: {trouble}");
     }
-    // The last line, read by people and by CI alike.
+    // The last line is for people and for CI.
     println!("{} passed, {} failed", tally.passed(), tally.failed());
     if tally.failed() == 0 && tally.passed() > 0 {
         ExitCode::SUCCESS
@@ -44,7 +44,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
 }
 
 fn run_all(arguments: &Arguments, tally: &mut Tally) {
-    // Asked for before the build puts a new file in its place.
+    // Read before the build replaces this program's file.
     let programs = std::env::current_exe()
         .ok()
         .and_then(|xtask| Some(xtask.parent()?.to_owned()));
@@ -67,7 +67,7 @@ fn run_all(arguments: &Arguments, tally: &mut Tally) {
     servers.stop();
 }
 
-/// Says with what the tests are run.
+/// Prints the versions of the tools.
 fn toolchain() {
     for program in ["rustc", "cargo"] {
         let output = Command::new(program).arg("--version").output();

@@ -1,4 +1,4 @@
-//! The servers of the run: one program of the testbed holds them while its input is open.
+//! The run's servers. One program of the testbed keeps them while its standard input is open.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
@@ -13,8 +13,8 @@ pub(crate) struct Servers {
 }
 
 impl Servers {
-    /// Starts them, and says what was found. A server that is missing is a failure of the run, and
-    /// of every test that asks for it.
+    /// Starts the servers, and prints what was found. A missing server is a failure of the run, and
+    /// of every test that needs it.
     pub(crate) fn start(programs: &Path, tally: &mut Tally) -> Self {
         let mut servers = Self {
             holder: None,
@@ -55,14 +55,14 @@ impl Servers {
         Err(format!("{} ended before it was ready", program.display()))
     }
 
-    /// What the tests find in their environment.
+    /// The variables for the tests' environment.
     pub(crate) fn variables(&self) -> impl Iterator<Item = (&str, &str)> {
         self.variables
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// Stops them and waits until they have gone.
+    /// Stops the servers, and waits until they have ended.
     pub(crate) fn stop(self) {
         if let Some(mut holder) = self.holder {
             drop(holder.stdin.take());

@@ -1,11 +1,11 @@
-//! Reads the output of `cargo test` and sums it up.
+//! Parses the output of `cargo test`, and counts.
 
 use std::mem::take;
 
 use super::cargo::Ended;
 
-/// What passed and what did not. Everything that is not a pass ends up as a failure: a test that
-/// is ignored, a crate that does not compile, a test program that dies without a result.
+/// The passed and failed tests. Everything that does not pass counts as failed: an ignored test, a
+/// crate that does not compile, a test program that ends without a result.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     passed: u64,
@@ -13,29 +13,29 @@ pub(crate) struct Tally {
     troubles: Vec<String>,
     /// The test program that is running.
     suite: Option<String>,
-    /// It has given a result.
+    /// True if that program has printed its result.
     has_result: bool,
     /// Names of failed and ignored tests since the last result.
     names: Vec<String>,
 }
 
 impl Tally {
-    /// How many tests passed.
+    /// The number of passed tests.
     pub(crate) fn passed(&self) -> u64 {
         self.passed
     }
 
-    /// How many did not, for whatever reason.
+    /// The number of failures of all kinds.
     pub(crate) fn failed(&self) -> u64 {
         self.failed
     }
 
-    /// What failed, by name.
+    /// The failures by name.
     pub(crate) fn troubles(&self) -> &[String] {
         &self.troubles
     }
 
-    /// One failure that is no test's. The same one twice is one.
+    /// Adds a failure that is not a test's. The same failure counts once.
     pub(crate) fn trouble(&mut self, what: String) {
         if !self.troubles.contains(&what) {
             self.failed += 1;
@@ -43,7 +43,7 @@ impl Tally {
         }
     }
 
-    /// Takes in a line of `cargo test`'s output.
+    /// Parses a line of `cargo test`'s output.
     pub(crate) fn line(&mut self, line: &str) {
         let trimmed = line.trim_start();
         let indented = trimmed.len() < line.len();
@@ -63,7 +63,7 @@ impl Tally {
         }
     }
 
-    /// The output has ended.
+    /// Ends the output.
     pub(crate) fn finish(&mut self) {
         let (suite, has_result) = (self.suite.take(), take(&mut self.has_result));
         if let Some(suite) = suite.filter(|_| !has_result) {
@@ -72,7 +72,7 @@ impl Tally {
         self.names.clear();
     }
 
-    /// `cargo test` has ended like this: a failure that no line told counts as well.
+    /// Records how `cargo test` ended. A failure that no line reported counts as well.
     pub(crate) fn ended(&mut self, ended: &Ended) {
         self.finish();
         if let (Err(error), 0) = (ended, self.failed) {
@@ -80,7 +80,7 @@ impl Tally {
         }
     }
 
-    /// `ok. 3 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.01s`
+    /// Parses `ok. 3 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.01s`.
     fn result(&mut self, result: &str) {
         let count = |what: &str| {
             let part = result
@@ -104,7 +104,8 @@ impl Tally {
     }
 }
 
-/// `Running tests/t.rs (target/debug/deps/t-12ab)` is `tests/t.rs (t)`; a doc test's line stays.
+/// Shortens `Running tests/t.rs (target/debug/deps/t-12ab)` to `tests/t.rs (t)`. Keeps a doc test's
+/// line.
 fn suite(line: &str) -> String {
     let parts = line
         .strip_prefix("Running ")

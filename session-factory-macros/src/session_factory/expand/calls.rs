@@ -61,12 +61,9 @@ pub(super) fn calls(model: &Model<'_>) -> TokenStream {
             /// # Errors
             /// Those of `body`, and the session's own when it could not open or commit.
             #[track_caller]
-            #vis fn with_session<'a, T, E, B>(
-                body: B,
-            ) -> impl ::core::future::Future<Output = #result<T, E>> + ::core::marker::Send + 'a
+            #vis fn with_session<'a, T, E, B>(body: B) -> #private::Run<'a, T, E>
             where
-                for<'s> B: ::core::ops::AsyncFnOnce(&'s mut #krate::Session<Self>) -> #result<T, E>
-                    + #private::AsyncBody<&'s mut #krate::Session<Self>, #result<T, E>>
+                for<'s> B: #private::AsyncBody<&'s mut #krate::Session<Self>, #result<T, E>>
                     + ::core::marker::Send
                     + 'a,
                 T: ::core::marker::Send + 'a,

@@ -34,7 +34,6 @@ pub(super) fn config_type(model: &Model<'_>, config: &Ident) -> TokenStream {
         #[allow(
             dead_code,
             unreachable_pub,
-            clippy::struct_excessive_bools,
             clippy::struct_field_names
         )]
         #vis struct #config { #(#fields),* }

@@ -283,7 +283,7 @@ fn sample(name: &Ident) -> String {
     }
 }
 
-/// The default key of a setting, or of a key of the application's.
+/// The default key of a setting or of a custom key.
 fn key_of(name: &str) -> String {
     standard(name).map_or_else(|| name.to_uppercase(), |standard| standard.key.to_owned())
 }

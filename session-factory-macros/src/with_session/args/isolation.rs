@@ -55,7 +55,7 @@ pub(super) fn read(input: ParseStream<'_>) -> syn::Result<Isolation> {
     Err(syn::Error::new(literal.span(), message))
 }
 
-/// The level that other words mean.
+/// The level that the user probably means.
 fn meant(text: &str) -> Option<&'static str> {
     let text = text.replace([' ', '-'], "_");
     match text.to_ascii_lowercase().as_str() {

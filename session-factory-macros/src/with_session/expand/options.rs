@@ -71,26 +71,30 @@ pub(super) fn supported(model: &Model<'_>) -> TokenStream {
         let private = respanned(private(model), at);
         let level = Ident::new(isolation.level, at);
         asserts.extend(quote_spanned! {at=>
-            parameter.factory.supports_isolation::<#private::isolation::#level>();
+            #private::SupportsIsolation::<#private::isolation::#level>::asked(parameter.factory.driver());
         });
     }
-    for (written, question) in [
+    for (written, supports) in [
         (
             args.replica.as_ref().map(|replica| replica.span),
-            "supports_replica",
+            "SupportsReplica",
         ),
         (
             args.deferrable.as_ref().map(Ident::span),
-            "supports_deferrable",
+            "SupportsDeferrable",
         ),
         (
             args.immediate.as_ref().map(Ident::span),
-            "supports_immediate",
+            "SupportsImmediate",
         ),
     ] {
         if let Some(span) = written {
-            let question = Ident::new(question, at(span));
-            asserts.extend(quote_spanned!(at(span)=> parameter.factory.#question();));
+            let at = at(span);
+            let private = respanned(private(model), at);
+            let supports = Ident::new(supports, at);
+            asserts.extend(quote_spanned! {at=>
+                #private::#supports::asked(parameter.factory.driver());
+            });
         }
     }
     if let Some(name) = &args.requires_new {

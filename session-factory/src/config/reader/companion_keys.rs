@@ -1,4 +1,4 @@
-//! A URL in separate parts, as containers are given it: host, port, user, password, database.
+//! A URL given in parts, as container platforms provide them: host, port, user, password, database.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -7,23 +7,23 @@ use super::dialect::Dialect;
 use super::lookup::{Found, Seen, is_host_name, is_of_a_host_name};
 use crate::config::{Key, Part, Problem, Source};
 
-/// All but what RFC 3986 leaves alone everywhere.
+/// Every character that RFC 3986 does not allow everywhere.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
 
-/// The parts of one URL; `None` for a key that the factory does not have, or that cannot be read.
+/// The parts of one URL; `None` for a key that the factory lacks, or that is unreadable.
 pub(super) struct Parts {
     host: Option<(Key, Seen)>,
     port: Option<(Key, Seen)>,
     user: Option<(Key, Seen)>,
-    /// Its file is read when it is needed.
+    /// The password's file is read only if the URL is assembled.
     password: Option<(Key, Seen)>,
     password_file: Option<(Key, Seen)>,
     database: Option<(Key, Seen)>,
-    /// One of them cannot be read at all, which is noted.
+    /// True if a part is unreadable, which is reported.
     broken: bool,
 }
 
@@ -41,7 +41,7 @@ impl Parts {
         .flatten()
     }
 
-    /// True when the environment gives the URL in parts.
+    /// True if the environment provides a part of the URL.
     pub(super) fn any(&self) -> bool {
         self.broken || self.all().any(|(_, seen)| matches!(seen, Seen::Set(_)))
     }
@@ -70,7 +70,7 @@ impl Reader<'_> {
         }
     }
 
-    /// A URL is complete: beside one the parts do nothing, and the table says so.
+    /// Remarks in the table that the parts have no effect, because the whole URL is set.
     pub(super) fn not_used(&mut self, parts: &Parts, url: &'static str) {
         for (key, seen) in parts.all() {
             if let (Seen::Set(_), Some(row)) = (seen, self.row(key.name)) {
@@ -79,7 +79,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The URL of the parts; `None` after noting what is wrong with them.
+    /// Assembles the URL. `None` after reporting what is wrong with its parts.
     pub(super) fn assemble(
         &mut self,
         url: &Key,
@@ -136,7 +136,7 @@ impl Reader<'_> {
         }
     }
 
-    // The outer one says whether there was a problem, as everywhere here.
+    // The outer `Option` is `None` after a reported problem, as everywhere in this module.
     #[allow(clippy::option_option)]
     fn port(&mut self, port: Option<(Key, Seen)>) -> Option<Option<u16>> {
         let Some((key, Seen::Set(text))) = port else {
@@ -153,7 +153,7 @@ impl Reader<'_> {
         }
     }
 
-    // As above.
+    // As for `port`.
     #[allow(clippy::option_option)]
     fn password(
         &mut self,
@@ -174,7 +174,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The hosts as a URL has them. One that begins with `/` is the folder of a socket.
+    /// The hosts in the URL's form. A host that begins with `/` is the folder of a socket.
     fn hosts(&mut self, key: &Key, hosts: &str, port: Option<u16>) -> Option<String> {
         let mut texts = Vec::new();
         for host in hosts.split(',').map(str::trim) {
@@ -208,7 +208,7 @@ impl Reader<'_> {
     }
 }
 
-// What stands in the place of a part may be a whole URL, or what a wrong cut left of one.
+// A part's value is not shown: it may be a whole URL, or a piece of one.
 const NOT_A_PORT: &str = "a value that is none (not shown)";
 
 fn encoded(text: &str) -> String {

@@ -1,4 +1,4 @@
-//! What is wrong with values that are right by themselves.
+//! Reports values that are valid alone but not together.
 
 use std::ops::RangeBounds;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::Reader;
 use crate::config::{Problem, SecretUrl, Source, UrlDialect, duration};
 
-/// The settings that depend on each other; `None` for one that is wrong by itself.
+/// The settings that depend on each other; `None` for a setting that is wrong by itself.
 #[doc(hidden)]
 #[derive(Debug)]
 #[allow(clippy::option_option)] // as the reader gives them
@@ -19,7 +19,7 @@ pub struct CrossChecks<'v> {
 }
 
 impl Reader<'_> {
-    /// A value that was read, if it is in the range of its key.
+    /// Passes a value on if it is in its key's range. `None` after reporting that it is not.
     pub fn within<T: PartialOrd>(
         &mut self,
         setting: &'static str,
@@ -31,8 +31,8 @@ impl Reader<'_> {
             .then_some(value)
     }
 
-    /// The same for an optional one: of a value that is not there nothing is asked.
-    // The outer one says whether there was a problem, as everywhere here.
+    /// Like `within`, for an optional value. An absent value is not checked.
+    // The outer `Option` is `None` after a reported problem, as everywhere in this module.
     #[allow(clippy::option_option)]
     pub fn optional_within<T: PartialOrd>(
         &mut self,
@@ -60,7 +60,7 @@ impl Reader<'_> {
         inside
     }
 
-    /// What only shows when the settings are seen together.
+    /// Reports problems that appear only when the settings are compared.
     #[doc(hidden)]
     pub fn cross_check<D: UrlDialect>(&mut self, values: &CrossChecks<'_>) {
         self.cross_check_in(values, D::NAME, D::HAS_REPLICAS);
@@ -80,13 +80,14 @@ impl Reader<'_> {
             self.problems
                 .push(Problem::malformed(key, expected, format!("`{overflow}`")));
         }
-        // Nobody means the default to be below a life that is set to less: then it just does nothing.
+        // Only a chosen `idle_timeout` is checked. The default may be longer than a short
+        // `pool_recycle`; then it has no effect.
         let chosen = self
             .source("idle_timeout")
             .is_some_and(|source| source != Source::Default);
         if let (Some(idle), Some(life), true) = (values.idle_timeout, values.pool_recycle, chosen)
             && idle >= life
-            // One that is off does nothing, as was asked.
+            // The user turned `idle_timeout` off, so its value is not checked.
             && *idle != Duration::MAX
         {
             let (life_key, key) = (self.name_of("pool_recycle"), self.name_of("idle_timeout"));

@@ -1,20 +1,21 @@
-//! How the reader reads an application's type: by its `ConfigValue`, else by its `FromStr`.
+//! How the reader parses an application's type: with its `ConfigValue`, else with its `FromStr`.
 //!
-//! Both cannot be one blanket implementation (`bool` has a `FromStr` that knows two words), and a type of
-//! another crate can be given neither. So the expansion asks `(&Custom::<T>::new()).how()`: the compiler takes
-//! the inherent method where `T: ConfigValue`, else that of a trait where `T: FromStr`, and else, one
-//! reference further, the one that asks for what is missing and so makes the error message.
+//! One blanket implementation cannot cover both: `bool` has a `FromStr` that knows two words only,
+//! and an application cannot implement our trait for another crate's type. So the expansion calls
+//! `(&Custom::<T>::new()).how()`. The compiler prefers the inherent method, which exists if `T:
+//! ConfigValue`; then a trait's method, which exists if `T: FromStr`; then, one reference further,
+//! the method whose bound fails and produces the error message.
 
 use std::marker::PhantomData;
 use std::str::FromStr;
 
 use crate::config::{ConfigValue, Key};
 
-/// A question about the type `T`.
+/// Selects how the type `T` is parsed.
 #[derive(Debug, Default)]
 pub struct Custom<T>(PhantomData<T>);
 
-/// How a value of the type `T` is read.
+/// How a value of the type `T` is parsed.
 #[derive(Debug)]
 pub struct How<T> {
     expected: fn(&Key) -> String,
@@ -23,12 +24,12 @@ pub struct How<T> {
 }
 
 impl<T> How<T> {
-    /// What a value looks like.
+    /// The expected value, in words.
     pub(super) fn expected(&self, key: &Key) -> String {
         (self.expected)(key)
     }
 
-    /// The value of a text that is written in `session_factory!`.
+    /// Parses a text that is written in `session_factory!`.
     pub fn value(&self, text: &str) -> Option<T> {
         (self.parse)(text)
     }
@@ -45,7 +46,7 @@ impl<T: ConfigValue> How<T> {
 }
 
 impl<T> Custom<T> {
-    /// The question.
+    /// Begins the selection.
     #[must_use]
     pub const fn new() -> Self {
         Self(PhantomData)
@@ -53,16 +54,16 @@ impl<T> Custom<T> {
 }
 
 impl<T: ConfigValue> Custom<T> {
-    /// As the type itself says.
+    /// Uses the type's `ConfigValue`.
     #[must_use]
     pub fn how(&self) -> How<T> {
         How::of_value()
     }
 }
 
-/// Types that can be read from text.
+/// Types that have a `FromStr`.
 pub trait ByFromStr<T> {
-    /// As `FromStr` does.
+    /// Uses the type's `FromStr`.
     fn how(&self) -> How<T>;
 }
 
@@ -76,9 +77,9 @@ impl<T: FromStr> ByFromStr<T> for Custom<T> {
     }
 }
 
-/// `Option`s of such types.
+/// `Option`s of types that have a `FromStr`.
 pub trait OptionByFromStr<T> {
-    /// As `FromStr` does.
+    /// Uses the inner type's `FromStr`.
     fn how(&self) -> How<T>;
 }
 
@@ -92,7 +93,7 @@ impl<T: FromStr> OptionByFromStr<Option<T>> for Custom<Option<T>> {
     }
 }
 
-/// All others.
+/// All other types.
 pub trait Unreadable<T> {
     /// Does not compile.
     fn how(&self) -> How<T>

@@ -1,4 +1,4 @@
-//! What a database says about its URLs, as a value.
+//! A database's URL dialect, as a value.
 
 use crate::config::{UrlDialect, scheme};
 

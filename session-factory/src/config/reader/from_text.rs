@@ -1,4 +1,4 @@
-//! Values by their type.
+//! Reads values of each type.
 
 use std::time::Duration;
 
@@ -9,12 +9,12 @@ use crate::config::error::{plain, quoted};
 use crate::config::{ConfigValue, Key, Problem, Source, UrlDialect, duration};
 
 impl Reader<'_> {
-    /// A value of any type; the key's default, or the type's own, when it is not set.
+    /// Reads a value of any type. An unset key gives its own default, or the type's.
     pub fn read<T: ConfigValue>(&mut self, setting: &str) -> Option<T> {
         self.custom(setting, &How::of_value())
     }
 
-    /// A value of any type, with a default that is not text.
+    /// Reads a value of any type, with a default that is not a text.
     pub fn read_or<T: ConfigValue>(
         &mut self,
         setting: &str,
@@ -23,14 +23,14 @@ impl Reader<'_> {
         self.custom_or(setting, &How::of_value(), default)
     }
 
-    /// A value of a type that says how it is read.
+    /// Reads a value of a type that `how` parses.
     #[doc(hidden)]
     pub fn custom<T>(&mut self, setting: &str, how: &How<T>) -> Option<T> {
         let key = self.key(setting)?;
         self.parse(&key, &how.expected(&key), how.parse, how.missing)
     }
 
-    /// The same with a default that is not text.
+    /// Like `custom`, with a default that is not a text.
     #[doc(hidden)]
     pub fn custom_or<T>(
         &mut self,
@@ -38,7 +38,7 @@ impl Reader<'_> {
         how: &How<T>,
         default: impl FnOnce() -> T,
     ) -> Option<T> {
-        // The key's own default is for people to read; the value is the closure's.
+        // The key's own default is text for the documentation; the closure provides the value.
         let key = self.key(setting)?;
         let undefaulted = Key {
             default: None,
@@ -57,7 +57,7 @@ impl Reader<'_> {
         }
     }
 
-    /// A value that `session_factory!` has for a setting.
+    /// Records a constant of `session_factory!`.
     pub fn constant<T>(
         &mut self,
         setting: &'static str,
@@ -67,7 +67,7 @@ impl Reader<'_> {
         self.settled(setting, shown, value, Source::Constant)
     }
 
-    /// A value that was fixed when the program was built: by the variable, or by its default.
+    /// Records a value that was fixed at compile time, by the variable or by its default.
     pub fn built<T>(
         &mut self,
         setting: &'static str,
@@ -78,7 +78,7 @@ impl Reader<'_> {
         self.settled(setting, shown, value, source)
     }
 
-    /// The backend that the program was built for.
+    /// Records the backend that `build_env` selected.
     #[doc(hidden)]
     pub fn backend<D: UrlDialect>(&mut self) {
         let name = self.name_of("backend");
@@ -104,7 +104,7 @@ impl Reader<'_> {
         value
     }
 
-    /// A number of at least 1.
+    /// Reads a number of at least 1.
     pub fn size(&mut self, setting: &str) -> Option<u32> {
         let key = self.key(setting)?;
         let expected = match key.range {
@@ -115,7 +115,7 @@ impl Reader<'_> {
         self.parse(&key, &expected, parse, || None)
     }
 
-    /// A duration longer than zero; `off`, `none` or `never` is one without an end.
+    /// Reads a duration longer than zero; `off`, `none` or `never` gives `Duration::MAX`.
     pub fn duration(&mut self, setting: &str) -> Option<Duration> {
         let key = self.key(setting)?;
         let expected = match key.range {
@@ -125,7 +125,8 @@ impl Reader<'_> {
         self.parse(&key, &expected, duration::parse_limit, || None)
     }
 
-    /// A duration longer than zero; `off`, `none` or `never`, or no value and no default, turns it off.
+    /// Reads a duration longer than zero. `off`, `none` or `never` turns it off, and so does an
+    /// unset key without a default.
     pub fn optional_duration(&mut self, setting: &str) -> Option<Option<Duration>> {
         let key = self.key(setting)?;
         let expected = match key.range {

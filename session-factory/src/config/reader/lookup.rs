@@ -1,4 +1,4 @@
-//! What there is under the names of a key.
+//! Looks a key up: its variable, its file, its default.
 
 use std::fs;
 use std::path::Path;
@@ -8,7 +8,7 @@ use crate::config::describe::Row;
 use crate::config::error::{plain, quoted};
 use crate::config::{Key, Part, Problem, Source};
 
-/// What a key has to offer.
+/// The text found for a key.
 pub(super) enum Text {
     Found(Found),
     /// The key's own default.
@@ -18,14 +18,15 @@ pub(super) enum Text {
     },
 }
 
-/// A text, and whom to blame for it.
+/// A text, and the name that errors print for it.
 pub(super) struct Found {
     pub(super) name: &'static str,
     pub(super) secret: bool,
     pub(super) text: String,
 }
 
-/// Whether the text may be what the part of a URL is. What is not may be a piece of a whole URL, password included.
+/// True if the text can be this part of a URL. Other text may be a piece of a whole URL, including
+/// its password.
 fn fits(part: Option<Part>, text: &str) -> bool {
     let only = |others: &[char]| {
         text.chars()
@@ -47,7 +48,7 @@ pub(super) fn is_of_a_host_name(c: char) -> bool {
     c.is_alphanumeric() || matches!(c, '-' | '.' | '_')
 }
 
-/// A name, an address, or the folder of a socket that is there.
+/// True for a name, an address, or an existing folder (of a socket).
 fn is_host(host: &str) -> bool {
     let address = host.trim_start_matches('[').trim_end_matches(']');
     is_host_name(host)
@@ -55,7 +56,7 @@ fn is_host(host: &str) -> bool {
         || host.starts_with('/') && Path::new(host).is_dir()
 }
 
-/// What one variable holds.
+/// The content of one variable.
 pub(super) enum Seen {
     Unset,
     Empty,
@@ -63,7 +64,7 @@ pub(super) enum Seen {
 }
 
 impl Reader<'_> {
-    /// One variable; `None` after noting that it cannot be read at all.
+    /// Looks one variable up. `None` after reporting that it is unreadable.
     pub(super) fn look(&mut self, key: &Key) -> Option<Seen> {
         let name = self.name(key);
         let (seen, source) = match (self.vars)(name) {
@@ -83,7 +84,7 @@ impl Reader<'_> {
         };
         let shown = match &seen {
             Seen::Set(_) if key.secret => "[redacted]".to_owned(),
-            // Until it proves to be a path it may be the secret itself, under the wrong name.
+            // Until it proves to be a path, it may be the secret itself, under the wrong name.
             Seen::Set(_) if key.part.is_some_and(Part::is_file) => "(a path)".to_owned(),
             Seen::Set(text) if !fits(key.part, text) => "(not shown)".to_owned(),
             Seen::Set(text) => plain(text),
@@ -94,7 +95,7 @@ impl Reader<'_> {
         Some(seen)
     }
 
-    /// A key, its file and its default; `None` after noting what is wrong.
+    /// Looks up a key, its file and its default. `None` after reporting what is wrong.
     pub(super) fn lookup(&mut self, key: &Key) -> Option<Text> {
         let direct = self.look(key);
         let file = self.file_of(key).map(|file| (file, self.look(&file)));
@@ -127,7 +128,7 @@ impl Reader<'_> {
         })
     }
 
-    /// The key of the file that may hold the value instead.
+    /// The companion key of the file that may hold the value.
     fn file_of(&self, key: &Key) -> Option<Key> {
         let part = match key.part {
             None => Part::File,
@@ -137,7 +138,7 @@ impl Reader<'_> {
         self.part(key.setting, part)
     }
 
-    /// The key of a part. What serde reads has none.
+    /// The key of a part. A configuration from serde has no such keys.
     pub(super) fn part(&self, setting: &str, part: Part) -> Option<Key> {
         self.keys
             .iter()
@@ -146,7 +147,7 @@ impl Reader<'_> {
             .copied()
     }
 
-    /// What a mounted file holds: one newline at its end is the editor's.
+    /// Reads a mounted file, without the newline that an editor adds at its end.
     pub(super) fn content(&mut self, key: &Key, path: &str) -> Option<Found> {
         const EXPECTED: &str = "the path of a file that holds the value";
         let problem = match fs::read_to_string(path) {
@@ -178,7 +179,7 @@ impl Reader<'_> {
         None
     }
 
-    /// What came of a variable in the end.
+    /// Records a variable's final source and value for the table.
     pub(super) fn settle(&mut self, name: &str, source: Source, shown: &str) {
         if let Some(row) = self.row(name) {
             row.source = source;
@@ -190,7 +191,7 @@ impl Reader<'_> {
         self.rows.iter_mut().rfind(|row| row.name == name)
     }
 
-    /// Notes that a required variable is not set.
+    /// Reports that a required variable is unset.
     pub(super) fn absent<T>(&mut self, key: &Key, empty: bool, expected: &str) -> Option<T> {
         let problem = if empty {
             Problem::empty
@@ -201,7 +202,7 @@ impl Reader<'_> {
         None
     }
 
-    /// Notes that a text cannot be read, and quotes it when it is no secret.
+    /// Parses a text. Reports a malformed one, and quotes it unless it is a secret.
     pub(super) fn accept<T>(
         &mut self,
         found: &Found,

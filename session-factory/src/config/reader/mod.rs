@@ -1,4 +1,4 @@
-//! Reads all keys of a factory, and collects everything that is wrong.
+//! Reads all keys of a factory, and collects all problems.
 
 mod companion_keys;
 mod cross_checks;
@@ -16,11 +16,11 @@ pub use self::custom_keys::{ByFromStr, Custom, How, OptionByFromStr, Unreadable}
 use super::describe::Row;
 use super::{ConfigError, Key, Problem, Source};
 
-/// Reads the keys of one factory. Each method takes the name of a setting and gives its value, or
-/// `None` after noting what is wrong; [`finish`](Reader::finish) gives all that was noted.
+/// Reads the keys of one factory. Each method takes a setting's name and returns its value, or
+/// `None` after recording what is wrong; [`finish`](Reader::finish) returns all recorded problems.
 ///
-/// A variable that is set but empty counts as not set. A secret may be in a file: that which the variable
-/// with `_FILE` behind its name names, when `KEYS` has it.
+/// An empty variable counts as unset. A secret may be in a file, which the variable with `_FILE`
+/// after its name names, if `KEYS` has that variable.
 ///
 /// ```
 /// use session_factory::config::{Key, Reader};
@@ -35,7 +35,7 @@ pub struct Reader<'vars> {
     factory: &'static str,
     keys: &'static [Key],
     vars: Box<dyn FnMut(&str) -> Variable + 'vars>,
-    /// The names are those of the settings, and not of variables.
+    /// True if `vars` takes names of settings rather than of variables.
     by_setting: bool,
     problems: Vec<Problem>,
     rows: Vec<Row>,
@@ -58,7 +58,7 @@ pub(super) enum Variable {
     NotUnicode,
 }
 
-/// What the process's environment has under a name.
+/// Looks a name up in the process's environment.
 pub(super) fn environment(name: &str) -> Variable {
     match var(name) {
         Ok(value) => Variable::Set(value, Source::Environment),
@@ -74,7 +74,7 @@ impl<'vars> Reader<'vars> {
         Self::new(factory, keys, environment)
     }
 
-    /// Reads from a function from names to values.
+    /// Reads values from a function that maps names to values.
     #[must_use]
     pub fn from_vars(
         factory: &'static str,
@@ -102,7 +102,7 @@ impl<'vars> Reader<'vars> {
         }
     }
 
-    /// Asks for settings (`pool_size`) instead of variables, and names them so in errors.
+    /// Looks up settings (`pool_size`) instead of variables, and prints those names in errors.
     #[cfg(feature = "serde")]
     pub(super) fn by_setting(self) -> Self {
         Self {
@@ -111,17 +111,17 @@ impl<'vars> Reader<'vars> {
         }
     }
 
-    /// Notes what is wrong before a key is read.
+    /// Records problems that were found before any key is read.
     #[cfg(any(feature = "dotenv", feature = "serde"))]
     pub(super) fn with_problems(mut self, problems: impl IntoIterator<Item = Problem>) -> Self {
         self.problems.extend(problems);
         self
     }
 
-    /// What `build` makes of the values, if nothing was wrong with any of them.
+    /// Returns what `build` makes of the values, if there was no problem.
     ///
     /// # Errors
-    /// All that was wrong.
+    /// All recorded problems.
     pub fn finish<T>(self, build: impl FnOnce() -> Option<T>) -> Result<T, ConfigError> {
         let Self {
             factory, problems, ..
@@ -132,13 +132,13 @@ impl<'vars> Reader<'vars> {
         build().ok_or_else(|| ConfigError::new(factory, problems))
     }
 
-    /// A table of what was read, from where, and what is wrong with it. Secrets are masked.
+    /// A table of all values, their sources and their problems. Secrets are masked.
     #[must_use]
     pub fn describe(&self) -> String {
         super::describe::table(self.factory, &self.rows, &self.problems)
     }
 
-    /// The name of a key, as errors print it.
+    /// The key's name in errors.
     fn name(&self, key: &Key) -> &'static str {
         if self.by_setting {
             key.setting
@@ -147,7 +147,7 @@ impl<'vars> Reader<'vars> {
         }
     }
 
-    /// The key of a setting itself.
+    /// The own key of a setting.
     fn key(&mut self, setting: &str) -> Option<Key> {
         let key = self
             .keys
@@ -161,7 +161,7 @@ impl<'vars> Reader<'vars> {
         key
     }
 
-    /// The name of a setting, as errors print it: its key's when it has one.
+    /// A setting's name in errors: its key's name, if it has a key.
     fn name_of(&self, setting: &'static str) -> &'static str {
         self.keys
             .iter()

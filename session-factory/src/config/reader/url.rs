@@ -1,4 +1,4 @@
-//! Database URLs.
+//! Reads database URLs.
 
 use super::Reader;
 use super::dialect::Dialect;
@@ -6,12 +6,13 @@ use super::lookup::{Found, Text};
 use crate::config::{Key, Part, Problem, SecretUrl, UrlDialect, scheme};
 
 impl Reader<'_> {
-    /// A database URL that the driver understands, from its key, from the file of its key, or from parts.
+    /// Reads a database URL of the driver's dialect: from its key, from its key's file, or from
+    /// parts.
     pub fn url<D: UrlDialect>(&mut self, setting: &str) -> Option<SecretUrl> {
         self.url_in(setting, &Dialect::of::<D>())
     }
 
-    /// A database URL that the driver understands, or none.
+    /// Reads an optional database URL of the driver's dialect.
     pub fn optional_url<D: UrlDialect>(&mut self, setting: &str) -> Option<Option<SecretUrl>> {
         self.optional_url_in(setting, &Dialect::of::<D>())
     }
@@ -27,7 +28,7 @@ impl Reader<'_> {
         }
     }
 
-    // The outer one says whether there was a problem, as everywhere here.
+    // The outer `Option` is `None` after a reported problem, as everywhere in this module.
     #[allow(clippy::option_option)]
     pub(super) fn optional_url_in(
         &mut self,
@@ -41,7 +42,7 @@ impl Reader<'_> {
         }
     }
 
-    /// What to set when nothing is: the URL, or what may stand for it.
+    /// The advice if no key is set: the URL, or the keys that can replace it.
     fn expected(&self, key: &Key, dialect: &Dialect) -> String {
         let others =
             [Part::File, Part::Host, Part::Database].map(|part| self.part(key.setting, part));
@@ -58,7 +59,7 @@ impl Reader<'_> {
 
     fn lookup_url(&mut self, key: &Key, dialect: &Dialect) -> Option<Text> {
         let text = self.lookup(key);
-        // Asked in any case: they are in the table of `describe()`.
+        // The parts are looked up in any case, because the table of `describe()` shows them.
         let parts = self.parts(key.setting);
         match text? {
             Text::None { empty } if parts.any() => {

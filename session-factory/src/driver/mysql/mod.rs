@@ -48,7 +48,9 @@ use crate::observe::{Establishing, Instrumented, unpanicked};
 #[non_exhaustive]
 pub struct Mysql;
 
+#[diagnostic::do_not_recommend]
 impl<L: Level> SupportsIsolation<L> for Mysql {}
+#[diagnostic::do_not_recommend]
 impl SupportsCredentials for Mysql {}
 
 impl Sealed for Mysql {}

@@ -11,7 +11,7 @@ pub(super) enum Unseen {
     /// It is open.
     #[default]
     Open,
-    /// The open transaction may be another than the session began.
+    /// A transaction is open, but possibly not the one that the session began.
     InDoubt {
         /// The last mark that the session set before the SQL in doubt.
         mark: u64,

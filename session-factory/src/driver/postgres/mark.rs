@@ -46,7 +46,8 @@ impl Marks {
         self.sent
     }
 
-    /// Asks the server for the open transaction's mark. `None`: it has none, or the query failed.
+    /// Asks the server for the open transaction's mark. `None` if there is no mark, or the query
+    /// failed.
     pub(super) async fn ask(&self, mut connection: &AsyncPgConnection) -> Option<u64> {
         let question = AsyncConnectionCore::load(&mut connection, diesel::sql_query(SHOW));
         let row = question.await.ok()?.next().await?.ok()?;

@@ -52,9 +52,13 @@ use crate::observe::{Establishing, Heard, Instrumented, unpanicked};
 #[non_exhaustive]
 pub struct Postgres;
 
+#[diagnostic::do_not_recommend]
 impl<L: Level> SupportsIsolation<L> for Postgres {}
+#[diagnostic::do_not_recommend]
 impl SupportsCredentials for Postgres {}
+#[diagnostic::do_not_recommend]
 impl SupportsDeferrable for Postgres {}
+#[diagnostic::do_not_recommend]
 impl SupportsReplica for Postgres {}
 
 impl Sealed for Postgres {}
@@ -178,7 +182,7 @@ impl Driver for Postgres {
         ahead: Ahead,
         query: PgQuery<'_>,
     ) -> BoxFuture<'conn, Reply<Rows>> {
-        statement::load(connection, ahead, query)
+        statement::load(connection.split_for_statement(), ahead, query)
     }
 
     fn execute<'conn>(
@@ -186,7 +190,7 @@ impl Driver for Postgres {
         ahead: Ahead,
         query: PgQuery<'_>,
     ) -> BoxFuture<'conn, Reply<usize>> {
-        statement::execute(connection, ahead, query)
+        statement::execute(connection.split_for_statement(), ahead, query)
     }
 
     fn batch(connection: &mut PgConnection, ahead: Ahead, sql: String) -> BoxFuture<'_, Reply<()>> {

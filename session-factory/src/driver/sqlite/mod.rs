@@ -59,11 +59,13 @@ use crate::observe::{Instrumented, Relay};
 #[non_exhaustive]
 pub struct Sqlite;
 
+#[diagnostic::do_not_recommend]
 impl SupportsIsolation<isolation::Serializable> for Sqlite {}
 // With a single level, the compiler would suggest `Serializable` for every other level, as if it
 // were misspelt.
 #[diagnostic::do_not_recommend]
 impl SupportsIsolation<std::convert::Infallible> for Sqlite {}
+#[diagnostic::do_not_recommend]
 impl SupportsImmediate for Sqlite {}
 
 impl Sealed for Sqlite {}

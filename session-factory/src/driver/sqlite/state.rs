@@ -25,23 +25,36 @@ pub(crate) struct ConnectionState {
 }
 
 #[derive(Debug, Default)]
-#[allow(clippy::struct_excessive_bools)] // independent facts, each read by name
 struct State {
+    transaction: Observed,
+    left_behind: LeftBehind,
+    /// The mark of the transaction, while the body has the raw connection.
+    raw: Option<Mark>,
+    /// The receiver of a statement's events.
+    events: Option<Events>,
+}
+
+/// What the driver saw of the current transaction.
+#[derive(Debug, Default)]
+struct Observed {
     end: Option<TransactionEnd>,
     /// The error of the statement that rolled the transaction back.
     error: Option<StatementError>,
-    /// True if application code panicked in the open transaction.
+    /// True if application code panicked in it.
     panicked: bool,
-    /// The mark of the transaction, while the body has the raw connection.
-    raw: Option<Mark>,
-    touched: bool,
     /// True if the body left a transaction of its own open on the raw connection.
     unbalanced: bool,
-    /// The receiver of a statement's events.
-    events: Option<Events>,
+    /// True if a statement changed rows.
+    written: bool,
+}
+
+/// What a reset puts back.
+#[derive(Debug, Default)]
+struct LeftBehind {
+    /// True if the body had the raw connection.
+    touched: bool,
     unclean: bool,
     query_only: bool,
-    written: bool,
 }
 
 impl ConnectionState {
@@ -70,44 +83,39 @@ impl ConnectionState {
     }
     pub(super) fn begin_watch(&self) {
         self.stop.store(false, Ordering::SeqCst);
-        let mut state = self.state();
-        state.end = None;
-        state.error = None;
-        state.panicked = false;
-        state.unbalanced = false;
-        state.written = false;
+        self.state().transaction = Observed::default();
     }
     pub(super) fn end(&self) -> Option<TransactionEnd> {
-        self.state().end
+        self.state().transaction.end
     }
     /// Keeps the first end, which is the transaction's own.
     pub(super) fn set_end(&self, end: TransactionEnd) {
-        self.state().end.get_or_insert(end);
+        self.state().transaction.end.get_or_insert(end);
     }
     /// Records that the database rolled the whole transaction back when a statement failed.
     pub(super) fn set_rolled_back_by(&self, error: StatementError) {
-        let mut state = self.state();
-        if state.end.is_none() {
-            state.end = Some(TransactionEnd::RolledBack);
-            state.error = Some(error);
+        let transaction = &mut self.state().transaction;
+        if transaction.end.is_none() {
+            transaction.end = Some(TransactionEnd::RolledBack);
+            transaction.error = Some(error);
         }
     }
     pub(super) fn error(&self) -> Option<StatementError> {
-        self.state().error.clone()
+        self.state().transaction.error.clone()
     }
     /// Records a panic: the transaction must not commit, and the connection needs a reset.
     pub(super) fn set_panicked(&self) {
         let mut state = self.state();
-        state.panicked = true;
-        state.unclean = true;
+        state.transaction.panicked = true;
+        state.left_behind.unclean = true;
     }
     pub(super) fn has_panicked(&self) -> bool {
-        self.state().panicked
+        self.state().transaction.panicked
     }
     /// Reads both under one lock, because every statement asks for them.
     pub(super) fn end_and_panic(&self) -> (Option<TransactionEnd>, bool) {
-        let state = self.state();
-        (state.end, state.panicked)
+        let transaction = &self.state().transaction;
+        (transaction.end, transaction.panicked)
     }
     pub(super) fn set_events(&self, events: Option<Events>) {
         self.has_events.store(events.is_some(), Ordering::Release);
@@ -127,7 +135,7 @@ impl ConnectionState {
         }
     }
     pub(super) fn set_touched(&self) {
-        self.state().touched = true;
+        self.state().left_behind.touched = true;
     }
     pub(super) fn set_raw(&self, mark: Mark) {
         self.state().raw = Some(mark);
@@ -139,38 +147,35 @@ impl ConnectionState {
         self.state().raw.take()
     }
     pub(super) fn set_unbalanced(&self) {
-        self.state().unbalanced = true;
+        self.state().transaction.unbalanced = true;
     }
     pub(super) fn is_unbalanced(&self) -> bool {
-        self.state().unbalanced
+        self.state().transaction.unbalanced
     }
     pub(super) fn set_unclean(&self) {
-        self.state().unclean = true;
+        self.state().left_behind.unclean = true;
     }
     /// Records that a statement returned rows that it changed.
     pub(super) fn set_written(&self) {
-        self.state().written = true;
+        self.state().transaction.written = true;
     }
     pub(super) fn has_written(&self) -> bool {
-        self.state().written
+        self.state().transaction.written
     }
     /// True if the connection refuses to write since its last transaction, a read-only one.
     pub(super) fn is_query_only(&self) -> bool {
-        self.state().query_only
+        self.state().left_behind.query_only
     }
     pub(super) fn set_query_only(&self, query_only: bool) {
-        self.state().query_only = query_only;
+        self.state().left_behind.query_only = query_only;
     }
     pub(super) fn needs_reset(&self) -> bool {
-        let state = self.state();
-        state.touched || state.unclean
+        let left_behind = &self.state().left_behind;
+        left_behind.touched || left_behind.unclean
     }
     /// Clears what a reset is about to put back.
     pub(super) fn put_back(&self) {
-        let mut state = self.state();
-        state.touched = false;
-        state.unclean = false;
-        state.query_only = false;
+        self.state().left_behind = LeftBehind::default();
     }
     pub(super) fn stop_running(&self) {
         self.stop.store(true, Ordering::SeqCst);

@@ -1,4 +1,5 @@
-//! The log positions of this factory's commits: a replica has to replay up to there before a session may rely on it.
+//! The log positions of this factory's commits. A session may rely on a replica only after it has
+//! replayed up to there.
 
 use std::sync::MutexGuard;
 use std::time::{Duration, Instant};
@@ -6,31 +7,31 @@ use std::time::{Duration, Instant};
 use crate::call::LogPosition;
 use crate::sync::Mutex;
 
-/// For how long a COMMIT without an answer may still take effect: as long as the recovery looks for it.
+/// How long a COMMIT without an answer may still take effect: as long as recovery checks it.
 const IN_DOUBT: Duration = Duration::from_secs(30);
 
-/// Written by sessions when they have committed, read by those that are about to read a replica.
+/// Written by sessions after their commits, and read by sessions that want to use a replica.
 #[derive(Debug, Default)]
 pub(crate) struct Marks(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
     newest: Option<LogPosition>,
-    /// When a commit, certain or possible, was left without a known position. A commit that is sent after this moment
-    /// has a later position.
+    /// When a certain or possible commit was left without a known position. A commit that is sent
+    /// after this moment has a later position.
     doubt: Option<Instant>,
-    /// Commits under way whose callers were dropped.
+    /// The number of unfinished commits whose callers were dropped.
     unfinished: u32,
 }
 
-/// What a replica has to have replayed.
+/// The position that a replica must have replayed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mark {
-    /// This factory has committed nothing yet.
+    /// None: this factory has committed nothing yet.
     Nothing,
-    /// The log up to there.
+    /// This position.
     At(LogPosition),
-    /// Unknown: only the primary is certain to have everything.
+    /// Unknown: only the primary certainly has everything.
     Unknown,
 }
 
@@ -47,7 +48,7 @@ impl Marks {
         state.newest.map_or(Mark::Nothing, Mark::At)
     }
 
-    /// A transaction that may have written was committed by a COMMIT that was sent at `sent`.
+    /// Records the commit of a transaction that may have written. Its COMMIT was sent at `sent`.
     pub(crate) fn committed(&self, at: Option<LogPosition>, sent: Instant) {
         let mut state = self.state();
         match at {
@@ -59,28 +60,29 @@ impl Marks {
         }
     }
 
-    /// A transaction that only read was committed on the primary: worth knowing while there is a doubt.
+    /// Records the commit of a transaction that has only read, on the primary. Its position ends a
+    /// doubt.
     pub(crate) fn passed(&self, at: Option<LogPosition>, sent: Instant) {
         let mut state = self.state();
         if at.is_some() && state.doubt.is_some_and(|doubt| sent > doubt) {
-            // Nothing was written at that time, and what was is older.
+            // Without its time: this transaction wrote nothing, so no log record has that time.
             state.newest = LogPosition::both(state.newest, at.map(LogPosition::undated));
             state.seen(sent);
         }
     }
 
-    /// COMMIT got no answer.
+    /// Records that COMMIT got no answer.
     pub(crate) fn in_doubt(&self) {
         let mut state = self.state();
         state.doubt = state.doubt.max(Some(crate::time::from_now(IN_DOUBT)));
     }
 
-    /// The caller was dropped while COMMIT is under way. [`finished`](Self::finished) follows.
+    /// Records that the caller was dropped during COMMIT. [`finished`](Self::finished) follows.
     pub(crate) fn unfinished(&self) {
         self.state().unfinished += 1;
     }
 
-    /// The commit's outcome is known, or never will be.
+    /// Records that the commit's outcome is known, or never will be.
     pub(crate) fn finished(&self) {
         let mut state = self.state();
         state.unfinished = state.unfinished.saturating_sub(1);
@@ -88,7 +90,7 @@ impl Marks {
 }
 
 impl State {
-    /// Everything that was committed before this moment is before a position that is known.
+    /// Records that every commit before this moment has a position before a known one.
     fn seen(&mut self, sent: Instant) {
         self.doubt.take_if(|doubt| sent > *doubt);
     }
@@ -109,7 +111,7 @@ mod tests {
         marks.committed(ELEVEN, Instant::now());
         marks.committed(TEN, Instant::now());
         assert_eq!(marks.mark(), ELEVEN.map_or(Mark::Nothing, Mark::At));
-        // Reading moves nothing.
+        // A read does not move the mark.
         marks.passed(TWELVE, Instant::now());
         assert_eq!(marks.mark(), ELEVEN.map_or(Mark::Nothing, Mark::At));
     }
@@ -120,7 +122,7 @@ mod tests {
         let before = Instant::now();
         marks.committed(None, before);
         assert_eq!(marks.mark(), Mark::Unknown);
-        // Sent before the doubt arose: it may be on its other side.
+        // Sent before the doubt arose, so its position may be earlier than the doubtful commit's.
         marks.committed(TEN, before);
         assert_eq!(marks.mark(), Mark::Unknown);
         std::thread::sleep(Duration::from_millis(1));

@@ -1,4 +1,5 @@
-//! The replica: a second pool for read-only sessions, which use the primary while the replica is not usable.
+//! The replica: a second pool for read-only sessions, which use the primary while the replica is
+//! unusable.
 
 pub(crate) mod commit_marks;
 mod token;
@@ -22,16 +23,16 @@ use crate::observe;
 use crate::panics::contained_async;
 use crate::sync::Mutex;
 
-/// The longest wait for a connection to the replica: the primary is there as well.
+/// The longest wait for a connection to the replica. It is short, because the primary is available.
 const CONNECTION: Duration = Duration::from_secs(1);
-/// The longest wait for the replica to replay what was committed.
+/// The longest wait until the replica has replayed this factory's commits.
 const LAG: Duration = Duration::from_millis(100);
-/// A replica that could not be used is tried again after this, then after twice that, …
+/// An unusable replica is tried again after this time, then after twice as long, …
 const FIRST_TRY: Duration = Duration::from_millis(100);
-/// … up to this.
+/// … up to this time.
 const LATER_TRIES: Duration = Duration::from_secs(5);
 
-/// A pool of connections to the replica, and what is known of the server.
+/// A pool of connections to the replica, and the replica's state.
 pub(crate) struct Replica<D: Driver> {
     pub(crate) core: Arc<Core<D>>,
     marks: Arc<Marks>,
@@ -40,12 +41,13 @@ pub(crate) struct Replica<D: Driver> {
     fallbacks: AtomicU64,
 }
 
-/// Why sessions do not read the replica at the moment. A task tries the replica until it is usable again.
+/// Why sessions do not use the replica at the moment. A task tries the replica until it is usable
+/// again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Trouble {
     /// No connection, or no answer.
     Dead,
-    /// It answers, and has not replayed what this factory has committed.
+    /// It answers, but has not replayed this factory's commits.
     Behind,
 }
 
@@ -76,9 +78,9 @@ impl<D: Driver> Replica<D> {
         self.trouble.lock()
     }
 
-    /// A connection to the replica for such a session, or none: then it is the primary's.
+    /// A connection to the replica for this session; `None` if the session has to use the primary.
     ///
-    /// Dropped half-way, it gives the connection back, or closes it while a question is under way.
+    /// If the future is dropped, it returns the connection, or closes it if a query is unanswered.
     pub(crate) async fn acquire(
         self: &Arc<Self>,
         origin: &Origin,
@@ -135,7 +137,8 @@ impl<D: Driver> Replica<D> {
             Ok(true) => Some(lease),
             Ok(false) => {
                 lease.give_back();
-                // A token may have come from anywhere: only what we know of says that the replica is slow.
+                // A token may come from anywhere, so only the factory's own mark can show that the
+                // replica is slow.
                 if own == Some(position) && left.is_none_or(|left| left > LAG) {
                     let lag = format!(
                         "it has not replayed {position} within {}",
@@ -155,7 +158,8 @@ impl<D: Driver> Replica<D> {
     /// Connects once.
     ///
     /// # Errors
-    /// What no waiting heals. A server that is merely down is reported, and tried again.
+    /// An error that waiting cannot heal. If the server is only down, that is reported, and tried
+    /// again.
     pub(crate) async fn prove(self: &Arc<Self>) -> Result<(), SessionError> {
         match self.core.ping().await {
             Ok(()) | Err(SessionError::Closed) => Ok(()),
@@ -173,7 +177,8 @@ impl<D: Driver> Replica<D> {
         }
     }
 
-    /// Notes the trouble, reports it once, and starts the task that tries the replica until it is usable.
+    /// Records the trouble, reports it once, and starts the task that tries the replica until it is
+    /// usable.
     fn report(self: &Arc<Self>, trouble: Trouble, why: &str) {
         if self.trouble().replace(trouble).is_some() {
             return;
@@ -183,19 +188,19 @@ impl<D: Driver> Replica<D> {
             self.core.name, self.core.url_key
         ));
         if crate::runtime::spawn(heal(Arc::downgrade(self))).is_err() {
-            // Without a background runtime there are no connections either.
+            // Without a background runtime, there are no connections either.
             *self.trouble() = None;
         }
     }
 
-    /// One look: what is wrong with it now.
+    /// Checks the replica once. Returns what is wrong with it now.
     async fn look(&self) -> Option<Trouble> {
         let origin = Origin::internal("replica");
         let Ok(mut lease) = self.core.acquire(&origin, Some(CONNECTION)).await else {
             return Some(Trouble::Dead);
         };
         let Mark::At(position) = self.marks.mark() else {
-            // Then it only has to answer.
+            // Without a mark, it only has to answer.
             return match D::ping(lease.link()).await {
                 Ok(()) => {
                     lease.give_back();
@@ -226,7 +231,8 @@ async fn heal<D: Driver>(replica: Weak<Replica<D>>) {
         if replica.core.closed.is_cancelled() {
             return;
         }
-        // The application's instrumentation runs on the ping, and may panic: the task tries again even then.
+        // The application's instrumentation sees the ping, and may panic. The task tries again even
+        // then.
         let trouble = contained_async(replica.look()).await;
         let trouble = trouble.unwrap_or(Some(Trouble::Dead));
         *replica.trouble() = trouble;
@@ -240,7 +246,8 @@ async fn heal<D: Driver>(replica: Weak<Replica<D>>) {
     }
 }
 
-/// Why no connection means that the server is dead: a pool whose connections are all in use is not.
+/// The reason why the server counts as dead; `None` if the pool only has all its connections in
+/// use.
 fn why_dead(error: &SessionError) -> Option<String> {
     match error {
         SessionError::Acquire(error) => {
@@ -252,8 +259,8 @@ fn why_dead(error: &SessionError) -> Option<String> {
     }
 }
 
-/// Whether the replica has replayed the log up to there. Dropped half-way, the lease closes its connection: the answer
-/// must not meet the next borrower.
+/// True if the replica has replayed the log up to this position. If the future is dropped, the
+/// lease closes its connection, because the answer must not reach the next borrower.
 async fn has_replayed<D: Driver>(
     lease: &mut Lease<D>,
     position: LogPosition,

@@ -1,18 +1,19 @@
-//! A commit's token, for readers elsewhere.
+//! A commit's token, for readers in other processes.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::call::LogPosition;
 
-/// Names a factory's newest commit, for a reader elsewhere: another process with the same database and a replica, or
-/// the same client's later request.
+/// Names a factory's newest commit, for another reader: a process with the same database and a
+/// replica, or the same client's later request.
 ///
-/// From [`Factory::commit_token`](crate::Factory::commit_token). It travels as text (`to_string()`, `parse()`):
-/// in a header, a cookie, a job. A reader gives it to [`Factory::following`](crate::Factory::following) or
-/// [`SessionBuilder::after`](crate::SessionBuilder::after), and the session reads a replica only once it has replayed
-/// that commit. The token holds nothing secret. A forged token only costs its own reader the replica (and holds a
-/// connection to it for a tenth of a second).
+/// [`Factory::commit_token`](crate::Factory::commit_token) returns it. It travels as text
+/// (`to_string()`, `parse()`): in a header, a cookie, a job. A reader passes it to
+/// [`Factory::following`](crate::Factory::following) or
+/// [`SessionBuilder::after`](crate::SessionBuilder::after), and the session then uses a replica
+/// only after it has replayed that commit. The token contains nothing secret. A forged token only
+/// keeps its own reader from the replica (and occupies a connection to it for a tenth of a second).
 ///
 /// ```
 /// use session_factory::CommitToken;

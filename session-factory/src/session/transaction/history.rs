@@ -1,12 +1,121 @@
-//! The body's own `commit()` failed: a later `Ok` from the body would be false.
+//! What outlives a session's transactions: what was committed, what was lost, who reports it.
 
+use crate::driver::Watched;
 use crate::error::{
     AbortReason, Aborted, CommitError, PartlyCommitted, SessionError, StatementError,
 };
 
-/// What is lost or may be lost. It outlives the transaction.
+/// What a session did before its current transaction.
+#[derive(Debug, Default)]
+pub(in crate::session) struct History {
+    commits: Commits,
+    /// The body called `commit()`, and it failed: a later `Ok` from the body would be false.
+    lost: Option<Box<Loss>>,
+    /// The call's result or the caller itself says what became of the work. Otherwise (the body's `Err`, a panic, a
+    /// dropped call) the recovery reports what the body's SQL committed.
+    answered_for: bool,
+    /// The server refused to write although the caller asked for no read-only transaction.
+    met_read_only: bool,
+}
+
+/// The commits of a session.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Commits {
+    #[default]
+    None,
+    /// A transaction, or a part of one, was committed.
+    Some,
+    /// The same, and the body's SQL committed a whole transaction instead of the session.
+    ByBody,
+}
+
+const COMMITTED_BY_BODY: &str = "yet not all of its work is rolled back: a statement of the body committed the \
+     transaction by itself, and what came before it is kept; call db.commit() where that is meant";
+
+impl History {
+    /// A transaction, or a part of one, was committed.
+    pub(in crate::session) fn committed(&mut self) {
+        if self.commits == Commits::None {
+            self.commits = Commits::Some;
+        }
+    }
+
+    pub(in crate::session) fn committed_by_body(&mut self) {
+        self.commits = Commits::ByBody;
+    }
+
+    pub(in crate::session) fn has_committed(&self) -> bool {
+        self.commits != Commits::None
+    }
+
+    pub(in crate::session) fn is_committed_by_body(&self) -> bool {
+        self.commits == Commits::ByBody
+    }
+
+    /// The body's own end of the transaction failed with `error`.
+    pub(in crate::session) fn lose(&mut self, error: &SessionError) {
+        self.lost = Loss::of(error).map(Box::new);
+    }
+
+    pub(in crate::session) fn forget_loss(&mut self) {
+        self.lost = None;
+    }
+
+    /// The error that replaces the body's `Ok`.
+    pub(in crate::session) fn loss(&self) -> Option<SessionError> {
+        self.lost.as_deref().map(Loss::error)
+    }
+
+    pub(in crate::session) fn answer_for(&mut self) {
+        self.answered_for = true;
+    }
+
+    pub(in crate::session) fn is_answered_for(&self) -> bool {
+        self.answered_for
+    }
+
+    pub(in crate::session) fn meet_read_only(&mut self) {
+        self.met_read_only = true;
+    }
+
+    pub(in crate::session) fn met_read_only(&self) -> bool {
+        self.met_read_only
+    }
+
+    /// Describes the work that the body's SQL has committed or may have committed.
+    pub(in crate::session) fn kept_by_body(&self) -> Option<String> {
+        match self.lost.as_deref() {
+            Some(Loss::Partly(parts)) => Some(kept(parts)),
+            _ => self
+                .is_committed_by_body()
+                .then(|| COMMITTED_BY_BODY.to_owned()),
+        }
+    }
+}
+
+/// The same, from what the driver knows about the session's open transaction.
+pub(in crate::session) fn kept_of(watched: &Watched) -> Option<String> {
+    match watched {
+        Watched::Parted(parts) => Some(kept(parts)),
+        Watched::Ended {
+            committed: true, ..
+        } => Some(COMMITTED_BY_BODY.to_owned()),
+        _ => None,
+    }
+}
+
+/// Says what stays, as far as it is known.
+fn kept(parts: &PartlyCommitted) -> String {
+    let claim = match parts {
+        PartlyCommitted::EndedUnseen => "a part of its work may be committed",
+        _ => "yet not all of its work is rolled back",
+    };
+    format!("{claim}: {parts}")
+}
+
+/// What is lost or may be lost.
 #[derive(Debug, Clone)]
-pub(in crate::session) enum Loss {
+enum Loss {
     Aborted(AbortReason),
     Commit(CommitError),
     Unknown(StatementError),
@@ -14,7 +123,7 @@ pub(in crate::session) enum Loss {
 }
 
 impl Loss {
-    pub(in crate::session) fn of(error: &SessionError) -> Option<Self> {
+    fn of(error: &SessionError) -> Option<Self> {
         match error {
             SessionError::Aborted(aborted) => Some(Self::Aborted(aborted.reason().clone())),
             SessionError::Commit(refused) => Some(Self::Commit(refused.clone())),
@@ -25,7 +134,7 @@ impl Loss {
     }
 
     /// The same error once more.
-    pub(in crate::session) fn error(&self) -> SessionError {
+    fn error(&self) -> SessionError {
         match self {
             Self::Aborted(reason) => Aborted::new(reason.clone()).into(),
             Self::Commit(error) => error.clone().into(),

@@ -12,6 +12,8 @@ pub(in crate::session) struct Savepoints {
     depth: u32,
     waiting: Vec<Control>,
     undo: Option<Undo>,
+    /// A rollback to a savepoint was sent, and the server has not confirmed it.
+    undo_unconfirmed: bool,
     /// Savepoints of this level and below ended with a transaction that the body's SQL committed: the session can
     /// neither release them nor roll back to them.
     gone: u32,
@@ -162,12 +164,18 @@ impl Savepoints {
             gone: first.map_or(self.depth, |first| first - 1),
             waiting,
             undo: None,
+            undo_unconfirmed: false,
         }
     }
 
     /// True when the session has to roll back to a savepoint before COMMIT.
     pub(in crate::session) fn must_undo(&self) -> bool {
         self.undo.is_some()
+    }
+
+    /// The same, or it has sent that rollback and the server has not confirmed it.
+    pub(in crate::session) fn is_undoing(&self) -> bool {
+        self.undo_unconfirmed || self.must_undo()
     }
 
     /// The savepoints' part of the next statement's prelude.
@@ -222,7 +230,12 @@ impl Savepoints {
     /// The waiting statements are on their way.
     pub(in crate::session) fn sent(&mut self) {
         self.waiting.clear();
-        self.undo = None;
+        self.undo_unconfirmed |= self.undo.take().is_some();
+    }
+
+    /// The server has done what was sent.
+    pub(in crate::session) fn confirmed(&mut self) {
+        self.undo_unconfirmed = false;
     }
 
     /// There is no transaction.

@@ -1,4 +1,4 @@
-//! What a connection turns out to be: one that counts, or a request to cancel.
+//! Decides whether a connection counts, or is a cancel request.
 
 use std::collections::HashMap;
 
@@ -7,18 +7,18 @@ use crate::proxy::frames::{self, Frames};
 use crate::proxy::packets::Packets;
 use crate::proxy::{Direction, Protocol};
 
-/// What a connection is, as far as its packets have told.
+/// The kind of a connection, as far as its packets have shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Opening {
     Connection,
     Cancel,
-    /// It has asked for TLS or for GSS encryption: what it sends when that is declined will tell. It counts as a
-    /// connection until then.
+    /// It has requested TLS or GSS encryption. What it sends after a refusal will show its kind.
+    /// Until then it counts as a connection.
     Undecided,
 }
 
 impl Opening {
-    /// By the code of its first packet.
+    /// The kind that its first packet's code shows.
     pub(crate) fn of(code: u32) -> Self {
         match code {
             frames::CANCEL => Self::Cancel,
@@ -29,7 +29,7 @@ impl Opening {
 }
 
 impl Ledger {
-    /// A connection has come.
+    /// Adds a new connection.
     pub(crate) fn open(&mut self, protocol: Protocol, opening: Opening) -> Entry {
         if opening == Opening::Cancel {
             self.counts.cancel_requests += 1;
@@ -42,7 +42,7 @@ impl Ledger {
             self.note_most();
         }
         Entry {
-            // Whoever ends the connections there are spares the requests to cancel.
+            // Ending all connections spares cancel requests, because no number is below this one.
             number: if opening == Opening::Cancel {
                 u64::MAX
             } else {
@@ -63,7 +63,7 @@ impl Ledger {
         }
     }
 
-    /// It is one that counts after all, or a request to cancel.
+    /// Decides an undecided connection: it counts, or it is a cancel request.
     pub(super) fn decide(&mut self, entry: &mut Entry, is_cancel: bool) {
         if entry.opening != Opening::Undecided {
             return;
@@ -90,7 +90,7 @@ impl Ledger {
         entry.number = u64::MAX;
     }
 
-    /// A connection has ended, on both sides.
+    /// Removes a connection that has ended on both sides.
     pub(crate) fn close(&mut self, entry: &mut Entry) {
         self.decide(entry, false);
         if self.live.remove(&entry.number) {

@@ -1,4 +1,4 @@
-//! Files and parts.
+//! Files, and the parts of a URL.
 
 use std::fs;
 
@@ -20,7 +20,7 @@ const KEYS: &[Key] = &[
     Key::new("DB_NAME", "url", "text").part(Part::Database),
 ];
 
-/// The URL, or the message, and the table in any case.
+/// Returns the URL or the error message, and the table in both cases.
 fn url(vars: &[(&str, &str)]) -> (Result<String, String>, String) {
     let mut reader = Reader::from_vars("AppDb", KEYS, |name| {
         vars.iter()
@@ -157,7 +157,7 @@ fn secrets_come_from_files_without_their_last_newline() {
 
 #[test]
 fn a_file_that_is_not_there_is_told_without_its_path() {
-    // Somebody put the password itself where its file belongs.
+    // The password itself is in the place of its file's path.
     let message = mistake(&[
         ("DB_HOST", "h"),
         ("DB_NAME", "d"),

@@ -135,6 +135,6 @@ fn a_type_that_has_only_a_from_str_is_read_by_it() {
         message.contains("LEVEL is malformed; expected a value of the type `Level`; found `x`"),
         "{message}"
     );
-    // `bool` has a `FromStr` that knows two words; ours is asked first.
+    // `bool` has a `FromStr` that knows two words; our `ConfigValue` takes precedence.
     assert_eq!(Custom::<bool>::new().how().value("yes"), Some(true));
 }

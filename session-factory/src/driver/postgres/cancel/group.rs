@@ -74,7 +74,7 @@ struct Queued {
     number: u64,
 }
 
-/// What became of a waiting request.
+/// The outcome of a waiting request.
 #[derive(Debug)]
 pub(crate) enum Taken {
     /// The server has acted on it, if the process still existed.

@@ -42,7 +42,7 @@ const PAUSES: [Duration; 6] = [
 /// By this time the server has begun a statement that reached it.
 const BEGUN: Duration = Duration::from_millis(50);
 
-/// What became of a cancel request.
+/// The outcome of a cancel request.
 enum Sent {
     /// The server could not be reached.
     Never,
@@ -237,7 +237,8 @@ impl Canceller {
     ) -> (T, bool) {
         tokio::pin!(done);
         let mut sent = false;
-        // Only the first request uses the group. If that had no effect, the next goes on its own connection.
+        // Only the first request uses the group. If it had no effect, the next request uses its own
+        // connection.
         let mut group = self.group.clone();
         let mut at_once = runs_since.is_some_and(|since| since.elapsed() >= PAUSES[0]);
         let mut pauses = PAUSES.iter().chain(std::iter::repeat(&PAUSES[5]));

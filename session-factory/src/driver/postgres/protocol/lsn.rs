@@ -60,7 +60,8 @@ impl Positions {
         }
     }
 
-    /// What answered before COMMIT did was no answer to what was asked behind it.
+    /// Discards an answer that arrived before COMMIT's own: it does not belong to the query after
+    /// COMMIT.
     pub(crate) fn committed(&self) {
         if self.expecting() {
             self.set(None);

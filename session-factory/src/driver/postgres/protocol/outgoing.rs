@@ -29,16 +29,16 @@ impl Outgoing {
             },
             body => {
                 let text = body.strip_suffix(b"\0").unwrap_or(body);
-                let reading = side_effects::read(text);
+                let effects = side_effects::read(text);
                 let keeps_to_savepoints = transaction_control::keeps_to_savepoints(text);
                 Self {
-                    effects: reading.effects,
+                    effects,
                     flight: Flight {
                         begins: text.starts_with(b"BEGIN"),
                         keeps_to_savepoints,
                         may_end: !keeps_to_savepoints && transaction_control::may_end(text),
                         mark: mark::number(text).unwrap_or_default(),
-                        local_sets: reading.effects.local_sets,
+                        local_sets: effects.local_sets,
                         ..Flight::default()
                     },
                 }
@@ -117,9 +117,8 @@ impl Prepared {
                 may_end: true,
             };
         };
-        let reading = side_effects::read(text);
         Self {
-            effects: reading.effects,
+            effects: side_effects::read(text),
             may_end: transaction_control::begins_with_an_end(text),
         }
     }
@@ -129,7 +128,7 @@ impl Prepared {
 mod tests {
     use super::*;
 
-    /// With the names that sessions give to savepoints.
+    /// Replaces `NAME_` by the prefix of the session's savepoints.
     fn named(text: &str) -> String {
         text.replace("NAME_", savepoint_name::prefix())
     }
@@ -159,7 +158,7 @@ mod tests {
             );
             // Reading it as SQL would say the same.
             assert_eq!(
-                side_effects::read(text.as_bytes()).effects,
+                side_effects::read(text.as_bytes()),
                 SideEffects::default(),
                 "{text}"
             );
@@ -180,7 +179,7 @@ mod tests {
             "SAVEPOINT NAME_1; ROLLBACK",
             "ROLLBACK TO SAVEPOINT NAME_1; ROLLBACK AND CHAIN",
             "BEGIN; SET LOCAL statement_timeout = 1",
-            // A text of the application's.
+            // SQL that the application wrote, not the session.
             "SAVEPOINT session_factory_1",
         ] {
             let body = format!("{}\0", named(text));

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::outgoing::{LONGEST_TEXT, Prepared};
+use crate::driver::postgres::sql::effects::Effects;
 use crate::driver::postgres::sql::names::{self, Move};
 use crate::driver::postgres::sql::side_effects::{binds_a_path, names_a_transaction};
 
@@ -75,13 +76,13 @@ impl Statements {
         if prepared.effects.key != 0 {
             prepared.effects.key = names::with(prepared.effects.key, values);
         }
-        if prepared.effects.configure {
+        if prepared.effects.kinds.contains(Effects::CONFIGURES) {
             // The setting's name may be a bound value.
-            prepared.effects.loud |= names_a_transaction(values);
+            prepared.effects.kinds |= Effects::NEEDS_COMMIT.when(names_a_transaction(values));
             if prepared.effects.moves.is_none() && binds_a_path(values) {
                 prepared.effects.moves = Some(Move {
                     key: Some(prepared.effects.key),
-                    stays: prepared.effects.change,
+                    stays: prepared.effects.kinds.contains(Effects::CHANGES_SESSION),
                 });
             }
         }
@@ -97,7 +98,7 @@ mod tests {
     fn changes(statements: &Statements, bind: &[u8]) -> Option<bool> {
         statements
             .bound(bind)
-            .map(|prepared| prepared.effects.change)
+            .map(|prepared| prepared.effects.kinds.contains(Effects::CHANGES_SESSION))
     }
 
     #[test]
@@ -121,9 +122,12 @@ mod tests {
     fn a_level_among_the_values_is_seen() {
         let statements = Statements::default();
         statements.prepared(b"s1\0SELECT set_config($1, $2, true)\0\0\0");
-        let loud = |bind: &[u8]| statements.bound(bind).map(|prepared| prepared.effects.loud);
-        assert_eq!(loud(b"\0s1\0app.tenant"), Some(false));
-        assert_eq!(loud(b"\0s1\0transaction_isolation"), Some(true));
+        let needs_commit = |bind: &[u8]| {
+            let prepared = statements.bound(bind);
+            prepared.map(|prepared| prepared.effects.kinds.contains(Effects::NEEDS_COMMIT))
+        };
+        assert_eq!(needs_commit(b"\0s1\0app.tenant"), Some(false));
+        assert_eq!(needs_commit(b"\0s1\0transaction_isolation"), Some(true));
     }
 
     #[test]

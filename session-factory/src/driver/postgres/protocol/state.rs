@@ -9,7 +9,8 @@ use super::lsn::Positions;
 use super::outgoing::{self, Outgoing};
 use super::prepared::Statements;
 use super::statement_sent::StatementSent;
-use super::transaction_end::{EndTracker, Flight, TransactionEnd};
+use super::transaction_end::{EndTracker, Flight, Sender, TransactionEnd};
+use crate::driver::postgres::sql::effects::Effects;
 use crate::driver::postgres::sql::names::{Move, Names, Seen};
 use crate::driver::postgres::sql::side_effects::SideEffects;
 use crate::error::{Behind, StatementError};
@@ -36,38 +37,36 @@ pub(crate) struct ProtocolState {
 }
 
 #[derive(Debug, Default)]
-#[allow(clippy::struct_excessive_bools)] // independent facts, each read by name
 pub(crate) struct State {
     status: Status,
-    /// The current transaction's first error. `last_error` is the connection's last error.
-    first_error: Option<StatementError>,
+    transaction: Observed,
+    /// The connection's last error.
     last_error: Option<StatementError>,
-    /// The current transaction met a serialization failure or a deadlock.
-    met_conflict: bool,
-    /// A command tag of the current transaction reported changed rows.
-    has_written: bool,
     /// The error with which the server closes the connection.
     fatal: Option<StatementError>,
     /// Tracks the end of the transaction begun since [`ProtocolState::begin_watch`].
     end_tracker: EndTracker,
-    /// The session changed settings, or other state that a reset restores.
-    changed: bool,
-    /// A statement ran whose effects the text does not show. It may have changed more than settings.
-    opaque: bool,
+    /// What statements left behind: [`Effects::NEEDS_RESET`] until the next reset, [`Effects::COMMIT_MATTERS`] until
+    /// the next transaction.
+    effects: Effects,
     /// A reset is under way: its own statements are not recorded as side effects.
     resetting: bool,
     /// Tracks what names in SQL resolve to.
     names: Names,
-    /// The session did something that no reset undoes.
-    unclean: bool,
-    /// COMMIT matters even without changed rows: it may notify listeners, release locks, or fail.
-    loud: bool,
-    /// Number of transaction-local SETs among the statements bound since the last Sync.
-    bound_sets: u32,
-    /// A statement bound since the last Sync may end the transaction.
-    bound_end: bool,
+    /// What the statements bound since the last Sync do.
+    bound: Flight,
     /// When the last message that the server answers with ReadyForQuery was sent.
     sent: Option<Instant>,
+}
+
+/// What the server reported about the current transaction.
+#[derive(Debug, Default)]
+struct Observed {
+    first_error: Option<StatementError>,
+    /// It met a serialization failure or a deadlock.
+    met_conflict: bool,
+    /// A command tag reported changed rows.
+    has_written: bool,
 }
 
 /// The transaction status of ReadyForQuery.
@@ -199,8 +198,8 @@ impl ProtocolState {
                 if let Some(prepared) = self.statements.bound(body) {
                     let mut state = self.state();
                     state.note(&prepared.effects);
-                    state.bound_sets += prepared.effects.local_sets;
-                    state.bound_end |= prepared.may_end;
+                    state.bound.local_sets += prepared.effects.local_sets;
+                    state.bound.may_end |= prepared.may_end;
                     self.publish(&state);
                 }
             }
@@ -212,13 +211,7 @@ impl ProtocolState {
                 if tag == b'F' {
                     state.note(&SideEffects::ANY);
                 }
-                let local_sets = std::mem::take(&mut state.bound_sets);
-                let may_end = std::mem::take(&mut state.bound_end);
-                let flight = Flight {
-                    may_end,
-                    local_sets,
-                    ..Flight::default()
-                };
+                let flight = std::mem::take(&mut state.bound);
                 self.is_sent(&mut state, flight);
             }
             _ => {}
@@ -227,11 +220,12 @@ impl ProtocolState {
     }
 
     fn is_sent(&self, state: &mut State, flight: Flight) {
-        let by_session = self.sealed.load(Ordering::Relaxed);
-        state.end_tracker.sent(Flight {
-            by_session,
-            ..flight
-        });
+        let sender = if self.sealed.load(Ordering::Relaxed) {
+            Sender::Session
+        } else {
+            Sender::Body
+        };
+        state.end_tracker.sent(Flight { sender, ..flight });
     }
 
     /// Copies [`Names::changes`] to where the session reads it without the lock.
@@ -285,10 +279,8 @@ impl ProtocolState {
     pub(crate) fn begin_watch(&self) {
         self.sealed.store(false, Ordering::Relaxed);
         let mut state = self.state();
-        state.first_error = None;
-        state.met_conflict = false;
-        state.has_written = false;
-        state.loud = false;
+        state.transaction = Observed::default();
+        state.effects.remove(Effects::COMMIT_MATTERS);
         state.end_tracker.begin_watch();
     }
 
@@ -321,7 +313,8 @@ impl ProtocolState {
         !self.is_closed() && state.status != Status::Failed && state.end_tracker.goes_on()
     }
 
-    /// The transaction's end, the fate of statements that ran after it, and its status, under one lock.
+    /// The transaction's end, the outcome of the statements that ran after it, and its status,
+    /// under one lock.
     #[inline]
     pub(crate) fn standing(&self) -> Standing {
         let mut state = self.state();
@@ -337,7 +330,8 @@ impl ProtocolState {
         }
     }
 
-    /// True if the open transaction may be another than the session began, and the server can say which (by the mark).
+    /// True if a transaction is open, but possibly not the one that the session began, and the
+    /// server can say which (by the mark).
     pub(crate) fn is_in_doubt(&self) -> bool {
         self.state().is_in_doubt()
     }
@@ -362,22 +356,23 @@ impl ProtocolState {
     }
 
     pub(crate) fn first_error(&self) -> Option<StatementError> {
-        self.state().first_error.clone()
+        self.state().transaction.first_error.clone()
     }
 
     /// True if the transaction's first error is the one that closed the connection.
     pub(crate) fn ended_by_loss(&self) -> bool {
         let state = self.state();
-        let first = state.first_error.as_ref().map(StatementError::message);
+        let first = state.transaction.first_error.as_ref();
+        let first = first.map(StatementError::message);
         first.is_some() && first == state.fatal.as_ref().map(StatementError::message)
     }
 
     pub(crate) fn met_conflict(&self) -> bool {
-        self.state().met_conflict
+        self.state().transaction.met_conflict
     }
 
     pub(crate) fn has_written(&self) -> bool {
-        self.state().has_written
+        self.state().transaction.has_written
     }
 
     pub(crate) fn last_error(&self) -> Option<StatementError> {
@@ -392,26 +387,24 @@ impl ProtocolState {
     /// changes nothing, notifies no listener and cannot fail.
     pub(crate) fn has_only_read(&self) -> bool {
         let state = self.state();
-        let noted =
-            state.changed || state.opaque || state.unclean || state.loud || state.has_written;
+        let noted = !state.effects.is_empty() || state.transaction.has_written;
         let is_open = state.status == Status::InTransaction && !state.end_tracker.is_in_doubt();
         is_open && self.is_quiet() && !noted
     }
 
     /// True if the session may have left changed settings, or more, to the next borrower.
     pub(crate) fn needs_reset(&self) -> bool {
-        let state = self.state();
-        state.changed || state.opaque || state.unclean
+        self.state().effects.intersects(Effects::NEEDS_RESET)
     }
 
     /// True if statements ran whose effects the text does not show: the reset has to check more than settings.
     pub(crate) fn is_opaque(&self) -> bool {
-        self.state().opaque
+        self.state().effects.contains(Effects::UNKNOWN)
     }
 
     /// True if the session did something that no reset undoes.
     pub(crate) fn is_unclean(&self) -> bool {
-        self.state().unclean
+        self.state().effects.contains(Effects::IRREVERSIBLE)
     }
 
     /// The reset's statements follow. Their own side effects are not recorded, or each reset would call for the next.
@@ -426,8 +419,8 @@ impl ProtocolState {
 
     pub(crate) fn was_reset(&self) {
         let mut state = self.state();
-        state.changed = false;
-        state.opaque = false;
+        let restored = Effects::CHANGES_SESSION | Effects::UNKNOWN;
+        state.effects.remove(restored);
         state.resetting = false;
         state.names.was_reset();
         self.publish(&state);
@@ -435,7 +428,7 @@ impl ProtocolState {
 
     /// Overwrites the flag, for a caller that has undone the effect or knows that it is older than the session.
     pub(crate) fn set_unclean(&self, unclean: bool) {
-        self.state().unclean = unclean;
+        self.state().effects.set(Effects::IRREVERSIBLE, unclean);
     }
 }
 
@@ -452,17 +445,14 @@ impl State {
         if self.resetting {
             return;
         }
-        self.changed |= effects.change;
-        self.opaque |= effects.unknown;
-        self.unclean |= effects.keep;
-        self.loud |= effects.loud || effects.may_notify;
+        self.effects |= effects.kinds & (Effects::NEEDS_RESET | Effects::COMMIT_MATTERS);
         if let Some(moves) = effects.moves {
             self.names.moves(moves);
         }
-        if effects.defines {
+        if effects.kinds.contains(Effects::DEFINES) {
             self.names.defines();
         }
-        if effects.unknown {
+        if effects.kinds.contains(Effects::UNKNOWN) {
             self.names.clouds(effects.key);
         }
     }
@@ -493,11 +483,12 @@ impl State {
         if looks_types_up && error_response::may_be_of_another_type(&error) {
             self.names.has_another_type();
         }
-        self.met_conflict |= error.is_transient();
+        self.transaction.met_conflict |= error.is_transient();
         // The client keeps using the stale prepared statements by name, and each use would fail.
-        self.unclean |= error_response::is_of_prepared_statements(&error);
-        if self.first_error.is_none() {
-            self.first_error = Some(error.clone());
+        let is_stale = error_response::is_of_prepared_statements(&error);
+        self.effects |= Effects::IRREVERSIBLE.when(is_stale);
+        if self.transaction.first_error.is_none() {
+            self.transaction.first_error = Some(error.clone());
         }
         if fatal {
             self.fatal = Some(error.clone());
@@ -519,19 +510,21 @@ impl State {
             b"SET" | b"RESET" | b"LISTEN" | b"UNLISTEN" | b"DECLARE CURSOR" | b"DISCARD"
             | b"DISCARD ALL" | b"DISCARD TEMP" | b"DISCARD PLANS" | b"DISCARD SEQUENCES"
             | b"CREATE TABLE" | b"CREATE VIEW" | b"CREATE SEQUENCE" | b"EXPLAIN" => {
-                self.changed = true;
+                self.effects |= Effects::CHANGES_SESSION;
             }
             // The statements that these run send no command tag.
             b"DO" | b"CALL" => {
-                self.opaque = true;
+                self.effects |= Effects::UNKNOWN;
                 self.names.defined();
                 self.names.moves(Move::ANYWHERE);
             }
             b"ROLLBACK" => self.names.undone(),
-            b"NOTIFY" => self.loud = true,
-            b"PREPARE" | b"DEALLOCATE" | b"DEALLOCATE ALL" | b"LOAD" => self.unclean = true,
+            b"NOTIFY" => self.effects |= Effects::NOTIFIES,
+            b"PREPARE" | b"DEALLOCATE" | b"DEALLOCATE ALL" | b"LOAD" => {
+                self.effects |= Effects::IRREVERSIBLE;
+            }
             _ if WRITES.iter().any(|write| tag.starts_with(write)) => {
-                self.has_written |= !tag.ends_with(b" 0");
+                self.transaction.has_written |= !tag.ends_with(b" 0");
                 return;
             }
             _ => {}
@@ -541,7 +534,7 @@ impl State {
         }
         if tag == b"DISCARD ALL" {
             // It also dropped the prepared statements, which the client's cache still lists.
-            self.unclean = true;
+            self.effects |= Effects::IRREVERSIBLE;
         }
     }
 }

@@ -1,10 +1,10 @@
 //! Determines how the session's transaction ended, and what ran after its end, from the order in which the server's
 //! command tags, errors and transaction status arrive.
 //!
-//! The first end decides what became of the session's work. What the body's SQL or raw connection runs after it is
-//! outside the transaction and has its own fate. Where the tags fit two histories, the end is
-//! [unseen](TransactionEnd::Unseen). A ROLLBACK that leaves a transaction open is in doubt until the server has
-//! answered the query for the [mark](crate::driver::postgres::mark).
+//! The first end decides the outcome of the session's work. SQL that the body runs after that end
+//! is outside the transaction, and has a separate outcome. If the tags fit two histories, the end
+//! is [unseen](TransactionEnd::Unseen). If a ROLLBACK leaves a transaction open, the end is in
+//! doubt until the server has answered the query for the [mark](crate::driver::postgres::mark).
 
 use std::collections::VecDeque;
 
@@ -21,7 +21,6 @@ pub(crate) enum TransactionEnd {
 
 /// A message that the server answers with ReadyForQuery.
 #[derive(Debug, Clone, Copy, Default)]
-#[allow(clippy::struct_excessive_bools)] // independent facts, each read by name
 pub(crate) struct Flight {
     /// It begins the session's transaction.
     pub(crate) begins: bool,
@@ -33,8 +32,16 @@ pub(crate) struct Flight {
     pub(crate) may_end: bool,
     /// How many of its SET tags are transaction-local.
     pub(crate) local_sets: u32,
-    /// The session sent it to end the transaction: it is the session's work, not the body's.
-    pub(crate) by_session: bool,
+    pub(crate) sender: Sender,
+}
+
+/// Whose work a message is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Sender {
+    #[default]
+    Body,
+    /// The session sent it to end the transaction.
+    Session,
 }
 
 /// Tracks the end of the transaction that was begun last.
@@ -53,12 +60,11 @@ pub(crate) struct EndTracker {
     behind: Fates,
 }
 
-/// The fates of statements that ran after the end, or after a ROLLBACK in doubt.
+/// The outcomes of statements that ran after the end, or after a ROLLBACK in doubt.
 #[derive(Debug, Default)]
-#[allow(clippy::struct_excessive_bools)] // independent facts, each read by name
 struct Fates {
-    committed: bool,
-    rolled_back: bool,
+    /// The fates that are final.
+    settled: Behind,
     /// Some succeeded. The next COMMIT commits them, or the end of a message that leaves no transaction open.
     pending: bool,
     /// Some succeeded, and a later event may have rolled them back.
@@ -75,6 +81,12 @@ const IDLE: [&[u8]; 7] = [
     b"RESET",
     b"SHOW",
 ];
+
+impl Flight {
+    fn is_of_body(&self) -> bool {
+        self.sender == Sender::Body
+    }
+}
 
 impl EndTracker {
     /// Forgets earlier transactions, but keeps the unanswered messages.
@@ -115,7 +127,7 @@ impl EndTracker {
     /// ended the transaction, or ran after its end.
     pub(crate) fn lost(&mut self) {
         let has_ended = self.first.is_some() || self.doubt.is_some();
-        let mut flights = self.flights.iter().filter(|flight| !flight.by_session);
+        let mut flights = self.flights.iter().filter(|flight| flight.is_of_body());
         if flights.any(|flight| flight.may_end || has_ended) {
             self.first = Some(TransactionEnd::Unseen);
         }
@@ -126,7 +138,8 @@ impl EndTracker {
         self.first
     }
 
-    /// True if the open transaction may be another than the session began. The server can say which, by the mark.
+    /// True if a transaction is open, but possibly not the one that the session began. The server
+    /// can say which, by the mark.
     #[inline]
     pub(crate) fn is_in_doubt(&self) -> bool {
         self.doubt.is_some()
@@ -136,7 +149,7 @@ impl EndTracker {
     /// sent now could run outside a transaction.
     pub(crate) fn is_unsettled(&self) -> bool {
         let front = self.flights.front();
-        self.failed && front.is_some_and(|flight| flight.may_end && !flight.by_session)
+        self.failed && front.is_some_and(|flight| flight.may_end && flight.is_of_body())
     }
 
     /// Records the server's answer: the open transaction's mark.
@@ -155,14 +168,12 @@ impl EndTracker {
     /// `None`: nothing ran after the end.
     #[inline]
     pub(crate) fn behind(&self) -> Option<Behind> {
-        let Fates {
+        let Behind {
             committed,
             rolled_back,
-            pending,
-            held,
-        } = self.behind;
+        } = self.behind.settled;
         // The session rolls back what is still open.
-        let rolled_back = rolled_back || pending || held;
+        let rolled_back = rolled_back || self.behind.is_open();
         (committed || rolled_back).then_some(Behind {
             committed,
             rolled_back,
@@ -176,7 +187,7 @@ impl EndTracker {
                 if self.behind.held {
                     self.first = Some(TransactionEnd::Unseen);
                 }
-                self.behind.committed |= std::mem::take(&mut self.behind.pending);
+                self.behind.settled.committed |= std::mem::take(&mut self.behind.pending);
             }
             b"PREPARE TRANSACTION" => self.end(TransactionEnd::Unseen),
             b"ROLLBACK" => {
@@ -192,7 +203,7 @@ impl EndTracker {
             b"BEGIN" | b"START TRANSACTION" => self.inside = true,
             _ if (self.first.is_some() || self.doubt.is_some()) && !IDLE.contains(&tag) => {
                 let front = self.flights.front();
-                self.behind.pending |= !front.is_some_and(|flight| flight.by_session);
+                self.behind.pending |= front.is_none_or(Flight::is_of_body);
             }
             _ => {}
         }
@@ -202,8 +213,8 @@ impl EndTracker {
         self.failed = true;
         self.behind.hold();
         // A failed statement after COMMIT counts as rolled back, even if it was the only one.
-        let is_ours = self.flights.front().is_some_and(|flight| flight.by_session);
-        self.behind.held |= self.first == Some(TransactionEnd::Commit) && !is_ours;
+        let is_of_body = self.flights.front().is_none_or(Flight::is_of_body);
+        self.behind.held |= self.first == Some(TransactionEnd::Commit) && is_of_body;
     }
 
     pub(crate) fn ready(&mut self, inside: bool) {
@@ -254,10 +265,10 @@ impl Fates {
         self.pending || self.held
     }
 
-    /// Call when no transaction is open: the fates are final.
+    /// Call when no transaction is open: the outcomes are final.
     fn settle(&mut self) {
-        self.committed |= std::mem::take(&mut self.pending);
-        self.rolled_back |= std::mem::take(&mut self.held);
+        self.settled.committed |= std::mem::take(&mut self.pending);
+        self.settled.rolled_back |= std::mem::take(&mut self.held);
     }
 }
 
@@ -294,7 +305,7 @@ mod tests {
         end_tracker.ready(status != b'I');
     }
 
-    /// The end, and the fates after it, when the server answers one message with these tags.
+    /// The end, and the outcomes after it, when the server answers one message with these tags.
     fn told(tags: &[&str], status: u8) -> (Option<TransactionEnd>, Option<(bool, bool)>) {
         let mut end_tracker = begun();
         run(&mut end_tracker, tags, status);
@@ -346,11 +357,11 @@ mod tests {
 
     #[test]
     fn an_end_that_the_loss_of_the_connection_hides_is_unseen() {
-        let lost = |may_end, tags: &[&str], by_session| {
+        let lost = |may_end, tags: &[&str], sender| {
             let mut watched = begun();
             watched.sent(Flight {
                 may_end,
-                by_session,
+                sender,
                 ..Flight::default()
             });
             for tag in tags {
@@ -359,11 +370,11 @@ mod tests {
             watched.lost();
             watched.first()
         };
-        assert_eq!(lost(true, &[], false), UNSEEN);
-        assert_eq!(lost(true, &["COMMIT"], false), UNSEEN);
-        assert_eq!(lost(false, &["INSERT 0 1"], false), None);
+        assert_eq!(lost(true, &[], Sender::Body), UNSEEN);
+        assert_eq!(lost(true, &["COMMIT"], Sender::Body), UNSEEN);
+        assert_eq!(lost(false, &["INSERT 0 1"], Sender::Body), None);
         // The session judges its own COMMIT's answer elsewhere.
-        assert_eq!(lost(true, &[], true), None);
+        assert_eq!(lost(true, &[], Sender::Session), None);
         let mut end_tracker = begun();
         run(&mut end_tracker, &["COMMIT"], b'I');
         end_tracker.lost();

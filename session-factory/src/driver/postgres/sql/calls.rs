@@ -7,6 +7,7 @@
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
+use super::effects::Effects;
 use super::lexer::{Lexer, Token};
 
 /// PostgreSQL's own functions without side effects, one a line: those declared immutable or stable in each version from
@@ -19,7 +20,7 @@ static HARMLESS: LazyLock<HashSet<&'static [u8]>> = LazyLock::new(|| {
 });
 
 /// Functions that write, or hold something until the transaction's end, but do not change the session.
-const LOUD: [&[u8]; 23] = [
+const NEEDING_COMMIT: [&[u8]; 23] = [
     b"lo_close",
     b"lo_creat",
     b"lo_create",
@@ -83,33 +84,14 @@ static KEYWORDS: LazyLock<HashSet<&'static [u8]>> = LazyLock::new(|| {
 });
 
 /// What the functions that SQL calls may do.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-#[allow(clippy::struct_excessive_bools)] // independent facts, each read by name
-pub(crate) struct Calls {
-    /// A function is unknown and may do anything.
-    pub(crate) unknown: bool,
-    /// Change the session.
-    pub(crate) change: bool,
-    /// Change a setting through `set_config`, at least until the transaction ends.
-    pub(crate) configure: bool,
-    /// Do something that no reset undoes.
-    pub(crate) keep: bool,
-    /// Write, or hold something until the transaction's end: the caller has to wait for COMMIT.
-    pub(crate) loud: bool,
-    /// Notify listeners.
-    pub(crate) may_notify: bool,
-}
-
-/// Reads the calls in SQL.
-pub(crate) fn read(text: &[u8]) -> Calls {
-    let mut calls = Calls::default();
+pub(crate) fn read(text: &[u8]) -> Effects {
+    let mut calls = Effects::empty();
     if !text.contains(&b'(') {
         return calls;
     }
     if !is_clear(text) {
         if hides(text) {
-            calls.unknown = true;
-            return calls;
+            return Effects::UNKNOWN;
         }
         // Where a literal ends is unclear, so ignore the quotes and count calls inside literals as well.
         let mut rest = text;
@@ -117,7 +99,8 @@ pub(crate) fn read(text: &[u8]) -> Calls {
             scan(Lexer::new(&rest[..end]), &mut calls);
             let quote = rest[end];
             rest = &rest[end + 1..];
-            calls.unknown |= quote == b'"' && rest.trim_ascii_start().starts_with(b"(");
+            let is_call = quote == b'"' && rest.trim_ascii_start().starts_with(b"(");
+            calls |= Effects::UNKNOWN.when(is_call);
         }
         scan(Lexer::new(rest), &mut calls);
         return calls;
@@ -131,8 +114,8 @@ pub(crate) fn is_clear(text: &[u8]) -> bool {
     !text.contains(&b'\\')
 }
 
-/// True if the SQL may have a comment or a dollar quote, which would hide its contents. Where literals are unclear,
-/// these cannot be told from text inside a literal.
+/// True if the SQL may have a comment or a dollar quote, which would hide its contents. If the end
+/// of each literal is not certain, text inside a literal also counts.
 fn hides(text: &[u8]) -> bool {
     text.windows(2).any(|two| match two {
         b"--" | b"/*" => true,
@@ -150,13 +133,15 @@ struct Called<'text> {
     before: [Option<Token<'text>>; 2],
 }
 
-fn scan(mut tokens: Lexer<'_>, calls: &mut Calls) {
+fn scan(mut tokens: Lexer<'_>, calls: &mut Effects) {
     let mut last = [None; 2];
     let mut called: Option<Called<'_>> = None;
     while let Some(token) = tokens.next() {
         match token {
             // UESCAPE changes a quoted name's meaning, so the name in the text is not the function's name.
-            Token::Word(word) if word.eq_ignore_ascii_case(b"uescape") => calls.unknown = true,
+            Token::Word(word) if word.eq_ignore_ascii_case(b"uescape") => {
+                *calls |= Effects::UNKNOWN;
+            }
             Token::Word(_) | Token::Name(_) => {
                 let is_qualified = last[0] == Some(Token::Symbol(b'.'));
                 called = Some(match called {
@@ -217,14 +202,14 @@ impl Called<'_> {
         !is_keyword
     }
 
-    fn note(&self, behind: &Lexer<'_>, calls: &mut Calls) {
+    fn note(&self, behind: &Lexer<'_>, calls: &mut Effects) {
         let in_catalog = match self.schema {
             None => true,
             Some(Token::Word(schema)) => schema.eq_ignore_ascii_case(b"pg_catalog"),
             Some(schema) => schema == Token::Name(b"\"pg_catalog\""),
         };
         if !in_catalog {
-            calls.unknown = true;
+            *calls |= Effects::UNKNOWN;
             return;
         }
         let lower;
@@ -236,17 +221,17 @@ impl Called<'_> {
             }
             _ => b"",
         };
-        match name {
+        *calls |= match name {
             b"set_config" => {
-                calls.configure = true;
-                calls.change |= !is_local(behind.clone());
+                let stays = !is_local(behind.clone());
+                Effects::CONFIGURES | Effects::CHANGES_SESSION.when(stays)
             }
-            b"pg_notify" => calls.may_notify = true,
-            name if LOUD.contains(&name) => calls.loud = true,
-            name if KEPT.contains(&name) => (calls.keep, calls.loud) = (true, true),
-            name if CHANGING.contains(&name) => calls.change = true,
-            name => calls.unknown |= !HARMLESS.contains(name),
-        }
+            b"pg_notify" => Effects::NOTIFIES,
+            name if NEEDING_COMMIT.contains(&name) => Effects::NEEDS_COMMIT,
+            name if KEPT.contains(&name) => Effects::IRREVERSIBLE | Effects::NEEDS_COMMIT,
+            name if CHANGING.contains(&name) => Effects::CHANGES_SESSION,
+            name => Effects::UNKNOWN.when(!HARMLESS.contains(name)),
+        };
     }
 }
 

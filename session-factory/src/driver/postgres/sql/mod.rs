@@ -1,6 +1,7 @@
 //! What SQL does, as far as its text shows.
 
 pub(super) mod calls;
+pub(super) mod effects;
 pub(super) mod lexer;
 pub(super) mod names;
 pub(super) mod reset;

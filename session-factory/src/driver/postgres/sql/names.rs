@@ -42,7 +42,7 @@ pub(crate) enum View {
     Passing,
 }
 
-/// What the client cache reads.
+/// The facts that the client cache depends on.
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct Seen {
     pub(crate) view: View,
@@ -55,27 +55,42 @@ pub(crate) struct Seen {
 
 /// Tracks a connection's view from its statements and their tags.
 #[derive(Debug, Default)]
-#[allow(clippy::struct_excessive_bools)] // independent facts, each read by name
 pub(crate) struct Names {
     view: View,
     /// The view to return to when the transaction ends.
     outside: View,
-    /// This transaction changed the view. `stays`: the change outlives a commit.
-    moved: bool,
-    stays: bool,
-    /// This transaction created, altered or dropped something. `defined_before_reset`: so did the session.
-    defined: bool,
+    transaction: InTransaction,
+    /// The session created, altered or dropped something since the last reset.
     defined_before_reset: bool,
-    /// Part of this transaction was rolled back, or an error occurred.
-    undone: bool,
     /// A sent statement defines something, and no tag will report its completion.
     defining: bool,
-    /// An unknown function ran in this transaction.
-    clouded: bool,
     /// An unknown function has changed the view before: from then on each one counts as doing so.
     functions_move: bool,
     forgotten: u64,
     changes: u64,
+}
+
+/// What the current transaction did.
+#[derive(Debug, Default)]
+struct InTransaction {
+    moved: Moved,
+    /// It created, altered or dropped something.
+    defined: bool,
+    /// Part of it was rolled back, or an error occurred.
+    undone: bool,
+    /// An unknown function ran in it.
+    clouded: bool,
+}
+
+/// How long the current transaction's change of the view lasts.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Moved {
+    /// It changed no view.
+    #[default]
+    No,
+    UntilItsEnd,
+    /// It outlives a commit.
+    Stays,
 }
 
 impl Names {
@@ -83,7 +98,7 @@ impl Names {
         Seen {
             view: self.view,
             forgotten: self.forgotten,
-            clouded: self.clouded,
+            clouded: self.transaction.clouded,
         }
     }
 
@@ -109,14 +124,18 @@ impl Names {
             (View::Own, Some(key)) => View::Known(hash(&key)),
             (View::Known(from), Some(key)) => View::Known(hash(&(from, key))),
         });
-        self.moved = true;
-        self.stays |= by.stays;
+        let moved = if by.stays {
+            Moved::Stays
+        } else {
+            Moved::UntilItsEnd
+        };
+        self.transaction.moved = self.transaction.moved.max(moved);
     }
 
     /// An unknown function runs.
     pub(crate) fn clouds(&mut self, key: u64) {
-        self.changes += u64::from(!self.clouded);
-        self.clouded = true;
+        self.changes += u64::from(!self.transaction.clouded);
+        self.transaction.clouded = true;
         if self.functions_move {
             self.moves(Move {
                 key: Some(key),
@@ -127,7 +146,7 @@ impl Names {
 
     /// A name resolves to another type than the one bound. If an unknown function ran before, it counts as the cause.
     pub(crate) fn has_another_type(&mut self) {
-        self.functions_move |= self.clouded;
+        self.functions_move |= self.transaction.clouded;
         self.defined();
     }
 
@@ -139,13 +158,13 @@ impl Names {
     /// Something was created, altered or dropped.
     pub(crate) fn defined(&mut self) {
         self.forget();
-        self.defined = true;
+        self.transaction.defined = true;
         self.defined_before_reset = true;
     }
 
     /// Call at a ROLLBACK tag or an error.
     pub(crate) fn undone(&mut self) {
-        self.undone = true;
+        self.transaction.undone = true;
     }
 
     /// Call at ReadyForQuery. `inside`: a transaction is open.
@@ -154,31 +173,30 @@ impl Names {
             self.defined();
         }
         if inside {
-            if std::mem::take(&mut self.undone) {
+            if std::mem::take(&mut self.transaction.undone) {
                 self.partly_undone();
             }
             return;
         }
-        if std::mem::take(&mut self.moved) {
-            match (std::mem::take(&mut self.stays), self.undone) {
-                (true, false) => self.outside = self.view,
-                (true, true) | (false, _) => self.go(self.outside),
-            }
+        let ended = std::mem::take(&mut self.transaction);
+        match ended.moved {
+            Moved::No => {}
+            Moved::Stays if !ended.undone => self.outside = self.view,
+            Moved::Stays | Moved::UntilItsEnd => self.go(self.outside),
         }
-        if std::mem::take(&mut self.defined) {
+        if ended.defined {
             // A rollback may have removed what the transaction defined. Statements prepared meanwhile would be stale.
             self.forget();
         }
-        self.undone = false;
-        self.changes += u64::from(std::mem::take(&mut self.clouded));
+        self.changes += u64::from(ended.clouded);
     }
 
     /// The transaction was rolled back to a savepoint, or has failed and awaits that.
     fn partly_undone(&mut self) {
-        if self.moved {
+        if self.transaction.moved != Moved::No {
             self.go(View::Passing);
         }
-        if self.defined {
+        if self.transaction.defined {
             self.forget();
         }
     }
@@ -188,7 +206,7 @@ impl Names {
         if self.defined_before_reset {
             self.forget();
         }
-        if self.view != View::Own || self.clouded {
+        if self.view != View::Own || self.transaction.clouded {
             self.go(View::Own);
         }
         *self = Self {

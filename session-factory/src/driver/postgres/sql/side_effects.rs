@@ -1,6 +1,7 @@
 //! The side effects of SQL that its command tag does not report.
 
-use super::calls::{self, Calls, is_clear};
+use super::calls::{self, is_clear};
+use super::effects::Effects;
 use super::lexer::{Lexer, Token};
 use super::names::{self, Move};
 
@@ -10,26 +11,12 @@ const SESSION_CHANGES: [&[u8]; 2] = [b"pg_settings", b"pg_temp"];
 
 /// What a statement may do. A false positive costs a reset; a false negative would leak state to the next borrower.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-#[allow(clippy::struct_excessive_bools)] // independent facts, each read by name
 pub(crate) struct SideEffects {
-    /// It may change the server session.
-    pub(crate) change: bool,
-    /// It calls an unknown function, which may do anything.
-    pub(crate) unknown: bool,
-    /// It does something that no reset undoes.
-    pub(crate) keep: bool,
-    /// It may write, hold something until the transaction's end, or let COMMIT fail: the caller has to wait for COMMIT.
-    pub(crate) loud: bool,
-    /// It may notify listeners when its transaction commits.
-    pub(crate) may_notify: bool,
-    /// It calls `set_config`.
-    pub(crate) configure: bool,
+    pub(crate) kinds: Effects,
     /// Number of transaction-local SETs; 0 if the SQL also has another SET.
     pub(crate) local_sets: u32,
     /// How it changes what names resolve to.
     pub(crate) moves: Option<Move>,
-    /// It may create something that its command tag does not report.
-    pub(crate) defines: bool,
     /// A hash of its text, if a function that it calls may change what names resolve to; else 0.
     pub(crate) key: u64,
 }
@@ -37,15 +24,9 @@ pub(crate) struct SideEffects {
 impl SideEffects {
     /// For SQL that is not read.
     pub(crate) const ANY: Self = Self {
-        change: true,
-        unknown: true,
-        keep: false,
-        loud: true,
-        may_notify: true,
-        configure: true,
+        kinds: Effects::all().difference(Effects::IRREVERSIBLE),
         local_sets: 0,
         moves: Some(Move::ANYWHERE),
-        defines: true,
         key: 0,
     };
 
@@ -55,34 +36,26 @@ impl SideEffects {
     }
 }
 
-/// What SQL may do.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Reading {
-    pub(crate) effects: SideEffects,
-}
-
 /// Reads a Query or Parse message's SQL.
-pub(crate) fn read(text: &[u8]) -> Reading {
+pub(crate) fn read(text: &[u8]) -> SideEffects {
     let calls = calls::read(text);
     let local_sets = local_sets(text);
-    let settles = calls.configure || local_sets > 0;
-    Reading {
-        effects: SideEffects {
-            change: calls.change || changes_session(text) || makes_temporary(text),
-            unknown: calls.unknown,
-            keep: calls.keep || sets_seed(text, calls),
-            // The isolation level decides whether COMMIT can fail.
-            loud: calls.loud || settles && names_a_transaction(text),
-            may_notify: calls.may_notify,
-            configure: calls.configure,
-            local_sets,
-            moves: moves(text, calls, local_sets),
-            defines: defines(text),
-            key: if calls.configure || calls.unknown {
-                names::key(text)
-            } else {
-                0
-            },
+    let sets = calls.contains(Effects::CONFIGURES) || local_sets > 0;
+    let changes = changes_session(text) || makes_temporary(text);
+    let kinds = calls
+        | Effects::CHANGES_SESSION.when(changes)
+        | Effects::IRREVERSIBLE.when(sets_seed(text, calls))
+        // The isolation level decides whether COMMIT can fail.
+        | Effects::NEEDS_COMMIT.when(sets && names_a_transaction(text))
+        | Effects::DEFINES.when(defines(text));
+    SideEffects {
+        kinds,
+        local_sets,
+        moves: moves(text, calls, local_sets),
+        key: if kinds.intersects(Effects::CONFIGURES | Effects::UNKNOWN) {
+            names::key(text)
+        } else {
+            0
         },
     }
 }
@@ -93,7 +66,7 @@ pub(crate) fn names_a_transaction(text: &[u8]) -> bool {
 }
 
 /// True for `SET [LOCAL] seed`: neither the transaction's end nor a reset restores the sequence of `random()`.
-fn sets_seed(text: &[u8], calls: Calls) -> bool {
+fn sets_seed(text: &[u8], calls: Effects) -> bool {
     if !contains(text, b"seed") {
         return false;
     }
@@ -102,7 +75,7 @@ fn sets_seed(text: &[u8], calls: Calls) -> bool {
         let first = std::mem::replace(&mut begins, token == Token::Semicolon);
         matches!(token, Token::Word(word) if first && is_word(word, &["set"]))
     };
-    calls.configure || !is_clear(text) || Lexer::new(text).any(sets)
+    calls.contains(Effects::CONFIGURES) || !is_clear(text) || Lexer::new(text).any(sets)
 }
 
 fn changes_session(text: &[u8]) -> bool {
@@ -170,15 +143,14 @@ const UNCLEAR: [&str; 7] = [
     "begin", "start", "commit", "end", "rollback", "abort", "prepare",
 ];
 
-fn moves(text: &[u8], calls: Calls, local_sets: u32) -> Option<Move> {
-    if !(calls.configure
-        || sets_a_path(text)
-        || changes_session(text) && contains(text, b"search_path"))
+fn moves(text: &[u8], calls: Effects, local_sets: u32) -> Option<Move> {
+    let configures = calls.contains(Effects::CONFIGURES);
+    if !(configures || sets_a_path(text) || changes_session(text) && contains(text, b"search_path"))
     {
         return None;
     }
-    let stays = calls.change || local_sets == 0 && !calls.configure;
-    if calls.configure && !sets_a_path(text) {
+    let stays = calls.contains(Effects::CHANGES_SESSION) || local_sets == 0 && !configures;
+    if configures && !sets_a_path(text) {
         let is_quoted = |path: &&[u8]| contains(text, &[b"'" as &[u8], path, b"'"].concat());
         if !PATHS.iter().any(is_quoted) {
             return None;
@@ -268,7 +240,11 @@ mod tests {
     use super::*;
 
     fn effects(text: &str) -> SideEffects {
-        read(text.as_bytes()).effects
+        read(text.as_bytes())
+    }
+
+    fn has(text: &str, kind: Effects) -> bool {
+        effects(text).kinds.contains(kind)
     }
 
     #[test]
@@ -278,10 +254,10 @@ mod tests {
             "UPDATE PG_settings SET setting = '1'",
             "CREATE FUNCTION pg_temp.f() RETURNS int",
         ] {
-            assert!(effects(text).change, "{text}");
+            assert!(has(text, Effects::CHANGES_SESSION), "{text}");
         }
         assert!(effects("SELECT * FROM settings").is_none());
-        assert!(effects("SELECT pg_notify('a', 'b')").may_notify);
+        assert!(has("SELECT pg_notify('a', 'b')", Effects::NOTIFIES));
     }
 
     #[test]
@@ -293,7 +269,7 @@ mod tests {
             "SELECT 1 AS a INTO/**/TEMP b",
             "CREATE OR REPLACE TEMP VIEW a AS SELECT 1",
         ] {
-            assert!(effects(text).change, "{text}");
+            assert!(has(text, Effects::CHANGES_SESSION), "{text}");
         }
         assert!(effects("SELECT temp FROM weather").is_none());
         assert!(effects("SELECT 'create temp'").is_none());
@@ -337,20 +313,20 @@ mod tests {
     #[test]
     fn what_is_created_without_a_tag_is_found() {
         for text in ["CREATE TABLE a AS SELECT 1", "SELECT 1 AS a INTO b"] {
-            assert!(effects(text).defines, "{text}");
+            assert!(has(text, Effects::DEFINES), "{text}");
         }
         for text in [
             "INSERT INTO a SELECT 1",
             "SELECT 'create'",
             "SELECT created FROM a",
         ] {
-            assert!(!effects(text).defines, "{text}");
+            assert!(!has(text, Effects::DEFINES), "{text}");
         }
     }
 
     #[test]
     fn a_set_that_ends_with_the_transaction_is_told_from_one_that_stays() {
-        for (text, local, loud) in [
+        for (text, local, needs_commit) in [
             ("SET LOCAL work_mem = '77MB'", 1, false),
             (
                 "set local a.b to 'c; SET d'; SELECT 1; SET/**/LOCAL ROLE reader",
@@ -367,10 +343,20 @@ mod tests {
             ("UPDATE t SET local = 1", 0, false),
         ] {
             let effects = effects(text);
-            assert_eq!((effects.local_sets, effects.loud), (local, loud), "{text}");
+            assert_eq!(
+                (
+                    effects.local_sets,
+                    effects.kinds.contains(Effects::NEEDS_COMMIT)
+                ),
+                (local, needs_commit),
+                "{text}"
+            );
         }
-        assert!(effects("SELECT set_config('transaction_isolation', $1, true)").loud);
-        assert!(!effects("SELECT set_config('app.tenant', $1, true)").loud);
+        let needs_commit = |text| has(text, Effects::NEEDS_COMMIT);
+        assert!(needs_commit(
+            "SELECT set_config('transaction_isolation', $1, true)"
+        ));
+        assert!(!needs_commit("SELECT set_config('app.tenant', $1, true)"));
     }
 
     #[test]
@@ -382,14 +368,14 @@ mod tests {
             "SELECT set_config('seed', '0.5', true)",
             "SELECT setseed(0.5)",
         ] {
-            assert!(read(text.as_bytes()).effects.keep, "{text}");
+            assert!(has(text, Effects::IRREVERSIBLE), "{text}");
         }
         for text in [
             "UPDATE \"plants\" SET \"seed\" = $1 WHERE (\"plants\".\"id\" = $2)",
             "SELECT seed FROM plants",
             "SET LOCAL work_mem = 1000",
         ] {
-            assert!(!read(text.as_bytes()).effects.keep, "{text}");
+            assert!(!has(text, Effects::IRREVERSIBLE), "{text}");
         }
     }
 }

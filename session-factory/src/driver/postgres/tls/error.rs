@@ -1,4 +1,4 @@
-//! Why there is no TLS.
+//! Errors of TLS.
 
 use std::io;
 use std::path::Path;
@@ -8,8 +8,8 @@ use rustls::CertificateError;
 /// Why a stream could not be encrypted.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::driver::postgres) enum TlsError {
-    /// A file that a parameter of the URL names. A path that is nowhere is not printed: it may be a piece of the
-    /// password.
+    /// A file that a parameter of the URL names. The message omits a path that does not exist: it
+    /// may be a piece of the password.
     #[error("the file that {parameter} names{}: {problem}", shown(.path.as_deref()))]
     File {
         parameter: &'static str,
@@ -64,7 +64,7 @@ fn shown(path: Option<&str>) -> String {
     path.map(|path| format!(" ({path})")).unwrap_or_default()
 }
 
-/// The library's own words are good, except for the commonest case.
+/// The library's own message, except for the most frequent case.
 pub(in crate::driver::postgres) fn explain(error: &rustls::Error) -> String {
     match error {
         rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {

@@ -1,4 +1,4 @@
-//! Certificates and keys: from files, and the platform's own.
+//! Reads certificates and keys: from files, and the platform's own.
 
 use std::sync::{Arc, OnceLock};
 
@@ -10,7 +10,7 @@ use super::TlsError;
 use super::error::Named;
 use super::verify::Trusted;
 
-/// The authorities that the platform trusts. Hundreds: they are read once.
+/// The authorities that the platform trusts. There are hundreds, so they are read once.
 static PLATFORM: OnceLock<Arc<RootCertStore>> = OnceLock::new();
 
 pub(super) fn platform() -> Result<Trusted, TlsError> {
@@ -54,7 +54,7 @@ pub(super) fn certificates(file: &Named<'_>) -> Result<Vec<CertificateDer<'stati
     }
 }
 
-/// A private key, as PEM and not encrypted.
+/// An unencrypted private key, as PEM.
 pub(super) fn key(file: &Named<'_>) -> Result<PrivateKeyDer<'static>, TlsError> {
     PrivateKeyDer::from_pem_file(file.path).map_err(|error| match error {
         pem::Error::NoItemsFound => {
@@ -67,7 +67,7 @@ pub(super) fn key(file: &Named<'_>) -> Result<PrivateKeyDer<'static>, TlsError> 
 fn explain(error: &pem::Error) -> String {
     match error {
         pem::Error::Io(error) => error.to_string(),
-        // Its own text may quote the file, which may be a key.
+        // The library's own message may quote the file, which may be a key.
         _ => "it is not well-formed PEM".to_owned(),
     }
 }

@@ -11,12 +11,12 @@ use rustls::{
     CertificateError, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme,
 };
 
-/// Checks as much of a certificate as the mode asks for. That the server has the certificate's key is checked
-/// in every mode.
+/// Checks a certificate as far as the mode requires. In every mode, the server has to prove that it
+/// has the certificate's key.
 #[derive(Debug)]
 pub(super) struct Verifier {
     provider: Arc<CryptoProvider>,
-    /// `None`: any certificate is accepted.
+    /// `None` accepts any certificate.
     trusted: Option<Trusted>,
     with_name: bool,
 }
@@ -25,7 +25,7 @@ pub(super) struct Verifier {
 #[derive(Debug, Clone)]
 pub(super) struct Trusted {
     pub(super) roots: Arc<RootCertStore>,
-    /// The certificates themselves, when they come from a file of the URL's.
+    /// The certificates themselves, if a file named by the URL contains them.
     pub(super) given: Vec<CertificateDer<'static>>,
 }
 
@@ -39,7 +39,8 @@ impl Verifier {
         }
     }
 
-    /// The certificate comes from one of the authorities, and is for the host's name if that is asked for.
+    /// Requires a certificate of one of the authorities, and with `with_name` one for the host's
+    /// name.
     pub(super) fn strict(provider: Arc<CryptoProvider>, trusted: Trusted, with_name: bool) -> Self {
         Self {
             provider,
@@ -49,8 +50,8 @@ impl Verifier {
     }
 }
 
-/// What `openssl req -x509` makes, and PostgreSQL's manual shows: a server's certificate that is its own authority.
-/// The library refuses it once it has found its dates to be in order.
+/// True for a server certificate that is its own authority, as `openssl req -x509` and PostgreSQL's
+/// manual create it. The library rejects it after checking its dates.
 fn is_its_own_authority(error: &Error) -> bool {
     let Error::InvalidCertificate(CertificateError::Other(OtherError(cause))) = error else {
         return false;

@@ -1,4 +1,4 @@
-//! The forms of a URL.
+//! The accepted forms of a URL.
 
 /// The schemes of a URL.
 pub(in crate::driver::postgres) const SCHEMES: &[&str] = &["postgres", "postgresql"];

@@ -1,4 +1,4 @@
-//! Where the servers are.
+//! The servers that a URL names.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 /// One server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::driver::postgres) struct Host {
-    /// The name that its certificate is for, and that errors print.
+    /// The host's name, which its certificate must match and which errors print.
     pub(in crate::driver::postgres) name: String,
     pub(in crate::driver::postgres) lookup: Lookup,
     pub(in crate::driver::postgres) port: u16,
@@ -14,18 +14,19 @@ pub(in crate::driver::postgres) struct Host {
     pub(in crate::driver::postgres) index: usize,
 }
 
-/// How it is found.
+/// How the driver finds the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::driver::postgres) enum Lookup {
-    /// By its name.
+    /// By looking the name up.
     Name,
-    /// `hostaddr`: without asking for the name's address.
+    /// By `hostaddr`, without looking the name up.
     Address(IpAddr),
-    /// The folder of a Unix socket.
+    /// By the folder of its Unix socket.
     Folder(PathBuf),
 }
 
-/// Puts the lists together. Each may have one entry for each host; one port may serve for all.
+/// Combines the lists. Each list has one entry for each host, or is empty; a single port applies to
+/// all hosts.
 pub(super) fn hosts(
     names: Option<&str>,
     addresses: Option<&str>,
@@ -67,7 +68,7 @@ pub(super) fn hosts(
 fn one(index: usize, name: &str, address: &str, port: &str) -> Result<Host, String> {
     let port = match port {
         "" => 5432,
-        // Not quoted: without a host, it is the password that stands there.
+        // Not quoted: in a URL without a host, the password is in the port's place.
         port => port
             .parse()
             .ok()

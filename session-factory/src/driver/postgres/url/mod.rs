@@ -1,4 +1,4 @@
-//! What a PostgreSQL URL says: libpq's two forms, and `SQLAlchemy`'s driver names.
+//! Parses a PostgreSQL URL: libpq's two forms, with or without `SQLAlchemy`'s driver names.
 //!
 //! | part | is |
 //! | --- | --- |
@@ -6,8 +6,9 @@
 //! | `pairs` | `host=localhost dbname=app` |
 //! | `parameters` | what each parameter means, however it was written |
 //!
-//! Both forms become pairs of a name and a value. An error names the part that is wrong and quotes nothing that
-//! could be a piece of the password: a URL that is cut in the wrong place has pieces of it everywhere.
+//! Both forms become pairs of a name and a value. An error names the wrong part and quotes nothing
+//! that could be a piece of the password: in a URL that is cut in the wrong place, each part may
+//! contain one.
 
 mod form;
 mod hosts;
@@ -21,7 +22,7 @@ pub(super) use self::form::SCHEMES;
 pub(super) use self::hosts::{Host, Lookup};
 pub(super) use self::parsed::{Url, Wanted};
 
-/// Parses a URL. The error says what is wrong, as "its port is …".
+/// Parses a URL. The error continues a sentence: "its port is …".
 pub(super) fn parse(url: &str) -> Result<Url, String> {
     let pairs = match uri::rest(url)? {
         Some(rest) => uri::pairs(rest)?,
@@ -31,7 +32,7 @@ pub(super) fn parse(url: &str) -> Result<Url, String> {
     parameters::understand(&pairs)
 }
 
-/// A URL as an instrumentation is shown it: where the server is, and nothing that could be a piece of the password.
+/// The URL for an instrumentation: the servers, and nothing that could be a piece of the password.
 pub(super) fn shown(url: &str) -> String {
     let hosts = parse(url).map_or_else(|_| Vec::new(), |url| url.hosts);
     let hosts: Vec<_> = hosts.iter().map(Host::shown_unresolved).collect();

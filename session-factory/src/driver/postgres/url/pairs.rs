@@ -1,11 +1,11 @@
-//! `host=localhost dbname=app password='with a space'`.
+//! Parses `host=localhost dbname=app password='with a space'`.
 
 use std::iter::Peekable;
 use std::str::Chars;
 
 use super::form::Pair;
 
-/// Takes the text apart. Quotes and backslashes are as libpq has them.
+/// Splits the text into pairs. Quotes and backslashes work as in libpq.
 pub(super) fn pairs(text: &str) -> Result<Vec<Pair>, String> {
     let mut rest = text.chars().peekable();
     let mut pairs = Vec::new();

@@ -1,4 +1,4 @@
-//! What each parameter means.
+//! Interprets the parameters.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::config::known_names::nearest;
 use crate::driver::postgres::connect::socket::Socket;
 use crate::driver::postgres::connect::ssl_mode::{Encryption, Mode, Roots};
 
-/// All that take effect.
+/// The parameters that have an effect.
 const KNOWN: [&str; 24] = [
     "user",
     "password",
@@ -41,7 +41,7 @@ const KNOWN: [&str; 24] = [
     "client_encoding",
 ];
 
-/// libpq's others, with the one value that is as good as none.
+/// libpq's other parameters, each with the only value that is accepted, because it changes nothing.
 const OTHERS: [(&str, &str); 14] = [
     ("sslnegotiation", "postgres"),
     ("gssencmode", "disable"),
@@ -63,7 +63,7 @@ pub(super) fn is_known(name: &str) -> bool {
     KNOWN.contains(&name)
 }
 
-/// Values that are looked at together, once all are known.
+/// Values that can be interpreted only when all parameters are known.
 #[derive(Default)]
 struct Seen<'a> {
     host: Option<&'a str>,
@@ -75,7 +75,7 @@ struct Seen<'a> {
     key: Option<&'a str>,
 }
 
-/// What the pairs say. One that comes again counts as it was said last.
+/// Interprets the pairs. If a parameter occurs twice, its last value counts.
 pub(super) fn understand(pairs: &[Pair]) -> Result<Url, String> {
     let mut config = Config::new();
     let mut seen = Seen::default();
@@ -94,7 +94,7 @@ pub(super) fn understand(pairs: &[Pair]) -> Result<Url, String> {
             "hostaddr" => seen.hostaddr = Some(value),
             "port" => seen.port = Some(value),
             "sslmode" => seen.mode = Some(chosen(name, value, &Mode::NAMES)?),
-            // JDBC's and asyncpg's names for it; `true` as libpq has it.
+            // JDBC's and asyncpg's name for it; `true` means the same as in libpq.
             "ssl" => {
                 let mode = if value == "true" { "require" } else { value };
                 seen.mode = Some(chosen(name, mode, &Mode::NAMES)?);
@@ -154,7 +154,7 @@ impl Seen<'_> {
             Mode::Prefer
         });
         if system && mode != Mode::VerifyFull {
-            // Anybody can have a certificate from a public authority, for a name of their own.
+            // Anyone can get a certificate from a public authority, for another name.
             return Err("its sslrootcert=system needs sslmode=verify-full".into());
         }
         let identity = match (set(self.cert), set(self.key)) {
@@ -195,13 +195,13 @@ fn number(name: &str, value: &str) -> Result<u64, String> {
         .map_err(|_| format!("its {name} is not a whole number"))
 }
 
-/// None for zero: no limit, the system's own.
+/// A number of seconds; `None` for zero, which means the system's own limit.
 fn seconds(name: &str, value: &str) -> Result<Option<Duration>, String> {
     let seconds = number(name, value)?;
     Ok((seconds > 0).then(|| Duration::from_secs(seconds)))
 }
 
-/// The kernel takes no more.
+/// A keepalive setting, up to the kernel's limit.
 fn keepalive(name: &str, value: &str) -> Result<Option<Duration>, String> {
     let seconds = at_most(32_767, "seconds", name, value)?;
     Ok((seconds > 0).then(|| Duration::from_secs(seconds.into())))
@@ -222,7 +222,7 @@ fn unknown(name: &str, value: &str) -> Result<(), String> {
             Err(format!("its parameter {name} is not supported"))
         };
     }
-    // Its own name is never printed: it might be a piece of a password.
+    // The unknown name is never printed: it may be a piece of a password.
     Err(match nearest(name, KNOWN) {
         Some(near) => format!("one of its parameters is not known: did you mean `{near}`?"),
         None => format!("one of its parameters is none of {}", KNOWN.join(", ")),

@@ -1,4 +1,4 @@
-//! What a URL says, once it is understood.
+//! A parsed URL.
 
 use tokio_postgres::Config;
 
@@ -7,22 +7,22 @@ use crate::driver::OpenPermit;
 use crate::driver::postgres::connect::socket::Socket;
 use crate::driver::postgres::connect::ssl_mode::Encryption;
 
-/// A URL, understood.
+/// A parsed URL.
 pub(in crate::driver::postgres) struct Url {
-    /// What the start-up message and the authentication need.
+    /// Values for the startup message and the authentication.
     pub(in crate::driver::postgres) config: Config,
-    /// In the order of the URL; never empty.
+    /// The hosts in the URL's order; never empty.
     pub(in crate::driver::postgres) hosts: Vec<Host>,
     pub(in crate::driver::postgres) encryption: Encryption,
     pub(in crate::driver::postgres) wanted: Wanted,
-    /// The hosts are tried in a random order.
+    /// True if the hosts are tried in random order.
     pub(in crate::driver::postgres) shuffled: bool,
     pub(in crate::driver::postgres) socket: Socket,
-    /// Of the connection that is opened with it.
+    /// The permit of the connection that is opened with this URL.
     pub(in crate::driver::postgres) permit: Option<OpenPermit>,
 }
 
-/// `target_session_attrs`: what the server has to be.
+/// `target_session_attrs`: the required kind of server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::driver::postgres) enum Wanted {
     Any,
@@ -43,7 +43,7 @@ impl Wanted {
         ("prefer-standby", Self::PreferStandby),
     ];
 
-    /// As the URL has it.
+    /// The name that the URL uses.
     pub(in crate::driver::postgres) fn name(self) -> &'static str {
         Self::NAMES
             .iter()

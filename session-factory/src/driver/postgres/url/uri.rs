@@ -1,4 +1,4 @@
-//! `postgres://user:password@host:5432/database?parameter=value`.
+//! Parses `postgres://user:password@host:5432/database?parameter=value`.
 
 use std::borrow::Cow;
 
@@ -7,12 +7,12 @@ use percent_encoding::percent_decode_str;
 use super::form::{EXPECTED, Pair, SCHEMES};
 use crate::config::scheme;
 
-/// Said in place of any other error when the text was most likely cut inside of the password: that error would
-/// be about the wrong part, and might quote it.
+/// Replaces every other error if the parser most likely cut inside the password. The other error
+/// would concern the wrong part, and might quote the password.
 const CUT: &str = "an `@` comes after the end of its host: a `/` or `?` in the user or the password is written \
     percent-encoded (%2F, %3F), and so is an `@` behind the host (%40)";
 
-/// What follows `postgres://`; nothing when this is not the form.
+/// The text after `postgres://`; `None` if the URL has another form.
 pub(super) fn rest(url: &str) -> Result<Option<&str>, String> {
     let Some((scheme, rest)) = url.split_once("://") else {
         return Ok(None);
@@ -23,11 +23,11 @@ pub(super) fn rest(url: &str) -> Result<Option<&str>, String> {
     if scheme::is_well_formed(scheme) || !scheme.contains('=') {
         return Err(format!("it is not a PostgreSQL URL: {EXPECTED}"));
     }
-    // `host=… password=a://b`
+    // `host=… password=a://b`.
     Ok(None)
 }
 
-/// Takes the URL apart.
+/// Splits the URL into pairs.
 pub(super) fn pairs(rest: &str) -> Result<Vec<Pair>, String> {
     let end = rest.find(['/', '?']).unwrap_or(rest.len());
     let (authority, rest) = rest.split_at(end);
@@ -89,7 +89,8 @@ fn take(user: Option<&str>, hosts: &str, path: &str, query: &str) -> Result<Vec<
             );
         };
         match decode(name, "parameters")?.as_str() {
-            // Once for each host, or all in one; each with a port or without.
+            // `host` may occur once for each host, or once with a list; each host with or without a
+            // port.
             "host" => {
                 for host in value.split(',') {
                     in_query.push(place(host)?);
@@ -98,7 +99,7 @@ fn take(user: Option<&str>, hosts: &str, path: &str, query: &str) -> Result<Vec<
             name => add(name, value)?,
         }
     }
-    // As libpq has it, what is said later counts.
+    // As in libpq, hosts in the query replace earlier ones.
     let places = if in_query.is_empty() {
         places
     } else {
@@ -106,7 +107,7 @@ fn take(user: Option<&str>, hosts: &str, path: &str, query: &str) -> Result<Vec<
     };
     if !places.is_empty() {
         let (hosts, ports): (Vec<_>, Vec<_>) = places.into_iter().unzip();
-        // In front: a `port` of the query replaces those of the hosts.
+        // They go first, so that a `port` in the query replaces theirs.
         pairs.insert(0, ("host".into(), hosts.join(",")));
         if ports.iter().any(|port| !port.is_empty()) {
             pairs.insert(1, ("port".into(), ports.join(",")));
@@ -115,7 +116,7 @@ fn take(user: Option<&str>, hosts: &str, path: &str, query: &str) -> Result<Vec<
     Ok(pairs)
 }
 
-/// Host and port, as `name:5432`, `[::1]:5432`, or a folder that is percent-encoded.
+/// Parses a host and a port: `name:5432`, `[::1]:5432`, or a percent-encoded folder.
 fn place(text: &str) -> Result<(String, String), String> {
     let invalid = || "its host is not valid: expected host, host:port or [IPv6]:port".to_owned();
     let (host, port) = if let Some(inside) = text.strip_prefix('[') {

@@ -1,7 +1,7 @@
 use super::*;
 
 fn is_unknown(text: &str) -> bool {
-    read(text.as_bytes()).unknown
+    read(text.as_bytes()).contains(Effects::UNKNOWN)
 }
 
 #[test]
@@ -55,16 +55,13 @@ fn what_diesel_builds_and_what_the_server_has_itself_is_known() {
         "SELECT lower(a) FROM t WHERE a ~ '^\\d+$'",
         "SAVEPOINT a",
     ] {
-        assert_eq!(read(text.as_bytes()), Calls::default(), "{text}");
+        assert_eq!(read(text.as_bytes()), Effects::empty(), "{text}");
     }
 }
 
 #[test]
 fn a_setting_that_ends_with_the_transaction_is_told_from_one_that_stays() {
-    let local = Calls {
-        configure: true,
-        ..Calls::default()
-    };
+    let local = Effects::CONFIGURES;
     for text in [
         "SELECT set_config('app.tenant', $1, true)",
         "SELECT pg_catalog.SET_CONFIG('a', lower('b, c'), TRUE)",
@@ -83,27 +80,30 @@ fn a_setting_that_ends_with_the_transaction_is_told_from_one_that_stays() {
         "SELECT set_config('a\\', 'b', true)",
         "SELECT set_config('a', 'b', (true))",
     ] {
-        assert!(read(text.as_bytes()).change, "{text}");
+        assert!(
+            read(text.as_bytes()).contains(Effects::CHANGES_SESSION),
+            "{text}"
+        );
     }
 }
 
 #[test]
 fn locks_and_numbers_have_to_be_waited_for() {
-    let loud = Calls {
-        loud: true,
-        ..Calls::default()
-    };
     for text in [
         "SELECT pg_advisory_xact_lock(1)",
         "SELECT pg_try_advisory_xact_lock_shared(1, 2)",
         "SELECT nextval('a')",
         "SELECT lo_from_bytea(4242, 'abc')",
     ] {
-        assert_eq!(read(text.as_bytes()), loud, "{text}");
+        assert_eq!(read(text.as_bytes()), Effects::NEEDS_COMMIT, "{text}");
     }
-    assert!(read(b"SELECT pg_try_advisory_lock(1)").change);
-    assert!(read(b"SELECT setseed(0.5)").keep);
-    assert!(read(b"SELECT pg_notify('a', 'b')").may_notify);
+    for (text, effect) in [
+        ("SELECT pg_try_advisory_lock(1)", Effects::CHANGES_SESSION),
+        ("SELECT setseed(0.5)", Effects::IRREVERSIBLE),
+        ("SELECT pg_notify('a', 'b')", Effects::NOTIFIES),
+    ] {
+        assert!(read(text.as_bytes()).contains(effect), "{text}");
+    }
 }
 
 #[test]
