@@ -1,10 +1,8 @@
 //! What a process spends: processor time and context switches.
 
-use std::time::Duration;
-
 use anyhow::Result;
 use nix::sys::resource::{Usage, UsageWho, getrusage};
-use nix::sys::time::TimeVal;
+use nix::sys::time::{TimeVal, TimeValLike};
 use serde::Deserialize;
 
 /// Since the process began, or between two moments. The threads that have ended count as well.
@@ -42,5 +40,5 @@ impl Spent {
 }
 
 fn seconds(time: TimeVal) -> f64 {
-    Duration::from(time).as_secs_f64()
+    time.num_microseconds() as f64 / 1e6
 }

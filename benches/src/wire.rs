@@ -12,7 +12,7 @@ use crate::results::{Results, rounded};
 use crate::systems::{Kind, System};
 use crate::unit::Unit;
 
-/// The delay in each direction. It is long compared with everything except the line.
+/// The delay in each direction. Everything else takes much less time.
 const DELAY: Duration = Duration::from_millis(10);
 /// After this many units, all statements are prepared (psycopg prepares at the sixth use).
 const WARM: u32 = 7;

@@ -63,10 +63,10 @@ struct Arguments {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Backend {
     Postgres,
-    /// With an external pool.
+    /// PostgreSQL with an external pool.
     PostgresPool,
     Sqlite,
-    /// With an external pool.
+    /// SQLite with an external pool.
     SqlitePool,
 }
 

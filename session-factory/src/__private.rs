@@ -26,7 +26,7 @@ pub use crate::driver::{
 #[cfg(feature = "serde")]
 pub use crate::factory::configure::config_from_serde;
 pub use crate::factory::configure::{config_from_env, config_from_vars, describe, describe_vars};
-pub use crate::factory::global::{factory, init, shutdown, status};
+pub use crate::factory::global::{factory, init, observe, shutdown, status};
 pub use crate::factory::{AnyPool, FactoryConfig, Global, PoolOfOne};
 #[cfg(feature = "dotenv")]
 pub use crate::factory::{configure::config_from_dotenv, global::init_from_dotenv};
@@ -39,7 +39,8 @@ pub use crate::session::{
     AsyncBody, CarriesSessionError, ReturnsResult, Run, SessionBuilder, contract,
 };
 pub use crate::{
-    ConfigError, Factory, Session, SessionError, SessionFactory, ShutdownReport, Status,
+    ConfigError, Factory, ObservedTooLate, Observer, Session, SessionError, SessionFactory,
+    ShutdownReport, Status,
 };
 #[cfg(feature = "serde")]
 pub use ::serde;
@@ -54,8 +55,10 @@ pub fn create_session<F: SessionFactory>(
     async move {
         let factory = factory::<F>()?;
         let options = Options::new();
-        let lease = factory.lease(&origin, None, &options).await?;
-        Ok(factory.on(lease, &origin, &options).manual(origin))
+        let mut monitor = factory.monitor(&origin);
+        let lease = factory.lease(&origin, None, &options, &mut monitor).await?;
+        let session = factory.on(lease, &origin, &options, monitor);
+        Ok(session.manual(origin))
     }
 }
 

@@ -15,7 +15,7 @@ pub mod config;
 pub mod driver;
 pub mod error;
 pub mod factory;
-mod observe;
+pub mod observe;
 mod one_line;
 mod panics;
 mod pool;
@@ -36,9 +36,11 @@ pub use config::{ConfigError, Credentials, SecretUrl};
 
 pub use error::{
     AbortReason, Aborted, AcquireError, AlreadySet, CommitError, CommittedPart, ConnectError,
-    ConnectErrorKind, NestedError, PartlyCommitted, SessionError, StatementError, TimeoutError,
+    ConnectErrorKind, NestedError, ObservedTooLate, PartlyCommitted, SessionError, StatementError,
+    TimeoutError,
 };
 pub use factory::{Factory, SessionFactory};
+pub use observe::Observer;
 pub use pool::{CommitToken, CommitTokenError, ReplicaStatus, ShutdownReport, Status};
 pub use session::{Session, SessionBuilder};
 pub use session_factory_macros::{session_factory, with_session};

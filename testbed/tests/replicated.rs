@@ -80,7 +80,7 @@ async fn the_synchronous_standby_takes_over_with_every_commit_and_the_other_foll
     assert_eq!(rows(&old, &database).await, 2);
     assert_eq!(set.standbys().len(), 2);
 
-    // And once more, to the last but one.
+    // Promote again: one standby is left, and becomes the primary.
     set.primary().stop().await;
     set.promote().await;
     let admin = set.primary().endpoint().admin_of(database.name());

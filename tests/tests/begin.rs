@@ -136,7 +136,7 @@ async fn no_cancel_request_hits_a_begin_with_a_statement_behind_it() {
         matches!(&result, Err(AppError::Session(SessionError::Timeout(_)))),
         "{result:?}"
     );
-    // Long enough for a cancel request on its way to arrive.
+    // Long enough that a cancel request, if one was sent, has arrived.
     tokio::time::sleep(Duration::from_millis(300)).await;
     stalling.resume();
     assert_eq!(bed.count().await, 2);

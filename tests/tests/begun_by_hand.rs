@@ -256,7 +256,7 @@ macro_rules! suite {
                 }
             }
 
-            /// Inserts row 4 on the raw connection, after these calls there.
+            /// Makes these calls on the raw connection.
             async fn raw(db: &mut Session<$db>, calls: &[&str]) -> Result<(), AppError> {
                 let conn = db.connection().await?;
                 for call in calls {

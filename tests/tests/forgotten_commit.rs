@@ -51,7 +51,8 @@ fn assert_reported(url: &str, claim: &str) {
         .lines()
         .filter(|line| line.contains("did not end in Ok"))
         .collect();
-    // One report for each, and none for the `Ok` or for the `Err` of a body that committed nothing.
+    // One report for each call. An `Ok` has no report, and neither has an `Err` whose body
+    // committed nothing.
     assert_eq!(reports.len(), 6, "{reported}");
     for report in reports {
         assert!(report.contains("global_factory.rs:"), "{report}");

@@ -106,7 +106,7 @@ async fn a_process_with_the_same_number_and_another_birth_is_not_cancelled_for_o
     }
     let text = text.expect("one connection has cancelled for others");
     let (head, named) = text.split_once(" ANY (").unwrap();
-    // `process birth`, in quotes.
+    // `process start_time`, in quotes.
     let one = named.split('"').nth(1).unwrap();
     let (_process, birth) = one.split_once(' ').unwrap();
 

@@ -209,7 +209,7 @@ async fn a_hook_that_blocks_its_thread_stops_no_other_session() {
     }
     drop(call);
     has_entered.await.unwrap();
-    // On the same connection, while the hook still occupies its thread.
+    // The next session gets the same connection, although the hook still blocks its thread.
     let another = bed.factory.with_session(async |db| {
         insert_in(db, 2).await?;
         Ok::<_, AppError>(())

@@ -423,7 +423,7 @@ async fn the_raw_connection_tells_of_what_runs_on_it<F: Db>(factory: &Of<F>, _wo
     let raw = db.connection().await.unwrap();
     raw.batch_execute("SELECT 1").await.unwrap();
     assert_eq!(recorder.take(), ran("SELECT 1"));
-    // An instrumentation set there replaces it.
+    // An instrumentation that is set on the raw connection replaces the session's.
     let other = Recorder::default();
     let raw = db.connection().await.unwrap();
     raw.set_instrumentation(other.clone());

@@ -1,5 +1,5 @@
-//! What calls and settings leave on a session's connection, and the cost: nothing if it ends with
-//! the transaction, a reset if the driver cannot know.
+//! What calls and settings leave on a session's connection, and the cost of cleaning up. The cost
+//! is nothing if they end with the transaction, and a reset if the driver cannot know.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::time::Duration;

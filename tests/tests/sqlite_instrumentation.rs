@@ -1,5 +1,5 @@
-//! The application's instrumentation gets the events of the application's statements only, and its
-//! panic commits nothing.
+//! The application's instrumentation gets the events of the application's statements only. If the
+//! instrumentation panics, nothing is committed.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::sync::{Arc, Mutex};

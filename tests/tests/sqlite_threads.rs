@@ -190,7 +190,7 @@ async fn writers_come_in_the_order_in_which_they_asked() {
             order.lock().unwrap().push(id);
             db.commit().await
         }));
-        // It asks in the same poll in which it gets its connection.
+        // The call joins the writers' queue in the same poll in which it gets its connection.
         let out = u32::try_from(id + 1).unwrap();
         testbed::eventually(SOON, "it waits for its turn", || async {
             bed.factory.status().in_use == out
@@ -262,8 +262,8 @@ async fn a_transaction_that_ends_by_itself_ends_its_turn() {
     }
 }
 
-// If a statement of diesel-async's own is dropped, it blocks its thread; on a current-thread
-// runtime it cannot (fact 11).
+// A lent connection runs statements through diesel-async. A dropped diesel-async statement blocks
+// its thread, which is impossible on a current-thread runtime (fact 11).
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lent_connection_comes_back_wherever_its_session_is_dropped() {
     let bed = LiteBed::with(|config| {
@@ -332,7 +332,7 @@ async fn the_end_of_a_read_waits_for_no_statement_of_a_connection_that_shares_it
             read.run(async move |db| {
                 look_in(db).await?;
                 begun.send(()).unwrap();
-                // It holds the shared lock from its beginning to its end.
+                // This statement holds the shared lock until it ends.
                 diesel::sql_query(
                     "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000000) \
                      SELECT count(*) AS _n FROM n WHERE i > (SELECT count(*) FROM items)",

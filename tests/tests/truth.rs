@@ -404,7 +404,7 @@ async fn sqlite_notices_a_raw_rollback_and_an_error_that_rolls_back() {
             })
             .await;
         if sql == "ROLLBACK" {
-            // Only the text shows which statement ended it.
+            // SQLite does not say which statement ended the transaction.
             let unseen = matches!(
                 result,
                 Err(AppError::Session(SessionError::PartlyCommitted(

@@ -135,7 +135,7 @@ impl Case {
         self.0.backend
     }
 
-    /// A call of the application's code by the library, which may panic.
+    /// Call when the library calls the application's code, which may panic.
     pub(crate) fn callback(&self) {
         if self.0.is_over.load(Ordering::SeqCst) {
             return;

@@ -8,7 +8,7 @@ use clap::Args;
 /// A file system in memory, on Linux.
 const MEMORY: &str = "/dev/shm";
 
-/// Measure the library side by side with what a user would pick instead.
+/// Measure the library side by side with its alternatives.
 ///
 /// NAME is one of wire, storm, latency, contention, sqlite, overhead, compile, report and all; `cargo xtask bench
 /// help` lists what each measures and the options. Builds the workspace in `benches`, which is not built

@@ -2,7 +2,7 @@
 
 use super::missed;
 
-/// One promise: a figure of this crate beside the best peer's.
+/// One promise: compares a figure of this crate with the best peer's.
 pub(super) struct Promise {
     pub(super) what: String,
     pub(super) measurement: &'static str,

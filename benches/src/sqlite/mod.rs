@@ -29,7 +29,7 @@ const SYSTEMS: [(&str, Kind); 5] = [
 pub(crate) async fn run(arguments: &Arguments) -> Result<()> {
     let mut results = Results::new("sqlite", arguments);
     let chosen = arguments.systems();
-    // The results with one task, reading and writing.
+    // The synchronous floor's results with one task, reading and writing.
     let mut floors = [None, None];
     for tasks in [1, 10, 100] {
         for write in [true, false] {

@@ -14,7 +14,7 @@ session_factory! {
     /// On PostgreSQL.
     #[derive(Debug)]
     pub struct PgDb(Postgres) {
-        /// A key of the application's own.
+        /// A custom key.
         batch: u32 = env("BATCH", default = 500),
     }
 }

@@ -8,17 +8,28 @@ use super::model::{Model, Source};
 use super::number::Number;
 use crate::diagnostics::Errors;
 
+/// As `Settings::SHORTEST_LEAK` of the runtime; a change here belongs there too.
+const SHORTEST_LEAK: Duration = Duration::from_secs(2);
+
 /// Reports settings of one factory that contradict each other in every environment.
 pub(super) fn settings(model: &Model<'_>, errors: &mut Errors) {
     let known = |setting| model.known(setting);
     if let (Some(idle), Some(life)) = (known("idle_timeout"), known("pool_recycle"))
         && idle.number >= life.number
-        // The user turned `idle_timeout` off, so it need not be shorter.
+        // The user turned `idle_timeout` off, so its value is not checked.
         && !matches!(idle.number, Number::Duration(Duration::MAX))
     {
         let message = "a connection is closed after `pool_recycle` anyway, so this never applies; write an \
                        `idle_timeout` that is shorter than `pool_recycle`";
         errors.at(idle.span, message);
+    }
+    if let Some(leak) = known("leak_threshold")
+        && let Number::Duration(threshold) = leak.number
+        && threshold < SHORTEST_LEAK
+    {
+        let message = "a session that holds its connection for less than two seconds is no leak; write a `leak_threshold` of at \
+                       least `\"2s\"`";
+        errors.at(leak.span, message);
     }
     if let (Some(size), Some(overflow)) = (known("pool_size"), known("max_overflow"))
         && let (Number::Integer(size), Number::Integer(more)) = (size.number, overflow.number)

@@ -10,7 +10,7 @@ use super::checks::{as_text, is_text, with_range};
 use super::companion_keys;
 use super::custom_type::CustomType;
 use super::docs::text_of;
-use super::foreign::unknown;
+use super::foreign::{means, of_ones_own, unknown};
 use super::input::{Setting, Value, Variable};
 use super::meant::Line;
 use super::model::{Field, Source};
@@ -35,6 +35,14 @@ impl Validator<'_> {
                 .on(name, unknown(&text, range, source(&setting.value).as_ref()));
             return None;
         };
+        if let Value::Constant(value) = &setting.value
+            && let Some(advice) = means(&text, Some(&value.to_token_stream()))
+        {
+            let own = of_ones_own(name, ty);
+            let message = format!("there is no setting `{name}`; {advice}{own}");
+            self.errors.on(name, message);
+            return None;
+        }
         if syn::parse_str::<Ident>(&name.to_string()).is_err() {
             let message = match text.as_str() {
                 "self" | "Self" | "super" | "crate" | "_" => {

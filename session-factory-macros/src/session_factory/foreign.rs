@@ -3,8 +3,10 @@
 
 use std::time::Duration;
 
-use proc_macro2::{TokenStream, TokenTree};
-use syn::{Expr, Lit};
+use proc_macro2::{Ident, TokenStream, TokenTree};
+use quote::ToTokens;
+use syn::ext::IdentExt;
+use syn::{Expr, Lit, Type};
 
 use super::input::words;
 use super::literals::literal;
@@ -785,7 +787,7 @@ fn write(setting: &str, value: Option<&TokenStream>, milliseconds: bool) -> Stri
             Some((Kind::Url | Kind::OptionalUrl, key)) => format!("env(\"{key}\")"),
             Some((Kind::Bool, _)) => "true".to_owned(),
             Some((Kind::Size | Kind::Count, _)) => "5".to_owned(),
-            Some((Kind::OptionalCount, _)) => "100".to_owned(),
+            Some((Kind::OptionalCount | Kind::OptionalSize, _)) => "100".to_owned(),
             Some((Kind::Duration | Kind::OptionalDuration, _)) => "\"30s\"".to_owned(),
             None => "\"REPORTS_\"".to_owned(),
         }
@@ -840,6 +842,17 @@ fn fitting(setting: &str, value: &TokenStream, milliseconds: bool) -> Option<Str
         return (number > 0).then(|| quoted(duration));
     }
     meant(kind, &expr)
+}
+
+/// What to write for a key of one's own that has the name of another library's setting. Nothing if the factory may read that
+/// key itself.
+pub(super) fn of_ones_own(name: &Ident, ty: &Type) -> String {
+    let key = name.unraw().to_string().to_uppercase();
+    if key.starts_with("DB_") || key.starts_with("DATABASE_") {
+        return String::new();
+    }
+    let ty = words(&ty.to_token_stream());
+    format!("; for a key of your own write `{name}: {ty} = env(\"{key}\")`")
 }
 
 /// The message for a name that is neither a setting nor one of the application's keys.

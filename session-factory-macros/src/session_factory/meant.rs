@@ -118,7 +118,9 @@ pub(super) fn meant(kind: Kind, value: &Expr) -> Option<String> {
         Kind::Bool => boolean(value)
             .or_else(|| parse_boolean(&word))
             .map(|value| value.to_string()),
-        Kind::Duration | Kind::OptionalDuration if is_off => Some("\"off\"".to_owned()),
+        Kind::Duration | Kind::OptionalDuration | Kind::OptionalSize if is_off => {
+            Some("\"off\"".to_owned())
+        }
         Kind::Duration | Kind::OptionalDuration => match duration(value) {
             Some(Duration::MAX) => Some("\"off\"".to_owned()),
             Some(duration) => Some(quoted(duration)),
@@ -128,7 +130,7 @@ pub(super) fn meant(kind: Kind, value: &Expr) -> Option<String> {
                 .map(quoted),
         },
         Kind::OptionalCount if is_off => Some("0".to_owned()),
-        Kind::Size | Kind::Count | Kind::OptionalCount => {
+        Kind::Size | Kind::Count | Kind::OptionalCount | Kind::OptionalSize => {
             whole(value).map(|number| number.to_string())
         }
     };

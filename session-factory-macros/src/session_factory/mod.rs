@@ -23,9 +23,11 @@ mod key_name;
 mod literals;
 mod meant;
 mod model;
+mod neighbours;
 mod number;
 mod range;
 mod settings;
+mod source;
 mod standard;
 mod twice;
 mod validate;
@@ -35,11 +37,18 @@ mod values;
 mod tests;
 
 use proc_macro2::TokenStream;
+use quote::quote;
 
 use crate::diagnostics::Errors;
 
 /// Expands one invocation of the macro.
 pub(crate) fn expand(tokens: TokenStream) -> TokenStream {
+    if neighbours::is_a_value() {
+        return quote!(::core::compile_error!(
+            "`session_factory!` declares a type, and gives no value; write it among the items of a module, and here \
+             `AppDb::factory().await?`"
+        ));
+    }
     let mut errors = Errors::default();
     let factories = input::parse(tokens, &mut errors);
     let factories = validate::distinct(factories, &mut errors);

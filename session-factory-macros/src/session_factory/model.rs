@@ -10,6 +10,10 @@ use super::number::Number;
 /// One factory after validation.
 pub(super) struct Model<'a> {
     pub(super) factory: &'a Factory,
+    /// The name of the configuration's type.
+    pub(super) config: Ident,
+    /// True if the application declares the factory's type itself, which is an error: the rest is then for that type.
+    pub(super) is_declared: bool,
     /// `None` if the backend is unknown.
     pub(super) driver: Option<Driver>,
     pub(super) fields: Vec<Field<'a>>,

@@ -27,6 +27,8 @@ pub(super) enum Kind {
     Duration,
     OptionalDuration,
     OptionalCount,
+    /// At least 1, or off.
+    OptionalSize,
 }
 
 impl Kind {
@@ -35,7 +37,7 @@ impl Kind {
         match self {
             Kind::Url | Kind::OptionalUrl => "secret URL",
             Kind::Bool => "bool",
-            Kind::Size | Kind::Count => "u32",
+            Kind::Size | Kind::Count | Kind::OptionalSize => "u32",
             Kind::Duration | Kind::OptionalDuration => "duration",
             Kind::OptionalCount => "usize",
         }
@@ -45,7 +47,9 @@ impl Kind {
     pub(super) fn bounds(self) -> Option<Bounds> {
         match self {
             Kind::Url | Kind::OptionalUrl | Kind::Bool => None,
-            Kind::Size | Kind::Count | Kind::OptionalCount => Some(Bounds::Whole),
+            Kind::Size | Kind::Count | Kind::OptionalCount | Kind::OptionalSize => {
+                Some(Bounds::Whole)
+            }
             Kind::Duration | Kind::OptionalDuration => Some(Bounds::Durations),
         }
     }
@@ -54,7 +58,7 @@ impl Kind {
     pub(super) fn is_optional(self) -> bool {
         matches!(
             self,
-            Kind::OptionalUrl | Kind::OptionalDuration | Kind::OptionalCount
+            Kind::OptionalUrl | Kind::OptionalDuration | Kind::OptionalCount | Kind::OptionalSize
         )
     }
 
@@ -63,7 +67,7 @@ impl Kind {
     }
 }
 
-pub(super) const STANDARD: [Standard; 15] = [
+pub(super) const STANDARD: [Standard; 16] = [
     Standard {
         name: "url",
         key: "DATABASE_URL",
@@ -167,7 +171,7 @@ pub(super) const STANDARD: [Standard; 15] = [
         group: "Reports",
         kind: Kind::OptionalDuration,
         default: Some("1s"),
-        doc: "Reserved: has no effect yet. Statements that take longer are to be reported; `off` for none.",
+        doc: "Statements that take longer are reported; `off` for none.",
     },
     Standard {
         name: "slow_acquire",
@@ -175,8 +179,7 @@ pub(super) const STANDARD: [Standard; 15] = [
         group: "Reports",
         kind: Kind::OptionalDuration,
         default: Some("2s"),
-        doc: "Reserved: has no effect yet. Waits for a connection that take longer are to be reported; \
-              `off` for none.",
+        doc: "Waits for a connection that take longer, and get one, are reported; `off` for none.",
     },
     Standard {
         name: "leak_threshold",
@@ -184,8 +187,17 @@ pub(super) const STANDARD: [Standard; 15] = [
         group: "Reports",
         kind: Kind::OptionalDuration,
         default: None,
-        doc: "Reserved: has no effect yet. Sessions that are open for longer are to be reported. Not set: \
-              none are.",
+        doc: "A session that holds its connection for longer is reported, and again when the connection \
+              comes back; at least 2s. Not set: none is.",
+    },
+    Standard {
+        name: "statement_budget",
+        key: "DB_STATEMENT_BUDGET",
+        group: "Reports",
+        kind: Kind::OptionalSize,
+        default: None,
+        doc: "A call that runs more statements is reported, with the statement that ran most often. Not \
+              set: none is.",
     },
 ];
 

@@ -310,6 +310,7 @@ impl Validator<'_> {
             Kind::Duration => duration,
             Kind::OptionalDuration => quote!(#option<#duration>),
             Kind::OptionalCount => quote!(#option<::core::primitive::usize>),
+            Kind::OptionalSize => quote!(#option<::core::primitive::u32>),
         }
     }
 }
@@ -348,6 +349,7 @@ fn read(standard: &Standard) -> TokenStream {
         Kind::Duration => quote!(duration),
         Kind::OptionalDuration => quote!(optional_duration),
         Kind::OptionalCount => quote!(read::<::core::option::Option<::core::primitive::usize>>),
+        Kind::OptionalSize => quote!(optional_size),
     };
     quote!(__session_factory_reader.#call(#name))
 }

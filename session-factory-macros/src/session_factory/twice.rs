@@ -5,11 +5,9 @@
 //! The compiler decides where the source is uncertain: generated code, unsaved text in an editor,
 //! invocations with a `cfg`.
 
-use std::fs;
-
 use proc_macro2::Ident;
 
-use crate::with_session::place::token_length;
+use super::source::{Words, source};
 
 /// True if an earlier invocation in the same scope of the same file declares this name.
 pub(super) fn is_declared_before(name: &Ident) -> bool {
@@ -17,13 +15,8 @@ pub(super) fn is_declared_before(name: &Ident) -> bool {
 }
 
 fn earlier(name: &Ident) -> Option<bool> {
-    let span = proc_macro::is_available().then(|| name.span().unwrap())?;
-    let text = fs::read_to_string(span.local_file()?).ok()?;
-    let (line, column) = (span.line().checked_sub(1)?, span.column().checked_sub(1)?);
-    let before: usize = text.split_inclusive('\n').take(line).map(str::len).sum();
-    let line = text.get(before..)?;
-    let column: usize = line.chars().take(column).map(char::len_utf8).sum();
-    declares(&text, before + column, &name.to_string())
+    let (text, at) = source(name.span())?;
+    declares(&text, at, &name.to_string())
 }
 
 /// One pair of braces, or the whole file.
@@ -46,7 +39,7 @@ fn declares(text: &str, at: usize, name: &str) -> Option<bool> {
     let mut scopes = vec![Scope::default()];
     // The last two words, and the word before the current path.
     let (mut last, mut before_last, mut before_path) = ("", "", "");
-    for (place, word) in (Words { text, at: 0 }) {
+    for (place, word) in Words::of(text) {
         if place == at {
             let [.., outer, inner] = scopes.as_slice() else {
                 return None;
@@ -77,29 +70,6 @@ fn declares(text: &str, at: usize, name: &str) -> Option<bool> {
         (before_last, last) = (last, word);
     }
     None
-}
-
-/// Rust's words and punctuation with their places; skips comments and literals.
-struct Words<'a> {
-    text: &'a str,
-    at: usize,
-}
-
-impl<'a> Iterator for Words<'a> {
-    type Item = (usize, &'a str);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            let (start, rest) = (self.at, self.text.get(self.at..)?);
-            let first = rest.chars().next()?;
-            let token = &rest[..token_length(rest, first)];
-            self.at += token.len();
-            let is_word = token.chars().all(|c| c.is_alphanumeric() || c == '_');
-            if is_word || token.len() == 1 && !first.is_whitespace() {
-                return Some((start, token));
-            }
-        }
-    }
 }
 
 #[cfg(test)]

@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use quote::ToTokens;
+use proc_macro2::Ident;
+use quote::{ToTokens, format_ident};
 use syn::ext::IdentExt;
 use syn::punctuated::Punctuated;
 use syn::{Attribute, Lit, Path, Token, Visibility};
@@ -13,6 +14,7 @@ use super::input::{Backend as Written, Factory, Setting, Value};
 use super::key_name::is_key;
 use super::literals::literal;
 use super::model::Model;
+use super::neighbours::{self, has_type};
 use super::settings::{GLOBALS, STANDARD, Standard};
 use super::twice::is_declared_before;
 use crate::diagnostics::{Errors, pretty};
@@ -59,6 +61,8 @@ pub(super) fn validate<'a>(factory: &'a Factory, errors: &mut Errors) -> Model<'
     } = validator;
     let model = Model {
         factory,
+        config: config(factory, errors),
+        is_declared: is_declared(factory, errors),
         driver: backend
             .zip(written)
             .map(|(backend, written)| driver(backend, written, &krate)),
@@ -70,6 +74,34 @@ pub(super) fn validate<'a>(factory: &'a Factory, errors: &mut Errors) -> Model<'
     cross_checks::settings(&model, errors);
     cross_checks::replica(&model, backend, errors);
     model
+}
+
+/// The name of the configuration's type. Reports a type of the application's that has it already; the generated one then
+/// has another, so that nothing else about the two types is an error.
+fn config(factory: &Factory, errors: &mut Errors) -> Ident {
+    let name = &factory.name;
+    let config = format_ident!("{name}Config");
+    if !has_type(name, &config.to_string()) {
+        return config;
+    }
+    let message = format!(
+        "this generates the type `{config}`, and the module has one of that name; write another name for yours"
+    );
+    errors.on(name, message);
+    format_ident!("__SessionFactoryConfigOf{name}")
+}
+
+/// Reports a type of the application's that has the factory's name, and returns true if there is one.
+fn is_declared(factory: &Factory, errors: &mut Errors) -> bool {
+    let name = &factory.name;
+    let is_declared = has_type(name, &name.to_string());
+    if is_declared {
+        let message = format!(
+            "this declares the type `{name}`, and the module has one of that name; write another name for one of them"
+        );
+        errors.on(name, message);
+    }
+    is_declared
 }
 
 /// Removes factories whose name an earlier factory has.
@@ -205,7 +237,9 @@ pub(super) fn headers(factories: &mut [Factory], errors: &mut Errors) {
         let Some(Written::Written(path)) = &factory.backend else {
             continue;
         };
-        if let Some(other) = path.get_ident().filter(|path| names.contains(path)) {
+        let last = path.segments.last().map(|last| &last.ident);
+        let is_factory = |name: &&Ident| names.contains(name) || neighbours::is_factory(name);
+        if let Some(other) = last.filter(is_factory) {
             let message = format!(
                 "`{other}` is a factory; write a backend, as in `{}(Postgres)`",
                 factory.name

@@ -26,7 +26,8 @@ pub(super) fn check(kind: Kind, value: &Expr) -> Result<Checked, String> {
     let checked = match kind {
         Kind::Url | Kind::OptionalUrl => None,
         Kind::Bool => boolean(value),
-        Kind::Size | Kind::Count | Kind::OptionalCount => {
+        Kind::OptionalSize if is_off(value) => Some(off()),
+        Kind::Size | Kind::Count | Kind::OptionalCount | Kind::OptionalSize => {
             number(value).and_then(|number| count(kind, number))
         }
         Kind::Duration | Kind::OptionalDuration => {
@@ -47,18 +48,20 @@ pub(super) fn instead(kind: Kind, value: &Expr) -> Option<String> {
         (Kind::Bool, Lit::Int(number)) => {
             parse_boolean(number.base10_digits()).map(|value| value.to_string())
         }
-        (Kind::Size | Kind::Count | Kind::OptionalCount, Lit::Str(text)) => {
+        (Kind::Size | Kind::Count | Kind::OptionalCount | Kind::OptionalSize, Lit::Str(text)) => {
             let number: u64 = text.value().trim().parse().ok()?;
             count(kind, number).map(|checked| checked.text)
         }
-        (Kind::Size | Kind::Count | Kind::OptionalCount, Lit::Char(digit)) => {
+        (Kind::Size | Kind::Count | Kind::OptionalCount | Kind::OptionalSize, Lit::Char(digit)) => {
             count(kind, digit.value().to_digit(10)?.into()).map(|checked| checked.text)
         }
         (Kind::Duration | Kind::OptionalDuration, Lit::Int(_) | Lit::Float(_)) => {
             let text = literal.to_token_stream().to_string().replace('_', "");
             duration(kind, text.clone()).map(|_| format!("\"{text}\""))
         }
-        (Kind::Duration | Kind::OptionalDuration, Lit::Bool(on)) if !on.value => {
+        (Kind::Duration | Kind::OptionalDuration | Kind::OptionalSize, Lit::Bool(on))
+            if !on.value =>
+        {
             Some("\"off\"".to_owned())
         }
         _ => None,
@@ -74,7 +77,8 @@ pub(super) fn check_text(kind: Kind, text: &str) -> Result<Checked, String> {
             tokens: quote!(#value),
             number: None,
         }),
-        Kind::Size | Kind::Count | Kind::OptionalCount => {
+        Kind::OptionalSize if is_word_for_off(text) => Some(off()),
+        Kind::Size | Kind::Count | Kind::OptionalCount | Kind::OptionalSize => {
             text.parse().ok().and_then(|number| count(kind, number))
         }
         Kind::Duration | Kind::OptionalDuration => duration(kind, text.to_owned()),
@@ -90,6 +94,7 @@ pub(super) fn expected(kind: Kind) -> String {
         Kind::Size => "`5`",
         Kind::Count => "`10`",
         Kind::OptionalCount => "`100`, or `0` to keep none",
+        Kind::OptionalSize => "`100`, or `\"off\"`",
         Kind::Duration | Kind::OptionalDuration => {
             "`\"30s\"` or `\"500ms\"`, or `\"off\"` for no limit"
         }
@@ -102,7 +107,7 @@ fn wanted(kind: Kind) -> &'static str {
     match kind {
         Kind::Url | Kind::OptionalUrl => "expected a key, as a secret is read at start-up",
         Kind::Bool => "expected a boolean",
-        Kind::Size => "expected a whole number of at least 1",
+        Kind::Size | Kind::OptionalSize => "expected a whole number of at least 1",
         Kind::Count => "expected a whole number from 0 to 4294967295",
         Kind::OptionalCount => "expected a whole number",
         Kind::Duration | Kind::OptionalDuration => "expected a duration longer than zero",
@@ -142,16 +147,40 @@ fn count(kind: Kind, number: u64) -> Option<Checked> {
         quote!(::core::option::Option::Some(#number))
     } else {
         let number = u32::try_from(number).ok()?;
-        if kind == Kind::Size && number == 0 {
+        if matches!(kind, Kind::Size | Kind::OptionalSize) && number == 0 {
             return None;
         }
-        quote!(#number)
+        if kind == Kind::OptionalSize {
+            quote!(::core::option::Option::Some(#number))
+        } else {
+            quote!(#number)
+        }
     };
     Some(Checked {
         text: number.to_string(),
         tokens,
         number: Some(Number::Integer(number.into())),
     })
+}
+
+/// A setting that is turned off.
+fn off() -> Checked {
+    Checked {
+        text: "off".to_owned(),
+        tokens: quote!(::core::option::Option::None),
+        number: None,
+    }
+}
+
+fn is_off(value: &Expr) -> bool {
+    matches!(literal(value), Some(Lit::Str(text)) if is_word_for_off(&text.value()))
+}
+
+fn is_word_for_off(text: &str) -> bool {
+    matches!(
+        text.trim().to_ascii_lowercase().as_str(),
+        "off" | "none" | "never"
+    )
 }
 
 fn text_of_duration(value: &Expr) -> Option<String> {
@@ -168,10 +197,7 @@ fn text_of_duration(value: &Expr) -> Option<String> {
 fn duration(kind: Kind, text: String) -> Option<Checked> {
     let optional = kind == Kind::OptionalDuration;
     // The same words as in `config/duration.rs` of the runtime crate. Change both together.
-    let is_off = matches!(
-        text.trim().to_ascii_lowercase().as_str(),
-        "off" | "none" | "never"
-    );
+    let is_off = is_word_for_off(&text);
     if optional && is_off {
         return Some(Checked {
             text,

@@ -17,7 +17,7 @@ macro_rules! __session_factory_dotenv {
     ($($items:tt)*) => {};
 }
 
-/// Code that replaces `.env`'s if the feature is off.
+/// Code for a program without `.env`: nothing, because the feature is on.
 #[cfg(feature = "dotenv")]
 #[doc(hidden)]
 #[macro_export]
@@ -25,7 +25,7 @@ macro_rules! __session_factory_without_dotenv {
     ($($items:tt)*) => {};
 }
 
-/// Code that replaces `.env`'s, with the feature off.
+/// Code for a program without `.env`, with the feature off.
 #[cfg(not(feature = "dotenv"))]
 #[doc(hidden)]
 #[macro_export]

@@ -6,7 +6,7 @@ use super::{IsSession, Opens};
 use crate::factory::{PoolOfOne, SessionFactory};
 
 impl<F: SessionFactory> Opens<F> {
-    /// The driver, to be asked what it supports.
+    /// The driver, whose type says what it supports.
     pub const fn driver(self) -> PhantomData<F::Driver> {
         PhantomData
     }

@@ -34,7 +34,7 @@ mod sealed {
     impl Sealed for std::convert::Infallible {}
 }
 
-// It has no value. SQLite's driver needs it as a second level.
+// `Infallible` has no value. SQLite's driver names it as a second level.
 impl Level for std::convert::Infallible {
     fn level(self) -> Isolation {
         match self {}

@@ -62,6 +62,11 @@ impl Origin {
         self.module.is_empty()
     }
 
+    /// Where it is written; for what a macro has made, the place of the macro.
+    pub(crate) fn file_and_line(&self) -> Option<(&'static str, u32)> {
+        self.place.map(|place| (place.file(), place.line()))
+    }
+
     /// The function's module; empty if unknown.
     pub fn module(&self) -> &'static str {
         self.module

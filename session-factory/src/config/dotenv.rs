@@ -65,8 +65,8 @@ fn read(file: &Path) -> Dotenv {
     }
 }
 
-/// The values of the readable lines, and a problem with the line's number for each other line. No
-/// line is quoted: it may contain a secret.
+/// The values of the readable lines. Each unreadable line is a problem with its number; no line is
+/// quoted, because it may contain a secret.
 fn parse(file: &str, text: &str) -> Dotenv {
     let text = text.trim_start_matches('\u{feff}');
     let mut dotenv = Dotenv::default();

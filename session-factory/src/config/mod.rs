@@ -1,13 +1,13 @@
-//! What a factory is configured with, and where the values come from.
+//! The configuration of a factory: its settings, and the sources of their values.
 //!
 //! [`session_factory!`](crate::session_factory) generates a configuration struct for each factory.
-//! Its `from_env()` and `from_vars()` use the parts of this module, and so may anything else that
-//! wants to read or to describe the same keys:
+//! Its `from_env()` and `from_vars()` use the items of this module. Other code can use them too, to
+//! read or to describe the same keys:
 //!
-//! | part | is |
+//! | item | is |
 //! | --- | --- |
 //! | [`Key`] | one environment variable: its name, type, range, default and documentation |
-//! | [`Part`] | what a key is for its setting when it is not the setting's own: a file, a part of a URL |
+//! | [`Part`] | the part of a setting that a companion key provides: a file, a part of a URL |
 //! | [`Source`] | where a value is from |
 //! | [`ConfigValue`] | a type that can be read from the text of a variable |
 //! | [`Reader`] | reads all keys of a factory and collects everything that is wrong |

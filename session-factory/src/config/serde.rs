@@ -33,7 +33,7 @@ pub(crate) fn reader<'de, D: Deserializer<'de>>(
 }
 
 /// The settings of every factory. A setting that is a constant of a factory cannot be given.
-const STANDARD: [&str; 15] = [
+const STANDARD: [&str; 16] = [
     "url",
     "replica_url",
     "echo",
@@ -49,6 +49,7 @@ const STANDARD: [&str; 15] = [
     "slow_statement",
     "slow_acquire",
     "leak_threshold",
+    "statement_budget",
 ];
 
 /// The given settings.

@@ -48,15 +48,17 @@ pub struct Settings {
     /// number keeps all of them, because diesel-async's cache has no limit. SQLite's connections
     /// always keep them. Default: all; behind a pooler none.
     pub statement_cache: Option<usize>,
-    /// Reserved, without effect yet: the duration above which a statement is reported. Default: 1
-    /// second.
+    /// Statements that take longer are reported in one line each, floods in one line a second. Default: 1 second.
     pub slow_statement: Option<Duration>,
-    /// Reserved, without effect yet: the duration above which a wait for a connection is reported.
+    /// Waits for a connection that take longer, and get one, are reported in one line each, floods in one line a second.
     /// Default: 2 seconds.
     pub slow_acquire: Option<Duration>,
-    /// Reserved, without effect yet: the duration above which an open session is reported. Default:
-    /// none.
+    /// A session that holds its connection for longer is reported once, and once more when the connection comes back. At
+    /// least 2 seconds. Default: none is.
     pub leak_threshold: Option<Duration>,
+    /// A call that runs more statements is reported when it ends, with the statement that ran most often. At least 1.
+    /// Default: none is.
+    pub statement_budget: Option<u32>,
     /// The credential provider's credentials for this connection, which replace the URL's.
     pub(crate) credentials: Option<Credentials>,
     /// The permit of the connection that is opened with these settings.
@@ -64,9 +66,31 @@ pub struct Settings {
 }
 
 impl Settings {
+    pub(crate) const SLOW_STATEMENT: Duration = Duration::from_secs(1);
+    pub(crate) const SLOW_ACQUIRE: Duration = Duration::from_secs(2);
+    /// The shortest `leak_threshold`.
+    pub(crate) const SHORTEST_LEAK: Duration = Duration::from_secs(2);
+
     /// The error if a setting makes every connection impossible. The reader has checked the
     /// environment's values, but the application's code can set others.
     pub(crate) fn refusal(&self) -> Option<String> {
+        self.zero().or_else(|| self.useless_report())
+    }
+
+    /// A report that would be about every session or call.
+    fn useless_report(&self) -> Option<String> {
+        if let Some(threshold) = self.leak_threshold.filter(|it| *it < Self::SHORTEST_LEAK) {
+            return Some(format!(
+                "leak_threshold is {}: set at least {}, or None for no reports",
+                crate::time::text(threshold),
+                crate::time::text(Self::SHORTEST_LEAK)
+            ));
+        }
+        (self.statement_budget == Some(0))
+            .then(|| "statement_budget is 0: set at least 1, or None for no reports".to_owned())
+    }
+
+    fn zero(&self) -> Option<String> {
         let limits = [
             (
                 "connect_timeout",
@@ -103,9 +127,10 @@ impl Settings {
             connect_timeout: Duration::from_secs(10),
             statement_timeout: None,
             statement_cache: None,
-            slow_statement: Some(Duration::from_secs(1)),
-            slow_acquire: Some(Duration::from_secs(2)),
+            slow_statement: Some(Self::SLOW_STATEMENT),
+            slow_acquire: Some(Self::SLOW_ACQUIRE),
             leak_threshold: None,
+            statement_budget: None,
             credentials: None,
             permit: None,
         }

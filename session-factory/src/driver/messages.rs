@@ -189,7 +189,7 @@ pub trait Owner<L> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[doc(hidden)]
 pub enum Running {
-    /// None: the transaction is open, and no request is unanswered.
+    /// The transaction is open, and no request is unanswered.
     Nothing,
     /// A statement, the rest of its rows, or a ROLLBACK that may follow one.
     Statement,

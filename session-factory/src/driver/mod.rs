@@ -53,7 +53,7 @@ pub(crate) use untyped::Untyped;
 pub use crate::call::{Isolation, isolation};
 pub(crate) use crate::call::{LogPosition, TransactionOptions};
 pub(crate) use crate::config::OpenPermit;
-pub(crate) use crate::observe::{Instrumented, Relay};
+pub(crate) use crate::observe::{Instrumented, Quoting, Relay, ServerErrors};
 
 /// A database backend: `Postgres`, `Mysql` or `Sqlite`. Sealed: no other type can implement it, and
 /// the types of its functions' parameters have no public names.
@@ -102,6 +102,14 @@ pub trait Driver: UrlDialect + Sized + Send + Sync + 'static {
     /// The connection in the form that the application's code knows. `None` if
     /// [`enter_raw`](Self::enter_raw) has to convert it first.
     fn connection(link: &mut Self::Link) -> Option<&mut Self::Connection>;
+
+    /// How the database quotes, for texts without values.
+    const QUOTING: Quoting;
+
+    /// What the server said last on this connection, for the code of an error that diesel reports without it.
+    fn server_errors(_link: &mut Self::Link) -> Option<Arc<dyn ServerErrors>> {
+        None
+    }
 
     /// The observer of the connection's events.
     fn observer(link: &mut Self::Link) -> &mut Instrumented;

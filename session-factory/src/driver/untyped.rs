@@ -4,7 +4,6 @@
 //! application's crate, again with every change there. A reference to `dyn Walk` has one type for
 //! all queries, so the code that builds their SQL and sends them is compiled once.
 
-#[cfg(feature = "postgres")]
 use std::any::TypeId;
 
 use diesel::QueryResult;
@@ -32,7 +31,6 @@ impl<DB: Backend, T: QueryFragment<DB>> Walk<DB> for T {
 #[allow(missing_debug_implementations)] // what it is printed as depends on who asks
 pub struct Untyped<'query, DB: Backend> {
     query: &'query dyn Walk<DB>,
-    #[cfg(feature = "postgres")]
     id: Option<TypeId>,
 }
 
@@ -51,13 +49,11 @@ impl<'query, DB: Backend> Untyped<'query, DB> {
     {
         Self {
             query,
-            #[cfg(feature = "postgres")]
             id: T::query_id(),
         }
     }
 
     /// diesel's key of the prepared statement, if the type alone determines the SQL.
-    #[cfg(feature = "postgres")]
     pub(crate) fn id(&self) -> Option<TypeId> {
         self.id
     }

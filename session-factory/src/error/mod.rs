@@ -6,6 +6,7 @@ mod advice;
 mod already_set;
 mod connect;
 mod nested;
+mod observed_too_late;
 mod partly;
 mod statement;
 mod timeout;
@@ -20,6 +21,7 @@ use self::advice::END_BY_HAND;
 pub use self::already_set::AlreadySet;
 pub use self::connect::{ConnectError, ConnectErrorKind};
 pub use self::nested::NestedError;
+pub use self::observed_too_late::ObservedTooLate;
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 pub(crate) use self::partly::Behind;
 pub use self::partly::{CommittedPart, PartlyCommitted};

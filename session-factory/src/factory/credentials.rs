@@ -56,6 +56,9 @@ impl<F: SessionFactory> Factory<F> {
             }
             None => Pools::broken(F::NAME, keys.url, not_ours()),
         };
+        // Observers go with the factory to its new pools.
+        let before = &self.shared.pools.primary.monitor;
+        pools.primary.monitor.take_over(before);
         Self::of(Shared {
             pools,
             config: self.shared.config,

@@ -2,13 +2,15 @@
 //! static that holds the global factory.
 
 use std::fmt::Debug;
-use std::sync::OnceLock;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
 
 use super::shared::Shared;
 use crate::config::{Key, Reader, Settings};
 use crate::driver::Driver;
 use crate::error::AlreadySet;
+use crate::observe::Observer;
+use crate::sync::Mutex;
 
 /// `session_factory!` implements this trait for the type that it generates.
 ///
@@ -66,6 +68,8 @@ pub trait FactoryConfig: Clone + Debug + Send + Sync + 'static {
 #[doc(hidden)]
 pub struct Global<F: SessionFactory> {
     pub(super) shared: OnceLock<Shared<F::Driver, F::Config>>,
+    /// Observers that wait for the factory.
+    pub(super) observers: Mutex<Vec<Arc<dyn Observer>>>,
     /// `init` has connected once.
     pub(super) proven: AtomicBool,
     /// `init_from_dotenv` was called: `.env` is read as well.
@@ -91,14 +95,28 @@ impl<F: SessionFactory> Global<F> {
     pub const fn new() -> Self {
         Self {
             shared: OnceLock::new(),
+            observers: Mutex::new(Vec::new()),
             proven: AtomicBool::new(false),
             dotenv: AtomicBool::new(false),
+        }
+    }
+
+    /// Gives the observers that were set before to the factory.
+    pub(super) fn hand_over_observers(&self) {
+        let Some(shared) = self.shared.get() else {
+            return;
+        };
+        for observer in std::mem::take(&mut *self.observers.lock()) {
+            // Set before the factory was made, so none of its sessions is older.
+            let _added = shared.pools.primary.monitor.add(observer);
         }
     }
 
     /// Sets the global factory, unless one is set.
     pub(super) fn set(&self, shared: Shared<F::Driver, F::Config>) -> Result<(), AlreadySet> {
         let taken = |_shared| AlreadySet::of(F::NAME);
-        self.shared.set(shared).map_err(taken)
+        self.shared.set(shared).map_err(taken)?;
+        self.hand_over_observers();
+        Ok(())
     }
 }

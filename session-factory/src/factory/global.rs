@@ -1,12 +1,14 @@
 //! The global factory, which needs no handle.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::configure;
 use super::database::SessionFactory;
 use super::handle::Factory;
 use crate::call::task_context;
-use crate::error::SessionError;
+use crate::error::{ObservedTooLate, SessionError};
+use crate::observe::Observer;
 use crate::pool::{ShutdownReport, Status};
 
 /// The factory that applies here: the scope's, or the global one, which the first use makes.
@@ -26,12 +28,36 @@ fn global<F: SessionFactory>() -> Result<Factory<F>, SessionError> {
     let config = configure::config_of_global::<F>()?;
     let shared = &F::global().shared;
     let made = shared.get_or_init(|| Factory::<F>::new(config).shared);
+    F::global().hand_over_observers();
     Ok(Factory::of(made.clone()))
 }
 
 /// The global factory, if it was made.
 fn made<F: SessionFactory>() -> Option<Factory<F>> {
     F::global().shared.get().cloned().map(Factory::of)
+}
+
+/// Adds an observer to the factory that applies here, or to the global one before its first use.
+///
+/// # Errors
+/// The factory has opened a session already.
+pub fn observe<F: SessionFactory>(observer: Arc<dyn Observer>) -> Result<(), ObservedTooLate> {
+    if let Some(factory) = task_context::factory::<Factory<F>>() {
+        return factory.observe(observer);
+    }
+    F::global().observers.lock().push(Arc::clone(&observer));
+    let Some(factory) = made::<F>() else {
+        return Ok(());
+    };
+    // It was made before, or meanwhile: then it may have taken the observer already.
+    let waiting = &mut *F::global().observers.lock();
+    let at = waiting
+        .iter()
+        .position(|other| Arc::ptr_eq(other, &observer));
+    match at {
+        Some(at) => factory.observe(waiting.swap_remove(at)),
+        None => Ok(()),
+    }
 }
 
 /// Reads the environment and connects once.

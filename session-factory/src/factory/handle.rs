@@ -10,8 +10,8 @@ use super::database::{FactoryConfig, SessionFactory};
 use super::shared::Shared;
 use crate::call::{Deadline, LogPosition, Origin, SessionOptions, task_context};
 use crate::driver::Driver;
-use crate::error::{AlreadySet, ConnectError, SessionError};
-use crate::observe::Echo;
+use crate::error::{AlreadySet, ConnectError, ObservedTooLate, SessionError};
+use crate::observe::{Echo, Observer, SessionMonitor};
 use crate::pool::{CommitToken, Keys, Lease, Mark, Pools, ShutdownReport, Status};
 
 /// A handle to one pool and its configuration: cheap to clone, safe to share.
@@ -65,6 +65,33 @@ impl<F: SessionFactory> Factory<F> {
 
     pub(super) fn of(shared: Shared<F::Driver, F::Config>) -> Self {
         Self { shared }
+    }
+
+    /// Adds an observer, which receives a report of every connection, statement and unit of work of this factory. Each
+    /// call adds one more.
+    ///
+    /// Call it before the factory opens its first session. An observer that is added later gets no report, and the crate
+    /// reports that on the `tracing` subscriber or the standard error stream; [`observe`](Self::observe) returns an error
+    /// instead.
+    #[must_use]
+    pub fn observed_by(self, observer: Arc<dyn Observer>) -> Self {
+        if let Err(error) = self.observe(observer) {
+            crate::observe::report(&error.to_string());
+        }
+        self
+    }
+
+    /// [`observed_by`](Self::observed_by) on a handle that is shared already.
+    ///
+    /// # Errors
+    /// [`ObservedTooLate`] once the factory has opened a session: the observer would miss what came before, so it is not
+    /// added.
+    pub fn observe(&self, observer: Arc<dyn Observer>) -> Result<(), ObservedTooLate> {
+        if self.shared.pools.primary.monitor.add(observer) {
+            Ok(())
+        } else {
+            Err(ObservedTooLate::of(F::NAME))
+        }
     }
 
     /// Makes this factory the global one, which `AppDb::…` and `#[with_session]` use outside a
@@ -164,6 +191,23 @@ impl<F: SessionFactory> Factory<F> {
         origin: &Origin,
         deadline: Option<&Deadline>,
         options: &SessionOptions,
+        monitor: &mut Option<SessionMonitor>,
+    ) -> Result<Lease<F::Driver>, SessionError> {
+        let acquired = self.take_lease(origin, deadline, options).await;
+        if let Some(monitor) = monitor {
+            match &acquired {
+                Ok(lease) => lease.observed_by(monitor),
+                Err(error) => monitor.not_acquired(error),
+            }
+        }
+        acquired
+    }
+
+    async fn take_lease(
+        &self,
+        origin: &Origin,
+        deadline: Option<&Deadline>,
+        options: &SessionOptions,
     ) -> Result<Lease<F::Driver>, SessionError> {
         let acquired = match self.open_on_replica(origin, options, deadline).await {
             Some(lease) => Ok(lease),
@@ -198,6 +242,11 @@ impl<F: SessionFactory> Factory<F> {
         let left = deadline.map(Deadline::left);
         // Boxed, because most factories have no replica.
         Box::pin(replica.acquire(origin, options, after, left)).await
+    }
+
+    /// What a session of this call reports to. None if nobody looks at sessions.
+    pub(crate) fn monitor(&self, origin: &Origin) -> Option<SessionMonitor> {
+        self.shared.pools.primary.monitor.session(origin)
     }
 
     /// A session's echo, if the settings enable it.

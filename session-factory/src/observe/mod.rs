@@ -1,13 +1,29 @@
-//! What operators and the application see: the echo, the instrumentation, and reports of events
-//! that should not happen.
+//! What operators and the application see: observers, warnings, the echo, the instrumentation, and
+//! reports of events that should not happen.
 
+mod activity;
+mod counts;
 mod echo;
+mod error_type;
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 mod establish;
 mod events;
 mod held;
+mod holders;
 mod instrumented;
+mod monitor;
+mod observer;
+mod sanitize;
+mod statement_text;
+mod unit;
+mod warning;
 
+pub use observer::{
+    Acquired, Caller, ConnectionChange, ConnectionEvent, Observer, Outcome, PoolKind,
+    StatementOutcome, StatementReport, UnitReport,
+};
+
+pub(crate) use activity::Activity;
 pub(crate) use echo::{Echo, Line};
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 pub(crate) use establish::{Establishing, unresolved};
@@ -19,7 +35,12 @@ pub(crate) use events::{Change, Events, Step};
 pub(crate) use events::{Heard, unpanicked};
 #[cfg(feature = "postgres")]
 pub(crate) use events::{Hushed, panicked};
+pub(crate) use holders::Holders;
 pub(crate) use instrumented::Instrumented;
+pub(crate) use monitor::{Leak, Monitor};
+pub(crate) use sanitize::Quoting;
+pub(crate) use statement_text::StatementText;
+pub(crate) use unit::{BodyMonitor, Ended, ServerErrors, SessionMonitor, StatementMonitor};
 
 /// Reports an event that no caller's result can carry: to `tracing` if it has a subscriber,
 /// otherwise to the standard error stream. The report is one line, even if it contains text from a

@@ -12,6 +12,7 @@ use super::queue::{Failure, Idle, take_idle_of};
 use crate::call::{Origin, task_context};
 use crate::driver::Driver;
 use crate::error::{AcquireError, ConnectError, SessionError};
+use crate::observe::Holders;
 
 /// The limit for an external pool, which has its own timeout.
 const FOREIGN_TIMEOUT: Duration = Duration::from_secs(60 * 60);
@@ -30,6 +31,7 @@ impl<D: Driver> Core<D> {
             return Err(SessionError::Closed);
         }
         if let Some(lease) = self.take_idle(origin) {
+            self.lent(origin, Duration::ZERO, &lease, None);
             return Ok(lease);
         }
         // Boxed, because every caller's future contains it.
@@ -55,7 +57,9 @@ impl<D: Driver> Core<D> {
         let mut slot = take_idle_of(&pool)?;
         let now = Instant::now();
         match slot.liveness(self.pre_ping(), now) {
-            Liveness::Alive => return Some(self.lend(slot, permit, origin, now)),
+            Liveness::Alive => {
+                return Some(self.lend(slot, permit, origin, now, Duration::ZERO));
+            }
             Liveness::Dead => {
                 // Closing a connection may need a runtime.
                 let _context = crate::runtime::enter();
@@ -79,10 +83,17 @@ impl<D: Driver> Core<D> {
         permit: Permit,
         origin: &Origin,
         now: Instant,
+        waited: Duration,
     ) -> Lease<D> {
         let kill = D::kill(&slot.link);
-        let ticket = self.registry.enter(*origin, now, kill);
+        let ticket = self.registry.enter(*origin, now, waited, kill);
         Lease::pooled(slot, permit, ticket, self.marks.clone())
+    }
+
+    /// Reports a connection that the pool has lent.
+    fn lent(&self, origin: &Origin, waited: Duration, lease: &Lease<D>, holders: Option<&Holders>) {
+        self.monitor
+            .acquired(origin, waited, lease.is_new(), self.kind, holders);
     }
 
     async fn wait(
@@ -91,6 +102,8 @@ impl<D: Driver> Core<D> {
         left: Option<Duration>,
     ) -> Result<Lease<D>, SessionError> {
         let started = Instant::now();
+        let holders = self.monitor.slow_acquire();
+        let holders = holders.map(|_| self.registry.seen(started));
         let _waiting = self.registry.wait();
         let limit = self
             .settings
@@ -98,7 +111,11 @@ impl<D: Driver> Core<D> {
             .map_or(FOREIGN_TIMEOUT, |settings| settings.pool_timeout);
         let limit = left.map_or(limit, |left| limit.min(left));
         let error = match self.queue(origin, started, limit).await {
-            Ok(lease) => return Ok(lease),
+            Ok(lease) => {
+                let waited = lease.lent().map_or(Duration::ZERO, |(_, waited)| waited);
+                self.lent(origin, waited, &lease, holders.as_ref());
+                return Ok(lease);
+            }
             Err(Failure::Closed) => return Err(SessionError::Closed),
             Err(Failure::Connect(error)) => self.acquire_error(started.elapsed(), Some(error)),
             Err(Failure::TimedOut) => self.acquire_error(started.elapsed(), None),

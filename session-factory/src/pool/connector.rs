@@ -11,6 +11,7 @@ use super::connect_health::Health;
 use super::credential_provider::CredentialProvider;
 use super::open_permits::OpenPermits;
 use super::pooled::Pooled;
+use super::reports::Reports;
 use crate::config::Settings;
 use crate::driver::{Driver, OpenPermit};
 use crate::error::{ConnectError, ConnectErrorKind, Step};
@@ -25,6 +26,7 @@ pub(crate) struct Connector<D: Driver> {
     /// The anchor, which lives as long as the factory.
     anchor: OnceLock<Arc<dyn Any + Send + Sync>>,
     permits: OpenPermits,
+    reports: Reports,
     driver: std::marker::PhantomData<fn() -> D>,
 }
 
@@ -34,6 +36,7 @@ impl<D: Driver> Connector<D> {
         provider: Option<CredentialProvider>,
         health: Arc<Health>,
         permits: OpenPermits,
+        reports: Reports,
     ) -> Self {
         Self {
             settings,
@@ -41,6 +44,7 @@ impl<D: Driver> Connector<D> {
             health,
             anchor: OnceLock::new(),
             permits,
+            reports,
             driver: std::marker::PhantomData,
         }
     }
@@ -81,7 +85,10 @@ impl<D: Driver> Connector<D> {
         let generation = self.health.generation();
         let link = {
             let _opening = self.health.under_way(Step::Opening);
+            let started = Instant::now();
             let opened = self.attempt(counted).await;
+            self.reports
+                .opened(opened.as_ref().err(), started.elapsed());
             opened.inspect_err(|_| self.health.attempt_failed(beside))?
         };
         if let Some(permit) = permit {
@@ -98,7 +105,8 @@ impl<D: Driver> Connector<D> {
             None => self.settings.pool_recycle,
         };
         let expires = crate::time::after(now, life);
-        Ok(Pooled::new(link, now, expires, generation, &self.health))
+        let (health, reports) = (&self.health, self.reports.clone());
+        Ok(Pooled::new(link, now, expires, generation, health, reports))
     }
 }
 

@@ -17,7 +17,7 @@ use crate::call::Origin;
 use crate::config::Settings;
 use crate::driver::Driver;
 use crate::error::{ConnectError, SessionError};
-use crate::observe::Echo;
+use crate::observe::{Echo, Monitor, PoolKind};
 use crate::sync::Mutex;
 
 /// One pool: its connections, the callers that wait for one, and the leases.
@@ -38,6 +38,8 @@ pub(crate) struct Core<D: Driver> {
     /// The permits of the factory's own pool; unused for an external one.
     pub(super) permits: Permits,
     pub(super) source: Mutex<Source<D>>,
+    pub(crate) monitor: Arc<Monitor>,
+    pub(super) kind: PoolKind,
 }
 
 /// The source of connections.
@@ -91,6 +93,8 @@ impl<D: Driver> Core<D> {
             source: Mutex::new(source),
             settings: None,
             marks: None,
+            monitor: Monitor::new(name, None),
+            kind: PoolKind::Primary,
         })
     }
 

@@ -1,7 +1,7 @@
 //! A borrowed connection.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bb8::PooledConnection;
 
@@ -11,6 +11,7 @@ use super::pooled::Pooled;
 use super::registry::Ticket;
 use super::replica::commit_marks::Marks;
 use crate::driver::{Driver, Owner};
+use crate::observe::SessionMonitor;
 use crate::panics::{Contained, contained};
 
 /// A borrowed connection, with its permit and its ticket in the registry.
@@ -82,6 +83,46 @@ impl<D: Driver> Lease<D> {
             instrumented: false,
             recached: false,
             following: None,
+        }
+    }
+
+    /// Its session reports to `monitor`.
+    pub(crate) fn observed_by(&self, monitor: &mut SessionMonitor) {
+        let Some(ticket) = &self.ticket else { return };
+        if let Some(activity) = monitor.activity() {
+            ticket.watch(activity);
+        }
+        if monitor.watches_units()
+            && let Some((since, waited)) = ticket.lent()
+        {
+            monitor.acquired(since, waited);
+        }
+    }
+
+    /// When the session got it, and how long it had waited.
+    pub(super) fn lent(&self) -> Option<(Instant, Duration)> {
+        self.ticket.as_ref()?.lent()
+    }
+
+    /// The crate has put back what the session had changed.
+    pub(crate) fn was_reset(&self) {
+        if let Some(Held::Pooled(slot)) = &self.held {
+            slot.was_reset();
+        }
+    }
+
+    /// The crate has ended what the dropped session had left running.
+    pub(crate) fn was_cancelled(&self) {
+        if let Some(Held::Pooled(slot)) = &self.held {
+            slot.was_cancelled();
+        }
+    }
+
+    /// True if no session has used the connection before. An external pool does not say.
+    pub(super) fn is_new(&self) -> bool {
+        match &self.held {
+            Some(Held::Pooled(slot)) => slot.is_new(),
+            _ => false,
         }
     }
 

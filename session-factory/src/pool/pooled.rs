@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::time::timeout;
 
 use super::connect_health::Health;
+use super::reports::Reports;
 use crate::driver::Driver;
 use crate::error::Step;
 use crate::panics::{Contained, contained_async};
@@ -27,6 +28,7 @@ pub(crate) struct Pooled<D: Driver> {
     has_served: bool,
     generation: u64,
     health: Arc<Health>,
+    reports: Reports,
 }
 
 /// Whether a connection may stay in the pool.
@@ -58,6 +60,7 @@ impl<D: Driver> Pooled<D> {
         expires: Instant,
         generation: u64,
         health: &Arc<Health>,
+        reports: Reports,
     ) -> Self {
         Self {
             link: Contained::new(Box::new(link)),
@@ -67,6 +70,7 @@ impl<D: Driver> Pooled<D> {
             has_served: false,
             generation,
             health: Arc::clone(health),
+            reports,
         }
     }
 
@@ -101,8 +105,8 @@ impl<D: Driver> Pooled<D> {
             || self.has_served && now >= self.expires
     }
 
-    /// True if a returning connection is unusable. If [`came_back`](Self::came_back) decided that
-    /// it stays, it stays, because the lease relies on that answer.
+    /// True if a returning connection is unusable. False if [`came_back`](Self::came_back) has told
+    /// the lease that the connection stays.
     pub(super) fn is_broken_on_return(&mut self) -> bool {
         if self.standing == Standing::Stays {
             self.standing = Standing::Clean;
@@ -128,6 +132,19 @@ impl<D: Driver> Pooled<D> {
 
     pub(super) fn idle_for(&self) -> Duration {
         self.idle_since.elapsed()
+    }
+
+    pub(super) fn was_reset(&self) {
+        self.reports.reset();
+    }
+
+    pub(super) fn was_cancelled(&self) {
+        self.reports.cancelled();
+    }
+
+    /// True if no session has used it.
+    pub(super) fn is_new(&self) -> bool {
+        !self.has_served
     }
 
     /// Makes the pool close the connection when it returns.
@@ -158,6 +175,12 @@ impl<D: Driver> Pooled<D> {
 
 impl<D: Driver> Drop for Pooled<D> {
     fn drop(&mut self) {
+        match self.standing {
+            Standing::Unproven => self.reports.condemned(),
+            // One that the pool keeps is closed with the pool.
+            Standing::Clean | Standing::Stays if !self.is_of_the_past() && !self.is_expired() => {}
+            _ => self.reports.recycled(),
+        }
         // Both need a runtime: a client may spawn a task to say goodbye, and a pool's last lease
         // closes the idle connections on any thread.
         let _context = crate::runtime::enter();

@@ -14,7 +14,7 @@ use super::status::Status;
 use crate::config::Settings;
 use crate::driver::Driver;
 use crate::error::ConnectError;
-use crate::observe;
+use crate::observe::{self, Monitor, PoolKind};
 
 /// A factory's pools.
 pub(crate) struct Pools<D: Driver> {
@@ -47,13 +47,15 @@ impl<D: Driver> Pools<D> {
         settings: Settings,
         provider: Option<CredentialProvider>,
     ) -> Self {
+        let monitor = Monitor::new(name, Some(&settings));
         let replica = match settings.refusal() {
             Some(_refused) => None,
-            None => replica(name, keys, &settings, provider.clone()),
+            None => replica(name, keys, &settings, provider.clone(), &monitor),
         };
         let (marks, replica) = replica.unzip();
+        let kind = PoolKind::Primary;
         Self {
-            primary: Core::own(name, keys.url, settings, provider, marks),
+            primary: Core::own(name, keys.url, settings, provider, marks, monitor, kind),
             replica,
         }
     }
@@ -102,6 +104,7 @@ fn replica<D: Driver>(
     keys: Keys,
     settings: &Settings,
     provider: Option<CredentialProvider>,
+    monitor: &Arc<Monitor>,
 ) -> Option<(Arc<Marks>, Arc<Replica<D>>)> {
     let url = settings.replica_url.clone()?;
     if !D::HAS_REPLICAS {
@@ -118,6 +121,15 @@ fn replica<D: Driver>(
         ..settings.clone()
     };
     let marks = Arc::new(Marks::default());
-    let core = Core::own(name, keys.replica_url, settings, provider, None);
+    let (monitor, kind) = (Arc::clone(monitor), PoolKind::Replica);
+    let core = Core::own(
+        name,
+        keys.replica_url,
+        settings,
+        provider,
+        None,
+        monitor,
+        kind,
+    );
     Some((Arc::clone(&marks), Arc::new(Replica::new(core, marks))))
 }

@@ -45,7 +45,7 @@ impl<D: Driver> Core<D> {
         limit: Duration,
     ) -> Result<Lease<D>, Failure> {
         let Source::Own(pool) = self.source() else {
-            return Box::pin(self.within(limit, self.take_other(origin))).await;
+            return Box::pin(self.within(limit, self.take_other(origin, started))).await;
         };
         let given_up = self.health.given_up();
         let closed = self.closed_here();
@@ -66,7 +66,8 @@ impl<D: Driver> Core<D> {
         let idle = take_idle_of(&pool);
         let idle = match idle {
             Some(slot) if slot.liveness(self.pre_ping(), now) == Liveness::Alive => {
-                return Ok(self.lend(slot, permit, origin, now));
+                let waited = now.saturating_duration_since(started);
+                return Ok(self.lend(slot, permit, origin, now, waited));
             }
             other => other,
         };
@@ -76,7 +77,7 @@ impl<D: Driver> Core<D> {
             self.failing(&pool)?;
         }
         let left = limit.saturating_sub(started.elapsed());
-        let taken = self.within(left, self.take_own(&pool, permit, idle, origin));
+        let taken = self.within(left, self.take_own(&pool, permit, idle, origin, started));
         Box::pin(taken).await
     }
 
@@ -100,11 +101,13 @@ impl<D: Driver> Core<D> {
     }
 
     /// Takes a connection from an external pool, or says why the factory has no source.
-    async fn take_other(&self, origin: &Origin) -> Result<Lease<D>, Failure> {
+    async fn take_other(&self, origin: &Origin, started: Instant) -> Result<Lease<D>, Failure> {
         match self.source() {
             Source::Foreign(pool) => match D::borrow_foreign(&pool).await {
                 Ok(link) => {
-                    let ticket = self.registry.enter(*origin, Instant::now(), None);
+                    let now = Instant::now();
+                    let waited = now.saturating_duration_since(started);
+                    let ticket = self.registry.enter(*origin, now, waited, None);
                     Ok(Lease::foreign(link, ticket))
                 }
                 Err(ForeignError::TimedOut) => Err(Failure::TimedOut),
@@ -122,6 +125,7 @@ impl<D: Driver> Core<D> {
         permit: Permit,
         mut idle: Option<Idle<D>>,
         origin: &Origin,
+        started: Instant,
     ) -> Result<Lease<D>, Failure> {
         loop {
             if let Some(mut slot) = idle.take() {
@@ -131,7 +135,9 @@ impl<D: Driver> Core<D> {
                     Liveness::Unknown => slot.answers().await,
                 };
                 if usable {
-                    return Ok(self.lend(slot, permit, origin, Instant::now()));
+                    let now = Instant::now();
+                    let waited = now.saturating_duration_since(started);
+                    return Ok(self.lend(slot, permit, origin, now, waited));
                 }
                 slot.retire();
             }

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, MutexGuard};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use slab::Slab;
 use tokio::sync::Notify;
@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 use crate::call::Origin;
 use crate::driver::Kill;
 use crate::error::Holder;
+use crate::observe::{Activity, Holders, Leak, Monitor};
 use crate::sync::Mutex;
 
 /// The connections in use.
@@ -25,8 +26,24 @@ pub(super) struct Registry {
 struct Entry {
     holder: Origin,
     since: Instant,
+    /// When the session got it, and how long it had waited.
+    lent: Instant,
+    waited: Duration,
     recovering: bool,
     kill: Option<Kill>,
+    activity: Option<Arc<Activity>>,
+    /// Reported as held for too long.
+    leaked: Option<Arc<Monitor>>,
+}
+
+impl Entry {
+    fn leak(&self) -> Leak {
+        Leak {
+            holder: self.holder,
+            held_for: self.lent.elapsed(),
+            activity: self.activity.clone(),
+        }
+    }
 }
 
 impl Registry {
@@ -39,14 +56,19 @@ impl Registry {
         self: &Arc<Self>,
         holder: Origin,
         since: Instant,
+        waited: Duration,
         kill: Option<Kill>,
     ) -> Ticket {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let place = self.entries().insert(Entry {
             holder,
             since,
+            lent: since,
+            waited,
             recovering: false,
             kill,
+            activity: None,
+            leaked: None,
         });
         Ticket {
             number,
@@ -85,6 +107,28 @@ impl Registry {
             .collect();
         holders.sort_by_key(|holder| std::cmp::Reverse(holder.held_for));
         holders
+    }
+
+    /// Who holds the connections now.
+    pub(super) fn seen(&self, now: Instant) -> Holders {
+        let mut holders = Holders::none(now);
+        for (_, entry) in self.entries().iter() {
+            holders.add(entry.holder, entry.lent);
+        }
+        holders
+    }
+
+    /// The connections that sessions have held for longer than `threshold`, each once.
+    pub(super) fn leaks(&self, threshold: Duration, monitor: &Arc<Monitor>) -> Vec<Leak> {
+        let mut leaks = Vec::new();
+        for (_, entry) in self.entries().iter_mut() {
+            let held_for = entry.lent.elapsed();
+            if held_for >= threshold && !entry.recovering && entry.leaked.is_none() {
+                entry.leaked = Some(Arc::clone(monitor));
+                leaks.push(entry.leak());
+            }
+        }
+        leaks
     }
 
     /// Kills every connection in use. Returns their number.
@@ -136,6 +180,20 @@ impl Ticket {
             .map(|entry| entry.holder.to_string())
     }
 
+    /// When the session got it, and how long it had waited.
+    pub(super) fn lent(&self) -> Option<(Instant, Duration)> {
+        let entries = self.registry.entries();
+        let entry = entries.get(self.place)?;
+        Some((entry.lent, entry.waited))
+    }
+
+    /// What its session does is seen there.
+    pub(super) fn watch(&self, activity: Arc<Activity>) {
+        if let Some(entry) = self.registry.entries().get_mut(self.place) {
+            entry.activity = Some(activity);
+        }
+    }
+
     /// Records that the session was dropped, and recovery holds the connection.
     pub(super) fn recovering(&self) {
         if let Some(entry) = self.registry.entries().get_mut(self.place) {
@@ -147,8 +205,13 @@ impl Ticket {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        let _entry = self.registry.entries().try_remove(self.place);
+        let entry = self.registry.entries().try_remove(self.place);
         self.registry.returned.notify_waiters();
+        if let Some(entry) = entry
+            && let Some(monitor) = &entry.leaked
+        {
+            monitor.returned(&entry.leak());
+        }
     }
 }
 

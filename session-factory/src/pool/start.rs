@@ -15,10 +15,12 @@ use super::open_permits::OpenPermits;
 use super::permits::Permits;
 use super::registry::Registry;
 use super::replica::commit_marks::Marks;
-use super::{reaper, size};
+use super::reports::Reports;
+use super::{leaks, reaper, size};
 use crate::config::Settings;
 use crate::driver::Driver;
 use crate::error::{ConnectError, ConnectErrorKind};
+use crate::observe::{Monitor, PoolKind};
 use crate::sync::Mutex;
 
 /// bb8 must not end a wait itself, because it could not say why. The factory's own clock does.
@@ -32,6 +34,8 @@ impl<D: Driver> Core<D> {
         settings: Settings,
         provider: Option<CredentialProvider>,
         marks: Option<Arc<Marks>>,
+        monitor: Arc<Monitor>,
+        kind: PoolKind,
     ) -> Arc<Self> {
         if let Some(refusal) = settings.refusal() {
             let error = ConnectError::new(ConnectErrorKind::Other, refusal);
@@ -60,6 +64,7 @@ impl<D: Driver> Core<D> {
                 provider,
                 Arc::clone(&health),
                 OpenPermits::new(most),
+                Reports::new(Arc::clone(&monitor), kind),
             ));
         let core = Self {
             name,
@@ -73,9 +78,12 @@ impl<D: Driver> Core<D> {
             permits: Permits::new(most),
             source: Mutex::new(Source::Own(pool)),
             settings: Some(Arc::clone(&settings)),
+            monitor,
+            kind,
         };
         let core = Arc::new(core);
         reaper::watch(&core, kept, &settings);
+        leaks::watch(&core);
         core
     }
 }

@@ -5,9 +5,9 @@ use diesel::query_builder::{QueryFragment, QueryId};
 use diesel::{QueryResult, debug_query};
 
 use super::events::{self, Ending, ObservedEnd};
-use super::statement::Lines;
+use super::statement::{Lines, Seen};
 use super::{Session, statement};
-use crate::driver::{CommitReply, CommitSent, Driver};
+use crate::driver::{CommitReply, CommitSent, Driver, Untyped};
 use crate::error::{SessionError, StatementError, TransactionOutcome};
 use crate::factory::SessionFactory;
 
@@ -59,8 +59,14 @@ impl<F: SessionFactory> Session<F> {
         async move {
             self.outside_of_savepoints("commit_with")?;
             let ended = self.end_with(statement).await;
-            if let Err(error) = &ended {
-                self.work.lose(error);
+            match &ended {
+                Ok(_) => self.work.note_result(&Ok(())),
+                Err(error) => {
+                    self.work.lose(error);
+                    if let Some(monitor) = &mut self.work.monitor {
+                        monitor.failed(error);
+                    }
+                }
             }
             self.hooks.over(TransactionOutcome::of(&ended)).await;
             ended
@@ -83,12 +89,17 @@ impl<F: SessionFactory> Session<F> {
             let statement = debug_query::<<F::Driver as Driver>::Backend, _>(&statement);
             format!("{statement}; COMMIT")
         });
+        let monitor = work.monitor.as_ref().map(|monitor| {
+            let text = || statement::text_of::<F::Driver>(Untyped::of(&statement));
+            monitor.statement(text, || F::Driver::server_errors(link))
+        });
+        let seen = Seen { lines, monitor };
         let sent = CommitSent::default();
         let ahead = events::ahead::<F::Driver>(link, work);
         // Boxed like every statement, to keep callers' futures small.
         let last = F::Driver::execute_and_commit(link, ahead, statement, sent.clone());
         let last = Box::pin(last);
-        let (result, commit) = statement::last(work, lines, last, sent).await;
+        let (result, commit) = statement::last(work, seen, last, sent).await;
         if let (Some(reply), Some(lease)) = (&commit, &mut self.lease)
             && let Some(observed) =
                 ObservedEnd::start::<F::Driver>(lease.link(), &self.work, Ending::Commit)

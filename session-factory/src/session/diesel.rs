@@ -55,9 +55,12 @@ impl<F: SessionFactory> Session<F> {
             return Ok(());
         }
         let ahead = events::ahead::<F::Driver>(link, work);
-        let lines = Lines::of_ahead(work);
+        let seen = statement::Seen {
+            lines: Lines::of_ahead(work),
+            monitor: None,
+        };
         let sent = F::Driver::batch(link, ahead, String::new());
-        statement::run(work, lines, sent, |()| "ok".into()).await?;
+        statement::run(work, seen, sent, |()| None).await?;
         Ok(())
     }
 
@@ -69,10 +72,10 @@ impl<F: SessionFactory> Session<F> {
             Ok(parts) => parts,
             Err(error) => return statement::refused(error),
         };
-        let lines = statement::lines::<F::Driver>(work, query);
+        let seen = statement::seen::<F::Driver>(link, work, query);
         let ahead = events::ahead::<F::Driver>(link, work);
         let sent = F::Driver::load(link, ahead, query);
-        statement::stream(work, lines, sent)
+        statement::stream(work, seen, sent)
     }
 
     fn execute_untyped(
@@ -83,12 +86,12 @@ impl<F: SessionFactory> Session<F> {
             Ok(parts) => parts,
             Err(error) => return statement::refused(error),
         };
-        let lines = statement::lines::<F::Driver>(work, query);
+        let seen = statement::seen::<F::Driver>(link, work, query);
         // A count of rows alone proves no write: `SELECT 1` has one too.
         let sees_writes = F::Driver::sees_writes(link);
         let ahead = events::ahead::<F::Driver>(link, work);
         let sent = F::Driver::execute(link, ahead, query);
-        statement::count(work, lines, sees_writes, sent)
+        statement::count(work, seen, sees_writes, sent)
     }
 }
 
@@ -98,10 +101,10 @@ impl<F: SessionFactory> SimpleAsyncConnection for Session<F> {
             Ok(parts) => parts,
             Err(error) => return statement::refused(error),
         };
-        let lines = Lines::of(work, || query.to_owned());
+        let seen = statement::seen_script::<F::Driver>(link, work, query);
         let ahead = events::ahead::<F::Driver>(link, work);
         let sent = F::Driver::batch(link, ahead, query.to_owned());
-        statement::run(work, lines, sent, |()| "ok".into()).boxed()
+        statement::run(work, seen, sent, |()| None).boxed()
     }
 }
 

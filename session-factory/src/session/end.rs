@@ -8,6 +8,7 @@ use super::{Session, recovery};
 use crate::driver::{CommitReply, Driver, GoesTo, Recovered, Running, Watched};
 use crate::error::{AbortReason, CommitError, SessionError, StatementError, TransactionOutcome};
 use crate::factory::SessionFactory;
+use crate::observe::SessionMonitor;
 use crate::pool::Lease;
 
 /// The limit for a rollback that the caller waits for.
@@ -86,8 +87,12 @@ impl<F: SessionFactory> Session<F> {
         let observed = ObservedEnd::start::<F::Driver>(lease.link(), &self.work, Ending::Commit);
         self.work.committing();
         lease.committing();
+        let commit = self.work.monitor.as_ref().map(SessionMonitor::committing);
         let reply = F::Driver::commit(lease.link()).await;
         self.work.end_answered();
+        if let (Some(monitor), Some(commit)) = (&mut self.work.monitor, &commit) {
+            monitor.committed(commit);
+        }
         if let Some(observed) = observed {
             observed.replied(&reply);
         }
@@ -237,6 +242,9 @@ impl<F: SessionFactory> Session<F> {
             }
         }
         self.work.end_answered();
+        if let Some(monitor) = &self.work.monitor {
+            monitor.transaction_ended();
+        }
         // Only now does the driver know how dropped and raw statements ended.
         let parted = self.work.newly_parted(&F::Driver::watch(lease.link()));
         match left {

@@ -63,6 +63,11 @@ impl Hooks {
         self.has_rollback_hooks() || !self.commit.is_empty()
     }
 
+    /// How many are registered.
+    pub(super) fn count(&self) -> usize {
+        self.commit.len() + self.rollback.len() + self.undone.len()
+    }
+
     /// A savepoint opens.
     pub(super) fn mark(&mut self) {
         self.marks.push((self.commit.len(), self.rollback.len()));

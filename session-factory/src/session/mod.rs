@@ -42,7 +42,7 @@ use crate::call::{Origin, SessionOptions, TransactionOptions};
 use crate::driver::Driver;
 use crate::error::{SessionError, TransactionOutcome};
 use crate::factory::SessionFactory;
-use crate::observe::{self, Echo};
+use crate::observe::{self, Echo, SessionMonitor};
 use crate::pool::Lease;
 
 /// A database session: a pooled connection and, from the first statement on, a transaction.
@@ -92,6 +92,7 @@ impl<F: SessionFactory> Session<F> {
         lease: Lease<F::Driver>,
         options: &SessionOptions,
         echo: Option<Echo>,
+        monitor: Option<SessionMonitor>,
     ) -> Self {
         let begin = Begin {
             sql: F::Driver::begin_sql,
@@ -99,7 +100,7 @@ impl<F: SessionFactory> Session<F> {
         };
         Self {
             lease: Some(lease),
-            work: Work::new(begin, echo),
+            work: Work::new(begin, echo, monitor),
             hooks: Hooks::default(),
             transaction_options: options.transaction,
             manual: None,
@@ -140,6 +141,7 @@ impl<F: SessionFactory> Session<F> {
             if let Err(error) = &committed {
                 self.work.lose(error);
             }
+            self.work.note_result(&committed);
             self.hooks.over(TransactionOutcome::of(&committed)).await;
             committed
         }
@@ -171,6 +173,13 @@ impl<F: SessionFactory> Session<F> {
 
     async fn end_by_hand(&mut self) -> Result<(), SessionError> {
         let rolled_back = self.end_by_rollback().await;
+        if let Some(monitor) = &mut self.work.monitor {
+            match &rolled_back {
+                Ok(TransactionOutcome::RolledBack) => monitor.rolled_back_by_hand(),
+                Ok(left) => monitor.left(*left),
+                Err(error) => monitor.failed(error),
+            }
+        }
         let left = match &rolled_back {
             Ok(left) => *left,
             Err(SessionError::CommitUnknown(_) | SessionError::PartlyCommitted(_)) => {

@@ -4,6 +4,7 @@ use super::{AsyncBody, Run, Session, SessionBuilder};
 use crate::call::{Origin, SessionOptions};
 use crate::error::SessionError;
 use crate::factory::{Factory, SessionFactory};
+use crate::observe::SessionMonitor;
 use crate::pool::Lease;
 
 impl<F: SessionFactory> Factory<F> {
@@ -21,8 +22,9 @@ impl<F: SessionFactory> Factory<F> {
         let factory = self.clone();
         async move {
             let options = SessionOptions::new();
-            let lease = factory.lease(&origin, None, &options).await?;
-            let session = factory.on(lease, &origin, &options);
+            let mut monitor = factory.monitor(&origin);
+            let lease = factory.lease(&origin, None, &options, &mut monitor).await?;
+            let session = factory.on(lease, &origin, &options, monitor);
             Ok(session.manual(origin))
         }
     }
@@ -67,7 +69,8 @@ impl<F: SessionFactory> Factory<F> {
         lease: Lease<F::Driver>,
         origin: &Origin,
         options: &SessionOptions,
+        monitor: Option<SessionMonitor>,
     ) -> Session<F> {
-        Session::new(lease, options, self.echo(origin))
+        Session::new(lease, options, self.echo(origin), monitor)
     }
 }

@@ -20,6 +20,8 @@ const LIMIT: Duration = Duration::from_secs(30);
 
 /// Takes over a dropped session's connection, on the thread that dropped the session.
 pub(super) fn hand_over<D: Driver>(lease: Option<Lease<D>>, work: &mut Work, hooks: &mut Hooks) {
+    // Dropped at the end: the unit of work ends with its session.
+    let mut monitor = work.monitor.take();
     let Some(mut lease) = lease else { return };
     work.abandoned();
     let running = work.running();
@@ -34,6 +36,10 @@ pub(super) fn hand_over<D: Driver>(lease: Option<Lease<D>>, work: &mut Work, hoo
     if let (false, Some(kept)) = (is_reported, work.kept_by_body()) {
         report_kept(&lease, &kept);
         is_reported = true;
+    }
+    if let Some(monitor) = &mut monitor {
+        monitor.hooks(hooks.count());
+        monitor.dropped(work.is_begun());
     }
     let link = lease.link();
     let was_begun = work.is_begun();
@@ -63,7 +69,7 @@ pub(super) fn hand_over<D: Driver>(lease: Option<Lease<D>>, work: &mut Work, hoo
     let spawned = crate::runtime::spawn(async move {
         // The application's instrumentation runs on ROLLBACK and the reset, and may panic.
         let ended = contained_async(clean_up::<D>(
-            lease.link(),
+            &mut lease,
             (begun || running != Running::Nothing).then_some(running),
         ));
         let clean = ended.await.unwrap_or(false);
@@ -71,6 +77,9 @@ pub(super) fn hand_over<D: Driver>(lease: Option<Lease<D>>, work: &mut Work, hoo
         if committing {
             left = outcome(&mut lease, read_only);
             lease.finished();
+            if let Some(monitor) = &mut monitor {
+                monitor.left(left);
+            }
         } else if was_begun
             && !is_reported
             && let Some(kept) = kept_of(&D::watch(lease.link()))
@@ -95,6 +104,7 @@ pub(super) fn hand_over<D: Driver>(lease: Option<Lease<D>>, work: &mut Work, hoo
         } else {
             drop(lease);
         }
+        drop(monitor);
         if hooks.has_any() {
             crate::runtime::spawn_orphan(async move { hooks.over(left).await });
         }
@@ -116,15 +126,18 @@ fn report_kept<D: Driver>(lease: &Lease<D>, kept: &str) {
 
 /// Ends what the session left and resets what it changed. True when the connection is proven clean for the next
 /// borrower.
-async fn clean_up<D: Driver>(link: &mut D::Link, running: Option<Running>) -> bool {
+async fn clean_up<D: Driver>(lease: &mut Lease<D>, running: Option<Running>) -> bool {
     if let Some(running) = running {
         let deadline = crate::time::from_now(LIMIT);
-        let recovered = recover::<D>(link, running, GoesTo::Anybody, deadline).await;
+        let recovered = recover::<D>(lease.link(), running, GoesTo::Anybody, deadline).await;
+        if running == Running::Statement {
+            lease.was_cancelled();
+        }
         if recovered != Recovered::Clean {
             return false;
         }
     }
-    (!D::needs_reset(link) || reset::<D>(link).await) && is_clean::<D>(link)
+    (!D::needs_reset(lease.link()) || reset::<D>(lease).await) && is_clean::<D>(lease.link())
 }
 
 /// The error that an instrumentation sees for a ROLLBACK without an answer.
@@ -132,8 +145,10 @@ fn closed() -> StatementError {
     StatementError::connection("rolled back by closing the connection")
 }
 
-async fn reset<D: Driver>(link: &mut D::Link) -> bool {
-    timeout(LIMIT, D::reset(link)).await.unwrap_or(false)
+async fn reset<D: Driver>(lease: &mut Lease<D>) -> bool {
+    let is_reset = timeout(LIMIT, D::reset(lease.link())).await;
+    lease.was_reset();
+    is_reset.unwrap_or(false)
 }
 
 /// True when the driver sees no open transaction, no statement under way and nothing to reset.
@@ -168,7 +183,7 @@ pub(super) fn commit<D: Driver>(mut lease: Lease<D>, work: &mut Work) {
         }
         if at_rest && D::needs_reset(lease.link()) {
             spawn(async move {
-                if reset::<D>(lease.link()).await && is_clean::<D>(lease.link()) {
+                if reset::<D>(&mut lease).await && is_clean::<D>(lease.link()) {
                     lease.give_back();
                 }
             });

@@ -1,34 +1,52 @@
 //! One statement: what the session notes when it is sent, answered or dropped.
 
+use std::any::TypeId;
 use std::fmt::Write as _;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use diesel::QueryResult;
+use diesel::backend::Backend;
+use diesel::query_builder::{QueryBuilder, QueryFragment};
 use futures_util::future::{BoxFuture, FutureExt, ready};
 use futures_util::stream::{BoxStream, Stream, StreamExt};
 
 use super::work::Work;
 use crate::driver::{CommitReply, CommitSent, Driver, Last, Reply, Untyped};
 use crate::error::SessionError;
-use crate::observe::{Change, Line, Step};
+use crate::observe::{Change, Ended, Line, StatementMonitor, StatementText, Step};
 
 /// Notes what happens to a statement. Created at the first poll.
 pub(super) struct Tracker<'conn> {
     work: &'conn mut Work,
     begins: bool,
     lines: Option<Box<Lines>>,
+    /// What the observers see of it. None once it has ended.
+    monitor: Option<StatementMonitor>,
     resolved: bool,
 }
 
+/// What looks at a statement: the echo, and the observers.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    pub(super) lines: Option<Box<Lines>>,
+    pub(super) monitor: Option<StatementMonitor>,
+}
+
 impl<'conn> Tracker<'conn> {
-    pub(super) fn sent(work: &'conn mut Work, lines: Option<Box<Lines>>) -> Self {
+    pub(super) fn sent(work: &'conn mut Work, seen: Seen) -> Self {
+        let Seen { lines, mut monitor } = seen;
         let begins = !work.is_begun();
         work.sent();
+        if let (Some(session), Some(statement)) = (&mut work.monitor, &mut monitor) {
+            session.sent(statement);
+        }
         Self {
             work,
             begins,
             lines,
+            monitor,
             resolved: false,
         }
     }
@@ -45,6 +63,7 @@ impl<'conn> Tracker<'conn> {
                 // The driver refused the statement: that is no failure of the statement's own.
                 SessionError::Aborted(aborted) if !self.begins => {
                     self.outcome(|| format!("error: {aborted}"));
+                    self.ended(Ended::Refused);
                     let reason = aborted.reason().clone();
                     self.work.refused_for(reason.clone());
                     return Err(self.work.aborted(reason).into());
@@ -81,6 +100,22 @@ impl<'conn> Tracker<'conn> {
     fn failed(&mut self, error: &diesel::result::Error) {
         self.work.failed(&error.into());
         self.outcome(|| format!("error: {error}"));
+        self.ended(Ended::Failed(error));
+    }
+
+    /// It ran to its end.
+    fn ran(&mut self, count: Option<u64>) {
+        self.outcome(|| count.map_or_else(|| "ok".to_owned(), rows));
+        self.ended(Ended::Ran(count));
+    }
+
+    /// Reports the statement to the observers, unless its end was reported before.
+    fn ended(&mut self, ended: Ended<'_>) {
+        if let Some(statement) = self.monitor.take()
+            && let Some(session) = &mut self.work.monitor
+        {
+            session.ended(statement, ended);
+        }
     }
 
     fn outcome(&mut self, outcome: impl FnOnce() -> String) {
@@ -159,20 +194,21 @@ impl Drop for Tracker<'_> {
             self.work.abandoned();
         }
         self.outcome(|| "dropped before it finished".into());
+        self.ended(Ended::Dropped);
     }
 }
 
 /// Runs a statement that returns a value.
 pub(super) async fn run<T>(
     work: &mut Work,
-    lines: Option<Box<Lines>>,
+    seen: Seen,
     statement: BoxFuture<'_, Reply<T>>,
-    outcome: impl FnOnce(&T) -> String,
+    rows_of: impl FnOnce(&T) -> Option<u64>,
 ) -> QueryResult<T> {
-    let mut tracker = Tracker::sent(work, lines);
+    let mut tracker = Tracker::sent(work, seen);
     let result = tracker.resolve(statement.await);
     if let Ok(value) = &result {
-        tracker.outcome(|| outcome(value));
+        tracker.ran(rows_of(value));
     }
     result
 }
@@ -180,12 +216,12 @@ pub(super) async fn run<T>(
 /// Runs a statement that returns the number of changed rows. Not generic over the query, so compiled once.
 pub(super) fn count<'conn>(
     work: &'conn mut Work,
-    lines: Option<Box<Lines>>,
+    seen: Seen,
     sees_writes: bool,
     statement: BoxFuture<'conn, Reply<usize>>,
 ) -> BoxFuture<'conn, QueryResult<usize>> {
     async move {
-        let count = run(&mut *work, lines, statement, |count| rows(*count as u64)).await?;
+        let count = run(&mut *work, seen, statement, |count| Some(*count as u64)).await?;
         if count > 0 && !sees_writes {
             work.wrote();
         }
@@ -201,8 +237,51 @@ pub(super) fn refused<'conn, T: Send + 'conn>(
     ready(Err(error.into())).boxed()
 }
 
+/// What looks at a query.
+pub(super) fn seen<D: Driver>(
+    link: &mut D::Link,
+    work: &Work,
+    query: Untyped<'_, D::Backend>,
+) -> Seen {
+    let monitor = work
+        .monitor
+        .as_ref()
+        .map(|monitor| monitor.statement(|| text_of::<D>(query), || D::server_errors(link)));
+    Seen {
+        lines: lines::<D>(work, query),
+        monitor,
+    }
+}
+
+/// What looks at a script.
+pub(super) fn seen_script<D: Driver>(link: &mut D::Link, work: &Work, sql: &str) -> Seen {
+    let text = || StatementText::of_script(sql, D::QUOTING);
+    let monitor = work.monitor.as_ref();
+    Seen {
+        lines: Lines::of(work, || sql.to_owned()),
+        monitor: monitor.map(|monitor| monitor.statement(text, || D::server_errors(link))),
+    }
+}
+
+/// A query's text for the observers.
+pub(super) fn text_of<D: Driver>(query: Untyped<'_, D::Backend>) -> Arc<StatementText> {
+    let backend = D::Backend::default();
+    // A text with as many placeholders as there are values is another one each time.
+    let id = query.id().filter(|_| {
+        query
+            .is_safe_to_cache_prepared(&backend)
+            .is_ok_and(|is_safe| is_safe)
+    });
+    let id = id.map(|id| (id, TypeId::of::<D>()));
+    StatementText::of_query(id, D::QUOTING, || {
+        let mut sql = <D::Backend as Backend>::QueryBuilder::default();
+        query.to_sql(&mut sql, &backend).ok()?;
+        Some(sql.finish())
+    })
+}
+
 /// What the echo prints of a query: its text and its binds.
-pub(super) fn lines<D: Driver>(work: &Work, query: Untyped<'_, D::Backend>) -> Option<Box<Lines>> {
+fn lines<D: Driver>(work: &Work, query: Untyped<'_, D::Backend>) -> Option<Box<Lines>> {
     Lines::of(work, || {
         let mut text = String::new();
         // A query that cannot be built (an UPDATE without changes) has no text; it fails when it runs.
@@ -216,16 +295,16 @@ pub(super) fn lines<D: Driver>(work: &Work, query: Untyped<'_, D::Backend>) -> O
 /// Runs a statement with COMMIT sent behind it. None: COMMIT was not sent.
 pub(super) async fn last(
     work: &mut Work,
-    lines: Option<Box<Lines>>,
+    seen: Seen,
     statement: impl Future<Output = Last>,
     sent: CommitSent,
 ) -> (QueryResult<usize>, Option<CommitReply>) {
-    let mut tracker = Tracker::sent(work, lines);
+    let mut tracker = Tracker::sent(work, seen);
     tracker.work.set_commit_sent(sent);
     let Last { reply, commit } = statement.await;
     let result = tracker.resolve(reply);
     if let Ok(count) = &result {
-        tracker.outcome(|| rows(*count as u64));
+        tracker.ran(Some(*count as u64));
     }
     (result, commit)
 }
@@ -233,7 +312,7 @@ pub(super) async fn last(
 /// Runs a query that streams its rows.
 pub(super) fn stream<'conn, R, S>(
     work: &'conn mut Work,
-    lines: Option<Box<Lines>>,
+    seen: Seen,
     statement: BoxFuture<'conn, Reply<S>>,
 ) -> BoxFuture<'conn, QueryResult<BoxStream<'conn, QueryResult<R>>>>
 where
@@ -241,7 +320,7 @@ where
     S: Stream<Item = QueryResult<R>> + Send + Unpin + 'conn,
 {
     async move {
-        let mut tracker = Tracker::sent(work, lines);
+        let mut tracker = Tracker::sent(work, seen);
         let inner = tracker.resolve(statement.await)?;
         tracker.work.streaming();
         Ok(Rows {
@@ -278,7 +357,7 @@ impl<R, S: Stream<Item = QueryResult<R>> + Unpin> Stream for Rows<'_, S> {
             None => {
                 this.tracker.work.streamed();
                 let count = this.count;
-                this.tracker.outcome(|| rows(count));
+                this.tracker.ran(Some(count));
                 None
             }
         };
@@ -294,11 +373,11 @@ impl<S> Drop for Rows<'_, S> {
     fn drop(&mut self) {
         let count = self.count;
         // Reading fewer rows than there are is not an error.
-        self.tracker.outcome(|| rows(count));
+        self.tracker.ran(Some(count));
     }
 }
 
-pub(super) fn rows(count: u64) -> String {
+fn rows(count: u64) -> String {
     match count {
         1 => "1 row".to_owned(),
         count => format!("{count} rows"),

@@ -1,5 +1,6 @@
 //! One call of an annotated function: open the session, run the body, end the session, perhaps retry.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
@@ -11,6 +12,7 @@ use crate::error::{
     AbortReason, Aborted, NestedError, SessionError, StatementError, TransactionOutcome,
 };
 use crate::factory::{Factory, SessionFactory};
+use crate::observe::{BodyMonitor, SessionMonitor};
 use crate::pool::Lease;
 
 /// One call's session, or one attempt's.
@@ -32,6 +34,8 @@ pub struct Scope {
     pub(super) identity: usize,
     pub(super) holder: Origin,
     pub(super) deadline: Option<Box<Deadline>>,
+    /// None if nobody looks at units of work.
+    pub(super) monitor: Option<Arc<BodyMonitor>>,
 }
 
 #[derive(Debug)]
@@ -62,18 +66,27 @@ impl<F: SessionFactory> Unit<F> {
     ) -> impl Future<Output = Result<Self, SessionError>> + Send {
         async move {
             let factory = factory()?;
-            let scope = Scope {
+            let mut scope = Scope {
                 identity: factory.identity(),
                 holder: origin,
                 deadline: options
                     .timeout
                     .map(|limit| Box::new(Deadline::start(limit, !F::Driver::STOPS_STATEMENTS))),
+                monitor: None,
             };
-            check_nesting(&factory, &scope.holder, &options)?;
+            let mut monitor = factory.monitor(&scope.holder);
+            scope.monitor = monitor.as_ref().and_then(SessionMonitor::body);
+            if let Err(nested) = check_nesting(&factory, &scope.holder, &options) {
+                if let Some(monitor) = &mut monitor {
+                    monitor.not_acquired(&nested);
+                }
+                return Err(nested);
+            }
+            let deadline = scope.deadline.as_deref();
             let lease = factory
-                .lease(&scope.holder, scope.deadline.as_deref(), &options)
+                .lease(&scope.holder, deadline, &options, &mut monitor)
                 .await?;
-            Ok(Self::attempt(factory, lease, scope, options, 1))
+            Ok(Self::attempt(factory, lease, scope, options, 1, monitor))
         }
     }
 
@@ -83,8 +96,9 @@ impl<F: SessionFactory> Unit<F> {
         mut scope: Scope,
         options: SessionOptions,
         attempt: u32,
+        monitor: Option<SessionMonitor>,
     ) -> Self {
-        let mut session = factory.on(lease, &scope.holder, &options);
+        let mut session = factory.on(lease, &scope.holder, &options, monitor);
         if let Some(deadline) = &mut scope.deadline {
             deadline.opened();
         }
@@ -126,10 +140,13 @@ impl<F: SessionFactory> Unit<F> {
         async move {
             if let Some(unknown) = self.cut_short() {
                 // The dropped session's recovery waits for COMMIT and runs the hooks that fit the outcome.
-                return Err(unknown);
+                let unknown = Err(unknown);
+                self.session.work.note_over(&unknown);
+                return unknown;
             }
             if commit {
                 let committed = self.commit().await;
+                self.session.work.note_over(&committed);
                 self.leave(TransactionOutcome::of(&committed)).await;
                 committed
             } else {
@@ -148,7 +165,9 @@ impl<F: SessionFactory> Unit<F> {
     ) -> impl Future<Output = Next<F>> + Send {
         async move {
             if let Some(unknown) = self.cut_short() {
-                return Next::Done(Err(unknown));
+                let unknown = Err(unknown);
+                self.session.work.note_over(&unknown);
+                return Next::Done(unknown);
             }
             if commit {
                 let committed = self.commit().await;
@@ -159,6 +178,7 @@ impl<F: SessionFactory> Unit<F> {
                 if let Some(pause) = due {
                     return self.repeat(pause).await;
                 }
+                self.session.work.note_over(&committed);
                 self.leave(TransactionOutcome::of(&committed)).await;
                 return Next::Done(committed);
             }
@@ -198,6 +218,8 @@ impl<F: SessionFactory> Unit<F> {
             return Next::Done(Ok(()));
         };
         let mut scope = self.scope.clone();
+        // The unit goes on with the next attempt's session.
+        let mut monitor = self.session.work.monitor.take();
         self.leave(TransactionOutcome::RolledBack).await;
         let Repeat {
             factory,
@@ -212,9 +234,10 @@ impl<F: SessionFactory> Unit<F> {
         let deadline = scope.deadline.as_deref();
         // The replica's replay may have caused the conflict: the primary has no such conflicts.
         let opening = options.replica(ReplicaPolicy::Never);
-        match Box::pin(factory.lease(&scope.holder, deadline, &opening)).await {
+        let lease = factory.lease(&scope.holder, deadline, &opening, &mut monitor);
+        match Box::pin(lease).await {
             Ok(lease) => {
-                let next = Self::attempt(factory, lease, scope, options, attempt + 1);
+                let next = Self::attempt(factory, lease, scope, options, attempt + 1, monitor);
                 Next::Again(Box::new(next))
             }
             Err(error) => Next::Done(Err(error)),
@@ -287,6 +310,10 @@ impl<F: SessionFactory> Unit<F> {
             .deadline
             .as_deref()
             .is_some_and(Deadline::has_expired);
+        let kept = self.session.work.is_committed_by_body();
+        if let Some(monitor) = &mut self.session.work.monitor {
+            monitor.rolled_back(late, kept);
+        }
         if self.session.hooks.has_rollback_hooks() && !late {
             // The body's error says more than a rollback's error.
             Box::pin(self.session.note_end()).await;

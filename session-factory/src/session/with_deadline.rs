@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
@@ -10,6 +11,7 @@ use tokio::time::{Sleep, sleep};
 use super::unit_of_work::Scope;
 use crate::call::task_context::{self, Surroundings};
 use crate::error::SessionError;
+use crate::observe::BodyMonitor;
 
 pin_project! {
     /// A body's future.
@@ -27,6 +29,7 @@ pin_project! {
 struct Around {
     surroundings: Surroundings,
     timer: Option<Box<Timer>>,
+    monitor: Option<Arc<BodyMonitor>>,
 }
 
 /// Only calls with a `timeout` have one.
@@ -73,6 +76,7 @@ impl Around {
     fn of(scope: Scope) -> Self {
         Self {
             surroundings: task_context::in_session(scope.identity, scope.holder),
+            monitor: scope.monitor.clone(),
             timer: Timer::of(scope),
         }
     }
@@ -85,7 +89,12 @@ impl Around {
         body: &mut dyn FnMut(&mut Context<'_>) -> bool,
     ) -> Poll<SessionError> {
         let mut is_ready = false;
-        self.surroundings.run(&mut || is_ready = body(cx));
+        let surroundings = &mut self.surroundings;
+        let mut poll = || surroundings.run(&mut || is_ready = body(cx));
+        match &self.monitor {
+            Some(monitor) => monitor.run(&mut poll),
+            None => poll(),
+        }
         match &mut self.timer {
             Some(timer) if !is_ready => timer.poll(cx),
             _ => Poll::Pending,

@@ -12,7 +12,7 @@ use crate::error::{
     AbortReason, Aborted, CommittedPart, PartlyCommitted, SessionError, StatementError,
     StatementErrorKind,
 };
-use crate::observe::{Change, Echo, Step};
+use crate::observe::{Change, Echo, SessionMonitor, Step};
 
 /// The session's state over its transactions, which follow one another on the same connection.
 #[derive(Debug)]
@@ -29,6 +29,7 @@ pub(crate) struct Work {
     /// hand. The level outlives the transaction, as the closure does.
     closure_level: u32,
     pub(crate) echo: Option<Echo>,
+    pub(crate) monitor: Option<SessionMonitor>,
 }
 
 /// How the transaction begins. The session asks for the backend's SQL when it needs it.
@@ -49,7 +50,7 @@ enum PermittedEnd {
 }
 
 impl Work {
-    pub(crate) fn new(begin: Begin, echo: Option<Echo>) -> Self {
+    pub(crate) fn new(begin: Begin, echo: Option<Echo>, monitor: Option<SessionMonitor>) -> Self {
         Self {
             begin,
             transaction: Transaction::default(),
@@ -60,6 +61,7 @@ impl Work {
             attempt: Attempt::ONLY,
             closure_level: 0,
             echo,
+            monitor,
         }
     }
 
@@ -187,6 +189,20 @@ impl Work {
     /// Describes the work that the body's SQL has committed or may have committed.
     pub(crate) fn kept_by_body(&self) -> Option<String> {
         self.history.kept_by_body()
+    }
+
+    /// Notes for the observers how the call ended.
+    pub(crate) fn note_over(&mut self, result: &Result<(), SessionError>) {
+        if let Some(monitor) = &mut self.monitor {
+            monitor.over(result);
+        }
+    }
+
+    /// Notes for the observers how `commit()` ended.
+    pub(crate) fn note_result(&mut self, result: &Result<(), SessionError>) {
+        if let Some(monitor) = &mut self.monitor {
+            monitor.result(result);
+        }
     }
 
     /// True when this session has already committed something.

@@ -8,7 +8,8 @@ use crate::proxy::Proxy;
 use super::admin::Admin;
 use super::endpoint::Endpoint;
 
-/// A database of its own on a server. Dropping this value drops it, even if clients are connected.
+/// A separate database on a server. Dropping this value drops the database, even if clients are
+/// connected.
 #[derive(Debug)]
 pub struct Database {
     endpoint: Endpoint,

@@ -20,7 +20,7 @@ pub(crate) struct MyBed {
     auditor: Admin,
 }
 
-/// What stands between the subject and the server.
+/// The program between the subject and the server.
 enum Between {
     /// Counts, cuts and stalls at a byte.
     Proxy(Proxy),

@@ -26,7 +26,7 @@ pub(crate) struct PgBed {
     look: String,
 }
 
-/// What stands between the subject and the server.
+/// The program between the subject and the server.
 enum Between {
     /// Counts, cuts and stalls at a byte.
     Proxy(Proxy),

@@ -112,7 +112,7 @@ impl Bank for PgBank {
     fn restart(&self, number: u32) -> BoxFuture<'_, Happened> {
         Box::pin(async move {
             match &self.pooler {
-                // After each kind of the server's restart, the pooler restarts.
+                // Every third restart restarts the pooler instead of the server.
                 Some(pooler) if number % 3 == 2 => {
                     pooler.stop().await;
                     pooler.start_again().await;

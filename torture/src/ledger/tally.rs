@@ -171,7 +171,7 @@ impl Line {
         }
     }
 
-    /// True if there were transfers, and the books are right.
+    /// True if transfers were made, and the books are right.
     pub(super) fn is_right(&self) -> bool {
         self.acknowledged > 0
             && self.lost == 0

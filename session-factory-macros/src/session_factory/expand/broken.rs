@@ -16,7 +16,7 @@ use crate::session_factory::model::Model;
 /// The factory that carries all errors of the invocation.
 pub(super) fn with(model: &Model<'_>, errors: &Errors) -> TokenStream {
     let (vis, name) = (&model.factory.vis, &model.factory.name);
-    let (config, broken) = (config(model), trait_of(model));
+    let (config, broken) = (&model.config, trait_of(model));
     let errors = errors.in_order();
     let uses = uses(model);
     quote! {
@@ -36,7 +36,7 @@ pub(super) fn with(model: &Model<'_>, errors: &Errors) -> TokenStream {
 /// A broken factory beside the one that carries the errors.
 pub(super) fn like(model: &Model<'_>, first: &Ident) -> TokenStream {
     let (vis, name) = (&model.factory.vis, &model.factory.name);
-    let config = config(model);
+    let config = &model.config;
     let uses = uses(model);
     quote! {
         #[allow(dead_code, unreachable_pub)]
@@ -51,7 +51,7 @@ pub(super) fn like(model: &Model<'_>, first: &Ident) -> TokenStream {
 /// is off: visibility, trait, factory and configuration.
 pub(super) fn names(model: &Model<'_>) -> TokenStream {
     let (vis, name) = (&model.factory.vis, &model.factory.name);
-    let (config, broken) = (config(model), trait_of(model));
+    let (config, broken) = (&model.config, trait_of(model));
     quote!(#vis #broken #name #config)
 }
 
@@ -74,11 +74,6 @@ pub(super) fn uses(model: &Model<'_>) -> TokenStream {
             fn __session_factory_types(#(_: &#types),*) {}
         };
     }
-}
-
-/// The name of the configuration's struct.
-pub(super) fn config(model: &Model<'_>) -> Ident {
-    format_ident!("{}Config", model.factory.name)
 }
 
 fn trait_of(model: &Model<'_>) -> Ident {

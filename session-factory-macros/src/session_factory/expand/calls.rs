@@ -15,12 +15,12 @@ pub(super) fn calls(model: &Model<'_>) -> TokenStream {
     quote! {
         #[allow(dead_code, unreachable_pub)]
         impl #name {
-            /// Reads the environment and connects once, so that a wrong configuration is known at
+            /// Reads the environment and connects once, so that a wrong configuration fails at
             /// start-up. Later calls do nothing.
             ///
             /// # Errors
-            /// `SessionError::Config` with everything that is wrong with the environment, and
-            /// `SessionError::Acquire` when the database cannot be reached.
+            /// `SessionError::Config` lists everything that is wrong with the environment.
+            /// `SessionError::Acquire` means that the database cannot be reached.
             #[doc(alias = "new")]
             #[doc(alias = "open")]
             #[doc(alias = "start")]
@@ -28,18 +28,19 @@ pub(super) fn calls(model: &Model<'_>) -> TokenStream {
                 #private::init::<Self>().await
             }
 
-            /// A table of every key: where its value is from (the environment, `.env`, a file, the
-            /// build, a default), the value, with secrets masked, and what is wrong with it. It is there
-            /// when the configuration is wrong, too.
+            /// A table of all keys: each value (secrets are masked), its source (the environment,
+            /// `.env`, a file, the build, a default), and what is wrong with it. Also works if the
+            /// configuration is wrong.
             #[must_use]
             #vis fn describe() -> ::std::string::String {
                 #private::describe::<Self>()
             }
 
-            /// Opens one session. The caller commits it; dropped without that, it is rolled back.
+            /// Opens one session. The caller commits it. A session that is dropped before is rolled
+            /// back.
             ///
             /// # Errors
-            /// When the factory is not configured or no connection could be had.
+            /// If the factory is not configured, or the pool gives no connection.
             #[track_caller]
             #[doc(alias = "get")]
             #[doc(alias = "acquire")]
@@ -56,10 +57,10 @@ pub(super) fn calls(model: &Model<'_>) -> TokenStream {
                 ))
             }
 
-            /// Runs `body` in a session of its own: commits on `Ok`, rolls back on everything else.
+            /// Runs `body` in a new session: commits on `Ok`, rolls back on everything else.
             ///
             /// # Errors
-            /// Those of `body`, and the session's own when it could not open or commit.
+            /// The errors of `body`, and the session's own if it cannot open or commit.
             #[track_caller]
             #vis fn with_session<'a, T, E, B>(body: B) -> #private::Run<'a, T, E>
             where
@@ -72,18 +73,18 @@ pub(super) fn calls(model: &Model<'_>) -> TokenStream {
                 #private::with_session::<Self, T, E, B>(body)
             }
 
-            /// A session with options, for a body: the options of `#[with_session]` as methods, and
-            /// `.run(async |db| …)` at the end.
+            /// Builds a session with options for a body. The methods are the options of
+            /// `#[with_session]`; `.run(async |db| …)` comes last.
             #[track_caller]
             #vis fn session() -> #private::SessionBuilder<Self> {
                 #private::session::<Self>()
             }
 
-            /// The factory that is in effect here: that of the scope, else the global one, which is
-            /// made on first use.
+            /// The factory that applies here: the scope's, or else the global one, which the first
+            /// use makes.
             ///
             /// # Errors
-            /// `SessionError::Config` with everything that is wrong with the environment.
+            /// `SessionError::Config` lists everything that is wrong with the environment.
             #[doc(alias = "pool")]
             #vis async fn factory() -> #result<#krate::Factory<Self>, #error> {
                 ::core::future::ready(#private::factory::<Self>()).await
@@ -95,17 +96,28 @@ pub(super) fn calls(model: &Model<'_>) -> TokenStream {
                 #private::status::<Self>()
             }
 
-            /// One round trip to the database, and the time it took.
+            /// Adds an observer to the factory that is in effect here. Before the global factory's first use it waits
+            /// for that one.
             ///
             /// # Errors
-            /// When no connection could be had, or the database did not answer.
+            /// When the factory has opened a session already: the observer is not added.
+            #vis fn observe(
+                observer: ::std::sync::Arc<dyn #krate::Observer>,
+            ) -> #result<(), #krate::ObservedTooLate> {
+                #private::observe::<Self>(observer)
+            }
+
+            /// Makes one round trip to the database, and returns the time that it took.
+            ///
+            /// # Errors
+            /// If the pool gives no connection, or the database does not answer.
             #[doc(alias = "ping")]
             #vis async fn health() -> #result<::core::time::Duration, #error> {
                 #private::health::<Self>().await
             }
 
-            /// Opens no more sessions, waits up to `limit` for those that are open, rolls back the
-            /// rest, and closes all connections.
+            /// Opens no more sessions, waits up to `limit` for the open ones, rolls back the rest,
+            /// and closes all connections.
             #[doc(alias = "close")]
             #vis async fn shutdown(limit: ::core::time::Duration) -> #krate::ShutdownReport {
                 #private::shutdown::<Self>(limit).await
@@ -115,11 +127,13 @@ pub(super) fn calls(model: &Model<'_>) -> TokenStream {
         #private::__session_factory_dotenv! {
             #[allow(dead_code, unreachable_pub)]
             impl #name {
-                /// As `init`, for a program that has a `.env` file when it is developed: what is not set
-                /// in the environment is read from there. The process's environment is left alone.
+                /// Like `init`, for a program that has a `.env` file during development. Variables
+                /// that the environment lacks are read from that file. The process's environment
+                /// does not change.
                 ///
                 /// # Errors
-                /// As `init`; and a `.env` that cannot be read, with the numbers of its lines.
+                /// Like `init`. An unreadable `.env` is an error too, with the numbers of its
+                /// lines.
                 #vis async fn init_from_dotenv() -> #result<(), #error> {
                     #private::init_from_dotenv::<Self>().await
                 }

@@ -122,7 +122,7 @@ pub(super) fn config_impl(model: &Model<'_>, config: &Ident) -> TokenStream {
                 #private::config_from_env::<#name>()
             }
 
-            /// Reads a function from the names of variables to their values.
+            /// Reads values from a function that maps variables' names to their values.
             ///
             /// # Errors
             /// Everything that is missing or malformed, each by its full name.
@@ -130,7 +130,7 @@ pub(super) fn config_impl(model: &Model<'_>, config: &Ident) -> TokenStream {
                 #private::config_from_vars::<#name>(vars)
             }
 
-            /// The table of `describe`, for a function from the names of variables to their values.
+            /// The table of `describe`, for a function that maps variables' names to their values.
             #[must_use]
             #vis fn describe_vars(vars: #function) -> #string {
                 #private::describe_vars::<#name>(vars)
@@ -142,7 +142,8 @@ pub(super) fn config_impl(model: &Model<'_>, config: &Ident) -> TokenStream {
         #private::__session_factory_dotenv! {
             #[allow(dead_code, unreachable_pub)]
             impl #config {
-                /// Reads the process's environment, and what is not set there from a `.env` file.
+                /// Reads the process's environment. Variables that it lacks are read from a `.env`
+                /// file.
                 ///
                 /// # Errors
                 /// Everything that is missing or malformed, each by its full name, and the lines of
@@ -199,6 +200,7 @@ fn trait_impl(model: &Model<'_>, config: &Ident) -> TokenStream {
         "pool_recycle",
         "idle_timeout",
         "replica_url",
+        "leak_threshold",
     ]
     .into_iter()
     .filter_map(|setting| {

@@ -36,12 +36,12 @@ pub(super) fn expand(models: &[Model<'_>], errors: &Errors) -> TokenStream {
 
 /// All items of one factory.
 fn factory(model: &Model<'_>, driver: &Driver) -> TokenStream {
-    let config = broken::config(model);
+    let config = &model.config;
     let factory_type = factory_type(model);
-    let config_type = config_type(model, &config);
-    let factory_impl = factory_impl(model, &config, &driver.name);
+    let config_type = config_type(model, config);
+    let factory_impl = factory_impl(model, config, &driver.name);
     let calls = calls(model);
-    let config_impl = config_impl(model, &config);
+    let config_impl = config_impl(model, config);
     let needing_the_driver = driver.require(
         &broken::names(model),
         &broken::uses(model),
@@ -66,14 +66,19 @@ fn factory_type(model: &Model<'_>) -> TokenStream {
     let derives_already = attrs.iter().any(|attr| attr.path().is_ident("derive"));
     let derive = (!derives_already)
         .then(|| quote!(#[derive(::core::clone::Clone, ::core::marker::Copy, ::core::fmt::Debug)]));
-    quote! {
-        #(#attrs)*
-        #[doc = #doc]
-        #derive
-        #[allow(dead_code)]
-        #vis struct #name {
-            __session_factory_never: ::core::convert::Infallible,
+    let declared = (!model.is_declared).then(|| {
+        quote! {
+            #(#attrs)*
+            #[doc = #doc]
+            #derive
+            #[allow(dead_code)]
+            #vis struct #name {
+                __session_factory_never: ::core::convert::Infallible,
+            }
         }
+    });
+    quote! {
+        #declared
 
         #[allow(dead_code, unreachable_pub)]
         impl #name {

@@ -1,5 +1,6 @@
 //! Parses the macro's input; validation comes later.
 
+mod attribute;
 mod header;
 mod setting;
 mod syntax;

@@ -7,6 +7,7 @@ use syn::parse::ParseStream;
 use syn::parse::discouraged::Speculative;
 use syn::{Attribute, LitStr, Path, Token, Type, token};
 
+use super::attribute::{gives_a_value, meant_line};
 use super::syntax::Setting;
 use super::tokens::{here, next, skip, words};
 use super::value::{self, Value};
@@ -53,7 +54,7 @@ fn separator(input: ParseStream<'_>) {
 }
 
 /// True at the end of a line.
-fn ends(input: ParseStream<'_>) -> bool {
+pub(super) fn ends(input: ParseStream<'_>) -> bool {
     input.is_empty() || input.peek(Token![,]) || input.peek(Token![;])
 }
 
@@ -97,6 +98,28 @@ fn setting(input: ParseStream<'_>, end: Span, errors: &mut Errors) -> Option<Set
     }
     needless_words(input, errors);
     let name = name(input, start, errors)?;
+    let (values, attrs): (Vec<_>, Vec<_>) = attrs.into_iter().partition(gives_a_value);
+    if let Some(attr) = values.first() {
+        let right = meant_line(attr, &name, &input.fork());
+        let message = format!("a key stands behind `=`, and not in an attribute; write `{right}`");
+        errors.on(attr, message);
+        // What else is wrong with the line follows from that.
+        let errors = &mut Errors::default();
+        let setting = Line {
+            attrs,
+            name,
+            end,
+            errors,
+        }
+        .read(input);
+        return setting.map(|setting| Setting {
+            ty: setting
+                .ty
+                .filter(|_| standard(&setting.name.unraw().to_string()).is_none()),
+            value: Value::Broken,
+            ..setting
+        });
+    }
     Line {
         attrs,
         name,
@@ -284,7 +307,7 @@ fn sample(name: &Ident) -> String {
 }
 
 /// The default key of a setting or of a custom key.
-fn key_of(name: &str) -> String {
+pub(super) fn key_of(name: &str) -> String {
     standard(name).map_or_else(|| name.to_uppercase(), |standard| standard.key.to_owned())
 }
 
@@ -546,6 +569,11 @@ impl Line<'_> {
             }
             _ if GLOBALS.contains(&text.as_str()) => {
                 format!("`{name}` has no value; write `{}`", form(name, ""))
+            }
+            Some(ty) if foreign::means(&text, None).is_some() => {
+                let advice = foreign::means(&text, None).unwrap_or_default();
+                let own = foreign::of_ones_own(name, ty);
+                format!("there is no setting `{name}`; {advice}{own}")
             }
             Some(ty) => {
                 let ty = words(&ty.to_token_stream());
@@ -831,7 +859,7 @@ fn settings_type(written: &str) -> &'static str {
 }
 
 /// The tokens up to the line's end without the first `skipped` ones. Consumes nothing.
-fn rest_of_value(skipped: usize, input: ParseStream<'_>) -> String {
+pub(super) fn rest_of_value(skipped: usize, input: ParseStream<'_>) -> String {
     let fork = input.fork();
     for _ in 0..skipped {
         let _ = fork.parse::<TokenTree>();

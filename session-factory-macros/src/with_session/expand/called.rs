@@ -22,7 +22,8 @@ pub(super) fn contract(model: &Model<'_>) -> TokenStream {
     quote_spanned!(at_output=> #private::contract())
 }
 
-/// Checks the session's type, or the factory that the attribute names, once, with errors there.
+/// Checks once the session's type, or the factory that the attribute names. Errors point at that
+/// type.
 pub(super) fn parameter(model: &Model<'_>) -> TokenStream {
     let (name, of) = match model.factory {
         Some(factory) => ("named", factory),

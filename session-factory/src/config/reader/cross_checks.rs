@@ -4,7 +4,7 @@ use std::ops::RangeBounds;
 use std::time::Duration;
 
 use super::Reader;
-use crate::config::{Problem, SecretUrl, Source, UrlDialect, duration};
+use crate::config::{Problem, SecretUrl, Settings, Source, UrlDialect, duration};
 
 /// The settings that depend on each other; `None` for a setting that is wrong by itself.
 #[doc(hidden)]
@@ -16,6 +16,7 @@ pub struct CrossChecks<'v> {
     pub pool_recycle: &'v Option<Duration>,
     pub idle_timeout: &'v Option<Duration>,
     pub replica_url: &'v Option<Option<SecretUrl>>,
+    pub leak_threshold: &'v Option<Option<Duration>>,
 }
 
 impl Reader<'_> {
@@ -96,6 +97,17 @@ impl Reader<'_> {
                 duration::text(*life)
             );
             let found = format!("`{}`", duration::text(*idle));
+            self.problems.push(Problem::malformed(key, expected, found));
+        }
+        if let Some(Some(threshold)) = values.leak_threshold
+            && *threshold < Settings::SHORTEST_LEAK
+        {
+            let key = self.name_of("leak_threshold");
+            let expected = format!(
+                "a duration of at least {}, or `off`",
+                duration::text(Settings::SHORTEST_LEAK)
+            );
+            let found = format!("`{}`", duration::text(*threshold));
             self.problems.push(Problem::malformed(key, expected, found));
         }
         if let (Some(Some(_)), false) = (values.replica_url, replicas) {

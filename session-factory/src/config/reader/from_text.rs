@@ -115,6 +115,22 @@ impl Reader<'_> {
         self.parse(&key, &expected, parse, || None)
     }
 
+    /// A number of at least 1; `off`, `none` or `never`, or no value and no default, turns it off.
+    pub fn optional_size(&mut self, setting: &str) -> Option<Option<u32>> {
+        let key = self.key(setting)?;
+        let expected = match key.range {
+            Some(range) => format!("a whole number in {range}, or `off`"),
+            None => "a whole number of at least 1, or `off`".to_owned(),
+        };
+        let parse = |text: &str| {
+            if duration::is_off(text) {
+                return Some(None);
+            }
+            text.parse().ok().filter(|size| *size > 0).map(Some)
+        };
+        self.parse(&key, &expected, parse, || Some(None))
+    }
+
     /// Reads a duration longer than zero; `off`, `none` or `never` gives `Duration::MAX`.
     pub fn duration(&mut self, setting: &str) -> Option<Duration> {
         let key = self.key(setting)?;

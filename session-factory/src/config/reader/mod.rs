@@ -147,7 +147,7 @@ impl<'vars> Reader<'vars> {
         }
     }
 
-    /// The own key of a setting.
+    /// The setting's own key.
     fn key(&mut self, setting: &str) -> Option<Key> {
         let key = self
             .keys

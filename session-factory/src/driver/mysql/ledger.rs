@@ -282,3 +282,9 @@ fn report_implicit_commit(word: &str) {
          whatever becomes of the session; run such a statement in a session of its own"
     ));
 }
+
+impl observe::ServerErrors for Ledger {
+    fn last_error(&self) -> Option<StatementError> {
+        self.last_error()
+    }
+}

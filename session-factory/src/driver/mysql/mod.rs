@@ -16,6 +16,7 @@ mod url;
 mod wire;
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Instant;
 
 use diesel::QueryResult;
@@ -41,7 +42,7 @@ use crate::error::{
     CommittedPart, ConnectError, ConnectErrorKind, PartlyCommitted, StatementError,
     StatementErrorKind,
 };
-use crate::observe::{Establishing, Instrumented, unpanicked};
+use crate::observe::{Establishing, Instrumented, Quoting, ServerErrors, unpanicked};
 
 /// MySQL and MariaDB: `pub struct AppDb(Mysql);`
 #[derive(Debug)]
@@ -108,6 +109,14 @@ impl Driver for Mysql {
 
     fn connection(link: &mut MysqlLink) -> Option<&mut AsyncMysqlConnection> {
         Some(link.connection_mut())
+    }
+
+    const QUOTING: Quoting = Quoting::MYSQL;
+
+    fn server_errors(link: &mut MysqlLink) -> Option<Arc<dyn ServerErrors>> {
+        let own = link.rest().own.as_ref()?;
+        let ledger: Arc<dyn ServerErrors> = own.wire.ledger().clone();
+        Some(ledger)
     }
 
     fn observer(link: &mut MysqlLink) -> &mut Instrumented {

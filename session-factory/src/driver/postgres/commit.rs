@@ -20,16 +20,15 @@ use crate::panics::contained_async;
 
 pub(super) async fn commit(connection: &mut PgConnection) -> CommitReply {
     if connection.is_closed() {
-        return CommitReply::NotSent(connection.why_closed());
+        return CommitReply::NotSent(connection.view().why_closed());
     }
     connection.leave_raw();
     spare(connection).await;
-    connection.set_committing(true);
-    connection.set_committed(true);
+    connection.commit_sent();
     let text = connection.commit_text();
     let mut diesel = connection.diesel();
     let commit = unpanicked(diesel.batch_execute(&text));
-    let reply = if connection.protocol_state().is_some() {
+    let reply = if connection.view().is_watched() {
         Reply::of(commit.await)
     } else {
         // Without protocol state, SAVEPOINT shows whether there is a transaction that can commit: unlike COMMIT, it
@@ -44,7 +43,7 @@ pub(super) async fn commit(connection: &mut PgConnection) -> CommitReply {
     };
     connection.note_reset(reply.result.is_ok());
     let reply = read(connection, reply);
-    connection.set_committing(matches!(reply, CommitReply::Unknown(_)));
+    connection.note_commit(&reply);
     reply
 }
 
@@ -65,16 +64,16 @@ where
 {
     connection.leave_raw();
     spare(connection).await;
-    connection.set_committing(true);
     // Behind a pooler COMMIT carries the reset, and this statement may be what makes the reset necessary. An external
     // pool's connection has no protocol state. In both cases COMMIT waits for the statement's answer.
     let is_pooled = connection.is_pooled();
     let text = connection.commit_text();
-    connection.set_committed(true);
-    let (shared, rest) = connection.split_for_statement();
-    let protocol_state = rest.protocol_state().filter(|_| !is_pooled);
+    connection.commit_sent();
+    let (shared, statements) = connection.split_for_statement();
+    let protocol = statements.view.shared_protocol();
+    let protocol = protocol.filter(|_| !is_pooled);
     let mut expected = None;
-    let statement = rest.execute_shown(shared, PgQuery::of(&source), |sql, suspicion| {
+    let statement = statements.execute_shown(shared, PgQuery::of(&source), |sql, suspicion| {
         let built = || fragment::sql(PgQuery::of(&source)).ok().map(Cow::Owned);
         let Some(sql) = sql.map(Cow::Borrowed).or_else(built) else {
             return;
@@ -82,18 +81,18 @@ where
         // Wait also for a statement that may itself end the transaction.
         let may_end = suspicion != Suspicion::None
             || !transaction_control::is_query(&sql) && Suspicion::of(&sql, true) != Suspicion::None;
-        if !may_end && let Some(protocol_state) = &protocol_state {
-            expected = Some(protocol_state.statement_sent.expect(&sql));
+        if !may_end && let Some(protocol) = &protocol {
+            expected = Some(protocol.statement_sent.expect(&sql));
         }
     });
     // `source` holds the application's values, whose drop may panic. Drop it before anything is sent.
     drop(source);
     let Some(expected) = expected else {
-        let reply = rest.send(shared, ahead, statement).await;
+        let reply = statements.send(shared, ahead, statement).await;
         return not_sent(connection, reply);
     };
     let both = {
-        let statement = rest.send(shared, ahead, statement);
+        let statement = statements.send(shared, ahead, statement);
         tokio::pin!(statement);
         let early = tokio::select! {
             biased;
@@ -124,7 +123,7 @@ where
         };
     };
     let failed = match &reply.result {
-        Err(error) => !ends_the_connection(connection, &connection.explain(error)),
+        Err(error) => !ends_the_connection(connection, &connection.view().explain(error)),
         Ok(_) => false,
     };
     let commit = if failed && committed.is_err() {
@@ -133,7 +132,7 @@ where
     } else {
         read(connection, Reply::of(committed))
     };
-    connection.set_committing(matches!(commit, CommitReply::Unknown(_)));
+    connection.note_commit(&commit);
     Last {
         reply,
         commit: Some(commit),
@@ -152,8 +151,7 @@ async fn spare(connection: &PgConnection) {
 }
 
 fn not_sent(connection: &mut PgConnection, reply: Reply<usize>) -> Last {
-    connection.set_committing(false);
-    connection.set_committed(false);
+    connection.commit_not_sent();
     Last {
         reply,
         commit: None,
@@ -161,7 +159,7 @@ fn not_sent(connection: &mut PgConnection, reply: Reply<usize>) -> Last {
 }
 
 fn read(connection: &PgConnection, reply: Reply<()>) -> CommitReply {
-    let ended = connection.protocol_state().map(ProtocolState::ended);
+    let ended = connection.view().protocol().map(ProtocolState::ended);
     match (reply.ahead, reply.result, ended) {
         // The position query after COMMIT may fail without effect on this outcome.
         (Ok(()), Ok(()), None) | (_, _, Some(Some(TransactionEnd::Commit))) => {
@@ -173,11 +171,12 @@ fn read(connection: &PgConnection, reply: Reply<()>) -> CommitReply {
         (Err(_), Ok(()), _) => CommitReply::RolledBack(None),
         (Ok(()), Ok(()), Some(_)) => CommitReply::RolledBack(
             connection
-                .protocol_state()
+                .view()
+                .protocol()
                 .and_then(ProtocolState::first_error),
         ),
         (_, Err(error), _) => {
-            let error = connection.explain(&error);
+            let error = connection.view().explain(&error);
             if ends_the_connection(connection, &error) {
                 CommitReply::Unknown(error)
             } else {
@@ -199,5 +198,5 @@ fn ends_the_connection(connection: &PgConnection, error: &StatementError) -> boo
     let survives = |protocol_state: &ProtocolState| protocol_state.fatal().is_none();
     UNKNOWN.contains(&state)
         || (state.starts_with("08") || state.starts_with("57P"))
-            && !connection.protocol_state().is_some_and(survives)
+            && !connection.view().protocol().is_some_and(survives)
 }

@@ -4,7 +4,6 @@ mod cancel;
 mod commit;
 mod connect;
 mod connection;
-mod ended_by_body;
 mod failed_begin;
 mod fragment;
 mod mark;
@@ -12,6 +11,7 @@ mod pipeline;
 mod protocol;
 mod recovery;
 mod replica;
+mod server_view;
 mod sql;
 mod statement;
 mod statement_cache;
@@ -21,6 +21,7 @@ mod tls;
 mod url;
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use diesel::QueryResult;
@@ -33,9 +34,8 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use self::connection::PgConnection;
-use self::ended_by_body::{Unseen, end_by_body, end_unseen};
 use self::fragment::PgQuery;
-use self::protocol::state::{ProtocolState, Status};
+use self::protocol::state::ProtocolState;
 use self::statement::Rows;
 use super::isolation::Level;
 use super::{
@@ -45,7 +45,7 @@ use super::{
 };
 use crate::config::{Sealed, Settings, UrlDialect};
 use crate::error::{ConnectError, ConnectErrorKind, StatementError};
-use crate::observe::{Establishing, Heard, Instrumented, unpanicked};
+use crate::observe::{Establishing, Heard, Instrumented, Quoting, ServerErrors, unpanicked};
 
 /// PostgreSQL: `pub struct AppDb(Postgres);`
 #[derive(Debug)]
@@ -95,7 +95,7 @@ impl Driver for Postgres {
 
     async fn borrow_foreign(pool: &Self::ForeignPool) -> Result<PgConnection, ForeignError> {
         match pool.get_owned().await {
-            Ok(connection) => Ok(PgConnection::foreign(connection)),
+            Ok(connection) => Ok(PgConnection::external(connection)),
             Err(RunError::TimedOut) => Err(ForeignError::TimedOut),
             Err(RunError::User(error)) => Err(ForeignError::Connect(ConnectError::new(
                 ConnectErrorKind::Other,
@@ -117,12 +117,19 @@ impl Driver for Postgres {
         Some(connection.diesel_mut())
     }
 
+    const QUOTING: Quoting = Quoting::POSTGRES;
+
+    fn server_errors(connection: &mut PgConnection) -> Option<Arc<dyn ServerErrors>> {
+        let protocol = connection.view().shared_protocol()?;
+        Some(protocol)
+    }
+
     fn observer(connection: &mut PgConnection) -> &mut Instrumented {
         connection.observer()
     }
 
     fn is_foreign(connection: &PgConnection) -> bool {
-        connection.protocol_state().is_none()
+        !connection.view().is_watched()
     }
 
     fn set_cache(connection: &mut PgConnection, size: CacheSize) {
@@ -148,7 +155,7 @@ impl Driver for Postgres {
     async fn ping(connection: &mut PgConnection) -> Result<(), StatementError> {
         let _used = connection.attend();
         let result = connection.diesel_mut().batch_execute("").await;
-        result.map_err(|error| Self::explain(connection, &error))
+        result.map_err(|error| connection.view().explain(&error))
     }
 
     fn begin_sql(options: &TransactionOptions) -> Cow<'static, str> {
@@ -194,8 +201,8 @@ impl Driver for Postgres {
     }
 
     fn batch(connection: &mut PgConnection, ahead: Ahead, sql: String) -> BoxFuture<'_, Reply<()>> {
-        let (shared, rest) = connection.split();
-        rest.look_at(&sql);
+        let (shared, statements) = connection.split();
+        statements.look_at(&sql);
         let mut handle = shared;
         let statement = async move {
             if sql.is_empty() {
@@ -204,51 +211,17 @@ impl Driver for Postgres {
             }
             handle.batch_execute(&sql).await
         };
-        let statement = Heard::held(rest.events(), || Box::pin(statement));
-        rest.send(shared, ahead, statement).boxed()
+        let statement = Heard::held(statements.events(), || Box::pin(statement));
+        statements.send(shared, ahead, statement).boxed()
     }
 
     fn begin_watch(connection: &mut PgConnection) {
         connection.leave_raw();
-        connection.set_committing(false);
         connection.begin_watch();
     }
 
     fn watch(connection: &mut PgConnection) -> Watched {
-        if connection.raw_is_unbalanced() {
-            return Watched::Unbalanced;
-        }
-        if connection
-            .protocol_state()
-            .is_some_and(ProtocolState::goes_on)
-        {
-            connection.set_doubted(false);
-            return Watched::Open;
-        }
-        let watched = match connection.protocol_state().map(ProtocolState::standing) {
-            None => end_unseen(connection.unseen()).unwrap_or(match connection.unseen() {
-                Unseen::InDoubt { .. } => Watched::InDoubt,
-                _ => Watched::Unknown,
-            }),
-            Some(standing) => end_by_body(&standing).unwrap_or(match standing.status {
-                _ if standing.in_doubt => Watched::InDoubt,
-                // A lost connection is reported by COMMIT, not as a failed statement.
-                Status::Failed
-                    if !connection
-                        .protocol_state()
-                        .is_some_and(ProtocolState::ended_by_loss) =>
-                {
-                    Watched::Failed(
-                        connection
-                            .protocol_state()
-                            .and_then(ProtocolState::first_error),
-                    )
-                }
-                _ => Watched::Open,
-            }),
-        };
-        connection.set_doubted(matches!(watched, Watched::InDoubt));
-        watched
+        connection.watch()
     }
 
     async fn ask(connection: &mut PgConnection) {
@@ -257,19 +230,16 @@ impl Driver for Postgres {
     }
 
     fn met_conflict(connection: &mut PgConnection) -> bool {
-        connection
-            .protocol_state()
-            .is_some_and(ProtocolState::met_conflict)
+        let protocol = connection.view().protocol();
+        protocol.is_some_and(ProtocolState::met_conflict)
     }
 
     fn has_written(connection: &mut PgConnection) -> bool {
-        connection
-            .protocol_state()
-            .is_some_and(ProtocolState::has_written)
+        connection.view().has_written()
     }
 
     fn sees_writes(connection: &PgConnection) -> bool {
-        connection.protocol_state().is_some()
+        connection.view().is_watched()
     }
 
     fn commits_silently(connection: &mut PgConnection, options: &TransactionOptions) -> bool {
@@ -283,7 +253,8 @@ impl Driver for Postgres {
         options.read_only
             && cannot_fail
             && connection
-                .protocol_state()
+                .view()
+                .protocol()
                 .is_some_and(ProtocolState::has_only_read)
     }
 
@@ -333,10 +304,10 @@ impl Driver for Postgres {
         let _used = connection.attend();
         connection.leave_raw();
         let rollback = connection.ending("ROLLBACK");
-        connection.seal();
+        connection.view().seal();
         let result = unpanicked(connection.diesel_mut().batch_execute(&rollback)).await;
         connection.note_reset(result.is_ok());
-        result.map_err(|error| Self::explain(connection, &error))
+        result.map_err(|error| connection.view().explain(&error))
     }
 
     async fn recover(
@@ -362,9 +333,7 @@ impl Driver for Postgres {
     }
 
     fn needs_reset(connection: &PgConnection) -> bool {
-        connection
-            .protocol_state()
-            .is_some_and(ProtocolState::needs_reset)
+        connection.view().needs_reset()
     }
 
     async fn reset(connection: &mut PgConnection) -> bool {
@@ -373,6 +342,6 @@ impl Driver for Postgres {
     }
 
     fn explain(connection: &PgConnection, error: &diesel::result::Error) -> StatementError {
-        connection.explain(error)
+        connection.view().explain(error)
     }
 }

@@ -8,7 +8,6 @@ use tokio::time::timeout_at;
 
 use super::cancel::Canceller;
 use super::connection::PgConnection;
-use super::protocol::state::ProtocolState;
 use super::sql::reset;
 use super::statement_error::is_lost;
 use crate::driver::{GoesTo, Recovered, Running};
@@ -23,7 +22,7 @@ pub(super) async fn recover(
 ) -> Recovered {
     let within_limit = timeout_at(deadline.into(), async {
         connection.leave_raw();
-        connection.seal();
+        connection.view().seal();
         let canceller = match goes_to {
             GoesTo::Anybody => connection.canceller(),
             // A continuing session must not join a group cancel: a late one could hit it.
@@ -39,9 +38,7 @@ pub(super) async fn recover(
         let late = canceller.rest().await;
         // ROLLBACK queues after the dropped session's messages, so its answer also shows that the server has finished
         // those.
-        let since = connection
-            .protocol_state()
-            .and_then(ProtocolState::runs_since);
+        let since = connection.view().runs_since();
         let rolled_back = end(connection, running);
         let (first, cancelled) = match running {
             // Never cancel COMMIT: with a synchronous standby, the transaction would be committed locally only.
@@ -49,19 +46,15 @@ pub(super) async fn recover(
             // One unanswered message is the ROLLBACK itself. More mean that a statement runs before it, possibly one
             // from the raw connection that the session did not see.
             Running::Nothing | Running::Statement => {
-                let something_runs = || match connection.protocol_state() {
-                    Some(protocol_state) => {
-                        protocol_state.unanswered() > 1 && !protocol_state.is_beginning()
-                    }
-                    None => running == Running::Statement,
-                };
+                let view = connection.view();
+                let something_runs = || view.runs_something(running == Running::Statement);
                 canceller.until(rolled_back, since, something_runs).await
             }
         };
         if connection.is_closed() || is_lost(&first) {
             // An external pool's connection has no protocol state: there, this error is the sign of the loss.
             if connection.may_run_on()
-                || connection.protocol_state().is_none() && running == Running::Statement
+                || !connection.view().is_watched() && running == Running::Statement
             {
                 canceller.abandon(connection.last_sent()).await;
             }
@@ -95,10 +88,7 @@ pub(super) async fn recover(
 /// Sends the group cancel, but before the reset only if there is nothing to reset: the session's settings could
 /// break the query.
 async fn take_along(connection: &PgConnection, canceller: &Canceller, is_reset: bool) -> bool {
-    let now = is_reset
-        || !connection
-            .protocol_state()
-            .is_some_and(ProtocolState::needs_reset);
+    let now = is_reset || !connection.view().needs_reset();
     !now || canceller.take_along(connection.diesel()).await
 }
 
@@ -136,19 +126,12 @@ async fn roll_back(connection: &PgConnection) -> QueryResult<()> {
 
 /// Resets the session. False if that is impossible or fails; the pool then closes the connection.
 pub(super) async fn reset(connection: &mut PgConnection) -> bool {
-    if connection
-        .protocol_state()
-        .is_some_and(ProtocolState::is_unclean)
-    {
+    let view = connection.view();
+    if view.is_unclean() {
         return false;
     }
-    let opaque = connection
-        .protocol_state()
-        .is_some_and(ProtocolState::is_opaque);
-    let text = reset::text(opaque);
-    if let Some(protocol_state) = connection.protocol_state() {
-        protocol_state.begin_reset();
-    }
+    let text = reset::text(view.is_opaque());
+    view.begin_reset();
     let mut diesel = connection.diesel();
     let canceller = connection.canceller();
     let (reset, free) = tokio::join!(
@@ -158,8 +141,6 @@ pub(super) async fn reset(connection: &mut PgConnection) -> bool {
     if reset.is_err() || !free {
         return false;
     }
-    if let Some(protocol_state) = connection.protocol_state() {
-        protocol_state.was_reset();
-    }
+    connection.view().end_reset(true);
     true
 }

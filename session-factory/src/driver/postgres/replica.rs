@@ -34,7 +34,7 @@ pub(super) async fn has_replayed(
     loop {
         let replayed = match replayed(connection).await {
             Ok(replayed) => replayed,
-            Err(error) => return Err(connection.explain(&error)),
+            Err(error) => return Err(connection.view().explain(&error)),
         };
         connection.set_replayed(replayed);
         if covers(replayed) {
@@ -50,11 +50,11 @@ pub(super) async fn has_replayed(
 }
 
 async fn replayed(connection: &PgConnection) -> QueryResult<Option<Position>> {
-    let Some(protocol_state) = connection.protocol_state() else {
+    let Some(protocol) = connection.view().protocol() else {
         return Ok(None);
     };
-    protocol_state.positions.expect();
+    protocol.positions.expect();
     let mut diesel = connection.diesel();
     diesel.batch_execute(REPLAYED).await?;
-    Ok(protocol_state.positions.take())
+    Ok(protocol.positions.take())
 }

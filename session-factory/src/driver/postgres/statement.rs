@@ -6,18 +6,17 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use diesel::QueryResult;
-use diesel::result::{DatabaseErrorKind, Error};
 use diesel_async::{AsyncConnectionCore, AsyncPgConnection, SimpleAsyncConnection};
 use futures_util::future::BoxFuture;
 use futures_util::stream::{BoxStream, Stream};
 use futures_util::{FutureExt, TryFutureExt};
 
 use super::cancel::Canceller;
-use super::ended_by_body::{Unseen, end_by_body, end_unseen};
 use super::fragment::{Key, Known, Loading, PgQuery};
 use super::mark::{self, Marks};
 use super::pipeline::pipelined;
-use super::protocol::state::{ProtocolState, Status};
+use super::protocol::state::ProtocolState;
+use super::server_view::ServerView;
 use super::sql::transaction_control::{self, Suspicion};
 use super::statement_cache::client_cache::ClientCache;
 use super::statement_error::classified;
@@ -30,32 +29,23 @@ use crate::runtime::driven::{Driven, Use};
 /// One row of a result.
 pub(super) type Row = <AsyncPgConnection as AsyncConnectionCore>::Row<'static, 'static>;
 
-/// The part that stays mutable while a statement borrows the diesel connection.
-#[allow(clippy::struct_excessive_bools)] // independent facts, each read by name
-pub(super) struct Rest {
+/// What runs a connection's statements: the part that stays mutable while a statement borrows diesel's connection.
+pub(super) struct Statements {
     pub(super) canceller: Canceller,
     /// A BEGIN that has succeeded on this connection: from then on it may share a flight with a statement.
-    pub(super) taken: Option<Cow<'static, str>>,
-    /// The body has, or had, the raw connection in this transaction.
-    pub(super) raw: bool,
-    pub(super) condemned: bool,
-    /// COMMIT was sent, and its outcome is unknown so far.
-    pub(super) committing: bool,
-    pub(super) marks: Marks,
+    proven_begin: Option<Cow<'static, str>>,
+    marks: Marks,
     /// What the next statement may do to the transaction.
-    pub(super) suspicion: Suspicion,
+    suspicion: Suspicion,
     /// The next statement is ROLLBACK alone.
-    pub(super) rolls_back: bool,
+    rolls_back: bool,
     /// The transaction was in doubt at the session's last check.
-    pub(super) doubted: bool,
+    doubted: bool,
     /// The transaction has a mark, and no rollback by the session has put it back.
-    pub(super) marked: bool,
-    pub(super) unseen: Unseen,
-    pub(super) protocol_state: Option<Arc<ProtocolState>>,
+    marked: bool,
+    pub(super) view: ServerView,
     /// tokio-postgres's connection and its driver. `None` for an external pool's connection.
-    pub(super) driven: Option<Arc<Driven>>,
-    /// The body has the raw connection, and may send at any time.
-    pub(super) lent: Option<Use>,
+    driven: Option<Arc<Driven>>,
     pub(super) client_cache: ClientCache,
     /// Behind a pooler: the SET LOCAL for the statement timeout, sent with each BEGIN.
     pub(super) limit: Option<Box<str>>,
@@ -64,31 +54,32 @@ pub(super) struct Rest {
 
 /// Runs a query after its prelude.
 pub(super) fn load<'conn>(
-    (shared, rest): (&'conn AsyncPgConnection, &'conn mut Rest),
+    (shared, statements): (&'conn AsyncPgConnection, &'conn mut Statements),
     ahead: Ahead,
     query: PgQuery<'_>,
 ) -> BoxFuture<'conn, Reply<Rows>> {
-    let protocol_state = rest.protocol_state();
-    let statement = rest.load(shared, query);
-    rest.send(
-        shared,
-        ahead,
-        statement.map_ok(|rows| Rows {
-            rows,
-            protocol_state,
-        }),
-    )
-    .boxed()
+    let protocol_state = statements.view.shared_protocol();
+    let statement = statements.load(shared, query);
+    statements
+        .send(
+            shared,
+            ahead,
+            statement.map_ok(|rows| Rows {
+                rows,
+                protocol_state,
+            }),
+        )
+        .boxed()
 }
 
 /// [`load`] for a statement that returns a row count.
 pub(super) fn execute<'conn>(
-    (shared, rest): (&'conn AsyncPgConnection, &'conn mut Rest),
+    (shared, statements): (&'conn AsyncPgConnection, &'conn mut Statements),
     ahead: Ahead,
     query: PgQuery<'_>,
 ) -> BoxFuture<'conn, Reply<usize>> {
-    let statement = rest.execute(shared, query);
-    rest.send(shared, ahead, statement).boxed()
+    let statement = statements.execute(shared, query);
+    statements.send(shared, ahead, statement).boxed()
 }
 
 /// A query's rows. Errors among them are classified as in [`classified`].
@@ -113,10 +104,53 @@ impl Stream for Rows {
     }
 }
 
-impl Rest {
+impl Statements {
+    pub(super) fn new(view: ServerView, canceller: Canceller, driven: Option<Arc<Driven>>) -> Self {
+        let observer = match view {
+            ServerView::Watched(_) => Instrumented::default(),
+            ServerView::External(_) => Instrumented::direct(),
+        };
+        Self {
+            canceller,
+            proven_begin: None,
+            marks: Marks::default(),
+            suspicion: Suspicion::None,
+            rolls_back: false,
+            doubted: false,
+            marked: false,
+            view,
+            driven,
+            client_cache: ClientCache::default(),
+            limit: None,
+            observer,
+        }
+    }
+
     /// Call before anything is sent, and keep the result until the answer has come.
     pub(super) fn attend(&self) -> Option<Use> {
         self.driven.as_ref().map(Driven::attend)
+    }
+
+    /// Closes the connection now. An external pool's connection stays open.
+    pub(super) fn close(&self) {
+        if let Some(driven) = &self.driven {
+            driven.close();
+        }
+    }
+
+    /// A transaction begins.
+    pub(super) fn begin_watch(&mut self) {
+        if let Some(driven) = &self.driven {
+            driven.begin_turn();
+        }
+        self.marked = false;
+        self.doubted = false;
+        self.view.begin_watch();
+    }
+
+    /// Records the result of the session's check.
+    pub(super) fn set_doubted(&mut self, doubted: bool) {
+        self.doubted = doubted;
     }
 
     /// The receiver of a statement's events.
@@ -124,13 +158,9 @@ impl Rest {
         self.observer.events().cloned()
     }
 
-    pub(super) fn protocol_state(&self) -> Option<Arc<ProtocolState>> {
-        self.protocol_state.clone()
-    }
-
     /// Reads the body's SQL before it is sent.
     pub(super) fn look_at(&mut self, text: &str) {
-        self.suspicion = Suspicion::of(text, self.protocol_state.is_some());
+        self.suspicion = Suspicion::of(text, self.view.is_watched());
         self.rolls_back = is_rollback(text);
     }
 
@@ -141,7 +171,7 @@ impl Rest {
 
     fn known_and_suspicion(&mut self, query: PgQuery<'_>) -> (Known<'_>, Suspicion) {
         self.suspicion = Suspicion::None;
-        let known = if self.protocol_state.is_some() {
+        let known = if self.view.is_watched() {
             self.client_cache.look_at(query)
         } else {
             // The cache size of an external pool's connection is unknown, so leave the caching to diesel.
@@ -154,7 +184,7 @@ impl Rest {
         if let Some(Cow::Owned(text)) = &known.text
             && !transaction_control::is_query(text)
         {
-            self.suspicion = Suspicion::of(text, self.protocol_state.is_some());
+            self.suspicion = Suspicion::of(text, self.view.is_watched());
             self.rolls_back = is_rollback(text);
         }
         (known, self.suspicion)
@@ -162,60 +192,31 @@ impl Rest {
 
     /// Sends a mark ahead of SQL that the driver cannot read, unless the transaction has one.
     pub(super) async fn mark(&mut self, connection: &AsyncPgConnection) {
-        if self.is_in_doubt() {
+        if self.view.is_in_doubt() {
             self.ask(connection).await;
         }
-        let failed =
-            |protocol_state: &Arc<ProtocolState>| protocol_state.status() == Status::Failed;
-        if !self.marked && !self.protocol_state.as_ref().is_some_and(failed) {
+        if !self.marked && !self.view.has_failed() {
             self.marked = true;
             let text = self.marks.next();
             mark::send(connection, &text).await;
         }
-        self.doubt_unseen(false);
+        self.view.doubt_unseen(self.marks.sent(), false);
     }
 
-    /// Without protocol state: records that the next statement may end the transaction.
-    fn doubt_unseen(&mut self, rolls_back: bool) {
-        if self.protocol_state.is_none() && self.unseen == Unseen::Open {
-            self.unseen = Unseen::InDoubt {
-                mark: self.marks.sent(),
-                rolls_back,
-            };
-        }
-    }
-
-    /// True if the open transaction may be another than the session began, and the server can say which.
-    pub(super) fn is_in_doubt(&self) -> bool {
-        match &self.protocol_state {
-            Some(protocol_state) => protocol_state.is_in_doubt(),
-            None => matches!(self.unseen, Unseen::InDoubt { .. }),
-        }
-    }
-
+    /// Asks the server whether the transaction is still the one that the session began.
     pub(super) async fn ask(&mut self, connection: &AsyncPgConnection) {
-        if let Some(protocol_state) = &self.protocol_state {
-            if protocol_state.is_unsettled() {
+        if let ServerView::Watched(protocol) = &self.view {
+            if protocol.is_unsettled() {
                 // This empty query's answer arrives after the failed message's ReadyForQuery.
                 let mut queued = connection;
                 let _lost = queued.batch_execute("").await;
             }
-            if !protocol_state.is_in_doubt() {
+            if !protocol.is_in_doubt() {
                 return;
             }
         }
         let answer = self.marks.ask(connection).await;
-        if let Some(protocol_state) = &self.protocol_state {
-            protocol_state.answered(answer);
-        } else if let Unseen::InDoubt { mark, rolls_back } = self.unseen {
-            self.unseen = if answer.is_some_and(|answer| answer <= mark) {
-                Unseen::Open
-            } else {
-                Unseen::Ended {
-                    rolled_back: rolls_back,
-                }
-            };
-        }
+        self.view.answered(answer);
     }
 
     /// Prepares a query's future; polling it sends the query.
@@ -309,13 +310,8 @@ impl Rest {
             let _used = self.attend();
             if ahead.settle {
                 // Rare futures are boxed, so that they do not enlarge every statement's future.
-                Box::pin(settle(
-                    connection,
-                    &self.canceller,
-                    self.protocol_state.as_deref(),
-                ))
-                .await;
-                self.doubted |= self.is_in_doubt();
+                Box::pin(settle(connection, &self.canceller, &self.view)).await;
+                self.doubted |= self.view.is_in_doubt();
             }
             let reply = if is_plain && !self.doubted {
                 self.deliver(connection, &ahead, None, &mut statement).await
@@ -331,14 +327,11 @@ impl Rest {
                     .sql_text_cache()
                     .keep(fresh);
             }
-            let protocol_state = self.protocol_state.as_deref();
-            let unsent = reply
-                .result
-                .as_ref()
-                .is_err_and(|error| is_unsent(error, protocol_state));
+            let result = reply.result.as_ref();
+            let unsent = result.is_err_and(|error| self.view.is_unsent(error));
             Reply {
                 unsent,
-                ..reply.map_err(|error| classified(error, protocol_state))
+                ..reply.map_err(|error| classified(error, self.view.protocol()))
             }
         }
     }
@@ -385,7 +378,7 @@ impl Rest {
                     return Reply::not_sent(error);
                 }
             }
-            if self.is_in_doubt() {
+            if self.view.is_in_doubt() {
                 self.ask(connection).await;
             }
             if let Some(error) = self.ended() {
@@ -395,10 +388,7 @@ impl Rest {
         if suspicion == Suspicion::None {
             return self.deliver(connection, &ahead, None, statement).await;
         }
-        let is_failed = self
-            .protocol_state
-            .as_ref()
-            .is_some_and(|protocol_state| protocol_state.status() == Status::Failed);
+        let is_failed = self.view.has_failed();
         // A failed transaction cannot set a mark. The statement may roll back to a savepoint, so send it without one.
         let mark = (!is_failed || ahead.control.is_some()).then(|| self.marks.next());
         self.marked |= mark.is_some();
@@ -409,12 +399,12 @@ impl Rest {
             mark::send(connection, text).await;
         }
         if suspicion == Suspicion::End {
-            self.doubt_unseen(self.rolls_back);
+            self.view.doubt_unseen(self.marks.sent(), self.rolls_back);
         }
         let reply = self.deliver(connection, &ahead, mark, statement).await;
         // Without protocol state, ask after each such statement. A failed transaction cannot answer.
         let is_done = reply.ahead.is_ok() && reply.result.is_ok();
-        if self.protocol_state.is_none() && is_done && self.is_in_doubt() {
+        if !self.view.is_watched() && is_done && self.view.is_in_doubt() {
             self.ask(connection).await;
         }
         reply
@@ -422,11 +412,7 @@ impl Rest {
 
     /// The error for further statements, if the body ended the transaction.
     fn ended(&self) -> Option<SessionError> {
-        let end = match &self.protocol_state {
-            Some(protocol_state) => end_by_body(&protocol_state.standing())?,
-            None => end_unseen(self.unseen)?,
-        };
-        Some(match end {
+        Some(match self.view.ended_by_body()? {
             Watched::Parted(parts) => parts.into(),
             _ => Aborted::new(AbortReason::EndedByBody).into(),
         })
@@ -446,37 +432,21 @@ impl Rest {
         };
         // If BEGIN fails, a statement in the same flight runs in autocommit. So await a new BEGIN's answer before the
         // statement is sent. A BEGIN that has succeeded once can then fail only on a server that stalls.
-        if ahead.begin.is_some() && ahead.begin != self.taken {
+        if ahead.begin.is_some() && ahead.begin != self.proven_begin {
             if let Err(error) = Box::pin(handle.batch_execute(&text)).await {
                 ahead.announced.failed(&error, false);
                 return Reply::not_sent(error);
             }
             ahead.announced.succeeded();
-            self.taken.clone_from(&ahead.begin);
+            self.proven_begin.clone_from(&ahead.begin);
             return Reply::of(statement.await);
         }
         let reply = pipelined(connection, &text, Some(&ahead.announced), statement).await;
         if ahead.begin.is_some() && reply.ahead.is_err() {
-            failed_begin::report(reply, self.protocol_state.as_deref())
+            failed_begin::report(reply, self.view.protocol())
         } else {
             reply
         }
-    }
-}
-
-/// True for the client's own errors: too many binds, a value that cannot be serialized, a query that cannot be built.
-fn is_unsent(error: &Error, protocol_state: Option<&ProtocolState>) -> bool {
-    match protocol_state {
-        // A server error would have failed the transaction or closed the connection.
-        Some(protocol_state) => {
-            protocol_state.status() == Status::InTransaction && !protocol_state.is_closed()
-        }
-        None => matches!(
-            error,
-            Error::QueryBuilderError(_)
-                | Error::SerializationError(_)
-                | Error::DatabaseError(DatabaseErrorKind::UnableToSendCommand, _)
-        ),
     }
 }
 
@@ -485,24 +455,16 @@ fn is_rollback(text: &str) -> bool {
 }
 
 /// Ends a statement whose future was dropped. The caller then rolls it back, at least to a savepoint.
-async fn settle(
-    mut connection: &AsyncPgConnection,
-    canceller: &Canceller,
-    protocol_state: Option<&ProtocolState>,
-) {
+async fn settle(mut connection: &AsyncPgConnection, canceller: &Canceller, view: &ServerView) {
     let mut queued = connection;
     let canceller = canceller.clone().by_itself_only();
     let ended = async {
         let late = canceller.rest().await;
         // This empty query queues after the statement, which may not yet be written. Its answer shows that the server
         // has finished the statement.
-        let since = protocol_state.and_then(ProtocolState::runs_since);
+        let since = view.runs_since();
         let behind = queued.batch_execute("");
-        let something_runs = || {
-            protocol_state.is_none_or(|protocol_state| {
-                protocol_state.unanswered() > 1 && !protocol_state.is_beginning()
-            })
-        };
+        let something_runs = || view.runs_something(true);
         let (_answered, cancelled) = canceller.until(behind, since, something_runs).await;
         if late || cancelled {
             canceller.rest().await;

@@ -52,7 +52,7 @@ use super::{
 };
 use crate::config::{Sealed, Settings, UrlDialect};
 use crate::error::{ConnectError, ConnectErrorKind, PartlyCommitted, StatementError};
-use crate::observe::{Instrumented, Relay};
+use crate::observe::{Instrumented, Quoting, Relay};
 
 /// SQLite: `pub struct AppDb(Sqlite);`
 #[derive(Debug)]
@@ -133,6 +133,8 @@ impl Driver for Sqlite {
             _ => None,
         }
     }
+
+    const QUOTING: Quoting = Quoting::SQLITE;
 
     fn observer(link: &mut LiteConnection) -> &mut Instrumented {
         link.observer()
@@ -279,7 +281,7 @@ impl Driver for Sqlite {
 
     async fn leave_raw(link: &mut LiteConnection) {
         let state = link.stop();
-        // If this future is dropped before that is done, the connection's next task does it first.
+        // If this future is dropped early, the connection's next task runs the check first.
         let _done = link
             .task(move |connection| raw_access::leave_raw(connection, &state))
             .await;

@@ -42,7 +42,7 @@ struct Observed {
     error: Option<StatementError>,
     /// True if application code panicked in it.
     panicked: bool,
-    /// True if the body left a transaction of its own open on the raw connection.
+    /// True if the body began a transaction on the raw connection and left it open.
     unbalanced: bool,
     /// True if a statement changed rows.
     written: bool,
@@ -127,7 +127,7 @@ impl ConnectionState {
         }
         self.state().events.clone()
     }
-    /// Runs a statement of the application's, whose diesel events reach the instrumentation.
+    /// Runs an application's statement. diesel's events about it reach the instrumentation.
     pub(super) fn aloud<R>(&self, statement: impl FnOnce() -> R) -> R {
         match self.events() {
             Some(events) => events.aloud(statement),

@@ -60,8 +60,8 @@ impl Marks {
         }
     }
 
-    /// Records the commit of a transaction that has only read, on the primary. Its position ends a
-    /// doubt.
+    /// Records the commit of a transaction that has only read, on the primary. If its position is
+    /// known, an earlier doubt ends.
     pub(crate) fn passed(&self, at: Option<LogPosition>, sent: Instant) {
         let mut state = self.state();
         if at.is_some() && state.doubt.is_some_and(|doubt| sent > doubt) {

@@ -8,7 +8,7 @@ fn work() -> Work {
         sql: |_| "BEGIN".into(),
         options: TransactionOptions::new(),
     };
-    Work::new(begin, None)
+    Work::new(begin, None, None)
 }
 
 fn text(work: &Work) -> Option<String> {

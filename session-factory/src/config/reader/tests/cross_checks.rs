@@ -68,6 +68,7 @@ fn together(vars: &'static [(&str, &str)]) -> String {
             pool_recycle: &values.2,
             idle_timeout: &values.3,
             replica_url: &Some(Some(SecretUrl::from("hunter2"))),
+            leak_threshold: &Some(None),
         },
         "SQLite",
         false,

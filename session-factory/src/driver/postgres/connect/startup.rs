@@ -162,7 +162,7 @@ async fn talk(
     protocol_state.was_reset();
     protocol_state.begin_watch();
     let driven = unready.keep();
-    let mut connection = PgConnection::own(diesel, protocol_state, canceller, driven);
+    let mut connection = PgConnection::watched(diesel, protocol_state, canceller, driven);
     connection.set_default_isolation(probed.isolation);
     if probed.pooled {
         connection.set_pooled();

@@ -1,4 +1,4 @@
-//! Reads SQL on its way to the server.
+//! Reads the SQL that the client sends.
 
 use super::transaction_end::Flight;
 use crate::driver::postgres::mark;
@@ -156,7 +156,7 @@ mod tests {
                 (begins, !begins),
                 "{text}"
             );
-            // Reading it as SQL would say the same.
+            // Reading it as SQL has the same result.
             assert_eq!(
                 side_effects::read(text.as_bytes()),
                 SideEffects::default(),

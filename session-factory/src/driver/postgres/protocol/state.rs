@@ -541,3 +541,9 @@ impl State {
 
 #[cfg(test)]
 mod tests;
+
+impl crate::observe::ServerErrors for ProtocolState {
+    fn last_error(&self) -> Option<StatementError> {
+        self.last_error()
+    }
+}

@@ -15,7 +15,7 @@ use crate::error::Behind;
 pub(crate) enum TransactionEnd {
     Commit,
     Rollback,
-    /// Unknown which of the two, or PREPARE TRANSACTION ended it.
+    /// Unknown whether committed or rolled back; or ended by PREPARE TRANSACTION.
     Unseen,
 }
 
@@ -102,7 +102,7 @@ impl EndTracker {
         self.flights.push_back(flight);
     }
 
-    /// True if neither an end was seen nor anything that may be one.
+    /// True if no message has ended the transaction, and none may have.
     #[inline]
     pub(crate) fn goes_on(&self) -> bool {
         self.first.is_none() && self.doubt.is_none() && !self.failed

@@ -22,15 +22,15 @@ bitflags! {
         /// It may create something that its command tag does not report.
         const DEFINES = 1 << 6;
 
-        /// What the next borrower must not meet.
+        /// Effects that the next borrower must not meet.
         const NEEDS_RESET = Self::CHANGES_SESSION.bits() | Self::UNKNOWN.bits() | Self::IRREVERSIBLE.bits();
-        /// What makes COMMIT matter although no row was changed.
+        /// Effects for which COMMIT matters although no row was changed.
         const COMMIT_MATTERS = Self::NEEDS_COMMIT.bits() | Self::NOTIFIES.bits();
     }
 }
 
 impl Effects {
-    /// `self` if it holds.
+    /// These effects if `holds`, else none.
     pub(crate) fn when(self, holds: bool) -> Self {
         if holds { self } else { Self::empty() }
     }

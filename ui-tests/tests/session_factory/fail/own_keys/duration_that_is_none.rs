@@ -6,7 +6,7 @@ use session_factory::session_factory;
 session_factory! {
     pub struct AppDb(Postgres) {
         every: Duration = env("EVERY", default = "often"),
-        wait: Duration = Duration::from_secs(5),
+        rest: Duration = Duration::from_secs(5),
         pause: Duration = true,
     }
 }

@@ -6,7 +6,7 @@ use session_factory::session_factory;
 session_factory! {
     pub struct AppDb(Postgres) {
         batch: u32,
-        wait: Duration in "1s"..="5s",
+        rest: Duration in "1s"..="5s",
     }
 }
 

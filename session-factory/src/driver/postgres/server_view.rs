@@ -1,0 +1,295 @@
+//! What the driver sees of the server's side of a connection, and how it saw the session's transaction end.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use diesel::result::{DatabaseErrorKind, Error};
+
+use super::protocol::state::{ProtocolState, Standing, Status};
+use super::protocol::transaction_end::TransactionEnd;
+use crate::driver::Watched;
+use crate::error::{CommittedPart, PartlyCommitted, StatementError, StatementErrorKind};
+
+/// Decided once, when the connection is made.
+#[derive(Debug)]
+pub(super) enum ServerView {
+    /// The driver opened the stream, and reads every message on it.
+    Watched(Arc<ProtocolState>),
+    /// An external pool opened the stream: the driver sees its own statements and their results alone.
+    External(Unseen),
+}
+
+/// What the driver knows about the end of a transaction whose messages it does not see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Unseen {
+    /// It is open.
+    #[default]
+    Open,
+    /// A transaction is open, but possibly not the one that the session began.
+    InDoubt {
+        /// The last mark that the session set before the SQL in doubt.
+        mark: u64,
+        /// The SQL in doubt is ROLLBACK alone.
+        rolls_back: bool,
+    },
+    /// The body ended it.
+    Ended {
+        /// By ROLLBACK alone.
+        rolled_back: bool,
+    },
+}
+
+impl ServerView {
+    /// The protocol's state, which only a watched stream has.
+    #[inline]
+    pub(super) fn protocol(&self) -> Option<&ProtocolState> {
+        match self {
+            Self::Watched(protocol) => Some(protocol),
+            Self::External(_) => None,
+        }
+    }
+
+    /// The same, for what outlives a borrow of the connection.
+    pub(super) fn shared_protocol(&self) -> Option<Arc<ProtocolState>> {
+        match self {
+            Self::Watched(protocol) => Some(Arc::clone(protocol)),
+            Self::External(_) => None,
+        }
+    }
+
+    pub(super) fn is_watched(&self) -> bool {
+        matches!(self, Self::Watched(_))
+    }
+
+    /// A transaction begins.
+    pub(super) fn begin_watch(&mut self) {
+        match self {
+            Self::Watched(protocol) => {
+                protocol.begin_watch();
+                if protocol.positions.expecting() {
+                    let _of_the_last = protocol.positions.take();
+                }
+            }
+            Self::External(unseen) => *unseen = Unseen::default(),
+        }
+    }
+
+    /// What the driver knows about the current transaction.
+    #[inline]
+    pub(super) fn watch(&self) -> Watched {
+        match self {
+            Self::Watched(protocol) if protocol.goes_on() => Watched::Open,
+            Self::Watched(protocol) => watch(protocol),
+            Self::External(Unseen::InDoubt { .. }) => Watched::InDoubt,
+            Self::External(unseen) => unseen.end().unwrap_or(Watched::Unknown),
+        }
+    }
+
+    /// How the body ended the transaction; `None` if it did not.
+    pub(super) fn ended_by_body(&self) -> Option<Watched> {
+        match self {
+            Self::Watched(protocol) => end_by_body(&protocol.standing()),
+            Self::External(unseen) => unseen.end(),
+        }
+    }
+
+    /// True if a transaction is open, but possibly not the one that the session began, and the server can say which.
+    pub(super) fn is_in_doubt(&self) -> bool {
+        match self {
+            Self::Watched(protocol) => protocol.is_in_doubt(),
+            Self::External(unseen) => matches!(unseen, Unseen::InDoubt { .. }),
+        }
+    }
+
+    /// The next statement may end the transaction. A watched stream shows what it does; otherwise the transaction is in
+    /// doubt from here.
+    pub(super) fn doubt_unseen(&mut self, mark: u64, rolls_back: bool) {
+        if let Self::External(unseen @ Unseen::Open) = self {
+            *unseen = Unseen::InDoubt { mark, rolls_back };
+        }
+    }
+
+    /// Records the server's answer: the open transaction's mark.
+    pub(super) fn answered(&mut self, answer: Option<u64>) {
+        match self {
+            Self::Watched(protocol) => protocol.answered(answer),
+            Self::External(unseen) => {
+                let Unseen::InDoubt { mark, rolls_back } = *unseen else {
+                    return;
+                };
+                *unseen = if answer.is_some_and(|answer| answer <= mark) {
+                    Unseen::Open
+                } else {
+                    Unseen::Ended {
+                        rolled_back: rolls_back,
+                    }
+                };
+            }
+        }
+    }
+
+    /// True if the server refuses statements until a rollback, as far as the driver sees.
+    pub(super) fn has_failed(&self) -> bool {
+        self.protocol()
+            .is_some_and(|protocol| protocol.status() == Status::Failed)
+    }
+
+    /// True for the client's own errors: too many binds, a value that cannot be serialized, a query that cannot be
+    /// built.
+    pub(super) fn is_unsent(&self, error: &Error) -> bool {
+        match self {
+            // A server error would have failed the transaction or closed the connection.
+            Self::Watched(protocol) => {
+                protocol.status() == Status::InTransaction && !protocol.is_closed()
+            }
+            Self::External(_) => matches!(
+                error,
+                Error::QueryBuilderError(_)
+                    | Error::SerializationError(_)
+                    | Error::DatabaseError(DatabaseErrorKind::UnableToSendCommand, _)
+            ),
+        }
+    }
+
+    /// Converts a diesel error and adds the SQLSTATE that diesel drops.
+    pub(super) fn explain(&self, error: &Error) -> StatementError {
+        let plain = StatementError::from(error);
+        let Self::Watched(protocol) = self else {
+            return plain;
+        };
+        if plain.kind == StatementErrorKind::Connection {
+            // Prefer the server's last error to the client's "connection closed".
+            return protocol.fatal().unwrap_or(plain);
+        }
+        match protocol.last_error() {
+            Some(said) if said.message == plain.message => said,
+            _ => plain,
+        }
+    }
+
+    #[inline]
+    pub(super) fn is_closed(&self) -> bool {
+        self.protocol().is_some_and(ProtocolState::is_closed)
+    }
+
+    /// Why the connection is lost.
+    pub(super) fn why_closed(&self) -> StatementError {
+        let said = self.protocol().and_then(ProtocolState::fatal);
+        said.unwrap_or_else(|| StatementError::connection("the connection to the server is lost"))
+    }
+
+    /// From now until the next transaction the session itself sends every message. See [`ProtocolState::seal`].
+    pub(super) fn seal(&self) {
+        if let Self::Watched(protocol) = self {
+            protocol.seal();
+        }
+    }
+
+    /// True if the server's last status says that no transaction is open.
+    pub(super) fn is_idle(&self) -> bool {
+        self.protocol()
+            .is_some_and(|protocol| protocol.status() == Status::Idle)
+    }
+
+    /// True if an answer is outstanding that the server has not refused to give.
+    pub(super) fn awaits_an_answer(&self) -> bool {
+        self.protocol()
+            .is_some_and(|protocol| !protocol.is_quiet() && protocol.fatal().is_none())
+    }
+
+    /// True if a statement runs ahead of the last message. `assumed`: what the driver takes for true where it does not
+    /// see the stream.
+    pub(super) fn runs_something(&self, assumed: bool) -> bool {
+        self.protocol().map_or(assumed, |protocol| {
+            protocol.unanswered() > 1 && !protocol.is_beginning()
+        })
+    }
+
+    /// See [`ProtocolState::runs_since`].
+    pub(super) fn runs_since(&self) -> Option<Instant> {
+        self.protocol()?.runs_since()
+    }
+
+    pub(super) fn ended(&self) -> Option<TransactionEnd> {
+        self.protocol()?.ended()
+    }
+
+    pub(super) fn has_written(&self) -> bool {
+        self.protocol().is_some_and(ProtocolState::has_written)
+    }
+
+    pub(super) fn needs_reset(&self) -> bool {
+        self.protocol().is_some_and(ProtocolState::needs_reset)
+    }
+
+    pub(super) fn is_unclean(&self) -> bool {
+        self.protocol().is_some_and(ProtocolState::is_unclean)
+    }
+
+    pub(super) fn is_opaque(&self) -> bool {
+        self.protocol().is_some_and(ProtocolState::is_opaque)
+    }
+
+    /// The reset's statements follow.
+    pub(super) fn begin_reset(&self) {
+        if let Self::Watched(protocol) = self {
+            protocol.begin_reset();
+        }
+    }
+
+    /// The server has answered them. `done`: they succeeded.
+    pub(super) fn end_reset(&self, done: bool) {
+        match self {
+            Self::Watched(protocol) if done => protocol.was_reset(),
+            Self::Watched(protocol) => protocol.was_not_reset(),
+            Self::External(_) => {}
+        }
+    }
+}
+
+/// Looks closer at a transaction that may not go on.
+fn watch(protocol: &ProtocolState) -> Watched {
+    let standing = protocol.standing();
+    if let Some(end) = end_by_body(&standing) {
+        return end;
+    }
+    match standing.status {
+        _ if standing.in_doubt => Watched::InDoubt,
+        // A lost connection is reported by COMMIT, not as a failed statement.
+        Status::Failed if !protocol.ended_by_loss() => Watched::Failed(protocol.first_error()),
+        _ => Watched::Open,
+    }
+}
+
+/// How the body ended the transaction; `None` if it did not.
+fn end_by_body(standing: &Standing) -> Option<Watched> {
+    let before = match standing.first? {
+        TransactionEnd::Commit => true,
+        TransactionEnd::Rollback => false,
+        TransactionEnd::Unseen => return Some(Watched::Parted(PartlyCommitted::EndedUnseen)),
+    };
+    let behind = standing.behind;
+    let part = behind.and_then(|behind| CommittedPart::of(before, behind));
+    Some(match part {
+        Some(part) => Watched::Parted(PartlyCommitted::EndedByBody(part)),
+        None => Watched::Ended {
+            committed: before,
+            error: None,
+        },
+    })
+}
+
+impl Unseen {
+    fn end(self) -> Option<Watched> {
+        match self {
+            Self::Open | Self::InDoubt { .. } => None,
+            Self::Ended { rolled_back: true } => Some(Watched::Ended {
+                committed: false,
+                error: None,
+            }),
+            Self::Ended { rolled_back: false } => {
+                Some(Watched::Parted(PartlyCommitted::EndedUnseen))
+            }
+        }
+    }
+}

@@ -1,0 +1,411 @@
+//! One session's reports: its statements, and the unit of work that it is a part of.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use super::activity::Activity;
+use super::counts::Counts;
+use super::error_type;
+use super::monitor::Monitor;
+use super::observer::{Caller, Outcome, StatementOutcome, StatementReport, UnitReport};
+use super::statement_text::StatementText;
+use crate::call::Origin;
+use crate::error::{SessionError, StatementError, TransactionOutcome};
+
+/// What a session reports to. Lies beside the echo, and goes from one attempt's session to the next.
+///
+/// Dropping it ends the unit of work and reports it.
+#[derive(Debug)]
+pub(crate) struct SessionMonitor {
+    monitor: Arc<Monitor>,
+    caller: Caller,
+    slow: Option<Duration>,
+    /// None unless somebody looks at units of work. Boxed: callers' futures carry it.
+    unit: Option<Box<Unit>>,
+}
+
+/// A unit of work so far.
+#[derive(Debug, Default)]
+struct Unit {
+    opened: Option<Instant>,
+    waited: Duration,
+    attempts: u32,
+    statements: u64,
+    committing: Duration,
+    hooks: usize,
+    outcome: Option<Outcome>,
+    /// The call has ended by itself: what its session does from now on changes nothing of the outcome.
+    is_over: bool,
+    error_type: Option<Cow<'static, str>>,
+    activity: Option<Arc<Activity>>,
+    /// None without a `statement_budget`.
+    counts: Option<Counts>,
+    body: Arc<BodyMonitor>,
+}
+
+/// The body of a unit of work, as its observers see it.
+#[derive(Debug, Default)]
+pub(crate) struct BodyMonitor {
+    /// The panic has ended by the time that the session is dropped.
+    panicked: AtomicBool,
+}
+
+impl BodyMonitor {
+    /// Polls the body.
+    pub(crate) fn run(&self, poll: &mut dyn FnMut()) {
+        struct Unwinding<'monitor>(&'monitor BodyMonitor);
+        impl Drop for Unwinding<'_> {
+            fn drop(&mut self) {
+                if std::thread::panicking() {
+                    self.0.panicked.store(true, Ordering::Relaxed);
+                }
+            }
+        }
+        let _unwinding = Unwinding(self);
+        poll();
+    }
+}
+
+/// What the server said last, for the code of an error that diesel reports without it.
+#[doc(hidden)]
+pub trait ServerErrors: Send + Sync {
+    /// The last error on the connection.
+    fn last_error(&self) -> Option<StatementError>;
+}
+
+/// One statement on its way.
+pub(crate) struct StatementMonitor {
+    text: Arc<StatementText>,
+    server: Option<Arc<dyn ServerErrors>>,
+    started: Option<Instant>,
+}
+
+impl std::fmt::Debug for StatementMonitor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("StatementMonitor").field(&self.text).finish()
+    }
+}
+
+/// How a statement ended, as its session saw it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Ended<'error> {
+    Ran(Option<u64>),
+    Failed(&'error diesel::result::Error),
+    /// The driver did not send it: the transaction had ended.
+    Refused,
+    Dropped,
+}
+
+/// COMMIT under way.
+#[derive(Debug)]
+#[must_use]
+pub(crate) struct CommitMonitor(Option<Instant>);
+
+impl Monitor {
+    /// What a session of this call reports to. None if nobody looks at sessions.
+    pub(crate) fn session(self: &Arc<Self>, origin: &Origin) -> Option<SessionMonitor> {
+        let watches_leaks = self.leak_threshold().is_some();
+        let budget = self.limits.statement_budget;
+        let watches_units = !self.observers().is_empty() || watches_leaks || budget.is_some();
+        let slow = self.limits.slow_statement;
+        if !watches_units && slow.is_none() {
+            return None;
+        }
+        let unit = watches_units.then(|| {
+            Box::new(Unit {
+                activity: watches_leaks.then(Arc::default),
+                counts: budget.map(|_| Counts::default()),
+                ..Unit::default()
+            })
+        });
+        Some(SessionMonitor {
+            monitor: Arc::clone(self),
+            caller: self.caller(origin),
+            slow,
+            unit,
+        })
+    }
+}
+
+impl SessionMonitor {
+    /// The session has received its connection. `since`: when.
+    pub(crate) fn acquired(&mut self, since: Instant, waited: Duration) {
+        if let Some(unit) = &mut self.unit {
+            unit.opened.get_or_insert(since);
+            unit.waited += waited;
+            unit.attempts += 1;
+        }
+    }
+
+    /// Whether somebody looks at units of work.
+    pub(crate) fn watches_units(&self) -> bool {
+        self.unit.is_some()
+    }
+
+    /// The call gets no connection.
+    pub(crate) fn not_acquired(&mut self, error: &SessionError) {
+        if let Some(unit) = &mut self.unit {
+            unit.outcome = Some(if unit.attempts == 0 {
+                Outcome::Nothing
+            } else {
+                Outcome::RolledBack
+            });
+            unit.error_type = Some(error_type::of_session(error));
+        }
+    }
+
+    /// What runs the body. None if nobody looks at units of work.
+    pub(crate) fn body(&self) -> Option<Arc<BodyMonitor>> {
+        self.unit.as_ref().map(|unit| Arc::clone(&unit.body))
+    }
+
+    /// What the session did last, for the pool's registry.
+    pub(crate) fn activity(&self) -> Option<Arc<Activity>> {
+        self.unit.as_ref()?.activity.clone()
+    }
+
+    /// A statement that is about to be sent.
+    pub(crate) fn statement(
+        &self,
+        text: impl FnOnce() -> Arc<StatementText>,
+        server: impl FnOnce() -> Option<Arc<dyn ServerErrors>>,
+    ) -> StatementMonitor {
+        StatementMonitor {
+            text: text(),
+            server: self.unit.as_ref().and_then(|_| server()),
+            started: None,
+        }
+    }
+
+    /// The statement is on its way.
+    pub(crate) fn sent(&mut self, statement: &mut StatementMonitor) {
+        let now = Instant::now();
+        statement.started = Some(now);
+        if let Some(unit) = &mut self.unit {
+            unit.statements += 1;
+            if let Some(counts) = &mut unit.counts {
+                counts.add(&statement.text);
+            }
+            if let Some(activity) = &unit.activity {
+                activity.started(&statement.text, now);
+            }
+        }
+    }
+
+    /// The statement has ended.
+    pub(crate) fn ended(&mut self, statement: StatementMonitor, ended: Ended<'_>) {
+        let Some(started) = statement.started else {
+            return;
+        };
+        let now = Instant::now();
+        let elapsed = now.saturating_duration_since(started);
+        let error_type = match ended {
+            Ended::Failed(error) => Some(statement.code_of(error)),
+            Ended::Refused => Some("aborted".into()),
+            Ended::Ran(_) | Ended::Dropped => None,
+        };
+        if let Some(unit) = &mut self.unit {
+            if error_type.is_some() {
+                unit.error_type.clone_from(&error_type);
+            }
+            if let Some(activity) = &unit.activity {
+                activity.ended(now);
+            }
+        }
+        let slow = self.slow.filter(|limit| elapsed >= *limit);
+        let is_observed = self.unit.is_some() && !self.monitor.observers().is_empty();
+        if slow.is_none() && !is_observed {
+            return;
+        }
+        let report = StatementReport {
+            caller: self.caller,
+            elapsed,
+            rows: match ended {
+                Ended::Ran(rows) => rows,
+                _ => None,
+            },
+            outcome: match (ended, error_type) {
+                (_, Some(error_type)) => StatementOutcome::Failed(error_type),
+                (Ended::Dropped, None) => StatementOutcome::Dropped,
+                _ => StatementOutcome::Ran,
+            },
+            text: statement.text,
+        };
+        if is_observed {
+            self.monitor.statement(&report);
+        }
+        if let Some(limit) = slow {
+            self.monitor.slow_statement(&report, limit);
+        }
+    }
+
+    /// COMMIT is about to be sent.
+    pub(crate) fn committing(&self) -> CommitMonitor {
+        CommitMonitor(self.unit.as_ref().map(|_| Instant::now()))
+    }
+
+    /// COMMIT was answered, or will not be.
+    pub(crate) fn committed(&mut self, commit: &CommitMonitor) {
+        if let (Some(unit), Some(started)) = (&mut self.unit, commit.0) {
+            unit.committing += started.elapsed();
+        }
+        self.transaction_ended();
+    }
+
+    /// The transaction is over.
+    pub(crate) fn transaction_ended(&self) {
+        if let Some(Unit {
+            activity: Some(activity),
+            ..
+        }) = self.unit.as_deref()
+        {
+            activity.transaction_ended();
+        }
+    }
+
+    /// The call has ended with this result.
+    pub(crate) fn over(&mut self, result: &Result<(), SessionError>) {
+        self.result(result);
+        if let Some(unit) = &mut self.unit {
+            unit.is_over = true;
+        }
+    }
+
+    /// The session's `commit()` ended like this.
+    pub(crate) fn result(&mut self, result: &Result<(), SessionError>) {
+        match (result, &mut self.unit) {
+            (Ok(()), Some(unit)) => {
+                unit.outcome = Some(Outcome::Committed);
+                unit.error_type = None;
+            }
+            (Err(error), Some(_)) => self.failed(error),
+            (_, None) => {}
+        }
+    }
+
+    /// The call, or a call on its session, ended in this error.
+    pub(crate) fn failed(&mut self, error: &SessionError) {
+        let Some(unit) = &mut self.unit else { return };
+        unit.outcome = Some(match error {
+            SessionError::Aborted(_) => Outcome::Aborted,
+            SessionError::CommitUnknown(_) => Outcome::Unknown,
+            SessionError::PartlyCommitted(_) => Outcome::PartlyCommitted,
+            _ => Outcome::RolledBack,
+        });
+        unit.error_type = Some(error_type::of_session(error));
+    }
+
+    /// The call's body failed, and its work is rolled back. `kept`: the body's SQL has committed a part of it.
+    pub(crate) fn rolled_back(&mut self, is_late: bool, kept: bool) {
+        let Some(unit) = &mut self.unit else { return };
+        unit.is_over = true;
+        unit.outcome = Some(if kept {
+            Outcome::PartlyCommitted
+        } else {
+            Outcome::RolledBack
+        });
+        if is_late {
+            unit.error_type = Some("timeout".into());
+        }
+        unit.error_type
+            .get_or_insert(Cow::Borrowed(error_type::OTHER));
+    }
+
+    /// The caller of a session has rolled its transaction back.
+    pub(crate) fn rolled_back_by_hand(&mut self) {
+        let Some(unit) = &mut self.unit else { return };
+        unit.outcome = Some(Outcome::RolledBack);
+        unit.error_type = None;
+    }
+
+    /// The session was dropped, with its transaction open or without an end that was asked for.
+    pub(crate) fn dropped(&mut self, in_transaction: bool) {
+        let Some(unit) = &mut self.unit else { return };
+        if unit.is_over || unit.outcome.is_some() && !in_transaction {
+            return;
+        }
+        unit.outcome = in_transaction.then_some(Outcome::RolledBack);
+        unit.error_type = Some(unit.how_dropped());
+    }
+
+    /// The server has answered a COMMIT whose caller was dropped, or never will.
+    pub(crate) fn left(&mut self, outcome: TransactionOutcome) {
+        let Some(unit) = self.unit.as_mut().filter(|unit| !unit.is_over) else {
+            return;
+        };
+        unit.outcome = Some(match outcome {
+            TransactionOutcome::Committed => Outcome::Committed,
+            TransactionOutcome::RolledBack => Outcome::RolledBack,
+            TransactionOutcome::Unknown => Outcome::Unknown,
+        });
+    }
+
+    /// So many hooks are registered.
+    pub(crate) fn hooks(&mut self, hooks: usize) {
+        if let Some(unit) = &mut self.unit {
+            unit.hooks = hooks;
+        }
+    }
+}
+
+impl Unit {
+    /// Why a call ended without a result.
+    fn how_dropped(&self) -> Cow<'static, str> {
+        if std::thread::panicking() || self.body.panicked.load(Ordering::Relaxed) {
+            "panic".into()
+        } else {
+            "cancelled".into()
+        }
+    }
+}
+
+impl Drop for SessionMonitor {
+    fn drop(&mut self) {
+        let Some(unit) = self.unit.take() else { return };
+        let now = || Instant::now();
+        let ran = unit.opened.map_or(Duration::ZERO, |opened| {
+            now().saturating_duration_since(opened)
+        });
+        let mut outcome = unit.outcome.unwrap_or(Outcome::Nothing);
+        if unit.statements == 0 && matches!(outcome, Outcome::Committed | Outcome::RolledBack) {
+            outcome = Outcome::Nothing;
+        }
+        let error_type = match unit.outcome {
+            // The call was dropped while it waited for its connection.
+            None if unit.error_type.is_none() => Some(unit.how_dropped()),
+            _ => unit.error_type,
+        };
+        let report = UnitReport {
+            caller: self.caller,
+            outcome,
+            error_type,
+            attempts: unit.attempts,
+            statements: unit.statements,
+            waited: unit.waited,
+            ran: ran.saturating_sub(unit.committing),
+            committing: unit.committing,
+            hooks: unit.hooks,
+        };
+        self.monitor.ended(&report);
+        if let (Some(budget), Some(counts)) = (self.monitor.limits.statement_budget, &unit.counts)
+            && report.statements > u64::from(budget)
+        {
+            self.monitor.over_budget(&report, budget, counts);
+        }
+    }
+}
+
+impl StatementMonitor {
+    /// The error in a word.
+    fn code_of(&self, error: &diesel::result::Error) -> Cow<'static, str> {
+        let error = StatementError::from(error);
+        let said = self
+            .server
+            .as_ref()
+            .and_then(|server| server.last_error())
+            .filter(|said| error.message.starts_with(&said.message));
+        error_type::of_statement(said.as_ref().unwrap_or(&error))
+    }
+}

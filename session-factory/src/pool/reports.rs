@@ -1,0 +1,53 @@
+//! What a pool reports about its connections.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::error::ConnectError;
+use crate::observe::{ConnectionChange, Monitor, PoolKind};
+
+/// One pool's reports.
+#[derive(Debug, Clone)]
+pub(super) struct Reports {
+    monitor: Arc<Monitor>,
+    kind: PoolKind,
+}
+
+impl Reports {
+    pub(super) fn new(monitor: Arc<Monitor>, kind: PoolKind) -> Self {
+        Self { monitor, kind }
+    }
+
+    /// An attempt to connect has ended.
+    pub(super) fn opened(&self, error: Option<&ConnectError>, took: Duration) {
+        let change = match error {
+            None => ConnectionChange::Opened,
+            Some(error) => ConnectionChange::Failed(error.kind()),
+        };
+        self.monitor.connection(self.kind, change, took);
+    }
+
+    /// The pool closes a connection that is too old, or idled too long.
+    pub(super) fn recycled(&self) {
+        self.tell(ConnectionChange::Recycled);
+    }
+
+    /// A connection is closed because it was not proven clean.
+    pub(super) fn condemned(&self) {
+        self.tell(ConnectionChange::Condemned);
+    }
+
+    /// The crate has put back what a session had changed.
+    pub(super) fn reset(&self) {
+        self.tell(ConnectionChange::Reset);
+    }
+
+    /// The crate has ended what a dropped session had left running.
+    pub(super) fn cancelled(&self) {
+        self.tell(ConnectionChange::Cancelled);
+    }
+
+    fn tell(&self, change: ConnectionChange) {
+        self.monitor.connection(self.kind, change, Duration::ZERO);
+    }
+}
