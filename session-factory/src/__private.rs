@@ -45,7 +45,7 @@ pub use crate::{
 #[cfg(feature = "serde")]
 pub use ::serde;
 
-use crate::driver::Driver;
+use crate::driver::RawConnection;
 
 /// Opens one session of the current factory.
 #[allow(clippy::manual_async_fn)] // the compiler looks no further than that `Send`
@@ -90,4 +90,4 @@ pub async fn health<F: SessionFactory>() -> Result<Duration, SessionError> {
 /// A factory's driver.
 pub type DriverOf<F> = <F as SessionFactory>::Driver;
 /// The connection type of a factory's backend.
-pub type ConnectionOf<F> = <DriverOf<F> as Driver>::Connection;
+pub type ConnectionOf<F> = RawConnection<DriverOf<F>>;

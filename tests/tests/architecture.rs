@@ -202,3 +202,65 @@ fn a_circle_behind_a_re_export_is_found_and_a_parent_that_only_re_exports_is_non
     let circle = ["parts/a.rs", "parts/b.rs"].map(str::to_owned).into();
     assert_eq!(graph.circles(), [circle]);
 }
+
+/// A row of a table on the architecture page.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Step<'page> {
+    function: &'page str,
+    file: &'page str,
+}
+
+/// The steps of each way, by its heading.
+fn ways(page: &str) -> Vec<(&str, Vec<Step<'_>>)> {
+    let quoted = |cell: &'_ str| -> Option<(usize, usize)> {
+        let start = cell.find('`')? + 1;
+        let end = start + cell[start..].find('`')?;
+        Some((start, end))
+    };
+    let mut ways = Vec::new();
+    for section in page.split("\n## ").skip(1) {
+        let (heading, text) = section.split_once('\n').unwrap();
+        let rows = text.lines().filter(|line| {
+            let first = line.trim_start_matches('|').trim_start();
+            line.starts_with('|') && first.starts_with(|c: char| c.is_ascii_digit())
+        });
+        let steps = rows.map(|row| {
+            let mut cells = row.trim_matches('|').split('|').skip(1);
+            let mut cell = || {
+                let cell = cells.next().unwrap();
+                let (start, end) = quoted(cell).unwrap_or_else(|| panic!("{row}"));
+                &cell[start..end]
+            };
+            Step {
+                function: cell(),
+                file: cell(),
+            }
+        });
+        ways.push((heading, steps.collect()));
+    }
+    ways
+}
+
+#[test]
+fn the_ways_that_the_architecture_page_draws_exist() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/architecture.md");
+    let page = fs::read_to_string(page).unwrap();
+    let ways = ways(&page);
+    assert_eq!(ways.len(), 4, "{ways:?}");
+    for (heading, steps) in &ways {
+        assert!((5..=10).contains(&steps.len()), "{heading}: {steps:?}");
+        for Step { function, file } in steps {
+            let source = fs::read_to_string(source_of("session-factory").join(file))
+                .unwrap_or_else(|error| panic!("{heading}: {file}: {error}"));
+            let defines = |end| source.contains(&format!("fn {function}{end}"));
+            assert!(
+                defines('(') || defines('<'),
+                "{heading}: {file} has no function {function}"
+            );
+        }
+    }
+    let (heading, update) = &ways[0];
+    assert!(heading.contains("UPDATE"), "{heading}");
+    let visited: BTreeSet<_> = update.iter().collect();
+    assert_eq!(visited.len(), update.len(), "{update:?}");
+}

@@ -178,7 +178,7 @@ macro_rules! suite {
                         assert!(matches!(error, SessionError::NotBegun(named) if named == call));
                         let words = error.to_string();
                         for part in [
-                            &*format!("TransactionManager::{call}() was called without a begin_transaction()"),
+                            &*format!("TransactionManager::{call}() was called, and begin_transaction() has not begun what it would have ended"),
                             "nothing was sent",
                             "return Ok to keep the work or Err to undo it",
                             "db.commit() or db.rollback()",

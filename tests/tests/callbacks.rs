@@ -85,6 +85,28 @@ impl Drop for InSession {
     }
 }
 
+/// What runs while an instrumentation of the raw connection panics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    /// BEGIN, behind a commit.
+    Begin,
+    /// SAVEPOINT and RELEASE.
+    Savepoint,
+    /// SAVEPOINT and ROLLBACK TO.
+    UndoneSavepoint,
+    /// diesel-async's own savepoint on the raw connection.
+    RawTransaction,
+}
+
+impl Part {
+    const ALL: [Self; 4] = [
+        Self::Begin,
+        Self::Savepoint,
+        Self::UndoneSavepoint,
+        Self::RawTransaction,
+    ];
+}
+
 /// The call's result, or `None` if it panicked.
 async fn caught<T>(call: impl Future<Output = T>) -> Option<T> {
     AssertUnwindSafe(call).catch_unwind().await.ok()
@@ -243,6 +265,98 @@ macro_rules! suite {
                         }
                         if !trap.has_struck() {
                             break;
+                        }
+                    }
+                }
+            }
+
+            /// Runs `part` with the trap on the raw connection, which is armed for its k-th event from then on. Returns
+            /// what the part returned, if it did.
+            async fn with_trap_on_raw(
+                db: &mut Session<$db>,
+                part: Part,
+                trap: &Trap,
+                k: i64,
+            ) -> Result<(), AppError> {
+                insert(db, 7).await?;
+                db.connection()
+                    .await?
+                    .set_instrumentation(InSession(trap.clone()));
+                db.batch_execute("SELECT 1").await?;
+                match part {
+                    Part::Begin => {
+                        db.commit().await?;
+                        trap.arm(k);
+                        insert(db, 8).await
+                    }
+                    Part::Savepoint => {
+                        trap.arm(k);
+                        db.savepoint(async |db| insert(db, 8).await).await
+                    }
+                    Part::UndoneSavepoint => {
+                        trap.arm(k);
+                        let undone = db.savepoint(async |db| {
+                            insert(db, 8).await?;
+                            Err::<(), _>(AppError::Refused("no"))
+                        });
+                        undone.await
+                    }
+                    Part::RawTransaction => {
+                        let raw = db.connection().await?;
+                        trap.arm(k);
+                        let inner = raw.transaction(async |raw| {
+                            diesel::insert_into(items::table)
+                                .values((items::id.eq(8), items::name.eq("name")))
+                                .execute(raw)
+                                .await
+                        });
+                        inner.await?;
+                        Ok(())
+                    }
+                }
+            }
+
+            #[tokio::test]
+            async fn nothing_is_half_kept_whatever_event_of_a_begin_or_a_savepoint_panics_on_the_raw_connection()
+            {
+                let bed = bed().await;
+                for part in Part::ALL {
+                    for returns_it in [true, false] {
+                        for k in 0.. {
+                            let trap = Trap::disarmed();
+                            let call = bed.factory.with_session(async |db: &mut Session<$db>| {
+                                let done = with_trap_on_raw(db, part, &trap, k).await;
+                                let is_done = done.is_ok();
+                                if returns_it {
+                                    done?;
+                                }
+                                Ok::<_, AppError>(is_done)
+                            });
+                            let told = caught(call).await;
+                            is_at_rest(&bed).await;
+                            let rows = bed.count().await;
+                            let case = format!("{part:?} {returns_it} {k} {told:?}: {rows} rows");
+                            // `db.commit()` has kept the first row.
+                            let before = i64::from(part == Part::Begin);
+                            match told {
+                                Some(Ok(is_done)) => assert_eq!(rows, 1 + i64::from(is_done), "{case}"),
+                                Some(Err(AppError::Session(SessionError::CommitUnknown(_)))) => {
+                                    assert!(rows >= before, "{case}");
+                                }
+                                // The panic of the body's own statement, or its error.
+                                _ => assert_eq!(rows, before, "{case}"),
+                            }
+                            // The next borrower gets a clean connection.
+                            bed.factory.scope(next(1000)).await.unwrap();
+                            assert_eq!(bed.count().await, rows + 1, "{case}");
+                            let empty = bed.factory.with_session(async |db| {
+                                diesel::delete(items::table).execute(db).await
+                            });
+                            empty.await.unwrap();
+                            if !trap.has_struck() {
+                                assert!(k > 0, "{case}: no event");
+                                break;
+                            }
                         }
                     }
                 }
@@ -408,6 +522,103 @@ async fn a_setting_never_reaches_the_next_borrower_whatever_event_of_the_reset_p
             break;
         }
     }
+}
+
+#[tokio::test]
+async fn the_last_statement_and_its_commit_have_one_outcome_whatever_event_of_them_panics() {
+    let bed = PgBed::with(|config| {
+        config.pool_size = 1;
+        config.max_overflow = 0;
+    })
+    .await;
+    let insert = |id: i32| {
+        diesel::insert_into(items::table).values((items::id.eq(id), items::name.eq("name")))
+    };
+    // Once the connection has it prepared, COMMIT goes right behind it.
+    for id in [1, 2, 3] {
+        let last = bed
+            .factory
+            .with_session(async |db| db.commit_with(insert(id)).await);
+        assert_eq!(last.await.unwrap(), 1);
+    }
+    let mut id = 3;
+    let mut struck_behind_commit = 0;
+    for raw in [false, true] {
+        for fails in [false, true] {
+            for k in 0.. {
+                let trap = Trap::disarmed();
+                let hooks: [Flag; 2] = Default::default();
+                let before = bed.count().await;
+                id += 1;
+                let call = bed.factory.with_session(async |db: &mut Session<PgDb>| {
+                    let [committed, rolled_back] = hooks.clone();
+                    db.after_commit(async move { committed.raise() });
+                    db.after_rollback(async move { rolled_back.raise() });
+                    if raw {
+                        db.connection()
+                            .await?
+                            .set_instrumentation(InSession(trap.clone()));
+                    } else {
+                        db.set_instrumentation(InSession(trap.clone()));
+                    }
+                    db.batch_execute("SELECT 1").await?;
+                    trap.arm(k);
+                    let rows = db.commit_with(insert(if fails { 1 } else { id })).await?;
+                    Ok::<_, AppError>(rows)
+                });
+                let told = caught(call).await;
+                testbed::eventually(testbed::PATIENCE, "the slot is free", || async {
+                    let status = bed.factory.status();
+                    status.in_use == 0 && status.recovering == 0
+                })
+                .await;
+                let is_there = bed.count().await > before;
+                let case = format!("raw: {raw}, fails: {fails}, {k}: {told:?}, {is_there}");
+                let unknown = match &told {
+                    Some(Ok(rows)) => {
+                        assert!(*rows == 1 && is_there && !fails, "{case}");
+                        struck_behind_commit += u32::from(trap.has_struck());
+                        false
+                    }
+                    Some(Err(AppError::Session(SessionError::CommitUnknown(_)))) => {
+                        // The event ahead of COMMIT, at which diesel-async sends nothing.
+                        assert!(raw && !is_there, "{case}");
+                        true
+                    }
+                    Some(Err(AppError::Session(SessionError::Query(error)))) => {
+                        assert!(fails && !is_there, "{case}");
+                        assert!(error.to_string().contains("duplicate key"), "{case}");
+                        false
+                    }
+                    Some(Err(_)) => panic!("{case}"),
+                    // The panic of an event ahead of the statement is the body's.
+                    None => {
+                        assert!(!is_there, "{case}");
+                        false
+                    }
+                };
+                if !unknown {
+                    let [committed, rolled_back] = &hooks;
+                    testbed::eventually(testbed::PATIENCE, "the hooks have run", || async {
+                        committed.is_raised() || rolled_back.is_raised()
+                    })
+                    .await;
+                    assert_eq!(
+                        (committed.is_raised(), rolled_back.is_raised()),
+                        (is_there, !is_there),
+                        "{case}"
+                    );
+                }
+                if !trap.has_struck() {
+                    break;
+                }
+            }
+        }
+    }
+    assert!(
+        struck_behind_commit > 0,
+        "no event hid the statement's answer"
+    );
 }
 
 /// A bind whose destructor panics.

@@ -5,7 +5,7 @@
 
 use std::future::Future;
 
-use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
+use diesel_async::{AsyncConnection, RunQueryDsl, SimpleAsyncConnection, TransactionManager as _};
 use session_factory::{AbortReason, Session, SessionError};
 use session_factory_tests::{AppError, MyBed, MyDb, PgBed, PgDb};
 
@@ -21,6 +21,8 @@ macro_rules! suite {
     ($backend:ident, $db:ident, $bed:ident, $sleep:literal) => {
         mod $backend {
             use super::*;
+
+            type Manager = <Session<$db> as AsyncConnection>::TransactionManager;
 
             #[tokio::test]
             async fn a_statement_whose_future_is_forgotten_is_rolled_back_and_the_next_call_works()
@@ -49,6 +51,45 @@ macro_rules! suite {
                 };
                 bed.factory.with_session(next).await.unwrap();
                 assert_eq!(bed.count().await, 1);
+            }
+
+            #[tokio::test]
+            async fn an_end_by_hand_behind_a_savepoint_that_was_forgotten_says_what_is_true() {
+                let bed = $bed::new().await;
+                for in_statement in [true, false] {
+                    let body = async |db: &mut Session<$db>| -> Result<(), AppError> {
+                        Manager::begin_transaction(db).await?;
+                        db.batch_execute("INSERT INTO items VALUES (1, 'a')").await?;
+                        forget(db.savepoint(async |db| {
+                            if in_statement {
+                                diesel::sql_query($sleep).execute(db).await?;
+                            } else {
+                                std::future::pending::<()>().await;
+                            }
+                            Ok::<_, AppError>(())
+                        }));
+                        let refused = Manager::commit_transaction(db).await;
+                        match SessionError::from(refused.unwrap_err()) {
+                            SessionError::Aborted(aborted) if in_statement => assert!(
+                                matches!(aborted.reason(), AbortReason::StatementDropped),
+                                "{aborted:?}"
+                            ),
+                            error @ SessionError::NotBegun(_) if !in_statement => assert!(
+                                error
+                                    .to_string()
+                                    .contains("begin_transaction() has not begun what it would have ended"),
+                                "{error}"
+                            ),
+                            other => panic!("{in_statement}: {other:?}"),
+                        }
+                        Ok(())
+                    };
+                    let result = bed.factory.with_session(body).await;
+                    let Err(AppError::Session(SessionError::Aborted(_))) = result else {
+                        panic!("{in_statement}: {result:?}")
+                    };
+                    assert_eq!(bed.count().await, 0);
+                }
             }
         }
     };

@@ -13,7 +13,7 @@ use diesel::result::{DatabaseErrorKind, Error};
 use diesel_async::{AsyncConnection, RunQueryDsl, SimpleAsyncConnection, TransactionManager as _};
 use session_factory::driver::Driver;
 use session_factory::{Session, SessionError, SessionFactory};
-use session_factory_tests::{AppError, LiteBed, MyBed, PgBed, items, without_token};
+use session_factory_tests::{AppError, LiteBed, MyBed, PgBed, PgDb, items, without_token};
 use testbed::eventually;
 
 /// Records the events.
@@ -584,4 +584,85 @@ async fn a_query_that_is_kept_prepared_says_so_once() {
             "{told:?}"
         );
     }
+}
+
+/// COMMIT is refused for a row that refers to nothing.
+const ORPHAN: &str = "CREATE TABLE later (item INTEGER REFERENCES items (id) DEFERRABLE INITIALLY DEFERRED); \
+     INSERT INTO later VALUES (404)";
+
+async fn told_of_a_refused_commit<F: Db>(factory: &Of<F>) -> Vec<String> {
+    let mut db = factory.create_session().await.unwrap();
+    db.batch_execute(ORPHAN).await.unwrap();
+    let recorder = Recorder::default();
+    db.set_instrumentation(recorder.clone());
+    let refused = db.commit().await.unwrap_err();
+    assert!(matches!(refused, SessionError::Commit(_)), "{refused:?}");
+    recorder.take()
+}
+
+#[tokio::test]
+async fn a_commit_that_is_refused_is_told_with_its_error_and_as_rolled_back() {
+    let bed = PgBed::new().await;
+    let told = told_of_a_refused_commit(&bed.factory).await;
+    assert_eq!(told[..2], ["commit 1", "start COMMIT"]);
+    assert!(
+        told[2].starts_with("finish COMMIT: ")
+            && told[2].contains("violates foreign key constraint"),
+        "{told:?}"
+    );
+    let undone = changed("roll back 1", "ROLLBACK");
+    assert!(told[3..].is_empty() || told[3..] == undone, "{told:?}");
+    let bed = LiteBed::new().await;
+    let told = told_of_a_refused_commit(&bed.factory).await;
+    assert_eq!(
+        told[..3],
+        [
+            "commit 1",
+            "start COMMIT",
+            "finish COMMIT: FOREIGN KEY constraint failed"
+        ]
+    );
+    assert!(told[3..].is_empty() || told[3..] == undone, "{told:?}");
+}
+
+#[tokio::test]
+async fn an_error_in_the_midst_of_the_rows_is_told_once() {
+    use futures_util::TryStreamExt;
+    let bed = PgBed::new().await;
+    let mut db = bed.factory.create_session().await.unwrap();
+    let recorder = recorded(&mut db).await;
+    let sql = "SELECT 1 / (20000 - i) AS id, repeat('x', 100) AS name FROM generate_series(1, 30000) AS i";
+    let rows = diesel::sql_query(sql).load_stream::<Item>(&mut db).await;
+    let error = rows.unwrap().try_collect::<Vec<_>>().await.unwrap_err();
+    assert_eq!(error.to_string(), "division by zero");
+    let told = recorder.take_uncached();
+    let starts = told.iter().filter(|event| event.starts_with("start "));
+    assert_eq!(starts.count(), 1, "{told:?}");
+    let finishes = told.iter().filter(|event| event.starts_with("finish "));
+    assert_eq!(finishes.count(), 1, "{told:?}");
+    assert!(Manager::<PgDb>::is_broken_transaction_manager(&mut db));
+}
+
+#[derive(Debug, QueryableByName)]
+#[allow(dead_code)] // read by nobody: the error comes first
+struct Item {
+    #[diesel(sql_type = diesel::sql_types::Integer)]
+    id: i32,
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    name: String,
+}
+
+#[tokio::test]
+async fn a_session_whose_connection_is_lost_is_a_broken_one() {
+    let bed = PgBed::new().await;
+    let mut db = bed.factory.create_session().await.unwrap();
+    db.batch_execute("SELECT 1").await.unwrap();
+    assert_eq!(depth(&mut db), Ok(Some(1)));
+    bed.database.admin().terminate_all().await;
+    db.batch_execute("SELECT 1").await.unwrap_err();
+    assert!(matches!(
+        depth(&mut db),
+        Err(Error::BrokenTransactionManager)
+    ));
+    assert!(Manager::<PgDb>::is_broken_transaction_manager(&mut db));
 }

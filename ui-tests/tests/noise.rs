@@ -42,6 +42,18 @@ fn no_case_has_more_errors_than_mistakes() {
 }
 
 #[test]
+fn no_message_lists_what_implements_a_hidden_trait() {
+    let offenders = offenders(|_, stderr| {
+        let line = stderr.lines().find(|line| {
+            let is_hidden = line.contains("session_factory::__private");
+            is_hidden && line.contains("is implemented for")
+        })?;
+        Some(line.to_owned())
+    });
+    assert!(offenders.is_empty(), "{}", offenders.join("\n"));
+}
+
+#[test]
 fn no_right_import_is_reported() {
     let offenders = offenders(|_, stderr| {
         let warning = stderr

@@ -174,7 +174,8 @@ fn cpu_of_children() -> Result<f64> {
     /// Clock ticks per second, which Linux reports the same on every architecture.
     const TICKS: f64 = 100.0;
     let stat = fs::read_to_string(Path::new("/proc/self/stat"))?;
-    // The program's name may contain any character, so parse after its last `)`. Fields 16 and 17 count.
+    // The program's name may contain any character, so parse after its last `)`. Fields 16 and 17
+    // count.
     let (_, fields) = stat.rsplit_once(')').context("/proc/self/stat")?;
     let fields: Vec<_> = fields.split_whitespace().collect();
     let ticks = |at: usize| -> Result<f64> { Ok(fields.get(at).context("a field")?.parse()?) };

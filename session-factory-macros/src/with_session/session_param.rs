@@ -361,8 +361,11 @@ fn mistaken(argument: &GenericArgument, source: Option<&Source>) -> Option<Mista
 /// True for a `Session` of a type that is certainly no factory. The macro has reported it; the
 /// compiler would report it again.
 pub(super) fn is_of_no_factory(ty: &Type, source: Option<&Source>) -> bool {
-    let Type::Path(path) = behind_references(ty) else {
-        return false;
+    let path = match behind_references(ty) {
+        Type::Path(path) => path,
+        // Of diesel-async's traits there are no trait objects, which the compiler would report as well.
+        Type::TraitObject(_) => return true,
+        _ => return false,
     };
     match path.path.segments.last().map(|last| &last.arguments) {
         Some(PathArguments::AngleBracketed(arguments)) if is_session(behind_references(ty)) => {

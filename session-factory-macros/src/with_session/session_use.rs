@@ -35,6 +35,7 @@ pub(super) fn joins(function: &mut Function, source: Option<&Source>, errors: &m
         session: session.to_string(),
         own: function.sig.ident.to_string(),
         source,
+        inner: declared_inside(block),
         items: None,
         errors,
         found: false,
@@ -52,7 +53,9 @@ struct Calls<'a> {
     /// The function whose body this is.
     own: String,
     source: &'a Source,
-    /// The file's items, parsed on first use.
+    /// The functions that the body declares.
+    inner: Vec<Item>,
+    /// These and the file's items, parsed on first use.
     items: Option<Vec<Item>>,
     errors: &'a mut Errors,
     found: bool,
@@ -100,10 +103,12 @@ impl Calls<'_> {
         if !self.source.annotates(&text) {
             return None;
         }
-        let items = match &self.items {
-            Some(items) => items,
-            None => self.items.insert(self.source.items()?),
-        };
+        if self.items.is_none() {
+            let mut items = std::mem::take(&mut self.inner);
+            items.extend(self.source.items()?);
+            self.items = Some(items);
+        }
+        let items = self.items.as_ref()?;
         let is_sign = |at: usize, sign: char| matches!(before.iter().nth_back(at), Some(TokenTree::Punct(punct)) if punct.as_char() == sign);
         let is_word = |at: usize, word: &str| matches!(before.iter().nth_back(at), Some(TokenTree::Ident(before)) if before == word);
         let called = if is_sign(0, '.') {
@@ -133,6 +138,23 @@ impl Calls<'_> {
             .any(|attr| attrs::is_own(attr) && mentions(quote!(#attr), "joined"));
         (given.len() == expected && !named).then(|| format!("{text}_in"))
     }
+}
+
+/// The functions that a body declares.
+fn declared_inside(block: &Group) -> Vec<Item> {
+    let has_function = block
+        .stream()
+        .into_iter()
+        .any(|token| matches!(token, TokenTree::Ident(word) if word == "fn"));
+    let block = has_function.then(|| syn::parse2::<syn::Block>(quote!(#block)));
+    let statements = block.and_then(Result::ok).map(|block| block.stmts);
+    let items = statements.into_iter().flatten();
+    items
+        .filter_map(|statement| match statement {
+            syn::Stmt::Item(item @ Item::Fn(_)) => Some(item),
+            _ => None,
+        })
+        .collect()
 }
 
 type Called<'a> = (&'a [Attribute], &'a Signature);
@@ -211,9 +233,14 @@ pub(super) fn warning(function: &Function) -> Option<TokenStream> {
     // A body that does not parse is still being typed.
     let block = Group::new(Delimiter::Brace, body);
     syn::parse2::<syn::Block>(quote!(#block)).ok()?;
+    let text = called.to_string();
+    let advice = if text.ends_with("_in") {
+        format!("write `{text}({name}, …)`")
+    } else {
+        format!("if `{text}` is annotated too, write `{text}_in({name}, …)`")
+    };
     let note = format!(
-        "this body does not use its session `{name}`; if `{called}` is annotated too, write `{called}_in({name}, …)`; if nothing \
-         here needs a session, remove `#[with_session]`"
+        "this body does not use its session `{name}`; {advice}; if nothing here needs a session, remove `#[with_session]`"
     );
     let span = session.span();
     let unused = Ident::new("UNUSED_SESSION", span);

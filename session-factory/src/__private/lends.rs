@@ -3,7 +3,7 @@
 #[cfg(feature = "sqlite")]
 use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
 
-use crate::driver::Driver;
+use crate::driver::{Driver, RawConnection};
 
 /// Drivers whose connection is a `C`, for functions that take a backend's own connection.
 #[diagnostic::on_unimplemented(
@@ -14,20 +14,22 @@ use crate::driver::Driver;
 )]
 pub trait Lends<C>: Driver {
     /// Returns the connection as a `C`.
-    fn lend(connection: &mut Self::Connection) -> &mut C;
+    fn lend(connection: &mut RawConnection<Self>) -> &mut C;
 }
 
 #[cfg(feature = "postgres")]
+#[diagnostic::do_not_recommend]
 impl Lends<diesel_async::AsyncPgConnection> for crate::driver::Postgres {
-    fn lend(connection: &mut Self::Connection) -> &mut diesel_async::AsyncPgConnection {
+    fn lend(connection: &mut RawConnection<Self>) -> &mut diesel_async::AsyncPgConnection {
         connection
     }
 }
 
 #[cfg(feature = "sqlite")]
+#[diagnostic::do_not_recommend]
 impl Lends<SyncConnectionWrapper<diesel::SqliteConnection>> for crate::driver::Sqlite {
     fn lend(
-        connection: &mut Self::Connection,
+        connection: &mut RawConnection<Self>,
     ) -> &mut SyncConnectionWrapper<diesel::SqliteConnection> {
         connection
     }

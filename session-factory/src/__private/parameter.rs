@@ -30,6 +30,7 @@ pub trait IsSession {
 /// A factory as its configuration names it: see [`FactoryConfig::Factory`].
 type Itself<F> = <<F as SessionFactory>::Config as FactoryConfig>::Factory;
 
+#[diagnostic::do_not_recommend]
 impl<F: SessionFactory> IsSession for Session<F> {
     type Factory = Itself<F>;
 

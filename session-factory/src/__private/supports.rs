@@ -68,6 +68,7 @@ pub trait Decision {
     fn commits(self) -> bool;
 }
 
+#[diagnostic::do_not_recommend]
 impl Decision for bool {
     fn commits(self) -> bool {
         self

@@ -17,7 +17,7 @@ use crate::observe::Announced;
 /// Why the external pool gave no connection.
 #[derive(Debug)]
 #[doc(hidden)]
-pub enum ForeignError {
+pub enum ExternalError {
     /// The external pool's own timeout passed.
     TimedOut,
     /// The external pool could not connect.
@@ -38,7 +38,7 @@ pub(crate) fn as_conflict(error: Error) -> Error {
 /// A statement's prelude.
 #[derive(Debug, Default)]
 #[doc(hidden)]
-pub struct Ahead {
+pub struct Prelude {
     /// True if a statement was dropped in flight: cancel it, and wait until the server has ended
     /// it.
     pub settle: bool,
@@ -50,7 +50,7 @@ pub struct Ahead {
     pub(crate) announced: Announced,
 }
 
-impl Ahead {
+impl Prelude {
     /// The prelude as one text; `None` if there is nothing to send.
     #[cfg(any(feature = "postgres", feature = "mysql"))]
     pub(crate) fn text(&self) -> Option<Cow<'_, str>> {
@@ -75,7 +75,7 @@ impl Ahead {
 #[doc(hidden)]
 pub struct Reply<T> {
     /// The prelude's result. If it is an error, the statement's result does not count.
-    pub ahead: QueryResult<()>,
+    pub prelude: QueryResult<()>,
     /// The statement's result.
     pub result: QueryResult<T>,
     /// True if the statement failed before the database saw it. The session must not commit after
@@ -87,7 +87,7 @@ impl<T> Reply<T> {
     /// The reply if the prelude failed, so that the statement was not sent.
     pub(crate) fn not_sent(error: Error) -> Self {
         Self {
-            ahead: Err(error),
+            prelude: Err(error),
             result: Err(Error::NotInTransaction),
             unsent: false,
         }
@@ -97,7 +97,7 @@ impl<T> Reply<T> {
     #[cfg(any(feature = "postgres", feature = "sqlite"))]
     pub(crate) fn map_err(self, change: impl Fn(Error) -> Error) -> Self {
         Self {
-            ahead: self.ahead.map_err(&change),
+            prelude: self.prelude.map_err(&change),
             result: self.result.map_err(&change),
             unsent: self.unsent,
         }
@@ -105,7 +105,7 @@ impl<T> Reply<T> {
 
     pub(crate) fn of(result: QueryResult<T>) -> Self {
         Self {
-            ahead: Ok(()),
+            prelude: Ok(()),
             result,
             unsent: false,
         }
@@ -129,6 +129,9 @@ pub enum Watched {
     Unbalanced,
     /// The body ended the transaction, and ran further statements afterwards.
     Parted(PartlyCommitted),
+    /// The server refused to commit (or to prepare for two phases), and rolled the transaction back. The body sent that
+    /// COMMIT, or the session, whose caller then dropped the future.
+    Refused(StatementError),
     /// The transaction ended, but the session did not end it.
     Ended {
         /// True if it ended by COMMIT.
@@ -180,9 +183,9 @@ pub enum Recovered {
 
 /// The owner of a connection and its permit.
 #[doc(hidden)]
-pub trait Owner<L> {
+pub trait Owner<C> {
     /// The connection.
-    fn link(&mut self) -> &mut L;
+    fn connection(&mut self) -> &mut C;
 }
 
 /// The work that was unfinished when the session was dropped.

@@ -21,9 +21,12 @@ pub enum AbortReason {
     /// A statement in the body ended the transaction (a raw `ROLLBACK`, or an error after which the database rolls back
     /// by itself).
     EndedByBody,
+    /// A `COMMIT` (`COMMIT AND CHAIN`, `PREPARE TRANSACTION`) that the body ran as raw SQL was refused, for instance
+    /// because of a deferred constraint, and the body did not return the error.
+    CommitByBody(StatementError),
     /// The body began a savepoint and neither released it nor rolled it back.
     OpenSavepoint,
-    /// This function of diesel-async's `TransactionManager` was called without a `begin_transaction` before it, and its
+    /// This function of diesel-async's `TransactionManager` was called for what no `begin_transaction` had begun, and its
     /// error ([`SessionError::NotBegun`](crate::SessionError::NotBegun)) was not returned.
     NotBegun(&'static str),
     /// The body replaced its session by another one (`std::mem::replace`), so the replaced
@@ -63,10 +66,10 @@ impl Aborted {
         &self.reason
     }
 
-    /// The error of the first failed statement, if that is the reason.
+    /// The error of the first failed statement, or of the body's raw `COMMIT`, if that is the reason.
     pub fn statement(&self) -> Option<&StatementError> {
         match &self.reason {
-            AbortReason::Statement(error) => Some(error),
+            AbortReason::Statement(error) | AbortReason::CommitByBody(error) => Some(error),
             _ => None,
         }
     }
@@ -109,6 +112,11 @@ impl fmt::Display for Aborted {
                 "the body ended its transaction with raw SQL (COMMIT or ROLLBACK): a COMMIT has kept what was before it, \
                  and all else is rolled back; use db.commit() or db.rollback() in place of raw SQL",
             ),
+            AbortReason::CommitByBody(error) => write!(
+                f,
+                "the server refused the COMMIT that the body ran as raw SQL, and its error was not returned ({error}); \
+                 return the error, and use db.commit() in place of raw SQL"
+            ),
             AbortReason::OpenSavepoint if self.in_savepoint => f.write_str(
                 "another savepoint was begun inside of it and neither released nor rolled back; end it by \
                  commit_transaction() or rollback_transaction(), or write db.savepoint(…)",
@@ -118,7 +126,7 @@ impl fmt::Display for Aborted {
             }
             AbortReason::NotBegun(call) => write!(
                 f,
-                "TransactionManager::{call}() was called without a begin_transaction() before it, and its error was not \
+                "TransactionManager::{call}() was called for what begin_transaction() had not begun, and its error was not \
                  returned; {END_BY_HAND}"
             ),
             AbortReason::Replaced => f.write_str(

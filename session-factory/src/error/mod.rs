@@ -93,8 +93,8 @@ pub enum SessionError {
     /// it. It would have ended the session's transaction or a closure's savepoint. The session sent nothing. That
     /// savepoint, or the transaction if no savepoint is open, can only be rolled back.
     #[error(
-        "TransactionManager::{0}() was called without a begin_transaction() before it: nothing was sent, and what is open \
-         can only be rolled back; {END_BY_HAND}"
+        "TransactionManager::{0}() was called, and begin_transaction() has not begun what it would have ended: nothing was \
+         sent, and what is open can only be rolled back; {END_BY_HAND}"
     )]
     NotBegun(&'static str),
     /// The call's deadline passed; the work is rolled back.

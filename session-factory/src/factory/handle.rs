@@ -56,9 +56,9 @@ impl<F: SessionFactory> Factory<F> {
     /// connections and are missing. The session cannot watch the protocol: it checks the transaction before COMMIT with
     /// a `SAVEPOINT` in the same round trip, and [`commit_with`](crate::Session::commit_with) takes two round trips.
     /// And the session does not reset settings that it changed.
-    pub fn from_pool(pool: <F::Driver as Driver>::ForeignPool) -> Self {
+    pub fn from_pool(pool: <F::Driver as Driver>::ExternalPool) -> Self {
         Self::of(Shared {
-            pools: Pools::foreign(F::NAME, keys::<F>().url, pool),
+            pools: Pools::external(F::NAME, keys::<F>().url, pool),
             config: None,
         })
     }

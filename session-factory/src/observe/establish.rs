@@ -7,9 +7,9 @@ use super::events::report_panic;
 use crate::error::ConnectError;
 
 /// Reports to diesel's default instrumentation, if one is set, that a connection opens.
-pub(crate) struct Establishing(Option<Told>);
+pub(crate) struct Establishing(Option<Announcement>);
 
-struct Told {
+struct Announcement {
     instrumentation: DynInstrumentation,
     url: String,
 }
@@ -17,21 +17,21 @@ struct Told {
 impl Establishing {
     /// `url` must not contain a secret.
     pub(crate) fn start(url: impl FnOnce() -> String) -> Self {
-        let mut told = None;
+        let mut announced = None;
         report_panic(|| {
-            told = get_default_instrumentation().map(|instrumentation| Told {
+            announced = get_default_instrumentation().map(|instrumentation| Announcement {
                 instrumentation: instrumentation.into(),
                 url: url(),
             });
         });
-        if let Some(told) = &mut told {
-            let url = &told.url;
+        if let Some(announced) = &mut announced {
+            let url = &announced.url;
             report_panic(|| {
                 let event = InstrumentationEvent::start_establish_connection(url);
-                told.instrumentation.on_connection_event(event);
+                announced.instrumentation.on_connection_event(event);
             });
         }
-        Self(told)
+        Self(announced)
     }
 
     /// Reports that the attempt has ended, and returns the instrumentation for the connection to
@@ -40,11 +40,11 @@ impl Establishing {
         mut self,
         opened: &Result<L, ConnectError>,
     ) -> Option<DynInstrumentation> {
-        let mut told = self.0.take()?;
+        let mut announced = self.0.take()?;
         let error = opened.as_ref().err();
         let error = error.map(|error| ConnectionError::BadConnection(error.to_string()));
-        told.finish(error.as_ref());
-        Some(told.instrumentation)
+        announced.finish(error.as_ref());
+        Some(announced.instrumentation)
     }
 }
 
@@ -62,14 +62,14 @@ pub(crate) fn unresolved(host: &str, port: u16) -> String {
 
 impl Drop for Establishing {
     fn drop(&mut self) {
-        if let Some(mut told) = self.0.take() {
+        if let Some(mut announced) = self.0.take() {
             let given_up = "the attempt to connect was given up".to_owned();
-            told.finish(Some(&ConnectionError::BadConnection(given_up)));
+            announced.finish(Some(&ConnectionError::BadConnection(given_up)));
         }
     }
 }
 
-impl Told {
+impl Announcement {
     fn finish(&mut self, error: Option<&ConnectionError>) {
         report_panic(|| {
             let event = InstrumentationEvent::finish_establish_connection(&self.url, error);

@@ -10,12 +10,12 @@ use super::permits::Permit;
 use super::pooled::Liveness;
 use super::queue::{Failure, Idle, take_idle_of};
 use crate::call::{Origin, task_context};
-use crate::driver::Driver;
+use crate::driver::{Driver, DriverConnection};
 use crate::error::{AcquireError, ConnectError, SessionError};
 use crate::observe::Holders;
 
 /// The limit for an external pool, which has its own timeout.
-const FOREIGN_TIMEOUT: Duration = Duration::from_secs(60 * 60);
+const EXTERNAL_TIMEOUT: Duration = Duration::from_secs(60 * 60);
 
 impl<D: Driver> Core<D> {
     /// Takes a connection. Waits at most `pool_timeout`, and no longer than `left`.
@@ -85,7 +85,7 @@ impl<D: Driver> Core<D> {
         now: Instant,
         waited: Duration,
     ) -> Lease<D> {
-        let kill = D::kill(&slot.link);
+        let kill = slot.connection.kill();
         let ticket = self.registry.enter(*origin, now, waited, kill);
         Lease::pooled(slot, permit, ticket, self.marks.clone())
     }
@@ -108,7 +108,7 @@ impl<D: Driver> Core<D> {
         let limit = self
             .settings
             .as_ref()
-            .map_or(FOREIGN_TIMEOUT, |settings| settings.pool_timeout);
+            .map_or(EXTERNAL_TIMEOUT, |settings| settings.pool_timeout);
         let limit = left.map_or(limit, |left| limit.min(left));
         let error = match self.queue(origin, started, limit).await {
             Ok(lease) => {

@@ -13,7 +13,7 @@ use super::open_permits::OpenPermits;
 use super::pooled::Pooled;
 use super::reports::Reports;
 use crate::config::Settings;
-use crate::driver::{Driver, OpenPermit};
+use crate::driver::{Driver, DriverConnection, OpenPermit};
 use crate::error::{ConnectError, ConnectErrorKind, Step};
 use crate::panics::contained_async;
 
@@ -50,7 +50,7 @@ impl<D: Driver> Connector<D> {
     }
 
     /// Makes one attempt to connect. Calling the credential provider counts towards its time limit.
-    async fn attempt(&self, permit: Option<OpenPermit>) -> Result<D::Link, ConnectError> {
+    async fn attempt(&self, permit: Option<OpenPermit>) -> Result<D::Connection, ConnectError> {
         let limit = self.settings.connect_timeout;
         let started = Instant::now();
         let mut settings = Settings::clone(&self.settings);
@@ -83,7 +83,7 @@ impl<D: Driver> Connector<D> {
         let counted = permit.clone().map(|permit| OpenPermit(permit));
         // Read before connecting, because the server may be demoted meanwhile.
         let generation = self.health.generation();
-        let link = {
+        let connection = {
             let _opening = self.health.under_way(Step::Opening);
             let started = Instant::now();
             let opened = self.attempt(counted).await;
@@ -94,10 +94,10 @@ impl<D: Driver> Connector<D> {
         if let Some(permit) = permit {
             permit.set_opened();
         }
-        if let Some(anchor) = D::anchor(&link) {
+        if let Some(anchor) = connection.anchor() {
             let _kept_already = self.anchor.set(anchor);
         }
-        self.health.succeeded(D::is_pooled(&link));
+        self.health.succeeded(connection.is_pooled());
         let now = Instant::now();
         let life = match D::connection_limit(&self.settings) {
             // A database that exists only in its connection would be lost, so it is never recycled.
@@ -106,7 +106,9 @@ impl<D: Driver> Connector<D> {
         };
         let expires = crate::time::after(now, life);
         let (health, reports) = (&self.health, self.reports.clone());
-        Ok(Pooled::new(link, now, expires, generation, health, reports))
+        Ok(Pooled::new(
+            connection, now, expires, generation, health, reports,
+        ))
     }
 }
 

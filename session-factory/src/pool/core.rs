@@ -10,12 +10,12 @@ use super::connect_health::Health;
 use super::connector::Connector;
 use super::permits::Permits;
 use super::registry::Registry;
-use super::replica::commit_marks::Marks;
+use super::replica::commit_marks::CommitMarks;
 use super::size;
 use super::status::Status;
 use crate::call::Origin;
 use crate::config::Settings;
-use crate::driver::Driver;
+use crate::driver::{Driver, DriverConnection};
 use crate::error::{ConnectError, SessionError};
 use crate::observe::{Echo, Monitor, PoolKind};
 use crate::sync::Mutex;
@@ -34,7 +34,7 @@ pub(crate) struct Core<D: Driver> {
     /// Detached calls, which run even if their callers are dropped.
     pub(crate) detached: TaskTracker,
     /// The log positions of this pool's commits; `None` without a replica.
-    pub(crate) marks: Option<Arc<Marks>>,
+    pub(crate) marks: Option<Arc<CommitMarks>>,
     /// The permits of the factory's own pool; unused for an external one.
     pub(super) permits: Permits,
     pub(super) source: Mutex<Source<D>>,
@@ -45,7 +45,7 @@ pub(crate) struct Core<D: Driver> {
 /// The source of connections.
 pub(crate) enum Source<D: Driver> {
     Own(Pool<Connector<D>>),
-    Foreign(D::ForeignPool),
+    External(D::ExternalPool),
     /// None, because the factory was configured in a way that cannot work.
     None(ConnectError),
     Closed,
@@ -55,7 +55,7 @@ impl<D: Driver> Clone for Source<D> {
     fn clone(&self) -> Self {
         match self {
             Self::Own(pool) => Self::Own(pool.clone()),
-            Self::Foreign(pool) => Self::Foreign(pool.clone()),
+            Self::External(pool) => Self::External(pool.clone()),
             Self::None(error) => Self::None(error.clone()),
             Self::Closed => Self::Closed,
         }
@@ -63,12 +63,12 @@ impl<D: Driver> Clone for Source<D> {
 }
 
 impl<D: Driver> Core<D> {
-    pub(crate) fn foreign(
+    pub(crate) fn external(
         name: &'static str,
         url_key: &'static str,
-        pool: D::ForeignPool,
+        pool: D::ExternalPool,
     ) -> Arc<Self> {
-        Self::without_settings(name, url_key, Source::Foreign(pool))
+        Self::without_settings(name, url_key, Source::External(pool))
     }
 
     /// A pool whose sessions all fail with `error`.
@@ -119,8 +119,8 @@ impl<D: Driver> Core<D> {
     pub(crate) fn sizes(&self) -> (u32, u32) {
         match (&self.settings, self.source()) {
             (Some(settings), _) => size::of::<D>(settings),
-            (None, Source::Foreign(pool)) => {
-                let (_, _, most) = D::foreign_figures(&pool);
+            (None, Source::External(pool)) => {
+                let (_, _, most) = D::external_figures(&pool);
                 (most, most)
             }
             (None, _) => (0, 0),
@@ -133,8 +133,8 @@ impl<D: Driver> Core<D> {
                 let state = pool.state();
                 (state.connections, state.idle_connections)
             }
-            Source::Foreign(pool) => {
-                let (open, idle, _) = D::foreign_figures(&pool);
+            Source::External(pool) => {
+                let (open, idle, _) = D::external_figures(&pool);
                 (open, idle)
             }
             Source::None(_) | Source::Closed => (0, 0),
@@ -163,7 +163,7 @@ impl<D: Driver> Core<D> {
     pub(crate) async fn ping(&self) -> Result<(), SessionError> {
         let origin = Origin::internal("health");
         let mut lease = self.acquire(&origin, None).await?;
-        match D::ping(lease.link()).await {
+        match lease.connection().ping().await {
             Ok(()) => {
                 lease.give_back();
                 Ok(())

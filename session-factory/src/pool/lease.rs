@@ -9,8 +9,8 @@ use super::connector::Connector;
 use super::permits::Permit;
 use super::pooled::Pooled;
 use super::registry::Ticket;
-use super::replica::commit_marks::Marks;
-use crate::driver::{Driver, Owner};
+use super::replica::commit_marks::CommitMarks;
+use crate::driver::{Driver, DriverConnection, Owner};
 use crate::observe::SessionMonitor;
 use crate::panics::{Contained, contained};
 
@@ -34,7 +34,7 @@ pub(crate) struct Lease<D: Driver> {
 }
 
 struct Following {
-    marks: Arc<Marks>,
+    marks: Arc<CommitMarks>,
     /// When COMMIT was sent.
     sent: Option<Instant>,
 }
@@ -52,7 +52,7 @@ enum State {
 
 enum Held<D: Driver> {
     Pooled(PooledConnection<'static, Connector<D>>),
-    Foreign(Contained<Box<D::Link>>),
+    External(Contained<Box<D::Connection>>),
 }
 
 impl<D: Driver> Lease<D> {
@@ -60,7 +60,7 @@ impl<D: Driver> Lease<D> {
         mut slot: PooledConnection<'static, Connector<D>>,
         permit: Permit,
         ticket: Ticket,
-        marks: Option<Arc<Marks>>,
+        marks: Option<Arc<CommitMarks>>,
     ) -> Self {
         slot.lent();
         Self {
@@ -74,9 +74,9 @@ impl<D: Driver> Lease<D> {
         }
     }
 
-    pub(super) fn foreign(link: D::Link, ticket: Ticket) -> Self {
+    pub(super) fn external(connection: D::Connection, ticket: Ticket) -> Self {
         Self {
-            held: Some(Held::Foreign(Contained::new(Box::new(link)))),
+            held: Some(Held::External(Contained::new(Box::new(connection)))),
             state: State::Unproven,
             ticket: Some(ticket),
             permit: None,
@@ -138,20 +138,20 @@ impl<D: Driver> Lease<D> {
     }
 
     #[allow(clippy::expect_used)] // `held` is taken in `drop` alone
-    pub(crate) fn link(&mut self) -> &mut D::Link {
+    pub(crate) fn connection(&mut self) -> &mut D::Connection {
         match self.held.as_mut().expect("present until dropped") {
             Held::Pooled(slot) => {
                 let slot: &mut Pooled<D> = slot;
-                &mut slot.link
+                &mut slot.connection
             }
-            Held::Foreign(link) => link,
+            Held::External(connection) => connection,
         }
     }
 
     /// Records that the server was demoted: the pool closes this connection and all others of its
     /// age.
     pub(crate) fn demoted(&mut self) {
-        D::condemn(self.link());
+        self.connection().condemn();
         if let Some(Held::Pooled(slot)) = &mut self.held {
             slot.demoted();
         }
@@ -172,7 +172,7 @@ impl<D: Driver> Lease<D> {
     /// Returns the connection for the next borrower. Call it only after the proof: the server has
     /// answered everything, no transaction is open, and nothing needs a reset.
     pub(crate) fn give_back(mut self) {
-        if D::is_closed(self.link()) {
+        if self.connection().is_closed() {
             return;
         }
         // Both run the application's code: its instrumentation's constructor and destructor.
@@ -189,11 +189,11 @@ impl<D: Driver> Lease<D> {
     /// Resets what the borrower set on the client's side.
     fn restore(&mut self) {
         if self.instrumented {
-            D::restore_instrumentation(self.link());
+            self.connection().restore_instrumentation();
         }
         if self.recached {
-            let size = D::cache(self.link());
-            D::set_cache(self.link(), size);
+            let size = self.connection().cache();
+            self.connection().set_cache(size);
         }
     }
 
@@ -209,7 +209,7 @@ impl<D: Driver> Lease<D> {
         if self.following.is_none() {
             return;
         }
-        let at = D::committed_at(self.link());
+        let at = self.connection().committed_at();
         let Some(Following {
             marks,
             sent: Some(sent),
@@ -227,7 +227,7 @@ impl<D: Driver> Lease<D> {
     /// Records a commit in the body's own SQL.
     pub(crate) fn note_commit_of_body(&mut self) {
         if self.following.is_some()
-            && D::was_committed_by_body(self.link())
+            && self.connection().was_committed_by_body()
             && let Some(following) = &self.following
         {
             following.marks.committed(None, Instant::now());
@@ -263,9 +263,9 @@ impl<D: Driver> Lease<D> {
     }
 }
 
-impl<D: Driver> Owner<D::Link> for Lease<D> {
-    fn link(&mut self) -> &mut D::Link {
-        Lease::link(self)
+impl<D: Driver> Owner<D::Connection> for Lease<D> {
+    fn connection(&mut self) -> &mut D::Connection {
+        Lease::connection(self)
     }
 }
 
@@ -274,7 +274,7 @@ impl<D: Driver> Drop for Lease<D> {
         // bb8 spawns a task when it closes a returned connection, on any thread, so it needs a runtime.
         let _context = (self.state != State::Stays).then(crate::runtime::enter);
         if self.state == State::Unproven {
-            let _closed_by_its_slot = contained(|| D::condemn(self.link()));
+            let _closed_by_its_slot = contained(|| self.connection().condemn());
         }
         // The order matters: when a waiting caller gets the permit, the connection is back; when
         // the registry's entry is removed, the permit is free.

@@ -7,7 +7,7 @@ use tokio::time::timeout;
 
 use super::connect_health::Health;
 use super::reports::Reports;
-use crate::driver::Driver;
+use crate::driver::{Driver, DriverConnection};
 use crate::error::Step;
 use crate::panics::{Contained, contained_async};
 
@@ -19,7 +19,7 @@ const PING_LIMIT: Duration = Duration::from_secs(5);
 /// A pooled connection and its age.
 pub(crate) struct Pooled<D: Driver> {
     /// Boxed, because the value moves many times between the pool and a session.
-    pub(crate) link: Contained<Box<D::Link>>,
+    pub(crate) connection: Contained<Box<D::Connection>>,
     expires: Instant,
     idle_since: Instant,
     standing: Standing,
@@ -55,7 +55,7 @@ pub(super) enum Liveness {
 impl<D: Driver> Pooled<D> {
     /// Wraps a connection that was just opened.
     pub(super) fn new(
-        link: D::Link,
+        connection: D::Connection,
         now: Instant,
         expires: Instant,
         generation: u64,
@@ -63,7 +63,7 @@ impl<D: Driver> Pooled<D> {
         reports: Reports,
     ) -> Self {
         Self {
-            link: Contained::new(Box::new(link)),
+            connection: Contained::new(Box::new(connection)),
             expires,
             idle_since: now,
             standing: Standing::Clean,
@@ -90,7 +90,7 @@ impl<D: Driver> Pooled<D> {
         self.standing = Standing::Unproven;
         // The application's instrumentation sees the ping, and may panic.
         let _checking = self.health.under_way(Step::Checking);
-        let ping = contained_async(D::ping(&mut self.link));
+        let ping = contained_async(self.connection.ping());
         let Ok(Some(Ok(()))) = timeout(PING_LIMIT, ping).await else {
             return false;
         };
@@ -101,7 +101,7 @@ impl<D: Driver> Pooled<D> {
     fn is_broken_at(&self, now: Instant) -> bool {
         self.standing != Standing::Clean
             || self.is_of_the_past()
-            || D::is_closed(&self.link)
+            || self.connection.is_closed()
             || self.has_served && now >= self.expires
     }
 
@@ -184,6 +184,6 @@ impl<D: Driver> Drop for Pooled<D> {
         // Both need a runtime: a client may spawn a task to say goodbye, and a pool's last lease
         // closes the idle connections on any thread.
         let _context = crate::runtime::enter();
-        self.link.end();
+        self.connection.end();
     }
 }

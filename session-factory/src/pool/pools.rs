@@ -8,7 +8,7 @@ use futures_util::future::join;
 use super::core::Core;
 use super::credential_provider::CredentialProvider;
 use super::replica::Replica;
-use super::replica::commit_marks::Marks;
+use super::replica::commit_marks::CommitMarks;
 use super::shutdown::ShutdownReport;
 use super::status::Status;
 use crate::config::Settings;
@@ -61,9 +61,13 @@ impl<D: Driver> Pools<D> {
     }
 
     /// Wraps an external pool.
-    pub(crate) fn foreign(name: &'static str, url_key: &'static str, pool: D::ForeignPool) -> Self {
+    pub(crate) fn external(
+        name: &'static str,
+        url_key: &'static str,
+        pool: D::ExternalPool,
+    ) -> Self {
         Self {
-            primary: Core::foreign(name, url_key, pool),
+            primary: Core::external(name, url_key, pool),
             replica: None,
         }
     }
@@ -105,7 +109,7 @@ fn replica<D: Driver>(
     settings: &Settings,
     provider: Option<CredentialProvider>,
     monitor: &Arc<Monitor>,
-) -> Option<(Arc<Marks>, Arc<Replica<D>>)> {
+) -> Option<(Arc<CommitMarks>, Arc<Replica<D>>)> {
     let url = settings.replica_url.clone()?;
     if !D::HAS_REPLICAS {
         observe::report(&format!(
@@ -120,7 +124,7 @@ fn replica<D: Driver>(
         replica_url: None,
         ..settings.clone()
     };
-    let marks = Arc::new(Marks::default());
+    let marks = Arc::new(CommitMarks::default());
     let (monitor, kind) = (Arc::clone(monitor), PoolKind::Replica);
     let core = Core::own(
         name,

@@ -15,7 +15,7 @@ use super::lease::Lease;
 use super::permits::Permit;
 use super::pooled::Liveness;
 use crate::call::Origin;
-use crate::driver::{Driver, ForeignError};
+use crate::driver::{Driver, ExternalError};
 use crate::error::ConnectError;
 
 /// While other connections are in use, the pool repeats a failed attempt to connect after this
@@ -103,15 +103,15 @@ impl<D: Driver> Core<D> {
     /// Takes a connection from an external pool, or says why the factory has no source.
     async fn take_other(&self, origin: &Origin, started: Instant) -> Result<Lease<D>, Failure> {
         match self.source() {
-            Source::Foreign(pool) => match D::borrow_foreign(&pool).await {
-                Ok(link) => {
+            Source::External(pool) => match D::borrow_external(&pool).await {
+                Ok(connection) => {
                     let now = Instant::now();
                     let waited = now.saturating_duration_since(started);
                     let ticket = self.registry.enter(*origin, now, waited, None);
-                    Ok(Lease::foreign(link, ticket))
+                    Ok(Lease::external(connection, ticket))
                 }
-                Err(ForeignError::TimedOut) => Err(Failure::TimedOut),
-                Err(ForeignError::Connect(error)) => Err(Failure::Connect(error)),
+                Err(ExternalError::TimedOut) => Err(Failure::TimedOut),
+                Err(ExternalError::Connect(error)) => Err(Failure::Connect(error)),
             },
             Source::None(error) => Err(Failure::Connect(error)),
             Source::Own(_) | Source::Closed => Err(Failure::Closed),

@@ -30,7 +30,7 @@ async fn run<D: Driver>(core: Weak<Core<D>>, kept: u32, idle_timeout: Duration, 
         let Some(core) = core.upgrade() else { return };
         match core.source() {
             Source::Own(pool) => sweep(&pool, kept, idle_timeout),
-            Source::Foreign(_) => {}
+            Source::External(_) => {}
             Source::None(_) | Source::Closed => return,
         }
     }

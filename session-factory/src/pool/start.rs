@@ -14,7 +14,7 @@ use super::credential_provider::CredentialProvider;
 use super::open_permits::OpenPermits;
 use super::permits::Permits;
 use super::registry::Registry;
-use super::replica::commit_marks::Marks;
+use super::replica::commit_marks::CommitMarks;
 use super::reports::Reports;
 use super::{leaks, reaper, size};
 use crate::config::Settings;
@@ -33,7 +33,7 @@ impl<D: Driver> Core<D> {
         url_key: &'static str,
         settings: Settings,
         provider: Option<CredentialProvider>,
-        marks: Option<Arc<Marks>>,
+        marks: Option<Arc<CommitMarks>>,
         monitor: Arc<Monitor>,
         kind: PoolKind,
     ) -> Arc<Self> {

@@ -7,7 +7,7 @@ use diesel::{QueryResult, debug_query};
 use super::events::{self, Ending, ObservedEnd};
 use super::statement::{Lines, Seen};
 use super::{Session, statement};
-use crate::driver::{CommitReply, CommitSent, Driver, Untyped};
+use crate::driver::{CommitReply, CommitSent, Driver, DriverConnection, Untyped};
 use crate::error::{SessionError, StatementError, TransactionOutcome};
 use crate::factory::SessionFactory;
 
@@ -78,31 +78,31 @@ impl<F: SessionFactory> Session<F> {
         T: QueryFragment<<F::Driver as Driver>::Backend> + QueryId + Send,
     {
         let watched = self.look().await?;
-        if let Some(error) = self.work.verdict(watched) {
+        if let Some(error) = self.work.verdict(&watched) {
             return Err(self.give_up(error).await);
         }
         if let Some(lease) = &mut self.lease {
             lease.committing();
         }
-        let (link, work) = self.parts()?;
+        let (connection, work) = self.parts()?;
         let lines = Lines::of(work, || {
             let statement = debug_query::<<F::Driver as Driver>::Backend, _>(&statement);
             format!("{statement}; COMMIT")
         });
         let monitor = work.monitor.as_ref().map(|monitor| {
             let text = || statement::text_of::<F::Driver>(Untyped::of(&statement));
-            monitor.statement(text, || F::Driver::server_errors(link))
+            monitor.statement(text, || connection.server_errors())
         });
         let seen = Seen { lines, monitor };
         let sent = CommitSent::default();
-        let ahead = events::ahead::<F::Driver>(link, work);
+        let prelude = events::prelude(connection, work);
         // Boxed like every statement, to keep callers' futures small.
-        let last = F::Driver::execute_and_commit(link, ahead, statement, sent.clone());
+        let last = connection.execute_and_commit(prelude, statement, sent.clone());
         let last = Box::pin(last);
         let (result, commit) = statement::last(work, seen, last, sent).await;
         if let (Some(reply), Some(lease)) = (&commit, &mut self.lease)
             && let Some(observed) =
-                ObservedEnd::start::<F::Driver>(lease.link(), &self.work, Ending::Commit)
+                ObservedEnd::start(lease.connection(), &self.work, Ending::Commit)
         {
             // Reported once both are answered, as if COMMIT had waited for the statement.
             observed.replied(reply);

@@ -26,6 +26,7 @@ pub trait ReturnsResult: Sized {
     fn from_error(error: Self::Error) -> Self;
 }
 
+#[diagnostic::do_not_recommend]
 impl<T, E> ReturnsResult for Result<T, E> {
     type Error = E;
 

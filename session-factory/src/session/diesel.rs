@@ -15,27 +15,28 @@ use super::statement::Lines;
 use super::transaction_state::TransactionState;
 use super::work::Work;
 use super::{Session, SessionTransactionManager, events, statement};
-use crate::driver::{Driver, Untyped, Watched};
+use crate::driver::{Driver, DriverConnection, Untyped, Watched};
 use crate::error::SessionError;
 use crate::factory::SessionFactory;
 
 type Backend<F> = <<F as SessionFactory>::Driver as Driver>::Backend;
 /// A stream of rows. It borrows the session, because a statement sent beside a half-read stream would wait forever.
-type Rows<'conn, F> = BoxStream<'conn, QueryResult<<<F as SessionFactory>::Driver as Driver>::Row>>;
+type Rows<'conn, F> = BoxStream<'conn, QueryResult<Row<F>>>;
+type Row<F> = <<<F as SessionFactory>::Driver as Driver>::Connection as DriverConnection>::Row;
 
 impl<F: SessionFactory> Session<F> {
     /// The connection and the session's state, after a check that the transaction can go on.
     #[allow(clippy::type_complexity)]
     pub(super) fn parts(
         &mut self,
-    ) -> Result<(&mut <F::Driver as Driver>::Link, &mut Work), SessionError> {
+    ) -> Result<(&mut <F::Driver as Driver>::Connection, &mut Work), SessionError> {
         let Some(lease) = &mut self.lease else {
             return Err(SessionError::Closed);
         };
         lease.note_commit_of_body();
-        let link = lease.link();
+        let connection = lease.connection();
         let watched = if self.work.is_begun() {
-            F::Driver::watch(link)
+            connection.watch()
         } else {
             // No transaction has begun.
             Watched::Open
@@ -43,23 +44,23 @@ impl<F: SessionFactory> Session<F> {
         self.work.check(&watched)?;
         // The body's SQL may have ended the transaction: watch from the next one's start.
         if !self.work.is_begun() {
-            F::Driver::begin_watch(link);
+            connection.begin_watch();
         }
-        Ok((link, &mut self.work))
+        Ok((connection, &mut self.work))
     }
 
     /// Sends the prelude now, without a statement.
     pub(super) async fn send_prelude(&mut self) -> Result<(), SessionError> {
-        let (link, work) = self.parts()?;
-        if work.ahead().is_empty() {
+        let (connection, work) = self.parts()?;
+        if work.prelude().is_empty() {
             return Ok(());
         }
-        let ahead = events::ahead::<F::Driver>(link, work);
+        let prelude = events::prelude(connection, work);
         let seen = statement::Seen {
-            lines: Lines::of_ahead(work),
+            lines: Lines::of_prelude(work),
             monitor: None,
         };
-        let sent = F::Driver::batch(link, ahead, String::new());
+        let sent = connection.batch(prelude, String::new());
         statement::run(work, seen, sent, |()| None).await?;
         Ok(())
     }
@@ -68,13 +69,13 @@ impl<F: SessionFactory> Session<F> {
         &mut self,
         query: Untyped<'_, Backend<F>>,
     ) -> BoxFuture<'_, QueryResult<Rows<'_, F>>> {
-        let (link, work) = match self.parts() {
+        let (connection, work) = match self.parts() {
             Ok(parts) => parts,
             Err(error) => return statement::refused(error),
         };
-        let seen = statement::seen::<F::Driver>(link, work, query);
-        let ahead = events::ahead::<F::Driver>(link, work);
-        let sent = F::Driver::load(link, ahead, query);
+        let seen = statement::seen::<F::Driver>(connection, work, query);
+        let prelude = events::prelude(connection, work);
+        let sent = connection.load(prelude, query);
         statement::stream(work, seen, sent)
     }
 
@@ -82,28 +83,28 @@ impl<F: SessionFactory> Session<F> {
         &mut self,
         query: Untyped<'_, Backend<F>>,
     ) -> BoxFuture<'_, QueryResult<usize>> {
-        let (link, work) = match self.parts() {
+        let (connection, work) = match self.parts() {
             Ok(parts) => parts,
             Err(error) => return statement::refused(error),
         };
-        let seen = statement::seen::<F::Driver>(link, work, query);
+        let seen = statement::seen::<F::Driver>(connection, work, query);
         // A count of rows alone proves no write: `SELECT 1` has one too.
-        let sees_writes = F::Driver::sees_writes(link);
-        let ahead = events::ahead::<F::Driver>(link, work);
-        let sent = F::Driver::execute(link, ahead, query);
+        let sees_writes = connection.sees_writes();
+        let prelude = events::prelude(connection, work);
+        let sent = connection.execute(prelude, query);
         statement::count(work, seen, sees_writes, sent)
     }
 }
 
 impl<F: SessionFactory> SimpleAsyncConnection for Session<F> {
     fn batch_execute(&mut self, query: &str) -> impl Future<Output = QueryResult<()>> + Send {
-        let (link, work) = match self.parts() {
+        let (connection, work) = match self.parts() {
             Ok(parts) => parts,
             Err(error) => return statement::refused(error),
         };
-        let seen = statement::seen_script::<F::Driver>(link, work, query);
-        let ahead = events::ahead::<F::Driver>(link, work);
-        let sent = F::Driver::batch(link, ahead, query.to_owned());
+        let seen = statement::seen_script::<F::Driver>(connection, work, query);
+        let prelude = events::prelude(connection, work);
+        let sent = connection.batch(prelude, query.to_owned());
         statement::run(work, seen, sent, |()| None).boxed()
     }
 }
@@ -112,7 +113,7 @@ impl<F: SessionFactory> AsyncConnectionCore for Session<F> {
     type ExecuteFuture<'conn, 'query> = BoxFuture<'conn, QueryResult<usize>>;
     type LoadFuture<'conn, 'query> = BoxFuture<'conn, QueryResult<Self::Stream<'conn, 'query>>>;
     type Stream<'conn, 'query> = Rows<'conn, F>;
-    type Row<'conn, 'query> = <F::Driver as Driver>::Row;
+    type Row<'conn, 'query> = Row<F>;
     type Backend = Backend<F>;
 
     fn load<'conn, 'query, T>(&'conn mut self, source: T) -> Self::LoadFuture<'conn, 'query>
@@ -159,12 +160,12 @@ impl<F: SessionFactory> AsyncConnection for Session<F> {
     fn instrumentation(&mut self) -> &mut dyn Instrumentation {
         match &mut self.lease {
             Some(lease) => {
-                let link = lease.link();
+                let connection = lease.connection();
                 // Called twice: the borrow checker would hold the first call's borrow on both paths.
-                if F::Driver::observer(link).events().is_some() {
-                    F::Driver::observer(link).instrumentation()
+                if connection.observer().events().is_some() {
+                    connection.observer().instrumentation()
                 } else {
-                    F::Driver::own_instrumentation(link)
+                    connection.raw_instrumentation()
                 }
                 .unwrap_or(&mut *self.no_instrumentation)
             }
@@ -174,7 +175,9 @@ impl<F: SessionFactory> AsyncConnection for Session<F> {
 
     fn set_instrumentation(&mut self, instrumentation: impl Instrumentation) {
         if let Some(lease) = &mut self.lease {
-            F::Driver::set_instrumentation(lease.link(), instrumentation.into());
+            lease
+                .connection()
+                .set_instrumentation(instrumentation.into());
             lease.instrumented();
             self.observed = true;
         }
@@ -182,7 +185,7 @@ impl<F: SessionFactory> AsyncConnection for Session<F> {
 
     fn set_prepared_statement_cache_size(&mut self, size: CacheSize) {
         if let Some(lease) = &mut self.lease {
-            F::Driver::set_cache(lease.link(), size);
+            lease.connection().set_cache(size);
             lease.recached();
         }
     }

@@ -3,27 +3,27 @@
 use diesel::result::Error;
 
 use super::work::Work;
-use crate::driver::{Ahead, CommitReply, Driver};
+use crate::driver::{CommitReply, DriverConnection, Prelude};
 use crate::error::{StatementError, TransactionOutcome};
 use crate::observe::{Announced, Change, Events, Step, report_panic};
 
 /// The next statement's prelude, with its events.
-pub(super) fn ahead<D: Driver>(link: &mut D::Link, work: &Work) -> Ahead {
-    let ahead = work.ahead();
-    let observer = D::observer(link);
+pub(super) fn prelude<C: DriverConnection>(connection: &mut C, work: &Work) -> Prelude {
+    let prelude = work.prelude();
+    let observer = connection.observer();
     if let Some(events) = observer.events() {
-        return Ahead {
+        return Prelude {
             announced: Announced::new(events.clone(), work.steps()),
-            ..ahead
+            ..prelude
         };
     }
     if observer.is_direct() {
         // diesel-async itself reports the texts.
         for step in work.steps() {
-            tell::<D>(link, &step);
+            tell(connection, &step);
         }
     }
-    ahead
+    prelude
 }
 
 /// The statement that ends a transaction.
@@ -39,20 +39,20 @@ pub(super) struct ObservedEnd(Box<(Events, Step)>);
 
 impl ObservedEnd {
     /// Reports that the transaction is about to end. None: no instrumentation waits for the answer.
-    pub(super) fn start<D: Driver>(
-        link: &mut D::Link,
+    pub(super) fn start<C: DriverConnection>(
+        connection: &mut C,
         work: &Work,
         ending: Ending,
     ) -> Option<Self> {
-        let observer = D::observer(link);
+        let observer = connection.observer();
         if observer.events().is_none() && !observer.is_direct() {
             return None;
         }
         let step = step(ending);
         let left = work.left_savepoints();
-        let Some(events) = D::observer(link).events().cloned() else {
+        let Some(events) = connection.observer().events().cloned() else {
             for step in left.iter().chain([&step]) {
-                tell::<D>(link, step);
+                tell(connection, step);
             }
             return None;
         };
@@ -64,8 +64,8 @@ impl ObservedEnd {
     }
 
     /// For an end that was reported as begun before its future was dropped.
-    pub(super) fn again<D: Driver>(link: &mut D::Link, ending: Ending) -> Option<Self> {
-        let events = D::observer(link).events().cloned()?;
+    pub(super) fn again<C: DriverConnection>(connection: &mut C, ending: Ending) -> Option<Self> {
+        let events = connection.observer().events().cloned()?;
         Some(Self(Box::new((events, step(ending)))))
     }
 
@@ -116,9 +116,9 @@ fn rolled_back() -> StatementError {
 }
 
 /// Reports a step to diesel-async's own instrumentation.
-fn tell<D: Driver>(link: &mut D::Link, step: &Step) {
+fn tell<C: DriverConnection>(connection: &mut C, step: &Step) {
     report_panic(|| {
-        if let Some(instrumentation) = D::own_instrumentation(link) {
+        if let Some(instrumentation) = connection.raw_instrumentation() {
             instrumentation.on_connection_event(step.event());
         }
     });

@@ -4,16 +4,17 @@ mod attempt;
 mod awaited;
 mod body;
 mod builder;
+mod commit;
 mod commit_with;
 pub(crate) mod contract;
 mod detach;
 mod diesel;
-mod end;
 mod events;
 mod hooks;
 pub(crate) mod names_of_other_libraries;
 mod open;
 mod recovery;
+mod rollback;
 mod run;
 mod save;
 pub(crate) mod savepoint;
@@ -39,7 +40,7 @@ use self::hooks::Hooks;
 use self::transaction_state::TransactionState;
 use self::work::{Begin, Work};
 use crate::call::{Origin, SessionOptions, TransactionOptions};
-use crate::driver::Driver;
+use crate::driver::{Driver, DriverConnection, RawConnection};
 use crate::error::{SessionError, TransactionOutcome};
 use crate::factory::SessionFactory;
 use crate::observe::{self, Echo, SessionMonitor};
@@ -278,8 +279,7 @@ impl<F: SessionFactory> Session<F> {
     #[doc(alias("acquire", "get", "raw_connection"))]
     pub fn connection(
         &mut self,
-    ) -> impl Future<Output = Result<&mut <F::Driver as Driver>::Connection, SessionError>> + Send
-    {
+    ) -> impl Future<Output = Result<&mut RawConnection<F::Driver>, SessionError>> + Send {
         async move {
             self.send_prelude().await?;
             let Some(lease) = &mut self.lease else {
@@ -288,13 +288,13 @@ impl<F: SessionFactory> Session<F> {
             // The caller may set an instrumentation or a cache size on the raw connection unseen: assume both.
             lease.instrumented();
             lease.recached();
-            let link = lease.link();
+            let connection = lease.connection();
             self.work.enter_raw();
-            let entered = F::Driver::enter_raw(link).await;
+            let entered = connection.enter_raw().await;
             // A statement on an earlier raw connection may have ended the transaction.
-            let (link, _) = self.parts()?;
+            let (connection, _) = self.parts()?;
             entered?;
-            F::Driver::connection(link).ok_or(SessionError::Closed)
+            connection.raw().ok_or(SessionError::Closed)
         }
     }
 }
@@ -305,7 +305,7 @@ impl<F: SessionFactory> Session<F> {
         let seen = self
             .lease
             .as_mut()
-            .is_some_and(|lease| F::Driver::met_conflict(lease.link()));
+            .is_some_and(|lease| lease.connection().met_conflict());
         seen || self.work.met_conflict()
     }
 }
@@ -316,7 +316,7 @@ impl<F: SessionFactory> Drop for Session<F> {
             && let Some(lease) = &mut self.lease
             && self
                 .work
-                .is_worth_a_commit(F::Driver::has_written(lease.link()))
+                .is_worth_a_commit(lease.connection().has_written())
             && !std::thread::panicking()
         {
             observe::report(&format!(

@@ -5,7 +5,7 @@
 //! any type, so that the bound is the only error. Where it can be, the receiver is `self`: on a `&mut Session` a method of
 //! that name in the application's own trait then comes first. No macro writes them, because the compiler would show it.
 
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::should_implement_trait)]
 
 use super::{Run, Session, SessionBuilder};
 use crate::factory::{Factory, SessionFactory};

@@ -9,7 +9,7 @@ use super::events::{Ending, ObservedEnd};
 use super::hooks::Hooks;
 use super::transaction::kept_of;
 use super::work::Work;
-use crate::driver::{CommitReply, Driver, GoesTo, Recovered, Running, Watched};
+use crate::driver::{CommitReply, Driver, DriverConnection, GoesTo, Recovered, Running, Watched};
 use crate::error::{StatementError, TransactionOutcome};
 use crate::observe;
 use crate::panics::contained_async;
@@ -41,11 +41,11 @@ pub(super) fn hand_over<D: Driver>(lease: Option<Lease<D>>, work: &mut Work, hoo
         monitor.hooks(hooks.count());
         monitor.dropped(work.is_begun());
     }
-    let link = lease.link();
+    let connection = lease.connection();
     let was_begun = work.is_begun();
     // `at_rest` is a safety net: the next borrower must not get a transaction that the session overlooked.
-    let begun = work.is_begun() || !D::at_rest(link);
-    let changed = !D::is_closed(link) && D::needs_reset(link);
+    let begun = work.is_begun() || !connection.at_rest();
+    let changed = !connection.is_closed() && connection.needs_reset();
     if !begun && running == Running::Nothing && !changed && !hooks.has_any() {
         lease.give_back();
         return;
@@ -57,8 +57,8 @@ pub(super) fn hand_over<D: Driver>(lease: Option<Lease<D>>, work: &mut Work, hoo
             .map(|echo| echo.line(|| "ROLLBACK".into()))
     });
     let observed = match was_begun {
-        true if committing => ObservedEnd::again::<D>(lease.link(), Ending::Commit),
-        true => ObservedEnd::start::<D>(lease.link(), work, Ending::Rollback),
+        true if committing => ObservedEnd::again(lease.connection(), Ending::Commit),
+        true => ObservedEnd::start(lease.connection(), work, Ending::Rollback),
         false => None,
     };
     work.ended();
@@ -68,7 +68,7 @@ pub(super) fn hand_over<D: Driver>(lease: Option<Lease<D>>, work: &mut Work, hoo
     }
     let spawned = crate::runtime::spawn(async move {
         // The application's instrumentation runs on ROLLBACK and the reset, and may panic.
-        let ended = contained_async(clean_up::<D>(
+        let ended = contained_async(clean_up(
             &mut lease,
             (begun || running != Running::Nothing).then_some(running),
         ));
@@ -82,7 +82,7 @@ pub(super) fn hand_over<D: Driver>(lease: Option<Lease<D>>, work: &mut Work, hoo
             }
         } else if was_begun
             && !is_reported
-            && let Some(kept) = kept_of(&D::watch(lease.link()))
+            && let Some(kept) = kept_of(&lease.connection().watch())
         {
             report_kept(&lease, &kept);
         }
@@ -129,7 +129,7 @@ fn report_kept<D: Driver>(lease: &Lease<D>, kept: &str) {
 async fn clean_up<D: Driver>(lease: &mut Lease<D>, running: Option<Running>) -> bool {
     if let Some(running) = running {
         let deadline = crate::time::from_now(LIMIT);
-        let recovered = recover::<D>(lease.link(), running, GoesTo::Anybody, deadline).await;
+        let recovered = recover(lease.connection(), running, GoesTo::Anybody, deadline).await;
         if running == Running::Statement {
             lease.was_cancelled();
         }
@@ -137,7 +137,7 @@ async fn clean_up<D: Driver>(lease: &mut Lease<D>, running: Option<Running>) -> 
             return false;
         }
     }
-    (!D::needs_reset(lease.link()) || reset::<D>(lease).await) && is_clean::<D>(lease.link())
+    (!lease.connection().needs_reset() || reset(lease).await) && is_clean(lease.connection())
 }
 
 /// The error that an instrumentation sees for a ROLLBACK without an answer.
@@ -146,20 +146,20 @@ fn closed() -> StatementError {
 }
 
 async fn reset<D: Driver>(lease: &mut Lease<D>) -> bool {
-    let is_reset = timeout(LIMIT, D::reset(lease.link())).await;
+    let is_reset = timeout(LIMIT, lease.connection().reset()).await;
     lease.was_reset();
     is_reset.unwrap_or(false)
 }
 
 /// True when the driver sees no open transaction, no statement under way and nothing to reset.
-fn is_clean<D: Driver>(link: &D::Link) -> bool {
-    D::at_rest(link) && D::is_lendable(link) && !D::needs_reset(link)
+fn is_clean<C: DriverConnection>(connection: &C) -> bool {
+    connection.at_rest() && connection.is_lendable() && !connection.needs_reset()
 }
 
 /// Commits in the background, for a caller that need not wait.
 pub(super) fn commit<D: Driver>(mut lease: Lease<D>, work: &mut Work) {
     let line = work.echo.as_ref().map(|echo| echo.line(|| "COMMIT".into()));
-    let observed = ObservedEnd::start::<D>(lease.link(), work, Ending::Commit);
+    let observed = ObservedEnd::start(lease.connection(), work, Ending::Commit);
     work.committed();
     lease.recovering();
     let over = |mut lease: Lease<D>, committed: bool| {
@@ -173,7 +173,7 @@ pub(super) fn commit<D: Driver>(mut lease: Lease<D>, work: &mut Work) {
         if committed {
             lease.committed(true);
         }
-        let at_rest = committed && D::at_rest(lease.link());
+        let at_rest = committed && lease.connection().at_rest();
         if let Some(line) = line {
             line.finish(if committed {
                 "committed"
@@ -181,9 +181,9 @@ pub(super) fn commit<D: Driver>(mut lease: Lease<D>, work: &mut Work) {
                 "ended by closing the connection"
             });
         }
-        if at_rest && D::needs_reset(lease.link()) {
+        if at_rest && lease.connection().needs_reset() {
             spawn(async move {
-                if reset::<D>(&mut lease).await && is_clean::<D>(lease.link()) {
+                if reset(&mut lease).await && is_clean(lease.connection()) {
                     lease.give_back();
                 }
             });
@@ -191,10 +191,10 @@ pub(super) fn commit<D: Driver>(mut lease: Lease<D>, work: &mut Work) {
             lease.give_back();
         }
     };
-    if let Err((mut lease, over)) = D::commit_unattended(lease, over) {
+    if let Err((mut lease, over)) = D::Connection::commit_unattended(lease, over) {
         spawn(async move {
             lease.committing();
-            let committed = timeout(LIMIT, D::commit(lease.link())).await;
+            let committed = timeout(LIMIT, lease.connection().commit()).await;
             over(lease, matches!(committed, Ok(CommitReply::Committed)));
         });
     }
@@ -210,11 +210,12 @@ fn spawn(task: impl Future<Output = ()> + Send + 'static) {
 
 /// The server's answer to a COMMIT whose caller was dropped.
 pub(super) fn outcome<D: Driver>(lease: &mut Lease<D>, read_only: bool) -> TransactionOutcome {
-    let left = match D::watch(lease.link()) {
+    let left = match lease.connection().watch() {
         Watched::Ended {
             committed: true, ..
         } => TransactionOutcome::Committed,
-        Watched::Ended {
+        Watched::Refused(_)
+        | Watched::Ended {
             committed: false, ..
         } => TransactionOutcome::RolledBack,
         _ => TransactionOutcome::Unknown,
@@ -228,16 +229,16 @@ pub(super) fn outcome<D: Driver>(lease: &mut Lease<D>, read_only: bool) -> Trans
 }
 
 /// Ends what the session left, within a limit.
-pub(super) async fn recover<D: Driver>(
-    link: &mut D::Link,
+pub(super) async fn recover<C: DriverConnection>(
+    connection: &mut C,
     running: Running,
     goes_to: GoesTo,
     deadline: Instant,
 ) -> Recovered {
     // Boxed: the future is large, and a caller's future seldom needs it.
-    Box::pin(crate::runtime::within(D::recover(
-        link, running, goes_to, deadline,
-    )))
+    Box::pin(crate::runtime::within(
+        connection.recover(running, goes_to, deadline),
+    ))
     .await
     .unwrap_or(Recovered::Failed)
 }

@@ -13,7 +13,7 @@ use futures_util::future::{BoxFuture, FutureExt, ready};
 use futures_util::stream::{BoxStream, Stream, StreamExt};
 
 use super::work::Work;
-use crate::driver::{CommitReply, CommitSent, Driver, Last, Reply, Untyped};
+use crate::driver::{CommitReply, CommitSent, Driver, DriverConnection, Last, Reply, Untyped};
 use crate::error::SessionError;
 use crate::observe::{Change, Ended, Line, StatementMonitor, StatementText, Step};
 
@@ -56,9 +56,9 @@ impl<'conn> Tracker<'conn> {
         self.resolved = true;
         self.work.answered();
         if let Some(lines) = &mut self.lines {
-            lines.ahead(&reply.ahead);
+            lines.prelude(&reply.prelude);
         }
-        if let Err(error) = reply.ahead {
+        if let Err(error) = reply.prelude {
             let error = match SessionError::from(error) {
                 // The driver refused the statement: that is no failure of the statement's own.
                 SessionError::Aborted(aborted) if !self.begins => {
@@ -86,7 +86,7 @@ impl<'conn> Tracker<'conn> {
             };
             Err(self.work.counted(error))
         } else {
-            self.work.went_ahead();
+            self.work.prelude_done();
             reply.result.map_err(|error| {
                 self.failed(&error);
                 if reply.unsent && !changes_nothing(&error) {
@@ -128,7 +128,7 @@ impl<'conn> Tracker<'conn> {
 /// What the echo prints: a line for each text in the prelude, then the statement's own line.
 #[derive(Debug)]
 pub(super) struct Lines {
-    ahead: Vec<Line>,
+    prelude: Vec<Line>,
     statement: Option<Line>,
 }
 
@@ -137,13 +137,13 @@ impl Lines {
     #[inline]
     pub(super) fn of(work: &Work, statement: impl FnOnce() -> String) -> Option<Box<Self>> {
         work.echo.as_ref()?;
-        let mut lines = Self::of_ahead(work)?;
+        let mut lines = Self::of_prelude(work)?;
         lines.statement = work.echo.as_ref().map(|echo| echo.line(statement));
         Some(lines)
     }
 
     /// The same without a statement.
-    pub(super) fn of_ahead(work: &Work) -> Option<Box<Self>> {
+    pub(super) fn of_prelude(work: &Work) -> Option<Box<Self>> {
         let echo = work.echo.as_ref()?;
         let line = |step: Step| {
             let implied = step.change == Change::Begin && step.text.is_empty();
@@ -156,14 +156,14 @@ impl Lines {
             (!text.is_empty()).then(|| echo.line(|| text))
         };
         Some(Box::new(Self {
-            ahead: work.steps().into_iter().filter_map(line).collect(),
+            prelude: work.steps().into_iter().filter_map(line).collect(),
             statement: None,
         }))
     }
 
     /// The server has answered the prelude.
-    fn ahead(&mut self, result: &QueryResult<()>) {
-        let mut lines = self.ahead.drain(..);
+    fn prelude(&mut self, result: &QueryResult<()>) {
+        let mut lines = self.prelude.drain(..);
         if let Err(error) = result
             && let Some(first) = lines.next()
         {
@@ -176,7 +176,7 @@ impl Lines {
 
     fn finish(self, outcome: impl FnOnce() -> String) {
         let outcome = outcome();
-        for line in self.ahead.into_iter().chain(self.statement) {
+        for line in self.prelude.into_iter().chain(self.statement) {
             line.finish(&outcome);
         }
     }
@@ -221,9 +221,11 @@ pub(super) fn count<'conn>(
     statement: BoxFuture<'conn, Reply<usize>>,
 ) -> BoxFuture<'conn, QueryResult<usize>> {
     async move {
-        let count = run(&mut *work, seen, statement, |count| Some(*count as u64)).await?;
+        let mut tracker = Tracker::sent(work, seen);
+        let count = tracker.resolve(statement.await)?;
+        tracker.ran(Some(count as u64));
         if count > 0 && !sees_writes {
-            work.wrote();
+            tracker.work.wrote();
         }
         Ok(count)
     }
@@ -239,14 +241,14 @@ pub(super) fn refused<'conn, T: Send + 'conn>(
 
 /// What looks at a query.
 pub(super) fn seen<D: Driver>(
-    link: &mut D::Link,
+    connection: &mut D::Connection,
     work: &Work,
     query: Untyped<'_, D::Backend>,
 ) -> Seen {
     let monitor = work
         .monitor
         .as_ref()
-        .map(|monitor| monitor.statement(|| text_of::<D>(query), || D::server_errors(link)));
+        .map(|monitor| monitor.statement(|| text_of::<D>(query), || connection.server_errors()));
     Seen {
         lines: lines::<D>(work, query),
         monitor,
@@ -254,12 +256,16 @@ pub(super) fn seen<D: Driver>(
 }
 
 /// What looks at a script.
-pub(super) fn seen_script<D: Driver>(link: &mut D::Link, work: &Work, sql: &str) -> Seen {
+pub(super) fn seen_script<D: Driver>(
+    connection: &mut D::Connection,
+    work: &Work,
+    sql: &str,
+) -> Seen {
     let text = || StatementText::of_script(sql, D::QUOTING);
     let monitor = work.monitor.as_ref();
     Seen {
         lines: Lines::of(work, || sql.to_owned()),
-        monitor: monitor.map(|monitor| monitor.statement(text, || D::server_errors(link))),
+        monitor: monitor.map(|monitor| monitor.statement(text, || connection.server_errors())),
     }
 }
 

@@ -11,7 +11,7 @@ use diesel_async::TransactionManager;
 
 use super::transaction_state::TransactionState;
 use super::{AsyncBody, Session};
-use crate::driver::{Driver, Watched};
+use crate::driver::{DriverConnection, Watched};
 use crate::error::SessionError;
 use crate::factory::SessionFactory;
 
@@ -43,11 +43,11 @@ impl<F: SessionFactory> Session<F> {
                 is_test: false,
             };
         };
-        let link = lease.link();
-        let is_lost = F::Driver::is_closed(link);
+        let connection = lease.connection();
+        let is_lost = connection.is_closed();
         let failed = matches!(
-            F::Driver::watch(link),
-            Watched::Failed(_) | Watched::Ended { .. } | Watched::Parted(_)
+            connection.watch(),
+            Watched::Failed(_) | Watched::Refused(_) | Watched::Ended { .. } | Watched::Parted(_)
         );
         let depth = NonZeroU32::MIN.saturating_add(self.work.depth());
         Seen {

@@ -7,10 +7,10 @@ use diesel::result::Error;
 use super::attempt::Attempt;
 use super::transaction::{Errors, Fault, History, Savepoints, Transaction};
 use crate::call::TransactionOptions;
-use crate::driver::{Ahead, CommitSent, Running, Watched};
+use crate::driver::{CommitSent, Prelude, Running, Watched};
 use crate::error::{
-    AbortReason, Aborted, CommittedPart, PartlyCommitted, SessionError, StatementError,
-    StatementErrorKind,
+    AbortReason, Aborted, CommitError, CommittedPart, PartlyCommitted, SessionError,
+    StatementError, StatementErrorKind,
 };
 use crate::observe::{Change, Echo, SessionMonitor, Step};
 
@@ -283,15 +283,9 @@ impl Work {
         if let Some(error) = self.note_end(watched) {
             return Err(error);
         }
-        if let (
-            true,
-            Watched::Ended {
-                committed: false,
-                error,
-            },
-        ) = (self.is_begun(), watched)
+        if self.is_begun()
+            && let Some(reason) = self.rolled_back_by(watched)
         {
-            let reason = self.because(error.clone());
             self.transaction.set_fault(Fault::boxed(reason, 0));
         }
         if let Some(fault) = self.transaction.fault() {
@@ -347,12 +341,12 @@ impl Work {
     }
 
     /// The prelude of the next statement.
-    pub(crate) fn ahead(&self) -> Ahead {
-        Ahead {
+    pub(crate) fn prelude(&self) -> Prelude {
+        Prelude {
             settle: self.transaction.has_abandoned_statement(),
             begin: (!self.is_begun()).then(|| (self.begin.sql)(&self.begin.options)),
             control: self.savepoints.text(),
-            ..Ahead::default()
+            ..Prelude::default()
         }
     }
 
@@ -386,7 +380,7 @@ impl Work {
     }
 
     /// The server has done the prelude.
-    pub(crate) fn went_ahead(&mut self) {
+    pub(crate) fn prelude_done(&mut self) {
         self.savepoints.confirmed();
     }
 
@@ -469,11 +463,18 @@ impl Work {
     ///
     /// # Errors
     /// When the caller began no savepoint: the innermost one belongs to a closure, or the transaction to the session.
-    /// The session lets it end only in a rollback, because the caller may have meant to undo it.
+    /// The session lets it end only in a rollback, because the caller may have meant to undo it. Where a dropped or
+    /// forgotten statement says so already, the closure may be gone with it, and the error is that statement's.
     pub(crate) fn begun_by_hand(&mut self, call: &'static str) -> Result<u32, SessionError> {
+        self.abandoned();
         let level = self.depth();
         if level > self.closure_level {
             return Ok(level);
+        }
+        if let Some(fault) = self.transaction.fault()
+            && matches!(fault.reason(), AbortReason::StatementDropped)
+        {
+            return Err(self.aborted(AbortReason::StatementDropped));
         }
         self.add_fault(AbortReason::NotBegun(call));
         Err(SessionError::NotBegun(call))
@@ -512,16 +513,22 @@ impl Work {
     }
 
     /// Why the transaction cannot be committed, if so.
-    pub(crate) fn verdict(&mut self, watched: Watched) -> Option<SessionError> {
+    pub(crate) fn verdict(&mut self, watched: &Watched) -> Option<SessionError> {
         self.abandoned();
-        if let Some(error) = self.note_end(&watched) {
+        if let Some(error) = self.note_end(watched) {
             return Some(error);
+        }
+        if let Watched::Refused(error) = watched
+            && self.is_committing()
+            && !self.is_committed_by_body()
+        {
+            return Some(CommitError::refused(self.counted_statement(error.clone())).into());
         }
         let reason = self.reason(watched)?;
         Some(self.aborted(reason))
     }
 
-    fn reason(&mut self, watched: Watched) -> Option<AbortReason> {
+    fn reason(&mut self, watched: &Watched) -> Option<AbortReason> {
         if self.permitted_end != PermittedEnd::Commit {
             return Some(AbortReason::RollbackOnly);
         }
@@ -533,13 +540,23 @@ impl Work {
             return begin_failed.then(|| self.because(None));
         }
         match watched {
-            Watched::Failed(error)
-            | Watched::Ended {
+            Watched::Failed(error) => Some(self.because(error.clone())),
+            Watched::Unbalanced => Some(AbortReason::OpenSavepoint),
+            watched => {
+                let is_open = || (self.depth() > 0).then_some(AbortReason::OpenSavepoint);
+                self.rolled_back_by(watched).or_else(is_open)
+            }
+        }
+    }
+
+    /// Why the transaction is rolled back already, if it is.
+    fn rolled_back_by(&self, watched: &Watched) -> Option<AbortReason> {
+        match watched {
+            Watched::Ended {
                 committed: false,
                 error,
-            } => Some(self.because(error)),
-            Watched::Unbalanced => Some(AbortReason::OpenSavepoint),
-            _ if self.depth() > 0 => Some(AbortReason::OpenSavepoint),
+            } => Some(self.because(error.clone())),
+            Watched::Refused(error) => Some(AbortReason::CommitByBody(error.clone())),
             _ => None,
         }
     }

@@ -73,7 +73,7 @@ fn factory_type(model: &Model<'_>) -> TokenStream {
             #derive
             #[allow(dead_code)]
             #vis struct #name {
-                __session_factory_never: ::core::convert::Infallible,
+                __session_factory_is_never_a_value: ::core::convert::Infallible,
             }
         }
     });

@@ -54,6 +54,7 @@ fn in_quotes(literal: &LitStr, item: &TokenStream, factory: &mut Option<Type>) -
     let path = literal.parse::<TypePath>().ok();
     let message = match path {
         _ if names_option => {
+            let text = with_quoted_values(&text);
             format!("an option is written without quotes; write `#[with_session({text})]`")
         }
         Some(_) if text.starts_with(char::is_lowercase) && !text.contains("::") => {
@@ -70,4 +71,21 @@ fn in_quotes(literal: &LitStr, item: &TokenStream, factory: &mut Option<Type>) -
             .to_owned(),
     };
     syn::Error::new(literal.span(), message)
+}
+
+/// `isolation = "serializable", retry = 5`, from `isolation = serializable, retry = 5`: what is a text, and lost its quotes to
+/// those around all of it, has them again.
+fn with_quoted_values(text: &str) -> String {
+    const TEXTS: [&str; 3] = ["isolation", "timeout", "replica"];
+    let options = text.split(',').map(|option| {
+        let option = option.trim();
+        match option.split_once('=') {
+            Some((name, value)) if TEXTS.contains(&name.trim()) => {
+                let value = value.trim().trim_matches(['"', '\'']);
+                format!("{} = \"{value}\"", name.trim())
+            }
+            _ => option.to_owned(),
+        }
+    });
+    options.collect::<Vec<_>>().join(", ")
 }

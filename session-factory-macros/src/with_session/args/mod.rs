@@ -78,6 +78,11 @@ impl Args {
             let message = "an option is off unless it is written; remove this";
             return Err(input.error(message));
         }
+        if input.peek(Token![#]) {
+            let message = "an option has no attribute; for one that a `cfg` decides write the whole attribute twice: \
+                           `#[cfg_attr(test, with_session(read_only))]` and `#[cfg_attr(not(test), with_session)]`";
+            return Err(input.error(message));
+        }
         match option_name(item, input)? {
             Some(name) => {
                 let first = !seen.contains(&name.to_string());

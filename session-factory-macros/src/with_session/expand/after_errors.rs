@@ -66,6 +66,10 @@ fn readable(function: &Function, source: Option<&Source>) -> Function {
     let is_made_synchronous = function.attrs.iter().any(attrs::is_harness)
         || mentions(function.body.to_token_stream(), "block_on")
         || async_trait::output(sig).is_some();
+    // Reported as well by the compiler, twice.
+    if sig.asyncness.is_some() {
+        sig.constness = None;
+    }
     if sig.asyncness.is_none() && !returns_future(&sig.output) && !is_made_synchronous {
         sig.asyncness = Some(Token![async](sig.fn_token.span));
         (sig.constness, sig.abi) = (None, None);
@@ -113,6 +117,9 @@ fn alone(function: &Function, place: Place, source: Option<&Source>) -> TokenStr
         function.sig.ident = name;
         return quote!(#[allow(unused)] #function);
     }
+    if async_trait::output(&function.sig).is_some() && matches!(function.body, Body::Block(_)) {
+        return alone_boxed(&function);
+    }
     if function.sig.asyncness.is_none() || matches!(function.body, Body::Required(_)) {
         return quote!(#function);
     }
@@ -122,6 +129,28 @@ fn alone(function: &Function, place: Place, source: Option<&Source>) -> TokenStr
     });
     let statements = function.statements();
     let Function { attrs, vis, .. } = &function;
+    quote! {
+        #(#attrs)*
+        #[allow(unused, clippy::all, clippy::pedantic)]
+        #vis #sig { #session #statements }
+    }
+}
+
+/// The same for a function that `#[async_trait]` has rewritten.
+fn alone_boxed(function: &Function) -> TokenStream {
+    let (mut sig, session) = without_session(function);
+    sig.output = function.sig.output.clone();
+    let session = session.map(|PatType { pat, ty, .. }| {
+        if let Type::Reference(reference) = &*ty
+            && let Some(lifetime) = &reference.lifetime
+        {
+            async_trait::remove_lifetime(&mut sig, lifetime);
+        }
+        let ty = with_static_lifetimes(&ty);
+        quote!(let #pat: #ty = ::core::panic!("this function has errors");)
+    });
+    let statements = function.statements();
+    let Function { attrs, vis, .. } = function;
     quote! {
         #(#attrs)*
         #[allow(unused, clippy::all, clippy::pedantic)]

@@ -17,7 +17,7 @@ use futures_util::stream::{BoxStream, StreamExt};
 
 use super::link::{MysqlLink, Rest};
 use super::recover;
-use crate::driver::{Ahead, Reply};
+use crate::driver::{Prelude, Reply};
 use crate::error::StatementError;
 use crate::observe::Heard;
 
@@ -42,14 +42,14 @@ pub(super) fn collect(query: &dyn QueryFragment<Mysql>) -> Collected {
 
 pub(super) async fn load(
     link: &mut MysqlLink,
-    ahead: Ahead,
+    prelude: Prelude,
     query: Collected,
 ) -> Reply<BoxStream<'_, QueryResult<Row>>> {
     let query = match query {
         Ok(query) => query,
         Err(error) => return Reply::of(Err(error)),
     };
-    let (connection, flight) = match start(link, ahead).await {
+    let (connection, flight) = match start(link, prelude).await {
         Ok(started) => started,
         Err(error) => return Reply::not_sent(error),
     };
@@ -59,12 +59,16 @@ pub(super) async fn load(
     }
 }
 
-pub(super) async fn execute(link: &mut MysqlLink, ahead: Ahead, query: Collected) -> Reply<usize> {
+pub(super) async fn execute(
+    link: &mut MysqlLink,
+    prelude: Prelude,
+    query: Collected,
+) -> Reply<usize> {
     let query = match query {
         Ok(query) => query,
         Err(error) => return Reply::of(Err(error)),
     };
-    match start(link, ahead).await {
+    match start(link, prelude).await {
         Ok((connection, flight)) => {
             let events = flight.rest.events();
             let result = Heard::new(events, || connection.execute_returning_count(query)).await;
@@ -74,8 +78,8 @@ pub(super) async fn execute(link: &mut MysqlLink, ahead: Ahead, query: Collected
     }
 }
 
-pub(super) async fn batch(link: &mut MysqlLink, ahead: Ahead, sql: String) -> Reply<()> {
-    match start(link, ahead).await {
+pub(super) async fn batch(link: &mut MysqlLink, prelude: Prelude, sql: String) -> Reply<()> {
+    match start(link, prelude).await {
         Ok((_, flight)) if sql.is_empty() => Reply::of(flight.land(Ok(()))),
         Ok((connection, flight)) => {
             let events = flight.rest.events();
@@ -90,7 +94,7 @@ pub(super) async fn batch(link: &mut MysqlLink, ahead: Ahead, sql: String) -> Re
 /// Runs what goes ahead of a statement.
 async fn start(
     link: &mut MysqlLink,
-    ahead: Ahead,
+    prelude: Prelude,
 ) -> QueryResult<(&mut AsyncMysqlConnection, Flight<'_>)> {
     if link.rest().out_of_step {
         // Its server is done with the dropped statement before anybody hears that the connection is lost.
@@ -102,30 +106,30 @@ async fn start(
             )),
         ));
     }
-    let mut text = ahead.text().map(Cow::into_owned);
+    let mut text = prelude.text().map(Cow::into_owned);
     let (connection, rest) = link.split();
-    if rest.own.is_none() && ahead.begin.is_some() {
+    if rest.own.is_none() && prelude.begin.is_some() {
         rest.given_up = None;
         // On a connection of the application's autocommit is as it has it.
-        let options = ahead.begin.filter(|begin| !begin.is_empty());
+        let options = prelude.begin.filter(|begin| !begin.is_empty());
         let parts = [
             options,
             Some("START TRANSACTION".into()),
-            ahead.control.map(Cow::from),
+            prelude.control.map(Cow::from),
         ];
         text = Some(parts.into_iter().flatten().collect::<Vec<_>>().join("; "));
     }
     let mut flight = Flight::start(rest);
-    ahead.announced.start();
+    prelude.announced.start();
     if let Some(text) = text {
         let result = connection.batch_execute(&text).await;
         if let Err(error) = result {
-            ahead.announced.failed(&error, false);
+            prelude.announced.failed(&error, false);
             return Err(flight.failed(error));
         }
         flight.said_before = flight.said();
     }
-    ahead.announced.succeeded();
+    prelude.announced.succeeded();
     Ok((connection, flight))
 }
 

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use diesel::QueryResult;
 use diesel::pg::Pg;
 use diesel::query_builder::{QueryFragment, QueryId};
 use diesel_async::SimpleAsyncConnection;
@@ -13,16 +14,16 @@ use super::pipeline::pipelined;
 use super::protocol::state::ProtocolState;
 use super::protocol::transaction_end::TransactionEnd;
 use super::sql::transaction_control::{self, Suspicion};
-use crate::driver::{Ahead, CommitReply, CommitSent, Last, Reply};
+use crate::driver::{CommitReply, CommitSent, DriverConnection, Last, Prelude, Reply};
 use crate::error::{PartlyCommitted, StatementError, StatementErrorKind};
-use crate::observe::{panicked, unpanicked};
+use crate::observe::{panicked, report, unpanicked};
 use crate::panics::contained_async;
 
 pub(super) async fn commit(connection: &mut PgConnection) -> CommitReply {
     if connection.is_closed() {
         return CommitReply::NotSent(connection.view().why_closed());
     }
-    connection.leave_raw();
+    connection.take_raw_back();
     spare(connection).await;
     connection.commit_sent();
     let text = connection.commit_text();
@@ -55,14 +56,14 @@ pub(super) async fn commit(connection: &mut PgConnection) -> CommitReply {
 /// and the session ends the transaction.
 pub(super) async fn behind<T>(
     connection: &mut PgConnection,
-    ahead: Ahead,
+    prelude: Prelude,
     source: T,
     sent: CommitSent,
 ) -> Last
 where
     T: QueryFragment<Pg> + QueryId + Send,
 {
-    connection.leave_raw();
+    connection.take_raw_back();
     spare(connection).await;
     // Behind a pooler COMMIT carries the reset, and this statement may be what makes the reset necessary. An external
     // pool's connection has no protocol state. In both cases COMMIT waits for the statement's answer.
@@ -73,7 +74,7 @@ where
     let protocol = statements.view.shared_protocol();
     let protocol = protocol.filter(|_| !is_pooled);
     let mut expected = None;
-    let statement = statements.execute_shown(shared, PgQuery::of(&source), |sql, suspicion| {
+    let statement = statements.execute(shared, PgQuery::of(&source), |sql, suspicion| {
         let built = || fragment::sql(PgQuery::of(&source)).ok().map(Cow::Owned);
         let Some(sql) = sql.map(Cow::Borrowed).or_else(built) else {
             return;
@@ -88,11 +89,11 @@ where
     // `source` holds the application's values, whose drop may panic. Drop it before anything is sent.
     drop(source);
     let Some(expected) = expected else {
-        let reply = statements.send(shared, ahead, statement).await;
+        let reply = statements.send(shared, prelude, statement).await;
         return not_sent(connection, reply);
     };
     let both = {
-        let statement = statements.send(shared, ahead, statement);
+        let statement = statements.send(shared, prelude, statement);
         tokio::pin!(statement);
         let early = tokio::select! {
             biased;
@@ -103,6 +104,9 @@ where
             Err(reply)
         } else {
             sent.set();
+            if let Some(protocol) = &protocol {
+                protocol.count_rows();
+            }
             let mut diesel = shared;
             let committed = unpanicked(diesel.batch_execute(&text));
             Ok(join(contained_async(statement), committed).await)
@@ -113,14 +117,7 @@ where
         Err(reply) => return not_sent(connection, reply),
     };
     let Some(reply) = reply else {
-        // The statement was sent, and its answer was not seen.
-        return Last {
-            reply: Reply::of(Err(panicked())),
-            commit: Some(match read(connection, Reply::of(committed)) {
-                CommitReply::Committed => CommitReply::Committed,
-                _ => CommitReply::Unknown(StatementError::from(&panicked())),
-            }),
-        };
+        return unheard(connection, committed);
     };
     let failed = match &reply.result {
         Err(error) => !ends_the_connection(connection, &connection.view().explain(error)),
@@ -135,6 +132,32 @@ where
     connection.note_commit(&commit);
     Last {
         reply,
+        commit: Some(commit),
+    }
+}
+
+/// An instrumentation panicked at an event of the statement, which hid its answer. The server's messages still say how the
+/// statement and COMMIT ended.
+fn unheard(connection: &mut PgConnection, committed: QueryResult<()>) -> Last {
+    report(
+        "an instrumentation panicked while it was shown the last statement; the outcome stays as the server reported it",
+    );
+    let commit = read(connection, Reply::of(committed));
+    let rows = connection.view().protocol().map(ProtocolState::rows);
+    let (result, commit) = match commit {
+        CommitReply::Committed | CommitReply::Refused(_) => (Ok(rows.unwrap_or_default()), commit),
+        CommitReply::RolledBack(Some(error)) => {
+            let failed = error.clone().into();
+            (Err(failed), CommitReply::RolledBack(Some(error)))
+        }
+        _ => {
+            let unknown = CommitReply::Unknown(StatementError::from(&panicked()));
+            (Err(panicked()), unknown)
+        }
+    };
+    connection.note_commit(&commit);
+    Last {
+        reply: Reply::of(result),
         commit: Some(commit),
     }
 }
@@ -160,7 +183,7 @@ fn not_sent(connection: &mut PgConnection, reply: Reply<usize>) -> Last {
 
 fn read(connection: &PgConnection, reply: Reply<()>) -> CommitReply {
     let ended = connection.view().protocol().map(ProtocolState::ended);
-    match (reply.ahead, reply.result, ended) {
+    match (reply.prelude, reply.result, ended) {
         // The position query after COMMIT may fail without effect on this outcome.
         (Ok(()), Ok(()), None) | (_, _, Some(Some(TransactionEnd::Commit))) => {
             CommitReply::Committed

@@ -4,67 +4,68 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use diesel::QueryResult;
-use diesel::connection::{CacheSize, TransactionDepthChange};
+use super::cancel::Canceller;
+use super::protocol::lsn;
+use super::protocol::state::ProtocolState;
+use super::rows::Unread;
+use super::server_view::{ServerView, Unseen};
+use super::sql::reset;
+use super::sql::statement_timeout::milliseconds;
+use super::statement::Statements;
+use crate::driver::{CommitReply, DriverConnection, Isolation, Kill, LogPosition as Position};
+use crate::runtime::driven::{Driven, Use};
+use crate::sync::Mutex;
+use diesel::connection::CacheSize;
 use diesel_async::pooled_connection::AsyncDieselConnectionManager;
 use diesel_async::{
     AnsiTransactionManager, AsyncConnection, AsyncPgConnection, TransactionManager,
 };
 
-use super::cancel::Canceller;
-use super::protocol::lsn;
-use super::protocol::state::ProtocolState;
-use super::protocol::transaction_end::TransactionEnd;
-use super::server_view::{ServerView, Unseen};
-use super::sql::reset;
-use super::sql::statement_timeout::milliseconds;
-use super::statement::Statements;
-use crate::driver::{self, CommitReply, Isolation, Kill, LogPosition as Position};
-use crate::observe::Instrumented;
-use crate::runtime::driven::{Driven, Use};
-
-type External = bb8::PooledConnection<'static, AsyncDieselConnectionManager<AsyncPgConnection>>;
+pub(super) type External =
+    bb8::PooledConnection<'static, AsyncDieselConnectionManager<AsyncPgConnection>>;
 
 /// The connection that the pool holds.
 #[allow(missing_debug_implementations)] // the connection has none
 #[doc(hidden)]
 pub struct PgConnection {
-    client: Client,
+    pub(super) client: Client,
     pub(super) statements: Statements,
+    /// The rows of the last query, unless they were read or dropped.
+    unread: Mutex<Unread>,
     /// The statement cache that each borrower finds.
-    cache: CacheSize,
+    pub(super) cache: CacheSize,
     /// The isolation level of a BEGIN without one, if the probe found it.
-    isolation: Option<Isolation>,
-    commit: Commit,
-    pooler: Pooler,
+    pub(super) isolation: Option<Isolation>,
+    pub(super) commit: Commit,
+    pub(super) pooler: Pooler,
     /// Each COMMIT asks for its log position.
     asks_position: bool,
     /// On a replica: its replay position at the last query for it.
     replayed: Option<Position>,
     /// The body has, or had, the raw connection in this transaction.
-    is_raw: bool,
+    pub(super) is_raw: bool,
     /// While it is raw: the body may send at any time.
-    raw_use: Option<Use>,
+    pub(super) raw_use: Option<Use>,
     /// The pool must not lend it again.
-    condemned: bool,
+    pub(super) condemned: bool,
 }
 
 /// diesel's connection, and who opened it.
-enum Client {
+pub(super) enum Client {
     /// The driver did, and watches its stream.
     Watched(Box<Watched>),
     /// An external pool did.
     External(Box<External>),
 }
 
-struct Watched {
-    diesel: AsyncPgConnection,
-    kill: Kill,
+pub(super) struct Watched {
+    pub(super) diesel: AsyncPgConnection,
+    pub(super) kill: Kill,
 }
 
 /// The session's own COMMIT of the last transaction.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-enum Commit {
+pub(super) enum Commit {
     #[default]
     NotSent,
     /// Sent, and its outcome is unknown so far.
@@ -74,7 +75,7 @@ enum Commit {
 
 /// Whether a pooler is between this connection and the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Pooler {
+pub(super) enum Pooler {
     None,
     Between {
         /// The message that ends the transaction also carries the reset.
@@ -110,6 +111,7 @@ impl PgConnection {
         Self {
             client,
             statements,
+            unread: Mutex::default(),
             cache: CacheSize::Unbounded,
             isolation: None,
             commit: Commit::default(),
@@ -122,15 +124,16 @@ impl PgConnection {
         }
     }
 
+    /// Call before anything is sent, and keep the result until the answer has come: the caller's runtime drives the
+    /// connection, if it can. `None` for an external pool's connection.
+    pub(super) fn attend(&self) -> Option<Use> {
+        self.statements.attend()
+    }
+
     /// What the driver sees of the server's side.
     #[inline]
     pub(super) fn view(&self) -> &ServerView {
         &self.statements.view
-    }
-
-    /// The observer of this connection's events.
-    pub(super) fn observer(&mut self) -> &mut Instrumented {
-        &mut self.statements.observer
     }
 
     pub(super) fn diesel(&self) -> &AsyncPgConnection {
@@ -172,37 +175,43 @@ impl PgConnection {
 
     /// The diesel connection, shared so that two messages can be under way, and the mutable rest.
     pub(super) fn split(&mut self) -> (&AsyncPgConnection, &mut Statements) {
+        let (connection, statements, _unread) = self.split_with_rows();
+        (connection, statements)
+    }
+
+    /// [`split_for_statement`](Self::split_for_statement), with the place for the query's rows.
+    pub(super) fn split_for_rows(&mut self) -> (&AsyncPgConnection, &mut Statements, &mut Unread) {
+        self.follow_names();
+        self.split_with_rows()
+    }
+
+    fn split_with_rows(&mut self) -> (&AsyncPgConnection, &mut Statements, &mut Unread) {
         let connection = match &self.client {
             Client::Watched(watched) => &watched.diesel,
             Client::External(connection) => &***connection,
         };
-        (connection, &mut self.statements)
+        let unread = self.unread.get_mut();
+        // Rows of an earlier query are still there only if the caller has forgotten them.
+        *unread = None;
+        (connection, &mut self.statements, unread)
+    }
+
+    /// Drops rows that the caller has forgotten. Call before sending anything.
+    fn drop_unread(&mut self) {
+        *self.unread.get_mut() = None;
     }
 
     /// Turns the statement cache off if `statements` is 0. diesel-async caches all or none, so other numbers change
     /// nothing.
-    pub(super) fn set_cache(&mut self, statements: Option<usize>) {
+    pub(super) fn limit_cache(&mut self, statements: Option<usize>) {
         if statements == Some(0) {
             self.cache = CacheSize::Disabled;
-            self.resize_cache(CacheSize::Disabled);
+            self.set_cache(CacheSize::Disabled);
         }
-    }
-
-    pub(super) fn resize_cache(&mut self, size: CacheSize) {
-        self.statements.client_cache.set_size(size);
-        self.diesel_mut().set_prepared_statement_cache_size(size);
-    }
-
-    pub(super) fn cache(&self) -> CacheSize {
-        self.cache
     }
 
     pub(super) fn set_default_isolation(&mut self, level: Option<Isolation>) {
         self.isolation = level;
-    }
-
-    pub(super) fn default_isolation(&self) -> Option<Isolation> {
-        self.isolation
     }
 
     /// Makes each COMMIT ask for its log position, for the factory's commit marks.
@@ -213,10 +222,6 @@ impl PgConnection {
     /// Marks the connection as pooled: from now on each transaction's end also resets the server session.
     pub(super) fn set_pooled(&mut self) {
         self.pooler = Pooler::Between { resets: false };
-    }
-
-    pub(super) fn is_pooled(&self) -> bool {
-        self.pooler != Pooler::None
     }
 
     /// Sets the statement timeout, sent with each BEGIN. For connections behind a pooler.
@@ -285,24 +290,6 @@ impl PgConnection {
         matches!(self.cache, CacheSize::Disabled)
     }
 
-    /// Asks the server whether the transaction is still the one that the session began.
-    pub(super) async fn ask(&mut self) {
-        let (shared, statements) = self.split();
-        statements.ask(shared).await;
-    }
-
-    /// Call before anything is sent, and keep the result until the answer has come: the caller's runtime drives the
-    /// connection, if it can. `None` for an external pool's connection.
-    pub(super) fn attend(&self) -> Option<Use> {
-        self.statements.attend()
-    }
-
-    /// Call when a transaction begins.
-    pub(super) fn begin_watch(&mut self) {
-        self.commit = Commit::NotSent;
-        self.statements.begin_watch();
-    }
-
     /// The session itself sends COMMIT.
     pub(super) fn commit_sent(&mut self) {
         self.commit = Commit::Unanswered;
@@ -322,31 +309,6 @@ impl PgConnection {
         };
     }
 
-    pub(super) fn was_committed_by_body(&self) -> bool {
-        self.commit == Commit::NotSent && self.view().ended() == Some(TransactionEnd::Commit)
-    }
-
-    /// What the driver knows about the transaction since [`begin_watch`](Self::begin_watch).
-    pub(super) fn watch(&mut self) -> driver::Watched {
-        if self.raw_is_unbalanced() {
-            return driver::Watched::Unbalanced;
-        }
-        let watched = self.view().watch();
-        let is_in_doubt = matches!(watched, driver::Watched::InDoubt);
-        self.statements.set_doubted(is_in_doubt);
-        watched
-    }
-
-    pub(super) fn committed_at(&self) -> Option<Position> {
-        let at = self.view().protocol()?.positions.take()?;
-        // A transaction without writes is not in the log, so no replica's replay time would ever pass its time.
-        Some(if self.view().has_written() {
-            at
-        } else {
-            at.undated()
-        })
-    }
-
     pub(super) fn replayed(&self) -> Option<Position> {
         self.replayed
     }
@@ -357,11 +319,6 @@ impl PgConnection {
 
     pub(super) fn canceller(&self) -> Canceller {
         self.statements.canceller.clone()
-    }
-
-    #[inline]
-    pub(super) fn is_closed(&self) -> bool {
-        self.condemned || self.view().is_closed()
     }
 
     /// For a lost connection: true if the server may still run its statement. False for a COMMIT, which recovery must
@@ -400,44 +357,8 @@ impl PgConnection {
         !self.is_closed() && self.statements.canceller.may_hit_later()
     }
 
-    pub(super) fn condemn(&mut self) {
-        self.condemned = true;
-        if let Client::External(connection) = &mut self.client {
-            // The external pool drops a connection whose transaction manager is in error.
-            AnsiTransactionManager::transaction_manager_status_mut(&mut ***connection)
-                .set_in_error();
-        }
-    }
-
-    /// Returns what ends the connection while its session still uses it: it cancels the statement, then closes the
-    /// socket.
-    pub(super) fn kill(&self) -> Option<Kill> {
-        match &self.client {
-            Client::Watched(watched) => Some(watched.kill.clone()),
-            Client::External(_) => None,
-        }
-    }
-
-    pub(super) async fn enter_raw(&mut self) -> QueryResult<()> {
-        let used = self.attend();
-        let (shared, statements) = self.split();
-        // The driver cannot read the raw connection's SQL before it is sent, so set the mark now.
-        statements.mark(shared).await;
-        if !self.is_raw {
-            self.is_raw = true;
-            self.raw_use = used;
-            self.statements.client_cache.lend();
-            self.statements.observer.lend();
-            let connection = self.diesel_mut();
-            forget_transactions(connection);
-            AnsiTransactionManager::transaction_manager_status_mut(connection)
-                .transaction_state()?
-                .change_transaction_depth(TransactionDepthChange::IncreaseDepth)?;
-        }
-        Ok(())
-    }
-
-    pub(super) fn leave_raw(&mut self) {
+    pub(super) fn take_raw_back(&mut self) {
+        self.drop_unread();
         if std::mem::take(&mut self.is_raw) {
             self.raw_use = None;
             let Statements {
@@ -450,10 +371,6 @@ impl PgConnection {
             observer.take_back();
             forget_transactions(self.diesel_mut());
         }
-    }
-
-    fn raw_is_unbalanced(&mut self) -> bool {
-        self.is_raw && raw_depth(self.diesel_mut()).is_some_and(|depth| depth > 1)
     }
 }
 
@@ -479,12 +396,12 @@ fn kill(canceller: Canceller, driven: Arc<Driven>, protocol_state: Arc<ProtocolS
 }
 
 /// Resets a raw connection's diesel transaction manager to "no transaction".
-fn forget_transactions(connection: &mut AsyncPgConnection) {
+pub(super) fn forget_transactions(connection: &mut AsyncPgConnection) {
     *connection.transaction_state() = AnsiTransactionManager::default();
 }
 
 /// The transaction depth in diesel's own manager.
-fn raw_depth(connection: &mut AsyncPgConnection) -> Option<u32> {
+pub(super) fn raw_depth(connection: &mut AsyncPgConnection) -> Option<u32> {
     let status = AnsiTransactionManager::transaction_manager_status_mut(connection);
     status
         .transaction_depth()

@@ -11,7 +11,7 @@ use crate::error::{PartlyCommitted, SessionError, StatementError, StatementError
 /// Replaces BEGIN's error if the statement after it ran, or may have run.
 pub(super) fn report<T>(reply: Reply<T>, protocol_state: Option<&ProtocolState>) -> Reply<T> {
     let Reply {
-        ahead: Err(begin),
+        prelude: Err(begin),
         result,
         unsent,
     } = reply
@@ -29,13 +29,13 @@ pub(super) fn report<T>(reply: Reply<T>, protocol_state: Option<&ProtocolState>)
                 })
         }
     };
-    let ahead = if ran && !is_lost(&begin) {
+    let prelude = if ran && !is_lost(&begin) {
         SessionError::from(PartlyCommitted::NotBegun(error)).into()
     } else {
         begin
     };
     Reply {
-        ahead: Err(ahead),
+        prelude: Err(prelude),
         result,
         unsent,
     }

@@ -11,19 +11,19 @@ use crate::observe::Announced;
 /// Sends the prelude and the statement in one flight.
 pub(super) async fn pipelined<T>(
     mut connection: &AsyncPgConnection,
-    ahead: &str,
+    prelude: &str,
     announced: Option<&Announced>,
     statement: &mut (impl Future<Output = QueryResult<T>> + Unpin),
 ) -> Reply<T> {
     // `join` polls in order, so the prelude is queued first.
-    let ahead = connection.batch_execute(ahead).inspect(|answer| {
+    let prelude = connection.batch_execute(prelude).inspect(|answer| {
         if let Some(announced) = announced {
             announced.answered(answer);
         }
     });
-    let (ahead, result) = join(ahead, statement).await;
+    let (prelude, result) = join(prelude, statement).await;
     Reply {
-        ahead,
+        prelude,
         result,
         unsent: false,
     }

@@ -10,7 +10,7 @@ use super::cancel::Canceller;
 use super::connection::PgConnection;
 use super::sql::reset;
 use super::statement_error::is_lost;
-use crate::driver::{GoesTo, Recovered, Running};
+use crate::driver::{DriverConnection, GoesTo, Recovered, Running};
 use crate::observe::unpanicked;
 
 /// Cancels the running statement, rolls back, and checks the connection. See `docs/recovery.md` for the states.
@@ -21,7 +21,7 @@ pub(super) async fn recover(
     deadline: Instant,
 ) -> Recovered {
     let within_limit = timeout_at(deadline.into(), async {
-        connection.leave_raw();
+        connection.take_raw_back();
         connection.view().seal();
         let canceller = match goes_to {
             GoesTo::Anybody => connection.canceller(),

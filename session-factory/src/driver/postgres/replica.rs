@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep};
 
 use super::connection::PgConnection;
 use super::protocol::lsn::REPLAYED;
-use crate::driver::LogPosition as Position;
+use crate::driver::{DriverConnection, LogPosition as Position};
 use crate::error::StatementError;
 
 /// The shortest and longest pause between two queries to a replica that lags.

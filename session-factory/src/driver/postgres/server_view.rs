@@ -172,6 +172,13 @@ impl ServerView {
         self.protocol().is_some_and(ProtocolState::is_closed)
     }
 
+    /// Records that the driver gives the connection up, and why.
+    pub(super) fn give_up(&self, why: StatementError) {
+        if let Self::Watched(protocol) = self {
+            protocol.give_up(why);
+        }
+    }
+
     /// Why the connection is lost.
     pub(super) fn why_closed(&self) -> StatementError {
         let said = self.protocol().and_then(ProtocolState::fatal);
@@ -270,9 +277,10 @@ fn end_by_body(standing: &Standing) -> Option<Watched> {
     };
     let behind = standing.behind;
     let part = behind.and_then(|behind| CommittedPart::of(before, behind));
-    Some(match part {
-        Some(part) => Watched::Parted(PartlyCommitted::EndedByBody(part)),
-        None => Watched::Ended {
+    Some(match (part, &standing.refused) {
+        (Some(part), _) => Watched::Parted(PartlyCommitted::EndedByBody(part)),
+        (None, Some(error)) if !before => Watched::Refused(error.clone()),
+        (None, _) => Watched::Ended {
             committed: before,
             error: None,
         },

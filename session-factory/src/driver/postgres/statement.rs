@@ -1,33 +1,34 @@
 //! Runs statements. Not generic over the query, so compiled once.
 
 use std::borrow::Cow;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::time::Duration;
 
 use diesel::QueryResult;
 use diesel_async::{AsyncConnectionCore, AsyncPgConnection, SimpleAsyncConnection};
 use futures_util::future::BoxFuture;
-use futures_util::stream::{BoxStream, Stream};
-use futures_util::{FutureExt, TryFutureExt};
+use tokio::time::timeout;
 
 use super::cancel::Canceller;
 use super::fragment::{Key, Known, Loading, PgQuery};
 use super::mark::{self, Marks};
 use super::pipeline::pipelined;
-use super::protocol::state::ProtocolState;
 use super::server_view::ServerView;
 use super::sql::transaction_control::{self, Suspicion};
 use super::statement_cache::client_cache::ClientCache;
 use super::statement_error::classified;
 use super::{failed_begin, fragment};
-use crate::driver::{Ahead, Reply, Watched};
-use crate::error::{AbortReason, Aborted, SessionError};
+use crate::driver::{Prelude, Reply, Watched};
+use crate::error::{AbortReason, Aborted, SessionError, StatementError};
 use crate::observe::{Events, Heard, Instrumented};
 use crate::runtime::driven::{Driven, Use};
 
-/// One row of a result.
-pub(super) type Row = <AsyncPgConnection as AsyncConnectionCore>::Row<'static, 'static>;
+/// The limit for ending a statement whose future was dropped. It passes only if the caller forgot that future (`mem::forget`)
+/// while rows were on their way.
+const SETTLE_LIMIT: Duration = Duration::from_secs(10);
+
+const FORGOTTEN: &str = "a statement whose future was forgotten (mem::forget) keeps its rows, and the connection with them: it \
+     is closed; drop such a future instead";
 
 /// What runs a connection's statements: the part that stays mutable while a statement borrows diesel's connection.
 pub(super) struct Statements {
@@ -41,6 +42,8 @@ pub(super) struct Statements {
     rolls_back: bool,
     /// The transaction was in doubt at the session's last check.
     doubted: bool,
+    /// A statement whose future was forgotten keeps the connection: nothing more is sent.
+    pub(super) is_stuck: bool,
     /// The transaction has a mark, and no rollback by the session has put it back.
     marked: bool,
     pub(super) view: ServerView,
@@ -50,58 +53,6 @@ pub(super) struct Statements {
     /// Behind a pooler: the SET LOCAL for the statement timeout, sent with each BEGIN.
     pub(super) limit: Option<Box<str>>,
     pub(super) observer: Instrumented,
-}
-
-/// Runs a query after its prelude.
-pub(super) fn load<'conn>(
-    (shared, statements): (&'conn AsyncPgConnection, &'conn mut Statements),
-    ahead: Ahead,
-    query: PgQuery<'_>,
-) -> BoxFuture<'conn, Reply<Rows>> {
-    let protocol_state = statements.view.shared_protocol();
-    let statement = statements.load(shared, query);
-    statements
-        .send(
-            shared,
-            ahead,
-            statement.map_ok(|rows| Rows {
-                rows,
-                protocol_state,
-            }),
-        )
-        .boxed()
-}
-
-/// [`load`] for a statement that returns a row count.
-pub(super) fn execute<'conn>(
-    (shared, statements): (&'conn AsyncPgConnection, &'conn mut Statements),
-    ahead: Ahead,
-    query: PgQuery<'_>,
-) -> BoxFuture<'conn, Reply<usize>> {
-    let statement = statements.execute(shared, query);
-    statements.send(shared, ahead, statement).boxed()
-}
-
-/// A query's rows. Errors among them are classified as in [`classified`].
-#[allow(missing_debug_implementations)] // the rows have none
-pub struct Rows {
-    rows: BoxStream<'static, QueryResult<Row>>,
-    protocol_state: Option<Arc<ProtocolState>>,
-}
-
-impl Stream for Rows {
-    type Item = QueryResult<Row>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let row = std::task::ready!(self.rows.as_mut().poll_next(cx));
-        Poll::Ready(
-            row.map(|row| row.map_err(|error| classified(error, self.protocol_state.as_deref()))),
-        )
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        self.rows.size_hint()
-    }
 }
 
 impl Statements {
@@ -117,6 +68,7 @@ impl Statements {
             suspicion: Suspicion::None,
             rolls_back: false,
             doubted: false,
+            is_stuck: false,
             marked: false,
             view,
             driven,
@@ -247,17 +199,9 @@ impl Statements {
         })
     }
 
-    /// [`load`](Self::load) for a statement that returns a row count.
+    /// [`load`](Self::load) for a statement that returns a row count. `look` gets the statement's text, if it was built,
+    /// and what the statement may do to the transaction.
     pub(super) fn execute<'conn>(
-        &mut self,
-        connection: &'conn AsyncPgConnection,
-        query: PgQuery<'_>,
-    ) -> Heard<BoxFuture<'conn, QueryResult<usize>>> {
-        self.execute_shown(connection, query, |_, _| ())
-    }
-
-    /// [`execute`](Self::execute) that also passes the statement's text, if built, and suspicion to `look`.
-    pub(super) fn execute_shown<'conn>(
         &mut self,
         mut connection: &'conn AsyncPgConnection,
         query: PgQuery<'_>,
@@ -291,7 +235,7 @@ impl Statements {
     pub(super) fn send<'a, T, S>(
         &'a mut self,
         connection: &'a AsyncPgConnection,
-        ahead: Ahead,
+        prelude: Prelude,
         mut statement: S,
     ) -> impl Future<Output = Reply<T>> + Send + 'a
     where
@@ -308,15 +252,23 @@ impl Statements {
             .filter(|_| is_plain);
         async move {
             let _used = self.attend();
-            if ahead.settle {
+            if prelude.settle {
                 // Rare futures are boxed, so that they do not enlarge every statement's future.
-                Box::pin(settle(connection, &self.canceller, &self.view)).await;
+                if !Box::pin(settle(connection, &self.canceller, &self.view)).await {
+                    self.is_stuck = true;
+                    self.view.give_up(StatementError::connection(FORGOTTEN));
+                }
                 self.doubted |= self.view.is_in_doubt();
             }
+            if self.is_stuck {
+                return Reply::not_sent(self.view.why_closed().into());
+            }
             let reply = if is_plain && !self.doubted {
-                self.deliver(connection, &ahead, None, &mut statement).await
+                self.deliver(connection, &prelude, None, &mut statement)
+                    .await
             } else {
-                let delivered = self.deliver_doubted(connection, ahead, suspicion, &mut statement);
+                let delivered =
+                    self.deliver_doubted(connection, prelude, suspicion, &mut statement);
                 Box::pin(delivered).await
             };
             if let Some(fresh) = fresh
@@ -337,16 +289,16 @@ impl Statements {
     }
 
     /// The prelude and the mark as one text.
-    fn ahead<'a>(&mut self, ahead: &'a Ahead, mark: Option<&str>) -> Option<Cow<'a, str>> {
-        let control = ahead.control.as_deref();
+    fn prelude<'a>(&mut self, prelude: &'a Prelude, mark: Option<&str>) -> Option<Cow<'a, str>> {
+        let control = prelude.control.as_deref();
         if control.is_some_and(|control| control.starts_with("ROLLBACK")) {
             self.marked = false;
         }
-        let limit = self.limit.as_deref().filter(|_| ahead.begin.is_some());
+        let limit = self.limit.as_deref().filter(|_| prelude.begin.is_some());
         if limit.is_none() && mark.is_none() {
-            return ahead.text();
+            return prelude.text();
         }
-        let parts = [ahead.begin.as_deref(), limit, control, mark];
+        let parts = [prelude.begin.as_deref(), limit, control, mark];
         Some(
             parts
                 .into_iter()
@@ -361,15 +313,15 @@ impl Statements {
     async fn deliver_doubted<T>(
         &mut self,
         connection: &AsyncPgConnection,
-        mut ahead: Ahead,
+        mut prelude: Prelude,
         suspicion: Suspicion,
         statement: &mut (impl Future<Output = QueryResult<T>> + Unpin),
     ) -> Reply<T> {
         if std::mem::take(&mut self.doubted) {
             // Send the prelude first: its rollback to a savepoint revives a failed transaction, which cannot answer the
             // query for the mark.
-            let first = std::mem::take(&mut ahead);
-            if let Some(text) = self.ahead(&first, None) {
+            let first = std::mem::take(&mut prelude);
+            if let Some(text) = self.prelude(&first, None) {
                 let mut handle = connection;
                 first.announced.start();
                 let answer = handle.batch_execute(&text).await;
@@ -386,14 +338,14 @@ impl Statements {
             }
         }
         if suspicion == Suspicion::None {
-            return self.deliver(connection, &ahead, None, statement).await;
+            return self.deliver(connection, &prelude, None, statement).await;
         }
         let is_failed = self.view.has_failed();
         // A failed transaction cannot set a mark. The statement may roll back to a savepoint, so send it without one.
-        let mark = (!is_failed || ahead.control.is_some()).then(|| self.marks.next());
+        let mark = (!is_failed || prelude.control.is_some()).then(|| self.marks.next());
         self.marked |= mark.is_some();
         let mut mark = mark.as_deref();
-        if ahead.is_empty()
+        if prelude.is_empty()
             && let Some(text) = mark.take()
         {
             mark::send(connection, text).await;
@@ -401,9 +353,9 @@ impl Statements {
         if suspicion == Suspicion::End {
             self.view.doubt_unseen(self.marks.sent(), self.rolls_back);
         }
-        let reply = self.deliver(connection, &ahead, mark, statement).await;
+        let reply = self.deliver(connection, &prelude, mark, statement).await;
         // Without protocol state, ask after each such statement. A failed transaction cannot answer.
-        let is_done = reply.ahead.is_ok() && reply.result.is_ok();
+        let is_done = reply.prelude.is_ok() && reply.result.is_ok();
         if !self.view.is_watched() && is_done && self.view.is_in_doubt() {
             self.ask(connection).await;
         }
@@ -414,6 +366,7 @@ impl Statements {
     fn ended(&self) -> Option<SessionError> {
         Some(match self.view.ended_by_body()? {
             Watched::Parted(parts) => parts.into(),
+            Watched::Refused(error) => Aborted::new(AbortReason::CommitByBody(error)).into(),
             _ => Aborted::new(AbortReason::EndedByBody).into(),
         })
     }
@@ -421,28 +374,28 @@ impl Statements {
     async fn deliver<T>(
         &mut self,
         connection: &AsyncPgConnection,
-        ahead: &Ahead,
+        prelude: &Prelude,
         mark: Option<&str>,
         statement: &mut (impl Future<Output = QueryResult<T>> + Unpin),
     ) -> Reply<T> {
         let mut handle = connection;
-        ahead.announced.start();
-        let Some(text) = self.ahead(ahead, mark) else {
+        prelude.announced.start();
+        let Some(text) = self.prelude(prelude, mark) else {
             return Reply::of(statement.await);
         };
         // If BEGIN fails, a statement in the same flight runs in autocommit. So await a new BEGIN's answer before the
         // statement is sent. A BEGIN that has succeeded once can then fail only on a server that stalls.
-        if ahead.begin.is_some() && ahead.begin != self.proven_begin {
+        if prelude.begin.is_some() && prelude.begin != self.proven_begin {
             if let Err(error) = Box::pin(handle.batch_execute(&text)).await {
-                ahead.announced.failed(&error, false);
+                prelude.announced.failed(&error, false);
                 return Reply::not_sent(error);
             }
-            ahead.announced.succeeded();
-            self.proven_begin.clone_from(&ahead.begin);
+            prelude.announced.succeeded();
+            self.proven_begin.clone_from(&prelude.begin);
             return Reply::of(statement.await);
         }
-        let reply = pipelined(connection, &text, Some(&ahead.announced), statement).await;
-        if ahead.begin.is_some() && reply.ahead.is_err() {
+        let reply = pipelined(connection, &text, Some(&prelude.announced), statement).await;
+        if prelude.begin.is_some() && reply.prelude.is_err() {
             failed_begin::report(reply, self.view.protocol())
         } else {
             reply
@@ -454,8 +407,13 @@ fn is_rollback(text: &str) -> bool {
     text.trim().eq_ignore_ascii_case("rollback")
 }
 
-/// Ends a statement whose future was dropped. The caller then rolls it back, at least to a savepoint.
-async fn settle(mut connection: &AsyncPgConnection, canceller: &Canceller, view: &ServerView) {
+/// Ends a statement whose future was dropped. The caller then rolls it back, at least to a savepoint. False if it has not
+/// ended within [`SETTLE_LIMIT`].
+async fn settle(
+    mut connection: &AsyncPgConnection,
+    canceller: &Canceller,
+    view: &ServerView,
+) -> bool {
     let mut queued = connection;
     let canceller = canceller.clone().by_itself_only();
     let ended = async {
@@ -472,6 +430,9 @@ async fn settle(mut connection: &AsyncPgConnection, canceller: &Canceller, view:
             let _late = connection.batch_execute("").await;
         }
     };
-    // The connection could not exist without the background runtime, so this error cannot occur here.
-    let _no_runtime = crate::runtime::within(ended).await;
+    // Use timers of the background runtime, because the caller's runtime may have none.
+    let ended = async { timeout(SETTLE_LIMIT, ended).await };
+    let ended = crate::runtime::within(ended).await;
+    // The connection could not exist without the background runtime, so `within` cannot fail here.
+    ended.is_ok_and(|ended| ended.is_ok())
 }

@@ -13,13 +13,13 @@ use super::statement::{self, Collected};
 use super::task::Lost;
 use super::transaction_end::TransactionEnd;
 use super::{raw_access, threads::readers, transaction};
-use crate::driver::{Ahead, CommitReply, CommitSent, Last, Owner, Reply};
+use crate::driver::{CommitReply, CommitSent, Last, Owner, Prelude, Reply};
 use crate::error::{PartlyCommitted, StatementError};
 
-pub(super) async fn commit(link: &mut LiteConnection) -> CommitReply {
-    let state = Arc::clone(link.state());
-    let turn = link.turn().map(Arc::clone);
-    let result = link
+pub(super) async fn commit(lite: &mut LiteConnection) -> CommitReply {
+    let state = Arc::clone(lite.state());
+    let turn = lite.turn().map(Arc::clone);
+    let result = lite
         .task(move |connection| {
             let reply = end(connection, &state);
             // Release the turn here rather than when the caller receives the reply, so that the
@@ -28,11 +28,11 @@ pub(super) async fn commit(link: &mut LiteConnection) -> CommitReply {
             reply
         })
         .await;
-    link.end_turn();
+    lite.end_turn();
     match result {
         Ok(reply) => reply,
         Err(error) => {
-            CommitReply::Unknown(transaction::explained(&error.into_error(), link.state()))
+            CommitReply::Unknown(transaction::explained(&error.into_error(), lite.state()))
         }
     }
 }
@@ -44,17 +44,17 @@ where
     O: Owner<LiteConnection> + Send + 'static,
     E: FnOnce(O, bool) + Send + 'static,
 {
-    if at_once(owner.link()) {
+    if at_once(owner.connection()) {
         over(owner, true);
         return Ok(());
     }
-    let state = Arc::clone(owner.link().state());
-    let Some(mut connection) = owner.link().send_away() else {
+    let state = Arc::clone(owner.connection().state());
+    let Some(mut connection) = owner.connection().send_away() else {
         return Err((owner, over));
     };
     readers::start(Box::new(move |_| {
         let ended = noting_panic(&state, || end(&mut connection, &state));
-        owner.link().came_back(Some(connection));
+        owner.connection().came_back(Some(connection));
         over(owner, matches!(ended, Some(CommitReply::Committed)));
     }));
     Ok(())
@@ -64,12 +64,12 @@ where
 /// a lock; it neither waits nor accesses the disk. Waking a thread would take ten times as long,
 /// and the connection would be away for that time. Returns false if COMMIT failed: a thread that
 /// may wait has to repeat it.
-fn at_once(link: &mut LiteConnection) -> bool {
-    let state = Arc::clone(link.state());
+fn at_once(lite: &mut LiteConnection) -> bool {
+    let state = Arc::clone(lite.state());
     if state.shares_cache() {
         return false;
     }
-    let Slot::Home(connection) = link.slot() else {
+    let Slot::Home(connection) = lite.slot() else {
         return false;
     };
     let committed = quietly(connection, &state, "COMMIT").is_ok();
@@ -81,28 +81,28 @@ fn at_once(link: &mut LiteConnection) -> bool {
 
 /// Runs a statement and COMMIT without a pause in between.
 pub(super) async fn behind(
-    link: &mut LiteConnection,
-    ahead: Ahead,
+    lite: &mut LiteConnection,
+    prelude: Prelude,
     query: QueryResult<Collected>,
     sent: CommitSent,
 ) -> Last {
-    if let Err(reply) = statement::make_ready(link, &ahead).await {
+    if let Err(reply) = statement::make_ready(lite, &prelude).await {
         return Last {
             reply,
             commit: None,
         };
     }
-    let state = Arc::clone(link.state());
-    let turn = link.turn().map(Arc::clone);
+    let state = Arc::clone(lite.state());
+    let turn = lite.turn().map(Arc::clone);
     let work = move |connection: &mut SqliteConnection| {
-        let reply = statement::in_order(connection, &ahead, &state, None, |connection| {
+        let reply = statement::in_order(connection, &prelude, &state, None, |connection| {
             statement::execute(connection, query, &state)
         });
         let reply = match state.end() {
             Some(TransactionEnd::Unseen) => statement::ended_unseen(),
             _ => reply,
         };
-        let succeeded = reply.ahead.is_ok() && reply.result.is_ok();
+        let succeeded = reply.prelude.is_ok() && reply.result.is_ok();
         // If the caller dropped the call, roll back while that is possible.
         let commit = if succeeded && !state.is_stopped() {
             end(connection, &state)
@@ -114,11 +114,11 @@ pub(super) async fn behind(
         turn.inspect(|turn| turn.over());
         (reply, commit)
     };
-    let ended = link.task_that_commits(work, sent).await;
-    link.end_turn();
+    let ended = lite.task_that_commits(work, sent).await;
+    lite.end_turn();
     match ended {
         Ok((reply, commit)) => Last {
-            reply: statement::answer(Ok(reply), link.state()),
+            reply: statement::answer(Ok(reply), lite.state()),
             commit: Some(commit),
         },
         Err(Lost::Before(error)) => Last {
@@ -126,7 +126,7 @@ pub(super) async fn behind(
             commit: None,
         },
         Err(Lost::During(error)) => {
-            let lost = transaction::explained(&error, link.state());
+            let lost = transaction::explained(&error, lite.state());
             Last {
                 reply: Reply::of(Err(error)),
                 commit: Some(CommitReply::Unknown(lost)),
@@ -135,18 +135,18 @@ pub(super) async fn behind(
     }
 }
 
-pub(super) async fn rollback(link: &mut LiteConnection) -> Result<(), StatementError> {
-    let state = Arc::clone(link.state());
-    let turn = link.turn().map(Arc::clone);
-    let rollback = link.task(move |connection| {
+pub(super) async fn rollback(lite: &mut LiteConnection) -> Result<(), StatementError> {
+    let state = Arc::clone(lite.state());
+    let turn = lite.turn().map(Arc::clone);
+    let rollback = lite.task(move |connection| {
         raw_access::leave_raw(connection, &state);
         let rolled_back = transaction::rollback(connection, &state);
         turn.inspect(|turn| turn.over());
         rolled_back
     });
     let result = rollback.await.unwrap_or_else(|lost| Err(lost.into_error()));
-    link.end_turn();
-    result.map_err(|error| transaction::explained(&error, link.state()))
+    lite.end_turn();
+    result.map_err(|error| transaction::explained(&error, lite.state()))
 }
 
 fn end(connection: &mut SqliteConnection, state: &ConnectionState) -> CommitReply {

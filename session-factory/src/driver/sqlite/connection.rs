@@ -9,7 +9,7 @@ use diesel::result::Error;
 use diesel_async::AsyncConnection as _;
 
 use super::anchor::Anchor;
-use super::diesel_wrapper::{DieselWrapper, Foreign};
+use super::diesel_wrapper::{DieselWrapper, External};
 use super::leftover::{Connection, Leftover};
 use super::slot::Slot;
 use super::state::ConnectionState;
@@ -31,10 +31,10 @@ pub struct LiteConnection {
     /// The queue for the write lock within this process.
     writers: Option<Arc<Writers>>,
     turn: Option<Arc<Turn>>,
-    condemned: bool,
+    pub(super) condemned: bool,
     pub(super) is_private: bool,
-    anchor: Option<Arc<Anchor>>,
-    observer: Instrumented,
+    pub(super) anchor: Option<Arc<Anchor>>,
+    pub(super) observer: Instrumented,
     /// An instrumentation to install when the connection is back.
     waiting: Option<Box<dyn Instrumentation>>,
 }
@@ -62,11 +62,11 @@ impl LiteConnection {
         }
     }
 
-    pub(super) fn foreign(connection: Foreign) -> Self {
+    pub(super) fn external(connection: External) -> Self {
         Self {
-            slot: Slot::Wrapped(Box::new(DieselWrapper::Foreign(connection))),
+            slot: Slot::Wrapped(Box::new(DieselWrapper::External(connection))),
             leftover: None,
-            state: Arc::new(ConnectionState::foreign()),
+            state: Arc::new(ConnectionState::external()),
             _worker: None,
             writers: None,
             turn: None,
@@ -78,13 +78,9 @@ impl LiteConnection {
         }
     }
 
-    pub(super) fn observer(&mut self) -> &mut Instrumented {
-        &mut self.observer
-    }
-
     /// Replaces the instrumentation of diesel's connection: now, or before the connection's next
     /// work.
-    pub(super) fn install(&mut self, instrumentation: impl Instrumentation) {
+    pub(super) fn set_diesel_instrumentation(&mut self, instrumentation: impl Instrumentation) {
         self.state.set_events(self.observer.events().cloned());
         self.waiting = None;
         if self.leftover.is_none() {
@@ -104,10 +100,6 @@ impl LiteConnection {
 
     pub(super) fn set_anchor(&mut self, anchor: Option<Arc<Anchor>>) {
         self.anchor = anchor;
-    }
-
-    pub(super) fn anchor(&self) -> Option<Arc<Anchor>> {
-        self.anchor.clone()
     }
 
     pub(super) fn slot(&mut self) -> &mut Slot {
@@ -201,14 +193,6 @@ impl LiteConnection {
 
     pub(super) fn has_turn(&self) -> bool {
         self.turn.as_ref().is_some_and(|turn| turn.is_taken())
-    }
-
-    pub(super) fn is_condemned(&self) -> bool {
-        self.condemned || matches!(self.slot, Slot::Away) && self.leftover.is_none()
-    }
-
-    pub(super) fn condemn(&mut self) {
-        self.condemned = true;
     }
 
     /// Takes the connection out of its slot, if it is there.

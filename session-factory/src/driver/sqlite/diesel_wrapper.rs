@@ -23,7 +23,7 @@ use crate::sync::Mutex;
 /// diesel-async's connection type for SQLite.
 pub(crate) type Wrapper = SyncConnectionWrapper<SqliteConnection>;
 
-pub(super) type Foreign = bb8::PooledConnection<'static, AsyncDieselConnectionManager<Wrapper>>;
+pub(super) type External = bb8::PooledConnection<'static, AsyncDieselConnectionManager<Wrapper>>;
 
 pub(super) enum DieselWrapper {
     /// One of ours, lent to a session's body.
@@ -33,7 +33,7 @@ pub(super) enum DieselWrapper {
         _thread: OneThread,
     },
     /// One of the external pool.
-    Foreign(Foreign),
+    External(External),
 }
 
 /// Receives the connection that is taken out of its wrapper, even if the future that asked for it
@@ -83,7 +83,7 @@ impl DieselWrapper {
     pub(super) fn wrapper(&mut self) -> &mut Wrapper {
         match self {
             Self::Raw { wrapper, .. } => wrapper,
-            Self::Foreign(connection) => connection,
+            Self::External(connection) => connection,
         }
     }
 
@@ -99,7 +99,7 @@ impl DieselWrapper {
     /// Where the connection comes back to; `None` if it belongs to the external pool.
     pub(super) fn back(&self) -> Option<Back> {
         match self {
-            Self::Foreign(_) => None,
+            Self::External(_) => None,
             Self::Raw { back, .. } => Some(back.clone()),
         }
     }
@@ -107,7 +107,7 @@ impl DieselWrapper {
     /// Makes the external pool close its connection. Blocks the thread until a dropped statement's
     /// work has ended.
     pub(super) fn break_off(&mut self, leftover: Option<Leftover>) {
-        let Self::Foreign(connection) = self else {
+        let Self::External(connection) = self else {
             return;
         };
         let Ok(runtime) = crate::runtime::handle() else {
@@ -128,7 +128,7 @@ impl DieselWrapper {
     /// The connection, if it has been moved out of its wrapper.
     pub(super) fn take_back(&self) -> Option<Connection> {
         match self {
-            Self::Foreign(_) => None,
+            Self::External(_) => None,
             Self::Raw { back, .. } => back.slot().take().map(Box::new),
         }
     }

@@ -19,7 +19,7 @@ use super::url::{self, Database};
 use crate::config::Settings;
 use crate::error::{ConnectError, ConnectErrorKind};
 
-/// Readers do not wait for the writer. Foreign keys are checked. A commit survives a crash of the
+/// Readers do not wait for the writer. External keys are checked. A commit survives a crash of the
 /// process and a power loss: `synchronous` keeps SQLite's default, `FULL`. (With WAL, `NORMAL`
 /// never corrupts the file, but a power loss may undo the last commits.) The busy timeout is short,
 /// because the driver waits in steps that it can stop.
@@ -72,9 +72,9 @@ pub(super) async fn connect(settings: &Settings) -> Result<LiteConnection, Conne
     };
     let writers = writers.transpose().map_err(|error| no_thread(&error))?;
     let is_private = database == Database::Private;
-    let mut link = LiteConnection::own(Box::new(connection), worker, writers, state, is_private);
-    link.set_anchor(anchor);
-    Ok(link)
+    let mut lite = LiteConnection::own(Box::new(connection), worker, writers, state, is_private);
+    lite.set_anchor(anchor);
+    Ok(lite)
 }
 
 fn no_thread(error: &io::Error) -> ConnectError {

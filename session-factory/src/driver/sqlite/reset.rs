@@ -69,19 +69,19 @@ impl LiteConnection {
         }
         Ok(())
     }
+}
 
-    /// Resets a changed connection. Returns false if it must be closed instead. A database that
-    /// exists only in this connection is kept, and put back as far as possible.
-    pub(super) async fn reset(&mut self) -> bool {
-        self.state.put_back();
-        if self.state.is_foreign() {
-            // The external pool closes a connection that diesel considers broken.
-            let _closed_anyway = self.task(diesel_wrapper::break_off).await;
-            return false;
-        }
-        if !self.is_private || self.reclaim().await.is_err() {
-            return false;
-        }
-        matches!(self.task(put_back).await, Ok(Ok(())))
+/// Resets a changed connection. Returns false if it must be closed instead. A database that
+/// exists only in this connection is kept, and put back as far as possible.
+pub(super) async fn reset(lite: &mut LiteConnection) -> bool {
+    lite.state.put_back();
+    if lite.state.is_external() {
+        // The external pool closes a connection that diesel considers broken.
+        let _closed_anyway = lite.task(diesel_wrapper::break_off).await;
+        return false;
     }
+    if !lite.is_private || lite.reclaim().await.is_err() {
+        return false;
+    }
+    matches!(lite.task(put_back).await, Ok(Ok(())))
 }

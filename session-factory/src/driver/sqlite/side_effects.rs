@@ -5,9 +5,12 @@
 
 /// The side effects that a text may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools)] // independent facts, each read by name
 pub(super) struct SideEffects {
     /// The text may end the transaction and begin another one.
     pub(super) may_end: bool,
+    /// The text is `ROLLBACK` and nothing else. If no transaction is open after it, it was rolled back.
+    pub(super) rolls_back: bool,
     /// The text may change the connection for its next borrower.
     pub(super) may_change: bool,
     /// The text requests a checkpoint, whose error message does not mention checkpoints.
@@ -17,6 +20,7 @@ pub(super) struct SideEffects {
 impl SideEffects {
     pub(super) const NONE: Self = Self {
         may_end: false,
+        rolls_back: false,
         may_change: false,
         checkpoints: false,
     };
@@ -38,6 +42,7 @@ impl SideEffects {
         let cannot_end = one_statement && begins_with(sql, &SCHEMA) || is_savepoint_control(sql);
         Self {
             may_end: !cannot_end,
+            rolls_back: is_rollback(sql),
             may_change: CHANGING.iter().any(|word| mentions(sql, word)),
             checkpoints: mentions(sql, "WAL_CHECKPOINT"),
         }
@@ -102,6 +107,18 @@ fn is_savepoint_control(sql: &str) -> bool {
         name = next();
     }
     is_simple(name) && next().is_empty()
+}
+
+/// True for `ROLLBACK` or `ROLLBACK TRANSACTION` and nothing else.
+fn is_rollback(sql: &str) -> bool {
+    let mut words = trimmed(sql).split_ascii_whitespace();
+    let words = [words.next(), words.next(), words.next()];
+    let is = |word: &str, other: &str| word.eq_ignore_ascii_case(other);
+    match words {
+        [Some(first), None, None] => is(first, "ROLLBACK"),
+        [Some(first), Some(second), None] => is(first, "ROLLBACK") && is(second, "TRANSACTION"),
+        _ => false,
+    }
 }
 
 fn is_simple(name: &str) -> bool {
@@ -188,6 +205,25 @@ mod tests {
             "drop index a;",
         ] {
             assert_eq!(SideEffects::of_batch(sql), SideEffects::NONE, "{sql}");
+        }
+    }
+
+    #[test]
+    fn rollback_alone_is_known_by_its_words() {
+        for sql in ["ROLLBACK", " rollback\ttransaction;\n", "Rollback;"] {
+            assert!(SideEffects::of_batch(sql).rolls_back, "{sql}");
+            assert!(SideEffects::of_prepared(sql).rolls_back, "{sql}");
+        }
+        for sql in [
+            "",
+            "ROLLBACK TO a",
+            "ROLLBACK TRANSACTION a",
+            "ROLLBACK; BEGIN",
+            "ROLLBACK TRANSACTION; COMMIT",
+            "/**/ROLLBACK",
+            "COMMIT",
+        ] {
+            assert!(!SideEffects::of_batch(sql).rolls_back, "{sql}");
         }
     }
 

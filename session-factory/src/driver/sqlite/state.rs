@@ -20,7 +20,7 @@ pub(crate) struct ConnectionState {
     /// True if other connections share this one's cache and lock its tables.
     shares_cache: bool,
     /// True for a connection of the external pool, which gets it back unchanged.
-    foreign: bool,
+    external: bool,
     state: Mutex<State>,
 }
 
@@ -64,16 +64,16 @@ impl ConnectionState {
             ..Self::default()
         }
     }
-    pub(super) fn foreign() -> Self {
+    pub(super) fn external() -> Self {
         Self {
-            foreign: true,
+            external: true,
             // The external pool does not say, so assume it.
             shares_cache: true,
             ..Self::default()
         }
     }
-    pub(super) fn is_foreign(&self) -> bool {
-        self.foreign
+    pub(super) fn is_external(&self) -> bool {
+        self.external
     }
     pub(super) fn shares_cache(&self) -> bool {
         self.shares_cache

@@ -23,7 +23,7 @@ use super::task::Lost;
 use super::threads::writer::Turn;
 use super::transaction_end::TransactionEnd;
 use super::{Wrapper, transaction};
-use crate::driver::{Ahead, Reply, as_conflict};
+use crate::driver::{Prelude, Reply, as_conflict};
 use crate::error::{PartlyCommitted, SessionError};
 
 type Collector<'a> = <Sqlite as Backend>::BindCollector<'a>;
@@ -55,22 +55,22 @@ pub(super) fn collect(query: &dyn QueryFragment<Sqlite>) -> QueryResult<Collecte
 
 /// Runs the prelude and then `work`, without a pause in between.
 pub(super) async fn run<R>(
-    link: &mut LiteConnection,
-    ahead: Ahead,
+    lite: &mut LiteConnection,
+    prelude: Prelude,
     work: impl FnOnce(&mut SqliteConnection) -> QueryResult<R> + Send + 'static,
 ) -> Reply<R>
 where
     R: Send + 'static,
 {
-    if let Err(reply) = make_ready(link, &ahead).await {
+    if let Err(reply) = make_ready(lite, &prelude).await {
         return reply;
     }
-    let state = link.stop();
-    let turn = link.turn().map(Arc::clone);
-    let reply = link
-        .task(move |connection| in_order(connection, &ahead, &state, turn.as_deref(), work))
+    let state = lite.stop();
+    let turn = lite.turn().map(Arc::clone);
+    let reply = lite
+        .task(move |connection| in_order(connection, &prelude, &state, turn.as_deref(), work))
         .await;
-    answer(reply, link.state())
+    answer(reply, lite.state())
 }
 
 /// Prepares the connection for a transaction's begin: waits for the connection, and gives a session
@@ -79,13 +79,13 @@ where
 /// # Errors
 /// The reply to the statement, which is not sent.
 pub(super) async fn make_ready<R>(
-    link: &mut LiteConnection,
-    ahead: &Ahead,
+    lite: &mut LiteConnection,
+    prelude: &Prelude,
 ) -> Result<(), Reply<R>> {
-    if let Some(begin) = &ahead.begin {
-        link.reclaim().await.map_err(Reply::not_sent)?;
+    if let Some(begin) = &prelude.begin {
+        lite.reclaim().await.map_err(Reply::not_sent)?;
         if begin == transaction::IMMEDIATE {
-            link.take_turn();
+            lite.take_turn();
         }
     }
     Ok(())
@@ -110,13 +110,13 @@ fn classified(error: Error, state: &ConnectionState) -> Error {
 
 pub(super) fn in_order<R>(
     connection: &mut SqliteConnection,
-    ahead: &Ahead,
+    prelude: &Prelude,
     state: &ConnectionState,
     turn: Option<&Turn>,
     work: impl FnOnce(&mut SqliteConnection) -> QueryResult<R>,
 ) -> Reply<R> {
-    let reply = behind(connection, ahead, state, work);
-    let not_begun = ahead.begin.is_some() && reply.ahead.is_err();
+    let reply = behind(connection, prelude, state, work);
+    let not_begun = prelude.begin.is_some() && reply.prelude.is_err();
     if let Some(turn) = turn
         && (not_begun || state.end().is_some())
     {
@@ -127,16 +127,16 @@ pub(super) fn in_order<R>(
 
 fn behind<R>(
     connection: &mut SqliteConnection,
-    ahead: &Ahead,
+    prelude: &Prelude,
     state: &ConnectionState,
     work: impl FnOnce(&mut SqliteConnection) -> QueryResult<R>,
 ) -> Reply<R> {
-    if let Some(sql) = &ahead.begin {
+    if let Some(sql) = &prelude.begin {
         // The body's earlier work on the raw connection belonged to another transaction.
         let _over = raw_access::take_back(connection, state);
-        ahead.announced.start();
+        prelude.announced.start();
         if let Err(error) = transaction::begin(connection, sql, state) {
-            ahead.announced.failed(&error, false);
+            prelude.announced.failed(&error, false);
             return Reply::not_sent(error);
         }
     } else {
@@ -148,19 +148,19 @@ fn behind<R>(
             (Some(TransactionEnd::Unseen), _) => return ended_unseen(),
             (Some(_), _) => return Reply::not_sent(Error::NotInTransaction),
         }
-        ahead.announced.start();
+        prelude.announced.start();
     }
-    if let Some(sql) = &ahead.control
+    if let Some(sql) = &prelude.control
         && let Err(error) = connection.batch_execute(sql)
     {
-        if ahead.begin.is_some() {
+        if prelude.begin.is_some() {
             // The session then counts its transaction as not begun.
             let _nothing_to_undo = transaction::rollback(connection, state);
         }
-        ahead.announced.failed(&error, false);
+        prelude.announced.failed(&error, false);
         return Reply::not_sent(error);
     }
-    ahead.announced.succeeded();
+    prelude.announced.succeeded();
     Reply::of(work(connection))
 }
 
@@ -189,6 +189,9 @@ fn looked_after<R>(
         let may_wait =
             |connection: &mut SqliteConnection| !state.is_stopped() && mark.undo(connection, state);
         let result = transaction::wait(connection, state, work, may_wait);
+        if effects.rolls_back && result.is_ok() && !transaction::in_transaction(connection, state) {
+            state.set_end(TransactionEnd::RolledBack);
+        }
         mark.release(connection, state);
         return result;
     }

@@ -45,8 +45,8 @@ impl Lost {
 /// current-thread runtime. This future stores the running work in the connection as soon as it
 /// starts. The connection's next task, or recovery, waits for that work, even if this future was
 /// dropped or forgotten (`mem::forget`).
-pub(super) struct Task<'link, W, R: Send + 'static> {
-    link: &'link mut LiteConnection,
+pub(super) struct Task<'lite, W, R: Send + 'static> {
+    lite: &'lite mut LiteConnection,
     /// Set when the work can no longer be withdrawn.
     sent: Option<CommitSent>,
     state: State<W, R>,
@@ -65,23 +65,23 @@ struct Running<R> {
     limit: Option<Pin<Box<Sleep>>>,
 }
 
-impl<'link, W, R> Task<'link, W, R>
+impl<'lite, W, R> Task<'lite, W, R>
 where
     W: FnOnce(&mut SqliteConnection) -> R + Send + 'static,
     R: Send + 'static,
 {
-    pub(super) fn new(link: &'link mut LiteConnection, work: W, sent: Option<CommitSent>) -> Self {
+    pub(super) fn new(lite: &'lite mut LiteConnection, work: W, sent: Option<CommitSent>) -> Self {
         Self {
-            link,
+            lite,
             sent,
             state: State::Waiting(Some(work)),
         }
     }
 
     fn start(&mut self, work: W) -> Result<Running<R>, Lost> {
-        let waiting = self.link.take_waiting();
-        let state = Arc::clone(self.link.state());
-        if let Slot::Wrapped(lent) = self.link.slot()
+        let waiting = self.lite.take_waiting();
+        let state = Arc::clone(self.lite.state());
+        if let Slot::Wrapped(lent) = self.lite.slot()
             && state.is_raw()
             && lent.has_panicked()
         {
@@ -94,7 +94,7 @@ where
             noting_panic(&state, || work(connection)).ok_or_else(|| Lost::During(panicked()))
         };
         let (answer, result) = oneshot::channel();
-        let mut connection = match self.link.slot() {
+        let mut connection = match self.lite.slot() {
             Slot::Wrapped(lent) => {
                 if let Some(sent) = self.sent.take() {
                     sent.set();
@@ -106,7 +106,7 @@ where
                     let ended = ended.unwrap_or_else(|error| Err(Lost::During(error)));
                     let _nobody_waits = answer.send(ended);
                 });
-                self.link.keep_leftover(Leftover::Lent(ended.boxed()));
+                self.lite.keep_leftover(Leftover::Lent(ended.boxed()));
                 return Ok(Running {
                     result,
                     limit: None,
@@ -118,7 +118,7 @@ where
             },
         };
         let (home, back) = oneshot::channel();
-        self.link.keep_leftover(Leftover::Away(back));
+        self.lite.keep_leftover(Leftover::Away(back));
         let task: Work = Box::new(move |call| {
             let result = match call {
                 Call::Run => work(&mut connection),
@@ -129,7 +129,7 @@ where
             let _closed = home.send(connection);
         });
         let mut limit = None;
-        match self.link.turn() {
+        match self.lite.turn() {
             Some(turn) if turn.is_new() => {
                 if !turn.ask(task, self.sent.take())
                     && let Some(_timers) = crate::runtime::enter()
@@ -193,11 +193,11 @@ where
         loop {
             match &mut this.state {
                 State::Waiting(work) => {
-                    if this.link.has_leftover() {
+                    if this.lite.has_leftover() {
                         // A forgotten future has not stopped its work, so stop it here.
-                        this.link.stop_leftover();
-                        ready!(this.link.poll_leftover(cx));
-                        this.link.state().go_on();
+                        this.lite.stop_leftover();
+                        ready!(this.lite.poll_leftover(cx));
+                        this.lite.state().go_on();
                     }
                     let Some(work) = work.take() else {
                         return Poll::Pending;
@@ -211,7 +211,7 @@ where
                     }
                 }
                 State::Running(running) => {
-                    let result = ready!(running.poll(this.link, cx));
+                    let result = ready!(running.poll(this.lite, cx));
                     this.state = State::Done;
                     return Poll::Ready(result);
                 }
@@ -222,9 +222,9 @@ where
 }
 
 impl<R: Send> Running<R> {
-    fn poll(&mut self, link: &mut LiteConnection, cx: &mut Context<'_>) -> Poll<Result<R, Lost>> {
+    fn poll(&mut self, lite: &mut LiteConnection, cx: &mut Context<'_>) -> Poll<Result<R, Lost>> {
         loop {
-            if link.poll_leftover(cx).is_ready() {
+            if lite.poll_leftover(cx).is_ready() {
                 let result = self.result.try_recv();
                 return Poll::Ready(
                     result.unwrap_or_else(|_| Err(Lost::During(broken("its thread has ended")))),
@@ -235,7 +235,7 @@ impl<R: Send> Running<R> {
             };
             ready!(timer.poll_unpin(cx));
             self.limit = None;
-            link.withdraw();
+            lite.withdraw();
         }
     }
 }
@@ -243,8 +243,8 @@ impl<R: Send> Running<R> {
 impl<W, R: Send + 'static> Drop for Task<'_, W, R> {
     fn drop(&mut self) {
         match self.state {
-            State::Running(_) => self.link.stop_leftover(),
-            State::Waiting(_) if self.link.has_leftover() => self.link.stop_leftover(),
+            State::Running(_) => self.lite.stop_leftover(),
+            State::Waiting(_) if self.lite.has_leftover() => self.lite.stop_leftover(),
             State::Waiting(_) | State::Done => {}
         }
     }

@@ -36,7 +36,7 @@ pub(super) fn begin(
             quietly(connection, state, "ROLLBACK")?;
             patiently(connection, state, attempt)
         }
-        Err(error) if sql == IMMEDIATE && !state.is_foreign() && !state.shares_cache() => {
+        Err(error) if sql == IMMEDIATE && !state.is_external() && !state.shares_cache() => {
             Err(held_outside(error, state))
         }
         begun => begun,
@@ -79,7 +79,7 @@ fn query_only(
 
 /// After a transaction, lets a connection of the external pool write again.
 fn writable(connection: &mut SqliteConnection, state: &ConnectionState) {
-    if state.is_foreign() && query_only(connection, false, state).is_err() {
+    if state.is_external() && query_only(connection, false, state).is_err() {
         // The reset before the next loan tries again, and closes the connection if that fails too.
         state.set_unclean();
     }

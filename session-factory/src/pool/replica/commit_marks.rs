@@ -12,7 +12,7 @@ const IN_DOUBT: Duration = Duration::from_secs(30);
 
 /// Written by sessions after their commits, and read by sessions that want to use a replica.
 #[derive(Debug, Default)]
-pub(crate) struct Marks(Mutex<State>);
+pub(crate) struct CommitMarks(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -35,7 +35,7 @@ pub(crate) enum Mark {
     Unknown,
 }
 
-impl Marks {
+impl CommitMarks {
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock()
     }
@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn the_newest_commit_counts_whatever_the_order_of_the_answers() {
-        let marks = Marks::default();
+        let marks = CommitMarks::default();
         assert_eq!(marks.mark(), Mark::Nothing);
         marks.committed(ELEVEN, Instant::now());
         marks.committed(TEN, Instant::now());
@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn a_commit_without_a_position_is_behind_the_next_one_that_is_sent() {
-        let marks = Marks::default();
+        let marks = CommitMarks::default();
         let before = Instant::now();
         marks.committed(None, before);
         assert_eq!(marks.mark(), Mark::Unknown);
@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn a_commit_that_may_still_come_is_a_doubt_for_as_long() {
-        let marks = Marks::default();
+        let marks = CommitMarks::default();
         marks.in_doubt();
         marks.committed(TEN, Instant::now());
         assert_eq!(marks.mark(), Mark::Unknown);

@@ -10,14 +10,14 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use self::commit_marks::{Mark, Marks};
+use self::commit_marks::{CommitMarks, Mark};
 pub use self::token::{CommitToken, CommitTokenError};
 use super::core::Core;
 use super::lease::Lease;
 use super::status::ReplicaStatus;
 
 use crate::call::{LogPosition, Origin, ReplicaPolicy, SessionOptions};
-use crate::driver::Driver;
+use crate::driver::{Driver, DriverConnection};
 use crate::error::{ConnectError, SessionError, StatementError};
 use crate::observe;
 use crate::panics::contained_async;
@@ -35,7 +35,7 @@ const LATER_TRIES: Duration = Duration::from_secs(5);
 /// A pool of connections to the replica, and the replica's state.
 pub(crate) struct Replica<D: Driver> {
     pub(crate) core: Arc<Core<D>>,
-    marks: Arc<Marks>,
+    marks: Arc<CommitMarks>,
     trouble: Mutex<Option<Trouble>>,
     reads: AtomicU64,
     fallbacks: AtomicU64,
@@ -52,7 +52,7 @@ enum Trouble {
 }
 
 impl<D: Driver> Replica<D> {
-    pub(crate) fn new(core: Arc<Core<D>>, marks: Arc<Marks>) -> Self {
+    pub(crate) fn new(core: Arc<Core<D>>, marks: Arc<CommitMarks>) -> Self {
         Self {
             core,
             marks,
@@ -201,7 +201,7 @@ impl<D: Driver> Replica<D> {
         };
         let Mark::At(position) = self.marks.mark() else {
             // Without a mark, it only has to answer.
-            return match D::ping(lease.link()).await {
+            return match lease.connection().ping().await {
                 Ok(()) => {
                     lease.give_back();
                     None
@@ -267,7 +267,7 @@ async fn has_replayed<D: Driver>(
     patience: Duration,
 ) -> Result<bool, StatementError> {
     let limit = patience + CONNECTION;
-    let question = D::has_replayed(lease.link(), position, patience);
+    let question = lease.connection().has_replayed(position, patience);
     let answer = crate::runtime::within(tokio::time::timeout(limit, question)).await;
     match answer {
         Ok(Ok(answer)) => answer,

@@ -12,7 +12,7 @@ fn work() -> Work {
 }
 
 fn text(work: &Work) -> Option<String> {
-    let text = work.ahead().text().map(Cow::into_owned)?;
+    let text = work.prelude().text().map(Cow::into_owned)?;
     Some(text.replace(savepoint_name::prefix(), "NAME_"))
 }
 
@@ -86,9 +86,9 @@ fn rolling_a_savepoint_back_forgives_the_faults_inside_of_it() {
     let level = work.savepoint();
     work.sent();
     work.abandoned();
-    assert!(work.verdict(Watched::Open).is_some());
+    assert!(work.verdict(&Watched::Open).is_some());
     work.undo(level);
-    assert!(work.verdict(Watched::Open).is_none());
+    assert!(work.verdict(&Watched::Open).is_none());
 }
 
 #[test]
@@ -99,12 +99,12 @@ fn after_a_failed_begin_only_a_statement_that_begins_again_can_be_committed() {
     work.not_begun();
     assert!(!work.is_begun());
     assert!(matches!(
-        work.verdict(Watched::Open),
+        work.verdict(&Watched::Open),
         Some(SessionError::Aborted(_))
     ));
     work.sent();
     work.answered();
-    assert!(work.verdict(Watched::Open).is_none());
+    assert!(work.verdict(&Watched::Open).is_none());
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn a_failed_begin_is_still_known_once_the_fault_on_top_of_it_is_rolled_back() {
     assert!(work.has_fault());
     work.undo(level);
     assert!(!work.has_fault());
-    assert!(work.verdict(Watched::Open).is_some());
+    assert!(work.verdict(&Watched::Open).is_some());
 }
 
 #[test]
@@ -146,7 +146,7 @@ fn a_statement_that_is_dropped_before_its_commit_was_sent_has_to_be_ended() {
     work.abandoned();
     assert!(!work.is_committing());
     assert_eq!(work.running(), Running::Statement);
-    assert!(work.ahead().settle);
+    assert!(work.prelude().settle);
     assert!(work.has_fault());
 }
 
@@ -173,7 +173,7 @@ fn what_was_committed_and_lost_outlives_the_transaction() {
         committed: true,
         error: None,
     };
-    let error = work.verdict(ended);
+    let error = work.verdict(&ended);
     assert!(matches!(error, Some(SessionError::PartlyCommitted(_))));
     work.ended();
     assert!(work.has_committed());

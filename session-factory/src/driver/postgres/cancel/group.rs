@@ -78,7 +78,7 @@ struct Queued {
 #[derive(Debug)]
 pub(crate) enum Taken {
     /// The server has acted on it, if the process still existed.
-    Told,
+    Cancelled,
     /// It was not sent, or the query failed.
     Not,
     /// The server may act on it at any later time.
@@ -171,7 +171,7 @@ impl Along {
             },
         };
         match answer {
-            Ok(true) => Taken::Told,
+            Ok(true) => Taken::Cancelled,
             // The query failed, but its answer shows that the server will not act on it later.
             Ok(false) => Taken::Not,
             Err(_nobody_knows) => Taken::Unknown(Answer(None)),

@@ -167,7 +167,7 @@ impl Canceller {
         let way = group.map(|(group, backend)| group.join(&backend));
         let _counts = match way {
             Some(Way::Along(along)) => match along.taken().await {
-                Taken::Told => return Sent::Acted,
+                Taken::Cancelled => return Sent::Acted,
                 Taken::Unknown(answer) => {
                     let limit = crate::time::from_now(PATIENCE);
                     self.request().await;

@@ -50,7 +50,7 @@ pub(crate) async fn connect(settings: &Settings) -> Result<PgConnection, Connect
         fastrand::shuffle(&mut url.hosts);
     }
     let mut connection = first_that_fits(&url, settings.connect_timeout).await?;
-    connection.set_cache(settings.statement_cache);
+    connection.limit_cache(settings.statement_cache);
     Ok(connection)
 }
 

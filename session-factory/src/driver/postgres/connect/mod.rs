@@ -12,6 +12,7 @@ pub(super) mod stream;
 
 use super::connection::PgConnection;
 use crate::config::Settings;
+use crate::driver::DriverConnection;
 use crate::error::ConnectError;
 
 /// Opens a connection, and adapts it to a pooler if the server is behind one.
@@ -32,7 +33,7 @@ pub(super) async fn connect(settings: &Settings) -> Result<PgConnection, Connect
     if connection.is_pooled() {
         connection.set_limit(settings.statement_timeout);
         if settings.statement_cache.is_none() {
-            connection.set_cache(Some(0));
+            connection.limit_cache(Some(0));
         }
     }
     Ok(connection)

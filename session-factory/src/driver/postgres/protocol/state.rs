@@ -63,6 +63,10 @@ pub(crate) struct State {
 #[derive(Debug, Default)]
 struct Observed {
     first_error: Option<StatementError>,
+    /// The error with which the server refused to commit.
+    refused: Option<StatementError>,
+    /// The row count of the last command tag before COMMIT's. `None`: not to be read.
+    rows: Option<u64>,
     /// It met a serialization failure or a deadlock.
     met_conflict: bool,
     /// A command tag reported changed rows.
@@ -90,6 +94,8 @@ pub(crate) struct Standing {
     pub(crate) behind: Option<Behind>,
     pub(crate) status: Status,
     pub(crate) in_doubt: bool,
+    /// The error with which the server refused to commit.
+    pub(crate) refused: Option<StatementError>,
 }
 
 /// The command tags of statements that change rows; a count follows.
@@ -252,6 +258,12 @@ impl ProtocolState {
         self.closed.store(true, Ordering::SeqCst);
     }
 
+    /// Records that the driver gives the connection up, and why.
+    pub(crate) fn give_up(&self, why: StatementError) {
+        self.state().fatal.get_or_insert(why);
+        self.closed();
+    }
+
     #[inline]
     pub(crate) fn is_closed(&self) -> bool {
         self.closed.load(Ordering::SeqCst)
@@ -327,6 +339,7 @@ impl ProtocolState {
             behind: first.and_then(|_| state.end_tracker.behind()),
             status: state.status,
             in_doubt: state.is_in_doubt(),
+            refused: state.transaction.refused.clone(),
         }
     }
 
@@ -369,6 +382,17 @@ impl ProtocolState {
 
     pub(crate) fn met_conflict(&self) -> bool {
         self.state().transaction.met_conflict
+    }
+
+    /// The next statement is followed by COMMIT: read its row count off the command tag, see [`rows`](Self::rows).
+    pub(crate) fn count_rows(&self) {
+        self.state().transaction.rows = Some(0);
+    }
+
+    /// The row count of the statement since [`count_rows`](Self::count_rows), as diesel-async reports it.
+    pub(crate) fn rows(&self) -> usize {
+        let rows = self.state().transaction.rows.take().unwrap_or_default();
+        usize::try_from(rows).unwrap_or(usize::MAX)
     }
 
     pub(crate) fn has_written(&self) -> bool {
@@ -463,7 +487,10 @@ impl State {
             Some(b'E') => Status::Failed,
             _ => Status::Idle,
         };
-        self.end_tracker.ready(now != Status::Idle);
+        let by_error = self.end_tracker.ready(now != Status::Idle);
+        if by_error {
+            self.transaction.refused.clone_from(&self.last_error);
+        }
         self.names.ready(now != Status::Idle);
         self.status = now;
     }
@@ -498,6 +525,10 @@ impl State {
 
     fn completed(&mut self, body: &[u8]) {
         let tag = body.strip_suffix(b"\0").unwrap_or(body);
+        if self.transaction.rows.is_some() && tag != b"COMMIT" && self.end_tracker.first().is_none()
+        {
+            self.transaction.rows = Some(row_count(tag));
+        }
         self.end_tracker.completed(tag);
         if self.resetting {
             return;
@@ -537,6 +568,13 @@ impl State {
             self.effects |= Effects::IRREVERSIBLE;
         }
     }
+}
+
+/// The number at the end of a command tag; 0 without one.
+fn row_count(tag: &[u8]) -> u64 {
+    let number = tag.rsplit(|byte| *byte == b' ').next();
+    let number = number.and_then(|number| std::str::from_utf8(number).ok());
+    number.and_then(|number| number.parse().ok()).unwrap_or(0)
 }
 
 #[cfg(test)]

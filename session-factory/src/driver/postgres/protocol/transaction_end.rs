@@ -217,7 +217,10 @@ impl EndTracker {
         self.behind.held |= self.first == Some(TransactionEnd::Commit) && is_of_body;
     }
 
-    pub(crate) fn ready(&mut self, inside: bool) {
+    /// Call at each ReadyForQuery. True if the message's error ended the transaction, which only a refused COMMIT or
+    /// PREPARE TRANSACTION does.
+    pub(crate) fn ready(&mut self, inside: bool) -> bool {
+        let mut by_error = false;
         let failed = std::mem::take(&mut self.failed);
         let flight = self.flights.pop_front();
         if let Some(mark @ 1..) = flight.map(|flight| flight.mark)
@@ -230,6 +233,7 @@ impl EndTracker {
                 self.first = Some(TransactionEnd::Rollback);
             } else if self.inside && self.first.is_none() {
                 // No command tag: an error ended the transaction.
+                by_error = failed;
                 self.first = Some(if failed {
                     TransactionEnd::Rollback
                 } else {
@@ -239,6 +243,7 @@ impl EndTracker {
             self.behind.settle();
         }
         self.inside = inside;
+        by_error
     }
 
     /// Records a tag that only a transaction's end has.

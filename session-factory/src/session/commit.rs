@@ -1,18 +1,14 @@
-//! COMMIT and ROLLBACK, and how the server answered them.
+//! COMMIT, and how the server answered it.
 
 use std::borrow::Cow;
-use std::time::Duration;
 
 use super::events::{Ending, ObservedEnd};
 use super::{Session, recovery};
-use crate::driver::{CommitReply, Driver, GoesTo, Recovered, Running, Watched};
-use crate::error::{AbortReason, CommitError, SessionError, StatementError, TransactionOutcome};
+use crate::driver::{CommitReply, DriverConnection, Watched};
+use crate::error::{AbortReason, CommitError, SessionError, StatementError};
 use crate::factory::SessionFactory;
 use crate::observe::SessionMonitor;
 use crate::pool::Lease;
-
-/// The limit for a rollback that the caller waits for.
-const ROLLBACK_LIMIT: Duration = Duration::from_secs(10);
 
 impl<F: SessionFactory> Session<F> {
     /// What the driver knows about the transaction. In doubt it asks the database first.
@@ -21,13 +17,13 @@ impl<F: SessionFactory> Session<F> {
             return Err(SessionError::Closed);
         };
         if self.work.is_raw() {
-            Box::pin(F::Driver::leave_raw(lease.link())).await;
+            Box::pin(lease.connection().leave_raw()).await;
         }
-        let mut watched = F::Driver::watch(lease.link());
+        let mut watched = lease.connection().watch();
         if matches!(watched, Watched::InDoubt) {
             // Boxed, as it is the rare case: a caller's future should not carry it around.
-            Box::pin(F::Driver::ask(lease.link())).await;
-            watched = F::Driver::watch(lease.link());
+            Box::pin(lease.connection().ask()).await;
+            watched = lease.connection().watch();
         }
         lease.note_commit_of_body();
         Ok(watched)
@@ -41,7 +37,7 @@ impl<F: SessionFactory> Session<F> {
             lease.note_commit_of_body();
             return Some(Watched::Open);
         }
-        let watched = F::Driver::watch(lease.link());
+        let watched = lease.connection().watch();
         if matches!(watched, Watched::InDoubt) {
             return None;
         }
@@ -56,7 +52,7 @@ impl<F: SessionFactory> Session<F> {
             Some(watched) => watched,
             None => Box::pin(self.look()).await?,
         };
-        if let Some(error) = self.work.verdict(watched) {
+        if let Some(error) = self.work.verdict(&watched) {
             return Err(self.give_up(error).await);
         }
         if !self.work.is_begun() {
@@ -84,11 +80,11 @@ impl<F: SessionFactory> Session<F> {
             .echo
             .as_ref()
             .map(|echo| echo.line(|| "COMMIT".into()));
-        let observed = ObservedEnd::start::<F::Driver>(lease.link(), &self.work, Ending::Commit);
+        let observed = ObservedEnd::start(lease.connection(), &self.work, Ending::Commit);
         self.work.committing();
         lease.committing();
         let commit = self.work.monitor.as_ref().map(SessionMonitor::committing);
-        let reply = F::Driver::commit(lease.link()).await;
+        let reply = lease.connection().commit().await;
         self.work.end_answered();
         if let (Some(monitor), Some(commit)) = (&mut self.work.monitor, &commit) {
             monitor.committed(commit);
@@ -157,119 +153,10 @@ impl<F: SessionFactory> Session<F> {
             CommitReply::Unknown(error) => {
                 if let Some(lease) = &mut self.lease {
                     lease.in_doubt();
-                    F::Driver::condemn(lease.link());
+                    lease.connection().condemn();
                 }
                 self.work.ended();
                 Err(SessionError::CommitUnknown(error))
-            }
-        }
-    }
-
-    pub(super) async fn give_up(&mut self, error: SessionError) -> SessionError {
-        // If the rollback fails, the session closes the connection, which rolls back as well.
-        if let Err(parted @ SessionError::PartlyCommitted(_)) =
-            Box::pin(self.end_by_rollback()).await
-        {
-            return parted;
-        }
-        // A dropped statement may have committed the transaction, and only now has the server said so.
-        let committed =
-            |lease: &mut Lease<F::Driver>| F::Driver::was_committed_by_body(lease.link());
-        let is_told = matches!(error, SessionError::PartlyCommitted(_));
-        if !is_told && self.lease.as_mut().is_some_and(committed) {
-            return self.work.kept();
-        }
-        error
-    }
-
-    /// Rolls the transaction back, unless the server has committed it by a COMMIT whose future was dropped.
-    pub(super) async fn end_by_rollback(&mut self) -> Result<TransactionOutcome, SessionError> {
-        let Some(lease) = &mut self.lease else {
-            return Err(SessionError::Closed);
-        };
-        lease.note_commit_of_body();
-        self.work.abandoned();
-        if !self.work.is_begun() {
-            self.work.ended();
-            return Ok(TransactionOutcome::RolledBack);
-        }
-        let line = self
-            .work
-            .echo
-            .as_ref()
-            .map(|echo| echo.line(|| "ROLLBACK".into()));
-        let running = self.work.running();
-        let committing = self.work.is_committing();
-        let observed = if committing {
-            ObservedEnd::again::<F::Driver>(lease.link(), Ending::Commit)
-        } else {
-            ObservedEnd::start::<F::Driver>(lease.link(), &self.work, Ending::Rollback)
-        };
-        if !committing {
-            self.work.rolling_back();
-        }
-        let link = lease.link();
-        let rolled_back = match running {
-            // Boxed: it is seldom in the caller's path.
-            Running::Nothing if !self.work.is_raw() => Box::pin(F::Driver::rollback(link)).await,
-            running => {
-                let deadline = crate::time::from_now(ROLLBACK_LIMIT);
-                let recovered =
-                    recovery::recover::<F::Driver>(link, running, GoesTo::SameSession, deadline)
-                        .await;
-                if recovered == Recovered::Spent {
-                    F::Driver::condemn(link);
-                }
-                if recovered == Recovered::Failed {
-                    Err(StatementError::connection(
-                        "the server did not give up the running statement in time",
-                    ))
-                } else {
-                    Ok(())
-                }
-            }
-        };
-        let left = if committing {
-            recovery::outcome(lease, self.work.is_read_only())
-        } else {
-            TransactionOutcome::RolledBack
-        };
-        if let Some(observed) = observed {
-            if committing {
-                observed.resolved(left);
-            } else {
-                observed.finish(rolled_back.as_ref().err().cloned());
-            }
-        }
-        self.work.end_answered();
-        if let Some(monitor) = &self.work.monitor {
-            monitor.transaction_ended();
-        }
-        // Only now does the driver know how dropped and raw statements ended.
-        let parted = self.work.newly_parted(&F::Driver::watch(lease.link()));
-        match left {
-            TransactionOutcome::Committed => self.work.committed(),
-            TransactionOutcome::RolledBack | TransactionOutcome::Unknown => self.work.ended(),
-        }
-        if let Some(line) = line {
-            match (left, &rolled_back) {
-                (TransactionOutcome::Committed, _) => line.finish("committed before"),
-                (_, Ok(())) => line.finish("rolled back"),
-                (_, Err(error)) => line.finish(&format!("failed: {error}")),
-            }
-        }
-        match rolled_back {
-            Ok(()) => parted.map_or(Ok(left), Err),
-            Err(error) => {
-                F::Driver::condemn(lease.link());
-                match left {
-                    // The answer to COMMIT says more than the connection's state.
-                    TransactionOutcome::Committed => Ok(left),
-                    TransactionOutcome::Unknown => Err(SessionError::CommitUnknown(error)),
-                    TransactionOutcome::RolledBack => {
-                        Err(parted.unwrap_or(SessionError::Rollback(error)))
-                    }
-                }
             }
         }
     }
@@ -282,23 +169,18 @@ impl<F: SessionFactory> Session<F> {
         }
         let transaction = &self.transaction_options;
         let silent =
-            |lease: &mut Lease<F::Driver>| F::Driver::commits_silently(lease.link(), transaction);
+            |lease: &mut Lease<F::Driver>| lease.connection().commits_silently(transaction);
         let Some(mut lease) = self.lease.take_if(silent) else {
             return false;
         };
-        let watched = F::Driver::watch(lease.link());
+        let watched = lease.connection().watch();
         let in_doubt = matches!(watched, Watched::InDoubt);
-        if !in_doubt && self.work.verdict(watched).is_none() && self.work.is_begun() {
+        if !in_doubt && self.work.verdict(&watched).is_none() && self.work.is_begun() {
             recovery::commit(lease, &mut self.work);
             return true;
         }
         self.lease = Some(lease);
         false
-    }
-
-    /// Gives the connection back.
-    pub(super) fn give_back(&mut self) {
-        recovery::hand_over(self.lease.take(), &mut self.work, &mut self.hooks);
     }
 }
 

@@ -1,0 +1,127 @@
+//! ROLLBACK, and how the server answered it.
+
+use std::time::Duration;
+
+use super::events::{Ending, ObservedEnd};
+use super::{Session, recovery};
+use crate::driver::{DriverConnection, GoesTo, Recovered, Running};
+use crate::error::{SessionError, StatementError, TransactionOutcome};
+use crate::factory::SessionFactory;
+use crate::pool::Lease;
+
+/// The limit for a rollback that the caller waits for.
+const ROLLBACK_LIMIT: Duration = Duration::from_secs(10);
+
+impl<F: SessionFactory> Session<F> {
+    pub(super) async fn give_up(&mut self, error: SessionError) -> SessionError {
+        // If the rollback fails, the session closes the connection, which rolls back as well.
+        if let Err(parted @ SessionError::PartlyCommitted(_)) =
+            Box::pin(self.end_by_rollback()).await
+        {
+            return parted;
+        }
+        // A dropped statement may have committed the transaction, and only now has the server said so.
+        let committed = |lease: &mut Lease<F::Driver>| lease.connection().was_committed_by_body();
+        let is_told = matches!(error, SessionError::PartlyCommitted(_));
+        if !is_told && self.lease.as_mut().is_some_and(committed) {
+            return self.work.kept();
+        }
+        error
+    }
+
+    /// Rolls the transaction back, unless the server has committed it by a COMMIT whose future was dropped.
+    pub(super) async fn end_by_rollback(&mut self) -> Result<TransactionOutcome, SessionError> {
+        let Some(lease) = &mut self.lease else {
+            return Err(SessionError::Closed);
+        };
+        lease.note_commit_of_body();
+        self.work.abandoned();
+        if !self.work.is_begun() {
+            self.work.ended();
+            return Ok(TransactionOutcome::RolledBack);
+        }
+        let line = self
+            .work
+            .echo
+            .as_ref()
+            .map(|echo| echo.line(|| "ROLLBACK".into()));
+        let running = self.work.running();
+        let committing = self.work.is_committing();
+        let observed = if committing {
+            ObservedEnd::again(lease.connection(), Ending::Commit)
+        } else {
+            ObservedEnd::start(lease.connection(), &self.work, Ending::Rollback)
+        };
+        if !committing {
+            self.work.rolling_back();
+        }
+        let connection = lease.connection();
+        let rolled_back = match running {
+            // Boxed: it is seldom in the caller's path.
+            Running::Nothing if !self.work.is_raw() => Box::pin(connection.rollback()).await,
+            running => {
+                let deadline = crate::time::from_now(ROLLBACK_LIMIT);
+                let recovered =
+                    recovery::recover(connection, running, GoesTo::SameSession, deadline).await;
+                if recovered == Recovered::Spent {
+                    connection.condemn();
+                }
+                if recovered == Recovered::Failed {
+                    Err(StatementError::connection(
+                        "the server did not give up the running statement in time",
+                    ))
+                } else {
+                    Ok(())
+                }
+            }
+        };
+        let left = if committing {
+            recovery::outcome(lease, self.work.is_read_only())
+        } else {
+            TransactionOutcome::RolledBack
+        };
+        if let Some(observed) = observed {
+            if committing {
+                observed.resolved(left);
+            } else {
+                observed.finish(rolled_back.as_ref().err().cloned());
+            }
+        }
+        self.work.end_answered();
+        if let Some(monitor) = &self.work.monitor {
+            monitor.transaction_ended();
+        }
+        // Only now does the driver know how dropped and raw statements ended.
+        let parted = self.work.newly_parted(&lease.connection().watch());
+        match left {
+            TransactionOutcome::Committed => self.work.committed(),
+            TransactionOutcome::RolledBack | TransactionOutcome::Unknown => self.work.ended(),
+        }
+        if let Some(line) = line {
+            match (left, &rolled_back) {
+                (TransactionOutcome::Committed, _) => line.finish("committed before"),
+                (_, Ok(())) => line.finish("rolled back"),
+                (_, Err(error)) => line.finish(&format!("failed: {error}")),
+            }
+        }
+        match rolled_back {
+            Ok(()) => parted.map_or(Ok(left), Err),
+            Err(error) => {
+                lease.connection().condemn();
+                match left {
+                    // The answer to COMMIT says more than the connection's state.
+                    TransactionOutcome::Committed => Ok(left),
+                    TransactionOutcome::Unknown => Err(SessionError::CommitUnknown(error)),
+                    TransactionOutcome::RolledBack => {
+                        Err(parted.unwrap_or(SessionError::Rollback(error)))
+                    }
+                }
+            }
+        }
+    }
+
+    /// Gives the connection back.
+    pub(super) fn give_back(&mut self) {
+        recovery::hand_over(self.lease.take(), &mut self.work, &mut self.hooks);
+    }
+}
