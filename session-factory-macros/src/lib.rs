@@ -4,6 +4,7 @@
 mod diagnostics;
 mod duration;
 mod session_factory;
+mod test;
 mod with_session;
 
 #[cfg(test)]
@@ -21,4 +22,10 @@ pub fn with_session(args: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro]
 pub fn session_factory(input: TokenStream) -> TokenStream {
     session_factory::expand(input.into()).into()
+}
+
+#[doc = include_str!("../docs/test.md")]
+#[proc_macro_attribute]
+pub fn test(args: TokenStream, item: TokenStream) -> TokenStream {
+    test::expand(args.into(), &item.into()).into()
 }

@@ -6,6 +6,8 @@ mod field;
 mod lends;
 mod parameter;
 mod supports;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 use std::time::Duration;
 
@@ -46,6 +48,12 @@ pub use crate::{
 pub use ::serde;
 
 use crate::driver::RawConnection;
+
+/// Registers units and descriptions with the recorder.
+#[cfg(feature = "metrics")]
+pub fn describe_metrics() {
+    crate::observe::figures::describe();
+}
 
 /// Opens one session of the current factory.
 #[allow(clippy::manual_async_fn)] // the compiler looks no further than that `Send`

@@ -34,5 +34,9 @@ pub mod testing {}
 pub mod beyond_one_server {}
 
 #[doc = include_str!("../docs/links.md")]
+#[doc = include_str!("../docs/guide/seeing-what-happens.md")]
+pub mod seeing_what_happens {}
+
+#[doc = include_str!("../docs/links.md")]
 #[doc = include_str!("../docs/guide/guarantees.md")]
 pub mod guarantees {}

@@ -22,6 +22,8 @@ mod pool;
 mod runtime;
 pub mod session;
 mod sync;
+#[cfg(feature = "testing")]
+mod testing;
 mod time;
 
 // Documentation only; a program does not compile it.
@@ -43,4 +45,8 @@ pub use factory::{Factory, SessionFactory};
 pub use observe::Observer;
 pub use pool::{CommitToken, CommitTokenError, ReplicaStatus, ShutdownReport, Status};
 pub use session::{Session, SessionBuilder};
+#[cfg(feature = "testing")]
+pub use session_factory_macros::test;
 pub use session_factory_macros::{session_factory, with_session};
+#[cfg(feature = "testing")]
+pub use testing::{EveryAwait, Fault, Kept, Polls, Repeated, Statements, Test, TestHandle, Units};

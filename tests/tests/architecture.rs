@@ -21,6 +21,7 @@ const LAYERS: &[&[&str]] = &[
     &["pool"],
     &["factory"],
     &["session"],
+    &["testing"],
     &["__private"],
 ];
 

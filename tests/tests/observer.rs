@@ -295,7 +295,7 @@ macro_rules! suite {
                 let bed = $bed::with(|config| {
                     config.pool_size = 1;
                     config.max_overflow = 0;
-                    config.pool_timeout = Duration::from_millis(50);
+                    config.pool_timeout = Duration::from_secs(2);
                 });
                 let bed = bed.await;
                 let kept = Arc::new(Kept::default());
@@ -472,14 +472,15 @@ async fn a_connection_that_cannot_be_opened_is_reported_with_its_kind() {
     let kept = Arc::new(Kept::default());
     let factory = session_factory::Factory::<PgDb>::new(config).observed_by(kept.clone());
     factory.create_session().await.unwrap_err();
-    let events = kept.connections.lock().unwrap();
-    let failed: Vec<_> = events.iter().map(|event| event.change.as_str()).collect();
+    let failed: Vec<_> = {
+        let events = kept.connections.lock().unwrap();
+        events.iter().map(|event| event.change.as_str()).collect()
+    };
     assert!(
         failed.iter().all(|change| *change == "failed"),
         "{failed:?}"
     );
     assert!(!failed.is_empty());
-    drop(events);
     let unit = kept.unit().await;
     assert_eq!(unit.error_type.as_deref(), Some("connect"));
 }

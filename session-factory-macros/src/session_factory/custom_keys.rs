@@ -35,7 +35,8 @@ impl Validator<'_> {
                 .on(name, unknown(&text, range, source(&setting.value).as_ref()));
             return None;
         };
-        if let Value::Constant(value) = &setting.value
+        // A range is written for a key of one's own alone.
+        if let (Value::Constant(value), None) = (&setting.value, &setting.range)
             && let Some(advice) = means(&text, Some(&value.to_token_stream()))
         {
             let own = of_ones_own(name, ty);

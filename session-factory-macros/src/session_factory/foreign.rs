@@ -786,6 +786,7 @@ fn write(setting: &str, value: Option<&TokenStream>, milliseconds: bool) -> Stri
         match standard(setting).map(|standard| (standard.kind, standard.key)) {
             Some((Kind::Url | Kind::OptionalUrl, key)) => format!("env(\"{key}\")"),
             Some((Kind::Bool, _)) => "true".to_owned(),
+            Some((Kind::Choice(choice), _)) => format!("\"{}\"", choice.words[0].0),
             Some((Kind::Size | Kind::Count, _)) => "5".to_owned(),
             Some((Kind::OptionalCount | Kind::OptionalSize, _)) => "100".to_owned(),
             Some((Kind::Duration | Kind::OptionalDuration, _)) => "\"30s\"".to_owned(),

@@ -114,7 +114,7 @@ pub(super) fn meant(kind: Kind, value: &Expr) -> Option<String> {
     let word = words(&value.to_token_stream()).to_ascii_lowercase();
     let is_off = matches!(word.as_str(), "off" | "none" | "never");
     let found = match kind {
-        Kind::Url | Kind::OptionalUrl => None,
+        Kind::Url | Kind::OptionalUrl | Kind::Choice(_) => None,
         Kind::Bool => boolean(value)
             .or_else(|| parse_boolean(&word))
             .map(|value| value.to_string()),

@@ -29,6 +29,8 @@ pub(super) enum Kind {
     OptionalCount,
     /// At least 1, or off.
     OptionalSize,
+    /// One of a few words.
+    Choice(&'static Choice),
 }
 
 impl Kind {
@@ -40,13 +42,14 @@ impl Kind {
             Kind::Size | Kind::Count | Kind::OptionalSize => "u32",
             Kind::Duration | Kind::OptionalDuration => "duration",
             Kind::OptionalCount => "usize",
+            Kind::Choice(choice) => choice.ty,
         }
     }
 
     /// The kind of number that a range's bounds must be; `None` if a range makes no sense.
     pub(super) fn bounds(self) -> Option<Bounds> {
         match self {
-            Kind::Url | Kind::OptionalUrl | Kind::Bool => None,
+            Kind::Url | Kind::OptionalUrl | Kind::Bool | Kind::Choice(_) => None,
             Kind::Size | Kind::Count | Kind::OptionalCount | Kind::OptionalSize => {
                 Some(Bounds::Whole)
             }
@@ -67,7 +70,25 @@ impl Kind {
     }
 }
 
-pub(super) const STANDARD: [Standard; 16] = [
+/// The words that a setting takes, and the variants that they stand for.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Choice {
+    /// The type of the field, in `session_factory::config`.
+    pub(super) ty: &'static str,
+    pub(super) words: &'static [(&'static str, &'static str)],
+}
+
+/// As `config/trace_text.rs` of the runtime reads it. Change both together.
+pub(super) const TRACE_TEXT: Choice = Choice {
+    ty: "TraceText",
+    words: &[
+        ("off", "Off"),
+        ("parameterized", "Parameterized"),
+        ("all", "All"),
+    ],
+};
+
+pub(super) const STANDARD: [Standard; 17] = [
     Standard {
         name: "url",
         key: "DATABASE_URL",
@@ -198,6 +219,15 @@ pub(super) const STANDARD: [Standard; 16] = [
         default: None,
         doc: "A call that runs more statements is reported, with the statement that ran most often. Not \
               set: none is.",
+    },
+    Standard {
+        name: "trace_text",
+        key: "DB_TRACE_TEXT",
+        group: "Reports",
+        kind: Kind::Choice(&TRACE_TEXT),
+        default: Some("parameterized"),
+        doc: "What the spans of statements show of their texts (feature `tracing`): `off`, `parameterized` \
+              (queries; of scripts the summary) or `all`. Never a value.",
     },
 ];
 

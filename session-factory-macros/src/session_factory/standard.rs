@@ -311,6 +311,10 @@ impl Validator<'_> {
             Kind::OptionalDuration => quote!(#option<#duration>),
             Kind::OptionalCount => quote!(#option<::core::primitive::usize>),
             Kind::OptionalSize => quote!(#option<::core::primitive::u32>),
+            Kind::Choice(choice) => {
+                let ty = Ident::new(choice.ty, proc_macro2::Span::call_site());
+                quote!(#krate::config::#ty)
+            }
         }
     }
 }
@@ -350,6 +354,7 @@ fn read(standard: &Standard) -> TokenStream {
         Kind::OptionalDuration => quote!(optional_duration),
         Kind::OptionalCount => quote!(read::<::core::option::Option<::core::primitive::usize>>),
         Kind::OptionalSize => quote!(optional_size),
+        Kind::Choice(_) => quote!(read),
     };
     quote!(__session_factory_reader.#call(#name))
 }

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote};
-use syn::{Expr, Lit};
+use syn::{Expr, Ident, Lit};
 
 use super::literals::{duration_tokens, has_unit, literal};
 use super::number::Number;
-use super::settings::Kind;
+use super::settings::{Choice, Kind};
 use crate::duration::parse as parse_duration;
 
 /// A valid value.
@@ -26,6 +26,10 @@ pub(super) fn check(kind: Kind, value: &Expr) -> Result<Checked, String> {
     let checked = match kind {
         Kind::Url | Kind::OptionalUrl => None,
         Kind::Bool => boolean(value),
+        Kind::Choice(choice) => match literal(value) {
+            Some(Lit::Str(text)) => chosen(choice, &text.value()),
+            _ => None,
+        },
         Kind::OptionalSize if is_off(value) => Some(off()),
         Kind::Size | Kind::Count | Kind::OptionalCount | Kind::OptionalSize => {
             number(value).and_then(|number| count(kind, number))
@@ -77,6 +81,7 @@ pub(super) fn check_text(kind: Kind, text: &str) -> Result<Checked, String> {
             tokens: quote!(#value),
             number: None,
         }),
+        Kind::Choice(choice) => chosen(choice, text),
         Kind::OptionalSize if is_word_for_off(text) => Some(off()),
         Kind::Size | Kind::Count | Kind::OptionalCount | Kind::OptionalSize => {
             text.parse().ok().and_then(|number| count(kind, number))
@@ -88,9 +93,17 @@ pub(super) fn check_text(kind: Kind, text: &str) -> Result<Checked, String> {
 
 /// The expected value, and what to write.
 pub(super) fn expected(kind: Kind) -> String {
+    if let Kind::Choice(choice) = kind {
+        let words: Vec<_> = choice
+            .words
+            .iter()
+            .map(|(word, _)| format!("`\"{word}\"`"))
+            .collect();
+        return format!("{}; write {}", wanted(kind), words.join(", "));
+    }
     let sample = match kind {
         Kind::Url | Kind::OptionalUrl => "`env(\"DATABASE_URL\")`",
-        Kind::Bool => "`true` or `false`",
+        Kind::Bool | Kind::Choice(_) => "`true` or `false`",
         Kind::Size => "`5`",
         Kind::Count => "`10`",
         Kind::OptionalCount => "`100`, or `0` to keep none",
@@ -107,6 +120,7 @@ fn wanted(kind: Kind) -> &'static str {
     match kind {
         Kind::Url | Kind::OptionalUrl => "expected a key, as a secret is read at start-up",
         Kind::Bool => "expected a boolean",
+        Kind::Choice(_) => "expected one of its words",
         Kind::Size | Kind::OptionalSize => "expected a whole number of at least 1",
         Kind::Count => "expected a whole number from 0 to 4294967295",
         Kind::OptionalCount => "expected a whole number",
@@ -161,6 +175,24 @@ fn count(kind: Kind, number: u64) -> Option<Checked> {
         tokens,
         number: Some(Number::Integer(number.into())),
     })
+}
+
+/// The variant that a word stands for.
+fn chosen(choice: &Choice, text: &str) -> Option<Checked> {
+    let is_meant = |(word, _): &&(&str, &str)| word.eq_ignore_ascii_case(text.trim());
+    let (word, variant) = choice.words.iter().find(is_meant)?;
+    Some(Checked {
+        text: (*word).to_owned(),
+        tokens: choice_tokens(choice, variant),
+        number: None,
+    })
+}
+
+/// The path is completed where the macro knows its runtime.
+fn choice_tokens(choice: &Choice, variant: &str) -> TokenStream {
+    let ty = Ident::new(choice.ty, Span::call_site());
+    let variant = Ident::new(variant, Span::call_site());
+    quote!(__session_factory_config::#ty::#variant)
 }
 
 /// A setting that is turned off.

@@ -84,7 +84,23 @@ macro_rules! __session_factory_serde {
     ($($items:tt)*) => {};
 }
 
+/// What the feature `metrics` adds.
+#[cfg(feature = "metrics")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __session_factory_metrics {
+    ($($items:tt)*) => { $($items)* };
+}
+
+/// What the feature `metrics` adds, with the feature off.
+#[cfg(not(feature = "metrics"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __session_factory_metrics {
+    ($($items:tt)*) => {};
+}
+
 pub use crate::{
-    __session_factory_dotenv, __session_factory_require_dotenv, __session_factory_serde,
-    __session_factory_without_dotenv,
+    __session_factory_dotenv, __session_factory_metrics, __session_factory_require_dotenv,
+    __session_factory_serde, __session_factory_without_dotenv,
 };

@@ -1,6 +1,8 @@
 //! What a call carries: its place in the source, its options, its deadline, and its task's context.
 
 mod deadline;
+#[cfg(feature = "testing")]
+mod faults;
 pub mod isolation;
 mod log_position;
 mod options;
@@ -8,13 +10,19 @@ mod origin;
 mod replica_policy;
 mod retry;
 pub(crate) mod task_context;
+#[cfg(feature = "testing")]
+mod test_context;
 mod transaction_options;
 
 pub(crate) use self::deadline::Deadline;
+#[cfg(feature = "testing")]
+pub(crate) use self::faults::{ArmedFault, FaultEffect, FaultPoint};
 pub use self::isolation::Isolation;
 pub(crate) use self::log_position::LogPosition;
 pub use self::options::SessionOptions;
 pub use self::origin::Origin;
 pub use self::replica_policy::ReplicaPolicy;
 pub(crate) use self::retry::Retry;
+#[cfg(feature = "testing")]
+pub(crate) use self::test_context::TestContext;
 pub(crate) use self::transaction_options::TransactionOptions;

@@ -6,8 +6,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+#[cfg(feature = "testing")]
+use futures_util::future::BoxFuture;
 use pin_project_lite::pin_project;
 
+#[cfg(feature = "testing")]
+use super::test_context::{self, TestContext};
 use super::{LogPosition, Origin};
 
 tokio::task_local! {
@@ -23,6 +27,9 @@ struct Frame {
 enum Entry {
     /// `factory.scope(…)`: the factory, of any type.
     Scope(Box<dyn Any + Send + Sync>),
+    /// The future belongs to a test, wherever it runs.
+    #[cfg(feature = "testing")]
+    Test(Arc<TestContext>),
     /// The named function uses a session of this factory.
     Session(usize, Origin),
     /// Reads through this factory must see the commit at this position.
@@ -138,12 +145,42 @@ impl<T: Future> Future for Within<T> {
     }
 }
 
-/// The factory of the innermost scope, if it has this type.
+/// The factory of the innermost scope of this type, or that of the test whose runtime this code runs on.
 pub(crate) fn factory<F: Any + Clone>() -> Option<F> {
-    frames().find_map(|frame| match &frame.entry {
+    let scoped = frames().find_map(|frame| match &frame.entry {
         Entry::Scope(factory) => factory.downcast_ref::<F>().cloned(),
+        #[cfg(feature = "testing")]
+        Entry::Test(test) => test.factory::<F>(),
         _ => None,
-    })
+    });
+    #[cfg(feature = "testing")]
+    let scoped = scoped.or_else(|| test_context::of_runtime()?.factory::<F>());
+    scoped
+}
+
+/// Runs `future` as a part of the test, wherever it runs.
+#[cfg(feature = "testing")]
+pub(crate) fn in_test<T: Future>(test: Arc<TestContext>, future: T) -> Within<T> {
+    Within::new(Entry::Test(test), future)
+}
+
+/// What is kept to run later belongs to the test that registers it, on whatever runtime it will run.
+#[cfg(feature = "testing")]
+pub(crate) fn kept_for_later(future: BoxFuture<'static, ()>) -> BoxFuture<'static, ()> {
+    match test() {
+        Some(test) => Box::pin(in_test(test, future)),
+        None => future,
+    }
+}
+
+/// The test that this code belongs to.
+#[cfg(feature = "testing")]
+pub(crate) fn test() -> Option<Arc<TestContext>> {
+    let of_frame = frames().find_map(|frame| match &frame.entry {
+        Entry::Test(test) => Some(Arc::clone(test)),
+        _ => None,
+    });
+    of_frame.or_else(test_context::of_runtime)
 }
 
 /// How many of the factory's sessions surround the current code.

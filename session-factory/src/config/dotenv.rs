@@ -37,6 +37,15 @@ struct Dotenv {
     problems: Vec<Problem>,
 }
 
+/// What the `.env` file that [`Reader::from_env_and_dotenv`] reads says.
+#[cfg(feature = "testing")]
+pub(crate) fn values() -> HashMap<String, String> {
+    let file = std::env::current_dir()
+        .ok()
+        .and_then(|folder| find(&folder));
+    file.map_or_else(HashMap::new, |file| read(&file).values)
+}
+
 fn find(folder: &Path) -> Option<PathBuf> {
     folder
         .ancestors()

@@ -15,6 +15,7 @@
 //! | [`SecretUrl`] | a database URL that nothing prints by accident |
 //! | [`Credentials`] | a user and a password, for `Factory::with_credentials` |
 //! | [`Settings`] | the standard settings, typed |
+//! | [`TraceText`] | what spans show of a statement's text |
 //! | [`env_example`] | the text of an `.env.example` |
 
 mod credentials;
@@ -34,12 +35,15 @@ mod secret;
 mod serde;
 mod settings;
 mod source;
+mod trace_text;
 mod url_dialect;
 mod value;
 
 #[cfg(feature = "serde")]
 pub(crate) use self::serde::reader as deserialize;
 pub use credentials::Credentials;
+#[cfg(all(feature = "testing", feature = "dotenv"))]
+pub(crate) use dotenv::values as dotenv_values;
 pub use env_example::env_example;
 pub use error::{ConfigError, Problem, ProblemKind};
 pub use key::{Key, Part};
@@ -51,5 +55,8 @@ pub use secrecy::{ExposeSecret, SecretString};
 pub use secret::SecretUrl;
 pub use settings::Settings;
 pub use source::Source;
+pub use trace_text::TraceText;
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+pub(crate) use url_dialect::is_this_machine;
 pub(crate) use url_dialect::{Sealed, UrlDialect};
 pub use value::ConfigValue;

@@ -33,7 +33,7 @@ pub(crate) fn reader<'de, D: Deserializer<'de>>(
 }
 
 /// The settings of every factory. A setting that is a constant of a factory cannot be given.
-const STANDARD: [&str; 16] = [
+const STANDARD: [&str; 17] = [
     "url",
     "replica_url",
     "echo",
@@ -50,6 +50,7 @@ const STANDARD: [&str; 16] = [
     "slow_acquire",
     "leak_threshold",
     "statement_budget",
+    "trace_text",
 ];
 
 /// The given settings.

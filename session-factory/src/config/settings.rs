@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Credentials, OpenPermit, SecretUrl};
+use super::{Credentials, OpenPermit, SecretUrl, TraceText};
 
 /// The settings of every factory, from any source.
 ///
@@ -59,6 +59,9 @@ pub struct Settings {
     /// A call that runs more statements is reported when it ends, with the statement that ran most often. At least 1.
     /// Default: none is.
     pub statement_budget: Option<u32>,
+    /// What the spans of statements show of their texts (feature `tracing`). Default: the text of queries, and of
+    /// scripts the summary.
+    pub trace_text: TraceText,
     /// The credential provider's credentials for this connection, which replace the URL's.
     pub(crate) credentials: Option<Credentials>,
     /// The permit of the connection that is opened with these settings.
@@ -131,6 +134,7 @@ impl Settings {
             slow_acquire: Some(Self::SLOW_ACQUIRE),
             leak_threshold: None,
             statement_budget: None,
+            trace_text: TraceText::default(),
             credentials: None,
             permit: None,
         }

@@ -14,6 +14,20 @@ pub trait UrlDialect: Sealed {
     /// # Errors
     /// What is wrong with the URL. The text quotes nothing secret.
     fn check_url(url: &str) -> Result<(), String>;
+    /// The first host in a URL that may not be this machine: what is neither loopback nor a socket nor a file.
+    fn elsewhere(_url: &str) -> Option<String> {
+        Some("its host".to_owned())
+    }
+}
+
+/// True if the name or address always leads to this machine, without asking for the name's address.
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+pub(crate) fn is_this_machine(host: &str) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost")
+        || address
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
 }
 
 /// Seals `UrlDialect` for this crate's drivers. The path is private, so no other crate can

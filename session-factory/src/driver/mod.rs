@@ -10,7 +10,7 @@ use diesel::backend::Backend;
 
 use crate::config::{Settings, UrlDialect};
 use crate::error::ConnectError;
-use crate::observe::Quoting;
+use crate::observe::{Endpoint, Quoting};
 
 #[cfg(feature = "mysql")]
 mod mysql;
@@ -64,6 +64,9 @@ pub trait Driver: UrlDialect + Sized + Send + Sync + 'static {
     const STOPS_STATEMENTS: bool = true;
     /// How the database quotes, for texts without values.
     const QUOTING: Quoting;
+
+    /// The server, as spans and metrics name it.
+    fn endpoint(settings: &Settings, connection: &Self::Connection) -> Endpoint;
 
     /// The most connections that make sense for this database, if it has such a limit.
     fn connection_limit(_settings: &Settings) -> Option<u32> {

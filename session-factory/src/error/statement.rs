@@ -61,6 +61,15 @@ impl StatementError {
         }
     }
 
+    /// The error for a COMMIT that another transaction has made fail.
+    #[cfg(feature = "testing")]
+    pub(crate) fn conflict(message: impl Into<String>) -> Self {
+        Self {
+            kind: StatementErrorKind::Serialization,
+            ..Self::connection(message)
+        }
+    }
+
     pub(crate) fn other(message: impl Into<String>) -> Self {
         Self {
             kind: StatementErrorKind::Unknown,

@@ -8,8 +8,12 @@ use tokio_util::task::task_tracker::TrackedFuture;
 
 use super::database::{FactoryConfig, SessionFactory};
 use super::shared::Shared;
+#[cfg(feature = "testing")]
+use crate::call::FaultEffect;
 use crate::call::{Deadline, LogPosition, Origin, SessionOptions, task_context};
 use crate::driver::Driver;
+#[cfg(feature = "testing")]
+use crate::error::Holder;
 use crate::error::{AlreadySet, ConnectError, ObservedTooLate, SessionError};
 use crate::observe::{Echo, Observer, SessionMonitor};
 use crate::pool::{CommitToken, Keys, Lease, Mark, Pools, ShutdownReport, Status};
@@ -193,12 +197,20 @@ impl<F: SessionFactory> Factory<F> {
         options: &SessionOptions,
         monitor: &mut Option<SessionMonitor>,
     ) -> Result<Lease<F::Driver>, SessionError> {
-        let acquired = self.take_lease(origin, deadline, options).await;
-        if let Some(monitor) = monitor {
-            match &acquired {
-                Ok(lease) => lease.observed_by(monitor),
-                Err(error) => monitor.not_acquired(error),
-            }
+        let Some(monitor) = monitor else {
+            return self.take_lease(origin, deadline, options).await;
+        };
+        let span = monitor.acquiring();
+        let taking = self.take_lease(origin, deadline, options);
+        // Boxed where somebody looks, to keep callers' futures small.
+        let acquired = if span.is_on() {
+            Box::pin(span.clone().around(taking)).await
+        } else {
+            taking.await
+        };
+        match &acquired {
+            Ok(lease) => lease.observed_by(monitor),
+            Err(error) => monitor.not_acquired(error, &span),
         }
         acquired
     }
@@ -209,9 +221,18 @@ impl<F: SessionFactory> Factory<F> {
         deadline: Option<&Deadline>,
         options: &SessionOptions,
     ) -> Result<Lease<F::Driver>, SessionError> {
-        let acquired = match self.open_on_replica(origin, options, deadline).await {
-            Some(lease) => Ok(lease),
-            None => {
+        #[cfg(feature = "testing")]
+        let struck = Box::pin(self.strike(origin, deadline)).await;
+        #[cfg(not(feature = "testing"))]
+        let struck = Ok(());
+        let on_replica = match struck {
+            Ok(()) => Ok(self.open_on_replica(origin, options, deadline).await),
+            Err(error) => Err(error),
+        };
+        let acquired = match on_replica {
+            Err(error) => Err(error),
+            Ok(Some(lease)) => Ok(lease),
+            Ok(None) => {
                 self.shared
                     .pools
                     .primary
@@ -228,6 +249,33 @@ impl<F: SessionFactory> Factory<F> {
             }
             taken => taken,
         }
+    }
+
+    /// The faults that a test has armed for this moment.
+    #[cfg(feature = "testing")]
+    async fn strike(
+        &self,
+        origin: &Origin,
+        deadline: Option<&Deadline>,
+    ) -> Result<(), SessionError> {
+        let Some(test) = task_context::test() else {
+            return Ok(());
+        };
+        let is_ours = |own: Self| own.identity() == self.identity();
+        if !test.factory::<Self>().is_some_and(is_ours) {
+            return Ok(());
+        }
+        for effect in test.faults.at_acquire(origin.function()) {
+            match effect {
+                FaultEffect::Refused(error) => return Err(self.cannot_connect(error)),
+                FaultEffect::Slow(time) => {
+                    let left = deadline.map(Deadline::left);
+                    self.shared.pools.primary.wait_in_vain(time, left).await?;
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     async fn open_on_replica(
@@ -263,6 +311,21 @@ impl<F: SessionFactory> Factory<F> {
     pub(crate) fn limit(&self) -> u32 {
         let (_, most) = self.shared.pools.primary.sizes();
         most
+    }
+
+    /// The calls that hold a connection, each with its place.
+    #[cfg(feature = "testing")]
+    pub(crate) fn holders(&self) -> Vec<Holder> {
+        let replica = self.shared.pools.replica.iter();
+        let of_replica = replica.flat_map(|replica| replica.core.holders());
+        let primary = self.shared.pools.primary.holders();
+        primary.into_iter().chain(of_replica).collect()
+    }
+
+    /// True while a detached call runs.
+    #[cfg(feature = "testing")]
+    pub(crate) fn has_detached_calls(&self) -> bool {
+        !self.shared.pools.primary.detached.is_empty()
     }
 
     /// Tracks a call that `shutdown` waits for.

@@ -4,16 +4,19 @@
 mod activity;
 mod counts;
 mod echo;
+mod endpoint;
 mod error_type;
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 mod establish;
 mod events;
+pub(crate) mod figures;
 mod held;
 mod holders;
 mod instrumented;
 mod monitor;
 mod observer;
 mod sanitize;
+mod spans;
 mod statement_text;
 mod unit;
 mod warning;
@@ -25,6 +28,7 @@ pub use observer::{
 
 pub(crate) use activity::Activity;
 pub(crate) use echo::{Echo, Line};
+pub(crate) use endpoint::Endpoint;
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 pub(crate) use establish::{Establishing, unresolved};
 pub(crate) use events::Announced;
@@ -35,6 +39,8 @@ pub(crate) use events::{Change, Events, Step};
 pub(crate) use events::{Heard, unpanicked};
 #[cfg(feature = "postgres")]
 pub(crate) use events::{Hushed, panicked};
+#[cfg(feature = "metrics")]
+pub(crate) use figures::PoolFigures;
 pub(crate) use holders::Holders;
 pub(crate) use instrumented::Instrumented;
 pub(crate) use monitor::{Leak, Monitor};

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use super::activity::Activity;
 use super::counts::Counts;
+use super::endpoint::Endpoint;
+use super::figures;
 use super::holders::Holders;
 use super::observer::{
     Acquired, Caller, ConnectionChange, ConnectionEvent, Observer, PoolKind, StatementReport,
@@ -12,7 +14,7 @@ use super::observer::{
 };
 use super::warning::{Flood, Warning};
 use crate::call::Origin;
-use crate::config::Settings;
+use crate::config::{Settings, TraceText};
 use crate::sync::Mutex;
 use crate::time::in_millis;
 
@@ -26,6 +28,9 @@ pub(crate) struct Monitor {
     /// None once a session was opened.
     added: Mutex<Option<Vec<Arc<dyn Observer>>>>,
     observers: OnceLock<Box<[Arc<dyn Observer>]>>,
+    pub(super) trace_text: TraceText,
+    /// Known after the first connection.
+    endpoint: OnceLock<Endpoint>,
     slow_statements: Arc<Flood>,
     slow_acquires: Arc<Flood>,
     leaks: Arc<Flood>,
@@ -81,6 +86,8 @@ impl Monitor {
             limits,
             added: Mutex::new(Some(Vec::new())),
             observers: OnceLock::new(),
+            trace_text: settings.map_or_else(TraceText::default, |settings| settings.trace_text),
+            endpoint: OnceLock::new(),
             slow_statements: Flood::new("slow statements", LISTED),
             slow_acquires: Flood::new("slow waits for a connection", LISTED),
             // The pool's size limits how many there are, and each line names its function.
@@ -103,6 +110,15 @@ impl Monitor {
             }
             None => false,
         }
+    }
+
+    /// A connection was opened.
+    pub(crate) fn reached(&self, endpoint: impl FnOnce() -> Endpoint) {
+        self.endpoint.get_or_init(endpoint);
+    }
+
+    pub(super) fn endpoint(&self) -> Option<&Endpoint> {
+        self.endpoint.get()
     }
 
     /// Adds the observers of a factory that this one replaces.
@@ -156,6 +172,7 @@ impl Monitor {
         pool: PoolKind,
         holders: Option<&Holders>,
     ) {
+        figures::waited(self.factory, pool, waited, None);
         if !self.observers().is_empty() {
             let acquired = Acquired {
                 caller: self.caller(origin),
@@ -178,8 +195,20 @@ impl Monitor {
         self.slow_acquires.warn(Warning { caller, message });
     }
 
+    /// A call has waited in vain. `at_once`: an error of connecting has ended the wait, not the clock.
+    pub(crate) fn not_acquired(&self, pool: PoolKind, waited: Duration, at_once: bool) {
+        let error = if at_once { "connect" } else { "acquire" };
+        figures::waited(self.factory, pool, waited, Some(error));
+    }
+
+    /// A session has given a connection back after so long.
+    pub(crate) fn used(&self, pool: PoolKind, time: Duration) {
+        figures::used(self.factory, pool, time);
+    }
+
     /// Something happened to a connection.
     pub(crate) fn connection(&self, pool: PoolKind, change: ConnectionChange, took: Duration) {
+        figures::connection(self.factory, pool, change, took);
         if self.observers().is_empty() {
             return;
         }
@@ -193,6 +222,10 @@ impl Monitor {
     }
 
     pub(super) fn statement(&self, report: &StatementReport) {
+        let system = self
+            .endpoint()
+            .map_or("other_sql", |endpoint| endpoint.system);
+        figures::statement(system, report);
         self.tell("statement", |observer| observer.statement(report));
     }
 
@@ -218,6 +251,7 @@ impl Monitor {
     }
 
     pub(super) fn ended(&self, report: &UnitReport) {
+        figures::unit(report);
         self.tell("ended", |observer| observer.ended(report));
     }
 
@@ -228,6 +262,7 @@ impl Monitor {
 
     /// A session holds its connection for longer than `leak_threshold`.
     pub(crate) fn leaked(&self, leak: &Leak) {
+        figures::leaked(self.factory);
         let caller = self.caller(&leak.holder);
         let doing = match &leak.activity {
             Some(activity) => activity.describe(),

@@ -28,6 +28,7 @@ pub struct Quoting {
 }
 
 impl Quoting {
+    #[cfg(any(test, feature = "postgres"))]
     pub(crate) const POSTGRES: Self = Self {
         names_in_double_quotes: true,
         names_in_backticks: false,
@@ -35,6 +36,7 @@ impl Quoting {
         dollar: true,
         hash: false,
     };
+    #[cfg(any(test, feature = "mysql"))]
     pub(crate) const MYSQL: Self = Self {
         names_in_double_quotes: false,
         names_in_backticks: true,
@@ -42,6 +44,7 @@ impl Quoting {
         dollar: false,
         hash: true,
     };
+    #[cfg(any(test, feature = "sqlite"))]
     pub(crate) const SQLITE: Self = Self {
         names_in_double_quotes: false,
         names_in_backticks: true,

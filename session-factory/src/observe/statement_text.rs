@@ -99,6 +99,13 @@ impl StatementText {
         }
     }
 
+    /// The first word of the summary: `SELECT`.
+    #[cfg(feature = "tracing")]
+    pub(super) fn operation(&self) -> &str {
+        let summary = self.summary();
+        summary.split([' ', ';']).next().unwrap_or(summary)
+    }
+
     pub(crate) fn is_script(&self) -> bool {
         self.is_script
     }

@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 
 use super::activity::Activity;
 use super::counts::Counts;
-use super::error_type;
 use super::monitor::Monitor;
 use super::observer::{Caller, Outcome, StatementOutcome, StatementReport, UnitReport};
+use super::spans::{Span, has_subscriber};
 use super::statement_text::StatementText;
+use super::{error_type, figures};
 use crate::call::Origin;
 use crate::error::{SessionError, StatementError, TransactionOutcome};
 
@@ -43,6 +44,7 @@ struct Unit {
     /// None without a `statement_budget`.
     counts: Option<Counts>,
     body: Arc<BodyMonitor>,
+    rollback: Span,
 }
 
 /// The body of a unit of work, as its observers see it.
@@ -50,6 +52,9 @@ struct Unit {
 pub(crate) struct BodyMonitor {
     /// The panic has ended by the time that the session is dropped.
     panicked: AtomicBool,
+    /// It is being polled: the caller's current span lies in the unit's.
+    is_inside: AtomicBool,
+    span: Span,
 }
 
 impl BodyMonitor {
@@ -58,13 +63,15 @@ impl BodyMonitor {
         struct Unwinding<'monitor>(&'monitor BodyMonitor);
         impl Drop for Unwinding<'_> {
             fn drop(&mut self) {
+                self.0.is_inside.store(false, Ordering::Relaxed);
                 if std::thread::panicking() {
                     self.0.panicked.store(true, Ordering::Relaxed);
                 }
             }
         }
+        self.is_inside.store(true, Ordering::Relaxed);
         let _unwinding = Unwinding(self);
-        poll();
+        self.span.run(poll);
     }
 }
 
@@ -80,6 +87,7 @@ pub(crate) struct StatementMonitor {
     text: Arc<StatementText>,
     server: Option<Arc<dyn ServerErrors>>,
     started: Option<Instant>,
+    span: Span,
 }
 
 impl std::fmt::Debug for StatementMonitor {
@@ -101,20 +109,30 @@ pub(crate) enum Ended<'error> {
 /// COMMIT under way.
 #[derive(Debug)]
 #[must_use]
-pub(crate) struct CommitMonitor(Option<Instant>);
+pub(crate) struct CommitMonitor(Option<Instant>, Span);
 
 impl Monitor {
     /// What a session of this call reports to. None if nobody looks at sessions.
     pub(crate) fn session(self: &Arc<Self>, origin: &Origin) -> Option<SessionMonitor> {
         let watches_leaks = self.leak_threshold().is_some();
         let budget = self.limits.statement_budget;
-        let watches_units = !self.observers().is_empty() || watches_leaks || budget.is_some();
+        let watches_units = !self.observers().is_empty()
+            || watches_leaks
+            || budget.is_some()
+            || has_subscriber()
+            || figures::is_recorded();
         let slow = self.limits.slow_statement;
         if !watches_units && slow.is_none() {
             return None;
         }
+        let caller = self.caller(origin);
         let unit = watches_units.then(|| {
+            let body = BodyMonitor {
+                span: Span::unit(&caller),
+                ..BodyMonitor::default()
+            };
             Box::new(Unit {
+                body: Arc::new(body),
                 activity: watches_leaks.then(Arc::default),
                 counts: budget.map(|_| Counts::default()),
                 ..Unit::default()
@@ -122,7 +140,7 @@ impl Monitor {
         });
         Some(SessionMonitor {
             monitor: Arc::clone(self),
-            caller: self.caller(origin),
+            caller,
             slow,
             unit,
         })
@@ -144,9 +162,15 @@ impl SessionMonitor {
         self.unit.is_some()
     }
 
+    /// The call may not open a session.
+    pub(crate) fn refused(&mut self, error: &SessionError) {
+        self.not_acquired(error, &Span::default());
+    }
+
     /// The call gets no connection.
-    pub(crate) fn not_acquired(&mut self, error: &SessionError) {
+    pub(crate) fn not_acquired(&mut self, error: &SessionError, waiting: &Span) {
         if let Some(unit) = &mut self.unit {
+            waiting.failed(&error_type::of_session(error));
             unit.outcome = Some(if unit.attempts == 0 {
                 Outcome::Nothing
             } else {
@@ -154,6 +178,26 @@ impl SessionMonitor {
             });
             unit.error_type = Some(error_type::of_session(error));
         }
+    }
+
+    /// The span of a wait for a connection.
+    pub(crate) fn acquiring(&self) -> Span {
+        let unit = self.unit.as_ref();
+        unit.map(|unit| unit.body.span.acquire())
+            .unwrap_or_default()
+    }
+
+    /// The span of the recovery, for a call that is gone.
+    pub(crate) fn recovering(&self) -> Span {
+        let unit = self.unit.as_ref();
+        unit.map(|unit| unit.body.span.recovery())
+            .unwrap_or_default()
+    }
+
+    /// The span of the hooks of a call that is gone.
+    pub(crate) fn hooked(&self) -> Span {
+        let unit = self.unit.as_ref();
+        unit.map(|unit| unit.body.span.hooks()).unwrap_or_default()
     }
 
     /// What runs the body. None if nobody looks at units of work.
@@ -176,6 +220,7 @@ impl SessionMonitor {
             text: text(),
             server: self.unit.as_ref().and_then(|_| server()),
             started: None,
+            span: Span::default(),
         }
     }
 
@@ -185,6 +230,12 @@ impl SessionMonitor {
         statement.started = Some(now);
         if let Some(unit) = &mut self.unit {
             unit.statements += 1;
+            let (body, shown) = (&unit.body, self.monitor.trace_text);
+            let inside = body.is_inside.load(Ordering::Relaxed);
+            statement.span = body.span.statement(inside, &statement.text, shown);
+            if let Some(endpoint) = self.monitor.endpoint() {
+                statement.span.reached(endpoint);
+            }
             if let Some(counts) = &mut unit.counts {
                 counts.add(&statement.text);
             }
@@ -215,8 +266,10 @@ impl SessionMonitor {
             }
         }
         let slow = self.slow.filter(|limit| elapsed >= *limit);
-        let is_observed = self.unit.is_some() && !self.monitor.observers().is_empty();
-        if slow.is_none() && !is_observed {
+        let is_observed =
+            self.unit.is_some() && (!self.monitor.observers().is_empty() || figures::is_recorded());
+        let span = statement.span;
+        if slow.is_none() && !is_observed && !span.is_on() {
             return;
         }
         let report = StatementReport {
@@ -233,6 +286,8 @@ impl SessionMonitor {
             },
             text: statement.text,
         };
+        span.ran(&report);
+        span.end();
         if is_observed {
             self.monitor.statement(&report);
         }
@@ -241,21 +296,55 @@ impl SessionMonitor {
         }
     }
 
+    /// Another attempt follows, after a conflict.
+    pub(crate) fn retried(&self) {
+        if let Some(unit) = &self.unit {
+            let reason = unit.error_type.clone();
+            let reason = reason.unwrap_or(Cow::Borrowed(error_type::OTHER));
+            figures::retried(self.caller.function, reason);
+        }
+    }
+
     /// COMMIT is about to be sent.
     pub(crate) fn committing(&self) -> CommitMonitor {
-        CommitMonitor(self.unit.as_ref().map(|_| Instant::now()))
+        let span = self.unit.as_ref().map(|unit| unit.body.span.commit());
+        CommitMonitor(
+            span.as_ref().map(|_| Instant::now()),
+            span.unwrap_or_default(),
+        )
     }
 
     /// COMMIT was answered, or will not be.
-    pub(crate) fn committed(&mut self, commit: &CommitMonitor) {
+    pub(crate) fn committed(&mut self, commit: &CommitMonitor, error_type: Option<&'static str>) {
+        if let Some(error_type) = error_type {
+            commit.1.failed(error_type);
+        }
         if let (Some(unit), Some(started)) = (&mut self.unit, commit.0) {
             unit.committing += started.elapsed();
         }
         self.transaction_ended();
     }
 
+    /// ROLLBACK is about to be sent.
+    pub(crate) fn rolling_back(&mut self) {
+        if let Some(unit) = &mut self.unit {
+            unit.rollback = unit.body.span.rollback();
+        }
+    }
+
+    /// ROLLBACK was answered, or will not be.
+    pub(crate) fn rollback_ended(&mut self, has_failed: bool) {
+        if let Some(unit) = &mut self.unit {
+            if has_failed {
+                unit.rollback.failed("rollback");
+            }
+            unit.rollback = Span::default();
+        }
+        self.transaction_ended();
+    }
+
     /// The transaction is over.
-    pub(crate) fn transaction_ended(&self) {
+    fn transaction_ended(&self) {
         if let Some(Unit {
             activity: Some(activity),
             ..
@@ -388,6 +477,11 @@ impl Drop for SessionMonitor {
             committing: unit.committing,
             hooks: unit.hooks,
         };
+        let span = &unit.body.span;
+        if let Some(endpoint) = self.monitor.endpoint() {
+            span.reached(endpoint);
+        }
+        span.ended(&report);
         self.monitor.ended(&report);
         if let (Some(budget), Some(counts)) = (self.monitor.limits.statement_budget, &unit.counts)
             && report.statements > u64::from(budget)

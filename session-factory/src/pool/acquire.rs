@@ -120,7 +120,36 @@ impl<D: Driver> Core<D> {
             Err(Failure::Connect(error)) => self.acquire_error(started.elapsed(), Some(error)),
             Err(Failure::TimedOut) => self.acquire_error(started.elapsed(), None),
         };
+        self.monitor
+            .not_acquired(self.kind, error.waited, error.at_once);
         Err(SessionError::Acquire(Box::new(error)))
+    }
+
+    /// Waits as if no connection were free for so long.
+    ///
+    /// # Errors
+    /// As for any wait that reaches its limit.
+    #[cfg(feature = "testing")]
+    pub(crate) async fn wait_in_vain(
+        &self,
+        time: Duration,
+        left: Option<Duration>,
+    ) -> Result<(), SessionError> {
+        let limit = self
+            .settings
+            .as_ref()
+            .map_or(EXTERNAL_TIMEOUT, |settings| settings.pool_timeout);
+        let limit = left.map_or(limit, |left| limit.min(left));
+        let waiting = self.registry.wait();
+        let pause = async { tokio::time::sleep(time.min(limit)).await };
+        let _no_runtime = crate::runtime::within(pause).await;
+        drop(waiting);
+        if time < limit {
+            return Ok(());
+        }
+        Err(SessionError::Acquire(Box::new(
+            self.acquire_error(limit, None),
+        )))
     }
 
     pub(crate) fn cannot_connect(&self, error: ConnectError) -> SessionError {

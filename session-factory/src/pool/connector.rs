@@ -97,6 +97,8 @@ impl<D: Driver> Connector<D> {
         if let Some(anchor) = connection.anchor() {
             let _kept_already = self.anchor.set(anchor);
         }
+        self.reports
+            .reached(|| D::endpoint(&self.settings, &connection));
         self.health.succeeded(connection.is_pooled());
         let now = Instant::now();
         let life = match D::connection_limit(&self.settings) {

@@ -16,6 +16,8 @@ use super::status::Status;
 use crate::call::Origin;
 use crate::config::Settings;
 use crate::driver::{Driver, DriverConnection};
+#[cfg(feature = "testing")]
+use crate::error::Holder;
 use crate::error::{ConnectError, SessionError};
 use crate::observe::{Echo, Monitor, PoolKind};
 use crate::sync::Mutex;
@@ -153,6 +155,12 @@ impl<D: Driver> Core<D> {
             closed: self.closed.is_cancelled(),
             replica: None,
         }
+    }
+
+    /// The calls that hold a connection, and those whose session the recovery still ends.
+    #[cfg(feature = "testing")]
+    pub(crate) fn holders(&self) -> Vec<Holder> {
+        self.registry.holders()
     }
 
     pub(crate) fn echo(&self, origin: &Origin) -> Option<Echo> {

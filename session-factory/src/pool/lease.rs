@@ -273,6 +273,9 @@ impl<D: Driver> Drop for Lease<D> {
     fn drop(&mut self) {
         // bb8 spawns a task when it closes a returned connection, on any thread, so it needs a runtime.
         let _context = (self.state != State::Stays).then(crate::runtime::enter);
+        if let (Some(Held::Pooled(slot)), Some(ticket)) = (&self.held, &self.ticket) {
+            slot.used(ticket);
+        }
         if self.state == State::Unproven {
             let _closed_by_its_slot = contained(|| self.connection().condemn());
         }

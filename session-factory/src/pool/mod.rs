@@ -5,6 +5,8 @@ mod connect_health;
 mod connector;
 mod core;
 mod credential_provider;
+#[cfg(feature = "metrics")]
+mod figures;
 mod leaks;
 mod lease;
 mod open_permits;

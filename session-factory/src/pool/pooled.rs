@@ -6,9 +6,11 @@ use std::time::{Duration, Instant};
 use tokio::time::timeout;
 
 use super::connect_health::Health;
+use super::registry::Ticket;
 use super::reports::Reports;
 use crate::driver::{Driver, DriverConnection};
 use crate::error::Step;
+use crate::observe::figures;
 use crate::panics::{Contained, contained_async};
 
 /// A connection that has idled for less than this is lent without a ping (HikariCP's threshold).
@@ -132,6 +134,15 @@ impl<D: Driver> Pooled<D> {
 
     pub(super) fn idle_for(&self) -> Duration {
         self.idle_since.elapsed()
+    }
+
+    /// A session gives it back.
+    pub(super) fn used(&self, ticket: &Ticket) {
+        if figures::is_recorded()
+            && let Some((since, _)) = ticket.lent()
+        {
+            self.reports.used(since.elapsed());
+        }
     }
 
     pub(super) fn was_reset(&self) {

@@ -66,8 +66,11 @@ impl<D: Driver> Pools<D> {
         url_key: &'static str,
         pool: D::ExternalPool,
     ) -> Self {
+        let primary = Core::external(name, url_key, pool);
+        #[cfg(feature = "metrics")]
+        super::figures::watch(&primary);
         Self {
-            primary: Core::external(name, url_key, pool),
+            primary,
             replica: None,
         }
     }

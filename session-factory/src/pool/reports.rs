@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::ConnectError;
-use crate::observe::{ConnectionChange, Monitor, PoolKind};
+use crate::observe::{ConnectionChange, Endpoint, Monitor, PoolKind};
 
 /// One pool's reports.
 #[derive(Debug, Clone)]
@@ -25,6 +25,19 @@ impl Reports {
             Some(error) => ConnectionChange::Failed(error.kind()),
         };
         self.monitor.connection(self.kind, change, took);
+    }
+
+    /// A connection leads there.
+    pub(super) fn reached(&self, endpoint: impl FnOnce() -> Endpoint) {
+        // The replica's address is another one.
+        if self.kind == PoolKind::Primary {
+            self.monitor.reached(endpoint);
+        }
+    }
+
+    /// A session has given it back after so long.
+    pub(super) fn used(&self, time: Duration) {
+        self.monitor.used(self.kind, time);
     }
 
     /// The pool closes a connection that is too old, or idled too long.

@@ -84,6 +84,8 @@ impl<D: Driver> Core<D> {
         let core = Arc::new(core);
         reaper::watch(&core, kept, &settings);
         leaks::watch(&core);
+        #[cfg(feature = "metrics")]
+        super::figures::watch(&core);
         core
     }
 }

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 
 use super::events::{Ending, ObservedEnd};
+#[cfg(feature = "testing")]
+use super::faults;
 use super::{Session, recovery};
 use crate::driver::{CommitReply, DriverConnection, Watched};
 use crate::error::{AbortReason, CommitError, SessionError, StatementError};
@@ -84,10 +86,13 @@ impl<F: SessionFactory> Session<F> {
         self.work.committing();
         lease.committing();
         let commit = self.work.monitor.as_ref().map(SessionMonitor::committing);
+        #[cfg(feature = "testing")]
+        let reply = Box::pin(faults::commit(self.test.as_ref(), lease)).await;
+        #[cfg(not(feature = "testing"))]
         let reply = lease.connection().commit().await;
         self.work.end_answered();
         if let (Some(monitor), Some(commit)) = (&mut self.work.monitor, &commit) {
-            monitor.committed(commit);
+            monitor.committed(commit, error_type(&reply));
         }
         if let Some(observed) = observed {
             observed.replied(&reply);
@@ -181,6 +186,17 @@ impl<F: SessionFactory> Session<F> {
         }
         self.lease = Some(lease);
         false
+    }
+}
+
+/// What the span of COMMIT says of an answer that confirms nothing.
+fn error_type(reply: &CommitReply) -> Option<&'static str> {
+    match reply {
+        CommitReply::Committed => None,
+        CommitReply::RolledBack(_) => Some("aborted"),
+        CommitReply::Refused(_) | CommitReply::NotSent(_) => Some("commit"),
+        CommitReply::Parted(_) => Some("partly_committed"),
+        CommitReply::Unknown(_) => Some("commit_unknown"),
     }
 }
 

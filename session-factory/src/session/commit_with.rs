@@ -4,7 +4,12 @@ use diesel::backend::Backend;
 use diesel::query_builder::{QueryFragment, QueryId};
 use diesel::{QueryResult, debug_query};
 
+#[cfg(feature = "testing")]
+use diesel_async::AsyncConnectionCore;
+
 use super::events::{self, Ending, ObservedEnd};
+#[cfg(feature = "testing")]
+use super::faults::Struck;
 use super::statement::{Lines, Seen};
 use super::{Session, statement};
 use crate::driver::{CommitReply, CommitSent, Driver, DriverConnection, Untyped};
@@ -77,6 +82,12 @@ impl<F: SessionFactory> Session<F> {
     where
         T: QueryFragment<<F::Driver as Driver>::Backend> + QueryId + Send,
     {
+        #[cfg(feature = "testing")]
+        if self.test.as_ref().is_some_and(Struck::waits_for_commit) {
+            // The fault strikes a COMMIT that is sent by itself.
+            let rows = AsyncConnectionCore::execute_returning_count(self, statement).await?;
+            return self.end_by_commit().await.map(|()| rows);
+        }
         let watched = self.look().await?;
         if let Some(error) = self.work.verdict(&watched) {
             return Err(self.give_up(error).await);

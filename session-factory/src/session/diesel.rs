@@ -65,10 +65,20 @@ impl<F: SessionFactory> Session<F> {
         Ok(())
     }
 
+    /// Where a test's fault strikes a statement.
+    #[cfg(feature = "testing")]
+    fn strike(&mut self) {
+        if let (Some(struck), Some(lease)) = (&self.test, &mut self.lease) {
+            struck.at_statement(lease);
+        }
+    }
+
     fn load_untyped(
         &mut self,
         query: Untyped<'_, Backend<F>>,
     ) -> BoxFuture<'_, QueryResult<Rows<'_, F>>> {
+        #[cfg(feature = "testing")]
+        self.strike();
         let (connection, work) = match self.parts() {
             Ok(parts) => parts,
             Err(error) => return statement::refused(error),
@@ -83,6 +93,8 @@ impl<F: SessionFactory> Session<F> {
         &mut self,
         query: Untyped<'_, Backend<F>>,
     ) -> BoxFuture<'_, QueryResult<usize>> {
+        #[cfg(feature = "testing")]
+        self.strike();
         let (connection, work) = match self.parts() {
             Ok(parts) => parts,
             Err(error) => return statement::refused(error),
@@ -98,6 +110,8 @@ impl<F: SessionFactory> Session<F> {
 
 impl<F: SessionFactory> SimpleAsyncConnection for Session<F> {
     fn batch_execute(&mut self, query: &str) -> impl Future<Output = QueryResult<()>> + Send {
+        #[cfg(feature = "testing")]
+        self.strike();
         let (connection, work) = match self.parts() {
             Ok(parts) => parts,
             Err(error) => return statement::refused(error),

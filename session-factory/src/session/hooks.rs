@@ -14,6 +14,12 @@ use crate::observe;
 struct Hook(Option<BoxFuture<'static, ()>>);
 
 impl Hook {
+    fn new(future: BoxFuture<'static, ()>) -> Self {
+        #[cfg(feature = "testing")]
+        let future = crate::call::task_context::kept_for_later(future);
+        Self(Some(future))
+    }
+
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(future) = &mut self.0 else {
             return Poll::Ready(());
@@ -48,11 +54,11 @@ pub(crate) struct Hooks {
 
 impl Hooks {
     pub(super) fn after_commit(&mut self, hook: BoxFuture<'static, ()>) {
-        self.commit.push(Hook(Some(hook)));
+        self.commit.push(Hook::new(hook));
     }
 
     pub(super) fn after_rollback(&mut self, hook: BoxFuture<'static, ()>) {
-        self.rollback.push(Hook(Some(hook)));
+        self.rollback.push(Hook::new(hook));
     }
 
     pub(super) fn has_rollback_hooks(&self) -> bool {
@@ -152,6 +158,7 @@ impl Drop for Running {
 fn panicked(panic: Box<dyn Any + Send>) {
     // Dropping the panic's payload could panic again.
     std::mem::forget(panic);
+    observe::figures::hook_panicked();
     observe::report(
         "a hook of after_commit or after_rollback panicked; the transaction's outcome stands",
     );

@@ -10,6 +10,8 @@ pub(crate) mod contract;
 mod detach;
 mod diesel;
 mod events;
+#[cfg(feature = "testing")]
+mod faults;
 mod hooks;
 pub(crate) mod names_of_other_libraries;
 mod open;
@@ -77,6 +79,9 @@ pub struct Session<F: SessionFactory> {
     /// The caller has set an instrumentation: the session sends SAVEPOINT and RELEASE at once, so that it sees them.
     observed: bool,
     no_instrumentation: DynInstrumentation,
+    /// The test whose faults strike this session.
+    #[cfg(feature = "testing")]
+    test: Option<faults::Struck>,
 }
 
 impl<F: SessionFactory> std::fmt::Debug for Session<F> {
@@ -91,6 +96,7 @@ impl<F: SessionFactory> std::fmt::Debug for Session<F> {
 impl<F: SessionFactory> Session<F> {
     pub(crate) fn new(
         lease: Lease<F::Driver>,
+        #[cfg_attr(not(feature = "testing"), allow(unused_variables))] origin: &Origin,
         options: &SessionOptions,
         echo: Option<Echo>,
         monitor: Option<SessionMonitor>,
@@ -108,6 +114,8 @@ impl<F: SessionFactory> Session<F> {
             transaction_state: TransactionState::default(),
             observed: false,
             no_instrumentation: DynInstrumentation::none(),
+            #[cfg(feature = "testing")]
+            test: faults::Struck::here(origin),
         }
     }
 

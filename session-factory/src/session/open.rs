@@ -71,6 +71,6 @@ impl<F: SessionFactory> Factory<F> {
         options: &SessionOptions,
         monitor: Option<SessionMonitor>,
     ) -> Session<F> {
-        Session::new(lease, options, self.echo(origin), monitor)
+        Session::new(lease, origin, options, self.echo(origin), monitor)
     }
 }

@@ -11,7 +11,7 @@ use super::transaction::kept_of;
 use super::work::Work;
 use crate::driver::{CommitReply, Driver, DriverConnection, GoesTo, Recovered, Running, Watched};
 use crate::error::{StatementError, TransactionOutcome};
-use crate::observe;
+use crate::observe::{self, SessionMonitor};
 use crate::panics::contained_async;
 use crate::pool::Lease;
 
@@ -66,7 +66,8 @@ pub(super) fn hand_over<D: Driver>(lease: Option<Lease<D>>, work: &mut Work, hoo
     if committing {
         lease.unfinished();
     }
-    let spawned = crate::runtime::spawn(async move {
+    let recovery = monitor.as_ref().map(SessionMonitor::recovering);
+    let spawned = crate::runtime::spawn(recovery.unwrap_or_default().around(async move {
         // The application's instrumentation runs on ROLLBACK and the reset, and may panic.
         let ended = contained_async(clean_up(
             &mut lease,
@@ -104,11 +105,13 @@ pub(super) fn hand_over<D: Driver>(lease: Option<Lease<D>>, work: &mut Work, hoo
         } else {
             drop(lease);
         }
-        drop(monitor);
         if hooks.has_any() {
-            crate::runtime::spawn_orphan(async move { hooks.over(left).await });
+            let span = monitor.as_ref().map(SessionMonitor::hooked);
+            let hooks = async move { hooks.over(left).await };
+            crate::runtime::spawn_orphan(span.unwrap_or_default().around(hooks));
         }
-    });
+        drop(monitor);
+    }));
     if spawned.is_err() {
         observe::report(
             "a session was dropped and there is no thread to recover its connection on",

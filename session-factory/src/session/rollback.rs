@@ -54,6 +54,9 @@ impl<F: SessionFactory> Session<F> {
         };
         if !committing {
             self.work.rolling_back();
+            if let Some(monitor) = &mut self.work.monitor {
+                monitor.rolling_back();
+            }
         }
         let connection = lease.connection();
         let rolled_back = match running {
@@ -88,8 +91,8 @@ impl<F: SessionFactory> Session<F> {
             }
         }
         self.work.end_answered();
-        if let Some(monitor) = &self.work.monitor {
-            monitor.transaction_ended();
+        if let Some(monitor) = &mut self.work.monitor {
+            monitor.rollback_ended(rolled_back.is_err());
         }
         // Only now does the driver know how dropped and raw statements ended.
         let parted = self.work.newly_parted(&lease.connection().watch());

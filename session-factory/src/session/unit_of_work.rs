@@ -78,7 +78,7 @@ impl<F: SessionFactory> Unit<F> {
             scope.monitor = monitor.as_ref().and_then(SessionMonitor::body);
             if let Err(nested) = check_nesting(&factory, &scope.holder, &options) {
                 if let Some(monitor) = &mut monitor {
-                    monitor.not_acquired(&nested);
+                    monitor.refused(&nested);
                 }
                 return Err(nested);
             }
@@ -176,6 +176,7 @@ impl<F: SessionFactory> Unit<F> {
                     _ => None,
                 };
                 if let Some(pause) = due {
+                    self.session.work.note_result(&committed);
                     return self.repeat(pause).await;
                 }
                 self.session.work.note_over(&committed);
@@ -220,6 +221,9 @@ impl<F: SessionFactory> Unit<F> {
         let mut scope = self.scope.clone();
         // The unit goes on with the next attempt's session.
         let mut monitor = self.session.work.monitor.take();
+        if let Some(monitor) = &monitor {
+            monitor.retried();
+        }
         self.leave(TransactionOutcome::RolledBack).await;
         let Repeat {
             factory,

@@ -123,6 +123,7 @@ impl Builder {
              GRANT ALL ON *.* TO testbed@'127.0.0.1' WITH GRANT OPTION;\n\
              CREATE OR REPLACE USER app@'127.0.0.1' {limit};\n\
              GRANT ALL ON `t%`.* TO app@'127.0.0.1';\n\
+             GRANT ALL ON `sf\\_%`.* TO app@'127.0.0.1';\n\
              CREATE OR REPLACE USER guarded@'127.0.0.1' IDENTIFIED BY '{}' {limit};\n\
              GRANT ALL ON `t%`.* TO guarded@'127.0.0.1';\n",
             super::PASSWORD

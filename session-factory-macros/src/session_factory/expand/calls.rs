@@ -124,6 +124,17 @@ pub(super) fn calls(model: &Model<'_>) -> TokenStream {
             }
         }
 
+        #private::__session_factory_metrics! {
+            #[allow(dead_code, unreachable_pub)]
+            impl #name {
+                /// Registers the units and descriptions of all figures with the recorder of the `metrics` crate. Call
+                /// it after the recorder was installed.
+                #vis fn describe_metrics() {
+                    #private::describe_metrics();
+                }
+            }
+        }
+
         #private::__session_factory_dotenv! {
             #[allow(dead_code, unreachable_pub)]
             impl #name {

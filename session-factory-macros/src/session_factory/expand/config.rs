@@ -230,6 +230,8 @@ fn trait_impl(model: &Model<'_>, config: &Ident) -> TokenStream {
                 __session_factory_reader: &mut #krate::config::Reader<'_>,
             ) -> ::core::option::Option<Self> {
                 type __SessionFactoryDriver = <#name as #krate::SessionFactory>::Driver;
+                #[allow(unused_imports)]
+                use #krate::config as __session_factory_config;
                 #backend
                 #(let #locals = #reads;)*
                 __session_factory_reader.cross_check::<__SessionFactoryDriver>(

@@ -30,7 +30,7 @@ use super::{
 };
 use crate::config::{Sealed, Settings, UrlDialect};
 use crate::error::{ConnectError, ConnectErrorKind};
-use crate::observe::{Establishing, Quoting};
+use crate::observe::{Endpoint, Establishing, Quoting};
 
 /// MySQL and MariaDB: `pub struct AppDb(Mysql);`
 #[derive(Debug)]
@@ -50,6 +50,10 @@ impl UrlDialect for Mysql {
 
     fn check_url(url: &str) -> Result<(), String> {
         url::parse(url).map(drop)
+    }
+
+    fn elsewhere(url: &str) -> Option<String> {
+        url::elsewhere(url)
     }
 }
 
@@ -93,6 +97,22 @@ impl Driver for Mysql {
     }
 
     const QUOTING: Quoting = Quoting::MYSQL;
+
+    fn endpoint(settings: &Settings, connection: &MysqlLink) -> Endpoint {
+        let target = url::parse(settings.url.expose()).ok();
+        let places = target.as_ref().map(|target| target.places.as_slice());
+        let address = match places {
+            Some([url::Place::Tcp(host, port)]) => Some((host.clone(), *port)),
+            _ => None,
+        };
+        let ledger = connection.rest().ledger();
+        let is_mariadb = ledger.is_some_and(ledger::Ledger::is_mariadb);
+        Endpoint {
+            system: if is_mariadb { "mariadb" } else { "mysql" },
+            namespace: target.and_then(|target| target.database),
+            address,
+        }
+    }
 
     fn begin_sql(options: &TransactionOptions) -> Cow<'static, str> {
         let isolation = options.isolation.map(|isolation| match isolation {

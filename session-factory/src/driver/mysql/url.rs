@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use mysql_async::OptsBuilder;
 use percent_encoding::percent_decode_str;
 
+use crate::config::is_this_machine;
 use crate::config::known_names::suggestion;
 use crate::config::scheme;
 use crate::observe::unresolved;
@@ -113,6 +114,15 @@ pub(super) fn parse(url: &str) -> Result<Target, String> {
         opts,
         database,
         places,
+    })
+}
+
+/// The first host in a URL that may not be this machine.
+pub(super) fn elsewhere(url: &str) -> Option<String> {
+    let places = parse(url).map_or_else(|_| Vec::new(), |target| target.places);
+    places.into_iter().find_map(|place| match place {
+        Place::Tcp(host, _) if !is_this_machine(&host) => Some(host),
+        Place::Tcp(..) | Place::Socket(_) => None,
     })
 }
 

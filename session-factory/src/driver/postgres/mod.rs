@@ -36,7 +36,7 @@ use super::{
 };
 use crate::config::{Sealed, Settings, UrlDialect};
 use crate::error::{ConnectError, ConnectErrorKind};
-use crate::observe::{Establishing, Quoting};
+use crate::observe::{Endpoint, Establishing, Quoting};
 
 /// PostgreSQL: `pub struct AppDb(Postgres);`
 #[derive(Debug)]
@@ -62,10 +62,27 @@ impl UrlDialect for Postgres {
     fn check_url(url: &str) -> Result<(), String> {
         url::parse(url).map(drop)
     }
+
+    fn elsewhere(url: &str) -> Option<String> {
+        url::elsewhere(url)
+    }
 }
 
 impl Driver for Postgres {
     const QUOTING: Quoting = Quoting::POSTGRES;
+
+    fn endpoint(settings: &Settings, _connection: &PgConnection) -> Endpoint {
+        let url = url::parse(settings.url.expose()).ok();
+        let address = url.as_ref().and_then(|url| match url.hosts.as_slice() {
+            [host] => host.name_and_port(),
+            _ => None,
+        });
+        Endpoint {
+            system: "postgresql",
+            namespace: url.and_then(|url| url.config.get_dbname().map(str::to_owned)),
+            address,
+        }
+    }
 
     type Backend = Pg;
     type Connection = PgConnection;

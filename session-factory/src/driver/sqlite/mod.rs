@@ -38,7 +38,7 @@ use super::{
 };
 use crate::config::{Sealed, Settings, UrlDialect};
 use crate::error::{ConnectError, ConnectErrorKind};
-use crate::observe::Quoting;
+use crate::observe::{Endpoint, Quoting};
 
 /// SQLite: `pub struct AppDb(Sqlite);`
 #[derive(Debug)]
@@ -63,6 +63,10 @@ impl UrlDialect for Sqlite {
     fn check_url(url: &str) -> Result<(), String> {
         url::parse(url).map(drop)
     }
+
+    fn elsewhere(_url: &str) -> Option<String> {
+        None
+    }
 }
 
 impl Driver for Sqlite {
@@ -72,6 +76,13 @@ impl Driver for Sqlite {
 
     const STOPS_STATEMENTS: bool = false;
     const QUOTING: Quoting = Quoting::SQLITE;
+
+    fn endpoint(_settings: &Settings, _connection: &LiteConnection) -> Endpoint {
+        Endpoint {
+            system: "sqlite",
+            ..Endpoint::default()
+        }
+    }
 
     fn connection_limit(settings: &Settings) -> Option<u32> {
         // Every connection to `:memory:` opens a separate database.

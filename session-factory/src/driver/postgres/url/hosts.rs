@@ -14,6 +14,19 @@ pub(in crate::driver::postgres) struct Host {
     pub(in crate::driver::postgres) index: usize,
 }
 
+impl Host {
+    /// The name, or the address where the URL has none, and the port. None for a socket.
+    pub(in crate::driver::postgres) fn name_and_port(&self) -> Option<(String, u16)> {
+        match &self.lookup {
+            Lookup::Folder(_) => None,
+            Lookup::Address(address) if self.name.is_empty() => {
+                Some((address.to_string(), self.port))
+            }
+            Lookup::Name | Lookup::Address(_) => Some((self.name.clone(), self.port)),
+        }
+    }
+}
+
 /// How the driver finds the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::driver::postgres) enum Lookup {

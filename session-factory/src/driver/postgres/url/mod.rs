@@ -21,6 +21,7 @@ use self::form::EXPECTED;
 pub(super) use self::form::SCHEMES;
 pub(super) use self::hosts::{Host, Lookup};
 pub(super) use self::parsed::{Url, Wanted};
+use crate::config::is_this_machine;
 
 /// Parses a URL. The error continues a sentence: "its port is …".
 pub(super) fn parse(url: &str) -> Result<Url, String> {
@@ -37,6 +38,17 @@ pub(super) fn shown(url: &str) -> String {
     let hosts = parse(url).map_or_else(|_| Vec::new(), |url| url.hosts);
     let hosts: Vec<_> = hosts.iter().map(Host::shown_unresolved).collect();
     format!("postgresql://{}", hosts.join(","))
+}
+
+/// The first host in a URL that may not be this machine.
+pub(super) fn elsewhere(url: &str) -> Option<String> {
+    let hosts = parse(url).map_or_else(|_| Vec::new(), |url| url.hosts);
+    let elsewhere = |host: &Host| match &host.lookup {
+        Lookup::Folder(_) => false,
+        Lookup::Address(address) => !address.is_loopback(),
+        Lookup::Name => !is_this_machine(&host.name),
+    };
+    hosts.into_iter().find(elsewhere).map(|host| host.name)
 }
 
 #[cfg(test)]

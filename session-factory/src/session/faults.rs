@@ -1,0 +1,71 @@
+//! Where a test's faults strike a session.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::call::{FaultEffect, Origin, TestContext, task_context};
+use crate::driver::{CommitReply, Driver, DriverConnection};
+use crate::error::StatementError;
+use crate::pool::Lease;
+
+/// For a connection to close.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The test that a session belongs to, and the function that opened the session.
+pub(super) struct Struck {
+    test: Arc<TestContext>,
+    function: &'static str,
+}
+
+impl Struck {
+    /// Looked up when the session is opened: its end may run with another runtime's clock.
+    pub(super) fn here(origin: &Origin) -> Option<Self> {
+        let test = task_context::test()?;
+        Some(Self {
+            test,
+            function: origin.function(),
+        })
+    }
+}
+
+/// COMMIT, or what a fault makes of it.
+pub(super) async fn commit<D: Driver>(test: Option<&Struck>, lease: &mut Lease<D>) -> CommitReply {
+    let effect = test.and_then(|struck| struck.test.faults.at_commit(struck.function));
+    let lost = || StatementError::connection("the connection is lost, by a fault of the test");
+    match effect {
+        Some(FaultEffect::Conflict(Some(error))) => CommitReply::Refused(error),
+        Some(FaultEffect::AnswerLost) => match lease.connection().commit().await {
+            CommitReply::Committed => CommitReply::Unknown(lost()),
+            other => other,
+        },
+        Some(FaultEffect::CommitLost) => {
+            // If that fails, the connection is closed, which rolls back as well.
+            let _closed_instead = lease.connection().rollback().await;
+            CommitReply::Unknown(lost())
+        }
+        _ => lease.connection().commit().await,
+    }
+}
+
+impl Struck {
+    /// Closes the connection, if a fault strikes the next statement.
+    pub(super) fn at_statement<D: Driver>(&self, lease: &mut Lease<D>) {
+        if !self.test.faults.at_statement(self.function) {
+            return;
+        }
+        let connection = lease.connection();
+        if let Some(kill) = connection.kill() {
+            (kill.0)();
+            // The connection is driven by a thread of the crate's, so this one may wait.
+            let started = Instant::now();
+            while !connection.is_closed() && started.elapsed() < PATIENCE {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
+    }
+
+    /// True if a fault is armed for a COMMIT that is sent by itself.
+    pub(super) fn waits_for_commit(&self) -> bool {
+        self.test.faults.wait_for_commit()
+    }
+}

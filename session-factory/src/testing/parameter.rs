@@ -1,0 +1,34 @@
+//! What a test may ask for.
+
+use super::test::Test;
+use crate::factory::{Factory, SessionFactory};
+
+/// What a test of this factory may have as a parameter.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "a test of `{F}` cannot have a parameter of the type `{Self}`",
+    label = "this is neither `Test<{F}>` nor `Factory<{F}>`",
+    note = "a test has no parameter, or some of `Test<{F}>` and `Factory<{F}>`"
+)]
+pub trait Parameter<F: SessionFactory> {
+    /// The test's.
+    fn of(test: &Test<F>) -> Self;
+}
+
+impl<F: SessionFactory> Parameter<F> for Test<F> {
+    fn of(test: &Test<F>) -> Self {
+        test.clone()
+    }
+}
+
+impl<F: SessionFactory> Parameter<F> for Factory<F> {
+    fn of(test: &Test<F>) -> Self {
+        test.factory().clone()
+    }
+}
+
+/// The test's value for a parameter of this type.
+#[doc(hidden)]
+pub fn parameter<P: Parameter<F>, F: SessionFactory>(test: &Test<F>) -> P {
+    P::of(test)
+}

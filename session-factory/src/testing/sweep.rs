@@ -1,0 +1,61 @@
+//! Removes what killed runs and old builds have left. Whose lock is taken is in use, however old it is.
+
+use super::databases::{Databases, Found, Setup};
+use super::names::{self, Name, Note, Role};
+use super::template::Key;
+
+/// Templates that no test used for so long go.
+const DAYS: u64 = 7;
+/// How many databases of failed tests stay, unless `TEST_DB_KEEP` says otherwise.
+const KEPT: usize = 3;
+
+impl Found {
+    /// The note that this crate wrote.
+    pub(super) fn kept(&self) -> Option<Note> {
+        self.note.as_deref().and_then(Note::parse)
+    }
+}
+
+/// Removes databases that no test uses, and templates that no test will use.
+pub(super) async fn all<D: Databases>(databases: &mut D, own: &Key) -> Setup<()> {
+    for found in databases.list().await? {
+        let Some(name) = Name::parse(&found.name) else {
+            continue;
+        };
+        let note = found.kept();
+        let is_due = match (&name.role, &note) {
+            (Role::Slot(_), Some(Note::Kept { .. })) => false,
+            (Role::Slot(_) | Role::Building, _) => true,
+            (Role::Template, Some(Note::Template { day, family })) => {
+                let is_replaced = *family == own.family && name.key != own.key;
+                is_replaced || day + DAYS < names::today()
+            }
+            (Role::Template, _) => false,
+        };
+        let lock = name.lock();
+        if is_due && databases.try_lock(&lock).await? {
+            // Somebody else may be faster, or copy the template at this moment: the next run looks again.
+            let _in_use = databases.drop(&found.name).await;
+            databases.unlock(&lock).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes all but the newest databases that a project has kept.
+pub(super) async fn kept<D: Databases>(databases: &mut D, project: &str) -> Setup<()> {
+    let wanted = std::env::var("TEST_DB_KEEP").ok();
+    let wanted = wanted.and_then(|text| text.trim().parse().ok());
+    let mut kept: Vec<_> = databases.list().await?.into_iter().collect();
+    kept.retain(
+        |found| matches!(found.kept(), Some(Note::Kept { project: of, .. }) if of == project),
+    );
+    kept.sort_by_key(|found| match found.kept() {
+        Some(Note::Kept { millis, .. }) => std::cmp::Reverse(millis),
+        _ => std::cmp::Reverse(0),
+    });
+    for found in kept.into_iter().skip(wanted.unwrap_or(KEPT)) {
+        databases.drop(&found.name).await?;
+    }
+    Ok(())
+}
