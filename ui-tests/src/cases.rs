@@ -26,7 +26,7 @@ pub enum Kind {
 pub fn cases() -> Vec<Case> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut cases = Vec::new();
-    for name in ["with_session", "session_factory"] {
+    for name in ["with_session", "session_factory", "test"] {
         for (folder, kind) in [("fail", Kind::Fail), ("pass", Kind::Pass)] {
             let mut files = Vec::new();
             collect(&root.join("tests").join(name).join(folder), &mut files);

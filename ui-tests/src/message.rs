@@ -144,9 +144,9 @@ fn label_below(lines: &[&str]) -> Option<String> {
 impl Message {
     /// It is about the attribute as a whole.
     fn at_macro(&self) -> bool {
-        self.at
-            .as_deref()
-            .is_some_and(|at| at.starts_with("#[with_session"))
+        self.at.as_deref().is_some_and(|at| {
+            at.starts_with("#[with_session") || at.starts_with("#[session_factory::test")
+        })
     }
 }
 

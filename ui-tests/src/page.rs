@@ -68,6 +68,7 @@ const SECTIONS: &[Section] = &[
         "`session_factory!`: keys of your own",
     ),
     section("session_factory/fail/calls", "What is generated"),
+    section("test/fail", "`#[session_factory::test]`"),
 ];
 
 const HEAD: &str = "\

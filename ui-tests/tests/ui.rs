@@ -1,4 +1,4 @@
-//! Compiles each case of `tests/with_session` and `tests/session_factory`. `README.md` says how one is run
+//! Compiles each case of `tests/with_session`, `tests/session_factory` and `tests/test`. `README.md` says how one is run
 //! alone, and how a message is taken over.
 
 use std::io::Write as _;

@@ -1,0 +1,10 @@
+use session_factory::{Test, session_factory};
+
+session_factory! {
+    pub struct AppDb(Sqlite);
+}
+
+#[session_factory::test]
+async fn renames(_db: Test<AppDb>) {}
+
+fn main() {}
