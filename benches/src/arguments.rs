@@ -157,7 +157,9 @@ impl Arguments {
 
     /// True if only a part of the report's results is measured.
     pub(crate) fn is_part(&self) -> bool {
-        let chosen = [&self.only, &self.without].iter().any(|peers| !peers.is_empty());
+        let chosen = [&self.only, &self.without]
+            .iter()
+            .any(|peers| !peers.is_empty());
         chosen || !self.cancels.is_empty() || !self.tasks.is_empty() || self.rounds != ROUNDS
     }
 

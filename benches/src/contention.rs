@@ -76,10 +76,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<()> {
                 let url = bed.direct();
                 let crowd =
                     tokio::task::spawn_blocking(move || pgbench::crowd(&url, tasks, LIMIT)).await?;
-                rounds
-                    .entry(pgbench::NAME)
-                    .or_default()
-                    .push(crowd?.into());
+                rounds.entry(pgbench::NAME).or_default().push(crowd?.into());
             }
         }
         let systems = arguments.systems().into_iter().map(Kind::name);

@@ -60,9 +60,12 @@ pub(crate) fn crowd(url: &str, clients: u32, limit: Duration) -> Result<Crowd> {
         for line in fs::read_to_string(&path)?.lines() {
             // The client, its transaction's number, and the time of that in microseconds.
             let mut fields = line.split(' ');
-            let client = fields.next().and_then(|client| client.parse::<usize>().ok());
+            let client = fields
+                .next()
+                .and_then(|client| client.parse::<usize>().ok());
             let time = fields.nth(1).and_then(|time| time.parse::<f64>().ok());
-            let (Some(count), Some(time)) = (client.and_then(|client| counts.get_mut(client)), time)
+            let (Some(count), Some(time)) =
+                (client.and_then(|client| counts.get_mut(client)), time)
             else {
                 bail!("pgbench's log has a line that is not understood: {line}");
             };

@@ -1,6 +1,12 @@
 //! A connection to PostgreSQL is driven on the runtime that uses it, and no end, no pause and no lack of that runtime
 //! costs a connection, a permit or an outcome.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr
+)]
 
 use std::pin::Pin;
 use std::sync::mpsc;
