@@ -243,3 +243,8 @@ pub(super) fn names() -> impl Iterator<Item = &'static str> {
 pub(super) fn standard(name: &str) -> Option<&'static Standard> {
     STANDARD.iter().find(|setting| setting.name == name)
 }
+
+/// The default key of a setting or of a custom key.
+pub(super) fn key_of(name: &str) -> String {
+    standard(name).map_or_else(|| name.to_uppercase(), |standard| standard.key.to_owned())
+}

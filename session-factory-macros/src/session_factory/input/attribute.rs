@@ -7,11 +7,10 @@ use syn::ext::IdentExt;
 use syn::parse::ParseStream;
 use syn::{Attribute, LitStr, Meta, Token, Type};
 
-use super::setting::{ends, key_of, rest_of_value};
-use super::tokens::words;
+use super::tokens::{ends, rest_of_value, words};
 use crate::session_factory::key_name::is_key;
 use crate::session_factory::meant::declaration;
-use crate::session_factory::settings::standard;
+use crate::session_factory::settings::{key_of, standard};
 
 /// The attributes that give a value.
 const NAMES: [&str; 9] = [

@@ -9,7 +9,7 @@ use syn::{Attribute, LitStr, Path, Token, Type, token};
 
 use super::attribute::{gives_a_value, meant_line};
 use super::syntax::Setting;
-use super::tokens::{here, next, skip, words};
+use super::tokens::{ends, here, next, rest_of_value, skip, words};
 use super::value::{self, Value};
 use crate::diagnostics::Errors;
 use crate::session_factory::foreign;
@@ -18,7 +18,7 @@ use crate::session_factory::meant::{
     Line as Written, declaration, is_screaming, meant, named_key, quoted,
 };
 use crate::session_factory::range::{self, Range};
-use crate::session_factory::settings::{GLOBALS, STANDARD, Standard, standard};
+use crate::session_factory::settings::{GLOBALS, STANDARD, Standard, key_of, standard};
 
 /// Parses all readable lines; a broken line does not affect the others.
 pub(super) fn settings(input: ParseStream<'_>, end: Span, errors: &mut Errors) -> Vec<Setting> {
@@ -51,11 +51,6 @@ fn separator(input: ParseStream<'_>) {
     if !input.is_empty() {
         let _ = input.parse::<TokenTree>();
     }
-}
-
-/// True at the end of a line.
-pub(super) fn ends(input: ParseStream<'_>) -> bool {
-    input.is_empty() || input.peek(Token![,]) || input.peek(Token![;])
 }
 
 /// A line while the parser reads it.
@@ -304,11 +299,6 @@ fn sample(name: &Ident) -> String {
         "crate" => "::session_factory".to_owned(),
         _ => format!("env(\"{}\")", key_of(&text)),
     }
-}
-
-/// The default key of a setting or of a custom key.
-pub(super) fn key_of(name: &str) -> String {
-    standard(name).map_or_else(|| name.to_uppercase(), |standard| standard.key.to_owned())
 }
 
 /// The content of the parentheses that come next.
@@ -856,20 +846,4 @@ fn not_an_equals_sign(input: ParseStream<'_>) -> String {
 fn settings_type(written: &str) -> &'static str {
     let tokens = written.parse::<TokenStream>();
     tokens.map_or("u32", |tokens| foreign::type_of_value(&tokens))
-}
-
-/// The tokens up to the line's end without the first `skipped` ones. Consumes nothing.
-pub(super) fn rest_of_value(skipped: usize, input: ParseStream<'_>) -> String {
-    let fork = input.fork();
-    for _ in 0..skipped {
-        let _ = fork.parse::<TokenTree>();
-    }
-    let mut tokens = TokenStream::new();
-    while !ends(&fork) {
-        match fork.parse::<TokenTree>() {
-            Ok(token) => tokens.extend([token]),
-            Err(_) => break,
-        }
-    }
-    words(&tokens)
 }

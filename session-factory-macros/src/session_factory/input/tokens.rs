@@ -1,6 +1,7 @@
 //! Reads tokens without consuming them, and formats them the way that people write them.
 
 use proc_macro2::{Span, TokenStream, TokenTree};
+use syn::Token;
 use syn::parse::ParseStream;
 
 /// The next token. Consumes nothing.
@@ -39,4 +40,25 @@ pub(in crate::session_factory) fn words(tokens: &TokenStream) -> String {
         text = text.replace(from, to);
     }
     text
+}
+
+/// True at the end of a line.
+pub(super) fn ends(input: ParseStream<'_>) -> bool {
+    input.is_empty() || input.peek(Token![,]) || input.peek(Token![;])
+}
+
+/// The tokens up to the line's end without the first `skipped` ones. Consumes nothing.
+pub(super) fn rest_of_value(skipped: usize, input: ParseStream<'_>) -> String {
+    let fork = input.fork();
+    for _ in 0..skipped {
+        let _ = fork.parse::<TokenTree>();
+    }
+    let mut tokens = TokenStream::new();
+    while !ends(&fork) {
+        match fork.parse::<TokenTree>() {
+            Ok(token) => tokens.extend([token]),
+            Err(_) => break,
+        }
+    }
+    words(&tokens)
 }

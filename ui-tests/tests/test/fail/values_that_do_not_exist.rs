@@ -1,3 +1,4 @@
+// mistakes: 4
 use session_factory::{Test, session_factory};
 
 session_factory! {
