@@ -39,6 +39,27 @@ async fn fact_12_a_url_that_asks_for_tls_gets_it_or_an_error() {
     );
 }
 
+#[test]
+fn an_encrypted_connection_moves_from_runtime_to_runtime() {
+    let (_server, database, query) = testbed::block_on(encrypted_only());
+    let factory = factory(&url(&database, "app", &query));
+    for number in 0..6 {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            for _ in 0..3 {
+                assert!(is_encrypted(&factory).await.unwrap());
+            }
+        });
+        let drivers = runtime.metrics().num_alive_tasks();
+        assert_eq!(drivers, 1, "runtime {number} drives the connection");
+    }
+    let connections = testbed::block_on(async { database.admin().connections().await });
+    assert_eq!(connections, 1, "the same one all the time");
+}
+
 #[tokio::test]
 async fn the_password_is_bound_to_the_channel() {
     let (_server, database, query) = encrypted_only().await;

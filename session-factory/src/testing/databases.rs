@@ -95,7 +95,7 @@ impl From<ConnectError> for OpenError {
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 pub(super) async fn connect<D: Driver>(settings: &Settings) -> Result<D::Connection, OpenError> {
     let opening = tokio::time::timeout(settings.connect_timeout, D::connect(settings));
-    match crate::runtime::connecting(opening).await? {
+    match crate::runtime::within(opening).await? {
         Ok(opened) => Ok(opened?),
         Err(_late) => Err(OpenError(format!(
             "{} did not answer within {}",

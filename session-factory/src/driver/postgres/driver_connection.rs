@@ -85,6 +85,7 @@ impl DriverConnection for PgConnection {
     }
 
     async fn ping(&mut self) -> Result<(), StatementError> {
+        let _used = self.attend();
         let result = self.diesel_mut().batch_execute("").await;
         result.map_err(|error| self.view().explain(&error))
     }
@@ -145,6 +146,7 @@ impl DriverConnection for PgConnection {
     }
 
     async fn ask(&mut self) {
+        let _used = self.attend();
         let (shared, statements) = self.split();
         statements.ask(shared).await;
     }
@@ -179,11 +181,13 @@ impl DriverConnection for PgConnection {
     }
 
     async fn enter_raw(&mut self) -> QueryResult<()> {
+        let used = self.attend();
         let (shared, statements) = self.split();
         // The driver cannot read the raw connection's SQL before it is sent, so set the mark now.
         statements.mark(shared).await;
         if !self.is_raw {
             self.is_raw = true;
+            self.raw_use = used;
             self.statements.client_cache.lend();
             self.statements.observer.lend();
             let connection = self.diesel_mut();
@@ -196,6 +200,7 @@ impl DriverConnection for PgConnection {
     }
 
     async fn commit(&mut self) -> CommitReply {
+        let _used = self.attend();
         commit::commit(self).await
     }
 
@@ -203,6 +208,7 @@ impl DriverConnection for PgConnection {
     where
         T: QueryFragment<Pg> + QueryId + Send,
     {
+        let _used = self.attend();
         commit::behind(self, prelude, source, sent).await
     }
 
@@ -225,6 +231,7 @@ impl DriverConnection for PgConnection {
         position: Position,
         patience: Duration,
     ) -> Result<bool, StatementError> {
+        let _used = self.attend();
         replica::has_replayed(self, position, patience).await
     }
 
@@ -232,6 +239,7 @@ impl DriverConnection for PgConnection {
         if self.is_closed() {
             return Ok(());
         }
+        let _used = self.attend();
         self.take_raw_back();
         let rollback = self.ending("ROLLBACK");
         self.view().seal();
@@ -241,6 +249,7 @@ impl DriverConnection for PgConnection {
     }
 
     async fn recover(&mut self, running: Running, goes_to: GoesTo, deadline: Instant) -> Recovered {
+        let _used = self.attend();
         recovery::recover(self, running, goes_to, deadline).await
     }
 
@@ -261,6 +270,7 @@ impl DriverConnection for PgConnection {
     }
 
     async fn reset(&mut self) -> bool {
+        let _used = self.attend();
         recovery::reset(self).await
     }
 

@@ -17,9 +17,10 @@ use self::error::Named;
 pub(super) use self::error::{TlsError, explain};
 use self::verify::{Trusted, Verifier};
 use super::connect::ssl_mode::{Check, Encryption, Mode, Roots};
+use crate::runtime::moving::Moving;
 
 /// An encrypted stream.
-pub(super) type Encrypted = <MakeRustlsConnect as MakeTlsConnect<TcpStream>>::Stream;
+pub(super) type Encrypted = <MakeRustlsConnect as MakeTlsConnect<Moving<TcpStream>>>::Stream;
 
 /// What encrypting a stream to one server needs.
 #[derive(Clone)]
@@ -42,10 +43,10 @@ impl Handshake {
         prepared.await.map_err(|_| TlsError::Interrupted)?
     }
 
-    pub(super) async fn perform(&self, stream: TcpStream) -> Result<Encrypted, TlsError> {
+    pub(super) async fn perform(&self, stream: Moving<TcpStream>) -> Result<Encrypted, TlsError> {
         let mut connector = self.connector.clone();
         let Ok(handshake) =
-            MakeTlsConnect::<TcpStream>::make_tls_connect(&mut connector, &self.name);
+            MakeTlsConnect::<Moving<TcpStream>>::make_tls_connect(&mut connector, &self.name);
         Ok(handshake.connect(stream).await?)
     }
 }
