@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::panic::resume_unwind;
+use std::pin::Pin;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -31,6 +32,14 @@ pub(crate) async fn run<T: Send + 'static>(future: impl Future<Output = T> + Sen
         Ok(value) => value,
         Err(error) => resume_unwind(error.into_panic()),
     }
+}
+
+/// [`run`] for a future whose type the caller's compiler need not see.
+pub(crate) async fn run_boxed<T: Send + 'static>(
+    future: impl Future<Output = T> + Send + 'static,
+) -> T {
+    let boxed: Pin<Box<dyn Future<Output = T> + Send>> = Box::pin(future);
+    run(boxed).await
 }
 
 /// Runs blocking work (processes, files) on the testbed's runtime.

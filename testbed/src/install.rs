@@ -1,4 +1,4 @@
-//! Installs a server's package, if this process may.
+//! Finds programs, and installs their packages if this process may.
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -16,11 +16,52 @@ const POLICY: &str = "/usr/sbin/policy-rc.d";
 const LOCK: &str = "/run/session-factory-testbed.lock";
 
 /// Holds the machine-wide lock: one test process installs while the others wait.
-pub(crate) struct Lock(#[expect(dead_code, reason = "held, not read")] File);
+struct Lock(#[expect(dead_code, reason = "held, not read")] File);
+
+/// What a machine lacks, and how to get it.
+pub(crate) struct Missing<'a> {
+    /// What was searched for, and where: the subject of "… and this is not root".
+    pub(crate) not_found: &'a str,
+    /// Debian's packages.
+    pub(crate) packages: &'a [&'a str],
+    /// What to install on another system.
+    pub(crate) elsewhere: &'a str,
+}
+
+/// What `find` finds, perhaps only after its packages were installed (root on Debian).
+///
+/// # Errors
+/// A text that says what to install.
+pub(crate) fn find_or_install<T>(
+    find: impl Fn() -> Option<T>,
+    missing: &Missing<'_>,
+) -> Result<T, Error> {
+    if let Some(found) = find() {
+        return Ok(found);
+    }
+    let Missing {
+        not_found,
+        packages: names,
+        elsewhere,
+    } = *missing;
+    let installed = lock().and_then(|lock| {
+        // Another process may have installed them while this one waited for the lock.
+        if find().is_none() {
+            packages(names, &lock)?;
+        }
+        find().ok_or_else(|| Error::new("what apt-get installed does not contain it"))
+    });
+    installed.map_err(|error| {
+        let names = names.join(" ");
+        Error::new(format!(
+            "{not_found}, and {error}. On Debian or Ubuntu: apt-get install {names}; elsewhere: {elsewhere}"
+        ))
+    })
+}
 
 /// Waits for the lock and takes it. Returns an error if the user is not root, who alone can
 /// install.
-pub(crate) fn lock() -> Result<Lock, Error> {
+fn lock() -> Result<Lock, Error> {
     if !user::is_root() {
         return Err(Error::new("this is not root, so nothing was installed"));
     }
@@ -33,7 +74,7 @@ pub(crate) fn lock() -> Result<Lock, Error> {
 /// Installs Debian packages, on Debian and related systems.
 ///
 /// No service runs afterwards.
-pub(crate) fn packages(packages: &[&str], _lock: &Lock) -> Result<(), Error> {
+fn packages(packages: &[&str], _lock: &Lock) -> Result<(), Error> {
     if !Path::new("/usr/bin/apt-get").exists() {
         return Err(Error::new(
             "this system has no apt-get, so nothing was installed",

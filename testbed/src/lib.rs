@@ -5,6 +5,7 @@
 //! * [`pgbouncer`]: a pooler in front of one of them;
 //! * [`mysql`]: the same for MariaDB;
 //! * [`galera`]: a cluster of MariaDB servers, whose nodes are killed and come back;
+//! * [`server`]: what both kinds of servers have in common;
 //! * [`proxy`]: a TCP proxy that counts, delays, throttles, holds, stalls, cuts and refuses;
 //! * [`replay`]: a server that replays another database's known messages;
 //! * [`certificates`]: an authority, and certificates that it signs;
@@ -56,6 +57,7 @@ pub mod postgres;
 pub mod programs;
 pub mod proxy;
 pub mod replay;
+pub mod server;
 pub mod sqlite;
 
 pub use background::block_on;

@@ -10,10 +10,11 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use tempfile::TempDir;
 
+use crate::install::{self, Missing};
 use crate::postgres::{Admin, PASSWORD};
 use crate::process::{self, Process, Spec};
 use crate::user::{self, User};
-use crate::{Error, background, install, ports};
+use crate::{Error, background, ports};
 
 /// The time limit for the pooler to answer, or to end.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -107,7 +108,7 @@ impl PgBouncer {
 
     /// The pooler's console: `SHOW POOLS`, `PAUSE`, `RESUME`, …
     pub fn console(&self) -> Admin {
-        Admin::new(self.address, "pgbouncer")
+        Admin::new(self.address, Some("pgbouncer"))
     }
 
     /// The pooler's log file.
@@ -234,22 +235,12 @@ pub fn version() -> Result<String, Error> {
 
 /// The program's path. Installs the program if possible (root on Debian).
 fn program() -> Result<PathBuf, Error> {
-    if let Some(found) = find() {
-        return Ok(found);
-    }
-    let installed = install::lock().and_then(|lock| {
-        // Another process may have installed it while we waited for the lock.
-        if find().is_none() {
-            install::packages(&["pgbouncer"], &lock)?;
-        }
-        find().ok_or_else(|| Error::new("the package is installed and lacks it"))
-    });
-    installed.map_err(|error| {
-        Error::new(format!(
-            "pgbouncer was not found on PATH or in /usr/sbin, and {error}. On Debian or Ubuntu: \
-             apt-get install pgbouncer; elsewhere: the package of that name"
-        ))
-    })
+    let missing = Missing {
+        not_found: "pgbouncer was not found on PATH or in /usr/sbin",
+        packages: &["pgbouncer"],
+        elsewhere: "the package of that name",
+    };
+    install::find_or_install(find, &missing)
 }
 
 fn find() -> Option<PathBuf> {

@@ -2,29 +2,20 @@
 
 use std::path::PathBuf;
 
-use crate::{Error, install};
+use crate::Error;
+use crate::install::{self, Missing};
 
 /// Finds a program on `PATH`, or installs its Debian package if possible (as root).
 ///
 /// # Errors
 /// A text that says what to install.
 pub fn find_or_install(program: &str, package: &str) -> Result<PathBuf, Error> {
-    if let Some(found) = find(program) {
-        return Ok(found);
-    }
-    let installed = install::lock().and_then(|lock| {
-        // Another process may have installed it while we waited for the lock.
-        if find(program).is_none() {
-            install::packages(&[package], &lock)?;
-        }
-        find(program).ok_or_else(|| Error::new("the package is installed and lacks it"))
-    });
-    installed.map_err(|error| {
-        Error::new(format!(
-            "{program} was not found on PATH, and {error}. On Debian or Ubuntu: apt-get install {package}; \
-             elsewhere: the package with {program}"
-        ))
-    })
+    let missing = Missing {
+        not_found: &format!("{program} was not found on PATH"),
+        packages: &[package],
+        elsewhere: &format!("the package with {program}"),
+    };
+    install::find_or_install(|| find(program), &missing)
 }
 
 fn find(program: &str) -> Option<PathBuf> {

@@ -9,7 +9,7 @@ use testbed::postgres::{Database, Server, Tls};
 use tokio::sync::OnceCell;
 
 use crate::connect::{ask, connect_error, one_connection};
-use crate::{ITEMS, PgBed, PgDb, PgDbConfig};
+use crate::{PgBed, PgDb, PgDbConfig, create_items};
 
 /// The outcome of an attempt to connect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,7 +56,7 @@ pub fn with(certificate: &Certificate) -> Tls<'_> {
 pub async fn encrypted_only() -> (Server, Database, String) {
     let (server, query) = encrypted_server().await;
     let database = server.database().await;
-    database.execute(ITEMS).await;
+    create_items(&database).await;
     (server, database, query)
 }
 

@@ -7,13 +7,16 @@
 )]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // these are tests
 
+mod bed;
 pub mod connect;
 pub mod encrypted;
+pub mod functions;
 pub mod project;
 pub mod slow_cancels;
 
-use session_factory::{Factory, session_factory};
-use testbed::proxy::{Protocol, Proxy};
+use session_factory::session_factory;
+
+pub use self::bed::{Bed, LiteBed, MyBed, PgBed, at_rest, create_items, my_config, pg_config};
 
 session_factory! {
     /// The tests' PostgreSQL database.
@@ -62,171 +65,4 @@ pub fn without_token(text: &str) -> String {
         all += level.map_or(part, |(_, level)| level);
     }
     all
-}
-
-const ITEMS: &str = "CREATE TABLE items (id INTEGER PRIMARY KEY, name TEXT NOT NULL)";
-
-/// A PostgreSQL database for one test.
-pub struct PgBed {
-    pub factory: Factory<PgDb>,
-    pub database: testbed::postgres::Database,
-    /// The proxy between the factory and the server, if the bed has one.
-    pub proxy: Option<Proxy>,
-}
-
-impl PgBed {
-    /// Creates a bed with the default configuration.
-    pub async fn new() -> Self {
-        Self::with(|_| {}).await
-    }
-
-    pub async fn with(change: impl FnOnce(&mut PgDbConfig)) -> Self {
-        let database = testbed::postgres::database().await;
-        let url = database.url();
-        Self::make(database, &url, None, change).await
-    }
-
-    /// Creates a bed with a proxy.
-    pub async fn proxied(change: impl FnOnce(&mut PgDbConfig)) -> Self {
-        let database = testbed::postgres::database().await;
-        let proxy = Proxy::start(database.endpoint().address());
-        let url = database.url_via(&proxy);
-        Self::make(database, &url, Some(proxy), change).await
-    }
-
-    pub async fn make(
-        database: testbed::postgres::Database,
-        url: &str,
-        proxy: Option<Proxy>,
-        change: impl FnOnce(&mut PgDbConfig),
-    ) -> Self {
-        create_items(&database).await;
-        Self {
-            factory: Factory::new(pg_config(url, change)),
-            database,
-            proxy,
-        }
-    }
-
-    pub fn proxy(&self) -> &Proxy {
-        self.proxy.as_ref().expect("a bed with a proxy")
-    }
-
-    /// Runs SQL as the database's administrator.
-    pub async fn run(&self, sql: &str) {
-        self.database.execute(sql).await;
-    }
-
-    /// The number of rows that another connection sees.
-    pub async fn count(&self) -> i64 {
-        self.database.integer("SELECT count(*) FROM items").await
-    }
-}
-
-/// Creates the small table.
-pub async fn create_items(database: &testbed::postgres::Database) {
-    database.execute(ITEMS).await;
-}
-
-pub fn pg_config(url: &str, change: impl FnOnce(&mut PgDbConfig)) -> PgDbConfig {
-    let mut config =
-        PgDbConfig::from_vars(|key| (key == "DATABASE_URL").then(|| url.to_owned())).unwrap();
-    change(&mut config);
-    config
-}
-
-/// A MariaDB database for one test.
-pub struct MyBed {
-    pub factory: Factory<MyDb>,
-    pub database: testbed::mysql::Database,
-    /// The proxy between the factory and the server, if the bed has one.
-    pub proxy: Option<Proxy>,
-}
-
-impl MyBed {
-    /// Creates a bed with the default configuration.
-    pub async fn new() -> Self {
-        Self::with(|_| {}).await
-    }
-
-    pub async fn with(change: impl FnOnce(&mut MyDbConfig)) -> Self {
-        let database = testbed::mysql::database().await;
-        let url = database.url();
-        Self::make(database, &url, None, change).await
-    }
-
-    /// Creates a bed with a proxy.
-    pub async fn proxied(change: impl FnOnce(&mut MyDbConfig)) -> Self {
-        let database = testbed::mysql::database().await;
-        let proxy = Proxy::with_protocol(database.endpoint().address(), Protocol::Mysql);
-        let url = database.url_via(&proxy);
-        Self::make(database, &url, Some(proxy), change).await
-    }
-
-    pub async fn make(
-        database: testbed::mysql::Database,
-        url: &str,
-        proxy: Option<Proxy>,
-        change: impl FnOnce(&mut MyDbConfig),
-    ) -> Self {
-        database.execute(ITEMS).await;
-        Self {
-            factory: Factory::new(my_config(url, change)),
-            database,
-            proxy,
-        }
-    }
-
-    pub fn proxy(&self) -> &Proxy {
-        self.proxy.as_ref().expect("a bed with a proxy")
-    }
-
-    /// Runs SQL as the administrator.
-    pub async fn run(&self, sql: &str) {
-        self.database.execute(sql).await;
-    }
-
-    /// The number of rows that another connection sees.
-    pub async fn count(&self) -> i64 {
-        self.database.integer("SELECT count(*) FROM items").await
-    }
-}
-
-pub fn my_config(url: &str, change: impl FnOnce(&mut MyDbConfig)) -> MyDbConfig {
-    let mut config =
-        MyDbConfig::from_vars(|key| (key == "DATABASE_URL").then(|| url.to_owned())).unwrap();
-    change(&mut config);
-    config
-}
-
-/// An SQLite database in a file, for one test.
-pub struct LiteBed {
-    pub factory: Factory<LiteDb>,
-    pub database: testbed::sqlite::Database,
-}
-
-impl LiteBed {
-    pub async fn new() -> Self {
-        Self::with(|_| {}).await
-    }
-
-    // Async like the other beds, so that a test can be written once for all.
-    #[allow(clippy::unused_async)]
-    pub async fn with(change: impl FnOnce(&mut LiteDbConfig)) -> Self {
-        let database = testbed::sqlite::Database::new();
-        database.execute(ITEMS);
-        let url = database.url();
-        let mut config =
-            LiteDbConfig::from_vars(|key| (key == "DATABASE_URL").then(|| url.clone())).unwrap();
-        change(&mut config);
-        Self {
-            factory: Factory::new(config),
-            database,
-        }
-    }
-
-    #[allow(clippy::unused_async)]
-    pub async fn count(&self) -> i64 {
-        self.database.integer("SELECT count(*) FROM items")
-    }
 }

@@ -4,10 +4,9 @@
 use std::process::Command;
 use std::time::Duration;
 
-use diesel::prelude::*;
-use diesel_async::RunQueryDsl;
 use session_factory::{PartlyCommitted, Session, SessionError};
-use session_factory_tests::{AppError, PgBed, PgDb, items};
+use session_factory_tests::functions::postgres::insert_in as insert;
+use session_factory_tests::{AppError, PgBed, PgDb};
 use testbed::postgres::Server;
 
 /// A server that logs every statement to a process. Stopping that process makes the server stall at
@@ -59,14 +58,6 @@ impl Stalling {
     fn resume(&self) {
         self.signal("-CONT");
     }
-}
-
-async fn insert(db: &mut Session<PgDb>, id: i32) -> Result<(), AppError> {
-    diesel::insert_into(items::table)
-        .values((items::id.eq(id), items::name.eq("x")))
-        .execute(db)
-        .await?;
-    Ok(())
 }
 
 async fn bed(stalling: &Stalling, limit: Option<Duration>) -> PgBed {

@@ -3,9 +3,9 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use diesel::prelude::*;
-use diesel_async::{AsyncConnection, RunQueryDsl, TransactionManager};
-use session_factory::{AbortReason, Session, SessionError, with_session};
-use session_factory_tests::{AppError, LiteBed, LiteDb, MyBed, MyDb, PgBed, PgDb, items};
+use diesel_async::{AsyncConnection, TransactionManager};
+use session_factory::{AbortReason, Session, SessionError};
+use session_factory_tests::{AppError, LiteBed, LiteDb, MyBed, MyDb, PgBed, PgDb};
 
 const COMMIT: &str = "commit_transaction";
 const ROLLBACK: &str = "rollback_transaction";
@@ -100,15 +100,7 @@ macro_rules! suite {
     ($backend:ident, $db:ident, $bed:ident) => {
         mod $backend {
             use super::*;
-
-            #[with_session]
-            async fn insert(db: &mut Session<$db>, id: i32) -> Result<(), AppError> {
-                diesel::insert_into(items::table)
-                    .values((items::id.eq(id), items::name.eq("name")))
-                    .execute(db)
-                    .await?;
-                Ok(())
-            }
+            use session_factory_tests::functions::$backend::insert_in;
 
             async fn work(db: &mut Session<$db>, calls: Calls) -> Result<(), AppError> {
                 insert_in(db, 2).await?;

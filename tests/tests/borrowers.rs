@@ -17,11 +17,7 @@ struct Value {
 
 /// One connection, so that the next borrower gets the same one.
 async fn bed() -> PgBed {
-    PgBed::proxied(|config| {
-        config.pool_size = 1;
-        config.max_overflow = 0;
-    })
-    .await
+    PgBed::one_proxied_connection().await
 }
 
 async fn ask(bed: &PgBed, sql: &'static str) -> String {
@@ -304,11 +300,7 @@ async fn without_prepared_statements_every_query_runs_by_its_own_text() {
 
 #[tokio::test]
 async fn a_text_whose_statement_was_never_prepared_is_not_sent_for_another_query() {
-    let bed = PgBed::with(|config| {
-        config.pool_size = 1;
-        config.max_overflow = 0;
-    })
-    .await;
+    let bed = PgBed::one_connection().await;
     let count_of = async |table| {
         bed.factory
             .with_session(async move |db| Number::of_rows(table).get_result::<i32>(db).await)
@@ -320,11 +312,7 @@ async fn a_text_whose_statement_was_never_prepared_is_not_sent_for_another_query
 
 #[tokio::test]
 async fn a_cache_that_is_switched_off_on_the_raw_connection_is_off_for_the_session() {
-    let bed = PgBed::with(|config| {
-        config.pool_size = 1;
-        config.max_overflow = 0;
-    })
-    .await;
+    let bed = PgBed::one_connection().await;
     let answers = bed
         .factory
         .with_session(async |db| {
@@ -368,11 +356,7 @@ async fn a_sqlite_pragma_is_put_back() {
         #[diesel(sql_type = diesel::sql_types::Integer)]
         foreign_keys: i32,
     }
-    let bed = LiteBed::with(|config| {
-        config.pool_size = 1;
-        config.max_overflow = 0;
-    })
-    .await;
+    let bed = LiteBed::one_connection().await;
     let mut db = bed.factory.create_session().await.unwrap();
     // The pragma works only outside a transaction.
     db.batch_execute("COMMIT; PRAGMA foreign_keys = OFF")

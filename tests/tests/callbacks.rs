@@ -116,22 +116,12 @@ macro_rules! suite {
     ($backend:ident, $db:ident, $bed:ident, $ends_with_events:expr) => {
         mod $backend {
             use super::*;
+            use session_factory_tests::functions::$backend::insert_in as insert;
 
             /// One connection, so that the next borrower gets the same one.
             async fn bed() -> $bed {
-                $bed::with(|config| {
-                    config.pool_size = 1;
-                    config.max_overflow = 0;
-                })
+                $bed::one_connection()
                 .await
-            }
-
-            async fn insert(db: &mut Session<$db>, id: i32) -> Result<(), AppError> {
-                diesel::insert_into(items::table)
-                    .values((items::id.eq(id), items::name.eq("name")))
-                    .execute(db)
-                    .await?;
-                Ok(())
             }
 
             #[with_session]
@@ -180,11 +170,7 @@ macro_rules! suite {
             }
 
             async fn is_at_rest(bed: &$bed) {
-                testbed::eventually(Duration::from_secs(20), "the slot is free", || async {
-                    let status = bed.factory.status();
-                    status.in_use == 0 && status.recovering == 0
-                })
-                .await;
+                bed.at_rest().await;
             }
 
             /// The next borrower commits its row, and no other row appears.
@@ -485,11 +471,7 @@ struct Value {
 
 #[tokio::test]
 async fn a_setting_never_reaches_the_next_borrower_whatever_event_of_the_reset_panics() {
-    let bed = PgBed::with(|config| {
-        config.pool_size = 1;
-        config.max_overflow = 0;
-    })
-    .await;
+    let bed = PgBed::one_connection().await;
     let ask = async || {
         let ask = bed.factory.with_session(async |db| {
             let sql = "SELECT current_setting('work_mem') AS value";
@@ -519,11 +501,7 @@ async fn a_setting_never_reaches_the_next_borrower_whatever_event_of_the_reset_p
 
 #[tokio::test]
 async fn the_last_statement_and_its_commit_have_one_outcome_whatever_event_of_them_panics() {
-    let bed = PgBed::with(|config| {
-        config.pool_size = 1;
-        config.max_overflow = 0;
-    })
-    .await;
+    let bed = PgBed::one_connection().await;
     let insert = |id: i32| {
         diesel::insert_into(items::table).values((items::id.eq(id), items::name.eq("name")))
     };
@@ -560,11 +538,7 @@ async fn the_last_statement_and_its_commit_have_one_outcome_whatever_event_of_th
                     Ok::<_, AppError>(rows)
                 });
                 let told = caught(call).await;
-                testbed::eventually(testbed::PATIENCE, "the slot is free", || async {
-                    let status = bed.factory.status();
-                    status.in_use == 0 && status.recovering == 0
-                })
-                .await;
+                bed.at_rest().await;
                 let is_there = bed.count().await > before;
                 let case = format!("raw: {raw}, fails: {fails}, {k}: {told:?}, {is_there}");
                 let unknown = match &told {
@@ -637,11 +611,7 @@ impl Drop for PanicsWhenDropped {
 
 #[tokio::test]
 async fn a_bind_that_panics_when_it_is_dropped_commits_nothing_and_costs_no_slot() {
-    let bed = PgBed::with(|config| {
-        config.pool_size = 1;
-        config.max_overflow = 0;
-    })
-    .await;
+    let bed = PgBed::one_connection().await;
     for id in 0..3 {
         let insert = bed.factory.with_session(async move |db| {
             let row = (items::id.eq(id), items::name.eq(PanicsWhenDropped));

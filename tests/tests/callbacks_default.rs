@@ -14,7 +14,7 @@ use diesel_async::pooled_connection::bb8::Pool;
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 use futures_util::FutureExt;
 use session_factory::{Factory, SessionError};
-use session_factory_tests::{AppError, LiteBed, LiteDb, PgBed, PgDb, items};
+use session_factory_tests::{AppError, LiteBed, LiteDb, PgBed, PgDb, at_rest, items};
 use tokio::sync::Mutex;
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
@@ -76,14 +76,6 @@ async fn insert(factory: &Factory<PgDb>, id: i32) -> Result<(), AppError> {
     insert.await
 }
 
-async fn is_at_rest(factory: &Factory<PgDb>) {
-    testbed::eventually(Duration::from_secs(20), "the slot is free", || async {
-        let status = factory.status();
-        status.in_use == 0 && status.recovering == 0
-    })
-    .await;
-}
-
 #[tokio::test]
 async fn a_panic_while_a_connection_is_opened_is_told_to_its_caller_and_costs_no_slot() {
     let _alone = ONE_AT_A_TIME.lock().await;
@@ -116,7 +108,7 @@ async fn a_connection_whose_instrumentation_cannot_be_put_back_is_closed() {
             Ok::<i64, AppError>(items::table.count().get_result(db).await?)
         });
         assert_eq!(read.await.unwrap(), 1);
-        is_at_rest(&bed.factory).await;
+        at_rest(&bed.factory).await;
     }
     insert(&bed.factory, 2).await.unwrap();
     assert_eq!(bed.proxy().counts().opened, opened + 1);
@@ -127,7 +119,7 @@ async fn an_instrumentation_that_panics_does_not_meet_the_check_of_a_connection(
     let _alone = ONE_AT_A_TIME.lock().await;
     let bed = bed().await;
     insert(&bed.factory, 1).await.unwrap();
-    is_at_rest(&bed.factory).await;
+    at_rest(&bed.factory).await;
     // Long enough that the pool pings the connection.
     tokio::time::sleep(Duration::from_millis(600)).await;
     let panics = While::panics(&EVENTS_PANIC);
@@ -155,7 +147,7 @@ async fn the_application_s_own_pool_closes_a_connection_whose_end_panicked() {
     });
     let told = AssertUnwindSafe(failing).catch_unwind().await;
     assert!(matches!(told, Err(_) | Ok(Err(AppError::Refused("no")))));
-    is_at_rest(&factory).await;
+    at_rest(&factory).await;
     EVENTS_PANIC.store(false, Ordering::SeqCst);
     insert(&factory, 8).await.unwrap();
     assert_eq!(bed.count().await, 1);
@@ -203,11 +195,7 @@ async fn the_application_s_own_pool_of_sqlite_closes_a_connection_whose_end_pani
     for id in 1..4 {
         let told = insert(-id, true).await;
         assert!(matches!(told, Err(_) | Ok(Err(AppError::Refused("no")))));
-        testbed::eventually(Duration::from_secs(20), "the slot is free", || async {
-            let status = factory.status();
-            status.in_use == 0 && status.recovering == 0
-        })
-        .await;
+        at_rest(&factory).await;
         EVENTS_PANIC.store(false, Ordering::SeqCst);
         insert(id, false).await.expect("no panic").unwrap();
         assert_eq!(bed.count().await, i64::from(id));

@@ -29,14 +29,6 @@ async fn quick(db: &mut Session<PgDb>) -> QueryResult<i64> {
     items::table.count().get_result(db).await
 }
 
-async fn quiet(bed: &PgBed) {
-    testbed::eventually(testbed::PATIENCE, "recovered", || async {
-        let status = bed.factory.status();
-        status.in_use == 0 && status.recovering == 0
-    })
-    .await;
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_hundred_cancelled_calls_open_no_more_than_the_pool_and_leave_nothing() {
     let bed = PgBed::proxied(|config| {
@@ -79,11 +71,7 @@ async fn two_hundred_cancelled_calls_open_no_more_than_the_pool_and_leave_nothin
 
 #[tokio::test]
 async fn the_next_caller_does_not_wait_for_a_cancelled_query() {
-    let bed = PgBed::with(|config| {
-        config.pool_size = 1;
-        config.max_overflow = 0;
-    })
-    .await;
+    let bed = PgBed::one_connection().await;
     let call = bed.factory.scope(slow(1, 60_000));
     tokio::time::timeout(Duration::from_millis(200), call)
         .await
@@ -95,11 +83,7 @@ async fn the_next_caller_does_not_wait_for_a_cancelled_query() {
 
 #[tokio::test]
 async fn a_late_cancel_never_hits_the_next_borrower() {
-    let bed = PgBed::with(|config| {
-        config.pool_size = 1;
-        config.max_overflow = 0;
-    })
-    .await;
+    let bed = PgBed::one_connection().await;
     // The query ends at about the moment when it is cancelled.
     for round in 0..100 {
         let call = bed.factory.scope(slow(round, 5));
@@ -165,7 +149,7 @@ async fn a_dropped_statement_makes_the_transaction_one_that_cannot_commit() {
         panic!("{error:?}")
     };
     assert!(matches!(aborted.reason(), AbortReason::StatementDropped));
-    quiet(&bed).await;
+    bed.at_rest().await;
     assert_eq!(bed.count().await, 0);
 }
 
@@ -253,11 +237,7 @@ async fn a_statement_dropped_before_it_was_sent_is_waited_for_like_one_that_was(
 #[tokio::test]
 async fn a_half_read_stream_is_over_when_its_session_is() {
     use futures_util::StreamExt;
-    let bed = PgBed::with(|config| {
-        config.pool_size = 1;
-        config.max_overflow = 0;
-    })
-    .await;
+    let bed = PgBed::one_connection().await;
     let factory = bed.factory.clone();
     let started = Instant::now();
     let call = factory.with_session(async |db| {

@@ -171,11 +171,7 @@ macro_rules! on_every_backend {
                     insert_two_in(db, id).await
                 });
                 let ended = testbed::polls::drop_at(polls, call).await;
-                testbed::eventually(testbed::PATIENCE, "recovered", || async {
-                    let status = bed.factory.status();
-                    status.in_use == 0 && status.recovering == 0
-                })
-                .await;
+                bed.at_rest().await;
                 let before = std::mem::replace(&mut committed, bed.count().await);
                 // Every hook holds a clone of the notes, until it has run or was dropped.
                 testbed::eventually(testbed::PATIENCE, "the hooks are through", || async {
@@ -256,11 +252,7 @@ async fn insert(db: &mut Session<PgDb>, id: i32) -> Result<usize, SessionError> 
 }
 
 async fn one_connection() -> PgBed {
-    PgBed::proxied(|config| {
-        config.pool_size = 1;
-        config.max_overflow = 0;
-    })
-    .await
+    PgBed::one_proxied_connection().await
 }
 
 #[tokio::test]

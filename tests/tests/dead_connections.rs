@@ -18,11 +18,7 @@ async fn insert(db: &mut Session<PgDb>, id: i32) -> Result<(), AppError> {
 }
 
 async fn one_connection() -> PgBed {
-    PgBed::proxied(|config| {
-        config.pool_size = 1;
-        config.max_overflow = 0;
-    })
-    .await
+    PgBed::one_proxied_connection().await
 }
 
 #[tokio::test]

@@ -76,11 +76,7 @@ fn expected(begin: &str) -> Vec<String> {
 async fn connecting_is_told_without_a_password_and_what_the_pool_runs_is_not() {
     set_default_instrumentation(recorder).unwrap();
     // PostgreSQL.
-    let bed = PgBed::with(|config| {
-        config.pool_size = 1;
-        config.max_overflow = 0;
-    })
-    .await;
+    let bed = PgBed::one_connection().await;
     take();
     let told = of_a_session(&bed.factory).await;
     let (connecting, session) = told.split_at(told.len() - expected("BEGIN").len());
@@ -125,11 +121,7 @@ async fn connecting_is_told_without_a_password_and_what_the_pool_runs_is_not() {
     assert!(!all.contains("hunter2") && !all.contains("secret"), "{all}");
 
     // MariaDB, where the first statement begins the transaction.
-    let bed = MyBed::with(|config| {
-        config.pool_size = 1;
-        config.max_overflow = 0;
-    })
-    .await;
+    let bed = MyBed::one_connection().await;
     take();
     let told = of_a_session(&bed.factory).await;
     let (connecting, session) = told.split_at(told.len() - expected("").len());
@@ -142,11 +134,7 @@ async fn connecting_is_told_without_a_password_and_what_the_pool_runs_is_not() {
     assert!(last.starts_with("connected mysql://"), "{connecting:?}");
 
     // SQLite.
-    let bed = LiteBed::with(|config| {
-        config.pool_size = 1;
-        config.max_overflow = 0;
-    })
-    .await;
+    let bed = LiteBed::one_connection().await;
     take();
     let begin = "BEGIN IMMEDIATE";
     let told = of_a_session(&bed.factory).await;

@@ -55,11 +55,7 @@ async fn shutdown_waits_for_it() {
 
 #[tokio::test]
 async fn shutdown_waits_for_one_that_still_waits_for_its_connection() {
-    let bed = PgBed::with(|config| {
-        config.pool_size = 1;
-        config.max_overflow = 0;
-    })
-    .await;
+    let bed = PgBed::one_connection().await;
     let held = bed.factory.create_session().await.unwrap();
     let call = bed.factory.session().run_detached(async |db| {
         db.batch_execute("INSERT INTO items VALUES (1, 'x')")

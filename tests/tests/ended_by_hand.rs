@@ -1,12 +1,11 @@
 //! A body that ends its transaction itself, by a call or by raw SQL, gets `Ok` only if it is true.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use diesel::prelude::*;
 use diesel_async::{AsyncConnection, RunQueryDsl, SimpleAsyncConnection};
 use session_factory::{
     AbortReason, CommittedPart, PartlyCommitted, Session, SessionError, with_session,
 };
-use session_factory_tests::{AppError, LiteBed, LiteDb, MyBed, MyDb, PgBed, PgDb, items};
+use session_factory_tests::{AppError, LiteBed, LiteDb, MyBed, MyDb, PgBed, PgDb};
 
 fn is_in_savepoint(result: &Result<(), AppError>, call: &str) -> bool {
     matches!(result, Err(AppError::Session(SessionError::InSavepoint(name))) if *name == call)
@@ -23,15 +22,7 @@ macro_rules! suite {
     ($backend:ident, $db:ident, $bed:ident) => {
         mod $backend {
             use super::*;
-
-            #[with_session]
-            pub(super) async fn insert(db: &mut Session<$db>, id: i32) -> Result<(), AppError> {
-                diesel::insert_into(items::table)
-                    .values((items::id.eq(id), items::name.eq("name")))
-                    .execute(db)
-                    .await?;
-                Ok(())
-            }
+            pub(super) use session_factory_tests::functions::$backend::{insert, insert_in};
 
             /// An application's function that commits half-way.
             #[with_session]
@@ -48,22 +39,14 @@ macro_rules! suite {
 
             /// All connections are back, and the next call gets one that works.
             async fn assert_goes_on(bed: &$bed, rows: i64) {
-                testbed::eventually(testbed::PATIENCE, "the connections are back", || async {
-                    let status = bed.factory.status();
-                    status.in_use == 0 && status.recovering == 0
-                })
-                .await;
+                bed.at_rest().await;
                 assert_eq!(bed.count().await, rows);
                 bed.factory.scope(insert(99)).await.unwrap();
                 assert_eq!(bed.count().await, rows + 1);
             }
 
             async fn one_connection() -> $bed {
-                $bed::with(|config| {
-                    config.pool_size = 1;
-                    config.max_overflow = 0;
-                })
-                .await
+                $bed::one_connection().await
             }
 
             #[tokio::test]
@@ -451,11 +434,7 @@ async fn what_a_raw_commit_kept_is_not_done_again_by_retry() {
 
 #[tokio::test]
 async fn a_column_or_a_literal_named_chain_costs_nothing() {
-    let bed = PgBed::proxied(|config| {
-        config.pool_size = 1;
-        config.max_overflow = 0;
-    })
-    .await;
+    let bed = PgBed::one_proxied_connection().await;
     for id in 1..4 {
         let body = async |db: &mut Session<PgDb>| {
             postgres::insert_in(db, id).await?;

@@ -69,11 +69,7 @@ macro_rules! suite {
 
             /// The connection is free again, and the table has this number of rows.
             async fn assert_clean(bed: &$bed, rows: i64) {
-                testbed::eventually(testbed::PATIENCE, "the connections are back", || async {
-                    let status = bed.factory.status();
-                    status.in_use == 0 && status.recovering == 0
-                })
-                .await;
+                bed.at_rest().await;
                 assert_eq!(bed.count().await, rows);
             }
 

@@ -11,11 +11,7 @@ use session_factory::{ConnectErrorKind, Factory, SessionError};
 use session_factory_tests::{AppError, LiteBed, PgBed, PgDb, items, pg_config};
 
 async fn one_connection() -> PgBed {
-    PgBed::with(|config| {
-        config.pool_size = 1;
-        config.max_overflow = 0;
-    })
-    .await
+    PgBed::one_connection().await
 }
 
 #[tokio::test]
@@ -190,11 +186,7 @@ async fn fact_08_set_begin_and_listen_do_not_reach_the_next_borrower() {
 
 #[tokio::test]
 async fn fact_09_no_ping_on_a_busy_connection_and_connect_errors_are_told() {
-    let bed = PgBed::proxied(|config| {
-        config.pool_size = 1;
-        config.max_overflow = 0;
-    })
-    .await;
+    let bed = PgBed::one_proxied_connection().await;
     let query = || {
         bed.factory
             .with_session(async |db| db.batch_execute("SELECT 7").await)
@@ -285,11 +277,7 @@ async fn fact_11_sqlite_statements_keep_their_order_and_may_be_dropped_anywhere(
 
 #[tokio::test]
 async fn fact_15_the_cancel_request_reaches_the_server_by_the_way_the_connection_came() {
-    let bed = PgBed::proxied(|config| {
-        config.pool_size = 1;
-        config.max_overflow = 0;
-    })
-    .await;
+    let bed = PgBed::one_proxied_connection().await;
     // Connects before the deadline starts.
     bed.factory.health().await.unwrap();
     let call = bed.factory.with_session(async |db| {

@@ -27,10 +27,7 @@ macro_rules! suite {
             #[tokio::test]
             async fn a_statement_whose_future_is_forgotten_is_rolled_back_and_the_next_call_works()
             {
-                let bed = $bed::with(|config| {
-                    config.pool_size = 1;
-                    config.max_overflow = 0;
-                })
+                let bed = $bed::one_connection()
                 .await;
                 let body = async |db: &mut Session<$db>| -> Result<(), AppError> {
                     db.batch_execute("INSERT INTO items VALUES (1, 'a')").await?;

@@ -23,11 +23,7 @@ struct Line {
 }
 
 async fn bed() -> PgBed {
-    PgBed::with(|config| {
-        config.pool_size = 1;
-        config.max_overflow = 0;
-    })
-    .await
+    PgBed::one_connection().await
 }
 
 async fn insert(db: &mut Session<PgDb>, id: i32) -> Result<(), AppError> {

@@ -10,7 +10,7 @@ use diesel_async::pooled_connection::bb8::Pool;
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use session_factory::{AbortReason, Factory, PartlyCommitted, SessionError};
 use session_factory_tests::slow_cancels::slow_cancels;
-use session_factory_tests::{AppError, LiteBed, LiteDb, PgBed, PgDb, items};
+use session_factory_tests::{AppError, LiteBed, LiteDb, PgBed, PgDb, at_rest, items};
 
 async fn bed() -> (PgBed, Pool<AsyncPgConnection>, Factory<PgDb>) {
     let bed = PgBed::new().await;
@@ -27,14 +27,6 @@ async fn insert(db: &mut session_factory::Session<PgDb>, id: i32) -> QueryResult
         .await
 }
 
-async fn back(factory: &Factory<PgDb>) {
-    testbed::eventually(testbed::PATIENCE, "recovered", || async {
-        let status = factory.status();
-        status.in_use == 0 && status.recovering == 0
-    })
-    .await;
-}
-
 #[tokio::test]
 async fn commits_rolls_back_and_shares_the_pool() {
     let (bed, pool, factory) = bed().await;
@@ -49,7 +41,7 @@ async fn commits_rolls_back_and_shares_the_pool() {
         })
         .await
         .unwrap_err();
-    back(&factory).await;
+    at_rest(&factory).await;
     assert_eq!(bed.count().await, 1);
     // The application's own code continues unchanged.
     let mut connection = pool.get().await.unwrap();
@@ -129,7 +121,7 @@ async fn a_late_cancel_hits_no_later_borrower_of_the_applications_pool() {
             "a request was sent"
         );
     }
-    back(&factory).await;
+    at_rest(&factory).await;
 }
 
 #[tokio::test]
@@ -145,7 +137,7 @@ async fn a_dropped_call_is_cancelled_and_its_place_in_the_pool_comes_back() {
             .await
             .unwrap_err();
     }
-    back(&factory).await;
+    at_rest(&factory).await;
     let admin = bed.database.admin();
     assert!(
         admin
@@ -263,7 +255,7 @@ async fn a_text_that_only_looks_like_an_end_is_an_ok() {
             .await
             .unwrap_or_else(|error| panic!("{text}: {error}"));
     }
-    back(&factory).await;
+    at_rest(&factory).await;
     assert_eq!(bed.count().await, 8);
 }
 
@@ -283,7 +275,7 @@ async fn a_rollback_behind_a_dropped_statement_is_told_as_done() {
         })
         .await
         .unwrap();
-    back(&factory).await;
+    at_rest(&factory).await;
     let rows = "SELECT count(*) FROM items WHERE id = 2";
     assert_eq!(bed.database.integer(rows).await, 1);
     assert_eq!(bed.count().await, 1);

@@ -63,11 +63,7 @@ async fn crowd_beside(bed: &PgBed, others: usize) {
     }
     let ended = join_all(calls).await;
     assert!(ended.iter().all(Result::is_err));
-    testbed::eventually(Duration::from_secs(20), "all are recovered", || async {
-        let status = bed.factory.status();
-        status.in_use == 0 && status.recovering == 0
-    })
-    .await;
+    bed.at_rest().await;
     assert_eq!(running(&admin).await, others);
 }
 

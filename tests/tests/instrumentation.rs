@@ -121,7 +121,7 @@ macro_rules! on_each_backend {
             use super::*;
             $(#[tokio::test]
             async fn $name() {
-                let bed = PgBed::with(|config| { config.pool_size = 1; config.max_overflow = 0; }).await;
+                let bed = PgBed::one_connection().await;
                 super::$name(&bed.factory, POSTGRES).await;
             })*
         }
@@ -129,7 +129,7 @@ macro_rules! on_each_backend {
             use super::*;
             $(#[tokio::test]
             async fn $name() {
-                let bed = MyBed::with(|config| { config.pool_size = 1; config.max_overflow = 0; }).await;
+                let bed = MyBed::one_connection().await;
                 super::$name(&bed.factory, MARIADB).await;
             })*
         }
@@ -137,7 +137,7 @@ macro_rules! on_each_backend {
             use super::*;
             $(#[tokio::test]
             async fn $name() {
-                let bed = LiteBed::with(|config| { config.pool_size = 1; config.max_overflow = 0; }).await;
+                let bed = LiteBed::one_connection().await;
                 super::$name(&bed.factory, SQLITE).await;
             })*
         }

@@ -19,11 +19,7 @@ async fn insert(db: &mut Session<PgDb>, id: i32) -> Result<usize, Error> {
 }
 
 async fn bed() -> PgBed {
-    PgBed::proxied(|config| {
-        config.pool_size = 1;
-        config.max_overflow = 0;
-    })
-    .await
+    PgBed::one_proxied_connection().await
 }
 
 /// Waits until the server has ended all of the application's connections.

@@ -20,11 +20,7 @@ struct Value {
 
 /// One connection, so that the next borrower gets the same one.
 async fn bed() -> PgBed {
-    PgBed::proxied(|config| {
-        config.pool_size = 1;
-        config.max_overflow = 0;
-    })
-    .await
+    PgBed::one_proxied_connection().await
 }
 
 async fn ask(bed: &PgBed, sql: &str) -> String {

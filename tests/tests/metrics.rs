@@ -4,12 +4,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use diesel::prelude::*;
-use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use metrics_util::debugging::{DebugValue, DebuggingRecorder};
-use session_factory::Session;
-use session_factory::with_session;
-use session_factory_tests::{AppError, LiteBed, LiteDb, MyBed, MyDb, PgBed, PgDb, items};
+use session_factory_tests::functions::{MY_CONFLICT, PG_CONFLICT};
+use session_factory_tests::{LiteBed, MyBed, PgBed, PgDb};
 
 /// Each figure as `name{label=value,…}`: the counter's or gauge's value, or how often a histogram was recorded.
 type Figures = BTreeMap<String, f64>;
@@ -18,34 +15,7 @@ macro_rules! calls {
     ($backend:ident, $db:ident, $bed:ident, $conflicts:expr) => {
         mod $backend {
             use super::*;
-
-            #[with_session]
-            async fn insert(db: &mut Session<$db>, id: i32) -> Result<(), AppError> {
-                diesel::insert_into(items::table)
-                    .values((items::id.eq(id), items::name.eq("hunter2")))
-                    .execute(db)
-                    .await?;
-                Ok(())
-            }
-
-            #[with_session]
-            async fn hang(db: &mut Session<$db>) -> Result<(), AppError> {
-                insert_in(db, 12).await?;
-                std::future::pending().await
-            }
-
-            #[with_session(retry = 3)]
-            async fn again(db: &mut Session<$db>) -> Result<(), AppError> {
-                if db.attempt() < 3 {
-                    db.batch_execute($conflicts).await?;
-                }
-                insert_in(db, 18).await
-            }
-
-            #[with_session]
-            async fn wait(_db: &mut Session<$db>) -> Result<(), AppError> {
-                Ok(())
-            }
+            use session_factory_tests::functions::$backend::{again, hang, insert, nothing};
 
             pub(super) async fn run() {
                 let bed = $bed::with(|config| {
@@ -60,7 +30,7 @@ macro_rules! calls {
                 }
                 scope.scope(insert(1)).await.unwrap_err();
                 if !$conflicts.is_empty() {
-                    scope.scope(again()).await.unwrap();
+                    scope.scope(again($conflicts)).await.unwrap();
                 }
                 let call = scope.scope(hang());
                 let dropped = tokio::time::timeout(Duration::from_millis(500), call).await;
@@ -70,7 +40,7 @@ macro_rules! calls {
                 })
                 .await;
                 let held = scope.create_session().await.unwrap();
-                scope.scope(wait()).await.unwrap_err();
+                scope.scope(nothing()).await.unwrap_err();
                 // The pool's figures are set once a second.
                 tokio::time::sleep(Duration::from_millis(2500)).await;
                 drop(held);
@@ -79,18 +49,8 @@ macro_rules! calls {
     };
 }
 
-calls!(
-    postgres,
-    PgDb,
-    PgBed,
-    "DO $$ BEGIN RAISE EXCEPTION 'hunter2' USING ERRCODE = '40001'; END $$"
-);
-calls!(
-    mysql,
-    MyDb,
-    MyBed,
-    "SIGNAL SQLSTATE '40001' SET MYSQL_ERRNO = 1213, MESSAGE_TEXT = 'hunter2'"
-);
+calls!(postgres, PgDb, PgBed, PG_CONFLICT);
+calls!(mysql, MyDb, MyBed, MY_CONFLICT);
 calls!(sqlite, LiteDb, LiteBed, "");
 
 fn figures(snapshotter: &metrics_util::debugging::Snapshotter) -> (Figures, Vec<String>) {
@@ -190,7 +150,7 @@ async fn the_figures_have_the_conventions_names_and_labels_on_every_backend() {
         ("function=insert,outcome=rolled_back", 3.0),
         ("function=hang,outcome=rolled_back", 3.0),
         ("function=again,outcome=committed", 2.0),
-        ("function=wait,outcome=nothing", 3.0),
+        ("function=nothing,outcome=nothing", 3.0),
     ] {
         let name = format!("session_factory.unit.duration{{{name}}}");
         assert!(

@@ -66,11 +66,7 @@ const PEOPLE: &str = "CREATE TYPE mood AS ENUM ('happy', 'sad'); \
 
 /// One connection, so that each session gets the same one.
 async fn bed() -> PgBed {
-    PgBed::proxied(|config| {
-        config.pool_size = 1;
-        config.max_overflow = 0;
-    })
-    .await
+    PgBed::one_proxied_connection().await
 }
 
 /// Two schemas, each with a type and a table of the same name.

@@ -12,6 +12,7 @@ use session_factory::observe::{
     StatementReport, UnitReport,
 };
 use session_factory::{Session, SessionError, with_session};
+use session_factory_tests::functions::{MY_CONFLICT, PG_CONFLICT};
 use session_factory_tests::{AppError, LiteBed, LiteDb, MyBed, MyDb, PgBed, PgDb, items};
 use testbed::proxy::{Action, Cut, Direction};
 
@@ -88,12 +89,12 @@ struct Words {
 const POSTGRES: Words = Words {
     unique: "23505",
     conflict: "40001",
-    conflicts: Some("DO $$ BEGIN RAISE EXCEPTION 'hunter2' USING ERRCODE = '40001'; END $$"),
+    conflicts: Some(PG_CONFLICT),
 };
 const MYSQL: Words = Words {
     unique: "1062",
     conflict: "1213",
-    conflicts: Some("SIGNAL SQLSTATE '40001' SET MYSQL_ERRNO = 1213, MESSAGE_TEXT = 'hunter2'"),
+    conflicts: Some(MY_CONFLICT),
 };
 const SQLITE: Words = Words {
     unique: "unique_violation",
@@ -105,66 +106,12 @@ macro_rules! suite {
     ($backend:ident, $db:ident, $bed:ident, $words:expr) => {
         mod $backend {
             use super::*;
-
-            #[with_session]
-            async fn insert(db: &mut Session<$db>, id: i32) -> Result<(), AppError> {
-                diesel::insert_into(items::table)
-                    .values((items::id.eq(id), items::name.eq("hunter2")))
-                    .execute(db)
-                    .await?;
-                Ok(())
-            }
-
-            #[with_session]
-            async fn read(db: &mut Session<$db>) -> Result<usize, AppError> {
-                let names: Vec<String> = items::table.select(items::name).load(db).await?;
-                Ok(names.len())
-            }
-
-            #[with_session]
-            async fn nothing(_db: &mut Session<$db>) -> Result<(), AppError> {
-                Ok(())
-            }
+            use session_factory_tests::functions::$backend::{at_once, hang, insert, insert_in, late, nested, nothing, panics, read};
 
             #[with_session]
             async fn refuse(db: &mut Session<$db>) -> Result<(), AppError> {
                 insert_in(db, 10).await?;
                 Err(AppError::Refused("no"))
-            }
-
-            #[with_session]
-            async fn panics(db: &mut Session<$db>) -> Result<(), AppError> {
-                insert_in(db, 11).await?;
-                panic!("on purpose");
-            }
-
-            #[with_session]
-            async fn hang(db: &mut Session<$db>) -> Result<(), AppError> {
-                insert_in(db, 12).await?;
-                std::future::pending().await
-            }
-
-            #[with_session(timeout = "100ms")]
-            async fn late(db: &mut Session<$db>) -> Result<(), AppError> {
-                insert_in(db, 13).await?;
-                std::future::pending().await
-            }
-
-            #[with_session]
-            async fn nested(db: &mut Session<$db>) -> Result<(), AppError> {
-                let inner = db.savepoint(async |db| {
-                    insert_in(db, 14).await?;
-                    Err::<(), AppError>(AppError::Refused("undone"))
-                });
-                inner.await.unwrap_err();
-                insert_in(db, 15).await
-            }
-
-            #[with_session]
-            async fn at_once(db: &mut Session<$db>) -> Result<(), AppError> {
-                let all = diesel::update(items::table.find(1)).set(items::name.eq("hunter2"));
-                db.commit_with(all).await?;
-                Ok(())
             }
 
             #[with_session]

@@ -96,11 +96,7 @@ async fn an_acquire_timeout_says_who_holds_the_connections_and_who_waits() {
 
 #[tokio::test]
 async fn who_waits_longest_is_served_first_and_a_newcomer_overtakes_nobody() {
-    let bed = PgBed::with(|config| {
-        config.pool_size = 1;
-        config.max_overflow = 0;
-    })
-    .await;
+    let bed = PgBed::one_connection().await;
     let served = Arc::new(Mutex::new(Vec::new()));
     let mut held = bed.factory.create_session().await.unwrap();
     let mut queue = Vec::new();
@@ -128,11 +124,7 @@ async fn who_waits_longest_is_served_first_and_a_newcomer_overtakes_nobody() {
 
 #[tokio::test]
 async fn a_caller_that_stops_waiting_loses_nothing() {
-    let bed = PgBed::with(|config| {
-        config.pool_size = 1;
-        config.max_overflow = 0;
-    })
-    .await;
+    let bed = PgBed::one_connection().await;
     let held = bed.factory.create_session().await.unwrap();
     for _ in 0..50 {
         let waiting = bed.factory.create_session();

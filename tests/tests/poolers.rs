@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use diesel::prelude::*;
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection as _};
 use session_factory::{Factory, Session, SessionError, with_session};
-use session_factory_tests::{PgDb, PgDbConfig, create_items, items, pg_config};
+use session_factory_tests::{PgDb, PgDbConfig, at_rest, create_items, items, pg_config};
 use testbed::pgbouncer::{PgBouncer, PoolMode};
 use testbed::postgres::Database;
 use tokio::sync::Barrier;
@@ -126,11 +126,7 @@ async fn in_transaction_mode_a_dropped_call_is_cancelled_through_the_pooler() {
             .scope(async { name_of(1).await.unwrap_err() })
             .await;
     }
-    testbed::eventually(SOON, "every slot is free", async || {
-        let status = bed.factory.status();
-        status.in_use == 0 && status.recovering == 0
-    })
-    .await;
+    at_rest(&bed.factory).await;
 }
 
 #[tokio::test]
@@ -270,11 +266,7 @@ async fn a_call_dropped_at_whatever_poll_leaves_nothing_prepared_on_a_server_ses
             }
         })
         .await;
-    testbed::eventually(SOON, "every slot is free", async || {
-        let status = bed.factory.status();
-        status.in_use == 0 && status.recovering == 0
-    })
-    .await;
+    at_rest(&bed.factory).await;
     assert_eq!(everywhere(&bed, 3, count).await, alone);
 }
 

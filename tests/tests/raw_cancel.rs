@@ -140,11 +140,7 @@ async fn a_cancel_token_of_the_applications_own_pool_cancels_its_statement() {
 
 #[tokio::test]
 async fn a_call_that_waits_for_notifications_ends_with_its_timeout_and_leaves_no_listener() {
-    let bed = PgBed::with(|config| {
-        config.pool_size = 1;
-        config.max_overflow = 0;
-    })
-    .await;
+    let bed = PgBed::one_connection().await;
     let listeners = async || {
         let listeners = bed.factory.with_session(async |db| {
             diesel::sql_query("SELECT count(*) FROM pg_listening_channels()")

@@ -7,16 +7,9 @@ use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 use diesel::prelude::*;
 use diesel_async::{AsyncConnection, RunQueryDsl, SimpleAsyncConnection};
 use session_factory::{AbortReason, CommittedPart, PartlyCommitted, Session, SessionError};
+use session_factory_tests::functions::postgres::insert_in as insert;
 use session_factory_tests::{AppError, PgBed, PgDb, items};
 use testbed::proxy::{Cut, Direction};
-
-async fn insert(db: &mut Session<PgDb>, id: i32) -> Result<(), AppError> {
-    diesel::insert_into(items::table)
-        .values((items::id.eq(id), items::name.eq("name")))
-        .execute(db)
-        .await?;
-    Ok(())
-}
 
 /// True if raw SQL committed the work, so that it could not be rolled back.
 fn is_kept<T>(result: &Result<T, AppError>) -> bool {
@@ -619,11 +612,7 @@ async fn a_dropped_commit_of_raw_sql_is_never_told_as_rolled_back() {
 
 #[tokio::test]
 async fn an_end_that_a_lost_connection_hides_is_never_an_ok_and_never_told_as_rolled_back() {
-    let bed = PgBed::proxied(|config| {
-        config.pool_size = 1;
-        config.max_overflow = 0;
-    })
-    .await;
+    let bed = PgBed::one_proxied_connection().await;
     let mut id = 0;
     for way in [Way::Batch, Way::Query, Way::Raw] {
         for (text, rows) in [

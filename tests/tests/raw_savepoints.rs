@@ -2,10 +2,9 @@
 //! `Ok`.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use diesel::prelude::*;
 use diesel_async::{AsyncConnection, RunQueryDsl, SimpleAsyncConnection};
-use session_factory::{Session, SessionError, with_session};
-use session_factory_tests::{AppError, LiteBed, LiteDb, MyBed, MyDb, PgBed, PgDb, items};
+use session_factory::{Session, SessionError};
+use session_factory_tests::{AppError, LiteBed, LiteDb, MyBed, MyDb, PgBed, PgDb};
 
 macro_rules! row_2 {
     (sqlite, $bed:ident) => {
@@ -22,15 +21,7 @@ macro_rules! suite {
     ($backend:ident, $db:ident, $bed:ident) => {
         mod $backend {
             use super::*;
-
-            #[with_session]
-            async fn insert(db: &mut Session<$db>, id: i32) -> Result<(), AppError> {
-                diesel::insert_into(items::table)
-                    .values((items::id.eq(id), items::name.eq("name")))
-                    .execute(db)
-                    .await?;
-                Ok(())
-            }
+            use session_factory_tests::functions::$backend::insert_in;
 
             async fn text(db: &mut Session<$db>, raw: bool, text: &str) -> Result<(), AppError> {
                 if raw {

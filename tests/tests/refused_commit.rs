@@ -20,11 +20,7 @@ const ENDS: [&str; 4] = [
 ];
 
 async fn bed() -> PgBed {
-    let bed = PgBed::proxied(|config| {
-        config.pool_size = 1;
-        config.max_overflow = 0;
-    })
-    .await;
+    let bed = PgBed::one_proxied_connection().await;
     bed.run(LATER).await;
     bed
 }

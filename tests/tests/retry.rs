@@ -310,11 +310,7 @@ async fn an_unknown_commit_is_never_retried() {
 
 #[tokio::test]
 async fn the_session_is_closed_before_the_pause() {
-    let bed = PgBed::with(|config| {
-        config.pool_size = 1;
-        config.max_overflow = 0;
-    })
-    .await;
+    let bed = PgBed::one_connection().await;
     let pause = Duration::from_secs(600);
     let retried = bed
         .factory

@@ -17,6 +17,7 @@ use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use futures_util::FutureExt;
 use session_factory::config::TraceText;
 use session_factory::{Session, with_session};
+use session_factory_tests::functions::{MY_CONFLICT, PG_CONFLICT};
 use session_factory_tests::{AppError, LiteBed, LiteDb, MyBed, MyDb, PgBed, PgDb, items};
 use tracing::Instrument;
 
@@ -75,66 +76,11 @@ macro_rules! suite {
     ($backend:ident, $db:ident, $bed:ident, $system:expr, $unique:expr, $conflicts:expr) => {
         mod $backend {
             use super::*;
-
-            #[with_session]
-            async fn insert(db: &mut Session<$db>, id: i32) -> Result<(), AppError> {
-                diesel::insert_into(items::table)
-                    .values((items::id.eq(id), items::name.eq("hunter2")))
-                    .execute(db)
-                    .await?;
-                Ok(())
-            }
-
-            #[with_session]
-            async fn read(db: &mut Session<$db>) -> Result<usize, AppError> {
-                let names: Vec<String> = items::table.select(items::name).load(db).await?;
-                Ok(names.len())
-            }
-
-            #[with_session]
-            async fn nothing(_db: &mut Session<$db>) -> Result<(), AppError> {
-                Ok(())
-            }
+            use session_factory_tests::functions::$backend::{again, at_once, hang, insert, insert_in, late, nested, nothing, panics, read};
 
             #[with_session]
             async fn twice(db: &mut Session<$db>) -> Result<(), AppError> {
                 insert_in(db, 1).await
-            }
-
-            #[with_session]
-            async fn panics(db: &mut Session<$db>) -> Result<(), AppError> {
-                insert_in(db, 11).await?;
-                panic!("on purpose");
-            }
-
-            #[with_session]
-            async fn hang(db: &mut Session<$db>) -> Result<(), AppError> {
-                insert_in(db, 12).await?;
-                db.after_rollback(async {});
-                std::future::pending().await
-            }
-
-            #[with_session(timeout = "100ms")]
-            async fn late(db: &mut Session<$db>) -> Result<(), AppError> {
-                insert_in(db, 13).await?;
-                std::future::pending().await
-            }
-
-            #[with_session]
-            async fn nested(db: &mut Session<$db>) -> Result<(), AppError> {
-                let inner = db.savepoint(async |db| {
-                    insert_in(db, 14).await?;
-                    Err::<(), AppError>(AppError::Refused("undone"))
-                });
-                inner.await.unwrap_err();
-                insert_in(db, 15).await
-            }
-
-            #[with_session]
-            async fn at_once(db: &mut Session<$db>) -> Result<(), AppError> {
-                let one = diesel::update(items::table.find(1)).set(items::name.eq("hunter2"));
-                db.commit_with(one).await?;
-                Ok(())
             }
 
             #[with_session]
@@ -148,14 +94,6 @@ macro_rules! suite {
                 insert_in(db, 17).await?;
                 db.rollback().await?;
                 Ok(())
-            }
-
-            #[with_session(retry = 3)]
-            async fn again(db: &mut Session<$db>) -> Result<(), AppError> {
-                if db.attempt() < 3 {
-                    db.batch_execute($conflicts).await?;
-                }
-                insert_in(db, 18).await
             }
 
             fn name(function: &str) -> String {
@@ -226,7 +164,7 @@ macro_rules! suite {
                 assert!(shown.ends_with(&format!("{inserted}, rollback")), "{shown}");
 
                 if !$conflicts.is_empty() {
-                    scope.scope(again()).await.unwrap();
+                    scope.scope(again($conflicts)).await.unwrap();
                     let again = unit(&name("again")).await;
                     assert_eq!(again.field("session_factory.attempts"), "3");
                     assert_eq!(again.field("session_factory.statements"), "3");
@@ -284,22 +222,8 @@ macro_rules! suite {
     };
 }
 
-suite!(
-    postgres,
-    PgDb,
-    PgBed,
-    "postgresql",
-    "23505",
-    "DO $$ BEGIN RAISE EXCEPTION 'hunter2' USING ERRCODE = '40001'; END $$"
-);
-suite!(
-    mysql,
-    MyDb,
-    MyBed,
-    "mariadb",
-    "1062",
-    "SIGNAL SQLSTATE '40001' SET MYSQL_ERRNO = 1213, MESSAGE_TEXT = 'hunter2'"
-);
+suite!(postgres, PgDb, PgBed, "postgresql", "23505", PG_CONFLICT);
+suite!(mysql, MyDb, MyBed, "mariadb", "1062", MY_CONFLICT);
 suite!(sqlite, LiteDb, LiteBed, "sqlite", "unique_violation", "");
 
 /// No span has an attribute that is not in the table, none lacks one that each has to have, and none shows a value.
@@ -398,11 +322,7 @@ async fn spans_cost_no_round_trip() {
         .delay(testbed::proxy::Direction::ToClient, held_back);
     bed.proxy().reset_counts();
     select().await.unwrap();
-    testbed::eventually(testbed::PATIENCE, "nothing is under way", || async {
-        let status = bed.factory.status();
-        status.in_use == 0 && status.recovering == 0
-    })
-    .await;
+    bed.at_rest().await;
     assert_eq!(
         bed.proxy().counts().round_trips,
         6,

@@ -108,11 +108,7 @@ async fn assert_nothing_leaks(factory: &Factory<LiteDb>) {
 
 #[tokio::test]
 async fn nothing_of_a_session_on_a_file_reaches_the_next() {
-    let bed = LiteBed::with(|config| {
-        config.pool_size = 1;
-        config.max_overflow = 0;
-    })
-    .await;
+    let bed = LiteBed::one_connection().await;
     assert_nothing_leaks(&bed.factory).await;
 }
 

@@ -37,20 +37,12 @@ fn forget<'a, T: 'a>(future: impl Future<Output = T> + 'a) {
 }
 
 async fn bed() -> LiteBed {
-    LiteBed::with(|config| {
-        config.pool_size = 1;
-        config.max_overflow = 0;
-    })
-    .await
+    LiteBed::one_connection().await
 }
 
 /// The connection is back, no lock is held, and the next call works.
 async fn assert_goes_on(bed: &LiteBed, sum: i64, case: &str) {
-    testbed::eventually(testbed::PATIENCE, "the connection is back", || async {
-        let status = bed.factory.status();
-        status.in_use == 0 && status.recovering == 0
-    })
-    .await;
+    bed.at_rest().await;
     let found = bed
         .database
         .integer("SELECT coalesce(sum(id), 0) FROM items");

@@ -7,24 +7,12 @@ use std::sync::{Arc, Mutex};
 use diesel::connection::{Instrumentation, InstrumentationEvent};
 use diesel::prelude::*;
 use diesel_async::{AsyncConnection, RunQueryDsl, SimpleAsyncConnection};
-use session_factory::{Session, SessionError, with_session};
+use session_factory::{Session, SessionError};
+use session_factory_tests::functions::sqlite::{insert, insert_in};
 use session_factory_tests::{AppError, LiteBed, LiteDb, items};
 
-#[with_session]
-async fn insert(db: &mut Session<LiteDb>, id: i32) -> Result<(), AppError> {
-    diesel::insert_into(items::table)
-        .values((items::id.eq(id), items::name.eq("name")))
-        .execute(db)
-        .await?;
-    Ok(())
-}
-
 async fn one_connection() -> LiteBed {
-    LiteBed::with(|config| {
-        config.pool_size = 1;
-        config.max_overflow = 0;
-    })
-    .await
+    LiteBed::one_connection().await
 }
 
 /// The SQL of the queries that start.

@@ -7,18 +7,10 @@ use std::time::Duration;
 use diesel::prelude::*;
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use session_factory::{Factory, Session, with_session};
+use session_factory_tests::functions::sqlite::{insert, insert_in};
 use session_factory_tests::{AppError, LiteDb, LiteDbConfig, items};
 
 const SOON: Duration = Duration::from_secs(5);
-
-#[with_session]
-async fn insert(db: &mut Session<LiteDb>, id: i32) -> Result<(), AppError> {
-    diesel::insert_into(items::table)
-        .values((items::id.eq(id), items::name.eq("name")))
-        .execute(db)
-        .await?;
-    Ok(())
-}
 
 #[with_session(read_only)]
 async fn count(db: &mut Session<LiteDb>) -> Result<i64, AppError> {

@@ -266,11 +266,7 @@ async fn a_transaction_that_ends_by_itself_ends_its_turn() {
 // its thread, which is impossible on a current-thread runtime (fact 11).
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lent_connection_comes_back_wherever_its_session_is_dropped() {
-    let bed = LiteBed::with(|config| {
-        config.pool_size = 1;
-        config.max_overflow = 0;
-    })
-    .await;
+    let bed = LiteBed::one_connection().await;
     let mut done = false;
     for polls in 0.. {
         if done {

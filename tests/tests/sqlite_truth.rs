@@ -5,28 +5,15 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use diesel::prelude::*;
 use diesel_async::{AsyncConnection, RunQueryDsl, SimpleAsyncConnection};
-use session_factory::{AbortReason, Factory, PartlyCommitted, Session, SessionError, with_session};
-use session_factory_tests::{AppError, LiteBed, LiteDb, LiteDbConfig, items};
+use session_factory::{AbortReason, Factory, PartlyCommitted, Session, SessionError};
+use session_factory_tests::functions::sqlite::{insert, insert_in};
+use session_factory_tests::{AppError, LiteBed, LiteDb, LiteDbConfig};
 
 const SOON: Duration = testbed::PATIENCE;
 
-#[with_session]
-async fn insert(db: &mut Session<LiteDb>, id: i32) -> Result<(), AppError> {
-    diesel::insert_into(items::table)
-        .values((items::id.eq(id), items::name.eq("name")))
-        .execute(db)
-        .await?;
-    Ok(())
-}
-
 async fn one_connection() -> LiteBed {
-    LiteBed::with(|config| {
-        config.pool_size = 1;
-        config.max_overflow = 0;
-    })
-    .await
+    LiteBed::one_connection().await
 }
 
 /// Inserts row 1 and runs the texts, on the session or on the raw connection.
@@ -48,11 +35,7 @@ async fn run(bed: &LiteBed, raw: bool, texts: &[&'static str]) -> Result<(), App
 
 /// No lock is held on the file, and the next session works.
 async fn assert_goes_on(bed: &LiteBed, ids: i64, case: &str) {
-    testbed::eventually(SOON, "the connection is back", || async {
-        let status = bed.factory.status();
-        status.in_use == 0 && status.recovering == 0
-    })
-    .await;
+    bed.at_rest().await;
     let sum = || {
         bed.database
             .integer("SELECT coalesce(sum(id), 0) FROM items")

@@ -60,11 +60,7 @@ async fn a_query_past_the_deadline_is_cancelled_on_the_server() {
 
 #[tokio::test]
 async fn a_wait_for_a_connection_past_the_deadline_says_who_holds_them() {
-    let bed = PgBed::with(|config| {
-        config.pool_size = 1;
-        config.max_overflow = 0;
-    })
-    .await;
+    let bed = PgBed::one_connection().await;
     let mut held = bed.factory.create_session().await.unwrap();
     insert(&mut held, 1).await.unwrap();
     let result = bed

@@ -4,7 +4,7 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use diesel::{ConnectionError, ExpressionMethods as _};
+use diesel::ConnectionError;
 use diesel_async::pooled_connection::bb8::Pool;
 use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig};
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
@@ -15,8 +15,9 @@ use session_factory_tests::connect::{connect_error, one_connection as factory};
 use session_factory_tests::encrypted::{
     Outcome, encrypted_only, is_encrypted, outcome, root_of, url,
 };
+use session_factory_tests::functions::postgres::{insert, insert_in};
 use session_factory_tests::slow_cancels::slow_but_the_first;
-use session_factory_tests::{AppError, PgDb, items};
+use session_factory_tests::{AppError, PgDb};
 use testbed::postgres::{Database, PASSWORD, Server};
 use testbed::proxy::{Direction, Proxy};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -85,16 +86,6 @@ async fn the_password_is_bound_to_the_channel() {
 async fn slow(db: &mut Session<PgDb>, id: i32) -> Result<(), AppError> {
     insert_in(db, id).await?;
     db.batch_execute("SELECT pg_sleep(60)").await?;
-    Ok(())
-}
-
-#[with_session]
-async fn insert(db: &mut Session<PgDb>, id: i32) -> Result<(), AppError> {
-    use diesel_async::RunQueryDsl as _;
-    diesel::insert_into(items::table)
-        .values((items::id.eq(id), items::name.eq("x")))
-        .execute(db)
-        .await?;
     Ok(())
 }
 

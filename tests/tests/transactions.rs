@@ -104,11 +104,7 @@ async fn insert_lite(db: &mut Session<LiteDb>, id: i32) -> QueryResult<usize> {
 
 #[tokio::test]
 async fn a_read_only_sqlite_session_cannot_write_and_the_next_one_can() {
-    let bed = LiteBed::with(|config| {
-        config.pool_size = 1;
-        config.max_overflow = 0;
-    })
-    .await;
+    let bed = LiteBed::one_connection().await;
     for id in 0..3 {
         let error = bed
             .factory
@@ -166,11 +162,7 @@ async fn requires_new_is_a_transaction_of_its_own() {
 
 #[tokio::test]
 async fn requires_new_that_would_wait_for_itself_is_told_at_once() {
-    let bed = PgBed::with(|config| {
-        config.pool_size = 1;
-        config.max_overflow = 0;
-    })
-    .await;
+    let bed = PgBed::one_connection().await;
     let factory = bed.factory.clone();
     let error = bed
         .factory

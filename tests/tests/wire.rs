@@ -48,11 +48,7 @@ async fn warm_with(change: impl FnOnce(&mut PgDbConfig)) -> PgBed {
 }
 
 async fn round_trips(bed: &PgBed) -> u64 {
-    testbed::eventually(testbed::PATIENCE, "nothing is under way", || async {
-        let status = bed.factory.status();
-        status.in_use == 0 && status.recovering == 0
-    })
-    .await;
+    bed.at_rest().await;
     bed.proxy().counts().round_trips
 }
 

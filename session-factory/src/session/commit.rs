@@ -18,7 +18,7 @@ impl<F: SessionFactory> Session<F> {
         let Some(lease) = &mut self.lease else {
             return Err(SessionError::Closed);
         };
-        if self.work.is_raw() {
+        if self.state.is_raw() {
             Box::pin(lease.connection().leave_raw()).await;
         }
         let mut watched = lease.connection().watch();
@@ -33,8 +33,8 @@ impl<F: SessionFactory> Session<F> {
 
     /// The same without asking. None: the driver has to ask, or the session has to do something first.
     fn glance(&mut self) -> Option<Watched> {
-        let lease = self.lease.as_mut().filter(|_| !self.work.is_raw())?;
-        if !self.work.is_begun() {
+        let lease = self.lease.as_mut().filter(|_| !self.state.is_raw())?;
+        if !self.state.is_begun() {
             // There is no transaction to look at.
             lease.note_commit_of_body();
             return Some(Watched::Open);
@@ -54,22 +54,22 @@ impl<F: SessionFactory> Session<F> {
             Some(watched) => watched,
             None => Box::pin(self.look()).await?,
         };
-        if let Some(error) = self.work.verdict(&watched) {
+        if let Some(error) = self.state.verdict(&watched) {
             return Err(self.give_up(error).await);
         }
-        if !self.work.is_begun() {
-            self.work.ended();
+        if !self.state.is_begun() {
+            self.state.ended();
             return Ok(());
         }
-        if self.work.must_flush() {
+        if self.state.must_flush() {
             // A savepoint that was abandoned has to be rolled back first.
             if let Err(error) = Box::pin(self.send_prelude()).await {
                 let error = match error {
                     SessionError::Query(error) => {
-                        self.work.aborted(AbortReason::Statement((&error).into()))
+                        self.state.aborted(AbortReason::Statement((&error).into()))
                     }
                     SessionError::PartlyCommitted(parts) => parts.into(),
-                    _ => self.work.aborted(AbortReason::EndedByBody),
+                    _ => self.state.aborted(AbortReason::EndedByBody),
                 };
                 return Err(self.give_up(error).await);
             }
@@ -78,20 +78,20 @@ impl<F: SessionFactory> Session<F> {
             return Err(SessionError::Closed);
         };
         let line = self
-            .work
+            .state
             .echo
             .as_ref()
             .map(|echo| echo.line(|| "COMMIT".into()));
-        let observed = ObservedEnd::start(lease.connection(), &self.work, Ending::Commit);
-        self.work.committing();
+        let observed = ObservedEnd::start(lease.connection(), &self.state, Ending::Commit);
+        self.state.committing();
         lease.committing();
-        let commit = self.work.monitor.as_ref().map(SessionMonitor::committing);
+        let commit = self.state.monitor.as_ref().map(SessionMonitor::committing);
         #[cfg(feature = "testing")]
         let reply = Box::pin(faults::commit(self.test.as_ref(), lease)).await;
         #[cfg(not(feature = "testing"))]
         let reply = lease.connection().commit().await;
-        self.work.end_answered();
-        if let (Some(monitor), Some(commit)) = (&mut self.work.monitor, &commit) {
+        self.state.end_answered();
+        if let (Some(monitor), Some(commit)) = (&mut self.state.monitor, &commit) {
             monitor.committed(commit, error_type(&reply));
         }
         if let Some(observed) = observed {
@@ -106,7 +106,7 @@ impl<F: SessionFactory> Session<F> {
     /// Notes that the body ended the transaction by itself: another attempt would do the committed work twice.
     pub(super) async fn note_end(&mut self) {
         if let Ok(watched) = self.look().await {
-            let _known_by_its_error = self.work.check(&watched);
+            let _known_by_its_error = self.state.check(&watched);
         }
     }
 
@@ -123,44 +123,44 @@ impl<F: SessionFactory> Session<F> {
     /// The server has committed: later reads from a replica have to see the commit.
     pub(super) fn note_commit(&mut self) {
         if let Some(lease) = &mut self.lease {
-            lease.committed(self.work.is_read_only());
+            lease.committed(self.state.is_read_only());
         }
-        self.work.committed();
+        self.state.committed();
     }
 
     async fn not_committed(&mut self, reply: CommitReply) -> Result<(), SessionError> {
         match reply {
             CommitReply::Committed => Ok(()),
             CommitReply::RolledBack(error) => {
-                let reason = self.work.because(error);
-                let error = self.work.aborted(reason);
+                let reason = self.state.because(error);
+                let error = self.state.aborted(reason);
                 Err(self.give_up(error).await)
             }
             CommitReply::Parted(parts) => {
-                let error = self.work.part(&parts);
+                let error = self.state.part(&parts);
                 Err(self.give_up(error).await)
             }
             CommitReply::NotSent(error) => {
                 let _closed_instead = self.end_by_rollback().await;
-                if self.work.is_committed_by_body() {
-                    return Err(self.work.kept());
+                if self.state.is_committed_by_body() {
+                    return Err(self.state.kept());
                 }
                 Err(CommitError::not_sent(error).into())
             }
             CommitReply::Refused(error) => {
                 // Some servers leave the transaction open after that.
                 let _refused_already = self.end_by_rollback().await;
-                if self.work.is_committed_by_body() {
-                    return Err(self.work.kept());
+                if self.state.is_committed_by_body() {
+                    return Err(self.state.kept());
                 }
-                Err(CommitError::refused(self.work.counted_statement(error)).into())
+                Err(CommitError::refused(self.state.counted_statement(error)).into())
             }
             CommitReply::Unknown(error) => {
                 if let Some(lease) = &mut self.lease {
                     lease.in_doubt();
                     lease.connection().condemn();
                 }
-                self.work.ended();
+                self.state.ended();
                 Err(SessionError::CommitUnknown(error))
             }
         }
@@ -169,7 +169,7 @@ impl<F: SessionFactory> Session<F> {
     /// Leaves COMMIT to a background task, which holds the permit meanwhile, if its answer cannot change the call's
     /// result: the transaction only read, and can no longer fail.
     pub(super) fn leave_commit(&mut self) -> bool {
-        if self.hooks.has_any() || self.work.must_flush() {
+        if self.hooks.has_any() || self.state.must_flush() {
             return false;
         }
         let transaction = &self.transaction_options;
@@ -180,8 +180,8 @@ impl<F: SessionFactory> Session<F> {
         };
         let watched = lease.connection().watch();
         let in_doubt = matches!(watched, Watched::InDoubt);
-        if !in_doubt && self.work.verdict(&watched).is_none() && self.work.is_begun() {
-            recovery::commit(lease, &mut self.work);
+        if !in_doubt && self.state.verdict(&watched).is_none() && self.state.is_begun() {
+            recovery::commit(lease, &mut self.state);
             return true;
         }
         self.lease = Some(lease);

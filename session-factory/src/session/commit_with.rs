@@ -65,10 +65,10 @@ impl<F: SessionFactory> Session<F> {
             self.outside_of_savepoints("commit_with")?;
             let ended = self.end_with(statement).await;
             match &ended {
-                Ok(_) => self.work.note_result(&Ok(())),
+                Ok(_) => self.state.note_result(&Ok(())),
                 Err(error) => {
-                    self.work.lose(error);
-                    if let Some(monitor) = &mut self.work.monitor {
+                    self.state.lose(error);
+                    if let Some(monitor) = &mut self.state.monitor {
                         monitor.failed(error);
                     }
                 }
@@ -89,31 +89,31 @@ impl<F: SessionFactory> Session<F> {
             return self.end_by_commit().await.map(|()| rows);
         }
         let watched = self.look().await?;
-        if let Some(error) = self.work.verdict(&watched) {
+        if let Some(error) = self.state.verdict(&watched) {
             return Err(self.give_up(error).await);
         }
         if let Some(lease) = &mut self.lease {
             lease.committing();
         }
-        let (connection, work) = self.parts()?;
-        let lines = Lines::of(work, || {
+        let (connection, state) = self.parts()?;
+        let lines = Lines::of(state, || {
             let statement = debug_query::<<F::Driver as Driver>::Backend, _>(&statement);
             format!("{statement}; COMMIT")
         });
-        let monitor = work.monitor.as_ref().map(|monitor| {
+        let monitor = state.monitor.as_ref().map(|monitor| {
             let text = || statement::text_of::<F::Driver>(Untyped::of(&statement));
             monitor.statement(text, || connection.server_errors())
         });
         let seen = Seen { lines, monitor };
         let sent = CommitSent::default();
-        let prelude = events::prelude(connection, work);
+        let prelude = events::prelude(connection, state);
         // Boxed like every statement, to keep callers' futures small.
         let last = connection.execute_and_commit(prelude, statement, sent.clone());
         let last = Box::pin(last);
-        let (result, commit) = statement::last(work, seen, last, sent).await;
+        let (result, commit) = statement::last(state, seen, last, sent).await;
         if let (Some(reply), Some(lease)) = (&commit, &mut self.lease)
             && let Some(observed) =
-                ObservedEnd::start(lease.connection(), &self.work, Ending::Commit)
+                ObservedEnd::start(lease.connection(), &self.state, Ending::Commit)
         {
             // Reported once both are answered, as if COMMIT had waited for the statement.
             observed.replied(reply);
@@ -144,14 +144,14 @@ impl<F: SessionFactory> Session<F> {
                 self.committed(commit).await.map(|()| 0)
             }
             (Err(error), Some(_)) => {
-                self.work.ended();
-                self.work.gave_up(&error);
+                self.state.ended();
+                self.state.gave_up(&error);
                 Err(error.into())
             }
             (Err(error), None) => {
                 // If the rollback fails, the session closes the connection, which rolls back as well.
                 let _closed_instead = self.end_by_rollback().await;
-                self.work.gave_up(&error);
+                self.state.gave_up(&error);
                 Err(error.into())
             }
         }

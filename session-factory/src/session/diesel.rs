@@ -11,9 +11,9 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 
+use super::state::SessionState;
 use super::statement::Lines;
 use super::transaction_state::TransactionState;
-use super::work::Work;
 use super::{Session, SessionTransactionManager, events, statement};
 use crate::driver::{Driver, DriverConnection, Untyped, Watched};
 use crate::error::SessionError;
@@ -29,39 +29,39 @@ impl<F: SessionFactory> Session<F> {
     #[allow(clippy::type_complexity)]
     pub(super) fn parts(
         &mut self,
-    ) -> Result<(&mut <F::Driver as Driver>::Connection, &mut Work), SessionError> {
+    ) -> Result<(&mut <F::Driver as Driver>::Connection, &mut SessionState), SessionError> {
         let Some(lease) = &mut self.lease else {
             return Err(SessionError::Closed);
         };
         lease.note_commit_of_body();
         let connection = lease.connection();
-        let watched = if self.work.is_begun() {
+        let watched = if self.state.is_begun() {
             connection.watch()
         } else {
             // No transaction has begun.
             Watched::Open
         };
-        self.work.check(&watched)?;
+        self.state.check(&watched)?;
         // The body's SQL may have ended the transaction: watch from the next one's start.
-        if !self.work.is_begun() {
+        if !self.state.is_begun() {
             connection.begin_watch();
         }
-        Ok((connection, &mut self.work))
+        Ok((connection, &mut self.state))
     }
 
     /// Sends the prelude now, without a statement.
     pub(super) async fn send_prelude(&mut self) -> Result<(), SessionError> {
-        let (connection, work) = self.parts()?;
-        if work.prelude().is_empty() {
+        let (connection, state) = self.parts()?;
+        if state.prelude().is_empty() {
             return Ok(());
         }
-        let prelude = events::prelude(connection, work);
+        let prelude = events::prelude(connection, state);
         let seen = statement::Seen {
-            lines: Lines::of_prelude(work),
+            lines: Lines::of_prelude(state),
             monitor: None,
         };
         let sent = connection.batch(prelude, String::new());
-        statement::run(work, seen, sent, |()| None).await?;
+        statement::run(state, seen, sent, |()| None).await?;
         Ok(())
     }
 
@@ -69,7 +69,7 @@ impl<F: SessionFactory> Session<F> {
     #[allow(clippy::type_complexity)]
     fn parts_of_statement(
         &mut self,
-    ) -> Result<(&mut <F::Driver as Driver>::Connection, &mut Work), SessionError> {
+    ) -> Result<(&mut <F::Driver as Driver>::Connection, &mut SessionState), SessionError> {
         #[cfg(feature = "testing")]
         if let (Some(struck), Some(lease)) = (&self.test, &mut self.lease) {
             struck.at_statement(lease);
@@ -81,43 +81,43 @@ impl<F: SessionFactory> Session<F> {
         &mut self,
         query: Untyped<'_, Backend<F>>,
     ) -> BoxFuture<'_, QueryResult<Rows<'_, F>>> {
-        let (connection, work) = match self.parts_of_statement() {
+        let (connection, state) = match self.parts_of_statement() {
             Ok(parts) => parts,
             Err(error) => return statement::refused(error),
         };
-        let seen = statement::seen::<F::Driver>(connection, work, query);
-        let prelude = events::prelude(connection, work);
+        let seen = statement::seen::<F::Driver>(connection, state, query);
+        let prelude = events::prelude(connection, state);
         let sent = connection.load(prelude, query);
-        statement::stream(work, seen, sent)
+        statement::stream(state, seen, sent)
     }
 
     fn execute_untyped(
         &mut self,
         query: Untyped<'_, Backend<F>>,
     ) -> BoxFuture<'_, QueryResult<usize>> {
-        let (connection, work) = match self.parts_of_statement() {
+        let (connection, state) = match self.parts_of_statement() {
             Ok(parts) => parts,
             Err(error) => return statement::refused(error),
         };
-        let seen = statement::seen::<F::Driver>(connection, work, query);
+        let seen = statement::seen::<F::Driver>(connection, state, query);
         // A count of rows alone proves no write: `SELECT 1` has one too.
         let sees_writes = connection.sees_writes();
-        let prelude = events::prelude(connection, work);
+        let prelude = events::prelude(connection, state);
         let sent = connection.execute(prelude, query);
-        statement::count(work, seen, sees_writes, sent)
+        statement::count(state, seen, sees_writes, sent)
     }
 }
 
 impl<F: SessionFactory> SimpleAsyncConnection for Session<F> {
     fn batch_execute(&mut self, query: &str) -> impl Future<Output = QueryResult<()>> + Send {
-        let (connection, work) = match self.parts_of_statement() {
+        let (connection, state) = match self.parts_of_statement() {
             Ok(parts) => parts,
             Err(error) => return statement::refused(error),
         };
-        let seen = statement::seen_script::<F::Driver>(connection, work, query);
-        let prelude = events::prelude(connection, work);
+        let seen = statement::seen_script::<F::Driver>(connection, state, query);
+        let prelude = events::prelude(connection, state);
         let sent = connection.batch(prelude, query.to_owned());
-        statement::run(work, seen, sent, |()| None).boxed()
+        statement::run(state, seen, sent, |()| None).boxed()
     }
 }
 
@@ -161,7 +161,7 @@ impl<F: SessionFactory> AsyncConnection for Session<F> {
     /// Begins a transaction that can only be rolled back.
     async fn begin_test_transaction(&mut self) -> QueryResult<()> {
         self.send_prelude().await?;
-        self.work.set_test();
+        self.state.set_test();
         Ok(())
     }
 

@@ -2,24 +2,24 @@
 
 use diesel::result::Error;
 
-use super::work::Work;
+use super::state::SessionState;
 use crate::driver::{CommitReply, DriverConnection, Prelude};
 use crate::error::{StatementError, TransactionOutcome};
 use crate::observe::{Announced, Change, Events, Step, report_panic};
 
 /// The next statement's prelude, with its events.
-pub(super) fn prelude<C: DriverConnection>(connection: &mut C, work: &Work) -> Prelude {
-    let prelude = work.prelude();
+pub(super) fn prelude<C: DriverConnection>(connection: &mut C, state: &SessionState) -> Prelude {
+    let prelude = state.prelude();
     let observer = connection.observer();
     if let Some(events) = observer.events() {
         return Prelude {
-            announced: Announced::new(events.clone(), work.steps()),
+            announced: Announced::new(events.clone(), state.steps()),
             ..prelude
         };
     }
     if observer.is_direct() {
         // diesel-async itself reports the texts.
-        for step in work.steps() {
+        for step in state.steps() {
             tell(connection, &step);
         }
     }
@@ -41,7 +41,7 @@ impl ObservedEnd {
     /// Reports that the transaction is about to end. None: no instrumentation waits for the answer.
     pub(super) fn start<C: DriverConnection>(
         connection: &mut C,
-        work: &Work,
+        state: &SessionState,
         ending: Ending,
     ) -> Option<Self> {
         let observer = connection.observer();
@@ -49,7 +49,7 @@ impl ObservedEnd {
             return None;
         }
         let step = step(ending);
-        let left = work.left_savepoints();
+        let left = state.left_savepoints();
         let Some(events) = connection.observer().events().cloned() else {
             for step in left.iter().chain([&step]) {
                 tell(connection, step);

@@ -20,13 +20,13 @@ mod rollback;
 mod run;
 mod save;
 pub(crate) mod savepoint;
+mod state;
 mod statement;
 mod transaction;
 mod transaction_manager;
 mod transaction_state;
 pub(crate) mod unit_of_work;
 pub(crate) mod with_deadline;
-mod work;
 
 use std::future::Future;
 
@@ -39,8 +39,8 @@ pub use self::run::Run;
 pub use self::transaction_manager::SessionTransactionManager;
 
 use self::hooks::Hooks;
+use self::state::{Begin, SessionState};
 use self::transaction_state::TransactionState;
-use self::work::{Begin, Work};
 use crate::call::{Origin, SessionOptions, TransactionOptions};
 use crate::driver::{Driver, DriverConnection, RawConnection};
 use crate::error::{SessionError, TransactionOutcome};
@@ -70,7 +70,7 @@ use crate::pool::Lease;
 pub struct Session<F: SessionFactory> {
     /// None once the session was closed.
     lease: Option<Lease<F::Driver>>,
-    work: Work,
+    state: SessionState,
     hooks: Hooks,
     transaction_options: TransactionOptions,
     /// Set if the caller has to commit: where the caller opened the session.
@@ -107,7 +107,7 @@ impl<F: SessionFactory> Session<F> {
         };
         Self {
             lease: Some(lease),
-            work: Work::new(begin, echo, monitor),
+            state: SessionState::new(begin, echo, monitor),
             hooks: Hooks::default(),
             transaction_options: options.transaction,
             manual: None,
@@ -122,7 +122,7 @@ impl<F: SessionFactory> Session<F> {
     /// The caller has to commit this session, and `origin` is where it was opened.
     pub(crate) fn manual(mut self, origin: Origin) -> Self {
         self.manual = Some(origin);
-        self.work.answer_for();
+        self.state.answer_for();
         self
     }
 
@@ -148,9 +148,9 @@ impl<F: SessionFactory> Session<F> {
             self.outside_of_savepoints("commit")?;
             let committed = self.end_by_commit().await;
             if let Err(error) = &committed {
-                self.work.lose(error);
+                self.state.lose(error);
             }
-            self.work.note_result(&committed);
+            self.state.note_result(&committed);
             self.hooks.over(TransactionOutcome::of(&committed)).await;
             committed
         }
@@ -175,14 +175,14 @@ impl<F: SessionFactory> Session<F> {
     pub fn rollback(&mut self) -> impl Future<Output = Result<(), SessionError>> + Send {
         async move {
             self.outside_of_savepoints("rollback")?;
-            self.work.forget_loss();
+            self.state.forget_loss();
             self.end_by_hand().await
         }
     }
 
     async fn end_by_hand(&mut self) -> Result<(), SessionError> {
         let rolled_back = self.end_by_rollback().await;
-        if let Some(monitor) = &mut self.work.monitor {
+        if let Some(monitor) = &mut self.state.monitor {
             match &rolled_back {
                 Ok(TransactionOutcome::RolledBack) => monitor.rolled_back_by_hand(),
                 Ok(left) => monitor.left(*left),
@@ -229,12 +229,12 @@ impl<F: SessionFactory> Session<F> {
     ///
     /// For a dry run that ends in `Ok`, call [`rollback`](Self::rollback) at its end instead.
     pub fn set_rollback_only(&mut self) {
-        self.work.set_rollback_only();
+        self.state.set_rollback_only();
     }
 
     /// This attempt's number: 1 at first, then one more each time `retry` runs the function again.
     pub fn attempt(&self) -> u32 {
-        self.work.attempt()
+        self.state.attempt()
     }
 
     /// The lease's number, which no other lease has. None once the session was closed.
@@ -244,7 +244,7 @@ impl<F: SessionFactory> Session<F> {
 
     /// True from the first statement until commit or rollback.
     pub fn in_transaction(&self) -> bool {
-        self.work.is_begun()
+        self.state.is_begun()
     }
 
     /// Runs `hook` after the transaction was committed, and before the annotated function returns.
@@ -297,7 +297,7 @@ impl<F: SessionFactory> Session<F> {
             lease.instrumented();
             lease.recached();
             let connection = lease.connection();
-            self.work.enter_raw();
+            self.state.enter_raw();
             let entered = connection.enter_raw().await;
             // A statement on an earlier raw connection may have ended the transaction.
             let (connection, _) = self.parts()?;
@@ -314,7 +314,7 @@ impl<F: SessionFactory> Session<F> {
             .lease
             .as_mut()
             .is_some_and(|lease| lease.connection().met_conflict());
-        seen || self.work.met_conflict()
+        seen || self.state.met_conflict()
     }
 }
 
@@ -323,7 +323,7 @@ impl<F: SessionFactory> Drop for Session<F> {
         if let Some(origin) = &self.manual
             && let Some(lease) = &mut self.lease
             && self
-                .work
+                .state
                 .is_worth_a_commit(lease.connection().has_written())
             && !std::thread::panicking()
         {
@@ -332,6 +332,6 @@ impl<F: SessionFactory> Drop for Session<F> {
                  rolled back; call db.commit().await to keep it, or db.rollback().await to say that this is meant"
             ));
         }
-        recovery::hand_over(self.lease.take(), &mut self.work, &mut self.hooks);
+        recovery::hand_over(self.lease.take(), &mut self.state, &mut self.hooks);
     }
 }

@@ -7,8 +7,8 @@ use tokio::time::timeout;
 
 use super::events::{Ending, ObservedEnd};
 use super::hooks::Hooks;
+use super::state::SessionState;
 use super::transaction::kept_of;
-use super::work::Work;
 use crate::driver::{CommitReply, Driver, DriverConnection, GoesTo, Recovered, Running, Watched};
 use crate::error::{StatementError, TransactionOutcome};
 use crate::observe::{self, SessionMonitor};
@@ -19,32 +19,36 @@ use crate::pool::Lease;
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// Takes over a dropped session's connection, on the thread that dropped the session.
-pub(super) fn hand_over<D: Driver>(lease: Option<Lease<D>>, work: &mut Work, hooks: &mut Hooks) {
+pub(super) fn hand_over<D: Driver>(
+    lease: Option<Lease<D>>,
+    state: &mut SessionState,
+    hooks: &mut Hooks,
+) {
     // Dropped at the end: the unit of work ends with its session.
-    let mut monitor = work.monitor.take();
+    let mut monitor = state.monitor.take();
     let Some(mut lease) = lease else { return };
-    work.abandoned();
-    let running = work.running();
-    let committing = work.is_committing();
-    let read_only = work.is_read_only();
+    state.abandoned();
+    let running = state.running();
+    let committing = state.is_committing();
+    let read_only = state.is_read_only();
     lease.note_commit_of_body();
-    if work.met_read_only() {
+    if state.met_read_only() {
         // The server was demoted. The next connection may find the new primary.
         lease.demoted();
     }
-    let mut is_reported = work.is_answered_for();
-    if let (false, Some(kept)) = (is_reported, work.kept_by_body()) {
+    let mut is_reported = state.is_answered_for();
+    if let (false, Some(kept)) = (is_reported, state.kept_by_body()) {
         report_kept(&lease, &kept);
         is_reported = true;
     }
     if let Some(monitor) = &mut monitor {
         monitor.hooks(hooks.count());
-        monitor.dropped(work.is_begun());
+        monitor.dropped(state.is_begun());
     }
     let connection = lease.connection();
-    let was_begun = work.is_begun();
+    let was_begun = state.is_begun();
     // `at_rest` is a safety net: the next borrower must not get a transaction that the session overlooked.
-    let begun = work.is_begun() || !connection.at_rest();
+    let begun = state.is_begun() || !connection.at_rest();
     let changed = !connection.is_closed() && connection.needs_reset();
     if !begun && running == Running::Nothing && !changed && !hooks.has_any() {
         lease.give_back();
@@ -52,16 +56,17 @@ pub(super) fn hand_over<D: Driver>(lease: Option<Lease<D>>, work: &mut Work, hoo
     }
     let mut hooks = std::mem::take(hooks);
     let line = begun.then(|| {
-        work.echo
+        state
+            .echo
             .as_ref()
             .map(|echo| echo.line(|| "ROLLBACK".into()))
     });
     let observed = match was_begun {
         true if committing => ObservedEnd::again(lease.connection(), Ending::Commit),
-        true => ObservedEnd::start(lease.connection(), work, Ending::Rollback),
+        true => ObservedEnd::start(lease.connection(), state, Ending::Rollback),
         false => None,
     };
-    work.ended();
+    state.ended();
     lease.recovering();
     if committing {
         lease.unfinished();
@@ -160,10 +165,13 @@ fn is_clean<C: DriverConnection>(connection: &C) -> bool {
 }
 
 /// Commits in the background, for a caller that need not wait.
-pub(super) fn commit<D: Driver>(mut lease: Lease<D>, work: &mut Work) {
-    let line = work.echo.as_ref().map(|echo| echo.line(|| "COMMIT".into()));
-    let observed = ObservedEnd::start(lease.connection(), work, Ending::Commit);
-    work.committed();
+pub(super) fn commit<D: Driver>(mut lease: Lease<D>, state: &mut SessionState) {
+    let line = state
+        .echo
+        .as_ref()
+        .map(|echo| echo.line(|| "COMMIT".into()));
+    let observed = ObservedEnd::start(lease.connection(), state, Ending::Commit);
+    state.committed();
     lease.recovering();
     let over = |mut lease: Lease<D>, committed: bool| {
         if let Some(observed) = observed {

@@ -24,7 +24,7 @@ impl<F: SessionFactory> Session<F> {
         let committed = |lease: &mut Lease<F::Driver>| lease.connection().was_committed_by_body();
         let is_told = matches!(error, SessionError::PartlyCommitted(_));
         if !is_told && self.lease.as_mut().is_some_and(committed) {
-            return self.work.kept();
+            return self.state.kept();
         }
         error
     }
@@ -35,33 +35,33 @@ impl<F: SessionFactory> Session<F> {
             return Err(SessionError::Closed);
         };
         lease.note_commit_of_body();
-        self.work.abandoned();
-        if !self.work.is_begun() {
-            self.work.ended();
+        self.state.abandoned();
+        if !self.state.is_begun() {
+            self.state.ended();
             return Ok(TransactionOutcome::RolledBack);
         }
         let line = self
-            .work
+            .state
             .echo
             .as_ref()
             .map(|echo| echo.line(|| "ROLLBACK".into()));
-        let running = self.work.running();
-        let committing = self.work.is_committing();
+        let running = self.state.running();
+        let committing = self.state.is_committing();
         let observed = if committing {
             ObservedEnd::again(lease.connection(), Ending::Commit)
         } else {
-            ObservedEnd::start(lease.connection(), &self.work, Ending::Rollback)
+            ObservedEnd::start(lease.connection(), &self.state, Ending::Rollback)
         };
         if !committing {
-            self.work.rolling_back();
-            if let Some(monitor) = &mut self.work.monitor {
+            self.state.rolling_back();
+            if let Some(monitor) = &mut self.state.monitor {
                 monitor.rolling_back();
             }
         }
         let connection = lease.connection();
         let rolled_back = match running {
             // Boxed: it is seldom in the caller's path.
-            Running::Nothing if !self.work.is_raw() => Box::pin(connection.rollback()).await,
+            Running::Nothing if !self.state.is_raw() => Box::pin(connection.rollback()).await,
             running => {
                 let deadline = crate::time::from_now(ROLLBACK_LIMIT);
                 let recovered =
@@ -79,7 +79,7 @@ impl<F: SessionFactory> Session<F> {
             }
         };
         let left = if committing {
-            recovery::outcome(lease, self.work.is_read_only())
+            recovery::outcome(lease, self.state.is_read_only())
         } else {
             TransactionOutcome::RolledBack
         };
@@ -90,15 +90,15 @@ impl<F: SessionFactory> Session<F> {
                 observed.finish(rolled_back.as_ref().err().cloned());
             }
         }
-        self.work.end_answered();
-        if let Some(monitor) = &mut self.work.monitor {
+        self.state.end_answered();
+        if let Some(monitor) = &mut self.state.monitor {
             monitor.rollback_ended(rolled_back.is_err());
         }
         // Only now does the driver know how dropped and raw statements ended.
-        let parted = self.work.newly_parted(&lease.connection().watch());
+        let parted = self.state.newly_parted(&lease.connection().watch());
         match left {
-            TransactionOutcome::Committed => self.work.committed(),
-            TransactionOutcome::RolledBack | TransactionOutcome::Unknown => self.work.ended(),
+            TransactionOutcome::Committed => self.state.committed(),
+            TransactionOutcome::RolledBack | TransactionOutcome::Unknown => self.state.ended(),
         }
         if let Some(line) = line {
             match (left, &rolled_back) {
@@ -125,6 +125,6 @@ impl<F: SessionFactory> Session<F> {
 
     /// Gives the connection back.
     pub(super) fn give_back(&mut self) {
-        recovery::hand_over(self.lease.take(), &mut self.work, &mut self.hooks);
+        recovery::hand_over(self.lease.take(), &mut self.state, &mut self.hooks);
     }
 }

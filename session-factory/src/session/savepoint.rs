@@ -36,12 +36,12 @@ impl<F: SessionFactory> Session<F> {
     /// Opens a savepoint; its level.
     pub(super) fn open_savepoint(&mut self) -> u32 {
         self.hooks.mark();
-        self.work.savepoint()
+        self.state.savepoint()
     }
 
     /// The level of the innermost open savepoint.
     pub(super) fn innermost_savepoint(&self) -> Option<u32> {
-        match self.work.depth() {
+        match self.state.depth() {
             0 => None,
             level => Some(level),
         }
@@ -54,21 +54,21 @@ impl<F: SessionFactory> Session<F> {
     /// inside it by hand and has not ended that one.
     pub(super) async fn release_savepoint(&mut self, level: u32) -> Result<(), SessionError> {
         let watched = self.look().await?;
-        if let Err(error) = self.work.check(&watched) {
-            return Err(self.work.of_savepoint(level, error));
+        if let Err(error) = self.state.check(&watched) {
+            return Err(self.state.of_savepoint(level, error));
         }
         let reason = match watched {
-            Watched::Failed(error) if self.work.is_begun() => Some(self.work.because(error)),
+            Watched::Failed(error) if self.state.is_begun() => Some(self.state.because(error)),
             Watched::Unbalanced => Some(AbortReason::OpenSavepoint),
-            _ if self.work.depth() > level => {
+            _ if self.state.depth() > level => {
                 return Err(Aborted::in_savepoint(AbortReason::OpenSavepoint).into());
             }
             _ => None,
         };
         if let Some(reason) = reason {
-            return Err(self.work.aborted(reason));
+            return Err(self.state.aborted(reason));
         }
-        self.work.release(level);
+        self.state.release(level);
         self.hooks.keep_marked(level);
         Ok(())
     }
@@ -92,9 +92,9 @@ impl<F: SessionFactory> Session<F> {
     /// When the body's SQL has committed the savepoint's work, or may have.
     pub(super) async fn roll_back_to(&mut self, level: u32) -> Result<(), SessionError> {
         let watched = self.look().await?;
-        let kept = self.work.note_end(&watched).or_else(|| {
-            let is_gone = self.work.is_gone(level);
-            is_gone.then(|| self.work.kept())
+        let kept = self.state.note_end(&watched).or_else(|| {
+            let is_gone = self.state.is_gone(level);
+            is_gone.then(|| self.state.kept())
         });
         if let Some(error) = kept {
             self.abandon(level);
@@ -110,11 +110,11 @@ impl<F: SessionFactory> Session<F> {
     /// Marks a savepoint to be rolled back. True when the session has to send ROLLBACK TO.
     pub(super) fn abandon(&mut self, level: u32) -> bool {
         self.hooks.drop_marked(level);
-        if self.work.is_gone(level) {
+        if self.state.is_gone(level) {
             // The transaction's end reports it in place of the body's `Ok`.
-            let _kept = self.work.kept();
+            let _kept = self.state.kept();
         }
-        self.work.undo(level)
+        self.state.undo(level)
     }
 }
 
@@ -133,7 +133,7 @@ impl<'conn, F: SessionFactory> Savepoint<'conn, F> {
     /// Opens a savepoint without a round trip.
     pub fn open(session: &'conn mut Session<F>) -> Self {
         let level = session.open_savepoint();
-        let outer = session.work.set_closure_level(level);
+        let outer = session.state.set_closure_level(level);
         Self {
             session,
             level,
@@ -182,7 +182,7 @@ impl<'conn, F: SessionFactory> Savepoint<'conn, F> {
 
 impl<F: SessionFactory> Drop for Savepoint<'_, F> {
     fn drop(&mut self) {
-        self.session.work.set_closure_level(self.outer);
+        self.session.state.set_closure_level(self.outer);
         if !self.left {
             self.session.abandon(self.level);
         }

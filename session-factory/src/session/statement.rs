@@ -12,14 +12,14 @@ use diesel::query_builder::{QueryBuilder, QueryFragment};
 use futures_util::future::{BoxFuture, FutureExt, ready};
 use futures_util::stream::{BoxStream, Stream, StreamExt};
 
-use super::work::Work;
+use super::state::SessionState;
 use crate::driver::{CommitReply, CommitSent, Driver, DriverConnection, Last, Reply, Untyped};
 use crate::error::SessionError;
 use crate::observe::{Change, Ended, Line, StatementMonitor, StatementText, Step};
 
 /// Notes what happens to a statement. Created at the first poll.
 pub(super) struct Tracker<'conn> {
-    work: &'conn mut Work,
+    state: &'conn mut SessionState,
     begins: bool,
     lines: Option<Box<Lines>>,
     /// What the observers see of it. None once it has ended.
@@ -35,15 +35,15 @@ pub(super) struct Seen {
 }
 
 impl<'conn> Tracker<'conn> {
-    pub(super) fn sent(work: &'conn mut Work, seen: Seen) -> Self {
+    pub(super) fn sent(state: &'conn mut SessionState, seen: Seen) -> Self {
         let Seen { lines, mut monitor } = seen;
-        let begins = !work.is_begun();
-        work.sent();
-        if let (Some(session), Some(statement)) = (&mut work.monitor, &mut monitor) {
+        let begins = !state.is_begun();
+        state.sent();
+        if let (Some(session), Some(statement)) = (&mut state.monitor, &mut monitor) {
             session.sent(statement);
         }
         Self {
-            work,
+            state,
             begins,
             lines,
             monitor,
@@ -54,7 +54,7 @@ impl<'conn> Tracker<'conn> {
     /// Notes the answer and returns the statement's result.
     fn resolve<T>(&mut self, reply: Reply<T>) -> QueryResult<T> {
         self.resolved = true;
-        self.work.answered();
+        self.state.answered();
         if let Some(lines) = &mut self.lines {
             lines.prelude(&reply.prelude);
         }
@@ -65,40 +65,40 @@ impl<'conn> Tracker<'conn> {
                     self.outcome(|| format!("error: {aborted}"));
                     self.ended(Ended::Refused);
                     let reason = aborted.reason().clone();
-                    self.work.refused_for(reason.clone());
-                    return Err(self.work.aborted(reason).into());
+                    self.state.refused_for(reason.clone());
+                    return Err(self.state.aborted(reason).into());
                 }
                 error => diesel::result::Error::from(error),
             };
             if self.begins {
-                self.work.not_begun();
+                self.state.not_begun();
             } else {
-                self.work.control_failed(&error);
+                self.state.control_failed(&error);
             }
             self.failed(&error);
             // The error may be the session's own, and say more than the database did.
             let error = match SessionError::from(error) {
-                SessionError::PartlyCommitted(parts) => self.work.part(&parts).into(),
+                SessionError::PartlyCommitted(parts) => self.state.part(&parts).into(),
                 SessionError::Aborted(aborted) => {
-                    self.work.aborted(aborted.reason().clone()).into()
+                    self.state.aborted(aborted.reason().clone()).into()
                 }
                 other => other.into(),
             };
-            Err(self.work.counted(error))
+            Err(self.state.counted(error))
         } else {
-            self.work.prelude_done();
+            self.state.prelude_done();
             reply.result.map_err(|error| {
                 self.failed(&error);
                 if reply.unsent && !changes_nothing(&error) {
-                    self.work.failed_unsent(&error);
+                    self.state.failed_unsent(&error);
                 }
-                self.work.counted(error)
+                self.state.counted(error)
             })
         }
     }
 
     fn failed(&mut self, error: &diesel::result::Error) {
-        self.work.failed(&error.into());
+        self.state.failed(&error.into());
         self.outcome(|| format!("error: {error}"));
         self.ended(Ended::Failed(error));
     }
@@ -112,7 +112,7 @@ impl<'conn> Tracker<'conn> {
     /// Reports the statement to the observers, unless its end was reported before.
     fn ended(&mut self, ended: Ended<'_>) {
         if let Some(statement) = self.monitor.take()
-            && let Some(session) = &mut self.work.monitor
+            && let Some(session) = &mut self.state.monitor
         {
             session.ended(statement, ended);
         }
@@ -135,16 +135,19 @@ pub(super) struct Lines {
 impl Lines {
     /// None: the echo is off.
     #[inline]
-    pub(super) fn of(work: &Work, statement: impl FnOnce() -> String) -> Option<Box<Self>> {
-        work.echo.as_ref()?;
-        let mut lines = Self::of_prelude(work)?;
-        lines.statement = work.echo.as_ref().map(|echo| echo.line(statement));
+    pub(super) fn of(
+        state: &SessionState,
+        statement: impl FnOnce() -> String,
+    ) -> Option<Box<Self>> {
+        state.echo.as_ref()?;
+        let mut lines = Self::of_prelude(state)?;
+        lines.statement = state.echo.as_ref().map(|echo| echo.line(statement));
         Some(lines)
     }
 
     /// The same without a statement.
-    pub(super) fn of_prelude(work: &Work) -> Option<Box<Self>> {
-        let echo = work.echo.as_ref()?;
+    pub(super) fn of_prelude(state: &SessionState) -> Option<Box<Self>> {
+        let echo = state.echo.as_ref()?;
         let line = |step: Step| {
             let implied = step.change == Change::Begin && step.text.is_empty();
             // The first statement begins the transaction.
@@ -156,7 +159,7 @@ impl Lines {
             (!text.is_empty()).then(|| echo.line(|| text))
         };
         Some(Box::new(Self {
-            prelude: work.steps().into_iter().filter_map(line).collect(),
+            prelude: state.steps().into_iter().filter_map(line).collect(),
             statement: None,
         }))
     }
@@ -191,7 +194,7 @@ fn changes_nothing(error: &diesel::result::Error) -> bool {
 impl Drop for Tracker<'_> {
     fn drop(&mut self) {
         if !self.resolved {
-            self.work.abandoned();
+            self.state.abandoned();
         }
         self.outcome(|| "dropped before it finished".into());
         self.ended(Ended::Dropped);
@@ -200,12 +203,12 @@ impl Drop for Tracker<'_> {
 
 /// Runs a statement that returns a value.
 pub(super) async fn run<T>(
-    work: &mut Work,
+    state: &mut SessionState,
     seen: Seen,
     statement: BoxFuture<'_, Reply<T>>,
     rows_of: impl FnOnce(&T) -> Option<u64>,
 ) -> QueryResult<T> {
-    let mut tracker = Tracker::sent(work, seen);
+    let mut tracker = Tracker::sent(state, seen);
     let result = tracker.resolve(statement.await);
     if let Ok(value) = &result {
         tracker.ran(rows_of(value));
@@ -215,17 +218,17 @@ pub(super) async fn run<T>(
 
 /// Runs a statement that returns the number of changed rows. Not generic over the query, so compiled once.
 pub(super) fn count<'conn>(
-    work: &'conn mut Work,
+    state: &'conn mut SessionState,
     seen: Seen,
     sees_writes: bool,
     statement: BoxFuture<'conn, Reply<usize>>,
 ) -> BoxFuture<'conn, QueryResult<usize>> {
     async move {
-        let mut tracker = Tracker::sent(work, seen);
+        let mut tracker = Tracker::sent(state, seen);
         let count = tracker.resolve(statement.await)?;
         tracker.ran(Some(count as u64));
         if count > 0 && !sees_writes {
-            tracker.work.wrote();
+            tracker.state.wrote();
         }
         Ok(count)
     }
@@ -242,15 +245,15 @@ pub(super) fn refused<'conn, T: Send + 'conn>(
 /// What looks at a query.
 pub(super) fn seen<D: Driver>(
     connection: &mut D::Connection,
-    work: &Work,
+    state: &SessionState,
     query: Untyped<'_, D::Backend>,
 ) -> Seen {
-    let monitor = work
+    let monitor = state
         .monitor
         .as_ref()
         .map(|monitor| monitor.statement(|| text_of::<D>(query), || connection.server_errors()));
     Seen {
-        lines: lines::<D>(work, query),
+        lines: lines::<D>(state, query),
         monitor,
     }
 }
@@ -258,13 +261,13 @@ pub(super) fn seen<D: Driver>(
 /// What looks at a script.
 pub(super) fn seen_script<D: Driver>(
     connection: &mut D::Connection,
-    work: &Work,
+    state: &SessionState,
     sql: &str,
 ) -> Seen {
     let text = || StatementText::of_script(sql, D::QUOTING);
-    let monitor = work.monitor.as_ref();
+    let monitor = state.monitor.as_ref();
     Seen {
-        lines: Lines::of(work, || sql.to_owned()),
+        lines: Lines::of(state, || sql.to_owned()),
         monitor: monitor.map(|monitor| monitor.statement(text, || connection.server_errors())),
     }
 }
@@ -287,8 +290,8 @@ pub(super) fn text_of<D: Driver>(query: Untyped<'_, D::Backend>) -> Arc<Statemen
 }
 
 /// What the echo prints of a query: its text and its binds.
-fn lines<D: Driver>(work: &Work, query: Untyped<'_, D::Backend>) -> Option<Box<Lines>> {
-    Lines::of(work, || {
+fn lines<D: Driver>(state: &SessionState, query: Untyped<'_, D::Backend>) -> Option<Box<Lines>> {
+    Lines::of(state, || {
         let mut text = String::new();
         // A query that cannot be built (an UPDATE without changes) has no text; it fails when it runs.
         match write!(text, "{}", diesel::debug_query::<D::Backend, _>(&query)) {
@@ -300,13 +303,13 @@ fn lines<D: Driver>(work: &Work, query: Untyped<'_, D::Backend>) -> Option<Box<L
 
 /// Runs a statement with COMMIT sent behind it. None: COMMIT was not sent.
 pub(super) async fn last(
-    work: &mut Work,
+    state: &mut SessionState,
     seen: Seen,
     statement: impl Future<Output = Last>,
     sent: CommitSent,
 ) -> (QueryResult<usize>, Option<CommitReply>) {
-    let mut tracker = Tracker::sent(work, seen);
-    tracker.work.set_commit_sent(sent);
+    let mut tracker = Tracker::sent(state, seen);
+    tracker.state.set_commit_sent(sent);
     let Last { reply, commit } = statement.await;
     let result = tracker.resolve(reply);
     if let Ok(count) = &result {
@@ -317,7 +320,7 @@ pub(super) async fn last(
 
 /// Runs a query that streams its rows.
 pub(super) fn stream<'conn, R, S>(
-    work: &'conn mut Work,
+    state: &'conn mut SessionState,
     seen: Seen,
     statement: BoxFuture<'conn, Reply<S>>,
 ) -> BoxFuture<'conn, QueryResult<BoxStream<'conn, QueryResult<R>>>>
@@ -326,9 +329,9 @@ where
     S: Stream<Item = QueryResult<R>> + Send + Unpin + 'conn,
 {
     async move {
-        let mut tracker = Tracker::sent(work, seen);
+        let mut tracker = Tracker::sent(state, seen);
         let inner = tracker.resolve(statement.await)?;
-        tracker.work.streaming();
+        tracker.state.streaming();
         Ok(Rows {
             inner,
             tracker,
@@ -358,10 +361,10 @@ impl<R, S: Stream<Item = QueryResult<R>> + Unpin> Stream for Rows<'_, S> {
             }
             Some(Err(error)) => {
                 this.tracker.failed(&error);
-                Some(Err(this.tracker.work.counted(error)))
+                Some(Err(this.tracker.state.counted(error)))
             }
             None => {
-                this.tracker.work.streamed();
+                this.tracker.state.streamed();
                 let count = this.count;
                 this.tracker.ran(Some(count));
                 None

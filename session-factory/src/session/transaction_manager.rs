@@ -49,11 +49,11 @@ impl<F: SessionFactory> Session<F> {
             connection.watch(),
             Watched::Failed(_) | Watched::Refused(_) | Watched::Ended { .. } | Watched::Parted(_)
         );
-        let depth = NonZeroU32::MIN.saturating_add(self.work.depth());
+        let depth = NonZeroU32::MIN.saturating_add(self.state.depth());
         Seen {
             depth: (!is_lost).then_some(depth),
-            is_test: self.work.is_test(),
-            is_given_up: self.work.is_begun() && (failed || self.work.has_fault()),
+            is_test: self.state.is_test(),
+            is_given_up: self.state.is_begun() && (failed || self.state.has_fault()),
         }
     }
 }
@@ -71,12 +71,12 @@ impl<F: SessionFactory> TransactionManager<Session<F>> for SessionTransactionMan
     }
 
     async fn rollback_transaction(conn: &mut Session<F>) -> QueryResult<()> {
-        let level = conn.work.begun_by_hand("rollback_transaction")?;
+        let level = conn.state.begun_by_hand("rollback_transaction")?;
         Ok(conn.roll_back_to(level).await?)
     }
 
     async fn commit_transaction(conn: &mut Session<F>) -> QueryResult<()> {
-        let level = conn.work.begun_by_hand("commit_transaction")?;
+        let level = conn.state.begun_by_hand("commit_transaction")?;
         conn.release_savepoint(level).await?;
         Ok(conn.flush_if_observed().await?)
     }

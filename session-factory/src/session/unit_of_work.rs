@@ -103,7 +103,7 @@ impl<F: SessionFactory> Unit<F> {
             deadline.opened();
         }
         let repeat = options.retry.map(|retry| {
-            session.work.set_attempt(attempt, retry.attempts());
+            session.state.set_attempt(attempt, retry.attempts());
             Box::new(Repeat {
                 factory,
                 options,
@@ -141,12 +141,12 @@ impl<F: SessionFactory> Unit<F> {
             if let Some(unknown) = self.cut_short() {
                 // The dropped session's recovery waits for COMMIT and runs the hooks that fit the outcome.
                 let unknown = Err(unknown);
-                self.session.work.note_over(&unknown);
+                self.session.state.note_over(&unknown);
                 return unknown;
             }
             if commit {
                 let committed = self.commit().await;
-                self.session.work.note_over(&committed);
+                self.session.state.note_over(&committed);
                 self.leave(TransactionOutcome::of(&committed)).await;
                 committed
             } else {
@@ -166,7 +166,7 @@ impl<F: SessionFactory> Unit<F> {
         async move {
             if let Some(unknown) = self.cut_short() {
                 let unknown = Err(unknown);
-                self.session.work.note_over(&unknown);
+                self.session.state.note_over(&unknown);
                 return Next::Done(unknown);
             }
             if commit {
@@ -176,10 +176,10 @@ impl<F: SessionFactory> Unit<F> {
                     _ => None,
                 };
                 if let Some(pause) = due {
-                    self.session.work.note_result(&committed);
+                    self.session.state.note_result(&committed);
                     return self.repeat(pause).await;
                 }
-                self.session.work.note_over(&committed);
+                self.session.state.note_over(&committed);
                 self.leave(TransactionOutcome::of(&committed)).await;
                 return Next::Done(committed);
             }
@@ -201,7 +201,7 @@ impl<F: SessionFactory> Unit<F> {
     fn due(&self) -> Option<Duration> {
         let repeat = self.repeat.as_deref()?;
         // Another attempt would do twice what the body has committed by itself.
-        if self.session.work.has_committed() {
+        if self.session.state.has_committed() {
             return None;
         }
         let pause = repeat.options.retry?.pause_after(repeat.attempt)?;
@@ -220,7 +220,7 @@ impl<F: SessionFactory> Unit<F> {
         };
         let mut scope = self.scope.clone();
         // The unit goes on with the next attempt's session.
-        let mut monitor = self.session.work.monitor.take();
+        let mut monitor = self.session.state.monitor.take();
         if let Some(monitor) = &monitor {
             monitor.retried();
         }
@@ -255,7 +255,7 @@ impl<F: SessionFactory> Unit<F> {
             .deadline
             .as_deref()
             .is_some_and(Deadline::has_expired);
-        (late && self.session.work.is_committing()).then(|| self.unknown())
+        (late && self.session.state.is_committing()).then(|| self.unknown())
     }
 
     fn unknown(&self) -> SessionError {
@@ -266,7 +266,7 @@ impl<F: SessionFactory> Unit<F> {
     }
 
     async fn commit(&mut self) -> Result<(), SessionError> {
-        self.session.work.answer_for();
+        self.session.state.answer_for();
         if let Some(loss) = self.loss() {
             // Work after the loss is rolled back as well. If that fails, the session closes the connection.
             let _closed_instead = self.session.end_by_rollback().await;
@@ -293,7 +293,7 @@ impl<F: SessionFactory> Unit<F> {
         if let Ok(Ok(ended)) = crate::runtime::within(ending).await {
             return ended;
         }
-        if self.session.work.is_committing() {
+        if self.session.state.is_committing() {
             Err(self.unknown())
         } else {
             Err(deadline.while_running(&self.scope.holder).into())
@@ -305,7 +305,7 @@ impl<F: SessionFactory> Unit<F> {
         if self.session.number() != self.number {
             return Some(Aborted::new(AbortReason::Replaced).into());
         }
-        self.session.work.loss()
+        self.session.state.loss()
     }
 
     async fn roll_back(&mut self) {
@@ -314,8 +314,8 @@ impl<F: SessionFactory> Unit<F> {
             .deadline
             .as_deref()
             .is_some_and(Deadline::has_expired);
-        let kept = self.session.work.is_committed_by_body();
-        if let Some(monitor) = &mut self.session.work.monitor {
+        let kept = self.session.state.is_committed_by_body();
+        if let Some(monitor) = &mut self.session.state.monitor {
             monitor.rolled_back(late, kept);
         }
         if self.session.hooks.has_rollback_hooks() && !late {
@@ -323,7 +323,7 @@ impl<F: SessionFactory> Unit<F> {
             Box::pin(self.session.note_end()).await;
             let left = match self.session.end_by_rollback().await {
                 Err(SessionError::PartlyCommitted(_)) => TransactionOutcome::Unknown,
-                _ if self.session.work.is_committed_by_body() => TransactionOutcome::Unknown,
+                _ if self.session.state.is_committed_by_body() => TransactionOutcome::Unknown,
                 _closed_instead => TransactionOutcome::RolledBack,
             };
             self.leave(left).await;
@@ -334,7 +334,7 @@ impl<F: SessionFactory> Unit<F> {
 
     /// Gives the connection back before it runs the hooks, which may be slow.
     async fn leave(&mut self, left: TransactionOutcome) {
-        if self.session.work.is_ending() {
+        if self.session.state.is_ending() {
             // The deadline has passed: the recovery runs the hooks once it knows the outcome.
             return;
         }

@@ -3,8 +3,9 @@
 
 use std::path::PathBuf;
 
+use crate::Error;
+use crate::install::{self, Missing};
 use crate::mysql::Binaries;
-use crate::{Error, install};
 
 /// Where Debian, Fedora and MariaDB's own packages put the library.
 const PROVIDERS: [&str; 4] = [
@@ -16,23 +17,15 @@ const PROVIDERS: [&str; 4] = [
 
 /// The path of Galera's library. Installs missing packages if possible (root on Debian).
 pub(super) fn find_or_install() -> Result<PathBuf, Error> {
-    if let Some(found) = find() {
-        return Ok(found);
-    }
-    let installed = install::lock().and_then(|lock| {
-        // Another process may have installed them while we waited for the lock.
-        if find().is_none() {
-            install::packages(&["mariadb-server", "galera-4", "rsync"], &lock)?;
-        }
-        find().ok_or_else(|| Error::new("the packages are installed and lack them"))
-    });
-    installed.map_err(|error| {
-        Error::new(format!(
-            "a Galera cluster needs MariaDB's server, Galera's library ({}) and rsync; not all of them were \
-             found, and {error}. On Debian or Ubuntu: apt-get install mariadb-server galera-4 rsync",
+    let missing = Missing {
+        not_found: &format!(
+            "a Galera cluster needs MariaDB's server, Galera's library ({}) and rsync; not all of them were found",
             PROVIDERS[0]
-        ))
-    })
+        ),
+        packages: &["mariadb-server", "galera-4", "rsync"],
+        elsewhere: "the packages with these three",
+    };
+    install::find_or_install(find, &missing)
 }
 
 fn find() -> Option<PathBuf> {

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::{Error, install};
+use crate::Error;
+use crate::install::{self, Missing};
 
 /// The server's program, and the program that creates its data folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,23 +21,13 @@ impl Binaries {
     /// # Errors
     /// A text that says what to install.
     pub fn find_or_install() -> Result<Self, Error> {
-        if let Some(found) = Self::find() {
-            return Ok(found);
-        }
-        let installed = install::lock().and_then(|lock| {
-            // Another process may have installed them while we waited for the lock.
-            if Self::find().is_none() {
-                install::packages(&["mariadb-server"], &lock)?;
-            }
-            Self::find().ok_or_else(|| Error::new("the package is installed and lacks them"))
-        });
-        installed.map_err(|error| {
-            Error::new(format!(
-                "MariaDB's server programs (mariadbd, mariadb-install-db) were not found on PATH, in \
-                 /usr/sbin or in /usr/local/bin, and {error}. On Debian or Ubuntu: \
-                 apt-get install mariadb-server; elsewhere: the package with MariaDB's server"
-            ))
-        })
+        let missing = Missing {
+            not_found: "MariaDB's server programs (mariadbd, mariadb-install-db) were not found on PATH, in \
+                        /usr/sbin or in /usr/local/bin",
+            packages: &["mariadb-server"],
+            elsewhere: "the package with MariaDB's server",
+        };
+        install::find_or_install(Self::find, &missing)
     }
 
     /// Finds the programs, and installs nothing.

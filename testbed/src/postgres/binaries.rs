@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::{Error, install, user};
+use crate::install::{self, Missing};
+use crate::{Error, user};
 
 /// The folder with `postgres`, `initdb` and the rest.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,23 +21,13 @@ impl Binaries {
     /// # Errors
     /// A text that says what to install.
     pub fn find_or_install() -> Result<Self, Error> {
-        if let Some(found) = Self::find() {
-            return Ok(found);
-        }
-        let installed = install::lock().and_then(|lock| {
-            // Another process may have installed them while we waited for the lock.
-            if Self::find().is_none() {
-                install::packages(&["postgresql"], &lock)?;
-            }
-            Self::find().ok_or_else(|| Error::new("the package is installed and lacks them"))
-        });
-        installed.map_err(|error| {
-            Error::new(format!(
-                "PostgreSQL's server programs (postgres, initdb) were not found on PATH, in \
-                 /usr/lib/postgresql/*/bin or by pg_config, and {error}. On Debian or Ubuntu: \
-                 apt-get install postgresql; elsewhere: the package with PostgreSQL's server"
-            ))
-        })
+        let missing = Missing {
+            not_found: "PostgreSQL's server programs (postgres, initdb) were not found on PATH, in \
+                        /usr/lib/postgresql/*/bin or by pg_config",
+            packages: &["postgresql"],
+            elsewhere: "the package with PostgreSQL's server",
+        };
+        install::find_or_install(Self::find, &missing)
     }
 
     /// Finds the programs, and installs nothing.

@@ -1,93 +1,24 @@
-//! One database, for one test.
+//! What only PostgreSQL's databases can do.
 
-use std::net::SocketAddr;
+use super::kind::create_like;
+use super::{Admin, Database, Endpoint};
+use crate::names;
 
-use crate::background;
-use crate::proxy::Proxy;
-
-use super::admin::Admin;
-use super::endpoint::Endpoint;
-
-/// A separate database on a server. Dropping this value drops the database, even if clients are
-/// connected.
-#[derive(Debug)]
-pub struct Database {
-    endpoint: Endpoint,
-    name: String,
-    admin: Admin,
-}
-
-impl Database {
-    pub(crate) fn new(endpoint: Endpoint, name: String) -> Self {
-        let admin = Admin::new(endpoint.address(), &name);
-        Self {
-            endpoint,
-            name,
-            admin,
-        }
+impl Endpoint {
+    /// An administrator connected to this database; on a standby, to the standby's copy.
+    pub fn admin_of(self, database: &str) -> Admin {
+        Admin::new(self.address(), Some(database))
     }
 
-    /// The database's name.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// The database's server.
-    pub fn endpoint(&self) -> Endpoint {
-        self.endpoint
-    }
-
-    /// `postgres://app@127.0.0.1:PORT/NAME`: an ordinary user, the owner of this database.
-    pub fn url(&self) -> String {
-        self.url_at(self.endpoint.address())
-    }
-
-    /// The URL through a proxy.
-    pub fn url_via(&self, proxy: &Proxy) -> String {
-        self.url_at(proxy.address())
-    }
-
-    /// The URL with another address.
-    pub fn url_at(&self, address: SocketAddr) -> String {
-        format!("postgres://app@{address}/{}", self.name)
-    }
-
-    /// The URL for the role `guarded`, whose password is [`PASSWORD`](super::PASSWORD).
-    pub fn url_with_password(&self, password: &str) -> String {
-        format!(
-            "postgres://guarded:{password}@{}/{}",
-            self.endpoint.address(),
-            self.name
-        )
-    }
-
-    /// An administrator connected to this database, for as long as the database lives. All its
-    /// handles share one connection.
-    pub fn admin(&self) -> Admin {
-        self.admin.clone()
-    }
-
-    /// Runs statements as the role `app`, which then owns what they create.
-    pub async fn execute(&self, sql: &str) {
-        self.admin
-            .execute(&format!("SET ROLE app; {sql}; RESET ROLE"))
+    /// A fresh database that is a copy of `other`. Cheaper than creating the same tables again.
+    ///
+    /// No client may be connected to `other` during the copy.
+    pub async fn database_like(self, other: &Database) -> Database {
+        other.admin().disconnect().await;
+        let name = names::unused();
+        self.admin()
+            .execute(&create_like(&name, other.name()))
             .await;
-    }
-
-    /// Returns the single number that a query selects.
-    pub async fn integer(&self, sql: &str) -> i64 {
-        self.admin.integer(sql).await
-    }
-}
-
-impl Drop for Database {
-    fn drop(&mut self) {
-        let (admin, name) = (self.endpoint.admin(), std::mem::take(&mut self.name));
-        // No test waits for this. If the server has stopped, the database is gone with it.
-        background::handle().spawn(async move {
-            let _ = admin
-                .try_rows(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
-                .await;
-        });
+        Database::new(self, name)
     }
 }

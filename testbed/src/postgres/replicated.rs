@@ -5,9 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::{Error, background};
 
-use super::builder::Builder;
-use super::database::Database;
-use super::server::Server;
+use super::{Builder, Database, Server};
 
 /// Each node's name in `pg_stat_replication`, which it keeps for life.
 const NAMES: [&str; 3] = ["node_a", "node_b", "node_c"];

@@ -2,12 +2,12 @@
 
 use std::fs;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::{Error, background, eventually};
 
-use super::builder::Data;
-use super::server::Server;
+use super::{Data, Server};
 
 /// The time limit for work that a standby does by itself.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -41,6 +41,22 @@ fn conninfo(primary: SocketAddr, name: &str) -> String {
 }
 
 impl Server {
+    /// The server's data folder.
+    pub fn folder(&self) -> PathBuf {
+        self.data().data()
+    }
+
+    /// Restarts the server as a standby without a primary, for which it then waits forever.
+    ///
+    /// # Panics
+    /// If the server does not start.
+    pub async fn make_standby(&self) {
+        self.stop().await;
+        let signal = self.folder().join("standby.signal");
+        fs::write(&signal, "").unwrap_or_else(|error| panic!("{}: {error}", signal.display()));
+        self.start_again().await;
+    }
+
     /// Starts another server as a standby of a running one.
     pub(super) async fn standby_of(primary: &Self, name: &'static str) -> Result<Self, Error> {
         let data = background::run_blocking(Data::empty).await?;
@@ -55,7 +71,7 @@ impl Server {
         self.stop().await;
         let (server, primary) = (self.clone(), primary.address());
         background::run_blocking(move || server.data().copy(primary, name)).await?;
-        self.try_start().await
+        self.try_start_with(&[]).await
     }
 
     /// Makes a running standby follow another primary.

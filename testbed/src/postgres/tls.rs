@@ -6,7 +6,8 @@ use std::path::Path;
 
 use crate::certificates::{Authority, Certificate};
 
-use super::builder::{Data, HBA};
+use super::settings::HBA;
+use super::{Data, Server};
 
 /// A server's TLS settings, for [`Server::set_tls`](super::Server::set_tls).
 #[derive(Clone, Copy, Debug, Default)]
@@ -17,6 +18,19 @@ pub struct Tls<'a> {
     pub required: bool,
     /// The authority that must sign those roles' client certificates.
     pub clients: Option<&'a Authority>,
+}
+
+impl Server {
+    /// Restarts the server with these TLS settings.
+    ///
+    /// # Panics
+    /// If the server does not start.
+    pub async fn set_tls(&self, tls: Tls<'_>) {
+        self.stop().await;
+        tls.write(self.data())
+            .unwrap_or_else(|error| panic!("{}: {error}", self.folder().display()));
+        self.start_again().await;
+    }
 }
 
 impl Tls<'_> {

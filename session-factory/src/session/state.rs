@@ -16,7 +16,7 @@ use crate::observe::{Change, Echo, SessionMonitor, Step};
 
 /// The session's state over its transactions, which follow one another on the same connection.
 #[derive(Debug)]
-pub(crate) struct Work {
+pub(crate) struct SessionState {
     begin: Begin,
     transaction: Transaction,
     /// Savepoints may be opened before BEGIN is sent.
@@ -49,7 +49,7 @@ enum PermittedEnd {
     RollbackOfTest,
 }
 
-impl Work {
+impl SessionState {
     pub(crate) fn new(begin: Begin, echo: Option<Echo>, monitor: Option<SessionMonitor>) -> Self {
         Self {
             begin,

@@ -1,21 +1,24 @@
 //! A server's address, private or shared, and the operations that every server supports.
 
+use std::marker::PhantomData;
 use std::net::SocketAddr;
 
+use super::{Admin, Database, Kind};
 use crate::names;
-
-use super::admin::Admin;
-use super::database::Database;
 
 /// The address on which a server listens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Endpoint {
+pub struct Endpoint<K> {
     address: SocketAddr,
+    kind: PhantomData<K>,
 }
 
-impl Endpoint {
+impl<K: Kind> Endpoint<K> {
     pub(crate) fn new(address: SocketAddr) -> Self {
-        Self { address }
+        Self {
+            address,
+            kind: PhantomData,
+        }
     }
 
     /// Host and port, for a [`Proxy`](crate::Proxy) or a URL.
@@ -23,17 +26,15 @@ impl Endpoint {
         self.address
     }
 
-    /// An administrator of the whole server, connected to no database.
-    pub fn admin(self) -> Admin {
-        Admin::new(self.address, None)
+    /// An administrator of the whole server.
+    pub fn admin(self) -> Admin<K> {
+        Admin::new(self.address, K::WHOLE)
     }
 
     /// A fresh, empty database, removed on drop.
-    pub async fn database(self) -> Database {
+    pub async fn database(self) -> Database<K> {
         let name = names::unused();
-        self.admin()
-            .execute(&format!("CREATE DATABASE {name}"))
-            .await;
+        self.admin().execute(&K::create(&name)).await;
         Database::new(self, name)
     }
 }

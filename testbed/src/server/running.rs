@@ -5,31 +5,32 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use rustix::process::Signal;
-
+use super::{Admin, Builder, Data, Database, Endpoint, Kind};
 use crate::process::{self, Process, Spec};
 use crate::{Error, background};
 
-use super::admin::{Admin, describe};
-use super::builder::{Builder, Data};
-use super::database::Database;
-use super::endpoint::Endpoint;
-use super::tls::Tls;
-
-/// A private PostgreSQL server. Dropping it stops the server and removes its folder, even if a test
+/// A private server. Dropping it stops the server and removes its folder, even if a test
 /// panics. If the test's process is killed, the supervisor does the same.
 ///
 /// Its port stays the same over restarts.
-#[derive(Clone, Debug)]
-pub struct Server {
-    inner: Arc<Inner>,
+#[derive(Debug)]
+pub struct Server<K: Kind> {
+    inner: Arc<Inner<K>>,
+}
+
+impl<K: Kind> Clone for Server<K> {
+    fn clone(&self) -> Self {
+        Self {
+            inner: Arc::clone(&self.inner),
+        }
+    }
 }
 
 #[derive(Debug)]
-struct Inner {
+struct Inner<K: Kind> {
     // Declared before the folder, so that the server stops before its data are removed.
     running: Mutex<Running>,
-    data: Data,
+    data: Data<K>,
 }
 
 #[derive(Debug)]
@@ -41,7 +42,7 @@ struct Running {
 /// How long a server may take to answer or to end. Ample, so that a slow machine fails no test.
 const LIMIT: Duration = Duration::from_secs(60);
 
-impl Server {
+impl<K: Kind> Server<K> {
     /// Starts a server with the default settings.
     ///
     /// # Panics
@@ -51,14 +52,14 @@ impl Server {
     }
 
     /// The settings of a server to start.
-    pub fn builder() -> Builder {
+    pub fn builder() -> Builder<K> {
         Builder::default()
     }
 
-    pub(crate) fn new(data: Data) -> Self {
+    pub(crate) fn new(data: Data<K>) -> Self {
         let running = Running {
             process: None,
-            address: Data::free_address(),
+            address: Data::<K>::free_address(),
         };
         Self {
             inner: Arc::new(Inner {
@@ -69,7 +70,7 @@ impl Server {
     }
 
     /// The server's address.
-    pub fn endpoint(&self) -> Endpoint {
+    pub fn endpoint(&self) -> Endpoint<K> {
         Endpoint::new(self.inner.running().address)
     }
 
@@ -79,12 +80,12 @@ impl Server {
     }
 
     /// A fresh, empty database.
-    pub async fn database(&self) -> Database {
+    pub async fn database(&self) -> Database<K> {
         self.endpoint().database().await
     }
 
     /// An administrator of the whole server.
-    pub fn admin(&self) -> Admin {
+    pub fn admin(&self) -> Admin<K> {
         self.endpoint().admin()
     }
 
@@ -93,7 +94,7 @@ impl Server {
         Arc::ptr_eq(&self.inner, &other.inner)
     }
 
-    pub(super) fn data(&self) -> &Data {
+    pub(crate) fn data(&self) -> &Data<K> {
         &self.inner.data
     }
 
@@ -102,26 +103,17 @@ impl Server {
         self.inner.data.log()
     }
 
-    /// The server's data folder.
-    pub fn folder(&self) -> PathBuf {
-        self.inner.data.data()
-    }
-
-    /// The version that `postgres --version` prints.
+    /// The version that the server's program prints.
     pub fn version(&self) -> String {
-        self.inner
-            .data
-            .binaries
-            .version()
-            .unwrap_or_else(|error| panic!("{error}"))
+        K::version(&self.inner.data.binaries).unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// Stops the server in order: it rolls open transactions back and tells its clients.
     pub async fn stop(&self) {
-        self.end(|process| process.signal(Signal::INT)).await;
+        self.end(|process| process.signal(K::STOP)).await;
     }
 
-    /// Kills the server and all its backends with SIGKILL, like a crash of their machine.
+    /// Kills the server with all its processes (SIGKILL), like a crash of its machine.
     pub async fn kill(&self) {
         self.end(Process::kill).await;
     }
@@ -132,45 +124,26 @@ impl Server {
         self.start_again().await;
     }
 
-    /// Restarts the server with these TLS settings.
-    ///
-    /// # Panics
-    /// If the server does not start.
-    pub async fn set_tls(&self, tls: Tls<'_>) {
-        self.stop().await;
-        tls.write(&self.inner.data)
-            .unwrap_or_else(|error| panic!("{}: {error}", self.folder().display()));
-        self.start_again().await;
-    }
-
-    /// Restarts the server as a standby without a primary, for which it then waits forever.
-    ///
-    /// # Panics
-    /// If the server does not start.
-    pub async fn make_standby(&self) {
-        self.stop().await;
-        let signal = self.folder().join("standby.signal");
-        std::fs::write(&signal, "").unwrap_or_else(|error| panic!("{}: {error}", signal.display()));
-        self.start_again().await;
-    }
-
     /// Starts the server after [`stop`](Self::stop) or [`kill`](Self::kill).
     ///
     /// # Panics
     /// If the server does not start.
     pub async fn start_again(&self) {
-        self.try_start()
+        self.try_start_with(&[])
             .await
             .unwrap_or_else(|error| panic!("{error}"));
     }
 
-    pub(crate) async fn try_start(&self) -> Result<(), Error> {
+    /// Starts the server with arguments in addition to its configuration.
+    pub(crate) async fn try_start_with(&self, arguments: &[&'static str]) -> Result<(), Error> {
         let server = self.clone();
-        background::run(async move {
+        let arguments = arguments.to_vec();
+        background::run_boxed(async move {
             let start = Instant::now();
             loop {
                 let inner = Arc::clone(&server.inner);
-                background::run_blocking(move || inner.spawn()).await?;
+                let arguments = arguments.clone();
+                background::run_blocking(move || inner.spawn(&arguments)).await?;
                 match server.ready(start).await {
                     Ok(()) => return Ok(()),
                     Err(Retry::Yes) => {}
@@ -196,8 +169,8 @@ impl Server {
                 .as_mut()
                 .is_some_and(Process::is_running);
             if start.elapsed() > LIMIT {
-                let error = describe(&error);
-                let text = format!("PostgreSQL does not answer ({error}); its log ends:\n{log}");
+                let (name, error) = (K::NAME, K::describe(&error));
+                let text = format!("{name} does not answer ({error}); its log ends:\n{log}");
                 return Err(Retry::No(Error::new(text)));
             }
             if running {
@@ -217,10 +190,8 @@ impl Server {
                 return;
             };
             how(&mut process);
-            assert!(
-                process.wait(LIMIT),
-                "PostgreSQL did not stop within {LIMIT:?}"
-            );
+            let name = K::NAME;
+            assert!(process.wait(LIMIT), "{name} did not stop within {LIMIT:?}");
         })
         .await;
     }
@@ -231,7 +202,7 @@ enum Retry {
     No(Error),
 }
 
-impl Inner {
+impl<K: Kind> Inner<K> {
     fn running(&self) -> std::sync::MutexGuard<'_, Running> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -240,47 +211,32 @@ impl Inner {
     fn prepare_retry(&self, log: &str) -> Result<(), Error> {
         let mut running = self.running();
         running.process = None;
-        if log.contains("could not bind") {
-            running.address = Data::free_address();
+        if log.contains(K::PORT_IS_TAKEN) {
+            running.address = Data::<K>::free_address();
             return Ok(());
         }
-        // A killed server's backends have not noticed its end yet.
-        if log.contains("is still in use") {
+        if K::START_LATER.is_some_and(|text| log.contains(text)) {
             return Ok(());
         }
+        let name = K::NAME;
         Err(Error::new(format!(
-            "PostgreSQL did not start; its log ends:\n{log}"
+            "{name} did not start; its log ends:\n{log}"
         )))
     }
 
-    fn spawn(&self) -> Result<(), Error> {
+    fn spawn(&self, arguments: &[&'static str]) -> Result<(), Error> {
         let mut running = self.running();
         if running.process.as_mut().is_some_and(Process::is_running) {
             return Ok(());
         }
-        let program = self.data.binaries.program("postgres").display().to_string();
-        let data = self.data.data().display().to_string();
-        let port = running.address.port().to_string();
+        let mut command = K::command(&self.data, running.address.port());
+        command.extend(arguments.iter().map(ToString::to_string));
         running.process = Some(Process::start(&Spec {
             folder: self.data.folder.path(),
             log: &self.data.log(),
-            command: vec![program, "-D".into(), data, "-p".into(), port],
+            command,
             user: self.data.user,
         })?);
         Ok(())
     }
-}
-
-/// Creates the roles of the module's table.
-pub(crate) async fn create_roles(admin: &Admin, limit: u32) -> Result<(), Error> {
-    let sql = format!(
-        "CREATE ROLE app LOGIN CREATEDB CONNECTION LIMIT {limit}; \
-         CREATE ROLE guarded LOGIN PASSWORD '{}' CONNECTION LIMIT {limit} IN ROLE app; \
-         CREATE ROLE reader NOLOGIN; \
-         GRANT reader TO app",
-        super::PASSWORD
-    );
-    let done = admin.try_rows(&sql).await;
-    done.map_err(|error| Error::new(format!("PostgreSQL: {}", describe(&error))))?;
-    Ok(())
 }

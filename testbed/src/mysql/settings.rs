@@ -1,99 +1,20 @@
-//! Creates a server: its settings, its data folder, its users.
+//! A server's settings and its data folder.
 
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::Stdio;
 
-use tempfile::TempDir;
-
-use crate::user::{self, User};
-use crate::{Error, background, ports, process};
-
-use super::binaries::Binaries;
-use super::server::Server;
-
-/// The settings of a private server, made by [`Server::builder`].
-#[derive(Clone, Debug)]
-#[must_use = "nothing happens before `start`"]
-pub struct Builder {
-    max_connections: u32,
-    config: Vec<(String, String)>,
-    /// True for a node of a cluster.
-    clustered: bool,
-}
-
-impl Default for Builder {
-    fn default() -> Self {
-        Self {
-            max_connections: 100,
-            config: Vec::new(),
-            clustered: false,
-        }
-    }
-}
+use super::kind::Options;
+use super::{Builder, Data};
+use crate::{Error, process};
 
 impl Builder {
     /// A node of a Galera cluster.
     pub(crate) fn of_a_cluster() -> Self {
         Self {
-            clustered: true,
+            options: Options { clustered: true },
             ..Self::default()
         }
-    }
-
-    /// How many connections each of the users `app` and `guarded` may have. Default: 100.
-    ///
-    /// The server refuses one more with error 1226. The administrator has reserved connections.
-    pub fn max_connections(mut self, limit: u32) -> Self {
-        self.max_connections = limit;
-        self
-    }
-
-    /// Adds a setting to the server's configuration. It overrides the testbed's own.
-    pub fn config(mut self, name: &str, value: &str) -> Self {
-        self.config.push((name.to_owned(), value.to_owned()));
-        self
-    }
-
-    /// Starts the server.
-    ///
-    /// # Panics
-    /// If the server cannot be found, installed or started. The text says why.
-    pub async fn start(self) -> Server {
-        self.try_start()
-            .await
-            .unwrap_or_else(|error| panic!("{error}"))
-    }
-
-    /// Starts the server, or says why that is not possible.
-    pub async fn try_start(self) -> Result<Server, Error> {
-        background::run(async move {
-            let server = self.prepare().await?;
-            server.try_start_with(&[]).await?;
-            Ok(server)
-        })
-        .await
-    }
-
-    /// Creates the data folder of a server that is not started yet.
-    pub(crate) async fn prepare(self) -> Result<Server, Error> {
-        let data = background::run_blocking(move || self.initialise()).await?;
-        Ok(Server::new(data))
-    }
-
-    fn initialise(self) -> Result<Data, Error> {
-        let binaries = Binaries::find_or_install()?;
-        let user = user::unprivileged(&["mysql"])?;
-        let folder = user::private_folder("session-factory-mysql-", user)?;
-        let data = Data {
-            binaries,
-            user,
-            folder,
-        };
-        data.fill(&self)
-            .map_err(|error| Error::new(format!("MariaDB: {error}")))?;
-        Ok(data)
     }
 
     fn settings(&self, folder: &str) -> String {
@@ -112,7 +33,7 @@ impl Builder {
     /// clients.
     fn users(&self) -> String {
         // Each node of a cluster creates its own users, and does not replicate them.
-        let alone = if self.clustered {
+        let alone = if self.options.clustered {
             "SET SESSION wsrep_on = OFF;\n"
         } else {
             ""
@@ -150,17 +71,8 @@ table_open_cache=400
 lc_messages=en_US
 ";
 
-/// A data folder on which a server can be started repeatedly.
-#[derive(Debug)]
-pub(crate) struct Data {
-    pub(crate) binaries: Binaries,
-    pub(crate) user: Option<User>,
-    /// Removed on drop, after the server has been stopped.
-    pub(crate) folder: TempDir,
-}
-
 impl Data {
-    fn fill(&self, builder: &Builder) -> Result<(), Error> {
+    pub(super) fn fill(&self, builder: &Builder) -> Result<(), Error> {
         let failed = |error: std::io::Error| Error::new(error.to_string());
         let folder = self.folder.path();
         fs::write(
@@ -181,7 +93,7 @@ impl Data {
                 "--skip-test-db",
                 "--skip-name-resolve",
             ])
-            .args(builder.clustered.then_some("--wsrep-on=OFF"))
+            .args(builder.options.clustered.then_some("--wsrep-on=OFF"))
             .current_dir(folder)
             .stdin(Stdio::null())
             .output()
@@ -198,22 +110,12 @@ impl Data {
     }
 
     /// The configuration file for `--defaults-file`.
-    pub(crate) fn config(&self) -> PathBuf {
+    pub(super) fn config(&self) -> PathBuf {
         self.folder.path().join("my.cnf")
     }
 
     /// The SQL file that the server runs when it starts.
-    pub(crate) fn users(&self) -> PathBuf {
+    pub(super) fn users(&self) -> PathBuf {
         self.folder.path().join("users.sql")
-    }
-
-    /// The server's log file.
-    pub(crate) fn log(&self) -> PathBuf {
-        self.folder.path().join("server.log")
-    }
-
-    /// An address for the server. It stays the same over restarts, unless its port is taken.
-    pub(crate) fn free_address() -> SocketAddr {
-        SocketAddr::from((Ipv4Addr::LOCALHOST, ports::free()))
     }
 }
