@@ -198,6 +198,19 @@ impl ServerView {
             .is_some_and(|protocol| protocol.status() == Status::Idle)
     }
 
+    /// True if the connection is open and the server has not committed: its transaction has failed, or is open although
+    /// the server has answered every message.
+    pub(super) fn has_not_committed(&self) -> bool {
+        self.protocol().is_some_and(|protocol| {
+            let is_open = match protocol.status() {
+                Status::Failed => true,
+                Status::InTransaction => protocol.is_quiet(),
+                Status::Idle => false,
+            };
+            is_open && !protocol.is_closed()
+        })
+    }
+
     /// True if an answer is outstanding that the server has not refused to give.
     pub(super) fn awaits_an_answer(&self) -> bool {
         self.protocol()

@@ -539,8 +539,8 @@ impl State {
             _ if tag.starts_with(b"SELECT ") => return,
             b"SET" if self.end_tracker.is_local_set() => {}
             b"SET" | b"RESET" | b"LISTEN" | b"UNLISTEN" | b"DECLARE CURSOR" | b"DISCARD"
-            | b"DISCARD ALL" | b"DISCARD TEMP" | b"DISCARD PLANS" | b"DISCARD SEQUENCES"
-            | b"CREATE TABLE" | b"CREATE VIEW" | b"CREATE SEQUENCE" | b"EXPLAIN" => {
+            | b"DISCARD TEMP" | b"DISCARD PLANS" | b"DISCARD SEQUENCES" | b"CREATE TABLE"
+            | b"CREATE VIEW" | b"CREATE SEQUENCE" | b"EXPLAIN" => {
                 self.effects |= Effects::CHANGES_SESSION;
             }
             // The statements that these run send no command tag.
@@ -551,8 +551,11 @@ impl State {
             }
             b"ROLLBACK" => self.names.undone(),
             b"NOTIFY" => self.effects |= Effects::NOTIFIES,
-            b"PREPARE" | b"DEALLOCATE" | b"DEALLOCATE ALL" | b"LOAD" => {
+            b"PREPARE" | b"LOAD" => self.effects |= Effects::IRREVERSIBLE,
+            // The client's cache still lists the prepared statements that these drop.
+            b"DEALLOCATE" | b"DEALLOCATE ALL" | b"DISCARD ALL" => {
                 self.effects |= Effects::IRREVERSIBLE;
+                self.names.forget();
             }
             _ if WRITES.iter().any(|write| tag.starts_with(write)) => {
                 self.transaction.has_written |= !tag.ends_with(b" 0");
@@ -562,10 +565,6 @@ impl State {
         }
         if DEFINITIONS.iter().any(|begin| tag.starts_with(begin)) {
             self.names.defined();
-        }
-        if tag == b"DISCARD ALL" {
-            // It also dropped the prepared statements, which the client's cache still lists.
-            self.effects |= Effects::IRREVERSIBLE;
         }
     }
 }
