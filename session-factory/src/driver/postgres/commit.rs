@@ -85,7 +85,7 @@ where
         let may_end = suspicion != Suspicion::None
             || !transaction_control::is_query(&sql) && Suspicion::of(&sql, true) != Suspicion::None;
         if !may_end && let Some(protocol) = &protocol {
-            expected = Some(protocol.statement_sent.expect(&sql));
+            expected = Some(protocol.expect_statement(&sql));
         }
     });
     // `source` holds the application's values, whose drop may panic. Drop it before anything is sent.

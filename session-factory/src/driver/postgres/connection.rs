@@ -236,7 +236,7 @@ impl PgConnection {
     pub(super) fn commit_text(&mut self) -> Cow<'static, str> {
         match self.view() {
             ServerView::Watched(protocol) if self.asks_position => {
-                protocol.positions.expect();
+                protocol.expect_position();
                 self.ending(lsn::COMMIT)
             }
             _ => self.ending("COMMIT"),

@@ -213,7 +213,7 @@ impl DriverConnection for PgConnection {
     }
 
     fn committed_at(&mut self) -> Option<Position> {
-        let at = self.view().protocol()?.positions.take()?;
+        let at = self.view().protocol()?.take_position()?;
         // A transaction without writes is not in the log, so no replica's replay time would ever pass its time.
         Some(if self.view().has_written() {
             at

@@ -66,8 +66,8 @@ impl ServerView {
         match self {
             Self::Watched(protocol) => {
                 protocol.begin_watch();
-                if protocol.positions.expecting() {
-                    let _of_the_last = protocol.positions.take();
+                if protocol.expects_position() {
+                    let _of_the_last = protocol.take_position();
                 }
             }
             Self::External(unseen) => *unseen = Unseen::default(),
