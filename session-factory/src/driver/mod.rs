@@ -25,6 +25,8 @@ mod external_pool;
 mod messages;
 pub(crate) mod savepoint_name;
 mod support;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod transaction_end;
 mod untyped;
 
 pub use connection::DriverConnection;
@@ -41,6 +43,8 @@ pub use sqlite::Sqlite;
 pub use support::{
     SupportsCredentials, SupportsDeferrable, SupportsImmediate, SupportsIsolation, SupportsReplica,
 };
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+pub(crate) use transaction_end::TransactionEnd;
 pub(crate) use untyped::Untyped;
 
 pub(crate) use crate::call::TransactionOptions;

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::events::{Ending, ObservedEnd};
+use super::events::{EndStatement, ObservedEnd};
 #[cfg(feature = "testing")]
 use super::faults;
 use super::{Session, recovery};
@@ -82,7 +82,7 @@ impl<F: SessionFactory> Session<F> {
             .echo
             .as_ref()
             .map(|echo| echo.line(|| "COMMIT".into()));
-        let observed = ObservedEnd::start(lease.connection(), &self.state, Ending::Commit);
+        let observed = ObservedEnd::start(lease.connection(), &self.state, EndStatement::Commit);
         self.state.committing();
         lease.committing();
         let commit = self.state.monitor.as_ref().map(SessionMonitor::committing);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::events::{Ending, ObservedEnd};
+use super::events::{EndStatement, ObservedEnd};
 use super::{Session, recovery};
 use crate::driver::{DriverConnection, GoesTo, Recovered, Running};
 use crate::error::{SessionError, StatementError, TransactionOutcome};
@@ -48,9 +48,9 @@ impl<F: SessionFactory> Session<F> {
         let running = self.state.running();
         let committing = self.state.is_committing();
         let observed = if committing {
-            ObservedEnd::again(lease.connection(), Ending::Commit)
+            ObservedEnd::again(lease.connection(), EndStatement::Commit)
         } else {
-            ObservedEnd::start(lease.connection(), &self.state, Ending::Rollback)
+            ObservedEnd::start(lease.connection(), &self.state, EndStatement::Rollback)
         };
         if !committing {
             self.state.rolling_back();

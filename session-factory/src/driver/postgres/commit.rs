@@ -12,8 +12,8 @@ use super::connection::PgConnection;
 use super::fragment::{self, PgQuery};
 use super::pipeline::pipelined;
 use super::protocol::state::ProtocolState;
-use super::protocol::transaction_end::TransactionEnd;
 use super::sql::transaction_control::{self, Suspicion};
+use crate::driver::TransactionEnd;
 use crate::driver::{CommitReply, CommitSent, DriverConnection, Last, Prelude, Reply};
 use crate::error::{PartlyCommitted, StatementError, StatementErrorKind};
 use crate::observe::{panicked, report, seen, unpanicked};
@@ -208,7 +208,7 @@ fn read(connection: &PgConnection, reply: Reply<()>) -> CommitReply {
     let ended = connection.view().protocol().map(ProtocolState::ended);
     match (reply.prelude, reply.result, ended) {
         // The position query after COMMIT may fail without effect on this outcome.
-        (Ok(()), Ok(()), None) | (_, _, Some(Some(TransactionEnd::Commit))) => {
+        (Ok(()), Ok(()), None) | (_, _, Some(Some(TransactionEnd::Committed))) => {
             CommitReply::Committed
         }
         (_, _, Some(Some(TransactionEnd::Unseen))) => {

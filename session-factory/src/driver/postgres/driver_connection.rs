@@ -17,11 +17,11 @@ use futures_util::{FutureExt, TryFutureExt};
 use super::connection::{Client, Commit, PgConnection, Pooler, forget_transactions, raw_depth};
 use super::fragment::PgQuery;
 use super::protocol::state::ProtocolState;
-use super::protocol::transaction_end::TransactionEnd;
 use super::rows::Rows;
 use super::{commit, recovery, replica};
 use crate::call::{Isolation, LogPosition as Position, TransactionOptions};
 use crate::config::Sealed;
+use crate::driver::TransactionEnd;
 use crate::driver::{
     CommitReply, CommitSent, DriverConnection, GoesTo, Kill, Last, Prelude, Recovered, Reply,
     Running, Watched,
@@ -223,7 +223,7 @@ impl DriverConnection for PgConnection {
     }
 
     fn was_committed_by_body(&mut self) -> bool {
-        self.commit == Commit::NotSent && self.view().ended() == Some(TransactionEnd::Commit)
+        self.commit == Commit::NotSent && self.view().ended() == Some(TransactionEnd::Committed)
     }
 
     async fn has_replayed(

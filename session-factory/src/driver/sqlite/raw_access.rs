@@ -13,8 +13,8 @@ use diesel::sqlite::SqliteConnection;
 use super::mark::Mark;
 use super::quiet::{Watching, is_panic, noting_panic, quietly};
 use super::state::ConnectionState;
-use super::transaction_end::TransactionEnd;
 use super::{diesel_wrapper, transaction};
+use crate::driver::TransactionEnd;
 
 impl Mark {
     /// Sets a mark in the open transaction.
