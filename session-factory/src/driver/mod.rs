@@ -23,6 +23,8 @@ mod connection;
 #[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
 mod external_pool;
 mod messages;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod raw_transaction;
 pub(crate) mod savepoint_name;
 mod support;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use diesel::QueryResult;
-use diesel::connection::{CacheSize, TransactionDepthChange};
+use diesel::connection::CacheSize;
 use diesel::pg::Pg;
 use diesel::query_builder::{QueryFragment, QueryId};
 use diesel_async::{
@@ -14,17 +14,16 @@ use diesel_async::{
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, TryFutureExt};
 
-use super::connection::{Client, Commit, PgConnection, Pooler, forget_transactions, raw_depth};
+use super::connection::{Client, Commit, PgConnection, Pooler};
 use super::fragment::PgQuery;
 use super::protocol::state::ProtocolState;
 use super::rows::Rows;
 use super::{commit, recovery, replica};
 use crate::call::{Isolation, LogPosition as Position, TransactionOptions};
 use crate::config::Sealed;
-use crate::driver::TransactionEnd;
 use crate::driver::{
     CommitReply, CommitSent, DriverConnection, GoesTo, Kill, Last, Prelude, Recovered, Reply,
-    Running, Watched,
+    Running, TransactionEnd, Watched, raw_transaction,
 };
 use crate::error::StatementError;
 use crate::observe::{Heard, Instrumented, ServerErrors, unpanicked};
@@ -134,9 +133,11 @@ impl DriverConnection for PgConnection {
     }
 
     fn watch(&mut self) -> Watched {
-        let is_unbalanced =
-            self.is_raw && raw_depth(self.diesel_mut()).is_some_and(|depth| depth > 1);
-        if is_unbalanced {
+        if self.is_raw
+            && raw_transaction::is_unbalanced(
+                AnsiTransactionManager::transaction_manager_status_mut(self.diesel_mut()),
+            )
+        {
             return Watched::Unbalanced;
         }
         let watched = self.view().watch();
@@ -191,10 +192,8 @@ impl DriverConnection for PgConnection {
             self.statements.client_cache.lend();
             self.statements.observer.lend();
             let connection = self.diesel_mut();
-            forget_transactions(connection);
-            AnsiTransactionManager::transaction_manager_status_mut(connection)
-                .transaction_state()?
-                .change_transaction_depth(TransactionDepthChange::IncreaseDepth)?;
+            let status = AnsiTransactionManager::transaction_manager_status_mut(connection);
+            raw_transaction::enter(status)?;
         }
         Ok(())
     }
