@@ -33,7 +33,8 @@ pub(super) enum EndStatement {
     Rollback,
 }
 
-/// A transaction's end that an instrumentation has seen begin. Boxed: callers' futures carry it, and few have one.
+/// A transaction's end whose start an instrumentation has seen. Boxed, because each caller's future contains it, and most
+/// connections have no instrumentation.
 #[derive(Debug)]
 pub(super) struct ObservedEnd(Box<(Events, Step)>);
 

@@ -246,7 +246,7 @@ pub(super) async fn recover<C: DriverConnection>(
     goes_to: GoesTo,
     deadline: Instant,
 ) -> Recovered {
-    // Boxed: the future is large, and a caller's future seldom needs it.
+    // Boxed, because it is large, and callers seldom await it.
     Box::pin(crate::runtime::within(
         connection.recover(running, goes_to, deadline),
     ))

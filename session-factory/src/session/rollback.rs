@@ -60,7 +60,7 @@ impl<F: SessionFactory> Session<F> {
         }
         let connection = lease.connection();
         let rolled_back = match running {
-            // Boxed: it is seldom in the caller's path.
+            // Boxed, because callers seldom await it.
             Running::Nothing if !self.state.is_raw() => Box::pin(connection.rollback()).await,
             running => {
                 let deadline = crate::time::from_now(ROLLBACK_LIMIT);
