@@ -192,7 +192,7 @@ fn read_seen(connection: &PgConnection, answer: Option<QueryResult<()>>) -> Comm
     let first_error = || view.protocol().and_then(ProtocolState::first_error);
     match (answer, view.ended()) {
         (Some(answer), _) => read(connection, Reply::of(answer)),
-        (None, Some(TransactionEnd::Rollback)) => CommitReply::RolledBack(first_error()),
+        (None, Some(TransactionEnd::RolledBack)) => CommitReply::RolledBack(first_error()),
         (None, None) if view.has_not_committed() => {
             CommitReply::RolledBack(Some(first_error().unwrap_or_else(|| {
                 StatementError::other(
