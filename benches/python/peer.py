@@ -5,6 +5,7 @@ Arguments: the URL, the size of the pool, and `pre-ping` or `default`.
 
 import asyncio
 import json
+import resource
 import sys
 import time
 
@@ -80,6 +81,11 @@ async def served(Session, calls):
     return time.perf_counter() - began
 
 
+def spent():
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime, usage.ru_nvcsw
+
+
 async def crowd(Session, tasks, limit):
     times, counts = [], []
     end = time.perf_counter() + limit
@@ -92,9 +98,13 @@ async def crowd(Session, tasks, limit):
             count += 1
         counts.append(count)
 
+    before = spent()
     began = time.perf_counter()
     await asyncio.gather(*(one(row) for row in range(1, tasks + 1)))
-    return {"seconds": time.perf_counter() - began, "times": times, "counts": counts}
+    seconds = time.perf_counter() - began
+    processor, switches = (now - then for now, then in zip(spent(), before))
+    spending = {"processor_seconds": processor, "switches": switches}
+    return {"seconds": seconds, "times": times, "counts": counts, "spent": spending}
 
 
 def main():

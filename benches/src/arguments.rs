@@ -6,11 +6,15 @@ use clap::{Parser, ValueEnum};
 use crate::overhead::counted::Counted;
 use crate::systems::Kind;
 
+/// The number of rounds of `contention`. The systems alternate, and the median of each figure counts, so that a
+/// disturbance affects one round of one system.
+const ROUNDS: u32 = 5;
+
 /// Measures the library beside its alternatives.
 ///
 /// Results go to standard output: a table, or one JSON line each. They are also kept in
 /// `target/bench`, from which `report` (and `all`) writes `docs/benchmarks`. Results of `--only`,
-/// `--without` or `--cancels` are kept there under another name, and do not appear in the report.
+/// `--without`, `--cancels`, `--tasks` or `--rounds` are kept there under another name, and do not appear in the report.
 #[derive(Clone, Debug, Parser)]
 #[command(bin_name = "cargo xtask bench")]
 pub(crate) struct Arguments {
@@ -27,6 +31,12 @@ pub(crate) struct Arguments {
     /// For `storm`: the number of cancelled calls. Default: 200 and then 2000.
     #[arg(long)]
     cancels: Vec<u32>,
+    /// For `contention`: the number of tasks. May be given more than once. Default: 1, 10, 100, 1000 and 10000.
+    #[arg(long)]
+    tasks: Vec<u32>,
+    /// For `contention`: the number of rounds, of which the median counts.
+    #[arg(long, default_value_t = ROUNDS)]
+    pub(crate) rounds: u32,
     /// For `compile`: the number of runs.
     #[arg(long, default_value_t = 3)]
     pub(crate) runs: u32,
@@ -69,30 +79,39 @@ pub(crate) enum Peer {
     Sqlx,
     SeaOrm,
     Sqlalchemy,
+    /// The floor of `contention`.
+    Pgbench,
 }
 
 impl Peer {
-    fn kind(self) -> Kind {
-        match self {
+    fn kind(self) -> Option<Kind> {
+        Some(match self {
             Self::SessionFactory => Kind::Ours,
             Self::Bb8 => Kind::Bb8,
             Self::Deadpool => Kind::Deadpool,
             Self::Sqlx => Kind::Sqlx,
             Self::SeaOrm => Kind::SeaOrm,
             Self::Sqlalchemy => Kind::SqlAlchemy,
-        }
+            Self::Pgbench => return None,
+        })
     }
 }
 
 impl Arguments {
     /// The systems to measure.
     pub(crate) fn systems(&self) -> Vec<Kind> {
-        let named = |peers: &[Peer], kind| peers.iter().any(|peer| peer.kind() == kind);
+        let named = |peers: &[Peer], kind| peers.iter().any(|peer| peer.kind() == Some(kind));
         Kind::ALL
             .into_iter()
             .filter(|kind| self.only.is_empty() || named(&self.only, *kind))
             .filter(|kind| !named(&self.without, *kind))
             .collect()
+    }
+
+    /// True if pgbench is measured, where it can be.
+    pub(crate) fn has_pgbench(&self) -> bool {
+        let is_left = self.only.is_empty() || self.only.contains(&Peer::Pgbench);
+        is_left && !self.without.contains(&Peer::Pgbench)
     }
 
     /// The systems, and SQLAlchemy with a ping as well, for quick measurements.
@@ -121,7 +140,16 @@ impl Arguments {
             "--cancels is for `storm`, and at least 1"
         );
         ensure!(
-            !self.systems().is_empty(),
+            self.tasks.is_empty() || self.name == Name::Contention && !self.tasks.contains(&0),
+            "--tasks is for `contention`, and at least 1"
+        );
+        ensure!(
+            self.rounds == ROUNDS || self.name == Name::Contention && self.rounds > 0,
+            "--rounds is for `contention`, and at least 1"
+        );
+        let pgbench = self.name == Name::Contention && self.has_pgbench();
+        ensure!(
+            pgbench || !self.systems().is_empty(),
             "--only and --without leave no system to measure"
         );
         Ok(())
@@ -129,7 +157,18 @@ impl Arguments {
 
     /// True if only a part of the report's results is measured.
     pub(crate) fn is_part(&self) -> bool {
-        !(self.only.is_empty() && self.without.is_empty() && self.cancels.is_empty())
+        let chosen = [&self.only, &self.without]
+            .iter()
+            .any(|peers| !peers.is_empty());
+        chosen || !self.cancels.is_empty() || !self.tasks.is_empty() || self.rounds != ROUNDS
+    }
+
+    pub(crate) fn tasks(&self) -> Vec<u32> {
+        if self.tasks.is_empty() {
+            vec![1, 10, 100, 1_000, 10_000]
+        } else {
+            self.tasks.clone()
+        }
     }
 
     pub(crate) fn cancels(&self) -> Vec<u32> {

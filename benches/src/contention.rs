@@ -11,23 +11,22 @@ use serde_json::json;
 
 use crate::arguments::Arguments;
 use crate::bed::Bed;
+use crate::pgbench;
 use crate::results::{Results, quantile, rounded};
+use crate::spent::Spent;
 use crate::systems::{Kind, System};
 use crate::unit::Unit;
 
 const CONNECTIONS: u32 = 10;
-const TASKS: [u32; 4] = [10, 100, 1_000, 10_000];
 const LIMIT: Duration = Duration::from_secs(3);
-/// The number of rounds. The systems alternate, and the median of each figure counts, so that a
-/// disturbance affects one round of one system.
-const ROUNDS: usize = 5;
 
-/// The time of each call, and the number of calls of each task.
+/// The time of each call, the number of calls of each task, and what the client's process spent.
 #[derive(Debug, Deserialize)]
-struct Crowd {
-    seconds: f64,
-    times: Vec<f64>,
-    counts: Vec<u32>,
+pub(crate) struct Crowd {
+    pub(crate) seconds: f64,
+    pub(crate) times: Vec<f64>,
+    pub(crate) counts: Vec<u32>,
+    pub(crate) spent: Spent,
 }
 
 /// The figures of one round. Times are in milliseconds.
@@ -37,48 +36,67 @@ struct Figures {
     p99: f64,
     max: f64,
     fairness: f64,
+    /// Processor time of a call, user and system, in microseconds.
+    processor: f64,
+    /// Voluntary context switches of a call.
+    switches: f64,
 }
 
 impl From<Crowd> for Figures {
     fn from(mut crowd: Crowd) -> Self {
         crowd.times.sort_by(f64::total_cmp);
+        let calls = crowd.times.len() as f64;
         let milliseconds = |part| quantile(&crowd.times, part) * 1e3;
         Self {
-            per_second: crowd.times.len() as f64 / crowd.seconds,
+            per_second: calls / crowd.seconds,
             p50: milliseconds(0.5),
             p99: milliseconds(0.99),
             max: milliseconds(1.0),
             fairness: fairness(&crowd.counts),
+            processor: crowd.spent.processor_seconds * 1e6 / calls,
+            switches: crowd.spent.switches / calls,
         }
     }
 }
 
 pub(crate) async fn run(arguments: &Arguments) -> Result<()> {
     let mut results = Results::new("contention", arguments);
-    for tasks in TASKS {
+    for tasks in arguments.tasks() {
         let mut rounds: BTreeMap<&str, Vec<Figures>> = BTreeMap::new();
-        for _ in 0..ROUNDS {
+        // pgbench has a connection for each client.
+        let with_pgbench = arguments.has_pgbench() && tasks <= CONNECTIONS;
+        for _ in 0..arguments.rounds {
             for kind in arguments.systems() {
                 let bed = Bed::new(Duration::ZERO).await?;
                 let crowd = crowd(&bed, kind, tasks).await?;
                 rounds.entry(kind.name()).or_default().push(crowd.into());
             }
+            if with_pgbench {
+                let bed = Bed::new(Duration::ZERO).await?;
+                let url = bed.direct();
+                let crowd =
+                    tokio::task::spawn_blocking(move || pgbench::crowd(&url, tasks, LIMIT)).await?;
+                rounds.entry(pgbench::NAME).or_default().push(crowd?.into());
+            }
         }
-        for kind in arguments.systems() {
-            let figures = rounds.remove(kind.name()).unwrap_or_default();
+        let systems = arguments.systems().into_iter().map(Kind::name);
+        for system in systems.chain(with_pgbench.then_some(pgbench::NAME)) {
+            let figures = rounds.remove(system).unwrap_or_default();
             let middle = |figure: fn(&Figures) -> f64| {
                 let mut all: Vec<f64> = figures.iter().map(figure).collect();
                 all.sort_by(f64::total_cmp);
                 quantile(&all, 0.5)
             };
             results.add(json!({
-                "system": kind.name(),
+                "system": system,
                 "tasks": tasks,
                 "calls_per_second": rounded(middle(|round| round.per_second), 0),
                 "p50_ms": rounded(middle(|round| round.p50), 2),
                 "p99_ms": rounded(middle(|round| round.p99), 2),
                 "max_ms": rounded(middle(|round| round.max), 2),
                 "fairness": rounded(middle(|round| round.fairness), 3),
+                "processor_us_per_call": rounded(middle(|round| round.processor), 1),
+                "voluntary_switches_per_call": rounded(middle(|round| round.switches), 2),
             }));
         }
     }
@@ -101,6 +119,7 @@ async fn crowd(bed: &Bed, kind: Kind, tasks: u32) -> Result<Crowd> {
 }
 
 async fn together(system: &Arc<dyn System>, tasks: u32, limit: Duration) -> Result<Crowd> {
+    let before = Spent::by_this_process()?;
     let started = Instant::now();
     let tasks = (1..=tasks).map(|row| {
         let system = Arc::clone(system);
@@ -122,6 +141,7 @@ async fn together(system: &Arc<dyn System>, tasks: u32, limit: Duration) -> Resu
         seconds: 0.0,
         times: Vec::new(),
         counts: Vec::new(),
+        spent: before,
     };
     for times in try_join_all(tasks).await? {
         let times = times?;
@@ -129,6 +149,7 @@ async fn together(system: &Arc<dyn System>, tasks: u32, limit: Duration) -> Resu
         crowd.times.extend(times);
     }
     crowd.seconds = started.elapsed().as_secs_f64();
+    crowd.spent = Spent::by_this_process()?.since(before);
     Ok(crowd)
 }
 

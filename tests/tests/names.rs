@@ -458,6 +458,41 @@ async fn a_text_that_comes_often_survives_what_its_session_does_to_the_table() {
 }
 
 #[tokio::test]
+async fn a_session_that_drops_prepared_statements_prepares_its_own_again() {
+    let bed = bed().await;
+    for drops in [
+        "DEALLOCATE ALL",
+        "PREPARE mine AS SELECT 1; DEALLOCATE ALL",
+        "DO $$ BEGIN EXECUTE 'DEALLOCATE ALL'; END $$",
+        "DO $$ DECLARE it text; BEGIN FOR it IN SELECT name FROM pg_prepared_statements LOOP \
+         EXECUTE format('DEALLOCATE %I', it); END LOOP; END $$",
+    ] {
+        for raw in [false, true] {
+            let result = bed.factory.with_session(async move |db| {
+                read_all(db).await?;
+                let before: i64 = items::table.count().get_result(db).await?;
+                if raw {
+                    db.connection().await?.batch_execute(drops).await?;
+                } else {
+                    db.batch_execute(drops).await?;
+                }
+                read_all(db).await?;
+                let behind: i64 = items::table.count().get_result(db).await?;
+                assert_eq!(before, behind);
+                Ok::<_, AppError>(())
+            });
+            result
+                .await
+                .unwrap_or_else(|error| panic!("{drops}, raw: {raw}: {error}"));
+            bed.factory
+                .with_session(async |db| Ok::<_, AppError>(read_all(db).await?))
+                .await
+                .unwrap_or_else(|error| panic!("behind {drops}, raw: {raw}: {error}"));
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_text_that_comes_often_survives_a_table_that_a_savepoint_puts_back() {
     let bed = bed().await;
     bed.factory

@@ -9,7 +9,16 @@ use session_factory::{Session, SessionError};
 use session_factory_tests::{LiteBed, PgBed, PgDb, items};
 use testbed::proxy::Direction;
 
-const SOON: Duration = Duration::from_millis(200);
+/// Long enough for a few statements on a busy machine.
+const SOON: Duration = Duration::from_secs(1);
+
+/// Opens a connection, so that the time of a later call is its statements'.
+async fn connect(bed: &PgBed) {
+    bed.factory
+        .with_session(async |db| Ok::<_, SessionError>(db.batch_execute("SELECT 1").await?))
+        .await
+        .unwrap();
+}
 
 async fn insert(db: &mut Session<PgDb>, id: i32) -> QueryResult<usize> {
     diesel::insert_into(items::table)
@@ -28,6 +37,7 @@ fn late<T: std::fmt::Debug>(result: Result<T, SessionError>) -> session_factory:
 #[tokio::test]
 async fn a_query_past_the_deadline_is_cancelled_on_the_server() {
     let bed = PgBed::new().await;
+    connect(&bed).await;
     let started = Instant::now();
     let result = bed
         .factory
@@ -80,6 +90,7 @@ async fn a_wait_for_a_connection_past_the_deadline_says_who_holds_them() {
 #[tokio::test]
 async fn a_deadline_that_passes_during_commit_is_an_unknown_outcome() {
     let bed = PgBed::proxied(|_| {}).await;
+    connect(&bed).await;
     let result = bed
         .factory
         .session()
@@ -110,6 +121,7 @@ async fn a_deadline_that_passes_during_commit_is_an_unknown_outcome() {
 #[tokio::test]
 async fn a_body_that_ends_after_the_deadline_is_not_committed() {
     let bed = PgBed::new().await;
+    connect(&bed).await;
     let result = bed
         .factory
         .session()

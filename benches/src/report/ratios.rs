@@ -110,7 +110,7 @@ fn best(records: &[Record], promise: &Promise) -> Option<(String, Vec<(f64, f64)
         .filter_map(|record| record.get("system")?.as_str())
     {
         let wanted = if promise.peer.is_empty() {
-            !system.starts_with(OURS)
+            !system.starts_with(OURS) && system != crate::pgbench::NAME
         } else {
             system == promise.peer
         };

@@ -220,13 +220,21 @@ pub(crate) fn report_panic(show: impl FnOnce()) {
 pub(crate) async fn unpanicked<T>(
     text: impl Future<Output = diesel::QueryResult<T>>,
 ) -> diesel::QueryResult<T> {
-    if let Some(answer) = panics::contained_async(text).await {
-        return answer;
+    seen(text).await.unwrap_or_else(|| Err(panicked()))
+}
+
+/// As [`unpanicked`]; `None` after a panic.
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+pub(crate) async fn seen<T>(
+    text: impl Future<Output = diesel::QueryResult<T>>,
+) -> Option<diesel::QueryResult<T>> {
+    let answer = panics::contained_async(text).await;
+    if answer.is_none() {
+        super::report(
+            "an instrumentation of the raw connection panicked while it was shown the end of the transaction",
+        );
     }
-    super::report(
-        "an instrumentation of the raw connection panicked while it was shown the end of the transaction",
-    );
-    Err(panicked())
+    answer
 }
 
 /// The error that replaces an answer lost in an instrumentation's panic. It counts as a lost

@@ -38,7 +38,7 @@ pub(crate) use events::{Change, Events, Step};
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 pub(crate) use events::{Heard, unpanicked};
 #[cfg(feature = "postgres")]
-pub(crate) use events::{Hushed, panicked};
+pub(crate) use events::{Hushed, panicked, seen};
 #[cfg(feature = "metrics")]
 pub(crate) use figures::PoolFigures;
 pub(crate) use holders::Holders;

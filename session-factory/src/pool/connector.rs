@@ -68,7 +68,7 @@ impl<D: Driver> Connector<D> {
             settings.connect_timeout = limit.saturating_sub(started.elapsed());
         }
         let opening = timeout(settings.connect_timeout, D::connect(&settings));
-        crate::runtime::connecting(opening)
+        crate::runtime::within(opening)
             .await?
             .unwrap_or_else(|_late| {
                 Err(ConnectError::new(

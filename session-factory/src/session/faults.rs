@@ -56,7 +56,7 @@ impl Struck {
         let connection = lease.connection();
         if let Some(kill) = connection.kill() {
             (kill.0)();
-            // A thread of the crate drives the connection, so this thread may wait.
+            // The background runtime closes the connection, so this thread may wait.
             let started = Instant::now();
             while !connection.is_closed() && started.elapsed() < PATIENCE {
                 std::thread::sleep(Duration::from_millis(1));

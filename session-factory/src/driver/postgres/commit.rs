@@ -12,11 +12,11 @@ use super::connection::PgConnection;
 use super::fragment::{self, PgQuery};
 use super::pipeline::pipelined;
 use super::protocol::state::ProtocolState;
-use super::protocol::transaction_end::TransactionEnd;
 use super::sql::transaction_control::{self, Suspicion};
+use crate::driver::TransactionEnd;
 use crate::driver::{CommitReply, CommitSent, DriverConnection, Last, Prelude, Reply};
 use crate::error::{PartlyCommitted, StatementError, StatementErrorKind};
-use crate::observe::{panicked, report, unpanicked};
+use crate::observe::{panicked, report, seen, unpanicked};
 use crate::panics::contained_async;
 
 pub(super) async fn commit(connection: &mut PgConnection) -> CommitReply {
@@ -28,22 +28,24 @@ pub(super) async fn commit(connection: &mut PgConnection) -> CommitReply {
     connection.commit_sent();
     let text = connection.commit_text();
     let mut diesel = connection.diesel();
-    let commit = unpanicked(diesel.batch_execute(&text));
     let reply = if connection.view().is_watched() {
-        Reply::of(commit.await)
+        let answer = seen(diesel.batch_execute(&text)).await;
+        connection.note_reset(matches!(answer, Some(Ok(()))));
+        read_seen(connection, answer)
     } else {
+        let commit = unpanicked(diesel.batch_execute(&text));
         // Without protocol state, SAVEPOINT shows whether there is a transaction that can commit: unlike COMMIT, it
         // fails outside a transaction and in a failed one.
-        pipelined(
+        let reply = pipelined(
             connection.diesel(),
             "SAVEPOINT session_factory_commit",
             None,
             &mut Box::pin(commit),
         )
-        .await
+        .await;
+        connection.note_reset(reply.result.is_ok());
+        read(connection, reply)
     };
-    connection.note_reset(reply.result.is_ok());
-    let reply = read(connection, reply);
     connection.note_commit(&reply);
     reply
 }
@@ -83,7 +85,7 @@ where
         let may_end = suspicion != Suspicion::None
             || !transaction_control::is_query(&sql) && Suspicion::of(&sql, true) != Suspicion::None;
         if !may_end && let Some(protocol) = &protocol {
-            expected = Some(protocol.statement_sent.expect(&sql));
+            expected = Some(protocol.expect_statement(&sql));
         }
     });
     // `source` holds the application's values, whose drop may panic. Drop it before anything is sent.
@@ -109,7 +111,7 @@ where
         } else {
             sent.set();
             let mut diesel = shared;
-            let committed = unpanicked(diesel.batch_execute(&text));
+            let committed = seen(diesel.batch_execute(&text));
             Ok(join(contained_async(statement), committed).await)
         }
     };
@@ -124,11 +126,11 @@ where
         Err(error) => !ends_the_connection(connection, &connection.view().explain(error)),
         Ok(_) => false,
     };
-    let commit = if failed && committed.is_err() {
+    let commit = if failed && !matches!(committed, Some(Ok(()))) {
         // A failed statement makes COMMIT roll back, whatever COMMIT's own answer is.
         CommitReply::RolledBack(None)
     } else {
-        read(connection, Reply::of(committed))
+        read_seen(connection, committed)
     };
     connection.note_commit(&commit);
     Last {
@@ -139,11 +141,11 @@ where
 
 /// An instrumentation panicked at an event of the statement, which hid its answer. The server's messages still say how the
 /// statement and COMMIT ended.
-fn unheard(connection: &mut PgConnection, committed: QueryResult<()>) -> Last {
+fn unheard(connection: &mut PgConnection, committed: Option<QueryResult<()>>) -> Last {
     report(
         "an instrumentation panicked while it was shown the last statement; the outcome stays as the server reported it",
     );
-    let commit = read(connection, Reply::of(committed));
+    let commit = read_seen(connection, committed);
     let rows = connection.view().protocol().map(ProtocolState::rows);
     let (result, commit) = match commit {
         CommitReply::Committed | CommitReply::Refused(_) => (Ok(rows.unwrap_or_default()), commit),
@@ -151,6 +153,7 @@ fn unheard(connection: &mut PgConnection, committed: QueryResult<()>) -> Last {
             let failed = error.clone().into();
             (Err(failed), CommitReply::RolledBack(Some(error)))
         }
+        CommitReply::RolledBack(None) => (Err(panicked()), commit),
         _ => {
             let unknown = CommitReply::Unknown(StatementError::from(&panicked()));
             (Err(panicked()), unknown)
@@ -182,11 +185,30 @@ fn not_sent(connection: &mut PgConnection, reply: Reply<usize>) -> Last {
     }
 }
 
+/// `answer`: the answer to COMMIT on a connection whose messages the driver sees; `None` if an instrumentation of the raw
+/// connection panicked. It is shown COMMIT before COMMIT is sent, and again after the server has answered.
+fn read_seen(connection: &PgConnection, answer: Option<QueryResult<()>>) -> CommitReply {
+    let view = connection.view();
+    let first_error = || view.protocol().and_then(ProtocolState::first_error);
+    match (answer, view.ended()) {
+        (Some(answer), _) => read(connection, Reply::of(answer)),
+        (None, Some(TransactionEnd::RolledBack)) => CommitReply::RolledBack(first_error()),
+        (None, None) if view.has_not_committed() => {
+            CommitReply::RolledBack(Some(first_error().unwrap_or_else(|| {
+                StatementError::other(
+                    "an instrumentation of the raw connection panicked before COMMIT was sent",
+                )
+            })))
+        }
+        (None, _) => read(connection, Reply::of(Err(panicked()))),
+    }
+}
+
 fn read(connection: &PgConnection, reply: Reply<()>) -> CommitReply {
     let ended = connection.view().protocol().map(ProtocolState::ended);
     match (reply.prelude, reply.result, ended) {
         // The position query after COMMIT may fail without effect on this outcome.
-        (Ok(()), Ok(()), None) | (_, _, Some(Some(TransactionEnd::Commit))) => {
+        (Ok(()), Ok(()), None) | (_, _, Some(Some(TransactionEnd::Committed))) => {
             CommitReply::Committed
         }
         (_, _, Some(Some(TransactionEnd::Unseen))) => {

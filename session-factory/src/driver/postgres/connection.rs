@@ -6,10 +6,7 @@ use std::time::{Duration, Instant};
 
 use diesel::connection::CacheSize;
 use diesel_async::pooled_connection::AsyncDieselConnectionManager;
-use diesel_async::{
-    AnsiTransactionManager, AsyncConnection, AsyncPgConnection, TransactionManager,
-};
-use tokio::task::AbortHandle;
+use diesel_async::{AnsiTransactionManager, AsyncConnection, AsyncPgConnection};
 
 use super::cancel::Canceller;
 use super::protocol::lsn;
@@ -21,6 +18,7 @@ use super::sql::statement_timeout::milliseconds;
 use super::statement::Statements;
 use crate::call::LogPosition as Position;
 use crate::driver::{CommitReply, DriverConnection, Isolation, Kill};
+use crate::runtime::driven::{Driven, Use};
 use crate::sync::Mutex;
 
 pub(super) type External =
@@ -46,6 +44,8 @@ pub struct PgConnection {
     replayed: Option<Position>,
     /// The body has, or had, the raw connection in this transaction.
     pub(super) is_raw: bool,
+    /// While it is raw: the body may send at any time.
+    pub(super) raw_use: Option<Use>,
     /// The pool must not lend it again.
     pub(super) condemned: bool,
 }
@@ -60,8 +60,6 @@ pub(super) enum Client {
 
 pub(super) struct Watched {
     pub(super) diesel: AsyncPgConnection,
-    /// Aborts tokio-postgres's task, which drives the stream.
-    driving: AbortHandle,
     pub(super) kill: Kill,
 }
 
@@ -90,27 +88,29 @@ impl PgConnection {
         diesel: AsyncPgConnection,
         protocol: Arc<ProtocolState>,
         canceller: Canceller,
-        driving: AbortHandle,
+        driven: Arc<Driven>,
     ) -> Self {
-        let kill = kill(canceller.clone(), driving.clone(), Arc::clone(&protocol));
-        let client = Client::Watched(Box::new(Watched {
-            diesel,
-            driving,
-            kill,
-        }));
-        Self::new(client, ServerView::Watched(protocol), canceller)
+        let kill = kill(
+            canceller.clone(),
+            Arc::clone(&driven),
+            Arc::clone(&protocol),
+        );
+        let client = Client::Watched(Box::new(Watched { diesel, kill }));
+        let view = ServerView::Watched(protocol);
+        Self::new(client, Statements::new(view, canceller, Some(driven)))
     }
 
     pub(super) fn external(connection: External) -> Self {
         let canceller = Canceller::unaddressed(connection.cancel_token());
         let client = Client::External(Box::new(connection));
-        Self::new(client, ServerView::External(Unseen::default()), canceller)
+        let view = ServerView::External(Unseen::default());
+        Self::new(client, Statements::new(view, canceller, None))
     }
 
-    fn new(client: Client, view: ServerView, canceller: Canceller) -> Self {
+    fn new(client: Client, statements: Statements) -> Self {
         Self {
             client,
-            statements: Statements::new(view, canceller),
+            statements,
             unread: Mutex::default(),
             cache: CacheSize::Unbounded,
             isolation: None,
@@ -119,8 +119,15 @@ impl PgConnection {
             asks_position: false,
             replayed: None,
             is_raw: false,
+            raw_use: None,
             condemned: false,
         }
+    }
+
+    /// Call before anything is sent, and keep the result until the answer has come: the caller's runtime drives the
+    /// connection, if it can. `None` for an external pool's connection.
+    pub(super) fn attend(&self) -> Option<Use> {
+        self.statements.attend()
     }
 
     /// What the driver sees of the server's side.
@@ -227,7 +234,7 @@ impl PgConnection {
     pub(super) fn commit_text(&mut self) -> Cow<'static, str> {
         match self.view() {
             ServerView::Watched(protocol) if self.asks_position => {
-                protocol.positions.expect();
+                protocol.expect_position();
                 self.ending(lsn::COMMIT)
             }
             _ => self.ending("COMMIT"),
@@ -353,6 +360,7 @@ impl PgConnection {
     pub(super) fn take_raw_back(&mut self) {
         self.drop_unread();
         if std::mem::take(&mut self.is_raw) {
+            self.raw_use = None;
             let Statements {
                 view,
                 client_cache,
@@ -361,49 +369,28 @@ impl PgConnection {
             } = &mut self.statements;
             client_cache.take_back(view.protocol());
             observer.take_back();
-            forget_transactions(self.diesel_mut());
+            *self.diesel_mut().transaction_state() = AnsiTransactionManager::default();
         }
     }
 }
 
 impl Drop for PgConnection {
     fn drop(&mut self) {
-        // tokio-postgres sends Terminate only after the last answer. If that never arrives, the connection would stay
-        // open on both sides although its permit is free.
-        let waits = |protocol: &ProtocolState| !protocol.is_quiet();
-        let waits = self.view().protocol().is_some_and(waits);
-        if let Client::Watched(watched) = &self.client
-            && (waits || self.condemned)
-        {
-            watched.driving.abort();
-        }
+        // tokio-postgres sends Terminate only after the last answer, and only while its runtime polls it. Otherwise the
+        // connection would stay open on both sides although its permit is free.
+        self.statements.close();
     }
 }
 
-fn kill(canceller: Canceller, driving: AbortHandle, protocol_state: Arc<ProtocolState>) -> Kill {
+fn kill(canceller: Canceller, driven: Arc<Driven>, protocol_state: Arc<ProtocolState>) -> Kill {
     Kill(Arc::new(move || {
-        let (canceller, driving) = (canceller.clone(), driving.clone());
+        let (canceller, driven) = (canceller.clone(), Arc::clone(&driven));
         let is_beginning = protocol_state.is_beginning();
         let _no_runtime = crate::runtime::spawn(async move {
             if !is_beginning {
                 canceller.fire().await;
             }
-            driving.abort();
+            driven.close();
         });
     }))
-}
-
-/// Resets a raw connection's diesel transaction manager to "no transaction".
-pub(super) fn forget_transactions(connection: &mut AsyncPgConnection) {
-    *connection.transaction_state() = AnsiTransactionManager::default();
-}
-
-/// The transaction depth in diesel's own manager.
-pub(super) fn raw_depth(connection: &mut AsyncPgConnection) -> Option<u32> {
-    let status = AnsiTransactionManager::transaction_manager_status_mut(connection);
-    status
-        .transaction_depth()
-        .ok()
-        .flatten()
-        .map(std::num::NonZeroU32::get)
 }

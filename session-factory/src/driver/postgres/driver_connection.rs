@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use diesel::QueryResult;
-use diesel::connection::{CacheSize, TransactionDepthChange};
+use diesel::connection::CacheSize;
 use diesel::pg::Pg;
 use diesel::query_builder::{QueryFragment, QueryId};
 use diesel_async::{
@@ -14,17 +14,16 @@ use diesel_async::{
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, TryFutureExt};
 
-use super::connection::{Client, Commit, PgConnection, Pooler, forget_transactions, raw_depth};
+use super::connection::{Client, Commit, PgConnection, Pooler};
 use super::fragment::PgQuery;
 use super::protocol::state::ProtocolState;
-use super::protocol::transaction_end::TransactionEnd;
 use super::rows::Rows;
 use super::{commit, recovery, replica};
 use crate::call::{Isolation, LogPosition as Position, TransactionOptions};
 use crate::config::Sealed;
 use crate::driver::{
     CommitReply, CommitSent, DriverConnection, GoesTo, Kill, Last, Prelude, Recovered, Reply,
-    Running, Watched,
+    Running, TransactionEnd, Watched, raw_transaction,
 };
 use crate::error::StatementError;
 use crate::observe::{Heard, Instrumented, ServerErrors, unpanicked};
@@ -85,6 +84,7 @@ impl DriverConnection for PgConnection {
     }
 
     async fn ping(&mut self) -> Result<(), StatementError> {
+        let _used = self.attend();
         let result = self.diesel_mut().batch_execute("").await;
         result.map_err(|error| self.view().explain(&error))
     }
@@ -133,9 +133,11 @@ impl DriverConnection for PgConnection {
     }
 
     fn watch(&mut self) -> Watched {
-        let is_unbalanced =
-            self.is_raw && raw_depth(self.diesel_mut()).is_some_and(|depth| depth > 1);
-        if is_unbalanced {
+        if self.is_raw
+            && raw_transaction::is_unbalanced(
+                AnsiTransactionManager::transaction_manager_status_mut(self.diesel_mut()),
+            )
+        {
             return Watched::Unbalanced;
         }
         let watched = self.view().watch();
@@ -145,6 +147,7 @@ impl DriverConnection for PgConnection {
     }
 
     async fn ask(&mut self) {
+        let _used = self.attend();
         let (shared, statements) = self.split();
         statements.ask(shared).await;
     }
@@ -179,23 +182,24 @@ impl DriverConnection for PgConnection {
     }
 
     async fn enter_raw(&mut self) -> QueryResult<()> {
+        let used = self.attend();
         let (shared, statements) = self.split();
         // The driver cannot read the raw connection's SQL before it is sent, so set the mark now.
         statements.mark(shared).await;
         if !self.is_raw {
             self.is_raw = true;
+            self.raw_use = used;
             self.statements.client_cache.lend();
             self.statements.observer.lend();
             let connection = self.diesel_mut();
-            forget_transactions(connection);
-            AnsiTransactionManager::transaction_manager_status_mut(connection)
-                .transaction_state()?
-                .change_transaction_depth(TransactionDepthChange::IncreaseDepth)?;
+            let status = AnsiTransactionManager::transaction_manager_status_mut(connection);
+            raw_transaction::enter(status)?;
         }
         Ok(())
     }
 
     async fn commit(&mut self) -> CommitReply {
+        let _used = self.attend();
         commit::commit(self).await
     }
 
@@ -203,11 +207,12 @@ impl DriverConnection for PgConnection {
     where
         T: QueryFragment<Pg> + QueryId + Send,
     {
+        let _used = self.attend();
         commit::behind(self, prelude, source, sent).await
     }
 
     fn committed_at(&mut self) -> Option<Position> {
-        let at = self.view().protocol()?.positions.take()?;
+        let at = self.view().protocol()?.take_position()?;
         // A transaction without writes is not in the log, so no replica's replay time would ever pass its time.
         Some(if self.view().has_written() {
             at
@@ -217,7 +222,7 @@ impl DriverConnection for PgConnection {
     }
 
     fn was_committed_by_body(&mut self) -> bool {
-        self.commit == Commit::NotSent && self.view().ended() == Some(TransactionEnd::Commit)
+        self.commit == Commit::NotSent && self.view().ended() == Some(TransactionEnd::Committed)
     }
 
     async fn has_replayed(
@@ -225,6 +230,7 @@ impl DriverConnection for PgConnection {
         position: Position,
         patience: Duration,
     ) -> Result<bool, StatementError> {
+        let _used = self.attend();
         replica::has_replayed(self, position, patience).await
     }
 
@@ -232,6 +238,7 @@ impl DriverConnection for PgConnection {
         if self.is_closed() {
             return Ok(());
         }
+        let _used = self.attend();
         self.take_raw_back();
         let rollback = self.ending("ROLLBACK");
         self.view().seal();
@@ -241,6 +248,7 @@ impl DriverConnection for PgConnection {
     }
 
     async fn recover(&mut self, running: Running, goes_to: GoesTo, deadline: Instant) -> Recovered {
+        let _used = self.attend();
         recovery::recover(self, running, goes_to, deadline).await
     }
 
@@ -261,6 +269,7 @@ impl DriverConnection for PgConnection {
     }
 
     async fn reset(&mut self) -> bool {
+        let _used = self.attend();
         recovery::reset(self).await
     }
 

@@ -6,7 +6,7 @@ use std::time::Instant;
 use diesel::result::{DatabaseErrorKind, Error};
 
 use super::protocol::state::{ProtocolState, Standing, Status};
-use super::protocol::transaction_end::TransactionEnd;
+use crate::driver::TransactionEnd;
 use crate::driver::Watched;
 use crate::error::{CommittedPart, PartlyCommitted, StatementError, StatementErrorKind};
 
@@ -66,8 +66,8 @@ impl ServerView {
         match self {
             Self::Watched(protocol) => {
                 protocol.begin_watch();
-                if protocol.positions.expecting() {
-                    let _of_the_last = protocol.positions.take();
+                if protocol.expects_position() {
+                    let _of_the_last = protocol.take_position();
                 }
             }
             Self::External(unseen) => *unseen = Unseen::default(),
@@ -198,6 +198,19 @@ impl ServerView {
             .is_some_and(|protocol| protocol.status() == Status::Idle)
     }
 
+    /// True if the connection is open and the server has not committed: its transaction has failed, or is open although
+    /// the server has answered every message.
+    pub(super) fn has_not_committed(&self) -> bool {
+        self.protocol().is_some_and(|protocol| {
+            let is_open = match protocol.status() {
+                Status::Failed => true,
+                Status::InTransaction => protocol.is_quiet(),
+                Status::Idle => false,
+            };
+            is_open && !protocol.is_closed()
+        })
+    }
+
     /// True if an answer is outstanding that the server has not refused to give.
     pub(super) fn awaits_an_answer(&self) -> bool {
         self.protocol()
@@ -271,8 +284,8 @@ fn watch(protocol: &ProtocolState) -> Watched {
 /// How the body ended the transaction; `None` if it did not.
 fn end_by_body(standing: &Standing) -> Option<Watched> {
     let before = match standing.first? {
-        TransactionEnd::Commit => true,
-        TransactionEnd::Rollback => false,
+        TransactionEnd::Committed => true,
+        TransactionEnd::RolledBack => false,
         TransactionEnd::Unseen => return Some(Watched::Parted(PartlyCommitted::EndedUnseen)),
     };
     let behind = standing.behind;

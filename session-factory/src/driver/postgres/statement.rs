@@ -1,6 +1,7 @@
 //! Runs statements. Not generic over the query, so compiled once.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use diesel::QueryResult;
@@ -10,16 +11,17 @@ use tokio::time::timeout;
 
 use super::cancel::Canceller;
 use super::fragment::{Key, Known, Loading, PgQuery};
-use super::mark::{self, Marks};
 use super::pipeline::pipelined;
 use super::server_view::ServerView;
 use super::sql::transaction_control::{self, Suspicion};
 use super::statement_cache::client_cache::ClientCache;
 use super::statement_error::classified;
+use super::transaction_mark::{self, TransactionMarks};
 use super::{failed_begin, fragment};
 use crate::driver::{Prelude, Reply, Watched};
 use crate::error::{AbortReason, Aborted, SessionError, StatementError};
 use crate::observe::{Events, Heard, Instrumented};
+use crate::runtime::driven::{Driven, Use};
 
 /// The limit for ending a statement whose future was dropped. It passes only if the caller forgot that future (`mem::forget`)
 /// while rows were on their way.
@@ -33,7 +35,7 @@ pub(super) struct Statements {
     pub(super) canceller: Canceller,
     /// A BEGIN that has succeeded on this connection: from then on it may share a flight with a statement.
     proven_begin: Option<Cow<'static, str>>,
-    marks: Marks,
+    marks: TransactionMarks,
     /// What the next statement may do to the transaction.
     suspicion: Suspicion,
     /// The next statement is ROLLBACK alone.
@@ -42,6 +44,8 @@ pub(super) struct Statements {
     /// A statement whose future was forgotten keeps the connection: nothing more is sent.
     pub(super) is_stuck: bool,
     pub(super) view: ServerView,
+    /// tokio-postgres's connection and its driver. `None` for an external pool's connection.
+    driven: Option<Arc<Driven>>,
     pub(super) client_cache: ClientCache,
     /// Behind a pooler: the SET LOCAL for the statement timeout, sent with each BEGIN.
     pub(super) limit: Option<Box<str>>,
@@ -58,7 +62,7 @@ struct InTransaction {
 }
 
 impl Statements {
-    pub(super) fn new(view: ServerView, canceller: Canceller) -> Self {
+    pub(super) fn new(view: ServerView, canceller: Canceller, driven: Option<Arc<Driven>>) -> Self {
         let observer = match view {
             ServerView::Watched(_) => Instrumented::default(),
             ServerView::External(_) => Instrumented::direct(),
@@ -66,20 +70,36 @@ impl Statements {
         Self {
             canceller,
             proven_begin: None,
-            marks: Marks::default(),
+            marks: TransactionMarks::default(),
             suspicion: Suspicion::None,
             rolls_back: false,
             transaction: InTransaction::default(),
             is_stuck: false,
             view,
+            driven,
             client_cache: ClientCache::default(),
             limit: None,
             observer,
         }
     }
 
+    /// Call before anything is sent, and keep the result until the answer has come.
+    pub(super) fn attend(&self) -> Option<Use> {
+        self.driven.as_ref().map(Driven::attend)
+    }
+
+    /// Closes the connection now. An external pool's connection stays open.
+    pub(super) fn close(&self) {
+        if let Some(driven) = &self.driven {
+            driven.close();
+        }
+    }
+
     /// A transaction begins.
     pub(super) fn begin_watch(&mut self) {
+        if let Some(driven) = &self.driven {
+            driven.begin_turn();
+        }
         self.transaction = InTransaction::default();
         self.view.begin_watch();
     }
@@ -134,7 +154,7 @@ impl Statements {
         if !self.transaction.marked && !self.view.has_failed() {
             self.transaction.marked = true;
             let text = self.marks.next();
-            mark::send(connection, &text).await;
+            transaction_mark::send(connection, &text).await;
         }
         self.view.doubt_unseen(self.marks.sent(), false);
     }
@@ -235,6 +255,7 @@ impl Statements {
             .fresh()
             .filter(|_| is_plain);
         async move {
+            let _used = self.attend();
             if prelude.settle {
                 // Rare futures are boxed, so that they do not enlarge every statement's future.
                 if !Box::pin(settle(connection, &self.canceller, &self.view)).await {
@@ -331,7 +352,7 @@ impl Statements {
         if prelude.is_empty()
             && let Some(text) = mark.take()
         {
-            mark::send(connection, text).await;
+            transaction_mark::send(connection, text).await;
         }
         if suspicion == Suspicion::End {
             self.view.doubt_unseen(self.marks.sent(), self.rolls_back);

@@ -8,6 +8,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use super::connect::ssl_mode::{Encryption, Mode, Roots};
 pub(super) use crate::driver::tls::TlsError;
 use crate::driver::tls::{self, Asked};
+use crate::runtime::moving::Moving;
 
 /// The parameter that names who is trusted.
 const ROOTS: &str = "sslrootcert";
@@ -18,9 +19,9 @@ pub(super) fn explain(error: &rustls::Error) -> String {
 }
 
 /// An encrypted stream.
-pub(super) type Encrypted = <MakeRustlsConnect as MakeTlsConnect<TcpStream>>::Stream;
+pub(super) type Encrypted = <MakeRustlsConnect as MakeTlsConnect<Moving<TcpStream>>>::Stream;
 
-/// What encrypting a stream to one server needs.
+/// Encrypts a stream to one server.
 #[derive(Clone)]
 pub(super) struct Handshake {
     connector: MakeRustlsConnect,
@@ -41,10 +42,10 @@ impl Handshake {
         prepared.await.map_err(|_| TlsError::Interrupted)?
     }
 
-    pub(super) async fn perform(&self, stream: TcpStream) -> Result<Encrypted, TlsError> {
+    pub(super) async fn perform(&self, stream: Moving<TcpStream>) -> Result<Encrypted, TlsError> {
         let mut connector = self.connector.clone();
         let Ok(handshake) =
-            MakeTlsConnect::<TcpStream>::make_tls_connect(&mut connector, &self.name);
+            MakeTlsConnect::<Moving<TcpStream>>::make_tls_connect(&mut connector, &self.name);
         let connected = handshake.connect(stream).await;
         connected.map_err(|error| TlsError::of_handshake(error, ROOTS))
     }

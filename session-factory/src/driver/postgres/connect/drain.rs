@@ -10,7 +10,6 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
-use tokio::runtime::Handle;
 use tokio::time::timeout;
 use tokio_postgres::tls::{ChannelBinding, TlsStream};
 
@@ -18,6 +17,7 @@ use super::stream::ServerStream;
 use crate::driver::OpenPermit;
 use crate::driver::postgres::protocol::state::ProtocolState;
 use crate::driver::postgres::protocol::stream::WatchedStream;
+use crate::runtime::moving::Poller;
 
 /// How long to wait for the server to close its side.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -28,17 +28,13 @@ const TERMINATE: [u8; 5] = [b'X', 0, 0, 0, 4];
 
 /// A stream that sends Terminate and drains when it is dropped, however its connection ended.
 pub(crate) struct DrainOnDrop {
-    /// [`ServerStream::Gone`] once this was dropped.
     stream: ServerStream,
     protocol_state: Arc<ProtocolState>,
     /// Held until the server has closed its side.
     permit: Option<OpenPermit>,
-    /// The runtime that drives the stream.
-    runtime: Handle,
 }
 
 impl DrainOnDrop {
-    /// Call on the runtime that opened the stream: `drop` spawns its task there.
     pub(crate) fn new(
         stream: ServerStream,
         protocol_state: Arc<ProtocolState>,
@@ -48,7 +44,6 @@ impl DrainOnDrop {
             stream,
             protocol_state,
             permit,
-            runtime: Handle::current(),
         }
     }
 }
@@ -56,18 +51,19 @@ impl DrainOnDrop {
 impl Drop for DrainOnDrop {
     fn drop(&mut self) {
         let is_inside = self.protocol_state.process() != 0;
-        if let Some(permit) = self.permit.take() {
-            let stream = std::mem::replace(&mut self.stream, ServerStream::Gone);
-            let patience = if is_inside {
-                PATIENCE
-            } else {
-                PATIENCE_AT_THE_DOOR
-            };
-            self.runtime.spawn(async move {
-                let _given_up = timeout(patience, take_leave(stream, is_inside)).await;
-                drop(permit);
-            });
-        }
+        let permit = self.permit.take();
+        let stream = self.stream.take_out();
+        let patience = if is_inside {
+            PATIENCE
+        } else {
+            PATIENCE_AT_THE_DOOR
+        };
+        // The connection could not exist without the background runtime, so this error cannot occur here.
+        let _no_runtime = crate::runtime::spawn(async move {
+            stream.poller().begin(Poller::DRAIN, true);
+            let _given_up = timeout(patience, take_leave(stream, is_inside)).await;
+            drop(permit);
+        });
     }
 }
 

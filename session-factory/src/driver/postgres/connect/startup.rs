@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
-use tokio_util::task::AbortOnDropHandle;
+use futures_util::FutureExt;
 
 use super::drain::DrainOnDrop;
 #[cfg(feature = "tls")]
@@ -26,6 +26,7 @@ use crate::driver::postgres::protocol::stream::WatchedStream;
 use crate::driver::postgres::tls::Handshake;
 use crate::driver::postgres::url::{Host, Url, Wanted};
 use crate::error::{ConnectError, ConnectErrorKind};
+use crate::runtime::driven::Driven;
 
 /// Makes a connection from a socket, with the URL's encryption. A Unix socket stays plain, because its bytes never
 /// leave the machine.
@@ -37,7 +38,7 @@ pub(crate) async fn start_up(
     address: Address,
 ) -> Result<PgConnection, ConnectError> {
     let place = host.shown();
-    let ServerStream::Tcp(stream) = &socket else {
+    let Some(stream) = socket.tcp() else {
         return talk(url, wanted, socket, Route::plain(address), &place).await;
     };
     url.socket
@@ -107,6 +108,7 @@ async fn talk(
     place: &str,
 ) -> Result<PgConnection, ConnectError> {
     let protocol_state = Arc::new(ProtocolState::default());
+    let poller = Arc::clone(stream.poller());
     let draining = DrainOnDrop::new(stream, Arc::clone(&protocol_state), url.permit.clone());
     let watched = WatchedStream::new(draining, Arc::clone(&protocol_state));
     let (client, connection) = url
@@ -116,9 +118,14 @@ async fn talk(
         .map_err(|error| postgres_error(&error, place))?;
     let group = Group::of(&route.address, url.config.get_user().unwrap_or_default());
     let mut canceller = Canceller::new(client.cancel_token(), route);
-    // This task ends when the client is dropped, and the client also sees its errors. But a dropped attempt that waits
-    // for an answer would leave the task running: until the connection is made, the handle aborts it.
-    let driving = AbortOnDropHandle::new(tokio::spawn(connection));
+    let is_owed = {
+        let protocol_state = Arc::clone(&protocol_state);
+        move || !protocol_state.is_quiet()
+    };
+    // The client sees the connection's errors too.
+    let connection = connection.map(drop);
+    // A dropped attempt that waits for an answer closes the connection.
+    let unready = Driven::start(connection, poller, is_owed)?;
     let probed = probe::probe(&client, protocol_state.process(), wanted, place).await?;
     let failed = |error: &dyn std::fmt::Display| {
         let said = protocol_state.last_error().map(|said| said.to_string());
@@ -154,8 +161,8 @@ async fn talk(
     // Every borrower expects the settings that diesel has just made: they are not side effects.
     protocol_state.was_reset();
     protocol_state.begin_watch();
-    let driving = driving.detach().abort_handle();
-    let mut connection = PgConnection::watched(diesel, protocol_state, canceller, driving);
+    let driven = unready.keep();
+    let mut connection = PgConnection::watched(diesel, protocol_state, canceller, driven);
     connection.set_default_isolation(probed.isolation);
     if probed.pooled {
         connection.set_pooled();

@@ -6,6 +6,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -18,19 +19,48 @@ use tokio_postgres::tls::{ChannelBinding, TlsConnect, TlsStream};
 
 #[cfg(feature = "tls")]
 use crate::driver::postgres::tls::{Encrypted, Handshake, TlsError};
+use crate::runtime::moving::{Moving, Poller};
 
-/// A stream of the protocol's bytes; encryption, if any, is below it.
-pub(crate) enum ServerStream {
-    Tcp(TcpStream),
+/// A stream of the protocol's bytes; encryption, if any, is below it. It moves to the runtime that polls it.
+pub(crate) struct ServerStream {
+    kind: Kind,
+    poller: Arc<Poller>,
+}
+
+enum Kind {
+    Tcp(Moving<TcpStream>),
     #[cfg(unix)]
-    Unix(UnixStream),
+    Unix(Moving<UnixStream>),
     #[cfg(feature = "tls")]
     Tls(Box<Encrypted>),
-    /// The stream was moved out.
+    /// The stream was taken out.
     Gone,
 }
 
 impl ServerStream {
+    fn new(poller: Arc<Poller>, kind: Kind) -> Self {
+        Self { kind, poller }
+    }
+
+    /// The socket of a plain TCP stream.
+    pub(crate) fn tcp(&self) -> Option<&TcpStream> {
+        match &self.kind {
+            Kind::Tcp(stream) => stream.socket(),
+            _ => None,
+        }
+    }
+
+    /// Says who polls the stream.
+    pub(crate) fn poller(&self) -> &Arc<Poller> {
+        &self.poller
+    }
+
+    /// Takes the stream out.
+    pub(crate) fn take_out(&mut self) -> Self {
+        let kind = std::mem::replace(&mut self.kind, Kind::Gone);
+        Self::new(Arc::clone(&self.poller), kind)
+    }
+
     fn gone<T>() -> Poll<io::Result<T>> {
         Poll::Ready(Err(io::ErrorKind::NotConnected.into()))
     }
@@ -79,15 +109,21 @@ impl Route {
 
 impl Address {
     pub(crate) async fn open(&self) -> io::Result<ServerStream> {
+        let poller = Arc::<Poller>::default();
         match self {
             Self::Tcp(address) => {
                 let stream = TcpStream::connect(address).await?;
                 // The protocol sends small messages and waits for each answer: Nagle's algorithm only adds delay.
                 let _slower_but_works = stream.set_nodelay(true);
-                Ok(ServerStream::Tcp(stream))
+                let stream = Moving::new(stream, Arc::clone(&poller));
+                Ok(ServerStream::new(poller, Kind::Tcp(stream)))
             }
             #[cfg(unix)]
-            Self::Unix(path) => Ok(ServerStream::Unix(UnixStream::connect(path).await?)),
+            Self::Unix(path) => {
+                let stream = UnixStream::connect(path).await?;
+                let stream = Moving::new(stream, Arc::clone(&poller));
+                Ok(ServerStream::new(poller, Kind::Unix(stream)))
+            }
             #[cfg(not(unix))]
             Self::Unix(_) => Err(io::ErrorKind::Unsupported.into()),
         }
@@ -111,7 +147,11 @@ pub(crate) async fn encrypt(
 ) -> Result<Offer, TlsError> {
     /// `SSLRequest`: its length and its code.
     const REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
-    let ServerStream::Tcp(mut stream) = stream else {
+    let ServerStream {
+        kind: Kind::Tcp(mut stream),
+        poller,
+    } = stream
+    else {
         return Ok(Offer::Declined(stream));
     };
     stream.write_all(&REQUEST).await?;
@@ -119,10 +159,17 @@ pub(crate) async fn encrypt(
     let mut answer = [0; 1];
     stream.read_exact(&mut answer).await?;
     match answer {
-        [b'S'] => Ok(Offer::Taken(ServerStream::Tls(Box::new(
-            handshake.perform(stream).await?,
-        )))),
-        [b'N'] => Ok(Offer::Declined(ServerStream::Tcp(stream))),
+        [b'S'] => {
+            let encrypted = Box::new(handshake.perform(stream).await?);
+            Ok(Offer::Taken(ServerStream::new(
+                poller,
+                Kind::Tls(encrypted),
+            )))
+        }
+        [b'N'] => Ok(Offer::Declined(ServerStream::new(
+            poller,
+            Kind::Tcp(stream),
+        ))),
         _ => Err(TlsError::NotPostgres),
     }
 }
@@ -133,13 +180,13 @@ impl AsyncRead for ServerStream {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_read(cx, buf),
+        match &mut self.get_mut().kind {
+            Kind::Tcp(stream) => Pin::new(stream).poll_read(cx, buf),
             #[cfg(unix)]
-            Self::Unix(stream) => Pin::new(stream).poll_read(cx, buf),
+            Kind::Unix(stream) => Pin::new(stream).poll_read(cx, buf),
             #[cfg(feature = "tls")]
-            Self::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
-            Self::Gone => Self::gone(),
+            Kind::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
+            Kind::Gone => Self::gone(),
         }
     }
 }
@@ -150,44 +197,44 @@ impl AsyncWrite for ServerStream {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_write(cx, buf),
+        match &mut self.get_mut().kind {
+            Kind::Tcp(stream) => Pin::new(stream).poll_write(cx, buf),
             #[cfg(unix)]
-            Self::Unix(stream) => Pin::new(stream).poll_write(cx, buf),
+            Kind::Unix(stream) => Pin::new(stream).poll_write(cx, buf),
             #[cfg(feature = "tls")]
-            Self::Tls(stream) => Pin::new(stream).poll_write(cx, buf),
-            Self::Gone => Self::gone(),
+            Kind::Tls(stream) => Pin::new(stream).poll_write(cx, buf),
+            Kind::Gone => Self::gone(),
         }
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_flush(cx),
+        match &mut self.get_mut().kind {
+            Kind::Tcp(stream) => Pin::new(stream).poll_flush(cx),
             #[cfg(unix)]
-            Self::Unix(stream) => Pin::new(stream).poll_flush(cx),
+            Kind::Unix(stream) => Pin::new(stream).poll_flush(cx),
             #[cfg(feature = "tls")]
-            Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
-            Self::Gone => Self::gone(),
+            Kind::Tls(stream) => Pin::new(stream).poll_flush(cx),
+            Kind::Gone => Self::gone(),
         }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
+        match &mut self.get_mut().kind {
+            Kind::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
             #[cfg(unix)]
-            Self::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
+            Kind::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
             #[cfg(feature = "tls")]
-            Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
-            Self::Gone => Self::gone(),
+            Kind::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+            Kind::Gone => Self::gone(),
         }
     }
 }
 
 impl TlsStream for ServerStream {
     fn channel_binding(&self) -> ChannelBinding {
-        match self {
+        match &self.kind {
             #[cfg(feature = "tls")]
-            Self::Tls(stream) => stream.channel_binding(),
+            Kind::Tls(stream) => stream.channel_binding(),
             _ => ChannelBinding::none(),
         }
     }

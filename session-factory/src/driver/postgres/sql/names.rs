@@ -112,7 +112,8 @@ impl Names {
         self.changes += 1;
     }
 
-    fn forget(&mut self) {
+    /// What the client caches is no longer what the server has.
+    pub(crate) fn forget(&mut self) {
         self.forgotten += 1;
         self.changes += 1;
     }

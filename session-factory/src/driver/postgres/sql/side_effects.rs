@@ -38,6 +38,13 @@ impl SideEffects {
 
 /// Reads a Query or Parse message's SQL.
 pub(crate) fn read(text: &[u8]) -> SideEffects {
+    if escapes_a_name(text) {
+        // Any name: for example a setting's, or `seed`.
+        return SideEffects {
+            kinds: SideEffects::ANY.kinds | Effects::IRREVERSIBLE.when(sets(text)),
+            ..SideEffects::ANY
+        };
+    }
     let calls = calls::read(text);
     let local_sets = local_sets(text);
     let sets = calls.contains(Effects::CONFIGURES) || local_sets > 0;
@@ -70,12 +77,22 @@ fn sets_seed(text: &[u8], calls: Effects) -> bool {
     if !contains(text, b"seed") {
         return false;
     }
+    calls.contains(Effects::CONFIGURES) || !is_clear(text) || sets(text)
+}
+
+/// True if a statement begins with SET.
+fn sets(text: &[u8]) -> bool {
     let mut begins = true;
     let sets = |token| {
         let first = std::mem::replace(&mut begins, token == Token::Semicolon);
         matches!(token, Token::Word(word) if first && is_word(word, &["set"]))
     };
-    calls.contains(Effects::CONFIGURES) || !is_clear(text) || Lexer::new(text).any(sets)
+    Lexer::new(text).any(sets)
+}
+
+/// True if a name may have Unicode escapes, as in `U&"pg\005fsettings"`.
+fn escapes_a_name(text: &[u8]) -> bool {
+    text.contains(&b'&') && contains(text, b"u&\"")
 }
 
 fn changes_session(text: &[u8]) -> bool {
@@ -258,6 +275,26 @@ mod tests {
         }
         assert!(effects("SELECT * FROM settings").is_none());
         assert!(has("SELECT pg_notify('a', 'b')", Effects::NOTIFIES));
+    }
+
+    #[test]
+    fn a_name_with_unicode_escapes_may_be_any() {
+        for text in [
+            "UPDATE U&\"pg\\005fsettings\" SET setting = '1'",
+            "SET u&\"s!0065ed\" UESCAPE '!' = 0.5",
+            "SELECT 1 FROM a WHERE b = 1;SET LOCAL U&\"search\\005fpath\" TO a",
+        ] {
+            let effects = effects(text);
+            let is_set = text.contains("0065ed") || text.contains("SET LOCAL");
+            assert!(effects.kinds.contains(SideEffects::ANY.kinds), "{text}");
+            assert_eq!(
+                effects.kinds.contains(Effects::IRREVERSIBLE),
+                is_set,
+                "{text}"
+            );
+            assert_eq!(effects.moves, Some(Move::ANYWHERE), "{text}");
+        }
+        assert!(effects("SELECT 1 & 2 AS \"a\", u & b FROM c").is_none());
     }
 
     #[test]

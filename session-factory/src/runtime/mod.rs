@@ -1,13 +1,22 @@
-//! The background runtime, on which connections live independently of the caller's runtime.
+//! The background runtime: what continues whatever happens to the caller's runtime.
 //!
-//! A connection's socket, the task that drives it, the pool's own tasks and every recovery run
-//! here, on threads that belong to this crate. So a caller's runtime may shut down, be replaced
-//! (one `#[tokio::test]` after another) or not exist at all: the pool loses no permit, and a
-//! rollback always has a runtime. See `docs/decisions/0001-background-runtime.md`.
+//! Connections are opened here, on threads that belong to this crate. The pool's own tasks and every
+//! recovery run here. A connection to PostgreSQL is then driven on the runtime that uses it, and
+//! comes back here when that one ends. So a caller's runtime may shut down, be replaced (one
+//! `#[tokio::test]` after another) or not exist at all: the pool loses no permit, and a rollback
+//! always has a runtime. See `docs/decisions/0001-background-runtime.md`.
+
+#[cfg(feature = "postgres")]
+pub(crate) mod driven;
+#[cfg(feature = "postgres")]
+mod io_probe;
+#[cfg(feature = "postgres")]
+pub(crate) mod moving;
+#[cfg(feature = "postgres")]
+mod watch;
 
 use std::future::Future;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::runtime::{Builder, EnterGuard, Handle, Runtime};
 use tokio::task::JoinHandle;
@@ -15,14 +24,10 @@ use tokio_util::context::TokioContext;
 
 use crate::error::{ConnectError, ConnectErrorKind};
 
-/// More threads gain nothing: they only move bytes, and the work is done on the callers' threads.
+/// More threads gain nothing: the work is done on the callers' threads.
 const MOST_THREADS: usize = 4;
 
 static BACKGROUND: OnceLock<Result<Runtime, String>> = OnceLock::new();
-/// The runtimes that open and drive connections.
-static CONNECTIONS: OnceLock<Result<Box<[Handle]>, String>> = OnceLock::new();
-/// The index of the next one to use.
-static NEXT: AtomicUsize = AtomicUsize::new(0);
 /// Runs the application's code that has no caller any more. If it blocks, connections continue.
 static ORPHANS: OnceLock<Option<Runtime>> = OnceLock::new();
 
@@ -56,34 +61,6 @@ fn not_started(error: &str) -> ConnectError {
         ConnectErrorKind::Resources,
         format!("the background runtime could not be started: {error}"),
     )
-}
-
-/// Opens a connection on the thread that will drive it: one of a few threads that only move bytes.
-/// The connection stays on its thread, so no scheduler has to look for it, and no code of the
-/// application can block it there.
-///
-/// # Errors
-/// If the operating system cannot start threads.
-pub(crate) async fn connecting<T: Future>(opening: T) -> Result<T::Output, ConnectError> {
-    let made = CONNECTIONS.get_or_init(|| (0..threads()).map(connection_thread).collect());
-    let handles = made.as_ref().map_err(|error| not_started(error))?;
-    let number = NEXT.fetch_add(1, Ordering::Relaxed) % handles.len();
-    let handle = handles.get(number).map_or_else(handle, Ok)?;
-    Ok(TokioContext::new(opening, handle.clone()).await)
-}
-
-fn connection_thread(number: usize) -> Result<Handle, String> {
-    let runtime = Builder::new_current_thread()
-        .thread_name("session-factory")
-        .enable_all()
-        .build()
-        .map_err(|error| error.to_string())?;
-    let handle = runtime.handle().clone();
-    std::thread::Builder::new()
-        .name(format!("session-factory-{number}"))
-        .spawn(move || runtime.block_on(std::future::pending::<()>()))
-        .map_err(|error| error.to_string())?;
-    Ok(handle)
 }
 
 /// Enters the background runtime for the current scope, so that values dropped there can spawn
