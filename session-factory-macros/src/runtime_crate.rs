@@ -1,4 +1,4 @@
-//! Where generated code finds the runtime crate.
+//! The path by which generated code names the runtime crate.
 
 use proc_macro2::Span;
 use syn::Path;

@@ -271,8 +271,8 @@ macro_rules! suite {
                 }
             }
 
-            /// Runs `part` with the trap on the raw connection, which is armed for its k-th event from then on. Returns
-            /// what the part returned, if it did.
+            /// Sets the trap on the raw connection, arms it for its k-th event, and runs `part`. Returns what `part`
+            /// returned, unless it panicked.
             async fn with_trap_on_raw(
                 db: &mut Session<$db>,
                 part: Part,

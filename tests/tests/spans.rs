@@ -179,7 +179,7 @@ macro_rules! suite {
                 assert_eq!(insert.field("db.system.name"), $system);
                 assert_eq!(insert.field("otel.kind"), "internal");
                 assert_eq!(insert.field("code.function.name"), "insert");
-                assert!(insert.field("code.file.path").ends_with("spans.rs"));
+                assert!(insert.field("code.file.path").ends_with("functions.rs"));
                 let statement = &children(&insert)[1];
                 assert_eq!(statement.field("otel.kind"), "client");
                 assert_eq!(statement.field("db.response.returned_rows"), "1");

@@ -68,7 +68,7 @@ impl Gate {
         self.address
     }
 
-    /// Stops at the packet of this number, counted from 0, from now on.
+    /// Stops at the packet of this number. The next packet has the number 0.
     pub(crate) fn stop_at(&self, direction: Direction, number: u64) {
         self.shared.stage.send_replace(Stage::Open);
         *self.shared.point() = Some(Point {

@@ -151,7 +151,7 @@ pub(super) const STANDARD: [Standard; 17] = [
         group: "The pool",
         kind: Kind::Duration,
         default: Some("30m"),
-        doc: "The longest life of a connection; `off` for no end.",
+        doc: "The longest life of a connection; `off`: no limit.",
     },
     Standard {
         name: "idle_timeout",

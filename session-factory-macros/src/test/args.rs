@@ -25,7 +25,7 @@ pub(super) struct Args {
     pub(super) within: Option<Duration>,
     pub(super) keep: Option<Ident>,
     krate: Option<Path>,
-    /// `fresh` is missing only if the rest was understood.
+    /// Report a missing `fresh` only if all other arguments were parsed.
     has_unknown: bool,
 }
 
@@ -113,7 +113,7 @@ impl Args {
             )
         })?;
         if self.factory.is_some() {
-            let message = "a test has one factory; remove this, and write a test of its own for the other database";
+            let message = "a test has one factory; remove this, and write another test for the other database";
             return Err(syn::Error::new_spanned(&factory, message));
         }
         self.factory = Some(factory);
@@ -129,7 +129,7 @@ impl Args {
         }
         let list;
         bracketed!(list in input);
-        // Read whole: what follows a mistake inside of the brackets is no mistake of its own.
+        // Read the brackets as a whole, so that one mistake inside causes one error.
         let entries: TokenStream = list.parse()?;
         let parser = |list: ParseStream<'_>| {
             while !list.is_empty() {
@@ -177,7 +177,7 @@ impl Args {
         Ok(())
     }
 
-    /// What contradicts, and what is missing.
+    /// Reports contradictions, and what is missing.
     pub(super) fn check(&self, errors: &mut Errors) {
         if self.factory.is_none() && !self.has_unknown {
             errors.at(

@@ -1,4 +1,4 @@
-//! Expands a test: the function as it was written, inside of one that runs it.
+//! Expands a test: the function as its author wrote it, inside the function that runs it.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};

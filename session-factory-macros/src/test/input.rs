@@ -1,4 +1,4 @@
-//! The test's function. Its body stays unparsed, so that an error in it is reported where it is.
+//! The test's function. Its body stays unparsed, so that the compiler reports an error in it at its place.
 
 use proc_macro2::{TokenStream, TokenTree};
 use quote::{ToTokens, quote};
@@ -90,8 +90,8 @@ impl TestFunction {
         }
     }
 
-    /// What `#[should_panic]` says: whether the test is to panic, and with which text.
-    #[allow(clippy::option_option)] // not, in some way, with this text
+    /// `#[should_panic]`: whether the test has to panic, and with which text.
+    #[allow(clippy::option_option)] // no attribute; without a text; with one
     pub(super) fn should_panic(&self) -> Option<Option<Lit>> {
         let attr = self
             .attrs

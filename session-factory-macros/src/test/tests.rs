@@ -1,4 +1,4 @@
-//! What a test becomes.
+//! Tests of the expansion of a test.
 
 use expect_test::expect;
 use quote::quote;
@@ -123,7 +123,7 @@ fn each_mistake_is_named_with_what_to_write() {
         ),
         (
             quote!(AppDb, ReportsDb, fresh),
-            "a test has one factory; remove this, and write a test of its own for the other database",
+            "a test has one factory; remove this, and write another test for the other database",
         ),
         (
             quote!(AppDb, fresh, fresh),

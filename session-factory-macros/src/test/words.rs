@@ -1,4 +1,4 @@
-//! What is said about options that do not exist.
+//! The messages about options that do not exist.
 
 use crate::diagnostics::did_you_mean;
 

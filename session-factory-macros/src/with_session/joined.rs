@@ -155,7 +155,7 @@ pub(super) fn taken_as_written(own: &Ident, source: Option<&Source>) -> Option<I
 
 /// How a trait declares a function.
 enum Declared {
-    /// With the attribute, which generates a function of this name for an `impl` to write.
+    /// With the attribute. It declares a second function, of this name, which each `impl` has to write.
     Annotated(Ident),
     /// Through the attribute at this other function, which generates it.
     Joining(Ident),

@@ -113,8 +113,8 @@ pub(super) fn has_one_session<'a>(
     Some((at, reference))
 }
 
-/// The error for a missing session: it replaces the parameter that is the database, or goes in
-/// front of the first one.
+/// The error for a missing session. It says where to write the session: in place of a parameter that looks like a
+/// database, otherwise before the first parameter.
 fn no_session(
     function: &Function,
     first: &PatType,

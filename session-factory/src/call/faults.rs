@@ -23,14 +23,14 @@ pub(crate) enum FaultPoint {
     Statement(u32),
 }
 
-/// What happens there.
+/// What a fault does.
 #[derive(Debug, Clone)]
 pub(crate) enum FaultEffect {
-    /// COMMIT is refused with the backend's error.
+    /// The server refuses COMMIT with this error.
     Conflict(Option<StatementError>),
-    /// COMMIT is carried out, and its answer lost.
+    /// The server commits, and its answer is lost.
     AnswerLost,
-    /// COMMIT is not carried out, and no answer comes.
+    /// The server does not commit, and no answer comes.
     CommitLost,
     ConnectionLost,
     Refused(ConnectError),

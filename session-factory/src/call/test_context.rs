@@ -1,4 +1,4 @@
-//! The factories of the tests that are running, found by the runtime that a task runs on.
+//! The running tests' factories, by the id of the runtime that a task runs on.
 //!
 //! A test has a runtime to itself. Whatever runs there, spawned tasks and blocking threads included, therefore uses the
 //! test's factories. A runtime's id is unique among the runtimes that exist, so an entry is removed before its runtime
@@ -18,9 +18,9 @@ use super::faults::Faults;
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 static TESTS: RwLock<Option<HashMap<Id, Arc<TestContext>>>> = RwLock::new(None);
 
-/// What belongs to one test.
+/// One test's factory and faults.
 pub(crate) struct TestContext {
-    /// The test's factory, whatever its type.
+    /// The test's factory, with its type erased.
     factory: RwLock<Box<dyn Any + Send + Sync>>,
     pub(crate) faults: Faults,
 }

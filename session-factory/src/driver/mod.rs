@@ -23,8 +23,12 @@ mod connection;
 #[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
 mod external_pool;
 mod messages;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod raw_transaction;
 pub(crate) mod savepoint_name;
 mod support;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod transaction_end;
 mod untyped;
 
 pub use connection::DriverConnection;
@@ -41,6 +45,8 @@ pub use sqlite::Sqlite;
 pub use support::{
     SupportsCredentials, SupportsDeferrable, SupportsImmediate, SupportsIsolation, SupportsReplica,
 };
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+pub(crate) use transaction_end::TransactionEnd;
 pub(crate) use untyped::Untyped;
 
 pub(crate) use crate::call::TransactionOptions;

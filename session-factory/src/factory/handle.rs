@@ -202,7 +202,7 @@ impl<F: SessionFactory> Factory<F> {
         };
         let span = monitor.acquiring();
         let taking = self.take_lease(origin, deadline, options);
-        // Boxed where somebody looks, to keep callers' futures small.
+        // Boxed if sessions are observed, to keep callers' futures small.
         let acquired = if span.is_on() {
             Box::pin(span.clone().around(taking)).await
         } else {

@@ -1,4 +1,4 @@
-//! What a session did last: for reports about connections that are held for too long.
+//! A session's last statement, for reports about connections that are held for too long.
 
 use std::sync::Arc;
 use std::time::Instant;

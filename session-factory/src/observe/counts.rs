@@ -1,21 +1,21 @@
-//! How often each text of a unit of work ran: for `statement_budget`.
+//! The number of runs of each statement text in a unit of work, for `statement_budget`.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::statement_text::StatementText;
 
-/// The most texts that a unit counts apart.
+/// The most different texts that a unit counts.
 const MOST: usize = 1024;
-/// A text that ran so often was probably sent in a loop.
+/// A text that ran at least this often was probably sent in a loop.
 const LOOP: u64 = 10;
 
-/// The counts, by texts without values: a literal that differs makes no other text.
+/// The counts by text. Texts without values: two statements that differ in a literal alone count as one.
 #[derive(Debug, Default)]
 pub(super) struct Counts(HashMap<Arc<StatementText>, u64>);
 
 impl Counts {
-    /// It runs once more.
+    /// Counts one more run.
     pub(super) fn add(&mut self, text: &Arc<StatementText>) {
         if let Some(count) = self.0.get_mut(text) {
             *count += 1;

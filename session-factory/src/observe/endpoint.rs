@@ -1,4 +1,4 @@
-//! The server that a factory's connections lead to, as spans and metrics name it.
+//! The server of a factory's connections, as spans and metrics name it.
 
 /// Known after the first connection: before that, a name in the URL may be a piece of a password.
 #[derive(Debug, Clone, Default)]

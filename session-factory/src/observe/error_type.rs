@@ -31,7 +31,7 @@ pub(crate) fn of_statement(error: &StatementError) -> Cow<'static, str> {
 /// The conventions' word for an error without a name.
 pub(super) const OTHER: &str = "_OTHER";
 
-/// What a session's own error says about the call.
+/// The word for an error that the session itself returned.
 pub(super) fn of_session(error: &SessionError) -> Cow<'static, str> {
     match error {
         SessionError::Config(_) => "config".into(),

@@ -57,12 +57,12 @@ mod with {
     const STATE: &str = "db.client.connection.state";
     const ERROR: &str = "error.type";
 
-    /// True if the application has installed a recorder. The facade's own, which records nothing, has no size.
+    /// True if the application has installed a recorder. The `metrics` crate's default recorder has size zero.
     pub(crate) fn is_recorded() -> bool {
         metrics::with_recorder(|recorder| size_of_val(recorder) != 0)
     }
 
-    /// Runs the recorder, whose panics stay inside.
+    /// Runs the recorder, and contains its panics.
     fn record(record: impl FnOnce()) {
         if is_recorded() {
             let _panicked = contained(record);

@@ -11,14 +11,14 @@ const NAMED: usize = 3;
 /// Who held the connections when a call began to wait. Small, as thousands of calls may wait.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Holders {
-    /// Those that have held theirs for the longest, and since when.
+    /// The longest holders, and since when each holds its connection.
     longest: [Option<(Origin, Instant)>; NAMED],
     all: usize,
     at: Instant,
 }
 
 impl Holders {
-    /// No call.
+    /// An empty list.
     pub(crate) fn none(at: Instant) -> Self {
         Self {
             longest: [None; NAMED],
@@ -27,7 +27,7 @@ impl Holders {
         }
     }
 
-    /// One more.
+    /// Adds a holder.
     pub(crate) fn add(&mut self, holder: Origin, since: Instant) {
         self.all += 1;
         let mut next = Some((holder, since));

@@ -39,7 +39,7 @@ pub(crate) struct Monitor {
     panics: Arc<Flood>,
 }
 
-/// From when on the factory warns.
+/// The limits above which the factory warns.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
     pub(super) slow_statement: Option<Duration>,
@@ -65,7 +65,7 @@ impl std::fmt::Debug for Monitor {
 }
 
 impl Monitor {
-    /// Of a factory with these settings; of an external pool with the defaults.
+    /// The limits of a factory with these settings, or the defaults for an external pool.
     pub(crate) fn new(factory: &'static str, settings: Option<&Settings>) -> Arc<Self> {
         let limits = match settings {
             Some(settings) => Limits {
@@ -121,7 +121,7 @@ impl Monitor {
         self.endpoint.get()
     }
 
-    /// Adds the observers of a factory that this one replaces.
+    /// Takes over the observers of a factory that this one replaces.
     pub(crate) fn take_over(&self, before: &Self) {
         let added = match &*before.added.lock() {
             Some(added) => added.clone(),
@@ -132,7 +132,7 @@ impl Monitor {
         }
     }
 
-    /// The observers; from now on there are no others.
+    /// The observers. From now on the factory accepts no others.
     pub(super) fn observers(&self) -> &[Arc<dyn Observer>] {
         self.observers.get_or_init(|| {
             let added = self.added.lock().take();
@@ -140,7 +140,7 @@ impl Monitor {
         })
     }
 
-    /// Calls each observer. The session goes on after its panic.
+    /// Calls each observer, and contains its panic.
     fn tell(&self, method: &'static str, tell: impl Fn(&dyn Observer)) {
         for observer in self.observers() {
             if crate::panics::contained(|| tell(&**observer)).is_none() {
@@ -158,7 +158,7 @@ impl Monitor {
         Caller::new(self.factory, origin)
     }
 
-    /// From which wait on a call is reported.
+    /// The shortest wait that is reported.
     pub(crate) fn slow_acquire(&self) -> Option<Duration> {
         self.limits.slow_acquire
     }
@@ -195,13 +195,13 @@ impl Monitor {
         self.slow_acquires.warn(Warning { caller, message });
     }
 
-    /// A call has waited in vain. `at_once`: an error of connecting has ended the wait, not the clock.
+    /// A call got no connection. `at_once`: a connect error has ended the wait before its limit.
     pub(crate) fn not_acquired(&self, pool: PoolKind, waited: Duration, at_once: bool) {
         let error = if at_once { "connect" } else { "acquire" };
         figures::waited(self.factory, pool, waited, Some(error));
     }
 
-    /// A session has given a connection back after so long.
+    /// A session has given a connection back, which it held for `time`.
     pub(crate) fn used(&self, pool: PoolKind, time: Duration) {
         figures::used(self.factory, pool, time);
     }
@@ -277,7 +277,7 @@ impl Monitor {
         self.leaks.warn(Warning { caller, message });
     }
 
-    /// That connection is back.
+    /// Reports that a leaked connection is back.
     pub(crate) fn returned(&self, leak: &Leak) {
         let caller = self.caller(&leak.holder);
         let message = format!(

@@ -161,7 +161,7 @@ pub enum StatementOutcome {
 }
 
 impl StatementOutcome {
-    /// For a line of the log.
+    /// The outcome in a line of the log.
     pub(super) fn words(&self) -> String {
         match self {
             Self::Ran => String::new(),
@@ -171,7 +171,7 @@ impl StatementOutcome {
     }
 }
 
-/// What became of a unit of work.
+/// How a unit of work ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Outcome {
@@ -210,7 +210,7 @@ impl Outcome {
 pub struct UnitReport {
     /// The call.
     pub caller: Caller,
-    /// What became of its work. For a session that its caller opened: of the last transaction.
+    /// How its work ended. For a session that its caller opened: how its last transaction ended.
     pub outcome: Outcome,
     /// Why it failed, in a word: the SQLSTATE or error number of the last statement that failed, `acquire`, `connect`,
     /// `timeout`, `cancelled`, `panic`, or `_OTHER` for the body's own error. `None` if the call succeeded.

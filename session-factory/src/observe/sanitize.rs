@@ -1,7 +1,8 @@
 //! SQL without values: what reports may show of a statement's text.
 //!
-//! Each literal and each number becomes `?`, comments go, and space shrinks. Where two settings of a server would read
-//! the text differently (a backslash before a quote), the text ends there: a wrong guess would show a value.
+//! Each literal and each number becomes `?`, comments are removed, and each run of white space becomes one space. Where
+//! the text's meaning depends on a setting of the server (a backslash before a quote), the text ends: a wrong guess
+//! would show a value.
 
 use crate::one_line::one_line;
 
@@ -14,9 +15,9 @@ const LONGEST_SUMMARY: usize = 255;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[doc(hidden)]
 pub struct Quoting {
-    /// What stands around a name. `"…"` may be a value if it is the other one.
+    /// The quotes around a name. If they are backticks, `"…"` may be a value.
     pub(crate) names: NameQuote,
-    /// A server's setting decides whether a backslash escapes the quote behind it.
+    /// A server's setting decides whether a backslash escapes the quote after it.
     pub(crate) backslash: bool,
     /// `$tag$…$tag$`, `E'…'` and comments inside comments.
     pub(crate) dollar: bool,
@@ -24,7 +25,7 @@ pub struct Quoting {
     pub(crate) hash: bool,
 }
 
-/// What stands around a name.
+/// The quotes around a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NameQuote {
     Double,
@@ -196,7 +197,7 @@ impl<'sql> Scan<'sql> {
         }
     }
 
-    /// A text in quotes. False where the text has to end.
+    /// Reads a text in quotes. False where the text has to end.
     fn literal(&mut self, quote: char) -> bool {
         let escapes = self.quoting.dollar && self.drop_prefix();
         self.value();
@@ -233,7 +234,7 @@ impl<'sql> Scan<'sql> {
         let mut end = 1;
         loop {
             let Some(at) = self.rest[end..].find(quote) else {
-                // Nobody closes it: what it holds is unknown.
+                // The literal does not end, so its content is unknown.
                 return self.cut();
             };
             end += at + 1;
@@ -276,7 +277,7 @@ fn is_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 
-/// What the statements of a text do: the operation and the first table of each.
+/// Collects the operation and the first table of each statement in a text.
 #[derive(Default)]
 struct Summaries {
     done: Vec<String>,
@@ -286,7 +287,7 @@ struct Summaries {
     /// How many parentheses are open, and in how many of them FROM names the statement's table.
     depth: u32,
     searched: u32,
-    /// A dot behind the target: its next part follows.
+    /// A dot came after the target: its next part follows.
     dotted: bool,
     words: u32,
 }
@@ -337,7 +338,7 @@ impl Summaries {
         match self.expects {
             Expects::Operation => self.operation(upper),
             Expects::Keyword("AS") => {
-                // Behind WITH: the statement proper stands outside of the parentheses.
+                // After WITH, the statement itself is outside the parentheses.
                 let operations = ["SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "VALUES"];
                 if self.depth == 0 && operations.contains(&&*upper) {
                     self.operation(upper);
@@ -364,7 +365,7 @@ impl Summaries {
         }
     }
 
-    /// The part behind the dot of `schema.table`.
+    /// The part after the dot of `schema.table`.
     fn continues(&mut self, part: &str) -> bool {
         let dotted = std::mem::take(&mut self.dotted);
         match &mut self.target {

@@ -23,11 +23,11 @@ mod with {
     use crate::observe::statement_text::StatementText;
     use crate::panics::contained;
 
-    /// A span of the application's subscriber, whose panics stay inside.
+    /// A span of the application's subscriber. It contains the subscriber's panics.
     #[derive(Debug, Clone)]
     pub(crate) struct Span(tracing::Span);
 
-    /// True if a subscriber listens to anything.
+    /// True if the application has a subscriber that is enabled for any level.
     pub(in crate::observe) fn has_subscriber() -> bool {
         LevelFilter::current() != LevelFilter::OFF
     }
@@ -156,7 +156,7 @@ mod with {
             })
         }
 
-        /// The recovery of a call that is gone.
+        /// The recovery after a dropped call.
         pub(in crate::observe) fn recovery(&self) -> Self {
             if self.0.is_disabled() {
                 return Self::default();
@@ -171,7 +171,7 @@ mod with {
             })
         }
 
-        /// The hooks of a call that is gone.
+        /// The hooks of a dropped call.
         pub(in crate::observe) fn hooks(&self) -> Self {
             if self.0.is_disabled() {
                 return Self::default();

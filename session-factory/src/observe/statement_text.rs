@@ -10,7 +10,7 @@ use super::sanitize::{Quoting, Sanitized, sanitize};
 /// The most texts that a thread keeps by their queries' types.
 const MOST: usize = 4096;
 
-/// A statement's SQL. What reports show of it is made when the first report asks.
+/// A statement's SQL. The text for reports is made when the first report asks for it.
 pub(crate) struct StatementText {
     sql: Box<str>,
     quoting: Quoting,
@@ -26,7 +26,7 @@ impl std::fmt::Debug for StatementText {
     }
 }
 
-/// By the types of the query and of the backend.
+/// The texts, by the types of the query and of the backend.
 type Texts = HashMap<(TypeId, TypeId), Arc<StatementText>>;
 
 thread_local! {
@@ -42,7 +42,7 @@ fn with_texts<T>(use_them: impl FnOnce(&mut Texts) -> T) -> Option<T> {
 }
 
 impl StatementText {
-    /// A query's. `id`: its type and its backend's, if they alone determine the text.
+    /// A query's text. `id`: the types of the query and of the backend, if they alone determine the text.
     pub(crate) fn of_query(
         id: Option<(TypeId, TypeId)>,
         quoting: Quoting,
@@ -67,7 +67,7 @@ impl StatementText {
         text
     }
 
-    /// A script's.
+    /// A script's text.
     pub(crate) fn of_script(sql: &str, quoting: Quoting) -> Arc<Self> {
         Self::new(sql, quoting, true)
     }

@@ -1,4 +1,4 @@
-//! One session's reports: its statements, and the unit of work that it is a part of.
+//! The reports of one session: its statements, and its unit of work.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use super::{error_type, figures};
 use crate::call::Origin;
 use crate::error::{SessionError, StatementError, TransactionOutcome};
 
-/// What a session reports to. Lies beside the echo, and goes from one attempt's session to the next.
+/// Receives a session's events. With `retry`, the next attempt's session takes it over.
 ///
 /// Dropping it ends the unit of work and reports it.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ pub(crate) struct SessionMonitor {
     monitor: Arc<Monitor>,
     caller: Caller,
     slow: Option<Duration>,
-    /// None unless somebody looks at units of work. Boxed: callers' futures carry it.
+    /// None unless units of work are observed. Boxed, because each caller's future contains it.
     unit: Option<Box<Unit>>,
 }
 
@@ -37,7 +37,7 @@ struct Unit {
     committing: Duration,
     hooks: usize,
     outcome: Option<Outcome>,
-    /// The call has ended by itself: what its session does from now on changes nothing of the outcome.
+    /// The call has ended. Later events of its session do not change the outcome.
     is_over: bool,
     error_type: Option<Cow<'static, str>>,
     activity: Option<Arc<Activity>>,
@@ -52,7 +52,7 @@ struct Unit {
 pub(crate) struct BodyMonitor {
     /// The panic has ended by the time that the session is dropped.
     panicked: AtomicBool,
-    /// It is being polled: the caller's current span lies in the unit's.
+    /// The body is being polled, so the caller's current span is inside the unit's span.
     is_inside: AtomicBool,
     span: Span,
 }
@@ -75,14 +75,14 @@ impl BodyMonitor {
     }
 }
 
-/// What the server said last, for the code of an error that diesel reports without it.
+/// The server's last error, whose code diesel does not report.
 #[doc(hidden)]
 pub trait ServerErrors: Send + Sync {
     /// The last error on the connection.
     fn last_error(&self) -> Option<StatementError>;
 }
 
-/// One statement on its way.
+/// A statement in flight.
 pub(crate) struct StatementMonitor {
     text: Arc<StatementText>,
     server: Option<Arc<dyn ServerErrors>>,
@@ -106,13 +106,13 @@ pub(crate) enum Ended<'error> {
     Dropped,
 }
 
-/// COMMIT under way.
+/// A COMMIT in flight.
 #[derive(Debug)]
 #[must_use]
 pub(crate) struct CommitMonitor(Option<Instant>, Span);
 
 impl Monitor {
-    /// What a session of this call reports to. None if nobody looks at sessions.
+    /// The monitor for a session of this call. None if sessions are not observed.
     pub(crate) fn session(self: &Arc<Self>, origin: &Origin) -> Option<SessionMonitor> {
         let watches_leaks = self.leak_threshold().is_some();
         let budget = self.limits.statement_budget;
@@ -157,12 +157,12 @@ impl SessionMonitor {
         }
     }
 
-    /// Whether somebody looks at units of work.
+    /// True if units of work are observed.
     pub(crate) fn watches_units(&self) -> bool {
         self.unit.is_some()
     }
 
-    /// The call may not open a session.
+    /// The call was refused a session.
     pub(crate) fn refused(&mut self, error: &SessionError) {
         self.not_acquired(error, &Span::default());
     }
@@ -187,25 +187,25 @@ impl SessionMonitor {
             .unwrap_or_default()
     }
 
-    /// The span of the recovery, for a call that is gone.
+    /// The span of the recovery after a dropped call.
     pub(crate) fn recovering(&self) -> Span {
         let unit = self.unit.as_ref();
         unit.map(|unit| unit.body.span.recovery())
             .unwrap_or_default()
     }
 
-    /// The span of the hooks of a call that is gone.
+    /// The span of a dropped call's hooks.
     pub(crate) fn hooked(&self) -> Span {
         let unit = self.unit.as_ref();
         unit.map(|unit| unit.body.span.hooks()).unwrap_or_default()
     }
 
-    /// What runs the body. None if nobody looks at units of work.
+    /// The monitor for the body. None if units of work are not observed.
     pub(crate) fn body(&self) -> Option<Arc<BodyMonitor>> {
         self.unit.as_ref().map(|unit| Arc::clone(&unit.body))
     }
 
-    /// What the session did last, for the pool's registry.
+    /// The session's last statement, for the pool's registry.
     pub(crate) fn activity(&self) -> Option<Arc<Activity>> {
         self.unit.as_ref()?.activity.clone()
     }
@@ -409,7 +409,7 @@ impl SessionMonitor {
         unit.error_type = None;
     }
 
-    /// The session was dropped, with its transaction open or without an end that was asked for.
+    /// The session was dropped before its caller ended it. Its transaction may still be open.
     pub(crate) fn dropped(&mut self, in_transaction: bool) {
         let Some(unit) = &mut self.unit else { return };
         if unit.is_over || unit.outcome.is_some() && !in_transaction {
@@ -419,7 +419,7 @@ impl SessionMonitor {
         unit.error_type = Some(unit.how_dropped());
     }
 
-    /// The server has answered a COMMIT whose caller was dropped, or never will.
+    /// The outcome of a COMMIT whose caller was dropped.
     pub(crate) fn left(&mut self, outcome: TransactionOutcome) {
         let Some(unit) = self.unit.as_mut().filter(|unit| !unit.is_over) else {
             return;
@@ -431,7 +431,7 @@ impl SessionMonitor {
         });
     }
 
-    /// So many hooks are registered.
+    /// Notes the number of registered hooks.
     pub(crate) fn hooks(&mut self, hooks: usize) {
         if let Some(unit) = &mut self.unit {
             unit.hooks = hooks;
@@ -440,7 +440,7 @@ impl SessionMonitor {
 }
 
 impl Unit {
-    /// Why a call ended without a result.
+    /// The reason why a call ended without a result.
     fn how_dropped(&self) -> Cow<'static, str> {
         if std::thread::panicking() || self.body.panicked.load(Ordering::Relaxed) {
             "panic".into()

@@ -1,4 +1,4 @@
-//! Warnings for operators: one line each, and of a flood one line a second.
+//! Warnings for operators: one line for each, but at most one line a second for each kind.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -17,9 +17,9 @@ pub(super) struct Warning {
     pub(super) message: String,
 }
 
-/// Limits one kind of warnings to one line a second. The line that ends a flood counts what it stands for.
+/// Limits one kind of warnings to one line a second. The line after a flood says how many warnings it replaces.
 pub(super) struct Flood {
-    /// What the warnings are about, in the plural: "slow statements".
+    /// The kind in the plural: "slow statements".
     kind: &'static str,
     /// The most warnings that the line lists; it counts the rest.
     listed: usize,
@@ -28,7 +28,7 @@ pub(super) struct Flood {
     state: Mutex<State>,
 }
 
-/// Where lines go; of one warning alone, with its call.
+/// Writes a line; for a single warning, with its call.
 type Write = fn(Option<&Caller>, &str);
 
 #[derive(Default)]
@@ -92,7 +92,7 @@ impl Flood {
         }
     }
 
-    /// Writes what was held back.
+    /// Writes the warnings that were held back.
     fn end(&self) {
         let (held, more) = {
             let mut state = self.state.lock();
@@ -120,13 +120,13 @@ impl Flood {
     }
 }
 
-/// To `tracing` if a subscriber listens, else to the console.
+/// Writes to `tracing` if a subscriber listens, else to the standard error stream.
 #[cfg_attr(not(feature = "tracing"), allow(unused_variables))] // the message names the call as well
 fn write(caller: Option<&Caller>, message: &str) {
     let message = one_line(message);
     #[cfg(feature = "tracing")]
     if tracing::dispatcher::has_been_set() {
-        // The subscriber is the application's.
+        // The subscriber is the application's code and may panic.
         let _panicked = crate::panics::contained(|| {
             tracing::warn!(
                 target: "session_factory",

@@ -29,7 +29,8 @@ pub(crate) struct Lease<D: Driver> {
     /// statement cache's size.
     instrumented: bool,
     recached: bool,
-    /// Set for a connection to a primary with a replica. Boxed: few have one, and callers' futures carry the lease.
+    /// Set for a connection to a primary with a replica. Boxed, because each caller's future contains the lease, and most
+    /// factories have no replica.
     following: Option<Box<Following>>,
 }
 

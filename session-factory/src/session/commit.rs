@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::events::{Ending, ObservedEnd};
+use super::events::{EndStatement, ObservedEnd};
 #[cfg(feature = "testing")]
 use super::faults;
 use super::{Session, recovery};
@@ -23,7 +23,7 @@ impl<F: SessionFactory> Session<F> {
         }
         let mut watched = lease.connection().watch();
         if matches!(watched, Watched::InDoubt) {
-            // Boxed, as it is the rare case: a caller's future should not carry it around.
+            // Boxed, because it is rare and would enlarge each caller's future.
             Box::pin(lease.connection().ask()).await;
             watched = lease.connection().watch();
         }
@@ -49,7 +49,7 @@ impl<F: SessionFactory> Session<F> {
 
     /// Commits, or rolls back and says why.
     pub(super) async fn end_by_commit(&mut self) -> Result<(), SessionError> {
-        // Boxed, as it is the rare case: a caller's future should not carry it around.
+        // Boxed, because it is rare and would enlarge each caller's future.
         let watched = match self.glance() {
             Some(watched) => watched,
             None => Box::pin(self.look()).await?,
@@ -82,7 +82,7 @@ impl<F: SessionFactory> Session<F> {
             .echo
             .as_ref()
             .map(|echo| echo.line(|| "COMMIT".into()));
-        let observed = ObservedEnd::start(lease.connection(), &self.state, Ending::Commit);
+        let observed = ObservedEnd::start(lease.connection(), &self.state, EndStatement::Commit);
         self.state.committing();
         lease.committing();
         let commit = self.state.monitor.as_ref().map(SessionMonitor::committing);
@@ -116,7 +116,7 @@ impl<F: SessionFactory> Session<F> {
             self.note_commit();
             return Ok(());
         }
-        // Boxed, as it is the rare case: a caller's future should not carry it around.
+        // Boxed, because it is rare and would enlarge each caller's future.
         Box::pin(self.not_committed(reply)).await
     }
 

@@ -7,7 +7,7 @@ use diesel::{QueryResult, debug_query};
 #[cfg(feature = "testing")]
 use diesel_async::AsyncConnectionCore;
 
-use super::events::{self, Ending, ObservedEnd};
+use super::events::{self, EndStatement, ObservedEnd};
 #[cfg(feature = "testing")]
 use super::faults::Struck;
 use super::statement::{Lines, Seen};
@@ -113,7 +113,7 @@ impl<F: SessionFactory> Session<F> {
         let (result, commit) = statement::last(state, seen, last, sent).await;
         if let (Some(reply), Some(lease)) = (&commit, &mut self.lease)
             && let Some(observed) =
-                ObservedEnd::start(lease.connection(), &self.state, Ending::Commit)
+                ObservedEnd::start(lease.connection(), &self.state, EndStatement::Commit)
         {
             // Reported once both are answered, as if COMMIT had waited for the statement.
             observed.replied(reply);

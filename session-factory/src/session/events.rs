@@ -28,12 +28,13 @@ pub(super) fn prelude<C: DriverConnection>(connection: &mut C, state: &SessionSt
 
 /// The statement that ends a transaction.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Ending {
+pub(super) enum EndStatement {
     Commit,
     Rollback,
 }
 
-/// A transaction's end that an instrumentation has seen begin. Boxed: callers' futures carry it, and few have one.
+/// A transaction's end whose start an instrumentation has seen. Boxed, because each caller's future contains it, and most
+/// connections have no instrumentation.
 #[derive(Debug)]
 pub(super) struct ObservedEnd(Box<(Events, Step)>);
 
@@ -42,7 +43,7 @@ impl ObservedEnd {
     pub(super) fn start<C: DriverConnection>(
         connection: &mut C,
         state: &SessionState,
-        ending: Ending,
+        ending: EndStatement,
     ) -> Option<Self> {
         let observer = connection.observer();
         if observer.events().is_none() && !observer.is_direct() {
@@ -64,7 +65,10 @@ impl ObservedEnd {
     }
 
     /// For an end that was reported as begun before its future was dropped.
-    pub(super) fn again<C: DriverConnection>(connection: &mut C, ending: Ending) -> Option<Self> {
+    pub(super) fn again<C: DriverConnection>(
+        connection: &mut C,
+        ending: EndStatement,
+    ) -> Option<Self> {
         let events = connection.observer().events().cloned()?;
         Some(Self(Box::new((events, step(ending)))))
     }
@@ -104,10 +108,10 @@ impl ObservedEnd {
     }
 }
 
-fn step(ending: Ending) -> Step {
+fn step(ending: EndStatement) -> Step {
     match ending {
-        Ending::Commit => Step::outermost(Change::Commit, "COMMIT"),
-        Ending::Rollback => Step::outermost(Change::RollBack, "ROLLBACK"),
+        EndStatement::Commit => Step::outermost(Change::Commit, "COMMIT"),
+        EndStatement::Rollback => Step::outermost(Change::RollBack, "ROLLBACK"),
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use tokio::time::timeout;
 
-use super::events::{Ending, ObservedEnd};
+use super::events::{EndStatement, ObservedEnd};
 use super::hooks::Hooks;
 use super::state::SessionState;
 use super::transaction::kept_of;
@@ -62,8 +62,8 @@ pub(super) fn hand_over<D: Driver>(
             .map(|echo| echo.line(|| "ROLLBACK".into()))
     });
     let observed = match was_begun {
-        true if committing => ObservedEnd::again(lease.connection(), Ending::Commit),
-        true => ObservedEnd::start(lease.connection(), state, Ending::Rollback),
+        true if committing => ObservedEnd::again(lease.connection(), EndStatement::Commit),
+        true => ObservedEnd::start(lease.connection(), state, EndStatement::Rollback),
         false => None,
     };
     state.ended();
@@ -170,7 +170,7 @@ pub(super) fn commit<D: Driver>(mut lease: Lease<D>, state: &mut SessionState) {
         .echo
         .as_ref()
         .map(|echo| echo.line(|| "COMMIT".into()));
-    let observed = ObservedEnd::start(lease.connection(), state, Ending::Commit);
+    let observed = ObservedEnd::start(lease.connection(), state, EndStatement::Commit);
     state.committed();
     lease.recovering();
     let over = |mut lease: Lease<D>, committed: bool| {
@@ -246,7 +246,7 @@ pub(super) async fn recover<C: DriverConnection>(
     goes_to: GoesTo,
     deadline: Instant,
 ) -> Recovered {
-    // Boxed: the future is large, and a caller's future seldom needs it.
+    // Boxed, because it is large, and callers seldom await it.
     Box::pin(crate::runtime::within(
         connection.recover(running, goes_to, deadline),
     ))

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::events::{Ending, ObservedEnd};
+use super::events::{EndStatement, ObservedEnd};
 use super::{Session, recovery};
 use crate::driver::{DriverConnection, GoesTo, Recovered, Running};
 use crate::error::{SessionError, StatementError, TransactionOutcome};
@@ -48,9 +48,9 @@ impl<F: SessionFactory> Session<F> {
         let running = self.state.running();
         let committing = self.state.is_committing();
         let observed = if committing {
-            ObservedEnd::again(lease.connection(), Ending::Commit)
+            ObservedEnd::again(lease.connection(), EndStatement::Commit)
         } else {
-            ObservedEnd::start(lease.connection(), &self.state, Ending::Rollback)
+            ObservedEnd::start(lease.connection(), &self.state, EndStatement::Rollback)
         };
         if !committing {
             self.state.rolling_back();
@@ -60,7 +60,7 @@ impl<F: SessionFactory> Session<F> {
         }
         let connection = lease.connection();
         let rolled_back = match running {
-            // Boxed: it is seldom in the caller's path.
+            // Boxed, because callers seldom await it.
             Running::Nothing if !self.state.is_raw() => Box::pin(connection.rollback()).await,
             running => {
                 let deadline = crate::time::from_now(ROLLBACK_LIMIT);

@@ -80,7 +80,7 @@ impl<F: SessionFactory> Session<F> {
     /// As a statement's.
     pub(super) async fn flush_if_observed(&mut self) -> Result<(), SessionError> {
         if self.observed {
-            // Boxed: every savepoint's future would carry it.
+            // Boxed, because it would enlarge each savepoint's future.
             Box::pin(self.send_prelude()).await?;
         }
         Ok(())

@@ -287,7 +287,7 @@ impl<F: SessionFactory> Unit<F> {
             return Ok(());
         }
         let limit = deadline.left();
-        // Boxed, as few calls have a deadline.
+        // Boxed, because most calls have no deadline.
         let session = &mut self.session;
         let ending = Box::pin(async { timeout(limit, session.end_by_commit()).await });
         if let Ok(Ok(ended)) = crate::runtime::within(ending).await {

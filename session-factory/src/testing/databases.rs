@@ -38,7 +38,7 @@ pub trait Databases: Sized + 'static {
     /// for each test.
     const COPIES: bool;
 
-    /// True if there is no server: the databases are files, wherever the factory's URL leads.
+    /// True if there is no server: each test's database is a file, whatever the factory's URL is.
     const IS_FILE: bool = false;
 
     /// Connects.
@@ -50,7 +50,7 @@ pub trait Databases: Sized + 'static {
     /// Every database whose name begins with `sf_`.
     async fn list(&mut self) -> Setup<Vec<Found>>;
 
-    /// Takes the lock of that name, unless somebody has it.
+    /// Takes the lock of that name, unless another connection holds it.
     async fn try_lock(&mut self, name: &str) -> Setup<bool>;
 
     /// Gives a lock back.
@@ -59,16 +59,16 @@ pub trait Databases: Sized + 'static {
     /// Ends all connections to a database.
     async fn disconnect(&mut self, name: &str) -> Setup<()>;
 
-    /// Creates a database: an empty one, or a copy of one that nobody is connected to.
+    /// Creates a database: an empty one, or a copy of one without connections.
     async fn create(&mut self, name: &str, template: Option<&str>) -> Setup<()>;
 
     /// Writes a note on a database, which replaces the one before.
     async fn note(&mut self, name: &str, note: &str) -> Setup<()>;
 
-    /// Gives a database another name. Nobody may be connected to it.
+    /// Gives a database another name. It may not have any connections.
     async fn rename(&mut self, from: &str, to: &str) -> Setup<()>;
 
-    /// Drops a database, whoever is connected to it.
+    /// Drops a database, even if clients are connected to it.
     async fn drop(&mut self, name: &str) -> Setup<()>;
 
     /// Runs statements on one of the databases, outside of any transaction.
@@ -105,7 +105,7 @@ pub(super) async fn connect<D: Driver>(settings: &Settings) -> Result<D::Connect
     }
 }
 
-/// The connection that [`connect`] opened, as diesel-async's.
+/// Converts the connection that [`connect`] opened to diesel-async's type.
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 pub(super) fn raw<C: crate::driver::DriverConnection>(connection: &mut C) -> Setup<&mut C::Raw> {
     connection

@@ -13,8 +13,8 @@ use crate::session::Session;
 
 /// How long a dropped call's connection may take to be recovered.
 const RECOVERY: Duration = Duration::from_secs(60);
-/// How often in a row a call has to end by itself. On a busy machine an answer may be there at once, and the call then
-/// has fewer polls than in another run.
+/// How often in a row a call has to end before its drop. On a busy machine an answer may arrive before the next poll,
+/// and the call then has fewer polls than in another run.
 const ENDS: u32 = 3;
 const END: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(1);
@@ -62,7 +62,7 @@ impl<F: SessionFactory<Driver: Tested>> Test<F> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Polls {
-    /// At how many polls the call was dropped.
+    /// The number of polls at which the call was dropped.
     pub dropped: usize,
     /// The first of them after which all of the call's work was there.
     pub committed_at: Option<usize>,
@@ -85,12 +85,12 @@ where
     /// that `snapshot` sees either all that the whole call did, or nothing of it.
     ///
     /// Each run has a copy of the test's database as it was when this was called, so `snapshot` has to return what
-    /// depends on the call alone: no time, no random number. What the call reaches through `db` itself, and not by the
-    /// factory that applies where it runs, goes to the test's own database.
+    /// depends on the call alone: no time, no random number. If the call uses `db` itself instead of the factory that
+    /// applies where it runs, it reaches the test's own database and not the copy.
     ///
     /// # Panics
-    /// If the call has left a half-done state, with the poll and the three snapshots. If the whole call fails, or changes
-    /// nothing that `snapshot` sees. If a connection has not been recovered a minute after the call was dropped.
+    /// If the call leaves a half-done state: the message has the poll and the three snapshots. If the whole call fails, or
+    /// changes nothing that `snapshot` sees. If a connection has not been recovered a minute after the call was dropped.
     pub async fn assert_all_or_nothing<S, X, L>(self, snapshot: L) -> Polls
     where
         L: AsyncFn(&mut Session<F>) -> Result<S, X>,
@@ -168,7 +168,7 @@ fn fail(message: &str) -> ! {
     panic!("{message}")
 }
 
-/// Polls a future so often, and drops it if it has not ended by then.
+/// Polls a future up to this number of times, and drops it if it has not ended by then.
 async fn drop_at<B: Future>(polls: usize, future: B) -> Option<B::Output> {
     let mut future = Box::pin(future);
     let mut polled = 0;
@@ -198,7 +198,7 @@ where
     Ok(seen)
 }
 
-/// Returns when no session is out and no detached call runs.
+/// Returns when no session is open and no detached call runs.
 async fn quiet<F: SessionFactory>(factory: &Factory<F>) -> Setup<()> {
     let started = Instant::now();
     loop {
@@ -222,7 +222,7 @@ async fn quiet<F: SessionFactory>(factory: &Factory<F>) -> Setup<()> {
 struct Copies<'t, F: SessionFactory<Driver: Tested>> {
     test: &'t Test<F>,
     databases: DatabasesOf<F>,
-    /// The copy that the others are copies of: nobody connects to it.
+    /// The source of the other copies. It never has a connection.
     original: String,
 }
 
@@ -276,7 +276,7 @@ impl<F: SessionFactory<Driver: Tested>> Drop for Copies<'_, F> {
     }
 }
 
-/// Runs what is not the test's own with the background runtime's clock.
+/// Runs the crate's own work on the background runtime: the test's clock may be paused.
 async fn aside<T>(work: impl Future<Output = T>) -> Setup<T> {
     let ran = crate::runtime::within(work).await;
     ran.map_err(|error| error.to_string())

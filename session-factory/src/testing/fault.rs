@@ -20,7 +20,7 @@ use crate::factory::SessionFactory;
 /// | [`Fault::commit_unknown(Kept::No)`](Fault::commit_unknown) | the same, and the work is not there |
 /// | [`Fault::connection_lost()`] | the statement fails, because its connection is closed first |
 /// | [`Fault::refused(kind)`](Fault::refused) | [`SessionError::Acquire`](crate::SessionError::Acquire) with this reason |
-/// | [`Fault::slow(time)`](Fault::slow) | its connection, but so much later |
+/// | [`Fault::slow(time)`](Fault::slow) | its connection, after this additional wait |
 ///
 /// COMMIT of a transaction that has only read cannot fail: on a `read_only` function faults at COMMIT never strike.
 #[must_use = "`Test::fault` arms it"]
@@ -71,7 +71,7 @@ impl<K> Fault<K> {
         }
     }
 
-    /// Strikes so often. Default: once.
+    /// Strikes this number of times. Default: once.
     pub fn times(self, times: u32) -> Self {
         Self { times, ..self }
     }
@@ -121,7 +121,7 @@ impl Fault<Anywhere> {
         Self::new(FaultEffect::Refused(error), FaultPoint::Acquire)
     }
 
-    /// The pool lends its connection so much later. The wait counts towards the call's `timeout`.
+    /// The pool lends its connection after this additional wait, which counts towards the call's `timeout`.
     pub fn slow(time: Duration) -> Self {
         Self::new(FaultEffect::Slow(time), FaultPoint::Acquire)
     }
@@ -162,7 +162,7 @@ impl HasFault<OfServers> for crate::driver::Postgres {}
 impl HasFault<OfServers> for crate::driver::Mysql {}
 
 impl<F: SessionFactory<Driver: Tested>> Test<F> {
-    /// Arms a failure: the next call that comes where it strikes meets the error that the real failure would give it. A
+    /// Arms a failure: the next call that reaches its place gets the error that the real failure would give it. A
     /// fault that has not struck by the end of the test fails the test.
     ///
     /// ```no_run

@@ -12,7 +12,7 @@ use crate::error::{PartlyCommitted, SessionError};
 use crate::factory::{Factory, FactoryConfig as _, SessionFactory};
 use crate::session::Session;
 
-/// For sessions that the fixtures have left open.
+/// The longest wait for sessions that the fixtures have left open.
 const END: Duration = Duration::from_secs(5);
 
 type Function<F> = Box<dyn for<'s> Fn(&'s mut Session<F>) -> LocalBoxFuture<'s, Setup<()>>>;
@@ -84,7 +84,7 @@ impl<F: SessionFactory> Fixture<F> {
         }
     }
 
-    /// The file's text, which a template depends on.
+    /// The file's text. A template built from another text is not used.
     pub(super) fn text(&self) -> Option<&'static str> {
         match self.kind {
             Kind::Sql(text) => Some(text),
@@ -92,7 +92,7 @@ impl<F: SessionFactory> Fixture<F> {
         }
     }
 
-    /// Runs the fixture and commits it: a function in a session of its own, SQL outside of any.
+    /// Runs the fixture and commits it: a function in its own session, SQL without one.
     async fn run<D: Databases>(&self, factory: &Factory<F>, settings: &Settings) -> Setup<()> {
         let function = match &self.kind {
             Kind::Sql(text) => return D::run(settings, text).await,
@@ -128,7 +128,7 @@ where
     }
 }
 
-/// Runs all fixtures, in their order, on the database of this configuration. What they call finds its factory.
+/// Runs all fixtures, in their order, on the database of this configuration. Functions that they call use its factory.
 pub(super) async fn run_all<F: SessionFactory<Driver: Tested>>(
     fixtures: &[Fixture<F>],
     config: F::Config,

@@ -1,4 +1,4 @@
-//! A database for one test, and what becomes of it.
+//! A database for one test: created before it, dropped or kept after it.
 
 use std::collections::HashSet;
 use std::sync::{Arc, LazyLock, OnceLock};
@@ -21,7 +21,7 @@ use crate::sync::Mutex;
 /// How long a test waits for a slot that other processes have.
 const PATIENCE: Duration = Duration::from_secs(10 * 60);
 const PAUSE: Duration = Duration::from_millis(20);
-/// More tests at a time than this gain nothing on one machine.
+/// The most tests at a time: more of them are no faster on one machine.
 const MOST_SLOTS: usize = 8;
 
 /// Where a test's database is.
@@ -123,7 +123,7 @@ impl<F: SessionFactory<Driver: Tested>> Lease<F> {
         })
     }
 
-    /// Drops the database, and those that the test has made beside it.
+    /// Drops the database, and the copies of it that the test has made.
     pub(super) async fn end(mut self) -> Setup<()> {
         clear(&mut self.databases, &self.site.key, self.site.slot).await
     }
@@ -141,7 +141,7 @@ impl<F: SessionFactory<Driver: Tested>> Lease<F> {
     }
 }
 
-/// Takes the lock of a slot, and drops what a killed run has left in it.
+/// Takes the lock of a slot, and drops databases that a killed run has left in it.
 async fn free_slot<D: Databases>(databases: &mut D, key: &Key) -> Setup<u32> {
     let started = Instant::now();
     let most = u32::try_from(slots()).unwrap_or(u32::MAX);

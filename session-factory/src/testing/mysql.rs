@@ -1,4 +1,4 @@
-//! Tests' databases on MySQL and MariaDB: the fixtures run for each, because the server cannot copy a database.
+//! Tests' databases on MySQL and MariaDB. The server cannot copy a database, so the fixtures run for each test.
 
 use std::fmt::Write as _;
 
@@ -160,7 +160,7 @@ impl Databases for MyDatabases {
     }
 
     async fn disconnect(&mut self, _name: &str) -> Setup<()> {
-        // A copy is made by statements, which wait for others' transactions.
+        // These statements wait for transactions that use the tables.
         Ok(())
     }
 
@@ -206,7 +206,7 @@ impl Databases for MyDatabases {
     fn url(server: &str, name: &str) -> String {
         let (scheme, rest) = server.split_once("://").unwrap_or(("mysql", server));
         let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
-        // As the driver reads it: a password may hold a slash that nobody encoded.
+        // Parsed as the driver does: a password may contain a slash that is not percent-encoded.
         let hosts = rest.rfind('@').map_or(0, |at| at + 1);
         let end = rest[hosts..].find('/').map_or(rest.len(), |at| hosts + at);
         let rest = with_database(&rest[..end], query, "", name);

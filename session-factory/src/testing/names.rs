@@ -1,8 +1,8 @@
-//! What the tests' databases are called, and what their names and notes say.
+//! The names and notes of the tests' databases, and what they mean.
 //!
 //! | name | is |
 //! | --- | --- |
-//! | `sf_KEY_template` | what tests with the same fixtures get a copy of |
+//! | `sf_KEY_template` | the template that tests with the same fixtures copy |
 //! | `sf_KEY_building` | the same while it is built |
 //! | `sf_KEY_SLOT_NUMBER` | one test's database, in one of the slots |
 //!
@@ -12,11 +12,11 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// What every name begins with.
+/// The beginning of every name.
 pub(super) const PREFIX: &str = "sf_";
 const SECONDS_OF_A_DAY: u64 = 24 * 60 * 60;
 
-/// What a name says.
+/// The parts of a name.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Name<'a> {
     pub(super) key: &'a str,
@@ -45,7 +45,7 @@ impl<'a> Name<'a> {
         is_key.then_some(Self { key, role })
     }
 
-    /// The lock of whoever uses the database.
+    /// The name of the lock that the database's user holds.
     pub(super) fn lock(&self) -> String {
         match self.role {
             Role::Template | Role::Building => lock_of_template(self.key),
@@ -62,7 +62,7 @@ pub(super) fn building(key: &str) -> String {
     format!("{PREFIX}{key}_building")
 }
 
-/// A name that no other test's database has.
+/// A name that no other test's database has, for a test's database.
 pub(super) fn of_test(key: &str, slot: u32) -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -88,9 +88,9 @@ pub(super) fn hash(parts: impl Hash) -> String {
 /// What is written on a database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Note {
-    /// A template that was used on this day; of this family, in which a new one replaces it.
+    /// A template: the day on which it was last used, and its family. A new template of the family replaces it.
     Template { day: u64, family: String },
-    /// A test's database that stays, of this project.
+    /// A failed test's database of this project, which stays.
     Kept {
         millis: u64,
         project: String,

@@ -1,4 +1,4 @@
-//! What a test may ask for.
+//! The parameters that a test may have.
 
 use super::test::Test;
 use crate::factory::{Factory, SessionFactory};
@@ -11,7 +11,7 @@ use crate::factory::{Factory, SessionFactory};
     note = "a test has no parameter, or some of `Test<{F}>` and `Factory<{F}>`"
 )]
 pub trait Parameter<F: SessionFactory> {
-    /// The test's.
+    /// Returns the running test's value.
     fn of(test: &Test<F>) -> Self;
 }
 

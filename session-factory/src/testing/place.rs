@@ -110,7 +110,7 @@ impl<F: SessionFactory> Place<F> {
         let keys = UrlKeys::of::<F>();
         let mut reader = Reader::from_vars(F::NAME, F::KEYS, |name| {
             if keys.replica.contains(&name) {
-                // A replica has no copy of a test's database when the test needs it.
+                // A replica receives a test's database too late for the test.
                 return None;
             }
             replaced(name).unwrap_or_else(|| variables.get(name))
@@ -119,7 +119,7 @@ impl<F: SessionFactory> Place<F> {
         reader.finish(|| config)
     }
 
-    /// The configuration of the factory whose database is at `url`. All else is as the environment has it.
+    /// The configuration of the factory whose database is at `url`. All other settings are the environment's.
     pub(super) fn config_of(&self, url: &str) -> Setup<F::Config> {
         let keys = UrlKeys::of::<F>();
         let config = Self::config(&self.variables, |name| match name {
@@ -142,7 +142,7 @@ impl UrlKeys {
         names.into_iter().find(|name| variables.is_set(name))
     }
 
-    /// What the keys of the URL have in their places for tests.
+    /// The values that replace the URL's keys in tests.
     #[allow(clippy::option_option)]
     fn given_for_tests(&self, variables: &Variables, name: &str) -> Option<Option<String>> {
         if name == self.url || Some(name) == self.file {
@@ -170,7 +170,7 @@ impl UrlKeys {
     }
 }
 
-/// How to have a server for tests.
+/// Explains how to get a server for tests.
 pub(super) fn three_ways<F: SessionFactory>(url: &str) -> String {
     let example = match F::Driver::SCHEMES.first() {
         Some(&"mysql") => (

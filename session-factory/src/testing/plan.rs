@@ -10,14 +10,14 @@ pub struct Plan {
     pub(super) name: &'static str,
     /// The folder of the test's package.
     pub(super) package: &'static str,
-    /// None: one thread, the test's own.
+    /// None: the test's thread alone.
     pub(super) workers: Option<Workers>,
     pub(super) start_paused: bool,
-    /// Sessions that are out when the body has ended fail the test after this time.
+    /// How long sessions may stay open after the body's end. Then they fail the test.
     pub(super) within: Duration,
     pub(super) stray: Stray,
     pub(super) keep: bool,
-    /// The test is to panic, perhaps with this text.
+    /// The test has to panic, with this text if there is one.
     #[allow(clippy::option_option)]
     pub(super) panics: Option<Option<&'static str>>,
 }
@@ -29,7 +29,7 @@ pub(super) enum Workers {
     Number(usize),
 }
 
-/// What becomes of sessions that are out when the body has ended.
+/// What happens to sessions that are open when the body has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stray {
     Fail,

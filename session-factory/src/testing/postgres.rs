@@ -51,7 +51,7 @@ impl PgDatabases {
         answer.map_err(|error| in_words(&error))
     }
 
-    /// Again while somebody is still connected to the database.
+    /// Repeats the statement while a client is still connected to the database.
     async fn patiently(&mut self, statement: &str) -> Setup<()> {
         let mut attempt = 1;
         loop {
@@ -162,7 +162,7 @@ impl Databases for PgDatabases {
                 let rest = with_database(authority, query, "dbname", name);
                 format!("{scheme}://{rest}")
             }
-            // `host=… dbname=…`: what is said last counts.
+            // `host=… dbname=…`: the last occurrence of a key counts.
             None => format!("{server} dbname={name}"),
         }
     }

@@ -57,19 +57,19 @@ impl Deref for Units {
 }
 
 impl Units {
-    /// Those of one function.
+    /// The units of one function.
     pub fn of(&self, function: &str) -> impl Iterator<Item = &UnitReport> {
         self.0
             .iter()
             .filter(move |unit| unit.caller.function == function)
     }
 
-    /// How many calls of the function have committed.
+    /// The number of the function's calls that have committed.
     pub fn committed(&self, function: &str) -> usize {
         self.ended(function, Outcome::Committed)
     }
 
-    /// How many calls of the function were rolled back.
+    /// The number of the function's calls that were rolled back.
     pub fn rolled_back(&self, function: &str) -> usize {
         self.ended(function, Outcome::RolledBack)
     }
@@ -106,13 +106,13 @@ pub struct Repeated {
     pub text: String,
     /// How often it ran.
     pub times: usize,
-    /// In how many calls of the function that have ended; at least 1.
+    /// The number of ended calls of the function; at least 1.
     pub calls: usize,
 }
 
 impl Statements {
-    /// The statements that a function runs at least `times` times in each call, on average: a query for each row of
-    /// another query's result, usually.
+    /// The statements that a function runs at least `times` times in each call, on average. Usually such a statement runs
+    /// for each row of another query's result.
     ///
     /// ```no_run
     /// # #[cfg(feature = "sqlite")] mod example {

@@ -15,13 +15,13 @@ use super::strays;
 use super::test::Test;
 use crate::factory::SessionFactory;
 
-/// For connections that come back late.
+/// The longest wait for connections that come back late.
 const END: Duration = Duration::from_secs(5);
 
 /// How a body ended.
 enum Ended {
     Well,
-    /// It returned `Err`, or has left sessions open.
+    /// The body returned `Err`, or left sessions open.
     Failed(String),
     Panicked(Box<dyn Any + Send>),
 }
@@ -74,7 +74,7 @@ where
         Ok(Some(failure)) => Ended::Failed(failure),
         Err(panic) => Ended::Panicked(panic),
     };
-    // What is dropped with the runtime still belongs to the test.
+    // Futures that are dropped with the runtime still belong to the test.
     drop(runtime);
     drop(registered);
     drop(test);
@@ -114,7 +114,7 @@ fn finish<F: SessionFactory<Driver: Tested>>(plan: &Plan, lease: Lease<F>, ended
     }
 }
 
-/// Runs what is not the test's own on the background runtime, whose clock goes on.
+/// Runs the crate's own work on the background runtime: the test's clock may be paused.
 fn aside<T>(work: impl Future<Output = T>) -> T
 where
     T: FromNoRuntime,

@@ -1,5 +1,4 @@
-//! Tests' databases on SQLite: files in one folder. A lock is a transaction on a file of its own, which SQLite ends with
-//! the process.
+//! Tests' databases on SQLite: files in one folder. A lock is a transaction on a separate file. It ends with the process.
 
 use std::collections::HashMap;
 use std::fs;
@@ -88,7 +87,7 @@ impl Databases for Files {
     }
 
     async fn version(&mut self) -> Setup<String> {
-        // A file that one version has written is read by every other.
+        // Every version of SQLite reads every other version's files.
         Ok("SQLite 3".to_owned())
     }
 
@@ -115,7 +114,7 @@ impl Databases for Files {
             return Ok(true);
         }
         let mut lock = establish(&self.folder.join(format!("{name}.lock")))?;
-        // Busy: somebody has it. The file itself has no content, and nobody removes it: its name may be locked.
+        // Busy: another process holds the lock. No process removes the empty file, because another one may have locked it.
         let taken = lock
             .batch_execute("PRAGMA busy_timeout = 0; BEGIN EXCLUSIVE")
             .is_ok();
@@ -131,7 +130,7 @@ impl Databases for Files {
     }
 
     async fn disconnect(&mut self, name: &str) -> Setup<()> {
-        // Connections may stay: all that they have committed has to be in the file itself.
+        // Other connections may stay open, so copy their commits from the write-ahead log into the file.
         let file = self.file(name);
         let moved = establish(&file)?
             .batch_execute("PRAGMA busy_timeout = 5000; PRAGMA wal_checkpoint(TRUNCATE)");

@@ -1,4 +1,4 @@
-//! Sessions that are still out when a test's body has ended.
+//! Sessions that are still open when a test's body has ended.
 
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ const PAUSE: Duration = Duration::from_millis(2);
 /// Waits until every session has ended and no detached call runs. The test's runtime goes on meanwhile.
 ///
 /// # Errors
-/// Which sessions are still out after the test's limit.
+/// Which sessions are still open after the test's limit.
 pub(super) async fn ended<F: SessionFactory>(
     plan: &Plan,
     factory: &Factory<F>,
@@ -25,7 +25,7 @@ pub(super) async fn ended<F: SessionFactory>(
         if plan.stray == Stray::Fail && started.elapsed() >= plan.within {
             return Err(in_words(plan, factory));
         }
-        // Not on the test's clock, which may stand still.
+        // The background runtime's clock, because the test's may be paused.
         let pause = async { tokio::time::sleep(PAUSE).await };
         let _no_runtime = crate::runtime::within(pause).await;
     }

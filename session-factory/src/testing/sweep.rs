@@ -1,10 +1,11 @@
-//! Removes what killed runs and old builds have left. Whose lock is taken is in use, however old it is.
+//! Removes databases that killed runs and old builds have left. A database whose lock is held is in use, however old it
+//! is.
 
 use super::databases::{Databases, Found, Setup};
 use super::names::{self, Name, Note, Role};
 use super::template::Key;
 
-/// Templates that no test used for so long go.
+/// The age at which an unused template is removed.
 const DAYS: u64 = 7;
 /// How many databases of failed tests stay, unless `TEST_DB_KEEP` says otherwise.
 const KEPT: usize = 3;
@@ -34,7 +35,7 @@ pub(super) async fn all<D: Databases>(databases: &mut D, own: &Key) -> Setup<()>
         };
         let lock = name.lock();
         if is_due && databases.try_lock(&lock).await? {
-            // Somebody else may be faster, or copy the template at this moment: the next run looks again.
+            // Another process may have removed it, or may be copying the template: the next run tries again.
             let _in_use = databases.drop(&found.name).await;
             databases.unlock(&lock).await?;
         }

@@ -1,4 +1,4 @@
-//! What a test's database is a copy of: built by whoever needs it first, and never connected to afterwards.
+//! The template of tests' databases. The first process that needs it builds it; afterwards no client connects to it.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
@@ -12,13 +12,13 @@ use super::plan::Plan;
 use crate::factory::SessionFactory;
 use crate::sync::Mutex;
 
-/// Between two looks whether another process has built the template.
+/// The pause between two checks whether another process has built the template.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// What a template depends on, and what it replaces.
+/// Identifies a template, and those that it replaces.
 #[derive(Debug, Clone)]
 pub(super) struct Key {
-    /// Of the fixtures, the program that contains them, the server and this crate.
+    /// A hash of the fixtures, the program that contains them, the server's version and this crate's.
     pub(super) key: String,
     /// Templates with the same fixtures of the same program: a new one replaces the others.
     pub(super) family: String,
@@ -32,7 +32,7 @@ impl Key {
     ) -> Self {
         let names: Vec<_> = fixtures.iter().map(|fixture| fixture.name).collect();
         let texts: Vec<_> = fixtures.iter().map(Fixture::text).collect();
-        // What a function does is not known: it counts as changed when its program was built anew.
+        // A function's effect is unknown, so it counts as changed whenever its program was rebuilt.
         let program = texts.contains(&None).then(program);
         let crate_version = env!("CARGO_PKG_VERSION");
         let family = names::hash((F::NAME, plan.package, &names, program_name()));
@@ -96,7 +96,7 @@ pub(super) async fn ensure<F: SessionFactory<Driver: Tested>>(
     Ok(template)
 }
 
-/// The template has gone: somebody has dropped it.
+/// Another process has dropped the template.
 pub(super) async fn forget(key: &Key) {
     let ready = READY.lock().get(&key.key).cloned();
     if let Some(ready) = ready {
@@ -120,7 +120,7 @@ async fn build<F: SessionFactory<Driver: Tested>>(
         return Ok(());
     }
     if exists(&found, &building) {
-        // Whoever built it was killed.
+        // The process that was building it was killed.
         databases.drop(&building).await?;
     }
     databases.create(&building, None).await?;

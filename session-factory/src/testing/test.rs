@@ -1,4 +1,4 @@
-//! What a test knows of its database.
+//! A test's access to its database.
 
 use std::fmt;
 use std::panic::Location;
@@ -76,8 +76,8 @@ impl<F: SessionFactory> Test<F> {
         &self.url
     }
 
-    /// Runs `body` in a session of its own and commits it on `Ok`: to arrange what the test needs, and to look at what
-    /// it did.
+    /// Runs `body` in its own session and commits it on `Ok`. Use it to insert what the test needs, and to see what the
+    /// tested code did.
     ///
     /// # Errors
     /// As [`Factory::with_session`].
@@ -99,7 +99,7 @@ impl<F: SessionFactory> Test<F> {
     }
 
     /// The units of work that have ended so far: calls of annotated functions, and sessions that were opened by hand.
-    /// Those of [`look`](Self::look) are not among them.
+    /// Units of [`look`](Self::look) are not among them.
     pub fn units(&self) -> Units {
         self.record.units()
     }
@@ -110,7 +110,7 @@ impl<F: SessionFactory> Test<F> {
         self.record.statements()
     }
 
-    /// What makes code on another runtime or thread a part of this test.
+    /// A handle that makes code on another runtime or thread a part of this test.
     pub fn handle(&self) -> TestHandle {
         TestHandle(Arc::clone(&self.context))
     }

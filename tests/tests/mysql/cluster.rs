@@ -91,7 +91,7 @@ async fn conflicts_are_true_and_retried_and_a_killed_node_is_left_for_the_next()
     assert_eq!(database.integer("SELECT count(*) FROM items").await, 1);
     assert_eq!(name(&database, &cluster, 0).await, "winner");
 
-    // Without a statement in between COMMIT itself is refused: as a deadlock, to be tried again.
+    // If no statement runs in between, the server refuses COMMIT itself with a deadlock, which `retry` repeats.
     let refused = one
         .with_session(async |db| {
             rename(db, 1, "loser").await?;

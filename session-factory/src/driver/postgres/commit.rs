@@ -12,8 +12,8 @@ use super::connection::PgConnection;
 use super::fragment::{self, PgQuery};
 use super::pipeline::pipelined;
 use super::protocol::state::ProtocolState;
-use super::protocol::transaction_end::TransactionEnd;
 use super::sql::transaction_control::{self, Suspicion};
+use crate::driver::TransactionEnd;
 use crate::driver::{CommitReply, CommitSent, DriverConnection, Last, Prelude, Reply};
 use crate::error::{PartlyCommitted, StatementError, StatementErrorKind};
 use crate::observe::{panicked, report, seen, unpanicked};
@@ -85,7 +85,7 @@ where
         let may_end = suspicion != Suspicion::None
             || !transaction_control::is_query(&sql) && Suspicion::of(&sql, true) != Suspicion::None;
         if !may_end && let Some(protocol) = &protocol {
-            expected = Some(protocol.statement_sent.expect(&sql));
+            expected = Some(protocol.expect_statement(&sql));
         }
     });
     // `source` holds the application's values, whose drop may panic. Drop it before anything is sent.
@@ -192,7 +192,7 @@ fn read_seen(connection: &PgConnection, answer: Option<QueryResult<()>>) -> Comm
     let first_error = || view.protocol().and_then(ProtocolState::first_error);
     match (answer, view.ended()) {
         (Some(answer), _) => read(connection, Reply::of(answer)),
-        (None, Some(TransactionEnd::Rollback)) => CommitReply::RolledBack(first_error()),
+        (None, Some(TransactionEnd::RolledBack)) => CommitReply::RolledBack(first_error()),
         (None, None) if view.has_not_committed() => {
             CommitReply::RolledBack(Some(first_error().unwrap_or_else(|| {
                 StatementError::other(
@@ -208,7 +208,7 @@ fn read(connection: &PgConnection, reply: Reply<()>) -> CommitReply {
     let ended = connection.view().protocol().map(ProtocolState::ended);
     match (reply.prelude, reply.result, ended) {
         // The position query after COMMIT may fail without effect on this outcome.
-        (Ok(()), Ok(()), None) | (_, _, Some(Some(TransactionEnd::Commit))) => {
+        (Ok(()), Ok(()), None) | (_, _, Some(Some(TransactionEnd::Committed))) => {
             CommitReply::Committed
         }
         (_, _, Some(Some(TransactionEnd::Unseen))) => {

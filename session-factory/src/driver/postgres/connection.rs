@@ -6,9 +6,7 @@ use std::time::{Duration, Instant};
 
 use diesel::connection::CacheSize;
 use diesel_async::pooled_connection::AsyncDieselConnectionManager;
-use diesel_async::{
-    AnsiTransactionManager, AsyncConnection, AsyncPgConnection, TransactionManager,
-};
+use diesel_async::{AnsiTransactionManager, AsyncConnection, AsyncPgConnection};
 
 use super::cancel::Canceller;
 use super::protocol::lsn;
@@ -236,7 +234,7 @@ impl PgConnection {
     pub(super) fn commit_text(&mut self) -> Cow<'static, str> {
         match self.view() {
             ServerView::Watched(protocol) if self.asks_position => {
-                protocol.positions.expect();
+                protocol.expect_position();
                 self.ending(lsn::COMMIT)
             }
             _ => self.ending("COMMIT"),
@@ -371,7 +369,7 @@ impl PgConnection {
             } = &mut self.statements;
             client_cache.take_back(view.protocol());
             observer.take_back();
-            forget_transactions(self.diesel_mut());
+            *self.diesel_mut().transaction_state() = AnsiTransactionManager::default();
         }
     }
 }
@@ -395,19 +393,4 @@ fn kill(canceller: Canceller, driven: Arc<Driven>, protocol_state: Arc<ProtocolS
             driven.close();
         });
     }))
-}
-
-/// Resets a raw connection's diesel transaction manager to "no transaction".
-pub(super) fn forget_transactions(connection: &mut AsyncPgConnection) {
-    *connection.transaction_state() = AnsiTransactionManager::default();
-}
-
-/// The transaction depth in diesel's own manager.
-pub(super) fn raw_depth(connection: &mut AsyncPgConnection) -> Option<u32> {
-    let status = AnsiTransactionManager::transaction_manager_status_mut(connection);
-    status
-        .transaction_depth()
-        .ok()
-        .flatten()
-        .map(std::num::NonZeroU32::get)
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use diesel::QueryResult;
-use diesel::connection::{CacheSize, TransactionDepthChange};
+use diesel::connection::CacheSize;
 use diesel::pg::Pg;
 use diesel::query_builder::{QueryFragment, QueryId};
 use diesel_async::{
@@ -14,17 +14,16 @@ use diesel_async::{
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, TryFutureExt};
 
-use super::connection::{Client, Commit, PgConnection, Pooler, forget_transactions, raw_depth};
+use super::connection::{Client, Commit, PgConnection, Pooler};
 use super::fragment::PgQuery;
 use super::protocol::state::ProtocolState;
-use super::protocol::transaction_end::TransactionEnd;
 use super::rows::Rows;
 use super::{commit, recovery, replica};
 use crate::call::{Isolation, LogPosition as Position, TransactionOptions};
 use crate::config::Sealed;
 use crate::driver::{
     CommitReply, CommitSent, DriverConnection, GoesTo, Kill, Last, Prelude, Recovered, Reply,
-    Running, Watched,
+    Running, TransactionEnd, Watched, raw_transaction,
 };
 use crate::error::StatementError;
 use crate::observe::{Heard, Instrumented, ServerErrors, unpanicked};
@@ -134,9 +133,11 @@ impl DriverConnection for PgConnection {
     }
 
     fn watch(&mut self) -> Watched {
-        let is_unbalanced =
-            self.is_raw && raw_depth(self.diesel_mut()).is_some_and(|depth| depth > 1);
-        if is_unbalanced {
+        if self.is_raw
+            && raw_transaction::is_unbalanced(
+                AnsiTransactionManager::transaction_manager_status_mut(self.diesel_mut()),
+            )
+        {
             return Watched::Unbalanced;
         }
         let watched = self.view().watch();
@@ -191,10 +192,8 @@ impl DriverConnection for PgConnection {
             self.statements.client_cache.lend();
             self.statements.observer.lend();
             let connection = self.diesel_mut();
-            forget_transactions(connection);
-            AnsiTransactionManager::transaction_manager_status_mut(connection)
-                .transaction_state()?
-                .change_transaction_depth(TransactionDepthChange::IncreaseDepth)?;
+            let status = AnsiTransactionManager::transaction_manager_status_mut(connection);
+            raw_transaction::enter(status)?;
         }
         Ok(())
     }
@@ -213,7 +212,7 @@ impl DriverConnection for PgConnection {
     }
 
     fn committed_at(&mut self) -> Option<Position> {
-        let at = self.view().protocol()?.positions.take()?;
+        let at = self.view().protocol()?.take_position()?;
         // A transaction without writes is not in the log, so no replica's replay time would ever pass its time.
         Some(if self.view().has_written() {
             at
@@ -223,7 +222,7 @@ impl DriverConnection for PgConnection {
     }
 
     fn was_committed_by_body(&mut self) -> bool {
-        self.commit == Commit::NotSent && self.view().ended() == Some(TransactionEnd::Commit)
+        self.commit == Commit::NotSent && self.view().ended() == Some(TransactionEnd::Committed)
     }
 
     async fn has_replayed(

@@ -7,7 +7,6 @@ mod connection;
 mod driver_connection;
 mod failed_begin;
 mod fragment;
-mod mark;
 mod pipeline;
 mod protocol;
 mod recovery;
@@ -20,6 +19,7 @@ mod statement_cache;
 mod statement_error;
 #[cfg(feature = "tls")]
 mod tls;
+mod transaction_mark;
 mod url;
 
 use std::borrow::Cow;

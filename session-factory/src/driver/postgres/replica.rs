@@ -54,8 +54,8 @@ async fn replayed(connection: &PgConnection) -> QueryResult<Option<Position>> {
     let Some(protocol) = connection.view().protocol() else {
         return Ok(None);
     };
-    protocol.positions.expect();
+    protocol.expect_position();
     let mut diesel = connection.diesel();
     diesel.batch_execute(REPLAYED).await?;
-    Ok(protocol.positions.take())
+    Ok(protocol.take_position())
 }

@@ -6,7 +6,7 @@ use std::time::Instant;
 use diesel::result::{DatabaseErrorKind, Error};
 
 use super::protocol::state::{ProtocolState, Standing, Status};
-use super::protocol::transaction_end::TransactionEnd;
+use crate::driver::TransactionEnd;
 use crate::driver::Watched;
 use crate::error::{CommittedPart, PartlyCommitted, StatementError, StatementErrorKind};
 
@@ -66,8 +66,8 @@ impl ServerView {
         match self {
             Self::Watched(protocol) => {
                 protocol.begin_watch();
-                if protocol.positions.expecting() {
-                    let _of_the_last = protocol.positions.take();
+                if protocol.expects_position() {
+                    let _of_the_last = protocol.take_position();
                 }
             }
             Self::External(unseen) => *unseen = Unseen::default(),
@@ -284,8 +284,8 @@ fn watch(protocol: &ProtocolState) -> Watched {
 /// How the body ended the transaction; `None` if it did not.
 fn end_by_body(standing: &Standing) -> Option<Watched> {
     let before = match standing.first? {
-        TransactionEnd::Commit => true,
-        TransactionEnd::Rollback => false,
+        TransactionEnd::Committed => true,
+        TransactionEnd::RolledBack => false,
         TransactionEnd::Unseen => return Some(Watched::Parted(PartlyCommitted::EndedUnseen)),
     };
     let behind = standing.behind;

@@ -11,12 +11,12 @@ use tokio::time::timeout;
 
 use super::cancel::Canceller;
 use super::fragment::{Key, Known, Loading, PgQuery};
-use super::mark::{self, Marks};
 use super::pipeline::pipelined;
 use super::server_view::ServerView;
 use super::sql::transaction_control::{self, Suspicion};
 use super::statement_cache::client_cache::ClientCache;
 use super::statement_error::classified;
+use super::transaction_mark::{self, TransactionMarks};
 use super::{failed_begin, fragment};
 use crate::driver::{Prelude, Reply, Watched};
 use crate::error::{AbortReason, Aborted, SessionError, StatementError};
@@ -35,7 +35,7 @@ pub(super) struct Statements {
     pub(super) canceller: Canceller,
     /// A BEGIN that has succeeded on this connection: from then on it may share a flight with a statement.
     proven_begin: Option<Cow<'static, str>>,
-    marks: Marks,
+    marks: TransactionMarks,
     /// What the next statement may do to the transaction.
     suspicion: Suspicion,
     /// The next statement is ROLLBACK alone.
@@ -70,7 +70,7 @@ impl Statements {
         Self {
             canceller,
             proven_begin: None,
-            marks: Marks::default(),
+            marks: TransactionMarks::default(),
             suspicion: Suspicion::None,
             rolls_back: false,
             transaction: InTransaction::default(),
@@ -154,7 +154,7 @@ impl Statements {
         if !self.transaction.marked && !self.view.has_failed() {
             self.transaction.marked = true;
             let text = self.marks.next();
-            mark::send(connection, &text).await;
+            transaction_mark::send(connection, &text).await;
         }
         self.view.doubt_unseen(self.marks.sent(), false);
     }
@@ -352,7 +352,7 @@ impl Statements {
         if prelude.is_empty()
             && let Some(text) = mark.take()
         {
-            mark::send(connection, text).await;
+            transaction_mark::send(connection, text).await;
         }
         if suspicion == Suspicion::End {
             self.view.doubt_unseen(self.marks.sent(), self.rolls_back);

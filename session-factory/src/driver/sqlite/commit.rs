@@ -11,8 +11,8 @@ use super::slot::Slot;
 use super::state::ConnectionState;
 use super::statement::{self, Collected};
 use super::task::Lost;
-use super::transaction_end::TransactionEnd;
 use super::{raw_access, threads::readers, transaction};
+use crate::driver::TransactionEnd;
 use crate::driver::{CommitReply, CommitSent, Last, Owner, Prelude, Reply};
 use crate::error::{PartlyCommitted, StatementError};
 

@@ -5,10 +5,7 @@ use std::future::poll_fn;
 use std::sync::{Arc, MutexGuard};
 
 use diesel::QueryResult;
-use diesel::connection::{
-    AnsiTransactionManager, Connection as _, TransactionDepthChange, TransactionManager,
-    TransactionManagerStatus,
-};
+use diesel::connection::{AnsiTransactionManager, Connection as _, TransactionManager};
 use diesel::result::ConnectionError;
 use diesel::sqlite::SqliteConnection;
 use diesel_async::AsyncConnection as _;
@@ -17,6 +14,7 @@ use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
 use tokio::runtime::{Builder, Runtime};
 
 use super::leftover::{Connection, Leftover};
+use crate::driver::raw_transaction;
 use crate::panics::contained;
 use crate::sync::Mutex;
 
@@ -144,23 +142,17 @@ impl Drop for OneThread {
 
 /// Records the open transaction in diesel's transaction manager.
 pub(super) fn enter(connection: &mut SqliteConnection) -> QueryResult<()> {
-    let status = AnsiTransactionManager::transaction_manager_status_mut(connection);
-    *status = TransactionManagerStatus::default();
-    status
-        .transaction_state()?
-        .change_transaction_depth(TransactionDepthChange::IncreaseDepth)
+    raw_transaction::enter(AnsiTransactionManager::transaction_manager_status_mut(
+        connection,
+    ))
 }
 
-/// Resets diesel's transaction manager to "no transaction", and returns the depth that it had.
-pub(super) fn leave(connection: &mut SqliteConnection) -> u32 {
+/// Resets diesel's transaction manager to "no transaction". True if the body had left a transaction of its own open.
+pub(super) fn leave(connection: &mut SqliteConnection) -> bool {
     let status = AnsiTransactionManager::transaction_manager_status_mut(connection);
-    let depth = status
-        .transaction_depth()
-        .ok()
-        .flatten()
-        .map_or(0, std::num::NonZeroU32::get);
+    let is_unbalanced = raw_transaction::is_unbalanced(status);
     *connection.transaction_state() = AnsiTransactionManager::default();
-    depth
+    is_unbalanced
 }
 
 /// Makes diesel-async's pool close the connection.

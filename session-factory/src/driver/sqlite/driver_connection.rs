@@ -18,10 +18,10 @@ use super::diesel_wrapper::Wrapper;
 use super::quiet::{self, Watching};
 use super::slot::Slot;
 use super::task::Lost;
-use super::transaction_end::TransactionEnd;
 use super::{commit, raw_access, reset, statement, transaction};
 use crate::call::TransactionOptions;
 use crate::config::Sealed;
+use crate::driver::TransactionEnd;
 use crate::driver::{
     CommitReply, CommitSent, DriverConnection, GoesTo, Last, Owner, Prelude, Recovered, Reply,
     Running, Untyped, Watched,

@@ -21,7 +21,6 @@ mod statement;
 mod task;
 mod threads;
 mod transaction;
-mod transaction_end;
 mod url;
 
 use std::borrow::Cow;

@@ -13,8 +13,8 @@ use diesel::sqlite::SqliteConnection;
 use super::mark::Mark;
 use super::quiet::{Watching, is_panic, noting_panic, quietly};
 use super::state::ConnectionState;
-use super::transaction_end::TransactionEnd;
 use super::{diesel_wrapper, transaction};
+use crate::driver::TransactionEnd;
 
 impl Mark {
     /// Sets a mark in the open transaction.
@@ -89,20 +89,20 @@ pub(super) fn enter_raw(
 
 /// Ends the loan, and checks what the body did to the transaction.
 pub(super) fn leave_raw(connection: &mut SqliteConnection, state: &ConnectionState) {
-    if let Some((mark, depth)) = take_back(connection, state) {
-        if depth > 1 {
+    if let Some((mark, is_unbalanced)) = take_back(connection, state) {
+        if is_unbalanced {
             state.set_unbalanced();
         }
         mark.release(connection, state);
     }
 }
 
-/// Ends the loan without that check. Returns the mark, and the depth of the body's own
-/// transactions.
+/// Ends the loan without that check. Returns the mark, and whether the body had left a transaction of its own
+/// open.
 pub(super) fn take_back(
     connection: &mut SqliteConnection,
     state: &ConnectionState,
-) -> Option<(Mark, u32)> {
+) -> Option<(Mark, bool)> {
     let mark = state.take_raw()?;
     if let Some(events) = state.events() {
         events.take_back(!connection.instrumentation().is::<Watching>());

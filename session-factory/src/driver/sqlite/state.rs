@@ -4,7 +4,7 @@ use std::sync::MutexGuard;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::mark::Mark;
-use super::transaction_end::TransactionEnd;
+use crate::driver::TransactionEnd;
 use crate::error::StatementError;
 use crate::observe::Events;
 use crate::sync::Mutex;

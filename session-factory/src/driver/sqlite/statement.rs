@@ -21,8 +21,8 @@ use super::side_effects::{End, SideEffects, begins_with};
 use super::state::ConnectionState;
 use super::task::Lost;
 use super::threads::writer::Turn;
-use super::transaction_end::TransactionEnd;
 use super::{Wrapper, transaction};
+use crate::driver::TransactionEnd;
 use crate::driver::{Prelude, Reply, as_conflict};
 use crate::error::{PartlyCommitted, SessionError};
 

@@ -90,7 +90,7 @@ impl CommitMarks {
 }
 
 impl State {
-    /// Records that every commit before this moment has a position before a known one.
+    /// Records that a position is known which every commit sent before this moment has reached.
     fn seen(&mut self, sent: Instant) {
         self.doubt.take_if(|doubt| sent > *doubt);
     }

@@ -21,7 +21,7 @@ use crate::driver::postgres::connect::stream::Address;
 const AT_ONCE: usize = 2;
 /// A request that no connection has taken along by then uses its own connection.
 const PATIENCE: Duration = Duration::from_millis(50);
-/// A request that was taken along, but has no answer by then, also uses its own connection.
+/// A request that was sent with the group, but has no answer by then, is sent again on its own connection.
 const ANSWERED_WITHIN: Duration = Duration::from_millis(500);
 /// The longest time that a connection waits for the answer to the group's query.
 const GIVEN_UP_AFTER: Duration = Duration::from_secs(2);

@@ -1,9 +1,6 @@
 //! Asks for a commit's position in the write-ahead log, and for a standby's replay position. The queries share a
 //! message that is sent anyway. The answers are read off the stream, because diesel-async discards such rows.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
 use crate::call::LogPosition as Position;
 
 /// COMMIT, and in the same message the query for its position. It reads the insert position: with
@@ -22,49 +19,43 @@ pub(crate) const REPLAYED: &str = "SELECT CASE WHEN pg_is_in_recovery() THEN pg_
 /// The last answer to a position query.
 #[derive(Debug, Default)]
 pub(crate) struct Positions {
-    expecting: AtomicBool,
-    answer: Mutex<Option<Position>>,
+    /// Rows have to be read.
+    expecting: bool,
+    answer: Option<Position>,
 }
 
 impl Positions {
     /// Call before a query is sent.
-    pub(crate) fn expect(&self) {
-        self.set(None);
-        self.expecting.store(true, Ordering::SeqCst);
+    pub(crate) fn expect(&mut self) {
+        *self = Self {
+            expecting: true,
+            answer: None,
+        };
     }
 
     /// Takes the answer, if one arrived, and stops reading rows.
-    pub(crate) fn take(&self) -> Option<Position> {
-        self.expecting.store(false, Ordering::SeqCst);
-        self.answer().take()
-    }
-
-    fn answer(&self) -> MutexGuard<'_, Option<Position>> {
-        self.answer.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn set(&self, answer: Option<Position>) {
-        *self.answer() = answer;
+    pub(crate) fn take(&mut self) -> Option<Position> {
+        std::mem::take(self).answer
     }
 
     /// True while rows have to be read.
     pub(crate) fn expecting(&self) -> bool {
-        self.expecting.load(Ordering::SeqCst)
+        self.expecting
     }
 
     /// Reads a row. It may belong to an earlier query that is still being answered:
     /// [`committed`](Self::committed) arrives after those rows and before the answer, and discards them.
-    pub(crate) fn row(&self, body: &[u8]) {
+    pub(crate) fn row(&mut self, body: &[u8]) {
         if let Some(position) = position(body) {
-            self.set(Some(position));
+            self.answer = Some(position);
         }
     }
 
     /// Discards an answer that arrived before COMMIT's own: it does not belong to the query after
     /// COMMIT.
-    pub(crate) fn committed(&self) {
-        if self.expecting() {
-            self.set(None);
+    pub(crate) fn committed(&mut self) {
+        if self.expecting {
+            self.answer = None;
         }
     }
 }
@@ -94,7 +85,7 @@ mod tests {
 
     #[test]
     fn an_answer_is_the_last_position_behind_commit() {
-        let positions = Positions::default();
+        let mut positions = Positions::default();
         assert_eq!(positions.take(), None);
         positions.expect();
         // Rows of a query that was dropped before its last row.

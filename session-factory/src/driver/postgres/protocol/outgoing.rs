@@ -1,9 +1,9 @@
 //! Reads the SQL that the client sends.
 
 use super::transaction_end::Flight;
-use crate::driver::postgres::mark;
 use crate::driver::postgres::sql::side_effects::{self, SideEffects};
 use crate::driver::postgres::sql::transaction_control;
+use crate::driver::postgres::transaction_mark;
 use crate::driver::savepoint_name;
 
 /// In bytes. SQL of this length or more is not read; it counts as having every side effect.
@@ -37,7 +37,7 @@ impl Outgoing {
                         begins: text.starts_with(b"BEGIN"),
                         keeps_to_savepoints,
                         may_end: !keeps_to_savepoints && transaction_control::may_end(text),
-                        mark: mark::number(text).unwrap_or_default(),
+                        mark: transaction_mark::number(text).unwrap_or_default(),
                         local_sets: effects.local_sets,
                         ..Flight::default()
                     },

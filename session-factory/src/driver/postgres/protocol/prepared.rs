@@ -1,8 +1,6 @@
 //! Side effects of a connection's prepared statements, recorded when a statement runs rather than when it is prepared.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::outgoing::{LONGEST_TEXT, Prepared};
 use crate::driver::postgres::sql::effects::Effects;
@@ -15,53 +13,41 @@ pub(crate) const LOOKS_TYPES_UP: &str = "SELECT pg_type.oid, pg_type.typarray FR
 /// The prepared statements that do more than read and change rows, by name.
 #[derive(Debug, Default)]
 pub(crate) struct Statements {
-    /// `known` is not empty. While it is empty, Bind messages are not read.
-    any: AtomicBool,
+    /// While it is empty, Bind messages are not read.
+    known: HashMap<Box<[u8]>, Prepared>,
     /// The client has looked up a type by name on this connection.
-    look_types_up: AtomicBool,
-    known: Mutex<HashMap<Box<[u8]>, Prepared>>,
+    look_types_up: bool,
 }
 
 impl Statements {
-    fn known(&self) -> MutexGuard<'_, HashMap<Box<[u8]>, Prepared>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// True if Bind messages have to be read.
     pub(crate) fn any(&self) -> bool {
-        self.any.load(Ordering::Relaxed)
+        !self.known.is_empty()
     }
 
     pub(crate) fn look_types_up(&self) -> bool {
-        self.look_types_up.load(Ordering::Relaxed)
+        self.look_types_up
     }
 
     /// Reads a Parse message's body: name, SQL, parameter types.
-    pub(crate) fn prepared(&self, body: &[u8]) {
+    pub(crate) fn prepared(&mut self, body: &[u8]) {
         let mut parts = body.split(|byte| *byte == 0);
         let name = parts.next().unwrap_or_default();
         let text = parts.next().filter(|_| body.len() < LONGEST_TEXT);
-        if text.is_some_and(|text| text.starts_with(LOOKS_TYPES_UP.as_bytes())) {
-            self.look_types_up.store(true, Ordering::Relaxed);
-        }
+        self.look_types_up |= text.is_some_and(|text| text.starts_with(LOOKS_TYPES_UP.as_bytes()));
         let prepared = Prepared::read(text);
         if prepared != Prepared::default() {
-            self.known().insert(name.into(), prepared);
-            self.any.store(true, Ordering::Relaxed);
+            self.known.insert(name.into(), prepared);
         } else if self.any() {
             // The unnamed statement may have replaced one with side effects.
-            self.known().remove(name);
+            self.known.remove(name);
         }
     }
 
     /// Reads a Close message's body: kind, name.
-    pub(crate) fn closed(&self, body: &[u8]) {
-        if let [b'S', name @ ..] = body
-            && self.any()
-        {
-            let mut known = self.known();
-            known.remove(name.strip_suffix(b"\0").unwrap_or(name));
-            self.any.store(!known.is_empty(), Ordering::Relaxed);
+    pub(crate) fn closed(&mut self, body: &[u8]) {
+        if let [b'S', name @ ..] = body {
+            self.known.remove(name.strip_suffix(b"\0").unwrap_or(name));
         }
     }
 
@@ -72,7 +58,7 @@ impl Statements {
         }
         let mut parts = body.splitn(3, |byte| *byte == 0);
         let (_portal, name, values) = (parts.next()?, parts.next()?, parts.next()?);
-        let mut prepared = *self.known().get(name)?;
+        let mut prepared = *self.known.get(name)?;
         if prepared.effects.key != 0 {
             prepared.effects.key = names::with(prepared.effects.key, values);
         }
@@ -103,7 +89,7 @@ mod tests {
 
     #[test]
     fn a_statement_does_what_its_text_does_when_it_runs_and_until_it_is_closed() {
-        let statements = Statements::default();
+        let mut statements = Statements::default();
         statements.prepared(b"s1\0SELECT 1\0\0\0");
         assert!(!statements.any());
         statements.prepared(b"s2\0SELECT set_config('a', 'b', false)\0\0\0");
@@ -120,7 +106,7 @@ mod tests {
 
     #[test]
     fn a_level_among_the_values_is_seen() {
-        let statements = Statements::default();
+        let mut statements = Statements::default();
         statements.prepared(b"s1\0SELECT set_config($1, $2, true)\0\0\0");
         let needs_commit = |bind: &[u8]| {
             let prepared = statements.bound(bind);
@@ -132,7 +118,7 @@ mod tests {
 
     #[test]
     fn a_text_that_is_too_long_may_do_anything() {
-        let statements = Statements::default();
+        let mut statements = Statements::default();
         let mut body = b"s1\0SELECT ".to_vec();
         body.resize(LONGEST_TEXT, b'1');
         statements.prepared(&body);

@@ -1,43 +1,67 @@
 //! One connection's protocol state, as the server's messages and the client's own describe it.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::MutexGuard;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
+
+use tokio::sync::Notify;
 
 use super::error_response;
 use super::lsn::Positions;
 use super::outgoing::{self, Outgoing};
 use super::prepared::Statements;
 use super::statement_sent::StatementSent;
-use super::transaction_end::{EndTracker, Flight, Sender, TransactionEnd};
+use super::transaction_end::{EndTracker, Flight, Sender};
+use crate::call::LogPosition;
+use crate::driver::TransactionEnd;
 use crate::driver::postgres::sql::effects::Effects;
 use crate::driver::postgres::sql::names::{Move, Names, Seen};
 use crate::driver::postgres::sql::side_effects::SideEffects;
 use crate::error::{Behind, StatementError};
+use crate::sync::Mutex;
 
 /// The stream writes it as frames pass; the session reads it.
+///
+/// # Order
+/// `state` has everything, and whoever reads or writes takes its lock, with one exception: `published` repeats what the
+/// stream and the session read at every frame and every statement. It is written under the lock alone, as the last step
+/// of each change ([`publish`](Self::publish)), with `Release`, and read without the lock with `Acquire`. So:
+/// - a reader that sees a published change sees what the writer did before it;
+/// - a reader without the lock may see a value that another thread is just changing, as if it had read a moment
+///   earlier. The session reads `published` before it sends, and takes the lock for what decides an outcome;
+/// - a thread sees its own changes: the stream publishes a Parse before it looks at the Bind that follows.
 #[derive(Debug, Default)]
 pub(crate) struct ProtocolState {
-    /// Number of messages sent that the server answers with ReadyForQuery.
-    requests: AtomicU64,
-    /// Number of ReadyForQuery messages received.
-    answered: AtomicU64,
-    closed: AtomicBool,
-    /// The session has begun to end the transaction; what is sent from here is its own. See [`ProtocolState::seal`].
-    sealed: AtomicBool,
-    pub(crate) statement_sent: StatementSent,
-    statements: Statements,
-    /// Copy of [`Names::changes`], readable without the lock.
-    names_changed: AtomicU64,
-    /// The server process, from `BackendKeyData`; 0 before startup.
-    process: AtomicU32,
-    /// Answers to the driver's own log position queries.
-    pub(crate) positions: Positions,
     state: Mutex<State>,
+    published: AtomicU64,
+    /// Wakes the waiter for [`Expected::sent`].
+    written: Notify,
 }
+
+/// The stream has ended.
+const CLOSED: u64 = 1;
+/// Bind messages have to be read.
+const READS_BINDS: u64 = 1 << 1;
+/// Rows have to be read.
+const READS_ROWS: u64 = 1 << 2;
+/// From this bit on: [`Names::changes`].
+const NAMES: u32 = 3;
 
 #[derive(Debug, Default)]
 pub(crate) struct State {
+    /// Number of messages sent that the server answers with ReadyForQuery.
+    requests: u64,
+    /// Number of ReadyForQuery messages received.
+    answered: u64,
+    closed: bool,
+    /// Whose work the next messages are. See [`ProtocolState::seal`].
+    sender: Sender,
+    statement_sent: StatementSent,
+    statements: Statements,
+    /// The server process, from `BackendKeyData`; 0 before startup.
+    process: u32,
+    /// Answers to the driver's own log position queries.
+    positions: Positions,
     status: Status,
     transaction: Observed,
     /// The connection's last error.
@@ -107,7 +131,30 @@ const DEFINITIONS: [&[u8]; 5] = [b"CREATE ", b"ALTER ", b"DROP ", b"IMPORT ", b"
 impl ProtocolState {
     #[inline]
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
+    }
+
+    #[inline]
+    fn is_published(&self, flag: u64) -> bool {
+        self.published.load(Ordering::Acquire) & flag != 0
+    }
+
+    /// Makes a change readable without the lock. Call before the lock is released.
+    #[inline]
+    fn publish(&self, state: &State) {
+        let now = state.to_publish();
+        // Only the lock's holder writes, so that this load is exact.
+        if now != self.published.load(Ordering::Relaxed) {
+            self.published.store(now, Ordering::Release);
+        }
+    }
+
+    /// Changes the state, and publishes it.
+    fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        let mut state = self.state();
+        let result = change(&mut state);
+        self.publish(&state);
+        result
     }
 
     /// True if [`incoming`](Self::incoming) reads frames with this tag. It reads rows only while one may answer the
@@ -116,7 +163,7 @@ impl ProtocolState {
     pub(crate) fn wants_incoming(&self, tag: u8) -> bool {
         match tag {
             b'Z' | b'E' | b'C' | b'K' | b'G' | b'H' | b'W' => true,
-            b'D' => self.positions.expecting(),
+            b'D' => self.is_published(READS_ROWS),
             _ => false,
         }
     }
@@ -125,10 +172,10 @@ impl ProtocolState {
     #[inline]
     pub(crate) fn wants_outgoing(&self, tag: u8) -> bool {
         match tag {
-            // Query, Sync, FunctionCall, and the startup message.
-            b'Q' | b'S' | b'F' | 0 => true,
-            b'B' => self.statement_sent.wants(tag) || self.statements.any(),
-            tag => self.statement_sent.wants(tag),
+            // Query, Parse, Close, Sync, FunctionCall, and the startup message.
+            b'Q' | b'P' | b'C' | b'S' | b'F' | 0 => true,
+            b'B' => self.is_published(READS_BINDS),
+            _ => false,
         }
     }
 
@@ -139,113 +186,31 @@ impl ProtocolState {
         body: &[u8],
         held: &mut Option<MutexGuard<'state, State>>,
     ) {
-        match tag {
-            b'Z' => {
-                let state = held.get_or_insert_with(|| self.state());
-                state.ready(body.first().copied());
-                self.publish(state);
-                self.answered.fetch_add(1, Ordering::SeqCst);
-            }
-            b'E' => {
-                let state = held.get_or_insert_with(|| self.state());
-                state.failed(body, self.statements.look_types_up());
-                self.publish(state);
-                if state.fatal.is_some() {
-                    self.closed();
-                }
-            }
-            b'C' => {
-                if body.starts_with(b"COMMIT") {
-                    self.positions.committed();
-                }
-                let state = held.get_or_insert_with(|| self.state());
-                state.completed(body);
-                self.publish(state);
-            }
-            b'D' => self.positions.row(body),
-            // diesel-async cannot take part in COPY, and the server waits for data: the connection is lost.
-            b'G' | b'H' | b'W' => {
-                let state = held.get_or_insert_with(|| self.state());
-                state.fatal = Some(StatementError::connection(COPY));
-                self.closed();
-            }
-            b'K' => {
-                if let Some((process, _key)) = body.split_first_chunk::<4>() {
-                    let process = u32::from_be_bytes(*process);
-                    self.process.store(process, Ordering::SeqCst);
-                }
-            }
-            _ => {}
-        }
+        let state = held.get_or_insert_with(|| self.state());
+        state.incoming(tag, body);
+        self.publish(state);
     }
 
-    /// Records a frame to the server. All frames of one write share `now`.
-    pub(crate) fn outgoing(&self, tag: u8, body: &[u8], now: &mut Option<Instant>) {
-        match tag {
-            b'Q' => {
-                self.requests.fetch_add(1, Ordering::SeqCst);
-                let now = *now.get_or_insert_with(Instant::now);
-                if let Some(flight) = outgoing::of_a_session(body) {
-                    let mut state = self.state();
-                    state.sent = Some(now);
-                    self.is_sent(&mut state, flight);
-                } else {
-                    let outgoing = Outgoing::query(body);
-                    let mut state = self.state();
-                    state.sent = Some(now);
-                    state.note(&outgoing.effects);
-                    self.is_sent(&mut state, outgoing.flight);
-                    self.publish(&state);
-                }
-            }
-            b'P' => self.statements.prepared(body),
-            b'C' => self.statements.closed(body),
-            b'B' => {
-                if let Some(prepared) = self.statements.bound(body) {
-                    let mut state = self.state();
-                    state.note(&prepared.effects);
-                    state.bound.local_sets += prepared.effects.local_sets;
-                    state.bound.may_end |= prepared.may_end;
-                    self.publish(&state);
-                }
-            }
-            // Sync, FunctionCall, and the startup message.
-            b'S' | b'F' | 0 => {
-                self.requests.fetch_add(1, Ordering::SeqCst);
-                let mut state = self.state();
-                state.sent = Some(*now.get_or_insert_with(Instant::now));
-                if tag == b'F' {
-                    state.note(&SideEffects::ANY);
-                }
-                let flight = std::mem::take(&mut state.bound);
-                self.is_sent(&mut state, flight);
-            }
-            _ => {}
-        }
-        self.statement_sent.outgoing(tag, body);
-    }
-
-    fn is_sent(&self, state: &mut State, flight: Flight) {
-        let sender = if self.sealed.load(Ordering::Relaxed) {
-            Sender::Session
-        } else {
-            Sender::Body
-        };
-        state.end_tracker.sent(Flight { sender, ..flight });
-    }
-
-    /// Copies [`Names::changes`] to where the session reads it without the lock.
-    #[inline]
-    fn publish(&self, state: &State) {
-        let changes = state.names.changes();
-        if changes != self.names_changed.load(Ordering::Relaxed) {
-            self.names_changed.store(changes, Ordering::Relaxed);
+    /// Records a frame to the server. `held` keeps the lock, and all frames of one write share it and `now`.
+    pub(crate) fn outgoing<'state>(
+        &'state self,
+        tag: u8,
+        body: &[u8],
+        held: &mut Option<MutexGuard<'state, State>>,
+        now: &mut Option<Instant>,
+    ) {
+        let state = held.get_or_insert_with(|| self.state());
+        state.outgoing(tag, body, now);
+        let is_written = state.statement_sent.outgoing(tag, body);
+        self.publish(state);
+        if is_written {
+            self.written.notify_one();
         }
     }
 
     /// How often [`names`](Self::names) changed. A caller with the same number can skip that call and its lock.
     pub(crate) fn names_changed(&self) -> u64 {
-        self.names_changed.load(Ordering::Relaxed)
+        self.published.load(Ordering::Acquire) >> NAMES
     }
 
     /// What names resolve to now.
@@ -253,33 +218,53 @@ impl ProtocolState {
         self.state().names.seen()
     }
 
+    /// Watches for a statement with this SQL until the result is dropped.
+    pub(crate) fn expect_statement(&self, sql: &str) -> Expected<'_> {
+        self.change(|state| state.statement_sent.expect(sql));
+        Expected(self)
+    }
+
+    /// Call before a query for a log position is sent.
+    pub(crate) fn expect_position(&self) {
+        self.change(|state| state.positions.expect());
+    }
+
+    /// Takes the log position, if it arrived, and stops reading rows.
+    pub(crate) fn take_position(&self) -> Option<LogPosition> {
+        self.change(|state| state.positions.take())
+    }
+
+    /// True while the rows of a query for a log position are read.
+    pub(crate) fn expects_position(&self) -> bool {
+        self.is_published(READS_ROWS)
+    }
+
     /// Records that the stream has ended.
     pub(crate) fn closed(&self) {
-        self.closed.store(true, Ordering::SeqCst);
+        self.change(|state| state.closed = true);
     }
 
     /// Records that the driver gives the connection up, and why.
     pub(crate) fn give_up(&self, why: StatementError) {
-        self.state().fatal.get_or_insert(why);
-        self.closed();
+        self.change(|state| {
+            state.fatal.get_or_insert(why);
+            state.closed = true;
+        });
     }
 
     #[inline]
     pub(crate) fn is_closed(&self) -> bool {
-        self.closed.load(Ordering::SeqCst)
+        self.is_published(CLOSED)
     }
 
     /// The server process, from `BackendKeyData`; 0 before startup.
     pub(crate) fn process(&self) -> u32 {
-        self.process.load(Ordering::SeqCst)
+        self.state().process
     }
 
     /// Number of sent messages whose ReadyForQuery is outstanding.
     pub(crate) fn unanswered(&self) -> u64 {
-        let answered = self.answered.load(Ordering::SeqCst);
-        self.requests
-            .load(Ordering::SeqCst)
-            .saturating_sub(answered)
+        self.state().unanswered()
     }
 
     /// True if the server has answered every message.
@@ -289,8 +274,8 @@ impl ProtocolState {
 
     /// Forgets earlier transactions; the next BEGIN starts the one to watch.
     pub(crate) fn begin_watch(&self) {
-        self.sealed.store(false, Ordering::Relaxed);
         let mut state = self.state();
+        state.sender = Sender::Body;
         state.transaction = Observed::default();
         state.effects.remove(Effects::COMMIT_MATTERS);
         state.end_tracker.begin_watch();
@@ -299,8 +284,7 @@ impl ProtocolState {
     /// From now until the next transaction, the session itself sends every message. The tracker must not count them as
     /// the body's work.
     pub(crate) fn seal(&self) {
-        // Relaxed: the same session sends next, so its messages see the flag.
-        self.sealed.store(true, Ordering::Relaxed);
+        self.state().sender = Sender::Session;
     }
 
     pub(crate) fn last_sent(&self) -> Option<Instant> {
@@ -309,8 +293,9 @@ impl ProtocolState {
 
     /// When the last message was sent, if an answer is outstanding and no BEGIN is unanswered.
     pub(crate) fn runs_since(&self) -> Option<Instant> {
-        self.last_sent()
-            .filter(|_| !self.is_quiet() && !self.is_beginning())
+        let state = self.state();
+        let runs = state.unanswered() > 0 && !state.end_tracker.is_beginning();
+        state.sent.filter(|_| runs)
     }
 
     pub(crate) fn status(&self) -> Status {
@@ -322,7 +307,7 @@ impl ProtocolState {
     #[inline]
     pub(crate) fn goes_on(&self) -> bool {
         let state = self.state();
-        !self.is_closed() && state.status != Status::Failed && state.end_tracker.goes_on()
+        !state.closed && state.status != Status::Failed && state.end_tracker.goes_on()
     }
 
     /// The transaction's end, the outcome of the statements that ran after it, and its status,
@@ -330,7 +315,7 @@ impl ProtocolState {
     #[inline]
     pub(crate) fn standing(&self) -> Standing {
         let mut state = self.state();
-        if self.is_closed() {
+        if state.closed {
             state.end_tracker.lost();
         }
         let first = state.end_tracker.first();
@@ -413,7 +398,7 @@ impl ProtocolState {
         let state = self.state();
         let noted = !state.effects.is_empty() || state.transaction.has_written;
         let is_open = state.status == Status::InTransaction && !state.end_tracker.is_in_doubt();
-        is_open && self.is_quiet() && !noted
+        is_open && state.unanswered() == 0 && !noted
     }
 
     /// True if the session may have left changed settings, or more, to the next borrower.
@@ -442,12 +427,12 @@ impl ProtocolState {
     }
 
     pub(crate) fn was_reset(&self) {
-        let mut state = self.state();
-        let restored = Effects::CHANGES_SESSION | Effects::UNKNOWN;
-        state.effects.remove(restored);
-        state.resetting = false;
-        state.names.was_reset();
-        self.publish(&state);
+        self.change(|state| {
+            let restored = Effects::CHANGES_SESSION | Effects::UNKNOWN;
+            state.effects.remove(restored);
+            state.resetting = false;
+            state.names.was_reset();
+        });
     }
 
     /// Overwrites the flag, for a caller that has undone the effect or knows that it is older than the session.
@@ -456,7 +441,109 @@ impl ProtocolState {
     }
 }
 
+/// A statement that the client is about to write to the socket.
+pub(crate) struct Expected<'protocol>(&'protocol ProtocolState);
+
+impl Expected<'_> {
+    /// Returns once the whole statement is written.
+    pub(crate) async fn sent(&self) {
+        while !self.0.state().statement_sent.is_sent() {
+            self.0.written.notified().await;
+        }
+    }
+}
+
+impl Drop for Expected<'_> {
+    fn drop(&mut self) {
+        self.0.change(|state| state.statement_sent.forget());
+    }
+}
+
 impl State {
+    /// What is readable without the lock.
+    fn to_publish(&self) -> u64 {
+        let reads_binds = self.statements.any() || self.statement_sent.is_expecting();
+        let flag = |flag: u64, is_set: bool| if is_set { flag } else { 0 };
+        flag(CLOSED, self.closed)
+            | flag(READS_BINDS, reads_binds)
+            | flag(READS_ROWS, self.positions.expecting())
+            | self.names.changes() << NAMES
+    }
+
+    fn unanswered(&self) -> u64 {
+        self.requests.saturating_sub(self.answered)
+    }
+
+    fn incoming(&mut self, tag: u8, body: &[u8]) {
+        match tag {
+            b'Z' => {
+                self.ready(body.first().copied());
+                self.answered += 1;
+            }
+            b'E' => {
+                self.failed(body);
+                self.closed |= self.fatal.is_some();
+            }
+            b'C' => {
+                if body.starts_with(b"COMMIT") {
+                    self.positions.committed();
+                }
+                self.completed(body);
+            }
+            b'D' => self.positions.row(body),
+            // diesel-async cannot take part in COPY, and the server waits for data: the connection is lost.
+            b'G' | b'H' | b'W' => {
+                self.fatal = Some(StatementError::connection(COPY));
+                self.closed = true;
+            }
+            b'K' => {
+                if let Some((process, _key)) = body.split_first_chunk::<4>() {
+                    self.process = u32::from_be_bytes(*process);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn outgoing(&mut self, tag: u8, body: &[u8], now: &mut Option<Instant>) {
+        match tag {
+            b'Q' => {
+                let flight = outgoing::of_a_session(body).unwrap_or_else(|| {
+                    let outgoing = Outgoing::query(body);
+                    self.note(&outgoing.effects);
+                    outgoing.flight
+                });
+                self.is_sent(flight, now);
+            }
+            b'P' => self.statements.prepared(body),
+            b'C' => self.statements.closed(body),
+            b'B' => {
+                if let Some(prepared) = self.statements.bound(body) {
+                    self.note(&prepared.effects);
+                    self.bound.local_sets += prepared.effects.local_sets;
+                    self.bound.may_end |= prepared.may_end;
+                }
+            }
+            // Sync, FunctionCall, and the startup message.
+            b'S' | b'F' | 0 => {
+                if tag == b'F' {
+                    self.note(&SideEffects::ANY);
+                }
+                let flight = std::mem::take(&mut self.bound);
+                self.is_sent(flight, now);
+            }
+            _ => {}
+        }
+    }
+
+    /// The server answers this message with ReadyForQuery.
+    fn is_sent(&mut self, flight: Flight, now: &mut Option<Instant>) {
+        self.requests += 1;
+        self.sent = Some(*now.get_or_insert_with(Instant::now));
+        let sender = self.sender;
+        self.end_tracker.sent(Flight { sender, ..flight });
+    }
+
     /// In a failed transaction the doubt does not matter: it can neither answer a query nor commit. After an error,
     /// only ReadyForQuery shows whether the transaction is still open, so the doubt remains until it arrives.
     fn is_in_doubt(&self) -> bool {
@@ -495,7 +582,7 @@ impl State {
         self.status = now;
     }
 
-    fn failed(&mut self, body: &[u8], looks_types_up: bool) {
+    fn failed(&mut self, body: &[u8]) {
         let (mut error, fatal) = error_response::parse(body);
         if let (true, Some(known)) = (fatal, &self.fatal) {
             // After COPY the server closes with a protocol error. Keep the earlier error, which names COPY.
@@ -507,7 +594,7 @@ impl State {
         }
         self.end_tracker.failed();
         self.names.undone();
-        if looks_types_up && error_response::may_be_of_another_type(&error) {
+        if self.statements.look_types_up() && error_response::may_be_of_another_type(&error) {
             self.names.has_another_type();
         }
         self.transaction.met_conflict |= error.is_transient();

@@ -57,11 +57,11 @@ impl<S> WatchedStream<S> {
 
     fn has_written(&mut self, fresh: &[u8]) {
         let protocol_state = &*self.protocol_state;
-        let mut now = None;
+        let (mut held, mut now) = (None, None);
         self.outgoing.feed(
             fresh,
             |tag| protocol_state.wants_outgoing(tag),
-            |tag, body| protocol_state.outgoing(tag, body, &mut now),
+            |tag, body| protocol_state.outgoing(tag, body, &mut held, &mut now),
         );
     }
 }

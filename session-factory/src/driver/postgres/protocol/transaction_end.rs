@@ -4,20 +4,12 @@
 //! The first end decides the outcome of the session's work. SQL that the body runs after that end
 //! is outside the transaction, and has a separate outcome. If the tags fit two histories, the end
 //! is [unseen](TransactionEnd::Unseen). If a ROLLBACK leaves a transaction open, the end is in
-//! doubt until the server has answered the query for the [mark](crate::driver::postgres::mark).
+//! doubt until the server has answered the query for the [mark](crate::driver::postgres::transaction_mark).
 
 use std::collections::VecDeque;
 
+use crate::driver::TransactionEnd;
 use crate::error::Behind;
-
-/// How a transaction ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum TransactionEnd {
-    Commit,
-    Rollback,
-    /// Unknown whether committed or rolled back; or ended by PREPARE TRANSACTION.
-    Unseen,
-}
 
 /// A message that the server answers with ReadyForQuery.
 #[derive(Debug, Clone, Copy, Default)]
@@ -57,13 +49,13 @@ pub(crate) struct EndTracker {
     doubt: Option<u64>,
     /// The current message met an error.
     failed: bool,
-    behind: Fates,
+    behind: LaterWork,
 }
 
-/// The outcomes of statements that ran after the end, or after a ROLLBACK in doubt.
+/// How the work after the transaction's end ended, or after a ROLLBACK in doubt.
 #[derive(Debug, Default)]
-struct Fates {
-    /// The fates that are final.
+struct LaterWork {
+    /// Outcomes that are final.
     settled: Behind,
     /// Some succeeded. The next COMMIT commits them, or the end of a message that leaves no transaction open.
     pending: bool,
@@ -159,9 +151,9 @@ impl EndTracker {
         };
         // A mark set after the ROLLBACK proves nothing: it belongs to whichever transaction was open by then.
         if mark.is_some_and(|mark| mark <= last) {
-            self.behind = Fates::default();
+            self.behind = LaterWork::default();
         } else {
-            self.first = Some(TransactionEnd::Rollback);
+            self.first = Some(TransactionEnd::RolledBack);
         }
     }
 
@@ -183,7 +175,7 @@ impl EndTracker {
     pub(crate) fn completed(&mut self, tag: &[u8]) {
         match tag {
             b"COMMIT" => {
-                self.end(TransactionEnd::Commit);
+                self.end(TransactionEnd::Committed);
                 if self.behind.held {
                     self.first = Some(TransactionEnd::Unseen);
                 }
@@ -214,7 +206,7 @@ impl EndTracker {
         self.behind.hold();
         // A failed statement after COMMIT counts as rolled back, even if it was the only one.
         let is_of_body = self.flights.front().is_none_or(Flight::is_of_body);
-        self.behind.held |= self.first == Some(TransactionEnd::Commit) && is_of_body;
+        self.behind.held |= self.first == Some(TransactionEnd::Committed) && is_of_body;
     }
 
     /// Call at each ReadyForQuery. True if the message's error ended the transaction, which only a refused COMMIT or
@@ -230,12 +222,12 @@ impl EndTracker {
         }
         if !inside {
             if self.doubt.take().is_some() {
-                self.first = Some(TransactionEnd::Rollback);
+                self.first = Some(TransactionEnd::RolledBack);
             } else if self.inside && self.first.is_none() {
                 // No command tag: an error ended the transaction.
                 by_error = failed;
                 self.first = Some(if failed {
-                    TransactionEnd::Rollback
+                    TransactionEnd::RolledBack
                 } else {
                     TransactionEnd::Unseen
                 });
@@ -261,7 +253,7 @@ impl EndTracker {
     }
 }
 
-impl Fates {
+impl LaterWork {
     fn hold(&mut self) {
         self.held |= std::mem::take(&mut self.pending);
     }
@@ -281,8 +273,8 @@ impl Fates {
 mod tests {
     use super::*;
 
-    const ROLLBACK: Option<TransactionEnd> = Some(TransactionEnd::Rollback);
-    const COMMIT: Option<TransactionEnd> = Some(TransactionEnd::Commit);
+    const ROLLBACK: Option<TransactionEnd> = Some(TransactionEnd::RolledBack);
+    const COMMIT: Option<TransactionEnd> = Some(TransactionEnd::Committed);
     const UNSEEN: Option<TransactionEnd> = Some(TransactionEnd::Unseen);
 
     fn begun() -> EndTracker {
@@ -390,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn what_runs_behind_the_end_has_a_fate_of_its_own() {
+    fn what_runs_after_the_end_has_an_outcome_of_its_own() {
         let open = Some((false, true));
         assert_eq!(
             told(&["COMMIT", "BEGIN", "INSERT 0 1"], b'T'),

@@ -22,7 +22,7 @@ use crate::runtime::moving::Moving;
 /// An encrypted stream.
 pub(super) type Encrypted = <MakeRustlsConnect as MakeTlsConnect<Moving<TcpStream>>>::Stream;
 
-/// What encrypting a stream to one server needs.
+/// Encrypts a stream to one server.
 #[derive(Clone)]
 pub(super) struct Handshake {
     connector: MakeRustlsConnect,

@@ -25,7 +25,7 @@ fn a_rollback_is_an_end_where_no_transaction_is_open_behind_it_and_else_in_doubt
     assert!(protocol_state.is_in_doubt());
     protocol_state.incoming(b'C', b"ROLLBACK\0", &mut None);
     protocol_state.incoming(b'Z', b"I", &mut None);
-    assert_eq!(protocol_state.ended(), Some(TransactionEnd::Rollback));
+    assert_eq!(protocol_state.ended(), Some(TransactionEnd::RolledBack));
     assert!(!protocol_state.is_in_doubt());
 }
 

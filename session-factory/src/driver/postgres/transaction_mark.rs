@@ -19,13 +19,13 @@ const SHOW: &str = "SHOW session_factory.mark";
 /// One connection's marks. Each has its own number, which distinguishes a mark set after the SQL in doubt from one set
 /// before it.
 #[derive(Debug)]
-pub(super) struct Marks {
+pub(super) struct TransactionMarks {
     /// Random, so that the body's SQL cannot contain a mark by accident.
     nonce: u64,
     sent: u64,
 }
 
-impl Default for Marks {
+impl Default for TransactionMarks {
     fn default() -> Self {
         Self {
             nonce: RandomState::new().hash_one(0),
@@ -34,7 +34,7 @@ impl Default for Marks {
     }
 }
 
-impl Marks {
+impl TransactionMarks {
     /// The SQL that sets the next mark.
     pub(super) fn next(&mut self) -> String {
         self.sent += 1;
@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn a_message_that_sets_a_mark_is_known_by_its_number() {
-        let mut marks = Marks::default();
+        let mut marks = TransactionMarks::default();
         assert_eq!(number(marks.next().as_bytes()), Some(1));
         let text = format!("BEGIN; SAVEPOINT session_factory_1; {}", marks.next());
         assert_eq!(number(text.as_bytes()), Some(2));
