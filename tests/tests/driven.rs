@@ -651,7 +651,9 @@ fn runtimes_that_end_in_mid_statement_disturb_no_call_of_another_runtime() {
                             })
                             .await
                     });
-                    runtime.block_on(async { tokio::time::sleep(Duration::from_millis(number)).await });
+                    runtime.block_on(async {
+                        tokio::time::sleep(Duration::from_millis(number)).await
+                    });
                     runtime.shutdown_background();
                 }
                 drop(over);
