@@ -652,7 +652,7 @@ fn runtimes_that_end_in_mid_statement_disturb_no_call_of_another_runtime() {
                             .await
                     });
                     runtime.block_on(async {
-                        tokio::time::sleep(Duration::from_millis(number)).await
+                        tokio::time::sleep(Duration::from_millis(number)).await;
                     });
                     runtime.shutdown_background();
                 }
@@ -732,7 +732,7 @@ fn the_applications_own_pool_outlives_the_runtimes_of_its_connections() {
             });
             next.block_on(testbed::eventually(PATIENCE, "it sleeps", || async {
                 let sleeps = bed.database.admin().activity().await;
-                sleeps.iter().any(|backend| backend.is_active())
+                sleeps.iter().any(testbed::postgres::Activity::is_active)
             }));
             drop(next);
         }
