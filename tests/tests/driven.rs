@@ -672,7 +672,7 @@ fn runtimes_that_end_in_mid_statement_disturb_no_call_of_another_runtime() {
     });
 }
 
-/// Nothing but paused time passes here: the limits of the calls are of the real clock.
+/// The limits of a call follow the real clock, also where the runtime's own clock is paused or advanced.
 #[test]
 fn paused_time_ends_no_call() {
     in_time("calls with paused time", || {
@@ -701,7 +701,7 @@ fn paused_time_ends_no_call() {
     });
 }
 
-/// Its connections are driven where that pool opened them.
+/// The application's pool drives a connection on the runtime that opened it.
 #[test]
 fn the_applications_own_pool_outlives_the_runtimes_of_its_connections() {
     use diesel_async::AsyncPgConnection;
