@@ -53,12 +53,12 @@ where
         .expect("the task ends")
 }
 
-macro_rules! on_every_backend {
-    ($($backend:ident: $bed:ty),+) => {$(
+macro_rules! on_a_runtime {
+    ($backend:ident, $bed:ty, $($runtime:tt)+) => {
         mod $backend {
             use super::*;
 
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            #[tokio::test($($runtime)+)]
             async fn a_call_is_answered_wherever_the_budget_of_its_task_ends() {
                 let bed = <$bed>::with(|config| config.pool_size = 2).await;
                 for left in 0..LAST {
@@ -85,7 +85,7 @@ macro_rules! on_every_backend {
                 assert_eq!(bed.count().await, i64::try_from(LAST).unwrap());
             }
 
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            #[tokio::test($($runtime)+)]
             async fn a_call_dropped_where_the_budget_ends_leaves_a_connection_that_works() {
                 let bed = <$bed>::with(|config| config.pool_size = 1).await;
                 for left in 0..LAST {
@@ -111,7 +111,18 @@ macro_rules! on_every_backend {
                 }
             }
         }
-    )+};
+    };
 }
 
-on_every_backend!(postgres: PgBed, mysql: MyBed, sqlite: LiteBed);
+on_a_runtime!(postgres, PgBed, flavor = "multi_thread", worker_threads = 2);
+on_a_runtime!(mysql, MyBed, flavor = "multi_thread", worker_threads = 2);
+on_a_runtime!(sqlite, LiteBed, flavor = "multi_thread", worker_threads = 2);
+
+/// A connection's driver cannot run here while a call is polled: no answer arrives in the middle of a poll.
+mod one_thread {
+    use super::*;
+
+    on_a_runtime!(postgres, PgBed, flavor = "current_thread");
+    on_a_runtime!(mysql, MyBed, flavor = "current_thread");
+    on_a_runtime!(sqlite, LiteBed, flavor = "current_thread");
+}

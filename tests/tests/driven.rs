@@ -58,10 +58,15 @@ async fn ask(factory: &Factory<PgDb>) -> Result<i32, AppError> {
         .await
 }
 
-/// A runtime drives a connection from its second transaction in a row.
+/// A runtime drives a connection from its second transaction in a row. On a busy machine a statement may take so long
+/// that the background runtime takes the connection over.
 async fn settle(factory: &Factory<PgDb>) -> i32 {
     let process = ask(factory).await.unwrap();
-    assert_eq!(ask(factory).await.unwrap(), process);
+    testbed::eventually(PATIENCE, "driven here", || async {
+        assert_eq!(ask(factory).await.unwrap(), process);
+        tasks(&Handle::current()) > 0
+    })
+    .await;
     process
 }
 
@@ -158,6 +163,7 @@ fn a_connection_is_driven_where_it_is_used_and_moves_to_the_next_runtime() {
         for id in 0..20 {
             insert(&bed.factory, id).await.unwrap();
         }
+        settle(&bed.factory).await;
     });
     assert_eq!(tasks(first.handle()), 1, "and one alone");
     // The first runtime does not run meanwhile.
@@ -326,7 +332,7 @@ fn connections_are_closed_without_the_help_of_a_blocked_runtime() {
         let bed = bed(|config| {
             config.pool_size = 1;
             config.max_overflow = 0;
-            config.pool_recycle = Duration::from_millis(300);
+            config.pool_recycle = Duration::from_secs(3);
         });
         let factory = bed.factory.clone();
         let _blocked = Blocked::after(|| async move {
@@ -591,5 +597,150 @@ fn a_large_result_is_read_across_the_end_of_its_runtime() {
         assert_eq!(left, 49_999);
         drop(session);
         one_thread().block_on(settle(&bed.factory));
+    });
+}
+
+#[test]
+fn a_raw_statement_goes_on_when_its_runtime_ends() {
+    in_time("a raw statement that moves", || {
+        let bed = bed_of_one();
+        let first = one_thread();
+        first.block_on(settle(&bed.factory));
+        let mut session = first.block_on(bed.factory.create_session()).unwrap();
+        let raw = first.block_on(session.connection()).unwrap();
+        let mut statement: Pin<Box<dyn Future<Output = _>>> =
+            Box::pin(raw.batch_execute("INSERT INTO items SELECT 1, 'x' FROM pg_sleep(0.2)"));
+        first.block_on(async {
+            assert!(futures_util::poll!(&mut statement).is_pending());
+            tokio::task::yield_now().await;
+        });
+        drop(first);
+        let second = one_thread();
+        second.block_on(statement).unwrap();
+        second.block_on(session.commit()).unwrap();
+        assert_eq!(testbed::block_on(bed.count()), 1);
+    });
+}
+
+#[test]
+fn runtimes_that_end_in_mid_statement_disturb_no_call_of_another_runtime() {
+    in_time("two runtimes, of which one ends again and again", || {
+        let bed = bed(|config| {
+            config.pool_size = 2;
+            config.max_overflow = 0;
+            config.pool_timeout = PATIENCE;
+        });
+        let (over, is_over) = mpsc::channel::<()>();
+        let calls = std::thread::scope(|threads| {
+            let ending = bed.factory.clone();
+            threads.spawn(move || {
+                for number in 0..20 {
+                    let runtime = if number % 2 == 0 {
+                        one_thread()
+                    } else {
+                        two_threads()
+                    };
+                    let factory = ending.clone();
+                    runtime.spawn(async move {
+                        factory
+                            .with_session(async |db| {
+                                db.batch_execute("INSERT INTO items VALUES (-1, 'x')")
+                                    .await?;
+                                db.batch_execute("SELECT pg_sleep(60)").await?;
+                                Ok::<_, AppError>(())
+                            })
+                            .await
+                    });
+                    runtime.block_on(async {
+                        tokio::time::sleep(Duration::from_millis(number)).await;
+                    });
+                    runtime.shutdown_background();
+                }
+                drop(over);
+            });
+            let lasting = one_thread();
+            let mut calls = 0;
+            while is_over.try_recv() == Err(mpsc::TryRecvError::Empty) {
+                lasting.block_on(insert(&bed.factory, calls)).unwrap();
+                calls += 1;
+            }
+            calls
+        });
+        testbed::block_on(session_factory_tests::at_rest(&bed.factory));
+        assert_eq!(testbed::block_on(bed.count()), i64::from(calls));
+        assert!(calls > 0);
+    });
+}
+
+/// The limits of a call follow the real clock, also where the runtime's own clock is paused or advanced.
+#[test]
+fn paused_time_ends_no_call() {
+    in_time("calls with paused time", || {
+        let bed = bed_of_one();
+        let paused = Builder::new_current_thread()
+            .enable_all()
+            .start_paused(true)
+            .build()
+            .unwrap();
+        paused.block_on(async {
+            settle(&bed.factory).await;
+            for id in 0..3 {
+                let call = bed.factory.session().timeout(PATIENCE);
+                call.run(async |db| {
+                    let insert = format!("INSERT INTO items SELECT {id}, 'x' FROM pg_sleep(0.1)");
+                    db.batch_execute(&insert).await?;
+                    // An hour passes at once.
+                    tokio::time::advance(Duration::from_secs(3600)).await;
+                    Ok::<_, AppError>(())
+                })
+                .await
+                .unwrap();
+            }
+        });
+        assert_eq!(testbed::block_on(bed.count()), 3);
+    });
+}
+
+/// The application's pool drives a connection on the runtime that opened it.
+#[test]
+fn the_applications_own_pool_outlives_the_runtimes_of_its_connections() {
+    use diesel_async::AsyncPgConnection;
+    use diesel_async::pooled_connection::AsyncDieselConnectionManager;
+    use diesel_async::pooled_connection::bb8::Pool;
+    in_time("the application's own pool", || {
+        let bed = bed_of_one();
+        let first = one_thread();
+        let manager = AsyncDieselConnectionManager::<AsyncPgConnection>::new(bed.database.url());
+        let building = Pool::builder().max_size(1).build(manager);
+        let pool = first.block_on(building).unwrap();
+        let factory = Factory::<PgDb>::from_pool(pool);
+        first.block_on(insert(&factory, 1)).unwrap();
+        for id in 2..6 {
+            // The runtime before has ended, in the middle of a statement.
+            let next = two_threads();
+            next.block_on(insert(&factory, id)).unwrap();
+            let sleeping = factory.clone();
+            next.spawn(async move {
+                sleeping
+                    .with_session(async |db| {
+                        db.batch_execute("INSERT INTO items VALUES (-1, 'x')")
+                            .await?;
+                        db.batch_execute("SELECT pg_sleep(60)").await?;
+                        Ok::<_, AppError>(())
+                    })
+                    .await
+            });
+            next.block_on(testbed::eventually(PATIENCE, "it sleeps", || async {
+                let sleeps = bed.database.admin().activity().await;
+                sleeps.iter().any(testbed::postgres::Activity::is_active)
+            }));
+            drop(next);
+        }
+        let last = one_thread();
+        last.block_on(insert(&factory, 6)).unwrap();
+        last.block_on(session_factory_tests::at_rest(&factory));
+        assert_eq!(testbed::block_on(bed.count()), 6);
+        assert_eq!(factory.status().limit, 1);
+        drop(first);
     });
 }

@@ -44,21 +44,49 @@ async fn fact_12_a_url_that_asks_for_tls_gets_it_or_an_error() {
 fn an_encrypted_connection_moves_from_runtime_to_runtime() {
     let (_server, database, query) = testbed::block_on(encrypted_only());
     let factory = factory(&url(&database, "app", &query));
-    for number in 0..6 {
+    for _ in 0..6 {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .unwrap();
         runtime.block_on(async {
-            for _ in 0..3 {
+            testbed::eventually(testbed::PATIENCE, "driven by this runtime", || async {
                 assert!(is_encrypted(&factory).await.unwrap());
-            }
+                let metrics = tokio::runtime::Handle::current().metrics();
+                metrics.num_alive_tasks() == 1
+            })
+            .await;
         });
-        let drivers = runtime.metrics().num_alive_tasks();
-        assert_eq!(drivers, 1, "runtime {number} drives the connection");
     }
     let connections = testbed::block_on(async { database.admin().connections().await });
     assert_eq!(connections, 1, "the same one all the time");
+}
+
+#[test]
+fn an_encrypted_statement_is_answered_when_its_runtime_ends() {
+    let (_server, database, query) = testbed::block_on(encrypted_only());
+    let factory = factory(&url(&database, "app", &query));
+    let runtime = || tokio::runtime::Runtime::new().unwrap();
+    for id in 0..4 {
+        let first = runtime();
+        first.block_on(async {
+            is_encrypted(&factory).await.unwrap();
+            is_encrypted(&factory).await.unwrap();
+        });
+        let mut session = first.block_on(factory.create_session()).unwrap();
+        let insert = format!("INSERT INTO items SELECT {id}, 'x' FROM pg_sleep(0.1)");
+        let mut statement = Box::pin(session.batch_execute(&insert));
+        first.block_on(async {
+            assert!(futures_util::poll!(&mut statement).is_pending());
+            tokio::task::yield_now().await;
+        });
+        drop(first);
+        let second = runtime();
+        second.block_on(statement).unwrap();
+        second.block_on(session.commit()).unwrap();
+    }
+    let items = testbed::block_on(database.integer("SELECT count(*) FROM items"));
+    assert_eq!(items, 4);
 }
 
 #[tokio::test]

@@ -30,6 +30,10 @@ pub(crate) fn is_this_machine(host: &str) -> bool {
             .is_ok_and(|address| address.is_loopback())
 }
 
-/// Seals `UrlDialect` for this crate's drivers. The path is private, so no other crate can
-/// implement it.
+/// Seals `UrlDialect`, `Driver` and `DriverConnection` for this crate's drivers. The path is private, so no other crate
+/// can implement it.
+///
+/// ```compile_fail,E0603
+/// use session_factory::config::Sealed;
+/// ```
 pub trait Sealed {}

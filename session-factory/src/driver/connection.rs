@@ -17,7 +17,8 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::Stream;
 
 use super::messages::{
-    CommitReply, CommitSent, GoesTo, Kill, Last, Owner, Prelude, Recovered, Reply, Running, Watched,
+    CommitOutcome, CommitSent, GoesTo, Kill, Last, Owner, Prelude, RecoveryOutcome, Reply, Running,
+    TransactionStatus,
 };
 use super::untyped::Untyped;
 use crate::call::{LogPosition, TransactionOptions};
@@ -150,7 +151,7 @@ pub trait DriverConnection: Sealed + Sized + Send + 'static {
     fn begin_watch(&mut self);
 
     /// What the driver knows about the transaction since [`begin_watch`](Self::begin_watch).
-    fn watch(&mut self) -> Watched;
+    fn watch(&mut self) -> TransactionStatus;
 
     /// Asks the database whether the transaction is still the one that the session began. The session calls it when
     /// [`watch`](Self::watch) is in doubt; a later `watch` uses the answer.
@@ -191,7 +192,7 @@ pub trait DriverConnection: Sealed + Sized + Send + 'static {
     }
 
     /// Sends COMMIT and returns its outcome.
-    fn commit(&mut self) -> impl Future<Output = CommitReply> + Send;
+    fn commit(&mut self) -> impl Future<Output = CommitOutcome> + Send;
 
     /// Commits what [commits silently](Self::commits_silently) without a waiting caller, and passes the connection's
     /// owner and the outcome to `over`.
@@ -247,7 +248,7 @@ pub trait DriverConnection: Sealed + Sized + Send + 'static {
         running: Running,
         goes_to: GoesTo,
         deadline: Instant,
-    ) -> impl Future<Output = Recovered> + Send;
+    ) -> impl Future<Output = RecoveryOutcome> + Send;
 
     /// True if the session changed something that outlives its transaction. The pool then calls
     /// [`reset`](Self::reset) before the next borrower.

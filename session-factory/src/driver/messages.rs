@@ -115,7 +115,7 @@ impl<T> Reply<T> {
 /// What the driver knows about the current transaction.
 #[derive(Debug, Clone)]
 #[doc(hidden)]
-pub enum Watched {
+pub enum TransactionStatus {
     /// Unknown: the driver has no protocol state (an external pool's connection).
     Unknown,
     /// A transaction is open and usable.
@@ -144,7 +144,7 @@ pub enum Watched {
 /// COMMIT's outcome.
 #[derive(Debug)]
 #[doc(hidden)]
-pub enum CommitReply {
+pub enum CommitOutcome {
     /// The server confirmed the commit.
     Committed,
     /// The server answered with ROLLBACK, or there was no transaction left to commit.
@@ -172,7 +172,7 @@ pub enum GoesTo {
 /// A recovery's outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[doc(hidden)]
-pub enum Recovered {
+pub enum RecoveryOutcome {
     /// Rolled back, and ready for the next borrower.
     Clean,
     /// Rolled back, but not reusable.
@@ -207,7 +207,7 @@ pub struct Last {
     /// The statement's outcome.
     pub reply: Reply<usize>,
     /// COMMIT's outcome, if COMMIT was sent.
-    pub commit: Option<CommitReply>,
+    pub commit: Option<CommitOutcome>,
 }
 
 /// Set when COMMIT is sent. Until then, nothing can have been committed.

@@ -35,8 +35,13 @@ mod untyped;
 
 pub use connection::DriverConnection;
 pub(crate) use messages::{
-    CommitReply, CommitSent, ExternalError, GoesTo, Kill, Last, Owner, Prelude, Recovered, Reply,
-    Running, Watched, as_conflict,
+    CommitOutcome, CommitSent, ExternalError, GoesTo, Kill, Last, Owner, Prelude, RecoveryOutcome,
+    Reply, Running, TransactionStatus, as_conflict,
+};
+// The names that `mysql` still uses.
+#[cfg(feature = "mysql")]
+pub(crate) use messages::{
+    CommitOutcome as CommitReply, RecoveryOutcome as Recovered, TransactionStatus as Watched,
 };
 #[cfg(feature = "mysql")]
 pub use mysql::{Mysql, TrackedMysqlConnection};

@@ -52,7 +52,7 @@ pub enum CommittedPart {
 impl CommittedPart {
     /// The committed part; `None` if all of it is rolled back.
     #[cfg(any(feature = "postgres", feature = "mysql"))]
-    pub(crate) fn of(before: bool, behind: Behind) -> Option<Self> {
+    pub(crate) fn of(before: bool, behind: AfterEnd) -> Option<Self> {
         Some(match (before, behind.committed, behind.rolled_back) {
             (true, false, _) => Self::Before,
             (true, true, false) => Self::BeforeAndBehind,
@@ -95,7 +95,7 @@ impl fmt::Display for CommittedPart {
 /// How the statements after the end ended.
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Behind {
+pub(crate) struct AfterEnd {
     pub(crate) committed: bool,
     pub(crate) rolled_back: bool,
 }
@@ -107,7 +107,7 @@ mod tests {
     #[test]
     fn a_part_is_named_only_where_something_is_committed() {
         let part = |before, committed, rolled_back| {
-            let behind = Behind {
+            let behind = AfterEnd {
                 committed,
                 rolled_back,
             };

@@ -350,13 +350,13 @@ impl Announced {
 /// reports about the statement.
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 #[derive(Debug)]
-pub(crate) struct Heard<S> {
+pub(crate) struct ObservedStatement<S> {
     events: Option<Events>,
     statement: S,
 }
 
 #[cfg(any(feature = "postgres", feature = "mysql"))]
-impl<S> Heard<S> {
+impl<S> ObservedStatement<S> {
     /// Makes the statement now, and holds diesel's events until the server has answered the
     /// prelude.
     #[cfg(feature = "postgres")]
@@ -369,7 +369,7 @@ impl<S> Heard<S> {
 
     /// A statement whose events no instrumentation sees.
     #[cfg(feature = "postgres")]
-    pub(crate) fn unheard(statement: S) -> Self {
+    pub(crate) fn unobserved(statement: S) -> Self {
         Self {
             events: None,
             statement,
@@ -387,7 +387,7 @@ impl<S> Heard<S> {
 }
 
 #[cfg(any(feature = "postgres", feature = "mysql"))]
-impl<S: Future + Unpin> Future for Heard<S> {
+impl<S: Future + Unpin> Future for ObservedStatement<S> {
     type Output = S::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<S::Output> {
@@ -404,20 +404,20 @@ impl<S: Future + Unpin> Future for Heard<S> {
 /// it.
 #[cfg(feature = "postgres")]
 #[derive(Debug)]
-pub(crate) struct Hushed<S> {
+pub(crate) struct UnobservedQuery<S> {
     events: Option<Events>,
     question: S,
 }
 
 #[cfg(feature = "postgres")]
-impl<S> Hushed<S> {
+impl<S> UnobservedQuery<S> {
     pub(crate) fn new(events: Option<Events>, question: S) -> Self {
         Self { events, question }
     }
 }
 
 #[cfg(feature = "postgres")]
-impl<S: Future + Unpin> Future for Hushed<S> {
+impl<S: Future + Unpin> Future for UnobservedQuery<S> {
     type Output = S::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<S::Output> {

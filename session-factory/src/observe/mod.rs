@@ -36,9 +36,12 @@ pub(crate) use events::Relay;
 pub(crate) use events::report_panic;
 pub(crate) use events::{Change, Events, Step};
 #[cfg(any(feature = "postgres", feature = "mysql"))]
-pub(crate) use events::{Heard, unpanicked};
+pub(crate) use events::{ObservedStatement, unpanicked};
+// The name that the MySQL driver still uses.
+#[cfg(feature = "mysql")]
+pub(crate) use events::ObservedStatement as Heard;
 #[cfg(feature = "postgres")]
-pub(crate) use events::{Hushed, panicked, seen};
+pub(crate) use events::{UnobservedQuery, panicked, seen};
 #[cfg(feature = "metrics")]
 pub(crate) use figures::PoolFigures;
 pub(crate) use holders::Holders;

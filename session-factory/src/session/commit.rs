@@ -6,7 +6,7 @@ use super::events::{EndStatement, ObservedEnd};
 #[cfg(feature = "testing")]
 use super::faults;
 use super::{Session, recovery};
-use crate::driver::{CommitReply, DriverConnection, Watched};
+use crate::driver::{CommitOutcome, DriverConnection, TransactionStatus};
 use crate::error::{AbortReason, CommitError, SessionError, StatementError};
 use crate::factory::SessionFactory;
 use crate::observe::SessionMonitor;
@@ -14,7 +14,7 @@ use crate::pool::Lease;
 
 impl<F: SessionFactory> Session<F> {
     /// What the driver knows about the transaction. In doubt it asks the database first.
-    pub(super) async fn look(&mut self) -> Result<Watched, SessionError> {
+    pub(super) async fn look(&mut self) -> Result<TransactionStatus, SessionError> {
         let Some(lease) = &mut self.lease else {
             return Err(SessionError::Closed);
         };
@@ -22,7 +22,7 @@ impl<F: SessionFactory> Session<F> {
             Box::pin(lease.connection().leave_raw()).await;
         }
         let mut watched = lease.connection().watch();
-        if matches!(watched, Watched::InDoubt) {
+        if matches!(watched, TransactionStatus::InDoubt) {
             // Boxed, because it is rare and would enlarge each caller's future.
             Box::pin(lease.connection().ask()).await;
             watched = lease.connection().watch();
@@ -32,15 +32,15 @@ impl<F: SessionFactory> Session<F> {
     }
 
     /// The same without asking. None: the driver has to ask, or the session has to do something first.
-    fn glance(&mut self) -> Option<Watched> {
+    fn glance(&mut self) -> Option<TransactionStatus> {
         let lease = self.lease.as_mut().filter(|_| !self.state.is_raw())?;
         if !self.state.is_begun() {
             // There is no transaction to look at.
             lease.note_commit_of_body();
-            return Some(Watched::Open);
+            return Some(TransactionStatus::Open);
         }
         let watched = lease.connection().watch();
-        if matches!(watched, Watched::InDoubt) {
+        if matches!(watched, TransactionStatus::InDoubt) {
             return None;
         }
         lease.note_commit_of_body();
@@ -111,8 +111,8 @@ impl<F: SessionFactory> Session<F> {
     }
 
     /// Notes the server's answer to COMMIT.
-    pub(super) async fn committed(&mut self, reply: CommitReply) -> Result<(), SessionError> {
-        if matches!(reply, CommitReply::Committed) {
+    pub(super) async fn committed(&mut self, reply: CommitOutcome) -> Result<(), SessionError> {
+        if matches!(reply, CommitOutcome::Committed) {
             self.note_commit();
             return Ok(());
         }
@@ -128,26 +128,26 @@ impl<F: SessionFactory> Session<F> {
         self.state.committed();
     }
 
-    async fn not_committed(&mut self, reply: CommitReply) -> Result<(), SessionError> {
+    async fn not_committed(&mut self, reply: CommitOutcome) -> Result<(), SessionError> {
         match reply {
-            CommitReply::Committed => Ok(()),
-            CommitReply::RolledBack(error) => {
+            CommitOutcome::Committed => Ok(()),
+            CommitOutcome::RolledBack(error) => {
                 let reason = self.state.because(error);
                 let error = self.state.aborted(reason);
                 Err(self.give_up(error).await)
             }
-            CommitReply::Parted(parts) => {
+            CommitOutcome::Parted(parts) => {
                 let error = self.state.part(&parts);
                 Err(self.give_up(error).await)
             }
-            CommitReply::NotSent(error) => {
+            CommitOutcome::NotSent(error) => {
                 let _closed_instead = self.end_by_rollback().await;
                 if self.state.is_committed_by_body() {
                     return Err(self.state.kept());
                 }
                 Err(CommitError::not_sent(error).into())
             }
-            CommitReply::Refused(error) => {
+            CommitOutcome::Refused(error) => {
                 // Some servers leave the transaction open after that.
                 let _refused_already = self.end_by_rollback().await;
                 if self.state.is_committed_by_body() {
@@ -155,7 +155,7 @@ impl<F: SessionFactory> Session<F> {
                 }
                 Err(CommitError::refused(self.state.counted_statement(error)).into())
             }
-            CommitReply::Unknown(error) => {
+            CommitOutcome::Unknown(error) => {
                 if let Some(lease) = &mut self.lease {
                     lease.in_doubt();
                     lease.connection().condemn();
@@ -179,7 +179,7 @@ impl<F: SessionFactory> Session<F> {
             return false;
         };
         let watched = lease.connection().watch();
-        let in_doubt = matches!(watched, Watched::InDoubt);
+        let in_doubt = matches!(watched, TransactionStatus::InDoubt);
         if !in_doubt && self.state.verdict(&watched).is_none() && self.state.is_begun() {
             recovery::commit(lease, &mut self.state);
             return true;
@@ -190,26 +190,26 @@ impl<F: SessionFactory> Session<F> {
 }
 
 /// What the span of COMMIT says of an answer that confirms nothing.
-fn error_type(reply: &CommitReply) -> Option<&'static str> {
+fn error_type(reply: &CommitOutcome) -> Option<&'static str> {
     match reply {
-        CommitReply::Committed => None,
-        CommitReply::RolledBack(_) => Some("aborted"),
-        CommitReply::Refused(_) | CommitReply::NotSent(_) => Some("commit"),
-        CommitReply::Parted(_) => Some("partly_committed"),
-        CommitReply::Unknown(_) => Some("commit_unknown"),
+        CommitOutcome::Committed => None,
+        CommitOutcome::RolledBack(_) => Some("aborted"),
+        CommitOutcome::Refused(_) | CommitOutcome::NotSent(_) => Some("commit"),
+        CommitOutcome::Parted(_) => Some("partly_committed"),
+        CommitOutcome::Unknown(_) => Some("commit_unknown"),
     }
 }
 
 /// What the echo prints after COMMIT.
-fn outcome(reply: &CommitReply) -> Cow<'static, str> {
+fn outcome(reply: &CommitOutcome) -> Cow<'static, str> {
     let because = |outcome: &str, error: &StatementError| format!("{outcome}: {error}").into();
     match reply {
-        CommitReply::Committed => "committed".into(),
-        CommitReply::RolledBack(None) => "rolled back by the server".into(),
-        CommitReply::RolledBack(Some(error)) => because("rolled back by the server", error),
-        CommitReply::Refused(error) => because("refused", error),
-        CommitReply::NotSent(error) => because("not sent, the connection was lost", error),
-        CommitReply::Parted(_) => "committed or rolled back".into(),
-        CommitReply::Unknown(error) => because("unknown", error),
+        CommitOutcome::Committed => "committed".into(),
+        CommitOutcome::RolledBack(None) => "rolled back by the server".into(),
+        CommitOutcome::RolledBack(Some(error)) => because("rolled back by the server", error),
+        CommitOutcome::Refused(error) => because("refused", error),
+        CommitOutcome::NotSent(error) => because("not sent, the connection was lost", error),
+        CommitOutcome::Parted(_) => "committed or rolled back".into(),
+        CommitOutcome::Unknown(error) => because("unknown", error),
     }
 }

@@ -12,7 +12,7 @@ use super::events::{self, EndStatement, ObservedEnd};
 use super::faults::Struck;
 use super::statement::{Lines, Seen};
 use super::{Session, statement};
-use crate::driver::{CommitReply, CommitSent, Driver, DriverConnection, Untyped};
+use crate::driver::{CommitOutcome, CommitSent, Driver, DriverConnection, Untyped};
 use crate::error::{SessionError, StatementError, TransactionOutcome};
 use crate::factory::SessionFactory;
 
@@ -119,7 +119,7 @@ impl<F: SessionFactory> Session<F> {
             observed.replied(reply);
         }
         match (result, commit) {
-            (Ok(rows), Some(CommitReply::Committed)) => {
+            (Ok(rows), Some(CommitOutcome::Committed)) => {
                 self.note_commit();
                 Ok(rows)
             }
@@ -130,17 +130,17 @@ impl<F: SessionFactory> Session<F> {
     async fn outcome(
         &mut self,
         result: QueryResult<usize>,
-        commit: Option<CommitReply>,
+        commit: Option<CommitOutcome>,
     ) -> Result<usize, SessionError> {
         match (result, commit) {
             (Ok(rows), Some(commit)) => self.committed(commit).await.map(|()| rows),
             (Ok(rows), None) => self.end_by_commit().await.map(|()| rows),
-            (Err(error), Some(CommitReply::Committed)) => {
+            (Err(error), Some(CommitOutcome::Committed)) => {
                 // The client's error about the answer does not undo the server's commit.
                 self.note_commit();
                 Err(SessionError::CommitUnknown(StatementError::from(&error)))
             }
-            (Err(_), Some(commit @ CommitReply::Unknown(_))) => {
+            (Err(_), Some(commit @ CommitOutcome::Unknown(_))) => {
                 self.committed(commit).await.map(|()| 0)
             }
             (Err(error), Some(_)) => {

@@ -15,7 +15,7 @@ use super::state::SessionState;
 use super::statement::Lines;
 use super::transaction_state::TransactionState;
 use super::{Session, SessionTransactionManager, events, statement};
-use crate::driver::{Driver, DriverConnection, Untyped, Watched};
+use crate::driver::{Driver, DriverConnection, TransactionStatus, Untyped};
 use crate::error::SessionError;
 use crate::factory::SessionFactory;
 
@@ -39,7 +39,7 @@ impl<F: SessionFactory> Session<F> {
             connection.watch()
         } else {
             // No transaction has begun.
-            Watched::Open
+            TransactionStatus::Open
         };
         self.state.check(&watched)?;
         // The body's SQL may have ended the transaction: watch from the next one's start.

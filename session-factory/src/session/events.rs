@@ -3,7 +3,7 @@
 use diesel::result::Error;
 
 use super::state::SessionState;
-use crate::driver::{CommitReply, DriverConnection, Prelude};
+use crate::driver::{CommitOutcome, DriverConnection, Prelude};
 use crate::error::{StatementError, TransactionOutcome};
 use crate::observe::{Announced, Change, Events, Step, report_panic};
 
@@ -74,18 +74,18 @@ impl ObservedEnd {
     }
 
     /// The answer to COMMIT.
-    pub(super) fn replied(self, reply: &CommitReply) {
+    pub(super) fn replied(self, reply: &CommitOutcome) {
         match reply {
-            CommitReply::Committed => self.finish(None),
-            CommitReply::RolledBack(error) => {
+            CommitOutcome::Committed => self.finish(None),
+            CommitOutcome::RolledBack(error) => {
                 self.finish(Some(error.clone().unwrap_or_else(rolled_back)));
             }
-            CommitReply::Refused(error)
-            | CommitReply::NotSent(error)
-            | CommitReply::Unknown(error) => {
+            CommitOutcome::Refused(error)
+            | CommitOutcome::NotSent(error)
+            | CommitOutcome::Unknown(error) => {
                 self.finish(Some(error.clone()));
             }
-            CommitReply::Parted(parts) => {
+            CommitOutcome::Parted(parts) => {
                 self.finish(Some(StatementError::other(parts.to_string())));
             }
         }

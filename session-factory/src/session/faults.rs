@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::call::{FaultEffect, Origin, TestContext, task_context};
-use crate::driver::{CommitReply, Driver, DriverConnection};
+use crate::driver::{CommitOutcome, Driver, DriverConnection};
 use crate::error::StatementError;
 use crate::pool::Lease;
 
@@ -29,19 +29,22 @@ impl Struck {
 }
 
 /// COMMIT, or what a fault makes of it.
-pub(super) async fn commit<D: Driver>(test: Option<&Struck>, lease: &mut Lease<D>) -> CommitReply {
+pub(super) async fn commit<D: Driver>(
+    test: Option<&Struck>,
+    lease: &mut Lease<D>,
+) -> CommitOutcome {
     let effect = test.and_then(|struck| struck.test.faults.at_commit(struck.function));
     let lost = || StatementError::connection("the connection is lost, by a fault of the test");
     match effect {
-        Some(FaultEffect::Conflict(Some(error))) => CommitReply::Refused(error),
+        Some(FaultEffect::Conflict(Some(error))) => CommitOutcome::Refused(error),
         Some(FaultEffect::AnswerLost) => match lease.connection().commit().await {
-            CommitReply::Committed => CommitReply::Unknown(lost()),
+            CommitOutcome::Committed => CommitOutcome::Unknown(lost()),
             other => other,
         },
         Some(FaultEffect::CommitLost) => {
             // If that fails, the connection is closed, which rolls back as well.
             let _closed_instead = lease.connection().rollback().await;
-            CommitReply::Unknown(lost())
+            CommitOutcome::Unknown(lost())
         }
         _ => lease.connection().commit().await,
     }

@@ -9,7 +9,9 @@ use super::events::{EndStatement, ObservedEnd};
 use super::hooks::Hooks;
 use super::state::SessionState;
 use super::transaction::kept_of;
-use crate::driver::{CommitReply, Driver, DriverConnection, GoesTo, Recovered, Running, Watched};
+use crate::driver::{
+    CommitOutcome, Driver, DriverConnection, GoesTo, RecoveryOutcome, Running, TransactionStatus,
+};
 use crate::error::{StatementError, TransactionOutcome};
 use crate::observe::{self, SessionMonitor};
 use crate::panics::contained_async;
@@ -141,7 +143,7 @@ async fn clean_up<D: Driver>(lease: &mut Lease<D>, running: Option<Running>) -> 
         if running == Running::Statement {
             lease.was_cancelled();
         }
-        if recovered != Recovered::Clean {
+        if recovered != RecoveryOutcome::Clean {
             return false;
         }
     }
@@ -206,7 +208,7 @@ pub(super) fn commit<D: Driver>(mut lease: Lease<D>, state: &mut SessionState) {
         spawn(async move {
             lease.committing();
             let committed = timeout(LIMIT, lease.connection().commit()).await;
-            over(lease, matches!(committed, Ok(CommitReply::Committed)));
+            over(lease, matches!(committed, Ok(CommitOutcome::Committed)));
         });
     }
 }
@@ -222,11 +224,11 @@ fn spawn(task: impl Future<Output = ()> + Send + 'static) {
 /// The server's answer to a COMMIT whose caller was dropped.
 pub(super) fn outcome<D: Driver>(lease: &mut Lease<D>, read_only: bool) -> TransactionOutcome {
     let left = match lease.connection().watch() {
-        Watched::Ended {
+        TransactionStatus::Ended {
             committed: true, ..
         } => TransactionOutcome::Committed,
-        Watched::Refused(_)
-        | Watched::Ended {
+        TransactionStatus::Refused(_)
+        | TransactionStatus::Ended {
             committed: false, ..
         } => TransactionOutcome::RolledBack,
         _ => TransactionOutcome::Unknown,
@@ -245,11 +247,11 @@ pub(super) async fn recover<C: DriverConnection>(
     running: Running,
     goes_to: GoesTo,
     deadline: Instant,
-) -> Recovered {
+) -> RecoveryOutcome {
     // Boxed, because it is large, and callers seldom await it.
     Box::pin(crate::runtime::within(
         connection.recover(running, goes_to, deadline),
     ))
     .await
-    .unwrap_or(Recovered::Failed)
+    .unwrap_or(RecoveryOutcome::Failed)
 }

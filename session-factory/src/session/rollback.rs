@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::events::{EndStatement, ObservedEnd};
 use super::{Session, recovery};
-use crate::driver::{DriverConnection, GoesTo, Recovered, Running};
+use crate::driver::{DriverConnection, GoesTo, RecoveryOutcome, Running};
 use crate::error::{SessionError, StatementError, TransactionOutcome};
 use crate::factory::SessionFactory;
 use crate::pool::Lease;
@@ -66,10 +66,10 @@ impl<F: SessionFactory> Session<F> {
                 let deadline = crate::time::from_now(ROLLBACK_LIMIT);
                 let recovered =
                     recovery::recover(connection, running, GoesTo::SameSession, deadline).await;
-                if recovered == Recovered::Spent {
+                if recovered == RecoveryOutcome::Spent {
                     connection.condemn();
                 }
-                if recovered == Recovered::Failed {
+                if recovered == RecoveryOutcome::Failed {
                     Err(StatementError::connection(
                         "the server did not give up the running statement in time",
                     ))

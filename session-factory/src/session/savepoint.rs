@@ -1,7 +1,7 @@
 //! Savepoints: opened and released with the next statement, rolled back at once.
 
 use super::{AsyncBody, Run, Session};
-use crate::driver::Watched;
+use crate::driver::TransactionStatus;
 use crate::error::{AbortReason, Aborted, SessionError};
 use crate::factory::SessionFactory;
 
@@ -58,8 +58,10 @@ impl<F: SessionFactory> Session<F> {
             return Err(self.state.of_savepoint(level, error));
         }
         let reason = match watched {
-            Watched::Failed(error) if self.state.is_begun() => Some(self.state.because(error)),
-            Watched::Unbalanced => Some(AbortReason::OpenSavepoint),
+            TransactionStatus::Failed(error) if self.state.is_begun() => {
+                Some(self.state.because(error))
+            }
+            TransactionStatus::Unbalanced => Some(AbortReason::OpenSavepoint),
             _ if self.state.depth() > level => {
                 return Err(Aborted::in_savepoint(AbortReason::OpenSavepoint).into());
             }

@@ -7,7 +7,7 @@ use diesel::result::Error;
 use super::attempt::Attempt;
 use super::transaction::{Errors, Fault, History, Savepoints, Transaction};
 use crate::call::TransactionOptions;
-use crate::driver::{CommitSent, Prelude, Running, Watched};
+use crate::driver::{CommitSent, Prelude, Running, TransactionStatus};
 use crate::error::{
     AbortReason, Aborted, CommitError, CommittedPart, PartlyCommitted, SessionError,
     StatementError, StatementErrorKind,
@@ -278,7 +278,7 @@ impl SessionState {
     ///
     /// # Errors
     /// When the transaction cannot go on.
-    pub(crate) fn check(&mut self, watched: &Watched) -> Result<(), SessionError> {
+    pub(crate) fn check(&mut self, watched: &TransactionStatus) -> Result<(), SessionError> {
         self.abandoned();
         if let Some(error) = self.note_end(watched) {
             return Err(error);
@@ -303,11 +303,11 @@ impl SessionState {
 
     /// Notes that something other than the session ended the transaction and committed it, or may have.
     #[inline]
-    pub(crate) fn note_end(&mut self, watched: &Watched) -> Option<SessionError> {
+    pub(crate) fn note_end(&mut self, watched: &TransactionStatus) -> Option<SessionError> {
         match watched {
             _ if !self.is_begun() => None,
-            Watched::Parted(parts) => Some(self.part(parts)),
-            Watched::Ended {
+            TransactionStatus::Parted(parts) => Some(self.part(parts)),
+            TransactionStatus::Ended {
                 committed: true, ..
             } => self.end_by_body(),
             _ => None,
@@ -331,9 +331,11 @@ impl SessionState {
     }
 
     /// The same if no error has reported it yet.
-    pub(crate) fn newly_parted(&mut self, watched: &Watched) -> Option<SessionError> {
+    pub(crate) fn newly_parted(&mut self, watched: &TransactionStatus) -> Option<SessionError> {
         match watched {
-            Watched::Parted(parts) if self.is_begun() && !self.errors.has_reported_end() => {
+            TransactionStatus::Parted(parts)
+                if self.is_begun() && !self.errors.has_reported_end() =>
+            {
                 Some(self.part(parts))
             }
             _ => None,
@@ -513,12 +515,12 @@ impl SessionState {
     }
 
     /// Why the transaction cannot be committed, if so.
-    pub(crate) fn verdict(&mut self, watched: &Watched) -> Option<SessionError> {
+    pub(crate) fn verdict(&mut self, watched: &TransactionStatus) -> Option<SessionError> {
         self.abandoned();
         if let Some(error) = self.note_end(watched) {
             return Some(error);
         }
-        if let Watched::Refused(error) = watched
+        if let TransactionStatus::Refused(error) = watched
             && self.is_committing()
             && !self.is_committed_by_body()
         {
@@ -528,7 +530,7 @@ impl SessionState {
         Some(self.aborted(reason))
     }
 
-    fn reason(&mut self, watched: &Watched) -> Option<AbortReason> {
+    fn reason(&mut self, watched: &TransactionStatus) -> Option<AbortReason> {
         if self.permitted_end != PermittedEnd::Commit {
             return Some(AbortReason::RollbackOnly);
         }
@@ -540,8 +542,8 @@ impl SessionState {
             return begin_failed.then(|| self.because(None));
         }
         match watched {
-            Watched::Failed(error) => Some(self.because(error.clone())),
-            Watched::Unbalanced => Some(AbortReason::OpenSavepoint),
+            TransactionStatus::Failed(error) => Some(self.because(error.clone())),
+            TransactionStatus::Unbalanced => Some(AbortReason::OpenSavepoint),
             watched => {
                 let is_open = || (self.depth() > 0).then_some(AbortReason::OpenSavepoint);
                 self.rolled_back_by(watched).or_else(is_open)
@@ -550,13 +552,13 @@ impl SessionState {
     }
 
     /// Why the transaction is rolled back already, if it is.
-    fn rolled_back_by(&self, watched: &Watched) -> Option<AbortReason> {
+    fn rolled_back_by(&self, watched: &TransactionStatus) -> Option<AbortReason> {
         match watched {
-            Watched::Ended {
+            TransactionStatus::Ended {
                 committed: false,
                 error,
             } => Some(self.because(error.clone())),
-            Watched::Refused(error) => Some(AbortReason::CommitByBody(error.clone())),
+            TransactionStatus::Refused(error) => Some(AbortReason::CommitByBody(error.clone())),
             _ => None,
         }
     }

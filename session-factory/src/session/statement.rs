@@ -13,7 +13,7 @@ use futures_util::future::{BoxFuture, FutureExt, ready};
 use futures_util::stream::{BoxStream, Stream, StreamExt};
 
 use super::state::SessionState;
-use crate::driver::{CommitReply, CommitSent, Driver, DriverConnection, Last, Reply, Untyped};
+use crate::driver::{CommitOutcome, CommitSent, Driver, DriverConnection, Last, Reply, Untyped};
 use crate::error::SessionError;
 use crate::observe::{Change, Ended, Line, StatementMonitor, StatementText, Step};
 
@@ -307,7 +307,7 @@ pub(super) async fn last(
     seen: Seen,
     statement: impl Future<Output = Last>,
     sent: CommitSent,
-) -> (QueryResult<usize>, Option<CommitReply>) {
+) -> (QueryResult<usize>, Option<CommitOutcome>) {
     let mut tracker = Tracker::sent(state, seen);
     tracker.state.set_commit_sent(sent);
     let Last { reply, commit } = statement.await;

@@ -11,7 +11,7 @@ use diesel_async::TransactionManager;
 
 use super::transaction_state::TransactionState;
 use super::{AsyncBody, Session};
-use crate::driver::{DriverConnection, Watched};
+use crate::driver::{DriverConnection, TransactionStatus};
 use crate::error::SessionError;
 use crate::factory::SessionFactory;
 
@@ -47,7 +47,10 @@ impl<F: SessionFactory> Session<F> {
         let is_lost = connection.is_closed();
         let failed = matches!(
             connection.watch(),
-            Watched::Failed(_) | Watched::Refused(_) | Watched::Ended { .. } | Watched::Parted(_)
+            TransactionStatus::Failed(_)
+                | TransactionStatus::Refused(_)
+                | TransactionStatus::Ended { .. }
+                | TransactionStatus::Parted(_)
         );
         let depth = NonZeroU32::MIN.saturating_add(self.state.depth());
         Seen {

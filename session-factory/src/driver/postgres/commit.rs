@@ -13,15 +13,16 @@ use super::fragment::{self, PgQuery};
 use super::pipeline::pipelined;
 use super::protocol::state::ProtocolState;
 use super::sql::transaction_control::{self, Suspicion};
-use crate::driver::TransactionEnd;
-use crate::driver::{CommitReply, CommitSent, DriverConnection, Last, Prelude, Reply};
+use crate::driver::{
+    CommitOutcome, CommitSent, DriverConnection, Last, Prelude, Reply, TransactionEnd,
+};
 use crate::error::{PartlyCommitted, StatementError, StatementErrorKind};
 use crate::observe::{panicked, report, seen, unpanicked};
 use crate::panics::contained_async;
 
-pub(super) async fn commit(connection: &mut PgConnection) -> CommitReply {
+pub(super) async fn commit(connection: &mut PgConnection) -> CommitOutcome {
     if connection.is_closed() {
-        return CommitReply::NotSent(connection.view().why_closed());
+        return CommitOutcome::NotSent(connection.view().why_closed());
     }
     connection.take_raw_back();
     spare(connection).await;
@@ -128,7 +129,7 @@ where
     };
     let commit = if failed && !matches!(committed, Some(Ok(()))) {
         // A failed statement makes COMMIT roll back, whatever COMMIT's own answer is.
-        CommitReply::RolledBack(None)
+        CommitOutcome::RolledBack(None)
     } else {
         read_seen(connection, committed)
     };
@@ -148,14 +149,16 @@ fn unheard(connection: &mut PgConnection, committed: Option<QueryResult<()>>) ->
     let commit = read_seen(connection, committed);
     let rows = connection.view().protocol().map(ProtocolState::rows);
     let (result, commit) = match commit {
-        CommitReply::Committed | CommitReply::Refused(_) => (Ok(rows.unwrap_or_default()), commit),
-        CommitReply::RolledBack(Some(error)) => {
-            let failed = error.clone().into();
-            (Err(failed), CommitReply::RolledBack(Some(error)))
+        CommitOutcome::Committed | CommitOutcome::Refused(_) => {
+            (Ok(rows.unwrap_or_default()), commit)
         }
-        CommitReply::RolledBack(None) => (Err(panicked()), commit),
+        CommitOutcome::RolledBack(Some(error)) => {
+            let failed = error.clone().into();
+            (Err(failed), CommitOutcome::RolledBack(Some(error)))
+        }
+        CommitOutcome::RolledBack(None) => (Err(panicked()), commit),
         _ => {
-            let unknown = CommitReply::Unknown(StatementError::from(&panicked()));
+            let unknown = CommitOutcome::Unknown(StatementError::from(&panicked()));
             (Err(panicked()), unknown)
         }
     };
@@ -187,14 +190,14 @@ fn not_sent(connection: &mut PgConnection, reply: Reply<usize>) -> Last {
 
 /// `answer`: the answer to COMMIT on a connection whose messages the driver sees; `None` if an instrumentation of the raw
 /// connection panicked. It is shown COMMIT before COMMIT is sent, and again after the server has answered.
-fn read_seen(connection: &PgConnection, answer: Option<QueryResult<()>>) -> CommitReply {
+fn read_seen(connection: &PgConnection, answer: Option<QueryResult<()>>) -> CommitOutcome {
     let view = connection.view();
     let first_error = || view.protocol().and_then(ProtocolState::first_error);
     match (answer, view.ended()) {
         (Some(answer), _) => read(connection, Reply::of(answer)),
-        (None, Some(TransactionEnd::RolledBack)) => CommitReply::RolledBack(first_error()),
+        (None, Some(TransactionEnd::RolledBack)) => CommitOutcome::RolledBack(first_error()),
         (None, None) if view.has_not_committed() => {
-            CommitReply::RolledBack(Some(first_error().unwrap_or_else(|| {
+            CommitOutcome::RolledBack(Some(first_error().unwrap_or_else(|| {
                 StatementError::other(
                     "an instrumentation of the raw connection panicked before COMMIT was sent",
                 )
@@ -204,18 +207,18 @@ fn read_seen(connection: &PgConnection, answer: Option<QueryResult<()>>) -> Comm
     }
 }
 
-fn read(connection: &PgConnection, reply: Reply<()>) -> CommitReply {
+fn read(connection: &PgConnection, reply: Reply<()>) -> CommitOutcome {
     let ended = connection.view().protocol().map(ProtocolState::ended);
     match (reply.prelude, reply.result, ended) {
         // The position query after COMMIT may fail without effect on this outcome.
         (Ok(()), Ok(()), None) | (_, _, Some(Some(TransactionEnd::Committed))) => {
-            CommitReply::Committed
+            CommitOutcome::Committed
         }
         (_, _, Some(Some(TransactionEnd::Unseen))) => {
-            CommitReply::Parted(PartlyCommitted::EndedUnseen)
+            CommitOutcome::Parted(PartlyCommitted::EndedUnseen)
         }
-        (Err(_), Ok(()), _) => CommitReply::RolledBack(None),
-        (Ok(()), Ok(()), Some(_)) => CommitReply::RolledBack(
+        (Err(_), Ok(()), _) => CommitOutcome::RolledBack(None),
+        (Ok(()), Ok(()), Some(_)) => CommitOutcome::RolledBack(
             connection
                 .view()
                 .protocol()
@@ -224,9 +227,9 @@ fn read(connection: &PgConnection, reply: Reply<()>) -> CommitReply {
         (_, Err(error), _) => {
             let error = connection.view().explain(&error);
             if ends_the_connection(connection, &error) {
-                CommitReply::Unknown(error)
+                CommitOutcome::Unknown(error)
             } else {
-                CommitReply::Refused(error)
+                CommitOutcome::Refused(error)
             }
         }
     }

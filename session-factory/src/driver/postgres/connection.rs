@@ -17,7 +17,7 @@ use super::sql::reset;
 use super::sql::statement_timeout::milliseconds;
 use super::statement::Statements;
 use crate::call::LogPosition as Position;
-use crate::driver::{CommitReply, DriverConnection, Isolation, Kill};
+use crate::driver::{CommitOutcome, DriverConnection, Isolation, Kill};
 use crate::runtime::driven::{Driven, Use};
 use crate::sync::Mutex;
 
@@ -302,9 +302,9 @@ impl PgConnection {
     }
 
     /// The server has answered COMMIT, unless `reply` says that its outcome is unknown.
-    pub(super) fn note_commit(&mut self, reply: &CommitReply) {
+    pub(super) fn note_commit(&mut self, reply: &CommitOutcome) {
         self.commit = match reply {
-            CommitReply::Unknown(_) => Commit::Unanswered,
+            CommitOutcome::Unknown(_) => Commit::Unanswered,
             _ => Commit::Answered,
         };
     }

@@ -22,11 +22,11 @@ use super::{commit, recovery, replica};
 use crate::call::{Isolation, LogPosition as Position, TransactionOptions};
 use crate::config::Sealed;
 use crate::driver::{
-    CommitReply, CommitSent, DriverConnection, GoesTo, Kill, Last, Prelude, Recovered, Reply,
-    Running, TransactionEnd, Watched, raw_transaction,
+    CommitOutcome, CommitSent, DriverConnection, GoesTo, Kill, Last, Prelude, RecoveryOutcome,
+    Reply, Running, TransactionEnd, TransactionStatus, raw_transaction,
 };
 use crate::error::StatementError;
-use crate::observe::{Heard, Instrumented, ServerErrors, unpanicked};
+use crate::observe::{Instrumented, ObservedStatement, ServerErrors, unpanicked};
 
 impl Sealed for PgConnection {}
 
@@ -122,7 +122,7 @@ impl DriverConnection for PgConnection {
             }
             handle.batch_execute(&sql).await
         };
-        let statement = Heard::held(statements.events(), || Box::pin(statement));
+        let statement = ObservedStatement::held(statements.events(), || Box::pin(statement));
         statements.send(shared, prelude, statement).boxed()
     }
 
@@ -132,16 +132,16 @@ impl DriverConnection for PgConnection {
         self.statements.begin_watch();
     }
 
-    fn watch(&mut self) -> Watched {
+    fn watch(&mut self) -> TransactionStatus {
         if self.is_raw
             && raw_transaction::is_unbalanced(
                 AnsiTransactionManager::transaction_manager_status_mut(self.diesel_mut()),
             )
         {
-            return Watched::Unbalanced;
+            return TransactionStatus::Unbalanced;
         }
         let watched = self.view().watch();
-        let is_in_doubt = matches!(watched, Watched::InDoubt);
+        let is_in_doubt = matches!(watched, TransactionStatus::InDoubt);
         self.statements.set_doubted(is_in_doubt);
         watched
     }
@@ -198,7 +198,7 @@ impl DriverConnection for PgConnection {
         Ok(())
     }
 
-    async fn commit(&mut self) -> CommitReply {
+    async fn commit(&mut self) -> CommitOutcome {
         let _used = self.attend();
         commit::commit(self).await
     }
@@ -247,7 +247,12 @@ impl DriverConnection for PgConnection {
         result.map_err(|error| self.view().explain(&error))
     }
 
-    async fn recover(&mut self, running: Running, goes_to: GoesTo, deadline: Instant) -> Recovered {
+    async fn recover(
+        &mut self,
+        running: Running,
+        goes_to: GoesTo,
+        deadline: Instant,
+    ) -> RecoveryOutcome {
         let _used = self.attend();
         recovery::recover(self, running, goes_to, deadline).await
     }

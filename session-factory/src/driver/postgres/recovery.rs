@@ -10,7 +10,7 @@ use super::cancel::Canceller;
 use super::connection::PgConnection;
 use super::sql::reset;
 use super::statement_error::is_lost;
-use crate::driver::{DriverConnection, GoesTo, Recovered, Running};
+use crate::driver::{DriverConnection, GoesTo, RecoveryOutcome, Running};
 use crate::observe::unpanicked;
 
 /// Cancels the running statement, rolls back, and checks the connection. See `docs/recovery.md` for the states.
@@ -19,7 +19,7 @@ pub(super) async fn recover(
     running: Running,
     goes_to: GoesTo,
     deadline: Instant,
-) -> Recovered {
+) -> RecoveryOutcome {
     let within_limit = timeout_at(deadline.into(), async {
         connection.take_raw_back();
         connection.view().seal();
@@ -80,8 +80,8 @@ pub(super) async fn recover(
     })
     .await;
     match within_limit {
-        Ok(true) => Recovered::Clean,
-        _ => Recovered::Failed,
+        Ok(true) => RecoveryOutcome::Clean,
+        _ => RecoveryOutcome::Failed,
     }
 }
 

@@ -6,8 +6,7 @@ use std::time::Instant;
 use diesel::result::{DatabaseErrorKind, Error};
 
 use super::protocol::state::{ProtocolState, Standing, Status};
-use crate::driver::TransactionEnd;
-use crate::driver::Watched;
+use crate::driver::{TransactionEnd, TransactionStatus};
 use crate::error::{CommittedPart, PartlyCommitted, StatementError, StatementErrorKind};
 
 /// Decided once, when the connection is made.
@@ -76,17 +75,17 @@ impl ServerView {
 
     /// What the driver knows about the current transaction.
     #[inline]
-    pub(super) fn watch(&self) -> Watched {
+    pub(super) fn watch(&self) -> TransactionStatus {
         match self {
-            Self::Watched(protocol) if protocol.goes_on() => Watched::Open,
+            Self::Watched(protocol) if protocol.goes_on() => TransactionStatus::Open,
             Self::Watched(protocol) => watch(protocol),
-            Self::External(Unseen::InDoubt { .. }) => Watched::InDoubt,
-            Self::External(unseen) => unseen.end().unwrap_or(Watched::Unknown),
+            Self::External(Unseen::InDoubt { .. }) => TransactionStatus::InDoubt,
+            Self::External(unseen) => unseen.end().unwrap_or(TransactionStatus::Unknown),
         }
     }
 
     /// How the body ended the transaction; `None` if it did not.
-    pub(super) fn ended_by_body(&self) -> Option<Watched> {
+    pub(super) fn ended_by_body(&self) -> Option<TransactionStatus> {
         match self {
             Self::Watched(protocol) => end_by_body(&protocol.standing()),
             Self::External(unseen) => unseen.end(),
@@ -268,32 +267,36 @@ impl ServerView {
 }
 
 /// Looks closer at a transaction that may not go on.
-fn watch(protocol: &ProtocolState) -> Watched {
+fn watch(protocol: &ProtocolState) -> TransactionStatus {
     let standing = protocol.standing();
     if let Some(end) = end_by_body(&standing) {
         return end;
     }
     match standing.status {
-        _ if standing.in_doubt => Watched::InDoubt,
+        _ if standing.in_doubt => TransactionStatus::InDoubt,
         // A lost connection is reported by COMMIT, not as a failed statement.
-        Status::Failed if !protocol.ended_by_loss() => Watched::Failed(protocol.first_error()),
-        _ => Watched::Open,
+        Status::Failed if !protocol.ended_by_loss() => {
+            TransactionStatus::Failed(protocol.first_error())
+        }
+        _ => TransactionStatus::Open,
     }
 }
 
 /// How the body ended the transaction; `None` if it did not.
-fn end_by_body(standing: &Standing) -> Option<Watched> {
+fn end_by_body(standing: &Standing) -> Option<TransactionStatus> {
     let before = match standing.first? {
         TransactionEnd::Committed => true,
         TransactionEnd::RolledBack => false,
-        TransactionEnd::Unseen => return Some(Watched::Parted(PartlyCommitted::EndedUnseen)),
+        TransactionEnd::Unseen => {
+            return Some(TransactionStatus::Parted(PartlyCommitted::EndedUnseen));
+        }
     };
     let behind = standing.behind;
     let part = behind.and_then(|behind| CommittedPart::of(before, behind));
     Some(match (part, &standing.refused) {
-        (Some(part), _) => Watched::Parted(PartlyCommitted::EndedByBody(part)),
-        (None, Some(error)) if !before => Watched::Refused(error.clone()),
-        (None, _) => Watched::Ended {
+        (Some(part), _) => TransactionStatus::Parted(PartlyCommitted::EndedByBody(part)),
+        (None, Some(error)) if !before => TransactionStatus::Refused(error.clone()),
+        (None, _) => TransactionStatus::Ended {
             committed: before,
             error: None,
         },
@@ -301,15 +304,15 @@ fn end_by_body(standing: &Standing) -> Option<Watched> {
 }
 
 impl Unseen {
-    fn end(self) -> Option<Watched> {
+    fn end(self) -> Option<TransactionStatus> {
         match self {
             Self::Open | Self::InDoubt { .. } => None,
-            Self::Ended { rolled_back: true } => Some(Watched::Ended {
+            Self::Ended { rolled_back: true } => Some(TransactionStatus::Ended {
                 committed: false,
                 error: None,
             }),
             Self::Ended { rolled_back: false } => {
-                Some(Watched::Parted(PartlyCommitted::EndedUnseen))
+                Some(TransactionStatus::Parted(PartlyCommitted::EndedUnseen))
             }
         }
     }

@@ -18,9 +18,9 @@ use super::statement_cache::client_cache::ClientCache;
 use super::statement_error::classified;
 use super::transaction_mark::{self, TransactionMarks};
 use super::{failed_begin, fragment};
-use crate::driver::{Prelude, Reply, Watched};
+use crate::driver::{Prelude, Reply, TransactionStatus};
 use crate::error::{AbortReason, Aborted, SessionError, StatementError};
-use crate::observe::{Events, Heard, Instrumented};
+use crate::observe::{Events, Instrumented, ObservedStatement};
 use crate::runtime::driven::{Driven, Use};
 
 /// The limit for ending a statement whose future was dropped. It passes only if the caller forgot that future (`mem::forget`)
@@ -180,19 +180,19 @@ impl Statements {
         &mut self,
         mut connection: &'conn AsyncPgConnection,
         query: PgQuery<'_>,
-    ) -> Heard<Loading<'conn>> {
+    ) -> ObservedStatement<Loading<'conn>> {
         let events = self.events();
         if events.is_none() && self.client_cache.types().is_none() {
             // The frequent case.
             let known = self.known(query);
-            return Heard::unheard(fragment::take_apart(query, known, |fragment| {
+            return ObservedStatement::unobserved(fragment::take_apart(query, known, |fragment| {
                 AsyncConnectionCore::load(&mut connection, fragment)
             }));
         }
         let types = self.client_cache.types().cloned();
         let known = self.known(query);
         let taken = types.and_then(|types| types.take(query, &known));
-        Heard::held(events.clone(), || {
+        ObservedStatement::held(events.clone(), || {
             if let Some(taken) = taken {
                 return taken.load(connection, events);
             }
@@ -210,19 +210,19 @@ impl Statements {
         mut connection: &'conn AsyncPgConnection,
         query: PgQuery<'_>,
         look: impl FnOnce(Option<&str>, Suspicion),
-    ) -> Heard<BoxFuture<'conn, QueryResult<usize>>> {
+    ) -> ObservedStatement<BoxFuture<'conn, QueryResult<usize>>> {
         let events = self.events();
         let types = self.client_cache.types().cloned();
         let (known, suspicion) = self.known_and_suspicion(query);
         look(known.text.as_deref(), suspicion);
         if events.is_none() && types.is_none() {
             // The frequent case.
-            return Heard::unheard(fragment::take_apart(query, known, |fragment| {
+            return ObservedStatement::unobserved(fragment::take_apart(query, known, |fragment| {
                 AsyncConnectionCore::execute_returning_count(&mut connection, fragment)
             }));
         }
         let taken = types.and_then(|types| types.take(query, &known));
-        Heard::held(events.clone(), || {
+        ObservedStatement::held(events.clone(), || {
             if let Some(taken) = taken {
                 return taken.execute(connection, events);
             }
@@ -369,8 +369,10 @@ impl Statements {
     /// The error for further statements, if the body ended the transaction.
     fn ended(&self) -> Option<SessionError> {
         Some(match self.view.ended_by_body()? {
-            Watched::Parted(parts) => parts.into(),
-            Watched::Refused(error) => Aborted::new(AbortReason::CommitByBody(error)).into(),
+            TransactionStatus::Parted(parts) => parts.into(),
+            TransactionStatus::Refused(error) => {
+                Aborted::new(AbortReason::CommitByBody(error)).into()
+            }
             _ => Aborted::new(AbortReason::EndedByBody).into(),
         })
     }

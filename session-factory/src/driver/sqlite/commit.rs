@@ -13,10 +13,10 @@ use super::statement::{self, Collected};
 use super::task::Lost;
 use super::{raw_access, threads::readers, transaction};
 use crate::driver::TransactionEnd;
-use crate::driver::{CommitReply, CommitSent, Last, Owner, Prelude, Reply};
+use crate::driver::{CommitOutcome, CommitSent, Last, Owner, Prelude, Reply};
 use crate::error::{PartlyCommitted, StatementError};
 
-pub(super) async fn commit(lite: &mut LiteConnection) -> CommitReply {
+pub(super) async fn commit(lite: &mut LiteConnection) -> CommitOutcome {
     let state = Arc::clone(lite.state());
     let turn = lite.turn().map(Arc::clone);
     let result = lite
@@ -32,7 +32,7 @@ pub(super) async fn commit(lite: &mut LiteConnection) -> CommitReply {
     match result {
         Ok(reply) => reply,
         Err(error) => {
-            CommitReply::Unknown(transaction::explained(&error.into_error(), lite.state()))
+            CommitOutcome::Unknown(transaction::explained(&error.into_error(), lite.state()))
         }
     }
 }
@@ -55,7 +55,7 @@ where
     readers::start(Box::new(move |_| {
         let ended = noting_panic(&state, || end(&mut connection, &state));
         owner.connection().came_back(Some(connection));
-        over(owner, matches!(ended, Some(CommitReply::Committed)));
+        over(owner, matches!(ended, Some(CommitOutcome::Committed)));
     }));
     Ok(())
 }
@@ -109,7 +109,7 @@ pub(super) async fn behind(
         } else {
             let _nothing_open = transaction::rollback(connection, &state);
             state.set_end(TransactionEnd::RolledBack);
-            CommitReply::RolledBack(None)
+            CommitOutcome::RolledBack(None)
         };
         turn.inspect(|turn| turn.over());
         (reply, commit)
@@ -129,7 +129,7 @@ pub(super) async fn behind(
             let lost = transaction::explained(&error, lite.state());
             Last {
                 reply: Reply::of(Err(error)),
-                commit: Some(CommitReply::Unknown(lost)),
+                commit: Some(CommitOutcome::Unknown(lost)),
             }
         }
     }
@@ -149,24 +149,24 @@ pub(super) async fn rollback(lite: &mut LiteConnection) -> Result<(), StatementE
     result.map_err(|error| transaction::explained(&error, lite.state()))
 }
 
-fn end(connection: &mut SqliteConnection, state: &ConnectionState) -> CommitReply {
+fn end(connection: &mut SqliteConnection, state: &ConnectionState) -> CommitOutcome {
     raw_access::leave_raw(connection, state);
     match state.end() {
         None if state.is_unbalanced() || state.has_panicked() => {
             transaction::roll_back_quietly(connection, state);
-            return CommitReply::RolledBack(None);
+            return CommitOutcome::RolledBack(None);
         }
         None => {}
         // For example, by a COMMIT whose caller was dropped.
-        Some(TransactionEnd::Committed) => return CommitReply::Committed,
-        Some(TransactionEnd::RolledBack) => return CommitReply::RolledBack(None),
+        Some(TransactionEnd::Committed) => return CommitOutcome::Committed,
+        Some(TransactionEnd::RolledBack) => return CommitOutcome::RolledBack(None),
         Some(TransactionEnd::Unseen) => {
             let unseen = PartlyCommitted::EndedUnseen.to_string();
-            return CommitReply::Unknown(StatementError::connection(unseen));
+            return CommitOutcome::Unknown(StatementError::connection(unseen));
         }
     }
     let reply = transaction::commit(connection, state);
-    if matches!(reply, CommitReply::Committed) {
+    if matches!(reply, CommitOutcome::Committed) {
         // Recorded even if the caller was dropped.
         state.set_end(TransactionEnd::Committed);
     }

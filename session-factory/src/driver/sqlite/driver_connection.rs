@@ -23,8 +23,8 @@ use crate::call::TransactionOptions;
 use crate::config::Sealed;
 use crate::driver::TransactionEnd;
 use crate::driver::{
-    CommitReply, CommitSent, DriverConnection, GoesTo, Last, Owner, Prelude, Recovered, Reply,
-    Running, Untyped, Watched,
+    CommitOutcome, CommitSent, DriverConnection, GoesTo, Last, Owner, Prelude, RecoveryOutcome,
+    Reply, Running, TransactionStatus, Untyped,
 };
 use crate::error::{PartlyCommitted, StatementError};
 use crate::observe::{Instrumented, Relay};
@@ -147,17 +147,17 @@ impl DriverConnection for LiteConnection {
         self.state().begin_watch();
     }
 
-    fn watch(&mut self) -> Watched {
+    fn watch(&mut self) -> TransactionStatus {
         let state = self.state();
-        let ended = |committed, error| Watched::Ended { committed, error };
+        let ended = |committed, error| TransactionStatus::Ended { committed, error };
         let (end, has_panicked) = state.end_and_panic();
         match end {
-            Some(TransactionEnd::Unseen) => Watched::Parted(PartlyCommitted::EndedUnseen),
+            Some(TransactionEnd::Unseen) => TransactionStatus::Parted(PartlyCommitted::EndedUnseen),
             Some(TransactionEnd::Committed) => ended(true, None),
             _ if has_panicked => ended(false, Some(StatementError::from(&quiet::panicked()))),
             Some(TransactionEnd::RolledBack) => ended(false, state.error()),
-            None if state.is_unbalanced() => Watched::Unbalanced,
-            None => Watched::Open,
+            None if state.is_unbalanced() => TransactionStatus::Unbalanced,
+            None => TransactionStatus::Open,
         }
     }
 
@@ -189,7 +189,7 @@ impl DriverConnection for LiteConnection {
             .await;
     }
 
-    async fn commit(&mut self) -> CommitReply {
+    async fn commit(&mut self) -> CommitOutcome {
         commit::commit(self).await
     }
 
@@ -219,15 +219,15 @@ impl DriverConnection for LiteConnection {
         _running: Running,
         _goes_to: GoesTo,
         deadline: Instant,
-    ) -> Recovered {
+    ) -> RecoveryOutcome {
         self.state().stop_running();
         let done = crate::runtime::within(tokio::time::timeout_at(deadline.into(), async {
             self.rollback().await.is_ok()
         }))
         .await;
         match done {
-            Ok(Ok(true)) => Recovered::Clean,
-            _ => Recovered::Failed,
+            Ok(Ok(true)) => RecoveryOutcome::Clean,
+            _ => RecoveryOutcome::Failed,
         }
     }
 

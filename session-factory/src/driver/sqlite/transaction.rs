@@ -8,7 +8,7 @@ use diesel::sqlite::SqliteConnection;
 
 use super::quiet::{is_panic, quietly};
 use super::state::ConnectionState;
-use crate::driver::CommitReply;
+use crate::driver::CommitOutcome;
 use crate::error::{StatementError, StatementErrorKind};
 
 pub(super) const IMMEDIATE: &str = "BEGIN IMMEDIATE";
@@ -159,26 +159,26 @@ pub(super) fn in_transaction(connection: &mut SqliteConnection, state: &Connecti
     }
 }
 
-pub(super) fn commit(connection: &mut SqliteConnection, state: &ConnectionState) -> CommitReply {
+pub(super) fn commit(connection: &mut SqliteConnection, state: &ConnectionState) -> CommitOutcome {
     // A COMMIT that has begun is not stopped.
     let attempt = |connection: &mut SqliteConnection| quietly(connection, state, "COMMIT");
     let committed = wait(connection, state, attempt, |_| true);
     writable(connection, state);
     let Err(error) = committed else {
-        return CommitReply::Committed;
+        return CommitOutcome::Committed;
     };
     let panicked = is_panic(&error);
     let error = explained(&error, state);
     // After a failed COMMIT, the transaction may still be open.
     if in_transaction(connection, state) {
         roll_back_quietly(connection, state);
-        CommitReply::Refused(error)
+        CommitOutcome::Refused(error)
     } else if panicked {
-        CommitReply::Unknown(error)
+        CommitOutcome::Unknown(error)
     } else if error.message.contains("no transaction is active") {
-        CommitReply::RolledBack(None)
+        CommitOutcome::RolledBack(None)
     } else {
-        CommitReply::Refused(error)
+        CommitOutcome::Refused(error)
     }
 }
 

@@ -86,9 +86,9 @@ fn rolling_a_savepoint_back_forgives_the_faults_inside_of_it() {
     let level = state.savepoint();
     state.sent();
     state.abandoned();
-    assert!(state.verdict(&Watched::Open).is_some());
+    assert!(state.verdict(&TransactionStatus::Open).is_some());
     state.undo(level);
-    assert!(state.verdict(&Watched::Open).is_none());
+    assert!(state.verdict(&TransactionStatus::Open).is_none());
 }
 
 #[test]
@@ -99,12 +99,12 @@ fn after_a_failed_begin_only_a_statement_that_begins_again_can_be_committed() {
     state.not_begun();
     assert!(!state.is_begun());
     assert!(matches!(
-        state.verdict(&Watched::Open),
+        state.verdict(&TransactionStatus::Open),
         Some(SessionError::Aborted(_))
     ));
     state.sent();
     state.answered();
-    assert!(state.verdict(&Watched::Open).is_none());
+    assert!(state.verdict(&TransactionStatus::Open).is_none());
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn a_failed_begin_is_still_known_once_the_fault_on_top_of_it_is_rolled_back() {
     assert!(state.has_fault());
     state.undo(level);
     assert!(!state.has_fault());
-    assert!(state.verdict(&Watched::Open).is_some());
+    assert!(state.verdict(&TransactionStatus::Open).is_some());
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn a_statement_that_is_dropped_behind_a_sent_commit_leaves_the_session_committin
     assert!(state.is_committing());
     assert_eq!(state.running(), Running::End);
     assert!(matches!(
-        state.check(&Watched::Open),
+        state.check(&TransactionStatus::Open),
         Err(SessionError::CommitUnknown(_))
     ));
 }
@@ -169,7 +169,7 @@ fn what_was_committed_and_lost_outlives_the_transaction() {
     state.sent();
     state.answered();
     state.set_rollback_only();
-    let ended = Watched::Ended {
+    let ended = TransactionStatus::Ended {
         committed: true,
         error: None,
     };

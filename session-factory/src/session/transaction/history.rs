@@ -1,6 +1,6 @@
 //! What outlives a session's transactions: what was committed, what was lost, who reports it.
 
-use crate::driver::Watched;
+use crate::driver::TransactionStatus;
 use crate::error::{
     AbortReason, Aborted, CommitError, PartlyCommitted, SessionError, StatementError,
 };
@@ -94,10 +94,10 @@ impl History {
 }
 
 /// The same, from what the driver knows about the session's open transaction.
-pub(in crate::session) fn kept_of(watched: &Watched) -> Option<String> {
+pub(in crate::session) fn kept_of(watched: &TransactionStatus) -> Option<String> {
     match watched {
-        Watched::Parted(parts) => Some(kept(parts)),
-        Watched::Ended {
+        TransactionStatus::Parted(parts) => Some(kept(parts)),
+        TransactionStatus::Ended {
             committed: true, ..
         } => Some(COMMITTED_BY_BODY.to_owned()),
         _ => None,

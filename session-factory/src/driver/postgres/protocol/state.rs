@@ -17,7 +17,7 @@ use crate::driver::TransactionEnd;
 use crate::driver::postgres::sql::effects::Effects;
 use crate::driver::postgres::sql::names::{Move, Names, Seen};
 use crate::driver::postgres::sql::side_effects::SideEffects;
-use crate::error::{Behind, StatementError};
+use crate::error::{AfterEnd, StatementError};
 use crate::sync::Mutex;
 
 /// The stream writes it as frames pass; the session reads it.
@@ -115,7 +115,7 @@ const COPY: &str = "COPY to or from the client is not supported on a session, an
 #[derive(Debug)]
 pub(crate) struct Standing {
     pub(crate) first: Option<TransactionEnd>,
-    pub(crate) behind: Option<Behind>,
+    pub(crate) behind: Option<AfterEnd>,
     pub(crate) status: Status,
     pub(crate) in_doubt: bool,
     /// The error with which the server refused to commit.

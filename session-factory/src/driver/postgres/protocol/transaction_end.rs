@@ -9,7 +9,7 @@
 use std::collections::VecDeque;
 
 use crate::driver::TransactionEnd;
-use crate::error::Behind;
+use crate::error::AfterEnd;
 
 /// A message that the server answers with ReadyForQuery.
 #[derive(Debug, Clone, Copy, Default)]
@@ -56,7 +56,7 @@ pub(crate) struct EndTracker {
 #[derive(Debug, Default)]
 struct LaterWork {
     /// Outcomes that are final.
-    settled: Behind,
+    settled: AfterEnd,
     /// Some succeeded. The next COMMIT commits them, or the end of a message that leaves no transaction open.
     pending: bool,
     /// Some succeeded, and a later event may have rolled them back.
@@ -159,14 +159,14 @@ impl EndTracker {
 
     /// `None`: nothing ran after the end.
     #[inline]
-    pub(crate) fn behind(&self) -> Option<Behind> {
-        let Behind {
+    pub(crate) fn behind(&self) -> Option<AfterEnd> {
+        let AfterEnd {
             committed,
             rolled_back,
         } = self.behind.settled;
         // The session rolls back what is still open.
         let rolled_back = rolled_back || self.behind.is_open();
-        (committed || rolled_back).then_some(Behind {
+        (committed || rolled_back).then_some(AfterEnd {
             committed,
             rolled_back,
         })

@@ -21,7 +21,7 @@ use futures_util::future::BoxFuture;
 
 use crate::driver::postgres::fragment::{Key, Known, Loading, PgQuery, current_id, sql, with_id};
 use crate::driver::postgres::protocol::prepared::LOOKS_TYPES_UP;
-use crate::observe::{Events, Hushed};
+use crate::observe::{Events, UnobservedQuery};
 
 /// The first placeholder OID of each set. The server has no types with OIDs this high.
 const FIRST: u32 = 0xF000_0000;
@@ -149,7 +149,8 @@ impl Taken {
         events: Option<Events>,
     ) -> Loading<'_> {
         async move {
-            let (ready, id) = Hushed::new(events, self.resolved(connection).boxed()).await?;
+            let (ready, id) =
+                UnobservedQuery::new(events, self.resolved(connection).boxed()).await?;
             let rows = with_id(id, || AsyncConnectionCore::load(&mut connection, ready));
             rows.await
         }
@@ -163,7 +164,8 @@ impl Taken {
         events: Option<Events>,
     ) -> BoxFuture<'_, QueryResult<usize>> {
         async move {
-            let (ready, id) = Hushed::new(events, self.resolved(connection).boxed()).await?;
+            let (ready, id) =
+                UnobservedQuery::new(events, self.resolved(connection).boxed()).await?;
             let count = with_id(id, || {
                 AsyncConnectionCore::execute_returning_count(&mut connection, ready)
             });
