@@ -29,7 +29,7 @@ pub use crate::driver::{
 pub use crate::factory::configure::config_from_serde;
 pub use crate::factory::configure::{config_from_env, config_from_vars, describe, describe_vars};
 pub use crate::factory::global::{factory, init, observe, shutdown, status};
-pub use crate::factory::{AnyPool, FactoryConfig, Global, PoolOfOne};
+pub use crate::factory::{AnyPool, FactoryConfig, Global, PoolOfOne, SharedConfig};
 #[cfg(feature = "dotenv")]
 pub use crate::factory::{configure::config_from_dotenv, global::init_from_dotenv};
 pub use crate::session::contract::Contract;

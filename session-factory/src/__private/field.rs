@@ -1,6 +1,9 @@
 //! Requirements for the types of custom keys.
 
 use std::fmt::Debug;
+use std::sync::Arc;
+
+use crate::factory::SharedConfig;
 
 /// A type whose values the configuration stores, copies and prints.
 #[diagnostic::on_unimplemented(
@@ -26,4 +29,54 @@ impl<T: Clone + Debug> ConfigField for T {
     fn shown(&self) -> &dyn Debug {
         self
     }
+}
+
+/// A type whose values all threads read.
+#[diagnostic::on_unimplemented(
+    message = "threads share the configuration, and `{Self}` cannot be shared",
+    label = "`{Self}` is not `Send`, or not `Sync`",
+    note = "write `Arc` in place of `Rc`, `Mutex` in place of `Cell` and `RefCell`, and `Box<dyn Trait + Send + Sync>` for a trait \
+            object"
+)]
+pub trait SharedField {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Send + Sync> SharedField for T {}
+
+/// Checks a field's type.
+pub const fn shared_field<T: SharedField>() {}
+
+/// A configuration on its way to a factory. The expansion calls `ToShare(self).share()`. If a field cannot be shared, which
+/// [`shared_field`] reports, the compiler finds the trait's method, so that this is the only error.
+#[derive(Debug)]
+pub struct ToShare<C>(pub C);
+
+impl<C: Send + Sync + 'static> ToShare<C> {
+    /// The configuration for all threads.
+    pub fn share(self) -> SharedConfig {
+        Arc::new(self.0)
+    }
+}
+
+/// All other configurations.
+pub trait CannotShare: Sized {
+    /// Nothing: the program does not compile.
+    fn share(self) -> SharedConfig {
+        Arc::new(())
+    }
+}
+
+impl<C> CannotShare for ToShare<C> {}
+
+/// A configuration whose functions were called on its factory. No type implements it. The lifetime delays the check, so that
+/// the call does not compile rather than the declaration.
+#[diagnostic::on_unimplemented(
+    message = "the configuration has a type of its own: `{Self}`",
+    label = "a function of `{Self}`",
+    note = "write `{Self}::from_env()?` or `{Self}::from_vars(|key| …)?`; to read the environment and connect write `AppDb::init().await?`",
+    note = "for the configuration of the factory that is in use write `AppDb::factory().await?.config()`"
+)]
+pub trait OfTheFactory<'always> {
+    /// Whatever the caller expects.
+    fn any<R>() -> R;
 }

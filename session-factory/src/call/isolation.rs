@@ -17,6 +17,12 @@ pub enum Isolation {
 /// An isolation level as an argument: a type of this module, which the compiler checks against the
 /// backend, or a value of [`Isolation`] if the backend supports all levels. The trait is sealed,
 /// because a level in another crate would pass that check.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an isolation level",
+    label = "not one of the four levels",
+    note = "write `Isolation::Serializable`, with `use session_factory::Isolation;`; on SQLite the type \
+            `session_factory::driver::isolation::Serializable`"
+)]
 pub trait Level: sealed::Sealed {
     /// The level's value.
     fn level(self) -> Isolation;

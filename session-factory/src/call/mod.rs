@@ -3,6 +3,7 @@
 mod deadline;
 #[cfg(feature = "testing")]
 mod faults;
+mod future;
 pub mod isolation;
 mod log_position;
 mod options;
@@ -17,12 +18,14 @@ mod transaction_options;
 pub(crate) use self::deadline::Deadline;
 #[cfg(feature = "testing")]
 pub(crate) use self::faults::{ArmedFault, FaultEffect, FaultPoint};
+pub(crate) use self::future::{Hook, RunsInScope};
 pub use self::isolation::Isolation;
 pub(crate) use self::log_position::LogPosition;
 pub use self::options::SessionOptions;
 pub use self::origin::Origin;
 pub use self::replica_policy::ReplicaPolicy;
 pub(crate) use self::retry::Retry;
+pub(crate) use self::task_context::FutureInScope;
 #[cfg(feature = "testing")]
 pub(crate) use self::test_context::TestContext;
 pub(crate) use self::transaction_options::TransactionOptions;

@@ -1,6 +1,7 @@
 //! A task's context: a scope's factory, and the sessions around the current code.
 
 use std::any::Any;
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use std::task::{Context, Poll};
 use futures_util::future::BoxFuture;
 use pin_project_lite::pin_project;
 
+use super::future::RunsInScope;
 #[cfg(feature = "testing")]
 use super::test_context::{self, TestContext};
 use super::{LogPosition, Origin};
@@ -47,12 +49,12 @@ fn frames() -> impl Iterator<Item = Arc<Frame>> {
 }
 
 /// Runs `future` with `factory` instead of the global factory.
-pub(crate) fn with_factory<F, T>(factory: F, future: T) -> Within<T>
+pub(crate) fn with_factory<F, T, R>(factory: F, future: T) -> FutureInScope<T, R>
 where
     F: Any + Send + Sync,
-    T: Future,
+    T: RunsInScope<Output = R>,
 {
-    Within::new(Entry::Scope(Box::new(factory)), future)
+    FutureInScope::new(Surroundings::new(Entry::Scope(Box::new(factory))), future)
 }
 
 /// The context for code that uses a session of the factory with this identity.
@@ -61,8 +63,18 @@ pub(crate) fn in_session(identity: usize, holder: Origin) -> Surroundings {
 }
 
 /// Runs `future`, whose reads through the factory with this identity must see a commit.
-pub(crate) fn following<T: Future>(identity: usize, position: LogPosition, future: T) -> Within<T> {
-    Within::new(Entry::Follows(identity, position), future)
+pub(crate) fn following<T, R>(
+    identity: usize,
+    position: LogPosition,
+    future: T,
+) -> FutureInScope<T, R>
+where
+    T: RunsInScope<Output = R>,
+{
+    FutureInScope::new(
+        Surroundings::new(Entry::Follows(identity, position)),
+        future,
+    )
 }
 
 /// Runs `future` in its own task, with the call's context.
@@ -145,6 +157,51 @@ impl<T: Future> Future for Within<T> {
     }
 }
 
+pin_project! {
+    /// A future that runs in a scope. It is a future without a bound on `T`, so that an argument that is none is the only
+    /// error.
+    #[doc(hidden)]
+    #[must_use = "a scope runs when it is awaited"]
+    pub struct FutureInScope<T, R> {
+        surroundings: Surroundings,
+        #[pin]
+        future: T,
+        poll: fn(Pin<&mut T>, &mut Context<'_>) -> Poll<R>,
+    }
+}
+
+impl<T, R> FutureInScope<T, R> {
+    fn new(surroundings: Surroundings, future: T) -> Self
+    where
+        T: RunsInScope<Output = R>,
+    {
+        Self {
+            surroundings,
+            future,
+            poll: T::poll_scoped,
+        }
+    }
+}
+
+impl<T, R> Future for FutureInScope<T, R> {
+    type Output = R;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<R> {
+        let mut this = self.project();
+        let mut output = Poll::Pending;
+        this.surroundings.run(&mut || {
+            output = (this.poll)(this.future.as_mut(), cx);
+        });
+        output
+    }
+}
+
+impl<T, R> fmt::Debug for FutureInScope<T, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FutureInScope").finish_non_exhaustive()
+    }
+}
+
 /// The factory of the innermost scope of this type, or that of the test whose runtime this code runs on.
 pub(crate) fn factory<F: Any + Clone>() -> Option<F> {
     let scoped = frames().find_map(|frame| match &frame.entry {
@@ -162,6 +219,15 @@ pub(crate) fn factory<F: Any + Clone>() -> Option<F> {
 #[cfg(feature = "testing")]
 pub(crate) fn in_test<T: Future>(test: Arc<TestContext>, future: T) -> Within<T> {
     Within::new(Entry::Test(test), future)
+}
+
+/// Runs the application's `future` as a part of the test.
+#[cfg(feature = "testing")]
+pub(crate) fn in_scope_of_test<T, R>(test: Arc<TestContext>, future: T) -> FutureInScope<T, R>
+where
+    T: RunsInScope<Output = R>,
+{
+    FutureInScope::new(Surroundings::new(Entry::Test(test)), future)
 }
 
 /// What is kept to run later belongs to the test that registers it, on whatever runtime it will run.

@@ -4,7 +4,6 @@ use std::error::Error;
 
 use super::database::{FactoryConfig, SessionFactory};
 use super::handle::{Factory, keys};
-use super::shared::Shared;
 use crate::config::Credentials;
 use crate::driver::SupportsCredentials;
 use crate::error::{ConnectError, ConnectErrorKind};
@@ -49,7 +48,7 @@ impl<F: SessionFactory> Factory<F> {
         E: Into<Box<dyn Error + Send + Sync>>,
     {
         let keys = keys::<F>();
-        let pools = match &self.shared.config {
+        let pools = match self.shared.config() {
             Some(config) => {
                 let provider = CredentialProvider::new(provider);
                 Pools::own(F::NAME, keys, config.settings(), Some(provider))
@@ -59,10 +58,7 @@ impl<F: SessionFactory> Factory<F> {
         // Observers go with the factory to its new pools.
         let before = &self.shared.pools.primary.monitor;
         pools.primary.monitor.take_over(before);
-        Self::of(Shared {
-            pools,
-            config: self.shared.config,
-        })
+        Self::of(self.shared.with_pools(pools))
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
-use super::shared::Shared;
+use super::shared::{Shared, SharedConfig};
 use crate::config::{Key, Reader, Settings};
 use crate::driver::Driver;
 use crate::error::AlreadySet;
@@ -52,7 +52,7 @@ pub enum AnyPool {}
 
 /// `session_factory!` implements this trait for the configuration type that it generates.
 #[doc(hidden)]
-pub trait FactoryConfig: Clone + Debug + Send + Sync + 'static {
+pub trait FactoryConfig: Clone + Debug + 'static {
     /// The factory. Generated code names the factory through this type: if a type is not a factory, the compiler then
     /// reports one error instead of several.
     type Factory: SessionFactory;
@@ -62,6 +62,8 @@ pub trait FactoryConfig: Clone + Debug + Send + Sync + 'static {
     fn read(reader: &mut Reader<'_>) -> Option<Self>;
     /// The standard settings.
     fn settings(&self) -> Settings;
+    /// The value for all threads.
+    fn shared(self) -> SharedConfig;
 }
 
 /// The static for a type's global factory.

@@ -10,7 +10,9 @@ use super::database::{FactoryConfig, SessionFactory};
 use super::shared::Shared;
 #[cfg(feature = "testing")]
 use crate::call::FaultEffect;
-use crate::call::{Deadline, LogPosition, Origin, SessionOptions, task_context};
+use crate::call::{
+    Deadline, FutureInScope, LogPosition, Origin, RunsInScope, SessionOptions, task_context,
+};
 use crate::driver::Driver;
 #[cfg(feature = "testing")]
 use crate::error::Holder;
@@ -38,7 +40,7 @@ impl<F: SessionFactory> Debug for Factory<F> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Factory")
             .field("name", &F::NAME)
-            .field("config", &self.shared.config)
+            .field("config", &self.config())
             .field("status", &self.status())
             .finish_non_exhaustive()
     }
@@ -46,12 +48,12 @@ impl<F: SessionFactory> Debug for Factory<F> {
 
 impl<F: SessionFactory> Factory<F> {
     /// Makes a factory that is not global. It connects when it is first used.
-    pub fn new(config: F::Config) -> Self {
+    // The compiler shows the line of the name below a wrong argument.
+    pub fn new(config: F::Config) -> Self // `AppDbConfig::from_env()?`; for a URL in the program `from_vars(|key| …)?`
+    {
         let settings = config.settings();
-        Self::of(Shared {
-            pools: Pools::own(F::NAME, keys::<F>(), settings, None),
-            config: Some(Arc::new(config)),
-        })
+        let pools = Pools::own(F::NAME, keys::<F>(), settings, None);
+        Self::of(Shared::new(pools, Some(config.shared())))
     }
 
     /// Wraps a diesel-async bb8 pool that the application already has.
@@ -61,10 +63,8 @@ impl<F: SessionFactory> Factory<F> {
     /// a `SAVEPOINT` in the same round trip, and [`commit_with`](crate::Session::commit_with) takes two round trips.
     /// And the session does not reset settings that it changed.
     pub fn from_pool(pool: <F::Driver as Driver>::ExternalPool) -> Self {
-        Self::of(Shared {
-            pools: Pools::external(F::NAME, keys::<F>().url, pool),
-            config: None,
-        })
+        let pools = Pools::external(F::NAME, keys::<F>().url, pool);
+        Self::of(Shared::new(pools, None))
     }
 
     pub(super) fn of(shared: Shared<F::Driver, F::Config>) -> Self {
@@ -110,12 +110,15 @@ impl<F: SessionFactory> Factory<F> {
 
     /// The configuration, unless the factory was made with [`from_pool`](Self::from_pool).
     pub fn config(&self) -> Option<&F::Config> {
-        self.shared.config.as_deref()
+        self.shared.config()
     }
 
     /// Makes every `#[with_session]` function that `future` calls use this factory instead of the
     /// global one. Tasks that `future` spawns use the global one.
-    pub fn scope<T: Future>(&self, future: T) -> impl Future<Output = T::Output> + use<T, F> {
+    pub fn scope<T, R>(&self, future: T) -> FutureInScope<T, R>
+    where
+        T: RunsInScope<Output = R>,
+    {
         task_context::with_factory(self.clone(), future)
     }
 
@@ -171,11 +174,10 @@ impl<F: SessionFactory> Factory<F> {
     /// Makes every `read_only` session that `future` opens from this factory see the commit that `token` names, if its
     /// policy is [`ReplicaPolicy::CaughtUp`](crate::ReplicaPolicy::CaughtUp), the default. Tasks that `future` spawns
     /// are not affected.
-    pub fn following<T: Future>(
-        &self,
-        token: CommitToken,
-        future: T,
-    ) -> impl Future<Output = T::Output> + use<T, F> {
+    pub fn following<T, R>(&self, token: CommitToken, future: T) -> FutureInScope<T, R>
+    where
+        T: RunsInScope<Output = R>,
+    {
         task_context::following(self.identity(), token.position(), future)
     }
 

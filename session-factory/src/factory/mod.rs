@@ -9,3 +9,4 @@ mod shared;
 
 pub use self::database::{AnyPool, FactoryConfig, Global, PoolOfOne, SessionFactory};
 pub use self::handle::Factory;
+pub use self::shared::SharedConfig;

@@ -41,7 +41,7 @@ pub use self::transaction_manager::SessionTransactionManager;
 use self::hooks::Hooks;
 use self::state::{Begin, SessionState};
 use self::transaction_state::TransactionState;
-use crate::call::{Origin, SessionOptions, TransactionOptions};
+use crate::call::{Hook, Origin, SessionOptions, TransactionOptions};
 use crate::driver::{Driver, DriverConnection, RawConnection};
 use crate::error::{SessionError, TransactionOutcome};
 use crate::factory::SessionFactory;
@@ -216,7 +216,9 @@ impl<F: SessionFactory> Session<F> {
     /// - [`SessionError::PartlyCommitted`] when the body's SQL ended the transaction and no earlier error has said so.
     /// - [`SessionError::CommitUnknown`] when a COMMIT whose future was dropped got no answer.
     #[allow(clippy::manual_async_fn)] // the compiler looks no further than that `Send`
-    pub fn close(mut self) -> impl Future<Output = Result<(), SessionError>> + Send {
+    pub fn close(
+        mut self, // Uses the session up. A session behind `&mut` ends with the call that opened it.
+    ) -> impl Future<Output = Result<(), SessionError>> + Send {
         async move {
             let rolled_back = self.end_by_hand().await;
             self.give_back();
@@ -259,14 +261,14 @@ impl<F: SessionFactory> Session<F> {
     /// # Cancellation
     /// If the caller is dropped while hooks run, the remaining hooks run in the background. If it is dropped while
     /// COMMIT is under way, the hooks run in the background once the server has confirmed the commit.
-    pub fn after_commit(&mut self, hook: impl Future<Output = ()> + Send + 'static) {
-        self.hooks.after_commit(Box::pin(hook));
+    pub fn after_commit(&mut self, hook: impl Hook<Future: Send + 'static>) {
+        self.hooks.after_commit(Box::pin(hook.future()));
     }
 
     /// Runs `hook` after the transaction was rolled back, on every path. After a cancellation or a panic it runs in the
     /// background. If the outcome is unknown, the session drops the hook without running it.
-    pub fn after_rollback(&mut self, hook: impl Future<Output = ()> + Send + 'static) {
-        self.hooks.after_rollback(Box::pin(hook));
+    pub fn after_rollback(&mut self, hook: impl Hook<Future: Send + 'static>) {
+        self.hooks.after_rollback(Box::pin(hook.future()));
     }
 
     /// The raw connection, with the transaction begun. `transaction()` on it opens a savepoint.

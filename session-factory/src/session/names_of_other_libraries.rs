@@ -191,6 +191,34 @@ impl<F: SessionFactory> Session<F> {
         <Self as FetchesRows>::any()
     }
 
+    pub fn find<Q, R>(self, _: Q) -> R
+    where
+        Self: FetchesRows,
+    {
+        <Self as FetchesRows>::any()
+    }
+
+    pub fn find_all<Q, R>(self, _: Q) -> R
+    where
+        Self: FetchesRows,
+    {
+        <Self as FetchesRows>::any()
+    }
+
+    pub fn select<Q, R>(self, _: Q) -> R
+    where
+        Self: FetchesRows,
+    {
+        <Self as FetchesRows>::any()
+    }
+
+    pub fn query_as<Q, R>(self, _: Q) -> R
+    where
+        Self: FetchesRows,
+    {
+        <Self as FetchesRows>::any()
+    }
+
     pub fn scalar<Q, R>(self, _: Q) -> R
     where
         Self: FetchesRows,
@@ -229,6 +257,69 @@ impl<F: SessionFactory> Session<F> {
         Self: KeepsObjects,
     {
         <Self as KeepsObjects>::any()
+    }
+}
+
+#[diagnostic::on_unimplemented(
+    message = "a session keeps no objects: a query writes when it is awaited",
+    label = "write a query and `.execute(db).await?`",
+    note = "to insert write `diesel::insert_into(users::table).values(&user).execute(db).await?`",
+    note = "to change write `diesel::update(users::table.find(id)).set(&user).execute(db).await?`, with `#[derive(AsChangeset)]`",
+    note = "to delete write `diesel::delete(users::table.find(id)).execute(db).await?`"
+)]
+pub trait SavesObjects {
+    fn any<R>() -> R;
+}
+
+#[doc(hidden)]
+impl<F: SessionFactory> Session<F> {
+    pub fn save<Q, R>(self, _: Q) -> R
+    where
+        Self: SavesObjects,
+    {
+        <Self as SavesObjects>::any()
+    }
+
+    pub fn insert<Q, R>(self, _: Q) -> R
+    where
+        Self: SavesObjects,
+    {
+        <Self as SavesObjects>::any()
+    }
+
+    pub fn update<Q, R>(self, _: Q) -> R
+    where
+        Self: SavesObjects,
+    {
+        <Self as SavesObjects>::any()
+    }
+
+    pub fn delete<Q, R>(self, _: Q) -> R
+    where
+        Self: SavesObjects,
+    {
+        <Self as SavesObjects>::any()
+    }
+
+    pub fn merge<Q, R>(self, _: Q) -> R
+    where
+        Self: SavesObjects,
+    {
+        <Self as SavesObjects>::any()
+    }
+
+    pub fn remove<Q, R>(self, _: Q) -> R
+    where
+        Self: SavesObjects,
+    {
+        <Self as SavesObjects>::any()
+    }
+
+    pub fn refresh<Q, R>(self, _: Q) -> R
+    where
+        Self: SavesObjects,
+    {
+        <Self as SavesObjects>::any()
     }
 }
 

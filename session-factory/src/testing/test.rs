@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::databases::Tested;
 use super::lease::{Lease, Site};
 use super::record::{LOOK, Record, Statements, Units};
-use crate::call::{Origin, TestContext, task_context};
+use crate::call::{FutureInScope, Origin, RunsInScope, TestContext, task_context};
 use crate::error::SessionError;
 use crate::factory::{Factory, SessionFactory};
 use crate::session::{AsyncBody, Session, SessionBuilder};
@@ -123,7 +123,10 @@ pub struct TestHandle(Arc<TestContext>);
 impl TestHandle {
     /// Makes every annotated function that `future` calls use the test's database, on whatever runtime it runs. Tasks
     /// that it spawns belong to the test only on the test's own runtime.
-    pub fn scope<T: Future>(&self, future: T) -> impl Future<Output = T::Output> + use<T> {
-        task_context::in_test(Arc::clone(&self.0), future)
+    pub fn scope<T, R>(&self, future: T) -> FutureInScope<T, R>
+    where
+        T: RunsInScope<Output = R>,
+    {
+        task_context::in_scope_of_test(Arc::clone(&self.0), future)
     }
 }

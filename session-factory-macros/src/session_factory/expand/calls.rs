@@ -12,7 +12,10 @@ pub(super) fn calls(model: &Model<'_>) -> TokenStream {
     let private = quote!(#krate::__private);
     let result = quote!(::core::result::Result);
     let error = quote!(#krate::SessionError);
+    let of_the_config = of_the_config(model, &private);
     quote! {
+        #of_the_config
+
         #[allow(dead_code, unreachable_pub)]
         impl #name {
             /// Reads the environment and connects once, so that a wrong configuration fails at
@@ -162,6 +165,23 @@ pub(super) fn calls(model: &Model<'_>) -> TokenStream {
                     ::core::future::ready(#result::Ok(()))
                 }
             }
+        }
+    }
+}
+
+/// What the factory answers to the names of its configuration's functions: a bound that no type fulfils says where they are.
+fn of_the_config(model: &Model<'_>, private: &TokenStream) -> TokenStream {
+    let (vis, name, config) = (&model.factory.vis, &model.factory.name, &model.config);
+    let of_the_factory = quote!(#config: #private::OfTheFactory<'always>);
+    let any = quote!(<#config as #private::OfTheFactory<'_>>::any());
+    quote! {
+        #[doc(hidden)]
+        #[allow(dead_code, unreachable_pub)]
+        impl #name {
+            #vis fn from_env<R>() -> R where for<'always> #of_the_factory { #any }
+            #vis fn from_dotenv<R>() -> R where for<'always> #of_the_factory { #any }
+            #vis fn from_vars<V, R>(_: V) -> R where for<'always> #of_the_factory { #any }
+            #vis fn config<R>() -> R where for<'always> #of_the_factory { #any }
         }
     }
 }

@@ -220,6 +220,7 @@ fn trait_impl(model: &Model<'_>, config: &Ident) -> TokenStream {
         });
     let copies = quote!(#(#copies)*);
     let url = names.iter().find(|name| **name == "url");
+    let shared = shared(model);
     quote_spanned! {Span::call_site()=>
         impl #krate::__private::FactoryConfig for #config {
             type Factory = #name;
@@ -247,6 +248,42 @@ fn trait_impl(model: &Model<'_>, config: &Ident) -> TokenStream {
                 #copies
                 __session_factory_settings
             }
+
+            #shared
+        }
+    }
+}
+
+/// The configuration's way to a factory. If a type of the application cannot be shared between threads, the compiler reports
+/// it once, at the type.
+fn shared(model: &Model<'_>) -> TokenStream {
+    let private = {
+        let krate = &model.krate;
+        quote!(#krate::__private)
+    };
+    let own: Vec<_> = model
+        .fields
+        .iter()
+        .filter_map(|field| field.own_type.map(|(ty, _)| ty))
+        .collect();
+    if own.is_empty() {
+        return quote! {
+            fn shared(self) -> #private::SharedConfig {
+                ::std::sync::Arc::new(self)
+            }
+        };
+    }
+    let checks = own.into_iter().map(|ty| {
+        let span = ty.span().resolved_at(Span::mixed_site());
+        let private = respanned(&private, span);
+        quote_spanned!(span=> #private::shared_field::<#ty>();)
+    });
+    quote! {
+        fn shared(self) -> #private::SharedConfig {
+            #[allow(unused_imports)]
+            use #private::CannotShare as _;
+            #(#checks)*
+            #private::ToShare(self).share()
         }
     }
 }
