@@ -193,6 +193,18 @@ pub(super) fn backend(written: &Written, errors: &mut Errors) -> Option<Backend>
     }
 }
 
+/// True if the backend has its own name. Otherwise the name is the error, and whether a feature is off is another one, which
+/// comes when the name is right.
+pub(super) fn is_named(backend: Backend, written: &Written) -> bool {
+    match written {
+        Written::Written(path) => path
+            .segments
+            .last()
+            .is_some_and(|last| last.ident == backend.name()),
+        Written::BuildEnv(_) => true,
+    }
+}
+
 /// The backend's driver.
 pub(super) fn driver(backend: Backend, written: &Written, krate: &Path) -> Driver {
     let span = match written {

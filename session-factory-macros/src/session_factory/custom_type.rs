@@ -15,7 +15,7 @@ use super::number::Number;
 use super::range::Bounds;
 use super::values::parse_boolean;
 use crate::diagnostics::{pretty, respanned};
-use crate::duration::parse as parse_duration;
+use crate::duration::{meant as meant_duration, parse as parse_duration};
 
 /// What the macro can see of a custom key's type.
 pub(super) struct CustomType<'a> {
@@ -233,6 +233,11 @@ impl<'a> CustomType<'a> {
 
     /// The error for a text that cannot be a value of this type, if the macro can see that.
     pub(super) fn refuses(&self, text: &str) -> Option<String> {
+        if self.name == "Duration"
+            && let Some(meant) = meant_duration(text)
+        {
+            return Some(format!("expected a duration; write `\"{meant}\"`"));
+        }
         let (parses, expected) = match self.name.as_str() {
             "bool" => (
                 parse_boolean(text).is_some(),

@@ -8,7 +8,7 @@ use syn::ext::IdentExt;
 use syn::punctuated::Punctuated;
 use syn::{Attribute, Lit, Path, Token, Visibility};
 
-use super::backend::{Backend, backend, driver};
+use super::backend::{Backend, backend, driver, is_named};
 use super::cross_checks;
 use super::input::{Backend as Written, Factory, Setting, Value};
 use super::key_name::is_key;
@@ -65,6 +65,7 @@ pub(super) fn validate<'a>(factory: &'a Factory, errors: &mut Errors) -> Model<'
         is_declared: is_declared(factory, errors),
         driver: backend
             .zip(written)
+            .filter(|(backend, written)| is_named(*backend, written))
             .map(|(backend, written)| driver(backend, written, &krate)),
         fields,
         built,

@@ -9,7 +9,7 @@ use syn::{Expr, Ident, Lit};
 use super::literals::{duration_tokens, has_unit, literal};
 use super::number::Number;
 use super::settings::{Choice, Kind};
-use crate::duration::parse as parse_duration;
+use crate::duration::{meant as meant_duration, parse as parse_duration};
 
 /// A valid value.
 pub(super) struct Checked {
@@ -58,6 +58,9 @@ pub(super) fn instead(kind: Kind, value: &Expr) -> Option<String> {
         }
         (Kind::Size | Kind::Count | Kind::OptionalCount | Kind::OptionalSize, Lit::Char(digit)) => {
             count(kind, digit.value().to_digit(10)?.into()).map(|checked| checked.text)
+        }
+        (Kind::Duration | Kind::OptionalDuration, Lit::Str(text)) => {
+            meant_duration(&text.value()).map(|text| format!("\"{text}\""))
         }
         (Kind::Duration | Kind::OptionalDuration, Lit::Int(_) | Lit::Float(_)) => {
             let text = literal.to_token_stream().to_string().replace('_', "");

@@ -62,7 +62,13 @@ pub(super) fn read(name: &str, input: ParseStream<'_>) -> syn::Result<Limit> {
     let text = literal.value();
     let refuse = |problem: String| syn::Error::new(literal.span(), format!("{problem}; {write}"));
     match duration::parse(&text) {
-        None => Err(refuse(format!("\"{text}\" is not a duration"))),
+        None => Err(match duration::meant(&text) {
+            Some(meant) => syn::Error::new(
+                literal.span(),
+                format!("\"{text}\" is not a duration; write `{name} = \"{meant}\"`"),
+            ),
+            None => refuse(format!("\"{text}\" is not a duration")),
+        }),
         Some(limit) if limit.is_zero() => Err(refuse(format!("`{name}` must be longer than zero"))),
         // The runtime stores nanoseconds in 64 bits.
         Some(limit) if u64::try_from(limit.as_nanos()).is_err() => {

@@ -485,6 +485,12 @@ impl Meaning {
                 let word = value.word().unwrap_or_else(|| name.to_owned());
                 propagation(&word, &function_name(item))
             }
+            // A parameter's name: `session = db`.
+            Factory if value.is_parameter() => {
+                "the session is the function's first parameter, under any name; remove this, or name the factory: \
+                 `#[with_session(AppDb)]`"
+                    .to_owned()
+            }
             Factory => {
                 let named = factory(name, value).map_or_else(|| "AppDb".to_owned(), pretty);
                 format!("the factory is written without a name; write `#[with_session({named})]`")

@@ -58,6 +58,12 @@ impl Value {
         number.parse2(self.0.clone()).ok()
     }
 
+    /// True for a lone name in small letters.
+    pub(super) fn is_parameter(&self) -> bool {
+        let name = syn::parse2::<syn::Ident>(self.0.clone());
+        name.is_ok_and(|name| !name.to_string().contains(char::is_uppercase))
+    }
+
     /// The value's last word, quoted or not: `REQUIRED`, from `Propagation.REQUIRED`.
     pub(super) fn word(&self) -> Option<String> {
         let last = self.0.clone().into_iter().last()?;
