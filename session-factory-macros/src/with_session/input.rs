@@ -109,6 +109,14 @@ impl Function {
         }
     }
 
+    /// The span of the body's last brace.
+    pub(super) fn body_end(&self) -> Span {
+        match &self.body {
+            Body::Block(TokenTree::Group(block)) => block.span_close(),
+            _ => self.body_span(),
+        }
+    }
+
     fn inside(&self) -> (Vec<Attribute>, TokenStream) {
         let Body::Block(TokenTree::Group(block)) = &self.body else {
             return (Vec::new(), TokenStream::new());

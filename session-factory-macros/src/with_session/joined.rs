@@ -1,7 +1,7 @@
 //! Checks that `f_in` can exist, and on which side of a trait.
 
 use proc_macro2::TokenStream;
-use syn::{Attribute, FnArg, Ident, ImplItem, Item, Meta, TraitItem, TraitItemFn};
+use syn::{Attribute, FnArg, Ident, ImplItem, Item, Meta, Signature, TraitItem, TraitItemFn};
 
 use super::args::{Args, Joined};
 use super::async_trait::is_async_still;
@@ -10,7 +10,7 @@ use super::place::Place;
 use super::source::Source;
 use super::types::{behind_references, is_connection, is_session};
 use super::{attrs, source};
-use crate::diagnostics::Errors;
+use crate::diagnostics::{Errors, pretty};
 
 pub(super) fn has_room(
     args: &Args,
@@ -33,6 +33,18 @@ pub(super) fn has_room(
                  `impl` writes `async fn {own}_in` without the attribute"
             );
             errors.on(own, message);
+        }
+        joined if place == Place::Trait => {
+            if let (Some(ty), Some(name)) = (
+                written_as_annotated(args, function, source),
+                joined.name(own),
+            ) {
+                let message = format!(
+                    "`impl … for {ty}` writes `{own}`, which `#[with_session]` makes here; write `async fn {name}` there, \
+                     with the same parameters"
+                );
+                errors.on(own, message);
+            }
         }
         joined if place == Place::TraitImpl && is_async_still(function) => {
             if let Some(message) = in_implementation(joined, own, source) {
@@ -57,14 +69,60 @@ pub(super) fn has_room(
     }
 }
 
+/// The type for which the file implements this trait with a function of the annotated one's own name, if no `impl` of the
+/// file is right.
+pub(super) fn written_as_annotated(
+    args: &Args,
+    function: &Function,
+    source: Option<&Source>,
+) -> Option<String> {
+    let own = &function.sig.ident;
+    let joining = args.joined.name(own)?;
+    let source = source?;
+    // Most files have an `impl` that is right, or none.
+    if source.declarations(own) < 2 || source.declarations(&joining) > 0 {
+        return None;
+    }
+    let items = source.items()?;
+    let of = declared_trait(source.before())?;
+    let mut wrong = None;
+    for item in &items {
+        let Item::Impl(block) = item else { continue };
+        let is_of_it = block
+            .trait_
+            .as_ref()
+            .is_some_and(|(path, _)| path.segments.last().is_some_and(|last| last.ident == of));
+        if !is_of_it {
+            continue;
+        }
+        for item in &block.items {
+            let ImplItem::Fn(function) = item else {
+                continue;
+            };
+            if function.sig.ident == joining {
+                return None;
+            }
+            if function.sig.ident == *own && !function.attrs.iter().any(attrs::is_own) {
+                wrong.get_or_insert_with(|| pretty(&block.self_ty));
+            }
+        }
+    }
+    wrong
+}
+
+/// The trait whose declaration contains the end of this source.
+fn declared_trait(before: &str) -> Option<&str> {
+    let (_, rest) = before.rsplit_once("trait ")?;
+    let name = rest
+        .split(|c: char| !(c.is_alphanumeric() || c == '_'))
+        .next()?;
+    (!name.is_empty()).then_some(name)
+}
+
 /// True if a function of this name exists beside the annotated one. Functions with a `cfg` do not
 /// count: the two may never be compiled together.
 pub(super) fn is_taken(name: &Ident, own: &Ident, source: Option<&Source>) -> bool {
-    let is_written = |source: &&Source| {
-        ["(", "<"]
-            .iter()
-            .any(|next| source.contains(&format!("fn {name}{next}")))
-    };
+    let is_written = |source: &&Source| source.has_function(&name.to_string());
     let Some(source) = source.filter(is_written) else {
         return false;
     };
@@ -132,6 +190,10 @@ fn in_implementation(joined: &Joined, own: &Ident, source: Option<&Source>) -> O
             "the trait's own `{own}` takes the session; move `#[with_session]` there, and write \
              `async fn {own}_in` here, without it"
         )),
+        (Some(Declared::PlainUnder(name)), _) => Some(format!(
+            "the trait has `{name}`, without a session; write `async fn {name}` here, and \
+             `#[with_session(joined = false)]` above it"
+        )),
         (Some(Declared::Plain), Some(name)) => Some(format!(
             "the `impl` of a trait has no room for `{name}`; write `#[with_session(joined = false)]`"
         )),
@@ -149,7 +211,7 @@ pub(super) fn taken_as_written(own: &Ident, source: Option<&Source>) -> Option<I
     match declared(own, source)? {
         Declared::Annotated(name) => Some(name),
         Declared::WithSession | Declared::Joining(_) => Some(own.clone()),
-        Declared::Plain => None,
+        Declared::Plain | Declared::PlainUnder(_) => None,
     }
 }
 
@@ -163,6 +225,16 @@ enum Declared {
     WithSession,
     /// With neither a session nor the attribute.
     Plain,
+    /// Like `Plain`, under this name: the `impl` writes `rename_in` for `rename`.
+    PlainUnder(Ident),
+}
+
+/// The name under which the trait declares this function without a session, if it is another one.
+pub(super) fn plain_name(own: &Ident, source: Option<&Source>) -> Option<Ident> {
+    match declared(own, source)? {
+        Declared::PlainUnder(name) => Some(name),
+        _ => None,
+    }
 }
 
 /// The trait's declaration, if the same file contains it.
@@ -175,24 +247,34 @@ fn declared(name: &Ident, source: Option<&Source>) -> Option<Declared> {
         .iter()
         .find(|function| function.sig.ident == *name)
     else {
-        let made = |function: &&TraitItemFn| made_by(function).is_some_and(|made| made == *name);
-        let of = functions.into_iter().find(made)?;
-        return Some(Declared::Joining(of.sig.ident.clone()));
+        let made = |function: &&&TraitItemFn| made_by(function).is_some_and(|made| made == *name);
+        if let Some(of) = functions.iter().find(made) {
+            return Some(Declared::Joining(of.sig.ident.clone()));
+        }
+        let text = name.to_string();
+        let plain = text.strip_suffix("_in")?;
+        let of = functions
+            .into_iter()
+            .find(|function| function.sig.ident == plain && !has_session(&function.sig))?;
+        return Some(Declared::PlainUnder(of.sig.ident.clone()));
     };
     if function.attrs.iter().any(attrs::is_own) {
         return made_by(function).map(Declared::Annotated);
     }
-    let has_session = function.sig.inputs.iter().any(|input| match input {
+    Some(if has_session(&function.sig) {
+        Declared::WithSession
+    } else {
+        Declared::Plain
+    })
+}
+
+fn has_session(sig: &Signature) -> bool {
+    sig.inputs.iter().any(|input| match input {
         FnArg::Typed(parameter) => {
             let ty = behind_references(&parameter.ty);
             is_session(ty) || is_connection(ty)
         }
         FnArg::Receiver(_) => false,
-    });
-    Some(if has_session {
-        Declared::WithSession
-    } else {
-        Declared::Plain
     })
 }
 

@@ -14,9 +14,11 @@ mod attrs;
 mod contradictions;
 mod docs;
 mod expand;
+mod given_a_session;
 mod half_typed;
 mod input;
 mod joined;
+mod misuse;
 mod model;
 mod output;
 pub(crate) mod place;
@@ -68,8 +70,13 @@ pub(crate) fn expand(args: TokenStream, item: &TokenStream) -> TokenStream {
     if validate::is_looked_at(source, &mut errors) {
         return quote!(#errors #[allow(unused)] #function);
     }
+    if place::is_self_misplaced(&function, source) {
+        return quote!(#errors #[allow(unused)] #function);
+    }
     let place = Place::find(&function, source);
     session_use::joins(&mut function, source, &mut errors);
+    misuse::report(&mut function, source, &mut errors);
+    given_a_session::report(&args, &function, place, source, &mut errors);
     let model = validate::validate(&args, &function, place, source, &mut errors);
     match model {
         Some(model) if errors.is_empty() => expand::expand(&model),

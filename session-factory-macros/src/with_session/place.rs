@@ -35,14 +35,37 @@ impl Place {
         match seen {
             Some(place @ (Self::Associated | Self::Trait | Self::TraitImpl)) => place,
             None | Some(Self::Free) if matches!(function.body, Body::Required(_)) => Self::Trait,
-            None | Some(Self::Free) if mentions_self(function) => Self::Associated,
+            None | Some(Self::Free) if mentions_self(function, source) => Self::Associated,
             None | Some(Self::Free) => Self::Free,
         }
     }
 }
 
-fn mentions_self(function: &Function) -> bool {
-    if function.sig.receiver().is_some() || mentions(function.sig.to_token_stream(), "Self") {
+/// True for a `self` in a function of a module, which the compiler reports.
+pub(super) fn is_self_misplaced(function: &Function, source: Option<&Source>) -> bool {
+    let Some(source) = source.filter(|_| function.sig.receiver().is_some()) else {
+        return false;
+    };
+    let is_free =
+        SCANNED.with_borrow_mut(|scanned| scanned.place_after(source.before())) == Place::Free;
+    let name = &function.sig.ident;
+    let is_it = |item: &syn::Item| matches!(item, syn::Item::Fn(item) if item.sig.ident == *name && item.sig.receiver().is_some());
+    is_free && source.items().is_some_and(|items| items.iter().any(is_it))
+}
+
+fn mentions_self(function: &Function, source: Option<&Source>) -> bool {
+    if function.sig.receiver().is_some() {
+        return true;
+    }
+    // Each token is a call to the compiler; the source's text says sooner that there is none.
+    if let Some(source) = source
+        && source
+            .until(function.body_end())
+            .is_some_and(|text| !text.contains("Self"))
+    {
+        return false;
+    }
+    if mentions(function.sig.to_token_stream(), "Self") {
         return true;
     }
     // A nested item in the body has its own `Self`, which proves nothing.

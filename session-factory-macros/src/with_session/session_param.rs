@@ -255,6 +255,22 @@ fn session_type(
         errors.on(ty, message);
         return;
     }
+    if is_the_trait(ty, source) {
+        let message = format!(
+            "`SessionFactory` is the trait of all factories; {}",
+            write_in_place(&write)
+        );
+        errors.on(ty, message);
+        return;
+    }
+    if let Some(unknown) = unknown_session(ty, source) {
+        let message = format!(
+            "there is no type `{unknown}` here; {}",
+            write_in_place(&write)
+        );
+        errors.on(ty, message);
+        return;
+    }
     match plain(ty) {
         Type::ImplTrait(_) | Type::TraitObject(_) => {
             let message =
@@ -276,6 +292,32 @@ fn session_type(
         }
         _ => {}
     }
+}
+
+fn write_in_place(write: &str) -> String {
+    format!("write {write} in its place")
+}
+
+/// True for this crate's trait in the place of a type.
+fn is_the_trait(ty: &Type, source: Option<&Source>) -> bool {
+    last_name(ty).is_some_and(|name| name == "SessionFactory")
+        && source.is_some_and(|source| !source.has_a_type_of("SessionFactory"))
+}
+
+/// The name of a session that the file neither declares nor imports: `AsyncSession`, `AppDbSession`.
+fn unknown_session(ty: &Type, source: Option<&Source>) -> Option<String> {
+    let Type::Path(path) = plain(ty) else {
+        return None;
+    };
+    let [segment] = &path.path.segments.iter().collect::<Vec<_>>()[..] else {
+        return None;
+    };
+    let name = segment.ident.to_string();
+    let is_unknown = path.qself.is_none()
+        && name != "Session"
+        && name.ends_with("Session")
+        && source.is_some_and(|source| source.lacks(&name));
+    is_unknown.then_some(name)
 }
 
 /// Checks that callers can name `F` of `Session<F>`, and that it is a factory.
@@ -367,6 +409,11 @@ pub(super) fn is_of_no_factory(ty: &Type, source: Option<&Source>) -> bool {
         Type::TraitObject(_) => return true,
         _ => return false,
     };
+    if is_the_trait(behind_references(ty), source)
+        || unknown_session(behind_references(ty), source).is_some()
+    {
+        return true;
+    }
     match path.path.segments.last().map(|last| &last.arguments) {
         Some(PathArguments::AngleBracketed(arguments)) if is_session(behind_references(ty)) => {
             arguments

@@ -31,6 +31,12 @@ pub(super) fn joins(function: &mut Function, source: Option<&Source>, errors: &m
     let Body::Block(TokenTree::Group(block)) = &function.body else {
         return;
     };
+    // Each token of the body is a call to the compiler; the source's text says sooner that there is nothing to report.
+    if let Some(text) = source.until(block.span_close())
+        && !gives_away(text, &session.to_string(), source)
+    {
+        return;
+    }
     let mut calls = Calls {
         session: session.to_string(),
         own: function.sig.ident.to_string(),
@@ -46,6 +52,21 @@ pub(super) fn joins(function: &mut Function, source: Option<&Source>, errors: &m
         body.set_span(block.span());
         function.body = Body::Block(body.into());
     }
+}
+
+/// True if the text gives the session, as the first argument, to a function that the file annotates.
+fn gives_away(text: &str, session: &str, source: &Source) -> bool {
+    text.match_indices(session).any(|(at, _)| {
+        let (before, after) = (&text[..at], &text[at + session.len()..]);
+        let is_whole = after.trim_start().starts_with([',', ')']);
+        let called = before.trim_end().strip_suffix('(').filter(|_| is_whole);
+        let name = called.and_then(|called| {
+            called
+                .rsplit(|c: char| !(c.is_alphanumeric() || c == '_'))
+                .next()
+        });
+        name.is_some_and(|name| !name.is_empty() && source.annotates(name))
+    })
 }
 
 struct Calls<'a> {

@@ -1,8 +1,43 @@
 //! The source before the attribute, if the compiler provides its place. It does not in an editor's
 //! own expansion, or for a function that another macro made.
 
+use std::cell::RefCell;
+use std::collections::HashSet;
+
 use proc_macro2::Span;
 use syn::visit::Visit;
+
+thread_local! {
+    /// What the current file declares. The compiler expands one file's functions after another.
+    static NAMES: RefCell<Names> = RefCell::default();
+}
+
+/// Names in a file, found in one pass over its text: a search for each function would take quadratic time.
+#[derive(Default)]
+struct Names {
+    text: String,
+    /// Behind `fn `.
+    functions: HashSet<String>,
+    /// In front of `(&mut `.
+    called_with_a_borrow: HashSet<String>,
+}
+
+impl Names {
+    fn of(text: &str) -> Self {
+        let is_name = |c: char| c.is_alphanumeric() || c == '_';
+        let first = |(at, word): (usize, &str)| {
+            let rest = &text[at + word.len()..];
+            rest.split(|c| !is_name(c)).next().map(str::to_owned)
+        };
+        let last =
+            |(at, _): (usize, &str)| text[..at].rsplit(|c| !is_name(c)).next().map(str::to_owned);
+        Self {
+            text: text.to_owned(),
+            functions: text.match_indices("fn ").filter_map(first).collect(),
+            called_with_a_borrow: text.match_indices("(&mut ").filter_map(last).collect(),
+        }
+    }
+}
 
 /// A file, and the attribute's place in it.
 pub(super) struct Source {
@@ -31,9 +66,33 @@ impl Source {
             .then_some(Self { text, at })
     }
 
+    fn names<T>(&self, look: impl FnOnce(&Names) -> T) -> T {
+        NAMES.with_borrow_mut(|names| {
+            if names.text != self.text {
+                *names = Names::of(&self.text);
+            }
+            look(names)
+        })
+    }
+
+    /// True if the file has a function of this name, as far as its text shows.
+    pub(super) fn has_function(&self, name: &str) -> bool {
+        self.names(|names| names.functions.contains(name))
+    }
+
     /// The text before the attribute.
     pub(super) fn before(&self) -> &str {
         self.text.get(..self.at).unwrap_or_default()
+    }
+
+    /// The text from the attribute to the end of the function that ends at this brace.
+    pub(super) fn until(&self, end: Span) -> Option<&str> {
+        let end = end.unwrap().end();
+        let rest = self.text.get(self.at..)?;
+        let first = Span::call_site().unwrap().line();
+        let lines = end.line().checked_sub(first)? + 1;
+        let length = rest.split_inclusive('\n').take(lines).map(str::len).sum();
+        rest.get(..length)
     }
 
     /// True if the file contains this text.
@@ -57,6 +116,30 @@ impl Source {
             })
     }
 
+    /// True if the file certainly has no type of this name: it imports everything by name, and mentions this one as a
+    /// parameter's type only. Parses the file.
+    pub(super) fn lacks(&self, name: &str) -> bool {
+        // The globs whose names are known.
+        const KNOWN: [&str; 3] = ["diesel::prelude", "diesel_async", "session_factory"];
+        let is_known = |at: usize| KNOWN.iter().any(|path| self.text[..at].ends_with(path));
+        let by_name = self.text.match_indices("::*").all(|(at, _)| is_known(at))
+            && !self.contains("include!");
+        let is_declared = [
+            "struct ",
+            "enum ",
+            "type ",
+            "union ",
+            "trait ",
+            "macro_rules",
+        ]
+        .iter()
+        .any(|word| self.contains(&format!("{word}{name}")))
+            || self.contains("macro_rules!");
+        let is_parameter =
+            self.contains(&format!("<{name}")) || self.contains(&format!(", {name}"));
+        by_name && !is_declared && !is_parameter && self.items().is_some() && !self.imports(name)
+    }
+
     /// True if a `use` in the file imports this name. Parses the file.
     pub(super) fn imports(&self, name: &str) -> bool {
         struct Finder<'a>(&'a str, bool);
@@ -76,8 +159,27 @@ impl Source {
         finder.1
     }
 
+    /// How many functions of this name the file has, as far as its text shows.
+    pub(super) fn declarations(&self, name: &syn::Ident) -> usize {
+        if !self.has_function(&name.to_string()) {
+            return 0;
+        }
+        let declared = format!("fn {name}");
+        let is_it =
+            |(at, _): &(usize, &str)| self.text[at + declared.len()..].starts_with(['(', '<']);
+        self.text.match_indices(&declared).filter(is_it).count()
+    }
+
+    /// True if the file calls a function of this name with a `&mut` in front.
+    pub(super) fn calls_with_a_session(&self, name: &str) -> bool {
+        self.names(|names| names.called_with_a_borrow.contains(name))
+    }
+
     /// True if the file has a function of this name below `#[with_session]`.
     pub(super) fn annotates(&self, name: &str) -> bool {
+        if !self.has_function(name) {
+            return false;
+        }
         let declared = format!("fn {name}");
         self.text.match_indices(&declared).any(|(at, _)| {
             let line = self.text[..at].rfind('\n').map_or(0, |end| end + 1);

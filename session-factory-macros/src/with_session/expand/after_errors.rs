@@ -6,7 +6,6 @@ use syn::{FnArg, PatType, ReturnType, Signature, Token, Type};
 
 use crate::with_session::args::Args;
 use crate::with_session::input::{Body, Function};
-use crate::with_session::joined;
 use crate::with_session::place::Place;
 use crate::with_session::source::Source;
 use crate::with_session::types::{
@@ -14,6 +13,7 @@ use crate::with_session::types::{
     with_static_lifetimes,
 };
 use crate::with_session::{async_trait, attrs, session_param};
+use crate::with_session::{given_a_session, joined};
 
 /// Emits both functions with the readable part of their signatures, so that their callers and the
 /// editor still find them.
@@ -30,6 +30,11 @@ pub(in crate::with_session) fn after_errors(
     if place == Place::TraitImpl || name.is_none() {
         return alone(function, place, source);
     }
+    if place == Place::Trait && joined::written_as_annotated(args, function, source).is_some() {
+        let mut function = function.clone();
+        function.attrs.retain(|attr| !attrs::is_own(attr));
+        return quote!(#[allow(async_fn_in_trait)] #function);
+    }
     let joined = name.map(|name| {
         let mut joining = function.clone();
         joining.attrs.retain(|attr| !attrs::is_own(attr));
@@ -45,7 +50,12 @@ pub(in crate::with_session) fn after_errors(
     if hides_a_type || matches!(function.body, Body::Required(_)) {
         return quote!(#joined);
     }
-    let (sig, _) = without_session(function);
+    let sig = if given_a_session::call(function, place, source).is_some() {
+        // Its callers give it a session, which is reported.
+        function.sig.clone()
+    } else {
+        without_session(function).0
+    };
     let attrs = attrs::of_opening(&function.attrs);
     let vis = &function.vis;
     quote! {
@@ -116,6 +126,11 @@ fn alone(function: &Function, place: Place, source: Option<&Source>) -> TokenStr
     {
         function.sig.ident = name;
         return quote!(#[allow(unused)] #function);
+    }
+    if place == Place::TraitImpl
+        && let Some(name) = joined::plain_name(&function.sig.ident, source)
+    {
+        function.sig.ident = name;
     }
     if async_trait::output(&function.sig).is_some() && matches!(function.body, Body::Block(_)) {
         return alone_boxed(&function);
