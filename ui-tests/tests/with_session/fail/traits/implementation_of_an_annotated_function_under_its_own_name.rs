@@ -1,6 +1,5 @@
 //! The trait's attribute has made two functions of `get`: `get`, which opens a session, and `get_in`, which takes one.
 //! An implementation writes `get_in` alone: rename `get` to `get_in`.
-// mistakes: 2
 use session_factory::{Session, SessionError, session_factory, with_session};
 
 session_factory! {
