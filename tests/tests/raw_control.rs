@@ -426,23 +426,63 @@ async fn a_dropped_savepoint_that_raw_sql_committed_is_never_an_ok() {
     for goes_on in [false, true] {
         let bed = PgBed::new().await;
         let body = async |db: &mut Session<PgDb>| {
+            let committed = tokio::sync::Notify::new();
             let savepoint = db.savepoint(async |db| {
                 insert(db, 1).await?;
                 db.batch_execute("COMMIT").await?;
                 if goes_on {
                     insert(db, 2).await?;
                 }
+                committed.notify_one();
                 std::future::pending::<()>().await;
                 Ok::<_, AppError>(())
             });
-            let limit = std::time::Duration::from_millis(300);
-            assert!(tokio::time::timeout(limit, savepoint).await.is_err());
+            tokio::select! {
+                result = savepoint => panic!("{goes_on}: {result:?}"),
+                () = committed.notified() => {}
+            }
             let _refused = insert(db, 3).await;
             Ok::<_, AppError>(())
         };
         let result = bed.factory.with_session(body).await;
         assert!(is_kept(&result), "{goes_on}: {result:?}");
         assert_eq!(bed.count().await, 1, "{goes_on}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_runs_behind_a_raw_commit_that_was_dropped_on_its_way_in_a_savepoint() {
+    for way in [Way::Batch, Way::Raw] {
+        let bed = PgBed::proxied(|_| {}).await;
+        let body = async |db: &mut Session<PgDb>| {
+            let savepoint = db.savepoint(async |db| {
+                insert(db, 1).await?;
+                if matches!(way, Way::Raw) {
+                    // The loan begins before the proxy holds the server's messages.
+                    let raw = db.connection().await?;
+                    bed.proxy().hold(Direction::ToClient);
+                    raw.batch_execute("COMMIT").await?;
+                } else {
+                    bed.proxy().hold(Direction::ToClient);
+                    db.batch_execute("COMMIT").await?;
+                }
+                Ok::<_, AppError>(())
+            });
+            let committed =
+                testbed::eventually(testbed::PATIENCE, "the server has committed", || async {
+                    bed.count().await == 1
+                });
+            tokio::select! {
+                result = savepoint => panic!("{way:?}: {result:?}"),
+                () = committed => {}
+            }
+            bed.proxy().release(Direction::ToClient);
+            assert!(insert(db, 3).await.is_err(), "{way:?}");
+            Ok::<_, AppError>(())
+        };
+        let result = bed.factory.with_session(body).await;
+        assert!(is_kept(&result), "{way:?}: {result:?}");
+        assert_eq!(bed.count().await, 1, "{way:?}: {result:?}");
     }
 }
 

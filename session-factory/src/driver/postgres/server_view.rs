@@ -210,6 +210,12 @@ impl ServerView {
         })
     }
 
+    /// True while a message of the body's is unanswered that may end the transaction.
+    #[inline]
+    pub(super) fn awaits_an_end(&self) -> bool {
+        self.protocol().is_some_and(ProtocolState::awaits_an_end)
+    }
+
     /// True if an answer is outstanding that the server has not refused to give.
     pub(super) fn awaits_an_answer(&self) -> bool {
         self.protocol()

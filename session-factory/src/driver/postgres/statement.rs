@@ -256,7 +256,9 @@ impl Statements {
             .filter(|_| is_plain);
         async move {
             let _used = self.attend();
-            if prelude.settle {
+            // The raw connection's future may have been dropped while its statement was on its way.
+            let settles = prelude.settle || self.view.awaits_an_end();
+            if settles {
                 // Rare futures are boxed, so that they do not enlarge every statement's future.
                 if !Box::pin(settle(connection, &self.canceller, &self.view)).await {
                     self.is_stuck = true;
@@ -266,6 +268,13 @@ impl Statements {
             }
             if self.is_stuck {
                 return Reply::not_sent(self.view.why_closed().into());
+            }
+            // A dropped statement may have been the body's COMMIT: nothing runs outside of the transaction behind it.
+            if settles
+                && prelude.begin.is_none()
+                && let Some(error) = self.ended()
+            {
+                return Reply::not_sent(error.into());
             }
             let reply = if is_plain && !self.transaction.doubted {
                 self.deliver(connection, &prelude, None, &mut statement)

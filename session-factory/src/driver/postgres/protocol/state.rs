@@ -348,6 +348,11 @@ impl ProtocolState {
         self.state().end_tracker.first()
     }
 
+    /// True while a message of the body's is unanswered that may end the transaction.
+    pub(crate) fn awaits_an_end(&self) -> bool {
+        !self.is_quiet() && self.state().end_tracker.awaits_an_end()
+    }
+
     /// True while BEGIN is unanswered: a cancel request could hit BEGIN instead of the statement after it.
     pub(crate) fn is_beginning(&self) -> bool {
         self.state().end_tracker.is_beginning()

@@ -100,6 +100,12 @@ impl EndTracker {
         self.first.is_none() && self.doubt.is_none() && !self.failed
     }
 
+    /// True while a message of the body's is unanswered that may end the transaction.
+    pub(crate) fn awaits_an_end(&self) -> bool {
+        let mut flights = self.flights.iter();
+        flights.any(|flight| flight.is_of_body() && flight.may_end)
+    }
+
     /// True while the session's BEGIN is unanswered.
     pub(crate) fn is_beginning(&self) -> bool {
         self.flights.iter().any(|flight| flight.begins)
