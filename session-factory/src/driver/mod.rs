@@ -38,11 +38,6 @@ pub(crate) use messages::{
     CommitOutcome, CommitSent, ExternalError, GoesTo, Kill, Last, Owner, Prelude, RecoveryOutcome,
     Reply, Running, TransactionStatus, as_conflict,
 };
-// The names that `mysql` still uses.
-#[cfg(feature = "mysql")]
-pub(crate) use messages::{
-    CommitOutcome as CommitReply, RecoveryOutcome as Recovered, TransactionStatus as Watched,
-};
 #[cfg(feature = "mysql")]
 pub use mysql::{Mysql, TrackedMysqlConnection};
 #[cfg(feature = "postgres")]

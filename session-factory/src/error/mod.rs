@@ -24,9 +24,6 @@ pub use self::nested::NestedError;
 pub use self::observed_too_late::ObservedTooLate;
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 pub(crate) use self::partly::AfterEnd;
-// The name that the MySQL driver still uses.
-#[cfg(feature = "mysql")]
-pub(crate) use self::partly::AfterEnd as Behind;
 pub use self::partly::{CommittedPart, PartlyCommitted};
 pub use self::statement::StatementError;
 pub(crate) use self::statement::StatementErrorKind;

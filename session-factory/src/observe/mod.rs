@@ -37,9 +37,6 @@ pub(crate) use events::report_panic;
 pub(crate) use events::{Change, Events, Step};
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 pub(crate) use events::{ObservedStatement, unpanicked};
-// The name that the MySQL driver still uses.
-#[cfg(feature = "mysql")]
-pub(crate) use events::ObservedStatement as Heard;
 #[cfg(feature = "postgres")]
 pub(crate) use events::{UnobservedQuery, panicked, seen};
 #[cfg(feature = "metrics")]

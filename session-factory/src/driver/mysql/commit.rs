@@ -2,40 +2,40 @@
 
 use super::connection::Own;
 use super::protocol::error_code;
-use crate::driver::{CommitReply, Watched};
+use crate::driver::{CommitOutcome, TransactionStatus};
 
 impl Own {
-    pub(super) async fn commit(&mut self) -> CommitReply {
+    pub(super) async fn commit(&mut self) -> CommitOutcome {
         if let Err(dropped) = self.check() {
-            return CommitReply::NotSent(dropped);
+            return CommitOutcome::NotSent(dropped);
         }
         if let Err(lost) = self.ready().await {
             // COMMIT was never sent, so the server has nothing to keep.
-            return CommitReply::NotSent(lost);
+            return CommitOutcome::NotSent(lost);
         }
         // What rows that were left unread have told.
         match self.channel.state.watch() {
-            Watched::Parted(parts) => return CommitReply::Parted(parts),
-            Watched::Ended {
+            TransactionStatus::Parted(parts) => return CommitOutcome::Parted(parts),
+            TransactionStatus::Ended {
                 committed: false,
                 error,
-            } => return CommitReply::RolledBack(error),
+            } => return CommitOutcome::RolledBack(error),
             _ => {}
         }
         if let Some(lost) = self.channel.look() {
-            return CommitReply::NotSent(lost);
+            return CommitOutcome::NotSent(lost);
         }
         self.committing = true;
         self.channel.state.count(1, 0);
         let answer = self.channel.run("COMMIT").await;
         self.committing = false;
         match answer {
-            Ok(()) => CommitReply::Committed,
-            Err(error) if error.is_connection() => CommitReply::Unknown(error),
+            Ok(()) => CommitOutcome::Committed,
+            Err(error) if error.is_connection() => CommitOutcome::Unknown(error),
             Err(error) if error.code.is_some_and(error_code::leaves_commit_unknown) => {
-                CommitReply::Unknown(error)
+                CommitOutcome::Unknown(error)
             }
-            Err(error) => CommitReply::Refused(error),
+            Err(error) => CommitOutcome::Refused(error),
         }
     }
 

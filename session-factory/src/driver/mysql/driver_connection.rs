@@ -17,8 +17,8 @@ use super::query::{Query, Rows};
 use super::recovery;
 use crate::config::Sealed;
 use crate::driver::{
-    CommitReply, CommitSent, DriverConnection, GoesTo, Kill, Last, Prelude, Recovered, Reply,
-    Running, Untyped, Watched,
+    CommitOutcome, CommitSent, DriverConnection, GoesTo, Kill, Last, Prelude, RecoveryOutcome,
+    Reply, Running, TransactionStatus, Untyped,
 };
 use crate::error::{StatementError, StatementErrorKind};
 use crate::observe::{Instrumented, ServerErrors};
@@ -108,9 +108,9 @@ impl DriverConnection for TrackedMysqlConnection {
         }
     }
 
-    fn watch(&mut self) -> Watched {
+    fn watch(&mut self) -> TransactionStatus {
         if self.raw_is_unbalanced() {
-            return Watched::Unbalanced;
+            return TransactionStatus::Unbalanced;
         }
         match &self.inner {
             Inner::Own(own) => own.channel.state.watch(),
@@ -130,7 +130,7 @@ impl DriverConnection for TrackedMysqlConnection {
         self.enter_raw()
     }
 
-    async fn commit(&mut self) -> CommitReply {
+    async fn commit(&mut self) -> CommitOutcome {
         self.leave_raw();
         match &mut self.inner {
             Inner::Own(own) => own.commit().await,
@@ -174,7 +174,7 @@ impl DriverConnection for TrackedMysqlConnection {
         running: Running,
         _goes_to: GoesTo,
         deadline: Instant,
-    ) -> Recovered {
+    ) -> RecoveryOutcome {
         recovery::recover(self, running, deadline).await
     }
 

@@ -17,9 +17,9 @@ use tokio::time::timeout;
 use super::connect::PATIENCE;
 use super::protocol::{Column, MysqlRow};
 use super::query::{Query, Rows};
-use crate::driver::{CommitReply, Prelude, Recovered, Watched, as_conflict};
+use crate::driver::{CommitOutcome, Prelude, RecoveryOutcome, TransactionStatus, as_conflict};
 use crate::error::StatementError;
-use crate::observe::{Events, Heard, Instrumented};
+use crate::observe::{Events, Instrumented, ObservedStatement};
 
 type Pooled = bb8::PooledConnection<'static, AsyncDieselConnectionManager<AsyncMysqlConnection>>;
 
@@ -51,13 +51,13 @@ impl External {
         AnsiTransactionManager::transaction_manager_status_mut(self.connection()).set_in_error();
     }
 
-    pub(super) fn watch(&self) -> Watched {
+    pub(super) fn watch(&self) -> TransactionStatus {
         match &self.given_up {
-            Some(error) => Watched::Ended {
+            Some(error) => TransactionStatus::Ended {
                 committed: false,
                 error: Some(error.clone()),
             },
-            None => Watched::Unknown,
+            None => TransactionStatus::Unknown,
         }
     }
 
@@ -154,7 +154,7 @@ impl External {
         let events = self.events();
         let result = {
             let batch = std::pin::pin!(self.pooled.batch_execute(sql));
-            Heard::new(events, || batch).await
+            ObservedStatement::new(events, || batch).await
         };
         Ok(self.land(result))
     }
@@ -167,7 +167,8 @@ impl External {
         self.start(prelude).await?;
         let events = self.events();
         let query = query.collected();
-        let result = Heard::new(events, || self.pooled.execute_returning_count(query)).await;
+        let result =
+            ObservedStatement::new(events, || self.pooled.execute_returning_count(query)).await;
         Ok(self.land(result))
     }
 
@@ -181,7 +182,7 @@ impl External {
         let query = query.collected();
         // Read to the end: rows that are left unread are the next statement's business, and that is not ours.
         let read = async {
-            let rows = Heard::new(events, || self.pooled.load(query)).await?;
+            let rows = ObservedStatement::new(events, || self.pooled.load(query)).await?;
             let rows: Vec<_> = rows.map(|row| row.map(|row| copied(&row))).collect().await;
             Ok(rows)
         };
@@ -204,27 +205,27 @@ impl External {
             .map_err(|error| StatementError::from(&error))
     }
 
-    pub(super) async fn commit(&mut self) -> CommitReply {
+    pub(super) async fn commit(&mut self) -> CommitOutcome {
         if self.out_of_step {
-            return CommitReply::NotSent(StatementError::connection(
+            return CommitOutcome::NotSent(StatementError::connection(
                 "a statement was dropped half-way on this connection",
             ));
         }
         match self.run("COMMIT").await {
-            Ok(()) => CommitReply::Committed,
-            Err(error) if error.is_connection() => CommitReply::Unknown(error),
-            Err(error) => CommitReply::Refused(error),
+            Ok(()) => CommitOutcome::Committed,
+            Err(error) if error.is_connection() => CommitOutcome::Unknown(error),
+            Err(error) => CommitOutcome::Refused(error),
         }
     }
 
-    pub(super) async fn recover(&mut self) -> Recovered {
+    pub(super) async fn recover(&mut self) -> RecoveryOutcome {
         if self.out_of_step {
             self.cancel().await;
-            return Recovered::Spent;
+            return RecoveryOutcome::Spent;
         }
         match self.run("ROLLBACK").await {
-            Ok(()) => Recovered::Clean,
-            Err(_) => Recovered::Failed,
+            Ok(()) => RecoveryOutcome::Clean,
+            Err(_) => RecoveryOutcome::Failed,
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use tokio::time::{sleep, timeout, timeout_at};
 
 use super::connection::{Inner, Own, TrackedMysqlConnection};
-use crate::driver::{Recovered, Running};
+use crate::driver::{RecoveryOutcome, Running};
 use crate::error::StatementError;
 
 /// Before the first KILL: many statements are over by then, and their connection goes on.
@@ -27,7 +27,7 @@ pub(super) async fn recover(
     connection: &mut TrackedMysqlConnection,
     running: Running,
     deadline: Instant,
-) -> Recovered {
+) -> RecoveryOutcome {
     connection.leave_raw();
     let recovered = async {
         match &mut connection.inner {
@@ -37,11 +37,11 @@ pub(super) async fn recover(
     };
     timeout_at(deadline.into(), recovered)
         .await
-        .unwrap_or(Recovered::Failed)
+        .unwrap_or(RecoveryOutcome::Failed)
 }
 
 impl Own {
-    async fn recover(&mut self, running: Running) -> Recovered {
+    async fn recover(&mut self, running: Running) -> RecoveryOutcome {
         if running == Running::End && self.committing {
             // COMMIT is not cancelled.
             self.finish_commit().await;
@@ -52,18 +52,18 @@ impl Own {
             if !self.committing && self.may_run_on() {
                 self.canceller.end().await;
             }
-            return Recovered::Failed;
+            return RecoveryOutcome::Failed;
         }
         // What a text that was dropped has committed is told.
         let _lost_is_found_below = self.settle().await;
         if self.roll_back().await.is_err() || self.channel.state.in_transaction() {
-            return Recovered::Failed;
+            return RecoveryOutcome::Failed;
         }
         self.in_flight = false;
         if self.may_be_hit || self.channel.state.is_alone() {
-            return Recovered::Spent;
+            return RecoveryOutcome::Spent;
         }
-        Recovered::Clean
+        RecoveryOutcome::Clean
     }
 
     /// Reads what is owed to its end. A statement that takes longer is killed.

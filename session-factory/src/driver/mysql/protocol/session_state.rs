@@ -10,8 +10,8 @@ use mysql_common::constants::{SessionStateType, StatusFlags};
 use mysql_common::packets::OkPacket;
 
 use super::error_code;
-use crate::driver::Watched;
-use crate::error::{Behind, CommittedPart, PartlyCommitted, StatementError};
+use crate::driver::TransactionStatus;
+use crate::error::{AfterEnd, CommittedPart, PartlyCommitted, StatementError};
 use crate::observe::ServerErrors;
 use crate::sync::Mutex;
 
@@ -139,7 +139,7 @@ struct Transaction {
     fatal: Option<StatementError>,
     /// Rows were changed behind the end, and are neither committed nor rolled back.
     open_behind: bool,
-    behind: Behind,
+    behind: AfterEnd,
 }
 
 #[derive(Debug)]
@@ -482,14 +482,14 @@ impl SessionState {
         self.transaction = Transaction::default();
     }
 
-    pub(in super::super) fn watch(&self) -> Watched {
+    pub(in super::super) fn watch(&self) -> TransactionStatus {
         let transaction = &self.transaction;
         let end = match transaction.ended {
-            None => return Watched::Open,
-            Some(End::Unseen) => return Watched::Parted(PartlyCommitted::EndedUnseen),
+            None => return TransactionStatus::Open,
+            Some(End::Unseen) => return TransactionStatus::Parted(PartlyCommitted::EndedUnseen),
             Some(end) => end,
         };
-        let behind = Behind {
+        let behind = AfterEnd {
             committed: transaction.behind.committed
                 || transaction.open_behind && !self.in_transaction(),
             rolled_back: transaction.behind.rolled_back
@@ -498,8 +498,8 @@ impl SessionState {
         let part = (behind.committed || behind.rolled_back)
             .then(|| CommittedPart::of(end == End::Commit, behind));
         match part.flatten() {
-            Some(part) => Watched::Parted(PartlyCommitted::EndedByBody(part)),
-            None => Watched::Ended {
+            Some(part) => TransactionStatus::Parted(PartlyCommitted::EndedByBody(part)),
+            None => TransactionStatus::Ended {
                 committed: end == End::Commit,
                 error: transaction.fatal.clone(),
             },
