@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
+use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 use session_factory::observe::Outcome;
 use session_factory::{
     ConnectErrorKind, Factory, Fault, Kept, Session, SessionError, Test, session_factory,
@@ -16,6 +17,8 @@ use session_factory::{
 session_factory! { pub struct TestPg(Postgres) { prefix = "PG_" } }
 session_factory! { pub struct TestMy(Mysql) { prefix = "MY_" } }
 session_factory! { pub struct TestLite(Sqlite) { prefix = "LITE_" } }
+
+const MIGRATIONS: EmbeddedMigrations = embed_migrations!("fixtures/testing/migrations");
 
 diesel::table! {
     items (id) {
@@ -459,13 +462,41 @@ macro_rules! suite {
                 }
             }
 
+            mod migrations {
+                use super::*;
+
+                async fn versions(db: &mut Session<$db>) -> QueryResult<Vec<String>> {
+                    #[derive(QueryableByName)]
+                    struct Migration {
+                        #[diesel(sql_type = diesel::sql_types::Text)]
+                        version: String,
+                    }
+                    let listed = diesel::sql_query("SELECT version FROM __diesel_schema_migrations ORDER BY version");
+                    let listed: Vec<Migration> = listed.load(db).await?;
+                    Ok(listed.into_iter().map(|migration| migration.version).collect())
+                }
+
+                #[session_factory::test($db, fresh, migrations = MIGRATIONS, fixtures = [one_row])]
+                async fn run_before_the_fixtures_and_are_listed(db: Test<$db>) {
+                    assert_eq!(names(&db).await, ["of a migration", "of the fixture"]);
+                    let listed = db.look(async |s| versions(s).await).await.unwrap();
+                    assert_eq!(listed, ["01", "02", "03"]);
+                    insert(1, "of the test").await.unwrap();
+                }
+
+                #[session_factory::test($db(migrations = MIGRATIONS), fresh)]
+                async fn may_stand_in_the_factorys_parentheses(db: Test<$db>) {
+                    assert_eq!(names(&db).await, ["of a migration"]);
+                }
+            }
+
             mod killed {
                 use super::*;
 
                 #[session_factory::test($db, fresh, fixtures = ["fixtures/testing/items.sql"])]
-                async fn in_its_body() {
+                async fn in_its_body(db: Test<$db>) {
                     insert(1, "before the kill").await.unwrap();
-                    eprintln!("ready to be killed");
+                    eprintln!("ready to be killed: {}", db.url());
                     std::future::pending::<()>().await;
                 }
             }
@@ -476,6 +507,382 @@ macro_rules! suite {
 suite!(postgres, TestPg);
 suite!(mysql, TestMy);
 suite!(sqlite, TestLite);
+
+/// Tests that are rolled back.
+mod rolled {
+    use super::*;
+
+    #[with_session]
+    async fn insert(db: &mut Session<TestPg>, id: i32, name: &str) -> Result<(), SessionError> {
+        let row = (items::id.eq(id), items::name.eq(name));
+        diesel::insert_into(items::table)
+            .values(row)
+            .execute(db)
+            .await?;
+        Ok(())
+    }
+
+    async fn names(db: &Test<TestPg>) -> Vec<String> {
+        let names = db.look(async |s| {
+            items::table
+                .order(items::id)
+                .select(items::name)
+                .load(s)
+                .await
+        });
+        let names: QueryResult<_> = names.await;
+        names.unwrap()
+    }
+
+    mod shows {
+        use super::*;
+
+        #[with_session]
+        async fn insert_and_swallow(db: &mut Session<TestPg>) -> Result<(), SessionError> {
+            insert_in(db, 1, "lost").await?;
+            let _swallowed = insert_in(db, 1, "twice").await;
+            Ok(())
+        }
+
+        #[with_session(read_only)]
+        async fn insert_read_only(db: &mut Session<TestPg>) -> Result<(), SessionError> {
+            insert_in(db, 1, "never").await
+        }
+
+        #[with_session]
+        async fn insert_and_then(db: &mut Session<TestPg>) -> Result<(), SessionError> {
+            db.after_commit(async {
+                insert(2, "hook").await.unwrap();
+            });
+            insert_in(db, 1, "first").await
+        }
+
+        #[with_session(requires_new)]
+        async fn audit(db: &mut Session<TestPg>, id: i32) -> Result<(), SessionError> {
+            insert_in(db, id, "audit").await
+        }
+
+        #[with_session]
+        async fn insert_and_audit(db: &mut Session<TestPg>) -> Result<(), SessionError> {
+            insert_in(db, 1, "outer").await?;
+            audit(2).await?;
+            insert_in(db, 3, "outer, later").await
+        }
+
+        #[with_session(retry = 3)]
+        async fn insert_with_retry(db: &mut Session<TestPg>) -> Result<(), SessionError> {
+            let attempt = db.attempt();
+            insert_in(db, 1, &format!("at attempt {attempt}")).await
+        }
+
+        #[with_session]
+        async fn insert_with_savepoint(db: &mut Session<TestPg>) -> Result<(), SessionError> {
+            insert_in(db, 1, "outside").await?;
+            let undone = db
+                .savepoint(async |db| {
+                    insert_in(db, 2, "inside").await?;
+                    insert_in(db, 1, "twice").await
+                })
+                .await;
+            undone.unwrap_err();
+            insert_in(db, 3, "behind").await
+        }
+
+        #[with_session(timeout = "200ms")]
+        async fn sleep_too_long(db: &mut Session<TestPg>) -> Result<(), SessionError> {
+            insert_in(db, 1, "never").await?;
+            diesel::sql_query("SELECT pg_sleep(600)")
+                .execute(db)
+                .await?;
+            Ok(())
+        }
+
+        #[session_factory::test(TestPg, rollback, fixtures = ["fixtures/testing/items.sql"])]
+        async fn commits_and_rollbacks(db: Test<TestPg>) {
+            insert(1, "one").await.unwrap();
+            insert(1, "twice").await.unwrap_err();
+            tokio::spawn(insert(2, "spawned")).await.unwrap().unwrap();
+            assert_eq!(names(&db).await, ["one", "spawned"]);
+            assert_eq!(
+                (
+                    db.units().committed("insert"),
+                    db.units().rolled_back("insert")
+                ),
+                (2, 1)
+            );
+        }
+
+        #[session_factory::test(TestPg, fixtures = ["fixtures/testing/items.sql"])]
+        async fn by_default_and_nothing_of_the_test_before(db: Test<TestPg>) {
+            assert_eq!(names(&db).await, [""; 0]);
+            insert(1, "one").await.unwrap();
+        }
+
+        #[session_factory::test(TestPg, rollback, fixtures = ["fixtures/testing/items.sql"])]
+        async fn a_swallowed_error_is_aborted(db: Test<TestPg>) {
+            let error = insert_and_swallow().await.unwrap_err();
+            assert!(matches!(error, SessionError::Aborted(_)), "{error:?}");
+            assert_eq!(names(&db).await, [""; 0]);
+        }
+
+        #[session_factory::test(TestPg, rollback, fixtures = ["fixtures/testing/items.sql"])]
+        async fn read_only_is_enforced_and_ends(db: Test<TestPg>) {
+            let error = insert_read_only().await.unwrap_err();
+            assert!(error.to_string().contains("read-only"), "{error}");
+            insert(1, "again").await.unwrap();
+            assert_eq!(names(&db).await, ["again"]);
+        }
+
+        #[session_factory::test(TestPg, rollback, fixtures = ["fixtures/testing/items.sql"])]
+        async fn hooks_run_behind_the_commit(db: Test<TestPg>) {
+            insert_and_then().await.unwrap();
+            assert_eq!(names(&db).await, ["first", "hook"]);
+        }
+
+        #[session_factory::test(TestPg, rollback, fixtures = ["fixtures/testing/items.sql"])]
+        async fn a_session_inside_of_another(db: Test<TestPg>) {
+            insert_and_audit().await.unwrap();
+            assert_eq!(names(&db).await, ["outer", "audit", "outer, later"]);
+        }
+
+        #[session_factory::test(TestPg, rollback, fixtures = ["fixtures/testing/items.sql"])]
+        async fn faults_are_repeated(db: Test<TestPg>) {
+            db.fault(Fault::conflict().times(2));
+            insert_with_retry().await.unwrap();
+            assert_eq!(names(&db).await, ["at attempt 3"]);
+            db.fault(Fault::connection_lost().at_statement(1));
+            insert(2, "never").await.unwrap_err();
+            insert(2, "behind").await.unwrap();
+            assert_eq!(names(&db).await, ["at attempt 3", "behind"]);
+        }
+
+        #[session_factory::test(TestPg, rollback, fixtures = ["fixtures/testing/items.sql"])]
+        async fn savepoints(db: Test<TestPg>) {
+            insert_with_savepoint().await.unwrap();
+            assert_eq!(names(&db).await, ["outside", "behind"]);
+        }
+
+        #[session_factory::test(TestPg, rollback, fixtures = ["fixtures/testing/items.sql"])]
+        async fn a_timeout_cancels_the_statement(db: Test<TestPg>) {
+            let error = sleep_too_long().await.unwrap_err();
+            assert!(matches!(error, SessionError::Timeout(_)), "{error:?}");
+            assert_eq!(names(&db).await, [""; 0]);
+            insert(1, "behind").await.unwrap();
+        }
+
+        #[session_factory::test(TestPg, rollback, runtime = "multi_thread", fixtures = ["fixtures/testing/items.sql"])]
+        async fn many_at_once_take_turns(db: Test<TestPg>) {
+            let mut tasks = tokio::task::JoinSet::new();
+            for id in 0..20 {
+                tasks.spawn(async move { insert(id, &format!("{id:02}")).await });
+            }
+            for inserted in tasks.join_all().await {
+                inserted.unwrap();
+            }
+            assert_eq!(names(&db).await.len(), 20);
+        }
+
+        async fn deferred(db: &mut Session<TestPg>) -> QueryResult<()> {
+            use diesel_async::SimpleAsyncConnection;
+            db.batch_execute(
+                "CREATE TABLE parts (id SERIAL, item INTEGER NOT NULL REFERENCES items DEFERRABLE INITIALLY DEFERRED)",
+            )
+            .await
+        }
+
+        #[with_session]
+        async fn insert_part(
+            db: &mut Session<TestPg>,
+            item: i32,
+            first: bool,
+        ) -> Result<(), SessionError> {
+            let part = format!("INSERT INTO parts (item) VALUES ({item})");
+            diesel::sql_query(part).execute(db).await?;
+            if first {
+                insert_in(db, item, "behind its part").await?;
+            }
+            Ok(())
+        }
+
+        async fn parts(db: &Test<TestPg>) -> Vec<i32> {
+            #[derive(QueryableByName)]
+            struct Part {
+                #[diesel(sql_type = diesel::sql_types::Integer)]
+                id: i32,
+            }
+            let parts = db.look(async |s| {
+                diesel::sql_query("SELECT id FROM parts ORDER BY id")
+                    .load(s)
+                    .await
+            });
+            let parts: QueryResult<Vec<Part>> = parts.await;
+            parts.unwrap().into_iter().map(|part| part.id).collect()
+        }
+
+        macro_rules! deferred_constraints {
+            ($($name:ident)*) => { $(
+                #[session_factory::test(TestPg, rollback, fixtures = ["fixtures/testing/items.sql", deferred])]
+                async fn $name(db: Test<TestPg>) {
+                    insert_part(1, true).await.unwrap();
+                    let error = insert_part(2, false).await.unwrap_err();
+                    assert!(matches!(error, SessionError::Commit(_)), "{error:?}");
+                    assert!(error.to_string().contains("parts_item_fkey"), "{error}");
+                    // Still deferred, as in the next transaction of production.
+                    insert_part(3, true).await.unwrap();
+                    // Sequences begin where the template's do.
+                    assert_eq!(parts(&db).await, [1, 3]);
+                }
+            )* };
+        }
+        deferred_constraints! { deferred_constraints_are_checked_at_commit and_again and_once_more }
+    }
+
+    /// What the mode cannot show.
+    mod cannot {
+        use super::*;
+
+        #[with_session(requires_new)]
+        async fn audit(db: &mut Session<TestPg>) -> Result<(), SessionError> {
+            insert_in(db, 2, "audit").await
+        }
+
+        #[with_session]
+        async fn transfer(db: &mut Session<TestPg>) -> Result<(), SessionError> {
+            insert_in(db, 1, "outer").await?;
+            audit().await?;
+            insert_in(db, 1, "twice").await
+        }
+
+        #[session_factory::test(TestPg, rollback, fixtures = ["fixtures/testing/items.sql"])]
+        async fn a_commit_inside_of_a_rollback() {
+            transfer().await.unwrap_err();
+        }
+
+        #[session_factory::test(TestPg, rollback, within = "300ms", fixtures = ["fixtures/testing/items.sql"])]
+        async fn sessions_that_wait_for_each_other() {
+            let mut first = TestPg::create_session().await.unwrap();
+            insert_in(&mut first, 1, "first").await.unwrap();
+            insert(2, "second").await.unwrap();
+        }
+
+        #[session_factory::test(TestPg, rollback, fixtures = ["fixtures/testing/items.sql"])]
+        async fn a_lost_connection() {
+            let mut session = TestPg::create_session().await.unwrap();
+            let kill = "SELECT pg_terminate_backend(pg_backend_pid())";
+            diesel::sql_query(kill)
+                .execute(&mut session)
+                .await
+                .unwrap_err();
+        }
+
+        #[session_factory::test(TestPg, rollback)]
+        async fn a_prepared_transaction() {
+            use diesel_async::SimpleAsyncConnection;
+            let mut session = TestPg::create_session().await.unwrap();
+            session
+                .connection()
+                .await
+                .unwrap()
+                .batch_execute("PREPARE TRANSACTION 'a'")
+                .await
+                .unwrap_err();
+        }
+
+        #[session_factory::test(TestPg, rollback, fixtures = ["fixtures/testing/items.sql"])]
+        async fn a_prepared_commit() {
+            let mut session = TestPg::create_session().await.unwrap();
+            let connection = session.connection().await.unwrap();
+            let _ended = diesel::sql_query("COMMIT").execute(connection).await;
+        }
+
+        #[session_factory::test(TestPg, rollback, within = "50ms", fixtures = ["fixtures/testing/items.sql"])]
+        async fn sessions_that_are_out() {
+            let (opened, is_open) = tokio::sync::oneshot::channel();
+            tokio::spawn(async move {
+                let session = TestPg::create_session().await.unwrap();
+                opened.send(()).unwrap();
+                std::future::pending::<()>().await;
+                drop(session);
+            });
+            is_open.await.unwrap();
+        }
+
+        #[session_factory::test(TestPg, rollback, fixtures = ["fixtures/testing/items.sql"])]
+        async fn copies_of_its_database(db: Test<TestPg>) {
+            db.at_every_await(|| insert(1, "a"))
+                .assert_all_or_nothing(async |s| items::table.count().get_result::<i64>(s).await)
+                .await;
+        }
+    }
+}
+
+/// Tests with several factories.
+mod several {
+    use super::*;
+
+    #[with_session]
+    async fn in_postgres(db: &mut Session<TestPg>, id: i32) -> QueryResult<usize> {
+        let row = (items::id.eq(id), items::name.eq("in PostgreSQL"));
+        diesel::insert_into(items::table)
+            .values(row)
+            .execute(db)
+            .await
+    }
+
+    #[with_session]
+    async fn in_a_file(db: &mut Session<TestLite>, id: i32) -> QueryResult<usize> {
+        let row = (items::id.eq(id), items::name.eq("in a file"));
+        diesel::insert_into(items::table)
+            .values(row)
+            .execute(db)
+            .await
+    }
+
+    #[session_factory::test(
+        TestPg(fixtures = ["fixtures/testing/items.sql"]),
+        TestLite(migrations = MIGRATIONS),
+        fresh
+    )]
+    async fn each_factory_has_its_database(
+        pg: Test<TestPg>,
+        lite: Test<TestLite>,
+        same: Factory<TestPg>,
+    ) {
+        in_postgres(1).await.unwrap();
+        tokio::spawn(in_a_file(1)).await.unwrap().unwrap();
+        assert_eq!((pg.units().len(), lite.units().len()), (1, 1));
+        let rows = pg.look(async |s| items::table.select(items::name).load(s).await);
+        let rows: QueryResult<Vec<String>> = rows.await;
+        assert_eq!(rows.unwrap(), ["in PostgreSQL"]);
+        let rows = lite.look(async |s| {
+            items::table
+                .order(items::id)
+                .select(items::name)
+                .load(s)
+                .await
+        });
+        let rows: QueryResult<Vec<String>> = rows.await;
+        assert_eq!(rows.unwrap(), ["in a file", "of a migration"]);
+        assert_eq!(same.status().in_use, 0);
+    }
+
+    #[session_factory::test(TestPg, TestLite, fresh, within = "50ms")]
+    #[should_panic(expected = "one session is still open 50ms after the test's body has ended")]
+    async fn a_stray_of_the_second_factory_is_found() {
+        let (opened, is_open) = tokio::sync::oneshot::channel();
+        tokio::spawn(async move {
+            let session = TestLite::create_session().await.unwrap();
+            opened.send(()).unwrap();
+            std::future::pending::<()>().await;
+            drop(session);
+        });
+        is_open.await.unwrap();
+    }
+
+    #[session_factory::test(TestLite, TestPg, fresh)]
+    #[should_panic(expected = "`TestMy` is the factory of a parameter, and none of the test's")]
+    async fn a_parameter_of_another_factory_is_named(_my: Test<TestMy>) {}
+}
 
 /// What only servers have.
 macro_rules! lost {

@@ -5,7 +5,9 @@ use std::time::Duration;
 use proc_macro2::{Span, TokenStream, TokenTree};
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
-use syn::{ExprPath, Ident, LitInt, LitStr, Path, Token, Type, bracketed, token};
+use syn::{
+    ExprPath, Ident, LitInt, LitStr, Path, Token, Type, TypePath, bracketed, parenthesized, token,
+};
 
 use super::words;
 use crate::diagnostics::{Errors, pretty};
@@ -15,9 +17,14 @@ use crate::runtime_crate::runtime_crate;
 /// The arguments of one attribute.
 #[derive(Default)]
 pub(super) struct Args {
-    pub(super) factory: Option<Type>,
+    pub(super) factories: Vec<Factory>,
     pub(super) fresh: Option<Ident>,
-    pub(super) fixtures: Vec<Fixture>,
+    pub(super) rollback: Option<Ident>,
+    pub(super) ids_as_they_are: Option<Ident>,
+    /// What stands beside the factory, and not in its parentheses.
+    content: Content,
+    /// The options of `content`.
+    content_names: Vec<Ident>,
     pub(super) multi_thread: Option<Ident>,
     pub(super) workers: Option<(Ident, usize)>,
     pub(super) start_paused: Option<Ident>,
@@ -25,8 +32,21 @@ pub(super) struct Args {
     pub(super) within: Option<Duration>,
     pub(super) keep: Option<Ident>,
     krate: Option<Path>,
-    /// Report a missing `fresh` only if all other arguments were parsed.
+    /// The factory is missing only if the rest was understood.
     has_unknown: bool,
+}
+
+/// A factory, and what its database begins with.
+pub(super) struct Factory {
+    pub(super) ty: Type,
+    pub(super) content: Content,
+}
+
+/// What a database has before the test begins.
+#[derive(Default)]
+pub(super) struct Content {
+    pub(super) migrations: Option<ExprPath>,
+    pub(super) fixtures: Vec<Fixture>,
 }
 
 /// One entry of `fixtures`.
@@ -79,9 +99,19 @@ impl Args {
         seen.push(text.clone());
         match text.as_str() {
             "fresh" => flag(&name, input).map(|()| self.fresh = Some(name)),
+            "rollback" => flag(&name, input).map(|()| self.rollback = Some(name)),
+            "ids" => {
+                let value = one_of(&name, input, &["from_template", "as_they_are"])?;
+                self.ids_as_they_are = (value == "as_they_are").then_some(name);
+                Ok(())
+            }
             "start_paused" => flag(&name, input).map(|()| self.start_paused = Some(name)),
             "keep" => flag(&name, input).map(|()| self.keep = Some(name)),
-            "fixtures" => self.read_fixtures(&name, input),
+            "fixtures" | "migrations" => {
+                self.content.read(&name, input)?;
+                self.content_names.push(name);
+                Ok(())
+            }
             "runtime" => {
                 let values = ["current_thread", "multi_thread"];
                 let value = one_of(&name, input, &values)?;
@@ -106,41 +136,31 @@ impl Args {
 
     fn read_factory(&mut self, input: ParseStream<'_>) -> syn::Result<()> {
         let at = input.span();
-        let factory: Type = input.parse().map_err(|_not_a_type| {
+        let ty = factory(input).map_err(|_not_a_type| {
             syn::Error::new(
                 at,
                 "this is neither a factory nor an option; write `#[session_factory::test(AppDb, fresh)]`",
             )
         })?;
-        if self.factory.is_some() {
-            let message = "a test has one factory; remove this, and write another test for the other database";
-            return Err(syn::Error::new_spanned(&factory, message));
+        let mut content = Content::default();
+        if input.peek(token::Paren) {
+            let list;
+            parenthesized!(list in input);
+            // Read whole, as `fixtures` is.
+            let options: TokenStream = list.parse()?;
+            let parser = |list: ParseStream<'_>| content.read_all(list);
+            parser.parse2(options)?;
         }
-        self.factory = Some(factory);
+        let is_known = self
+            .factories
+            .iter()
+            .any(|known| pretty(&known.ty) == pretty(&ty));
+        if is_known {
+            let message = format!("`{}` is written twice; write it once", pretty(&ty));
+            return Err(syn::Error::new_spanned(&ty, message));
+        }
+        self.factories.push(Factory { ty, content });
         Ok(())
-    }
-
-    fn read_fixtures(&mut self, name: &Ident, input: ParseStream<'_>) -> syn::Result<()> {
-        const FORM: &str = "fixtures = [a_function, \"fixtures/a_file.sql\"]";
-        equals(name, input, FORM)?;
-        if !input.peek(token::Bracket) {
-            let message = format!("fixtures stand in brackets; write `{FORM}`");
-            return Err(input.error(message));
-        }
-        let list;
-        bracketed!(list in input);
-        // Read the brackets as a whole, so that one mistake inside causes one error.
-        let entries: TokenStream = list.parse()?;
-        let parser = |list: ParseStream<'_>| {
-            while !list.is_empty() {
-                self.fixtures.push(fixture(list, FORM)?);
-                if !list.is_empty() {
-                    list.parse::<Token![,]>()?;
-                }
-            }
-            Ok(())
-        };
-        parser.parse2(entries)
     }
 
     fn read_workers(&mut self, name: Ident, input: ParseStream<'_>) -> syn::Result<()> {
@@ -177,22 +197,53 @@ impl Args {
         Ok(())
     }
 
-    /// Reports contradictions, and what is missing.
-    pub(super) fn check(&self, errors: &mut Errors) {
-        if self.factory.is_none() && !self.has_unknown {
+    /// What contradicts, and what is missing.
+    pub(super) fn check(&mut self, errors: &mut Errors) {
+        match self.factories.as_mut_slice() {
+            [one] if !self.content_names.is_empty() => {
+                if one.content.is_empty() {
+                    one.content = std::mem::take(&mut self.content);
+                } else {
+                    let name = &self.content_names[0];
+                    let message = format!(
+                        "the factory has options in parentheses; write `{name}` there as well"
+                    );
+                    errors.on(name, message);
+                }
+            }
+            [first, ..] => {
+                for name in &self.content_names {
+                    let factory = pretty(&first.ty);
+                    let message = format!(
+                        "the test has several factories, so say which one this is for; write `{factory}({name} = …)`"
+                    );
+                    errors.on(name, message);
+                }
+            }
+            [] => {}
+        }
+        if self.factories.is_empty() && !self.has_unknown {
             errors.at(
                 Span::call_site(),
                 "the test's factory is missing; write `#[session_factory::test(AppDb, fresh)]`",
             );
-        } else if let (Some(factory), None, false) = (&self.factory, &self.fresh, self.has_unknown)
-        {
-            let factory = pretty(factory);
+        }
+        if let (Some(rollback), Some(_)) = (&self.rollback, &self.fresh) {
             errors.on(
-                &self.factory,
-                format!(
-                    "tests that are rolled back do not exist yet, so say that this one gets a database of its own; \
-                     write `#[session_factory::test({factory}, fresh)]`"
-                ),
+                rollback,
+                "a test is rolled back, or it has a database of its own; remove this, or `fresh`",
+            );
+        }
+        if let (Some(keep), Some(_)) = (&self.keep, &self.rollback) {
+            errors.on(
+                keep,
+                "a test that is rolled back leaves nothing that could be kept; write `fresh` in place of `rollback`",
+            );
+        }
+        if let (Some(ids), Some(_)) = (&self.ids_as_they_are, &self.fresh) {
+            errors.on(
+                ids,
+                "a database of its own continues the template's sequences; remove this",
             );
         }
         if let (Some((workers, _)), None) = (&self.workers, &self.multi_thread) {
@@ -208,6 +259,106 @@ impl Args {
             );
         }
     }
+}
+
+impl Content {
+    fn is_empty(&self) -> bool {
+        self.migrations.is_none() && self.fixtures.is_empty()
+    }
+
+    /// Reads the options in a factory's parentheses.
+    fn read_all(&mut self, list: ParseStream<'_>) -> syn::Result<()> {
+        let mut seen = Vec::new();
+        while !list.is_empty() {
+            let name = list.call(Ident::parse_any)?;
+            let text = name.to_string();
+            if !matches!(text.as_str(), "fixtures" | "migrations") {
+                let message = format!(
+                    "a factory's parentheses have `migrations` and `fixtures`; write `{text}` behind them"
+                );
+                return Err(syn::Error::new(name.span(), message));
+            }
+            if seen.contains(&text) {
+                let message = format!("`{text}` is written twice; write it once");
+                return Err(syn::Error::new(name.span(), message));
+            }
+            self.read(&name, list)?;
+            seen.push(text);
+            if !list.is_empty() {
+                list.parse::<Token![,]>()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn read(&mut self, name: &Ident, input: ParseStream<'_>) -> syn::Result<()> {
+        if name == "migrations" {
+            self.read_migrations(name, input)
+        } else {
+            self.read_fixtures(name, input)
+        }
+    }
+
+    fn read_migrations(&mut self, name: &Ident, input: ParseStream<'_>) -> syn::Result<()> {
+        const FORM: &str = "migrations = crate::MIGRATIONS";
+        equals(name, input, FORM)?;
+        let at = input.span();
+        if input.peek(LitStr) {
+            let message = format!(
+                "a folder is read by `embed_migrations!` of the crate `diesel_migrations`; write `{FORM}`, the constant \
+                 that has its result"
+            );
+            return Err(syn::Error::new(at, message));
+        }
+        let path = input.parse().map_err(|_other| {
+            let message = format!("migrations are named by the path of a constant; write `{FORM}`");
+            syn::Error::new(at, message)
+        })?;
+        if input.peek(Token![!]) || input.peek(token::Paren) {
+            let message = format!("migrations are named by the path of a constant; write `{FORM}`");
+            return Err(syn::Error::new(at, message));
+        }
+        self.migrations = Some(path);
+        Ok(())
+    }
+
+    fn read_fixtures(&mut self, name: &Ident, input: ParseStream<'_>) -> syn::Result<()> {
+        const FORM: &str = "fixtures = [a_function, \"fixtures/a_file.sql\"]";
+        equals(name, input, FORM)?;
+        if !input.peek(token::Bracket) {
+            let message = format!("fixtures stand in brackets; write `{FORM}`");
+            return Err(input.error(message));
+        }
+        let list;
+        bracketed!(list in input);
+        // Read whole: what follows a mistake inside of the brackets is no mistake of its own.
+        let entries: TokenStream = list.parse()?;
+        let parser = |list: ParseStream<'_>| {
+            while !list.is_empty() {
+                self.fixtures.push(fixture(list, FORM)?);
+                if !list.is_empty() {
+                    list.parse::<Token![,]>()?;
+                }
+            }
+            Ok(())
+        };
+        parser.parse2(entries)
+    }
+}
+
+/// Reads a factory's type, and leaves parentheses behind it.
+fn factory(input: ParseStream<'_>) -> syn::Result<Type> {
+    let ahead = input.fork();
+    let has_parentheses = ahead.call(Path::parse_mod_style).is_ok() && ahead.peek(token::Paren);
+    if !has_parentheses {
+        return input.parse();
+    }
+    let path = input.call(Path::parse_mod_style)?;
+    Ok(Type::Path(TypePath {
+        attrs: Vec::new(),
+        qself: None,
+        path,
+    }))
 }
 
 /// The name of the option that comes next; `None` if a type comes next.

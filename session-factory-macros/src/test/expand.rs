@@ -1,16 +1,16 @@
 //! Expands a test: the function as its author wrote it, inside the function that runs it.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{quote, quote_spanned};
+use quote::{ToTokens as _, quote, quote_spanned};
+use syn::Signature;
 use syn::spanned::Spanned;
-use syn::{Signature, Type};
 
-use super::args::{Args, Fixture};
+use super::args::{Args, Factory, Fixture};
 use super::input::TestFunction;
 use crate::diagnostics::pretty;
 
 /// The whole test.
-pub(super) fn test(args: &Args, factory: &Type, function: &TestFunction) -> TokenStream {
+pub(super) fn test(args: &Args, function: &TestFunction) -> TokenStream {
     let TestFunction {
         attrs,
         vis,
@@ -21,7 +21,48 @@ pub(super) fn test(args: &Args, factory: &Type, function: &TestFunction) -> Toke
     let testing = quote!(#krate::__private::testing);
     let name = &sig.ident;
     let plan = plan(args, function, &testing);
-    let fixtures = args.fixtures.iter().map(|fixture| match fixture {
+    let wanted = args
+        .factories
+        .iter()
+        .map(|factory| wanted(factory, &testing));
+    let tests = Ident::new("__session_factory_tests", Span::mixed_site());
+    // With several factories, the parameter's type says which one it belongs to.
+    let of = match args.factories.as_slice() {
+        [one] => one.ty.to_token_stream(),
+        _ => quote!(_),
+    };
+    let parameters = function
+        .parameters()
+        .map(|ty| quote_spanned!(ty.span()=> #testing::parameter::<#ty, #of>(#tests)));
+    let rolls_back = args.factories.iter().filter(|_| args.rollback.is_some());
+    let rolls_back = rolls_back.map(|factory| {
+        let ty = &factory.ty;
+        quote_spanned!(ty.span()=> const _: () = #testing::rolls_back::<#ty>();)
+    });
+    quote_spanned! {Span::mixed_site()=>
+        #(#attrs)*
+        #[::core::prelude::v1::test]
+        #vis fn #name() {
+            #sig #body
+
+            #(#rolls_back)*
+            #testing::run(
+                &#plan,
+                &[#(#wanted),*],
+                |#tests| #name(#(#parameters),*),
+            );
+        }
+    }
+}
+
+/// One of the test's factories, with what its database begins with.
+fn wanted(factory: &Factory, testing: &TokenStream) -> TokenStream {
+    let Factory { ty, content } = factory;
+    let migrations = content.migrations.iter().map(|path| {
+        let name = pretty(path);
+        quote_spanned!(path.span()=> #testing::Fixture::migrations(#name, &#path))
+    });
+    let fixtures = content.fixtures.iter().map(|fixture| match fixture {
         Fixture::Function(path) => {
             let name = pretty(path);
             quote_spanned!(path.span()=> #testing::Fixture::function(#name, #path))
@@ -33,22 +74,9 @@ pub(super) fn test(args: &Args, factory: &Type, function: &TestFunction) -> Toke
             )
         },
     });
-    let test = Ident::new("__session_factory_test", Span::mixed_site());
-    let parameters = function
-        .parameters()
-        .map(|ty| quote_spanned!(ty.span()=> #testing::parameter::<#ty, #factory>(#test)));
-    quote_spanned! {Span::mixed_site()=>
-        #(#attrs)*
-        #[::core::prelude::v1::test]
-        #vis fn #name() {
-            #sig #body
-
-            #testing::run::<#factory, _, _>(
-                &#plan,
-                &[#(#fixtures),*],
-                |#test| #name(#(#parameters),*),
-            );
-        }
+    let fixtures = migrations.chain(fixtures);
+    quote_spanned! {ty.span()=>
+        &#testing::Wanted::<#ty>::new(::std::vec![#(#fixtures),*])
     }
 }
 
@@ -61,6 +89,15 @@ fn plan(args: &Args, function: &TestFunction, testing: &TokenStream) -> TokenStr
             ::core::env!("CARGO_MANIFEST_DIR"),
         )
     };
+    if args.fresh.is_some() {
+        plan.extend(quote!(.fresh()));
+    }
+    if args.rollback.is_some() {
+        plan.extend(quote!(.rollback()));
+    }
+    if args.ids_as_they_are.is_some() {
+        plan.extend(quote!(.ids_as_they_are()));
+    }
     if args.multi_thread.is_some() {
         plan.extend(quote!(.multi_thread()));
     }

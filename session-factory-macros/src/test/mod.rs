@@ -5,7 +5,7 @@
 //! #[session_factory::test(F, …)]     #[test]
 //! async fn f(db: Test<F>) -> R       fn f() {
 //! { … }                                  async fn f(db: Test<F>) -> R { … }
-//!                                        run(plan, fixtures, |test| f(test))
+//!                                        run(plan, factories, |tests| f(tests))
 //!                                    }
 //! ```
 
@@ -27,7 +27,7 @@ use input::TestFunction;
 /// Expands one test.
 pub(crate) fn expand(args: TokenStream, item: &TokenStream) -> TokenStream {
     let mut errors = Errors::default();
-    let args = Args::parse(args, &mut errors);
+    let mut args = Args::parse(args, &mut errors);
     let function = match TestFunction::parse(item) {
         Ok(function) => function,
         Err(error) => {
@@ -37,9 +37,8 @@ pub(crate) fn expand(args: TokenStream, item: &TokenStream) -> TokenStream {
     };
     args.check(&mut errors);
     function.check(&mut errors);
-    let factory = args.factory.as_ref().filter(|_| errors.is_empty());
-    if let Some(factory) = factory {
-        return expand::test(&args, factory, &function);
+    if errors.is_empty() {
+        return expand::test(&args, &function);
     }
     let function = expand::after_errors(&function);
     quote!(#errors #function)

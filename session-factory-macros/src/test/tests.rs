@@ -27,11 +27,7 @@ fn a_test_is_the_function_as_it_was_written_inside_of_one_that_runs_it() {
             async fn meet(db: Test<AppDb>) -> QueryResult<()> {
                 write(&db).await
             }
-            ::session_factory::__private::testing::run::<
-                AppDb,
-                _,
-                _,
-            >(
+            ::session_factory::__private::testing::run(
                 &::session_factory::__private::testing::Plan::new(
                         ::core::concat!(::core::module_path!(), "::", "meet"),
                         ::core::env!("CARGO_MANIFEST_DIR"),
@@ -39,19 +35,23 @@ fn a_test_is_the_function_as_it_was_written_inside_of_one_that_runs_it() {
                     .within(::core::time::Duration::new(2u64, 0u32))
                     .panics(::core::option::Option::Some("busy")),
                 &[
-                    ::session_factory::__private::testing::Fixture::function("users", users),
-                    ::session_factory::__private::testing::Fixture::sql(
-                        "posts.sql",
-                        ::core::include_str!(
-                            ::core::concat!(::core::env!("CARGO_MANIFEST_DIR"), "/", "posts.sql")
-                        ),
+                    &::session_factory::__private::testing::Wanted::<
+                        AppDb,
+                    >::new(
+                        ::std::vec![
+                            ::session_factory::__private::testing::Fixture::function("users",
+                            users),
+                            ::session_factory::__private::testing::Fixture::sql("posts.sql",
+                            ::core::include_str!(::core::concat!(::core::env!("CARGO_MANIFEST_DIR"),
+                            "/", "posts.sql")),)
+                        ],
                     ),
                 ],
-                |__session_factory_test| meet(
+                |__session_factory_tests| meet(
                     ::session_factory::__private::testing::parameter::<
                         Test<AppDb>,
                         AppDb,
-                    >(__session_factory_test),
+                    >(__session_factory_tests),
                 ),
             );
         }
@@ -83,14 +83,20 @@ fn each_mistake_is_named_with_what_to_write() {
             "the test's factory is missing; write `#[session_factory::test(AppDb, fresh)]`",
         ),
         (
-            quote!(AppDb),
-            "tests that are rolled back do not exist yet, so say that this one gets a database of its own; write \
-             `#[session_factory::test(AppDb, fresh)]`",
+            quote!(AppDb, rollback, fresh),
+            "a test is rolled back, or it has a database of its own; remove this, or `fresh`",
         ),
         (
-            quote!(AppDb, rollback),
-            "there is no option `rollback`; tests that are rolled back do not exist yet; write `fresh`, which gives the \
-             test a database of its own",
+            quote!(AppDb, rollback, keep),
+            "a test that is rolled back leaves nothing that could be kept; write `fresh` in place of `rollback`",
+        ),
+        (
+            quote!(AppDb, fresh, ids = "as_they_are"),
+            "a database of its own continues the template's sequences; remove this",
+        ),
+        (
+            quote!(AppDb, ids = "new"),
+            "write `ids = \"from_template\"` or `ids = \"as_they_are\"`",
         ),
         (
             quote!(AppDb, fresh, flavor = "multi_thread"),
@@ -98,8 +104,8 @@ fn each_mistake_is_named_with_what_to_write() {
         ),
         (
             quote!(AppDb, fresh, fixture = ["a.sql"]),
-            "there is no option `fixture` (did you mean `fixtures`?); the options are fresh, fixtures, runtime, workers, \
-             start_paused, stray, within, keep, crate",
+            "there is no option `fixture` (did you mean `fixtures`?); the options are rollback, fresh, migrations, fixtures, ids, \
+             runtime, workers, start_paused, stray, within, keep, crate",
         ),
         (
             quote!(AppDb, fresh, fixtures = [users()]),
@@ -122,8 +128,25 @@ fn each_mistake_is_named_with_what_to_write() {
             "\"soon\" is not a duration; write `within = \"5s\"`",
         ),
         (
-            quote!(AppDb, ReportsDb, fresh),
-            "a test has one factory; remove this, and write another test for the other database",
+            quote!(AppDb, ReportsDb, fresh, fixtures = [users]),
+            "the test has several factories, so say which one this is for; write `AppDb(fixtures = …)`",
+        ),
+        (
+            quote!(AppDb, fresh, AppDb),
+            "`AppDb` is written twice; write it once",
+        ),
+        (
+            quote!(AppDb(keep), fresh),
+            "a factory's parentheses have `migrations` and `fixtures`; write `keep` behind them",
+        ),
+        (
+            quote!(AppDb, fresh, migrations = "migrations"),
+            "a folder is read by `embed_migrations!` of the crate `diesel_migrations`; write `migrations = crate::MIGRATIONS`, \
+             the constant that has its result",
+        ),
+        (
+            quote!(AppDb, fresh, migrations = embed_migrations!()),
+            "migrations are named by the path of a constant; write `migrations = crate::MIGRATIONS`",
         ),
         (
             quote!(AppDb, fresh, fresh),

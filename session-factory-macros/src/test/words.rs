@@ -2,9 +2,12 @@
 
 use crate::diagnostics::did_you_mean;
 
-const OPTIONS: [&str; 9] = [
+const OPTIONS: [&str; 12] = [
+    "rollback",
     "fresh",
+    "migrations",
     "fixtures",
+    "ids",
     "runtime",
     "workers",
     "start_paused",
@@ -17,16 +20,10 @@ const OPTIONS: [&str; 9] = [
 /// Why there is no option of this name, and what to write.
 pub(super) fn unknown(name: &str) -> String {
     let advice = match name {
-        "rollback" => {
-            "tests that are rolled back do not exist yet; write `fresh`, which gives the test a database of its own"
-        }
-        "migrations" | "migrator" => {
-            "write a function that runs the migrations among the fixtures: `fixtures = [migrate]`"
-        }
+        "migrator" => "write `migrations = crate::MIGRATIONS`",
         "scripts" | "sql" | "schema" => "write `fixtures = [\"path/of/file.sql\"]`",
         "flavor" => "write `runtime = \"multi_thread\"`",
         "worker_threads" => "write `workers = 2`",
-        "ids" => "a fresh database continues the template's sequences; remove this",
         "timeout" => {
             "a test has no time limit of its own; put `tokio::time::timeout` around what may hang"
         }

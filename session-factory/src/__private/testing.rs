@@ -1,5 +1,6 @@
 //! What `#[session_factory::test]` names.
 
 pub use crate::testing::{
-    Fixture, FixtureFunction, FixtureResult, Outcome, Parameter, Plan, Tested, parameter, run,
+    Fixture, FixtureFunction, FixtureResult, Outcome, Parameter, Plan, RollsBack, TestMigrations,
+    Tested, Wanted, WantedFactory, parameter, rolls_back, run,
 };

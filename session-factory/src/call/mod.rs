@@ -14,6 +14,8 @@ pub(crate) mod task_context;
 #[cfg(feature = "testing")]
 mod test_context;
 mod transaction_options;
+#[cfg(feature = "testing")]
+mod virtual_sessions;
 
 pub(crate) use self::deadline::Deadline;
 #[cfg(feature = "testing")]
@@ -27,5 +29,7 @@ pub use self::replica_policy::ReplicaPolicy;
 pub(crate) use self::retry::Retry;
 pub(crate) use self::task_context::FutureInScope;
 #[cfg(feature = "testing")]
-pub(crate) use self::test_context::TestContext;
+pub(crate) use self::test_context::{AnyFactory, TestContext};
 pub(crate) use self::transaction_options::TransactionOptions;
+#[cfg(feature = "testing")]
+pub(crate) use self::virtual_sessions::{VirtualSession, VirtualSessions};

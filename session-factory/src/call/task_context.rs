@@ -279,3 +279,14 @@ pub(crate) fn holder(identity: usize) -> Option<Origin> {
         _ => None,
     })
 }
+
+/// The functions in this task that use sessions, of any factory.
+#[cfg(feature = "testing")]
+pub(crate) fn holders() -> Vec<Origin> {
+    frames()
+        .filter_map(|frame| match &frame.entry {
+            Entry::Session(_, holder) => Some(*holder),
+            _ => None,
+        })
+        .collect()
+}

@@ -13,16 +13,22 @@ use std::sync::{Arc, PoisonError, RwLock};
 use tokio::runtime::{Handle, Id};
 
 use super::faults::Faults;
+use super::virtual_sessions::VirtualSessions;
 
 /// How many tests are registered: while it is zero, a look-up is this one load.
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 static TESTS: RwLock<Option<HashMap<Id, Arc<TestContext>>>> = RwLock::new(None);
 
-/// One test's factory and faults.
+/// A factory of any type.
+pub(crate) type AnyFactory = Box<dyn Any + Send + Sync>;
+
+/// What belongs to one test.
 pub(crate) struct TestContext {
-    /// The test's factory, with its type erased.
-    factory: RwLock<Box<dyn Any + Send + Sync>>,
+    /// The test's factories, whatever their types.
+    factories: RwLock<Vec<AnyFactory>>,
     pub(crate) faults: Faults,
+    /// Those of a test that is rolled back.
+    pub(crate) sessions: Arc<VirtualSessions>,
 }
 
 impl fmt::Debug for TestContext {
@@ -32,24 +38,30 @@ impl fmt::Debug for TestContext {
 }
 
 impl TestContext {
-    pub(crate) fn new<F: Any + Send + Sync>(factory: F) -> Arc<Self> {
+    pub(crate) fn new(factories: Vec<AnyFactory>, sessions: Arc<VirtualSessions>) -> Arc<Self> {
         Arc::new(Self {
-            factory: RwLock::new(Box::new(factory)),
+            factories: RwLock::new(factories),
             faults: Faults::default(),
+            sessions,
         })
     }
 
-    /// The test's factory, if it is of this type.
+    /// The test's factory of this type.
     pub(crate) fn factory<F: Any + Clone>(&self) -> Option<F> {
-        let factory = self.factory.read().unwrap_or_else(PoisonError::into_inner);
-        factory.downcast_ref::<F>().cloned()
+        let factories = self.factories.read();
+        let factories = factories.unwrap_or_else(PoisonError::into_inner);
+        factories
+            .iter()
+            .find_map(|factory| factory.downcast_ref::<F>().cloned())
     }
 
-    /// Replaces the factory. Returns the one before.
+    /// Replaces the factory of this type. Returns the one before.
     pub(crate) fn replace<F: Any + Clone + Send + Sync>(&self, factory: F) -> Option<F> {
-        let mut place = self.factory.write().unwrap_or_else(PoisonError::into_inner);
-        let before = std::mem::replace(&mut *place, Box::new(factory));
-        before.downcast::<F>().ok().map(|before| *before)
+        let factories = self.factories.write();
+        let mut factories = factories.unwrap_or_else(PoisonError::into_inner);
+        let mut places = factories.iter_mut();
+        let place = places.find_map(|place| place.downcast_mut::<F>())?;
+        Some(std::mem::replace(place, factory))
     }
 
     /// Makes the code that runs in the test find this runtime's entry until the guard is dropped.

@@ -117,6 +117,12 @@ pub trait DriverConnection: Sealed + Sized + Send + 'static {
         None
     }
 
+    /// The server's process, by which a rolled-back test knows the connection.
+    #[cfg(feature = "testing")]
+    fn server_process(&self) -> Option<u32> {
+        None
+    }
+
     /// What the server said last on this connection, for the code of an error that diesel reports without it.
     fn server_errors(&mut self) -> Option<Arc<dyn ServerErrors>> {
         None

@@ -42,6 +42,8 @@ pub(crate) use messages::{
 pub use mysql::{Mysql, TrackedMysqlConnection};
 #[cfg(feature = "postgres")]
 pub use postgres::Postgres;
+#[cfg(all(feature = "postgres", feature = "testing"))]
+pub(crate) use postgres::{SEQUENCES, VirtualServer};
 #[cfg(feature = "sqlite")]
 pub use sqlite::Sqlite;
 pub use support::{

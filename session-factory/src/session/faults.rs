@@ -18,9 +18,13 @@ pub(super) struct Struck {
 }
 
 impl Struck {
-    /// Looked up when the session is opened: its end may run with another runtime's clock.
-    pub(super) fn here(origin: &Origin) -> Option<Self> {
+    /// Looked up, and noted there, when the session is opened: its end may run with another runtime's clock.
+    pub(super) fn here<D: Driver>(origin: &Origin, lease: &mut Lease<D>) -> Option<Self> {
         let test = task_context::test()?;
+        if let Some(process) = lease.connection().server_process() {
+            let around = task_context::holders();
+            test.sessions.opened(process, *origin, around);
+        }
         Some(Self {
             test,
             function: origin.function(),

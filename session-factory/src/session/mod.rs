@@ -95,7 +95,7 @@ impl<F: SessionFactory> std::fmt::Debug for Session<F> {
 
 impl<F: SessionFactory> Session<F> {
     pub(crate) fn new(
-        lease: Lease<F::Driver>,
+        #[cfg_attr(not(feature = "testing"), allow(unused_mut))] mut lease: Lease<F::Driver>,
         #[cfg_attr(not(feature = "testing"), allow(unused_variables))] origin: &Origin,
         options: &SessionOptions,
         echo: Option<Echo>,
@@ -105,6 +105,8 @@ impl<F: SessionFactory> Session<F> {
             sql: F::Driver::begin_sql,
             options: options.transaction,
         };
+        #[cfg(feature = "testing")]
+        let test = faults::Struck::here(origin, &mut lease);
         Self {
             lease: Some(lease),
             state: SessionState::new(begin, echo, monitor),
@@ -115,7 +117,7 @@ impl<F: SessionFactory> Session<F> {
             observed: false,
             no_instrumentation: DynInstrumentation::none(),
             #[cfg(feature = "testing")]
-            test: faults::Struck::here(origin),
+            test,
         }
     }
 

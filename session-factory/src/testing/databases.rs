@@ -1,5 +1,8 @@
 //! What differs between databases when tests get their own.
 
+use std::sync::Arc;
+
+use crate::call::VirtualSessions;
 use crate::config::Settings;
 use crate::driver::Driver;
 use crate::error::{ConnectError, StatementError};
@@ -32,47 +35,82 @@ pub struct Found {
 /// One connection to the server that has the tests' databases, or the folder that has them. The locks that it takes end
 /// with it, however it ends.
 #[doc(hidden)]
-#[allow(async_fn_in_trait, private_interfaces)] // the crate's own, and never spawned
-pub trait Databases: Sized + 'static {
+#[allow(private_interfaces)] // the crate's own
+pub trait Databases: Sized + Send + 'static {
     /// True if a copy costs less than the fixtures, and [`rename`](Self::rename) works. Otherwise the fixtures run again
     /// for each test.
     const COPIES: bool;
 
-    /// True if there is no server: each test's database is a file, whatever the factory's URL is.
+    /// True if a copy takes so long that it is made ahead, while the test before runs.
+    const SPARES: bool = false;
+
+    /// True if there is no server: the databases are files, wherever the factory's URL leads.
     const IS_FILE: bool = false;
 
+    /// True if tests can be rolled back.
+    const ROLLS_BACK: bool = false;
+
+    /// Begins the transaction in which a test runs, in this database. Returns the URL at which the test finds it.
+    /// `sequences` is what [`describe`](Self::describe) said of the template.
+    fn roll(
+        &mut self,
+        _settings: &Settings,
+        _name: &str,
+        _sequences: &str,
+        _test: Arc<VirtualSessions>,
+    ) -> impl Future<Output = Setup<String>> + Send {
+        std::future::ready(Err("tests cannot be rolled back here".to_owned()))
+    }
+
+    /// Rolls that transaction back. True if the database is as it was.
+    fn roll_back(&mut self) -> impl Future<Output = bool> + Send {
+        std::future::ready(false)
+    }
+
+    /// Closes the connection that [`roll`](Self::roll) has left open.
+    fn let_go(&mut self) {}
+
+    /// What a template's note says in its second line: how to put sequences back.
+    fn describe(_settings: &Settings) -> impl Future<Output = Setup<String>> + Send {
+        std::future::ready(Ok(String::new()))
+    }
+
     /// Connects.
-    async fn open(settings: &Settings) -> Result<Self, OpenError>;
+    fn open(settings: &Settings) -> impl Future<Output = Result<Self, OpenError>> + Send;
 
     /// The server's version and what else a template depends on.
-    async fn version(&mut self) -> Setup<String>;
+    fn version(&mut self) -> impl Future<Output = Setup<String>> + Send;
 
     /// Every database whose name begins with `sf_`.
-    async fn list(&mut self) -> Setup<Vec<Found>>;
+    fn list(&mut self) -> impl Future<Output = Setup<Vec<Found>>> + Send;
 
-    /// Takes the lock of that name, unless another connection holds it.
-    async fn try_lock(&mut self, name: &str) -> Setup<bool>;
+    /// Takes the lock of that name, unless somebody has it.
+    fn try_lock(&mut self, name: &str) -> impl Future<Output = Setup<bool>> + Send;
 
     /// Gives a lock back.
-    async fn unlock(&mut self, name: &str) -> Setup<()>;
+    fn unlock(&mut self, name: &str) -> impl Future<Output = Setup<()>> + Send;
 
     /// Ends all connections to a database.
-    async fn disconnect(&mut self, name: &str) -> Setup<()>;
+    fn disconnect(&mut self, name: &str) -> impl Future<Output = Setup<()>> + Send;
 
-    /// Creates a database: an empty one, or a copy of one without connections.
-    async fn create(&mut self, name: &str, template: Option<&str>) -> Setup<()>;
+    /// Creates a database: an empty one, or a copy of one that nobody is connected to.
+    fn create(
+        &mut self,
+        name: &str,
+        template: Option<&str>,
+    ) -> impl Future<Output = Setup<()>> + Send;
 
     /// Writes a note on a database, which replaces the one before.
-    async fn note(&mut self, name: &str, note: &str) -> Setup<()>;
+    fn note(&mut self, name: &str, note: &str) -> impl Future<Output = Setup<()>> + Send;
 
-    /// Gives a database another name. It may not have any connections.
-    async fn rename(&mut self, from: &str, to: &str) -> Setup<()>;
+    /// Gives a database another name. Nobody may be connected to it.
+    fn rename(&mut self, from: &str, to: &str) -> impl Future<Output = Setup<()>> + Send;
 
-    /// Drops a database, even if clients are connected to it.
-    async fn drop(&mut self, name: &str) -> Setup<()>;
+    /// Drops a database, whoever is connected to it.
+    fn drop(&mut self, name: &str) -> impl Future<Output = Setup<()>> + Send;
 
     /// Runs statements on one of the databases, outside of any transaction.
-    async fn run(settings: &Settings, sql: &str) -> Setup<()>;
+    fn run(settings: &Settings, sql: &str) -> impl Future<Output = Setup<()>> + Send;
 
     /// The URL of one of the databases, from the URL of the server.
     fn url(server: &str, name: &str) -> String;

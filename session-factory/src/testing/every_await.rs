@@ -233,8 +233,15 @@ struct Copy<F: SessionFactory> {
 
 impl<'t, F: SessionFactory<Driver: Tested>> Copies<'t, F> {
     async fn of(test: &'t Test<F>) -> Setup<Self> {
-        quiet(test.factory()).await?;
         let site = test.site();
+        if site.is_rolled_back {
+            return Err(
+                "`at_every_await` makes copies of the test's database, and a rolled-back test has none of its own: write \
+                 `fresh`"
+                    .to_owned(),
+            );
+        }
+        quiet(test.factory()).await?;
         let original = site.another_name();
         let databases = aside(async {
             let opened = DatabasesOf::<F>::open(&site.place.settings).await;

@@ -1,13 +1,15 @@
 //! What a test's database has before the test begins.
 
 use std::fmt;
-
 use std::time::Duration;
 
 use futures_util::future::LocalBoxFuture;
 
 use super::databases::{Databases, DatabasesOf, Setup, Tested};
+use super::migrations::{self, Script, TestMigrations};
+use super::names;
 use crate::config::Settings;
+use crate::driver::Driver;
 use crate::error::{PartlyCommitted, SessionError};
 use crate::factory::{Factory, FactoryConfig as _, SessionFactory};
 use crate::session::Session;
@@ -27,6 +29,7 @@ pub struct Fixture<F: SessionFactory> {
 
 enum Kind<F: SessionFactory> {
     Sql(&'static str),
+    Migrations(Setup<Vec<Script>>),
     Function(Function<F>),
 }
 
@@ -72,6 +75,17 @@ impl<F: SessionFactory> Fixture<F> {
         }
     }
 
+    /// Diesel's migrations.
+    pub fn migrations<M>(name: &'static str, source: &M) -> Self
+    where
+        M: TestMigrations<<F::Driver as Driver>::Backend>,
+    {
+        Self {
+            name,
+            kind: Kind::Migrations(migrations::read(source)),
+        }
+    }
+
     /// A function.
     pub fn function<B>(name: &'static str, function: B) -> Self
     where
@@ -84,10 +98,11 @@ impl<F: SessionFactory> Fixture<F> {
         }
     }
 
-    /// The file's text. A template built from another text is not used.
-    pub(super) fn text(&self) -> Option<&'static str> {
-        match self.kind {
-            Kind::Sql(text) => Some(text),
+    /// A hash of the SQL, which a template depends on. A function's is not known.
+    pub(super) fn text(&self) -> Option<String> {
+        match &self.kind {
+            Kind::Sql(text) => Some(names::hash(text)),
+            Kind::Migrations(scripts) => Some(names::hash(scripts)),
             Kind::Function(_) => None,
         }
     }
@@ -96,6 +111,10 @@ impl<F: SessionFactory> Fixture<F> {
     async fn run<D: Databases>(&self, factory: &Factory<F>, settings: &Settings) -> Setup<()> {
         let function = match &self.kind {
             Kind::Sql(text) => return D::run(settings, text).await,
+            Kind::Migrations(scripts) => {
+                return migrations::run::<D>(scripts.as_ref().map_err(Clone::clone)?, settings)
+                    .await;
+            }
             Kind::Function(function) => function,
         };
         let in_words = |error: SessionError| error.to_string();

@@ -1,28 +1,27 @@
 //! A database for one test: created before it, dropped or kept after it.
 
 use std::collections::HashSet;
-use std::sync::{Arc, LazyLock, OnceLock};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinHandle;
 
 use super::databases::{Databases, DatabasesOf, Setup, Tested};
 use super::fixture::{self, Fixture};
-use super::names::{self, Name, Note};
+use super::names::{self, Note};
 use super::place::{self, Place};
 use super::plan::Plan;
 use super::record::Record;
+use super::slot::{Server, Slot};
 use super::sweep;
-use super::template::{self, Key};
-use crate::factory::{Factory, SessionFactory};
+use super::template::{self, Key, Template};
+use crate::call::VirtualSessions;
+use crate::factory::{Factory, FactoryConfig as _, SessionFactory};
 use crate::observe::Observer;
 use crate::sync::Mutex;
 
-/// How long a test waits for a slot that other processes have.
-const PATIENCE: Duration = Duration::from_secs(10 * 60);
-const PAUSE: Duration = Duration::from_millis(20);
-/// The most tests at a time: more of them are no faster on one machine.
-const MOST_SLOTS: usize = 8;
+/// For connections that come back late.
+const END: Duration = Duration::from_secs(5);
 
 /// Where a test's database is.
 pub(super) struct Site<F: SessionFactory> {
@@ -30,165 +29,263 @@ pub(super) struct Site<F: SessionFactory> {
     pub(super) name: String,
     key: Key,
     slot: u32,
+    /// The test runs in one transaction, which is rolled back.
+    pub(super) is_rolled_back: bool,
+    /// Other databases that the test has made.
+    others: Mutex<Vec<String>>,
 }
 
 impl<F: SessionFactory> Site<F> {
     /// A name for another database of the same test, which is dropped with the test's own.
     pub(super) fn another_name(&self) -> String {
-        names::of_test(&self.key.key, self.slot)
+        let name = names::of_test(&self.key.key, self.slot);
+        self.others.lock().push(name.clone());
+        name
     }
 }
 
-/// A test's database. The locks end with it.
+/// A test's database. The slot's lock ends with it.
 pub(super) struct Lease<F: SessionFactory<Driver: Tested>> {
-    databases: DatabasesOf<F>,
+    slot: Kept<DatabasesOf<F>>,
     pub(super) site: Arc<Site<F>>,
     pub(super) factory: Factory<F>,
     pub(super) record: Arc<Record>,
     pub(super) url: String,
-    /// Last: the next test begins when this one has given everything back.
-    _slot: OwnedSemaphorePermit,
 }
 
-/// `TEST_DB_SLOTS`, or as many as the machine has cores.
-fn slots() -> usize {
-    let wanted = std::env::var("TEST_DB_SLOTS").ok();
-    let wanted = wanted.and_then(|text| text.trim().parse().ok());
-    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-    wanted.unwrap_or_else(|| cores().min(MOST_SLOTS)).max(1)
+/// The slot of a running test.
+enum Kept<D: Databases> {
+    Here(Slot<D>),
+    /// A task drops what earlier tests have used, and makes the next test's copy.
+    AtWork(JoinHandle<Slot<D>>),
 }
 
-/// The slots that this process may use at a time.
-fn permits() -> Arc<Semaphore> {
-    static PERMITS: OnceLock<Arc<Semaphore>> = OnceLock::new();
-    Arc::clone(PERMITS.get_or_init(|| Arc::new(Semaphore::new(slots()))))
+impl<D: Databases> Kept<D> {
+    async fn take(self) -> Setup<Slot<D>> {
+        match self {
+            Self::Here(slot) => Ok(slot),
+            Self::AtWork(task) => task.await.map_err(|error| error.to_string()),
+        }
+    }
 }
 
 impl<F: SessionFactory<Driver: Tested>> Lease<F> {
-    /// Creates the test's database.
+    /// Gives the test a database. Runs on the background runtime. A test that has one already does not wait for
+    /// others.
     ///
     /// # Errors
     /// Why there is none, with what to do.
-    pub(super) async fn take(plan: &Plan, fixtures: &[Fixture<F>]) -> Setup<Self> {
+    pub(super) async fn take(
+        plan: &Plan,
+        fixtures: &[Fixture<F>],
+        first: bool,
+        sessions: &Arc<VirtualSessions>,
+    ) -> Setup<Self> {
         let place = Place::<F>::find(DatabasesOf::<F>::IS_FILE)?;
-        let closed = |_closed| "the test runner has ended".to_owned();
-        let permit = permits().acquire_owned().await.map_err(closed)?;
-        let opened = DatabasesOf::<F>::open(&place.settings).await;
-        let mut databases = opened.map_err(|error| {
+        let server = Server::of::<DatabasesOf<F>>(&place.settings);
+        let known = server.known_version().await;
+        let known = known.map(|version| Key::of(plan, fixtures, &version));
+        let wanted = known.as_ref().map(|key| key.key.as_str());
+        let taken = Slot::<DatabasesOf<F>>::take(&server, &place.settings, wanted, first).await;
+        let mut slot = taken.map_err(|error| {
             let ways = place::three_ways::<F>(place::url_key::<F>());
-            format!("the test has no server: {}\n{ways}", error.0)
+            format!("the test has no server: {error}\n{ways}")
         })?;
-        let version = databases.version().await?;
-        let server = place.settings.url.expose().to_owned();
-        let key = Key::of(plan, fixtures, &version);
-        sweep_once::<F>(&mut databases, plan, &key, &server).await?;
-        let slot = free_slot(&mut databases, &key).await?;
-        let name = names::of_test(&key.key, slot);
-        let is_empty = fixtures.is_empty();
-        if DatabasesOf::<F>::COPIES && !is_empty {
-            let template = template::ensure::<F>(&mut databases, &place, &key, fixtures).await?;
-            if let Err(error) = databases.create(&name, Some(&template)).await {
-                // Another process may have replaced the template.
-                template::forget(&key).await;
-                let template =
-                    template::ensure::<F>(&mut databases, &place, &key, fixtures).await?;
-                let again = databases.create(&name, Some(&template)).await;
-                again.map_err(|_again| error)?;
-            }
+        let key = match known {
+            Some(key) => key,
+            None => Key::of(plan, fixtures, &server.version(&mut slot.databases).await?),
+        };
+        slot.hold(&key).await?;
+        let is_rolled_back = plan.rolls_back::<DatabasesOf<F>>();
+        let given = if is_rolled_back {
+            roll::<F>(&mut slot, &place, &key, fixtures, sessions).await?
         } else {
-            databases.create(&name, None).await?;
-        }
-        let url = DatabasesOf::<F>::url(&server, &name);
-        if !DatabasesOf::<F>::COPIES && !is_empty {
-            let ran = fixture::run_all::<F>(fixtures, place.config_of(&url)?).await;
-            if let Err(error) = ran {
-                databases.drop(&name).await?;
-                return Err(error);
-            }
-        }
+            create::<F>(&mut slot, &place, &key, fixtures).await?
+        };
+        let Given {
+            name,
+            url,
+            template,
+        } = given;
         let record = Arc::new(Record::default());
         let observer: Arc<dyn Observer> = record.clone();
+        let config = place.config_of(&url)?;
+        let number = slot.number();
+        let is_first = is_first::<F>(&server);
+        let project = names::hash(plan.package);
+        let own = key.clone();
+        let prepare = async move {
+            // What cannot be dropped or copied now is left to the next test.
+            let _next_time = slot.clear().await;
+            if let Some(template) = template.filter(|_| DatabasesOf::<F>::SPARES && !is_rolled_back)
+            {
+                let _next_time = slot.make_spare(&template.name).await;
+            }
+            if is_first {
+                let _next_time = sweep::all(&mut slot.databases, &own, number).await;
+                let _next_time = sweep::kept(&mut slot.databases, &project).await;
+            }
+            slot
+        };
         Ok(Self {
-            factory: Factory::new(place.config_of(&url)?).observed_by(observer),
+            factory: Factory::new(config).observed_by(observer),
             record,
-            databases,
+            slot: if DatabasesOf::<F>::SPARES {
+                Kept::AtWork(tokio::spawn(prepare))
+            } else {
+                Kept::Here(prepare.await)
+            },
             site: Arc::new(Site {
                 place,
                 name,
                 key,
-                slot,
+                slot: number,
+                is_rolled_back,
+                others: Mutex::default(),
             }),
             url,
-            _slot: permit,
         })
     }
 
-    /// Drops the database, and the copies of it that the test has made.
-    pub(super) async fn end(mut self) -> Setup<()> {
-        clear(&mut self.databases, &self.site.key, self.site.slot).await
+    /// Drops the database and those that the test has made beside it, or leaves that to the slot's next test.
+    pub(super) async fn end(self, plan: &Plan) -> Setup<()> {
+        let spoils = plan.ids_as_they_are;
+        let Self {
+            slot,
+            factory,
+            site,
+            ..
+        } = self;
+        let others: Vec<_> = site.others.lock().drain(..).collect();
+        // Only the test's own database may wait, so that a slot never has more than one to drop.
+        let waits = DatabasesOf::<F>::SPARES && others.is_empty();
+        let end = async move {
+            factory.shutdown(END).await;
+            let mut slot = slot.take().await?;
+            slot.note_used(others);
+            if !site.is_rolled_back {
+                slot.note_used([site.name.clone()]);
+            } else if !slot.databases.roll_back().await || spoils {
+                slot.discard_spare();
+            }
+            if !waits {
+                slot.clear().await?;
+            }
+            slot.give_back();
+            Ok(())
+        };
+        if waits {
+            // The test's verdict does not wait for it.
+            tokio::spawn(end);
+            return Ok(());
+        }
+        end.await
     }
 
-    /// Leaves the database where it is. Returns its URL without the password.
-    pub(super) async fn keep(mut self, plan: &Plan) -> Setup<String> {
+    /// Leaves the database where it is, unless the test is rolled back. Returns its URL without the password.
+    pub(super) async fn keep(self, plan: &Plan) -> Setup<Option<String>> {
+        if self.site.is_rolled_back {
+            return self.end(plan).await.map(|()| None);
+        }
+        self.factory.shutdown(END).await;
+        let site = self.site;
+        let mut slot = self.slot.take().await?;
         let project = names::hash(plan.package);
         let note = Note::kept(&project, plan.name).text();
-        let site = &self.site;
-        self.databases.note(&site.name, &note).await?;
-        clear(&mut self.databases, &site.key, site.slot).await?;
-        sweep::kept(&mut self.databases, &project).await?;
+        slot.databases.note(&site.name, &note).await?;
+        slot.note_used(site.others.lock().drain(..));
+        slot.clear().await?;
+        sweep::kept(&mut slot.databases, &project).await?;
+        slot.give_back();
         let server = site.place.settings.url.expose();
-        Ok(DatabasesOf::<F>::shown(server, &site.name))
+        Ok(Some(DatabasesOf::<F>::shown(server, &site.name)))
     }
 }
 
-/// Takes the lock of a slot, and drops databases that a killed run has left in it.
-async fn free_slot<D: Databases>(databases: &mut D, key: &Key) -> Setup<u32> {
-    let started = Instant::now();
-    let most = u32::try_from(slots()).unwrap_or(u32::MAX);
-    loop {
-        for slot in 1..=most {
-            if databases
-                .try_lock(&names::lock_of_slot(&key.key, slot))
-                .await?
-            {
-                clear(databases, key, slot).await?;
-                return Ok(slot);
-            }
-        }
-        if started.elapsed() > PATIENCE {
-            return Err(format!(
-                "other test runs have used all {most} slots for {}: end them, or set TEST_DB_SLOTS to more",
-                crate::time::text(PATIENCE)
-            ));
-        }
-        tokio::time::sleep(PAUSE).await;
-    }
+/// The database that a test was given.
+struct Given {
+    name: String,
+    /// Where the test finds it.
+    url: String,
+    /// What it is a copy of.
+    template: Option<Arc<Template>>,
 }
 
-async fn clear<D: Databases>(databases: &mut D, key: &Key, slot: u32) -> Setup<()> {
-    for found in databases.list().await? {
-        let is_of_slot = Name::parse(&found.name)
-            .is_some_and(|name| name.key == key.key && name.role == names::Role::Slot(slot));
-        let is_kept = matches!(found.kept(), Some(Note::Kept { .. }));
-        if is_of_slot && !is_kept {
-            databases.drop(&found.name).await?;
-        }
-    }
-    Ok(())
-}
-
-/// Sweeps a server when the process uses it for the first time.
-async fn sweep_once<F: SessionFactory<Driver: Tested>>(
-    databases: &mut DatabasesOf<F>,
-    plan: &Plan,
+/// Creates the test's database.
+async fn create<F: SessionFactory<Driver: Tested>>(
+    slot: &mut Slot<DatabasesOf<F>>,
+    place: &Place<F>,
     key: &Key,
-    server: &str,
-) -> Setup<()> {
-    static SWEPT: LazyLock<Mutex<HashSet<String>>> = LazyLock::new(Mutex::default);
-    let is_first = SWEPT.lock().insert(names::hash((F::NAME, server)));
-    if is_first {
-        sweep::all(databases, key).await?;
-        sweep::kept(databases, &names::hash(plan.package)).await?;
+    fixtures: &[Fixture<F>],
+) -> Setup<Given> {
+    let name = names::of_test(&key.key, slot.number());
+    let url = DatabasesOf::<F>::url(place.settings.url.expose(), &name);
+    let databases = &mut slot.databases;
+    if fixtures.is_empty() || !DatabasesOf::<F>::COPIES {
+        databases.create(&name, None).await?;
+        let ran = match fixtures {
+            [] => Ok(()),
+            _ => fixture::run_all::<F>(fixtures, place.config_of(&url)?).await,
+        };
+        if let Err(error) = ran {
+            databases.drop(&name).await?;
+            return Err(error);
+        }
+        return Ok(Given {
+            name,
+            url,
+            template: None,
+        });
     }
-    Ok(())
+    let mut template = template::ensure::<F>(databases, place, key, fixtures).await?;
+    if !slot.use_spare(&name).await
+        && let Err(error) = slot.databases.create(&name, Some(&template.name)).await
+    {
+        // Another process may have replaced the template.
+        template::forget(key).await;
+        template = template::ensure::<F>(&mut slot.databases, place, key, fixtures).await?;
+        let again = slot.databases.create(&name, Some(&template.name)).await;
+        again.map_err(|_again| error)?;
+    }
+    Ok(Given {
+        name,
+        url,
+        template: Some(template),
+    })
+}
+
+/// Begins the test's transaction in the slot's spare, which stays a spare.
+async fn roll<F: SessionFactory<Driver: Tested>>(
+    slot: &mut Slot<DatabasesOf<F>>,
+    place: &Place<F>,
+    key: &Key,
+    fixtures: &[Fixture<F>],
+    sessions: &Arc<VirtualSessions>,
+) -> Setup<Given> {
+    let mut template = template::ensure::<F>(&mut slot.databases, place, key, fixtures).await?;
+    if let Err(error) = slot.make_spare(&template.name).await {
+        // Another process may have replaced the template.
+        template::forget(key).await;
+        template = template::ensure::<F>(&mut slot.databases, place, key, fixtures).await?;
+        let again = slot.make_spare(&template.name).await;
+        again.map_err(|_again| error)?;
+    }
+    let name = names::spare(&key.key, slot.number());
+    let url = DatabasesOf::<F>::url(place.settings.url.expose(), &name);
+    let settings = place.config_of(&url)?.settings();
+    let sessions = Arc::clone(sessions);
+    let rolled = slot
+        .databases
+        .roll(&settings, &name, &template.sequences, sessions);
+    Ok(Given {
+        url: rolled.await?,
+        name,
+        template: Some(template),
+    })
+}
+
+/// True once for each factory and server: the process then looks for what others have left.
+fn is_first<F: SessionFactory>(server: &Arc<Server>) -> bool {
+    static SWEPT: LazyLock<Mutex<HashSet<(&str, usize)>>> = LazyLock::new(Mutex::default);
+    SWEPT.lock().insert((F::NAME, Arc::as_ptr(server).addr()))
 }

@@ -5,6 +5,7 @@
 //! | `sf_KEY_template` | the template that tests with the same fixtures copy |
 //! | `sf_KEY_building` | the same while it is built |
 //! | `sf_KEY_SLOT_NUMBER` | one test's database, in one of the slots |
+//! | `sf_KEY_SLOT_spare` | a copy of the template for the slot's next test |
 //!
 //! The key is a hash of everything that the template depends on. A slot's lock has the name `sf_KEY_SLOT`.
 
@@ -29,6 +30,7 @@ pub(super) enum Role {
     Template,
     Building,
     Slot(u32),
+    Spare(u32),
 }
 
 impl<'a> Name<'a> {
@@ -40,7 +42,10 @@ impl<'a> Name<'a> {
         let role = match rest {
             "template" => Role::Template,
             "building" => Role::Building,
-            slot => Role::Slot(slot.split_once('_')?.0.parse().ok()?),
+            slot => match slot.split_once('_')? {
+                (slot, "spare") => Role::Spare(slot.parse().ok()?),
+                (slot, _) => Role::Slot(slot.parse().ok()?),
+            },
         };
         is_key.then_some(Self { key, role })
     }
@@ -49,7 +54,7 @@ impl<'a> Name<'a> {
     pub(super) fn lock(&self) -> String {
         match self.role {
             Role::Template | Role::Building => lock_of_template(self.key),
-            Role::Slot(slot) => lock_of_slot(self.key, slot),
+            Role::Slot(slot) | Role::Spare(slot) => lock_of_slot(self.key, slot),
         }
     }
 }
@@ -62,7 +67,11 @@ pub(super) fn building(key: &str) -> String {
     format!("{PREFIX}{key}_building")
 }
 
-/// A name that no other test's database has, for a test's database.
+pub(super) fn spare(key: &str, slot: u32) -> String {
+    format!("{PREFIX}{key}_{slot}_spare")
+}
+
+/// A name that no other test's database has.
 pub(super) fn of_test(key: &str, slot: u32) -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -115,7 +124,7 @@ impl Note {
     }
 
     pub(super) fn parse(text: &str) -> Option<Self> {
-        let mut words = text.split(' ');
+        let mut words = text.lines().next()?.split(' ');
         match (words.next()?, words.next()?, words.next()?) {
             ("template", day, family) => Some(Self::Template {
                 day: day.parse().ok()?,
@@ -165,6 +174,7 @@ mod tests {
         assert_eq!(role(&template(&key)), Some(Role::Template));
         assert_eq!(role(&building(&key)), Some(Role::Building));
         assert_eq!(role(&of_test(&key, 12)), Some(Role::Slot(12)));
+        assert_eq!(role(&spare(&key, 12)), Some(Role::Spare(12)));
         assert!(of_test(&key, 12) != of_test(&key, 12));
         assert!(of_test(&key, 99).len() < 63, "PostgreSQL cuts longer names");
         assert_eq!(

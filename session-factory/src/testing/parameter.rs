@@ -1,6 +1,7 @@
 //! The parameters that a test may have.
 
 use super::test::Test;
+use super::wanted::Tests;
 use crate::factory::{Factory, SessionFactory};
 
 /// What a test of this factory may have as a parameter.
@@ -28,7 +29,19 @@ impl<F: SessionFactory> Parameter<F> for Factory<F> {
 }
 
 /// The test's value for a parameter of this type.
+///
+/// # Panics
+/// When the parameter's factory is none of the test's.
 #[doc(hidden)]
-pub fn parameter<P: Parameter<F>, F: SessionFactory>(test: &Test<F>) -> P {
-    P::of(test)
+#[track_caller]
+#[allow(clippy::panic)] // how a test fails
+pub fn parameter<P: Parameter<F>, F: SessionFactory>(tests: &Tests) -> P {
+    match tests.get::<F>() {
+        Some(test) => P::of(test),
+        None => panic!(
+            "`{factory}` is the factory of a parameter, and none of the test's: write \
+             `#[session_factory::test(…, {factory}, fresh)]`",
+            factory = F::NAME
+        ),
+    }
 }

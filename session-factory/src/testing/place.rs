@@ -2,10 +2,25 @@
 
 use std::collections::HashMap;
 use std::env;
+use std::sync::OnceLock;
 
 use super::databases::Setup;
 use crate::config::{Part, Reader, Settings, UrlDialect as _};
 use crate::factory::{FactoryConfig, SessionFactory};
+
+/// More tests at a time than this gain nothing on one machine.
+const MOST_SLOTS: usize = 8;
+
+/// `TEST_DB_SLOTS`, or as many as the machine has cores: how many tests run at a time.
+pub(super) fn slots() -> usize {
+    static SLOTS: OnceLock<usize> = OnceLock::new();
+    *SLOTS.get_or_init(|| {
+        let wanted = env::var("TEST_DB_SLOTS").ok();
+        let wanted = wanted.and_then(|text| text.trim().parse().ok());
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        wanted.unwrap_or_else(|| cores().min(MOST_SLOTS)).max(1)
+    })
+}
 
 /// Where a test's database is made, and how its factory is configured.
 pub(super) struct Place<F: SessionFactory> {

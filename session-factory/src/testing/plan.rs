@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use super::databases::Databases;
+use crate::factory::SessionFactory;
+
 /// How a test is run. `#[session_factory::test]` makes it a constant.
 #[derive(Debug, Clone, Copy)]
 #[doc(hidden)]
@@ -10,7 +13,10 @@ pub struct Plan {
     pub(super) name: &'static str,
     /// The folder of the test's package.
     pub(super) package: &'static str,
-    /// None: the test's thread alone.
+    pub(super) mode: Mode,
+    /// Sequences continue where the test before has left them.
+    pub(super) ids_as_they_are: bool,
+    /// None: one thread, the test's own.
     pub(super) workers: Option<Workers>,
     pub(super) start_paused: bool,
     /// How long sessions may stay open after the body's end. Then they fail the test.
@@ -21,6 +27,26 @@ pub struct Plan {
     #[allow(clippy::option_option)]
     pub(super) panics: Option<Option<&'static str>>,
 }
+
+/// What the test's database is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// `Rollback` where the backend has it.
+    Default,
+    /// A database of its own.
+    Fresh,
+    /// A transaction that is rolled back.
+    Rollback,
+}
+
+/// A backend whose tests can be rolled back.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "a test on `{Self}` cannot be rolled back",
+    label = "`rollback` is for PostgreSQL",
+    note = "write `fresh`: a database of its own"
+)]
+pub trait RollsBack {}
 
 /// The threads of a `multi_thread` runtime.
 #[derive(Debug, Clone, Copy)]
@@ -42,6 +68,8 @@ impl Plan {
         Self {
             name,
             package,
+            mode: Mode::Default,
+            ids_as_they_are: false,
             workers: None,
             start_paused: false,
             within: Duration::from_secs(5),
@@ -49,6 +77,27 @@ impl Plan {
             keep: false,
             panics: None,
         }
+    }
+
+    /// `fresh`
+    #[must_use]
+    pub const fn fresh(mut self) -> Self {
+        self.mode = Mode::Fresh;
+        self
+    }
+
+    /// `rollback`
+    #[must_use]
+    pub const fn rollback(mut self) -> Self {
+        self.mode = Mode::Rollback;
+        self
+    }
+
+    /// `ids = "as_they_are"`
+    #[must_use]
+    pub const fn ids_as_they_are(mut self) -> Self {
+        self.ids_as_they_are = true;
+        self
     }
 
     /// `runtime = "multi_thread"`
@@ -100,6 +149,15 @@ impl Plan {
         self
     }
 
+    /// True if a test on these databases runs in a transaction that is rolled back.
+    pub(super) fn rolls_back<D: Databases>(&self) -> bool {
+        match self.mode {
+            Mode::Default => D::ROLLS_BACK && !self.keep,
+            Mode::Fresh => false,
+            Mode::Rollback => true,
+        }
+    }
+
     /// True if the test passes by panicking with this message.
     pub(super) fn expects(&self, message: Option<&str>) -> bool {
         match self.panics {
@@ -109,3 +167,7 @@ impl Plan {
         }
     }
 }
+
+/// Does not compile unless each test of the factory can be rolled back.
+#[doc(hidden)]
+pub const fn rolls_back<F: SessionFactory<Driver: RollsBack>>() {}

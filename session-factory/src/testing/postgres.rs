@@ -1,5 +1,7 @@
 //! Tests' databases on PostgreSQL: copies of a template, locks of the database that the URL names.
 
+use std::sync::Arc;
+
 use diesel::dsl::sql;
 use diesel::sql_types::{Bool, Nullable, Text};
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
@@ -7,12 +9,16 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use super::databases::{
     Databases, Found, OpenError, Setup, Tested, connect, raw, with_database, without_password,
 };
+use super::plan::RollsBack;
+use crate::call::VirtualSessions;
 use crate::config::Settings;
-use crate::driver::{Driver, Postgres};
+use crate::driver::{Driver, DriverConnection as _, Postgres, SEQUENCES, VirtualServer};
 use crate::error::StatementError;
 
 /// The first of the two numbers of our advisory locks: "_sf_".
 const LOCKS: i32 = 0x5f73_665f;
+/// The server's code for a database that somebody is connected to.
+const OBJECT_IN_USE: &str = "55006";
 /// A server process that has lost its client needs a moment to end.
 const ATTEMPTS: u32 = 40;
 const PAUSE: std::time::Duration = std::time::Duration::from_millis(25);
@@ -30,14 +36,22 @@ impl Tested for Postgres {
     }
 }
 
+impl RollsBack for Postgres {}
+
 /// The databases of one server.
 #[doc(hidden)]
 #[allow(missing_debug_implementations)] // the driver's connection has none
-pub struct PgDatabases(<Postgres as Driver>::Connection);
+pub struct PgDatabases {
+    connection: <Postgres as Driver>::Connection,
+    /// How a copy is made, as a clause of CREATE DATABASE.
+    strategy: &'static str,
+    /// The server of the tests that are rolled back, and the database that it is connected to.
+    rolled: Option<(String, VirtualServer)>,
+}
 
 impl PgDatabases {
     fn connection(&mut self) -> Setup<&mut AsyncPgConnection> {
-        raw(&mut self.0)
+        raw(&mut self.connection)
     }
 
     async fn run_sql(&mut self, statement: &str) -> Setup<()> {
@@ -51,14 +65,18 @@ impl PgDatabases {
         answer.map_err(|error| in_words(&error))
     }
 
-    /// Repeats the statement while a client is still connected to the database.
+    /// Again while the server says that somebody is connected to the database.
     async fn patiently(&mut self, statement: &str) -> Setup<()> {
         let mut attempt = 1;
         loop {
-            match self.run_sql(statement).await {
-                Err(_in_use) if attempt < ATTEMPTS => tokio::time::sleep(PAUSE).await,
-                ended => return ended,
+            let Err(error) = self.connection()?.batch_execute(statement).await else {
+                return Ok(());
+            };
+            let sqlstate = self.connection.explain(&error).sqlstate;
+            if sqlstate.as_deref() != Some(OBJECT_IN_USE) || attempt == ATTEMPTS {
+                return Err(in_words(&error));
             }
+            tokio::time::sleep(PAUSE).await;
             attempt += 1;
         }
     }
@@ -74,11 +92,70 @@ fn in_words(error: &diesel::result::Error) -> String {
     text
 }
 
+#[allow(private_interfaces)] // the crate's own
 impl Databases for PgDatabases {
     const COPIES: bool = true;
+    const SPARES: bool = true;
+    const ROLLS_BACK: bool = true;
+
+    async fn roll(
+        &mut self,
+        settings: &Settings,
+        name: &str,
+        sequences: &str,
+        test: Arc<VirtualSessions>,
+    ) -> Setup<String> {
+        if let Some((of, server)) = &self.rolled
+            && of == name
+            && let Ok(url) = server.begin(Arc::clone(&test)).await
+        {
+            return Ok(url);
+        }
+        let server = VirtualServer::start(settings, sequences.to_owned()).await?;
+        let url = server.begin(test).await?;
+        self.rolled = Some((name.to_owned(), server));
+        Ok(url)
+    }
+
+    async fn roll_back(&mut self) -> bool {
+        let Some((_, server)) = &self.rolled else {
+            return false;
+        };
+        let is_clean = server.end().await;
+        if !is_clean {
+            self.rolled = None;
+        }
+        is_clean
+    }
+
+    fn let_go(&mut self) {
+        self.rolled = None;
+    }
+
+    async fn describe(settings: &Settings) -> Setup<String> {
+        let mut databases = Self::open(settings).await.map_err(|error| error.0)?;
+        let asked = sql::<Text>(SEQUENCES).load(databases.connection()?);
+        let answer: Vec<String> = asked.await.map_err(|error| in_words(&error))?;
+        Ok(answer.concat())
+    }
 
     async fn open(settings: &Settings) -> Result<Self, OpenError> {
-        Ok(Self(connect::<Postgres>(settings).await?))
+        let mut databases = Self {
+            connection: connect::<Postgres>(settings).await?,
+            strategy: "",
+            rolled: None,
+        };
+        // Copying the files writes no log, but syncs each file: it is faster where the server does not sync.
+        let copies_files = databases
+            .is_true(
+                "current_setting('server_version_num')::integer >= 150000 \
+                 AND current_setting('fsync') = 'off'",
+            )
+            .await;
+        if copies_files.map_err(OpenError)? {
+            databases.strategy = "STRATEGY FILE_COPY";
+        }
+        Ok(databases)
     }
 
     async fn version(&mut self) -> Setup<String> {
@@ -125,8 +202,11 @@ impl Databases for PgDatabases {
     async fn create(&mut self, name: &str, template: Option<&str>) -> Setup<()> {
         match template {
             Some(template) => {
-                self.patiently(&format!("CREATE DATABASE {name} TEMPLATE {template}"))
-                    .await
+                let strategy = self.strategy;
+                self.patiently(&format!(
+                    "CREATE DATABASE {name} TEMPLATE {template} {strategy}"
+                ))
+                .await
             }
             None => self.patiently(&format!("CREATE DATABASE {name}")).await,
         }

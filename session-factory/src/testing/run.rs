@@ -2,21 +2,17 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::time::Duration;
+use std::sync::{Arc, LazyLock};
 
 use tokio::runtime::{Builder, Runtime};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::databases::{Setup, Tested};
-use super::fixture::Fixture;
-use super::lease::Lease;
+use super::databases::Setup;
 use super::outcome::Outcome;
+use super::place::slots;
 use super::plan::{Plan, Workers};
-use super::strays;
-use super::test::Test;
-use crate::factory::SessionFactory;
-
-/// The longest wait for connections that come back late.
-const END: Duration = Duration::from_secs(5);
+use super::wanted::{Taken, Tests, WantedFactory};
+use crate::call::{TestContext, VirtualSessions};
 
 /// How a body ended.
 enum Ended {
@@ -44,28 +40,32 @@ impl Ended {
 /// # Panics
 /// When the test fails.
 #[track_caller]
-pub fn run<F, B, R>(plan: &Plan, fixtures: &[Fixture<F>], body: impl FnOnce(&Test<F>) -> B)
+pub fn run<B, R>(plan: &Plan, wanted: &[&dyn WantedFactory], body: impl FnOnce(&Tests) -> B)
 where
-    F: SessionFactory<Driver: Tested>,
     B: Future<Output = R>,
     R: Outcome,
 {
-    let lease = match aside(Lease::<F>::take(plan, fixtures)) {
-        Ok(lease) => lease,
+    // Held until the test has ended: this many run at a time.
+    let _permit = aside(permit());
+    let sessions = Arc::new(VirtualSessions::new(plan.within));
+    let leases = match aside(take(plan, wanted, &sessions)) {
+        Ok(leases) => leases,
         Err(error) => fail(&error),
     };
-    let test = Test::new(&lease);
+    let factories = leases.iter().map(|lease| lease.factory()).collect();
+    let context = TestContext::new(factories, Arc::clone(&sessions));
+    let tests = Tests(leases.iter().map(|lease| lease.test(&context)).collect());
     let runtime = match runtime(plan) {
         Ok(runtime) => runtime,
         Err(error) => fail(&format!("the test's runtime could not be started: {error}")),
     };
-    let registered = test.context().register(runtime.handle());
+    let registered = context.register(runtime.handle());
     let ran = catch_unwind(AssertUnwindSafe(|| {
-        runtime.block_on(async { body(&test).await.failure() })
+        runtime.block_on(async { body(&tests).await.failure() })
     }));
     let ended = match ran {
-        Ok(None) => match runtime.block_on(strays::ended(plan, &lease.factory)) {
-            Ok(()) => match test.context().faults.left().as_slice() {
+        Ok(None) => match runtime.block_on(strays(plan, &leases)) {
+            Ok(()) => match context.faults.left().as_slice() {
                 [] => Ended::Well,
                 left => Ended::Failed(never_struck(left)),
             },
@@ -77,8 +77,54 @@ where
     // Futures that are dropped with the runtime still belong to the test.
     drop(runtime);
     drop(registered);
-    drop(test);
-    finish(plan, lease, ended);
+    drop(tests);
+    let ended = match sessions.failures().as_slice() {
+        [] => ended,
+        // The body may have failed for this reason, or not have seen it.
+        cannot_show => {
+            let cannot_show = cannot_show.join("\n");
+            Ended::Failed(match ended.message() {
+                Some(message) => format!("{cannot_show}\nthe test's own failure: {message}"),
+                None => cannot_show,
+            })
+        }
+    };
+    finish(plan, leases, ended);
+}
+
+/// Gives each factory its database.
+async fn take(
+    plan: &Plan,
+    wanted: &[&dyn WantedFactory],
+    sessions: &Arc<VirtualSessions>,
+) -> Setup<Vec<Box<dyn Taken>>> {
+    let mut leases = Vec::new();
+    for wanted in wanted {
+        match wanted.take(plan, leases.is_empty(), sessions).await {
+            Ok(lease) => leases.push(lease),
+            Err(error) => {
+                for lease in leases {
+                    lease.end(plan).await?;
+                }
+                return Err(error);
+            }
+        }
+    }
+    Ok(leases)
+}
+
+async fn strays(plan: &Plan, leases: &[Box<dyn Taken>]) -> Result<(), String> {
+    for lease in leases {
+        lease.strays(plan).await?;
+    }
+    Ok(())
+}
+
+/// The right to run a test, of which a process has as many as it may use slots.
+async fn permit() -> Setup<SemaphorePermit<'static>> {
+    static PERMITS: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(slots()));
+    let permit = PERMITS.acquire().await;
+    permit.map_err(|error| error.to_string())
 }
 
 fn never_struck(faults: &[String]) -> String {
@@ -88,24 +134,24 @@ fn never_struck(faults: &[String]) -> String {
     )
 }
 
-fn finish<F: SessionFactory<Driver: Tested>>(plan: &Plan, lease: Lease<F>, ended: Ended) {
+fn finish(plan: &Plan, leases: Vec<Box<dyn Taken>>, ended: Ended) {
     let passed = match &ended {
         Ended::Well => plan.panics.is_none(),
         ended => plan.expects(ended.message()),
     };
-    let factory = lease.factory.clone();
-    let removed = aside(async {
-        factory.shutdown(END).await;
-        if passed && !plan.keep {
-            lease.end().await.map(|()| None)
-        } else {
-            lease.keep(plan).await.map(Some)
+    for lease in leases {
+        let removed = aside(async {
+            if passed && !plan.keep {
+                lease.end(plan).await.map(|()| None)
+            } else {
+                lease.keep(plan).await
+            }
+        });
+        match &removed {
+            Ok(None) => {}
+            Ok(Some(url)) => say(&format!("the database of {} is kept: {url}", plan.name)),
+            Err(error) => say(&format!("the database of {}: {error}", plan.name)),
         }
-    });
-    match &removed {
-        Ok(None) => {}
-        Ok(Some(url)) => say(&format!("the database of {} is kept: {url}", plan.name)),
-        Err(error) => say(&format!("the database of {}: {error}", plan.name)),
     }
     match ended {
         Ended::Well => {}

@@ -1,7 +1,7 @@
 //! Tests' databases on SQLite: files in one folder. A lock is a transaction on a separate file. It ends with the process.
 
 use std::collections::HashMap;
-use std::fs;
+use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -114,9 +114,9 @@ impl Databases for Files {
             return Ok(true);
         }
         let mut lock = establish(&self.folder.join(format!("{name}.lock")))?;
-        // Busy: another process holds the lock. No process removes the empty file, because another one may have locked it.
+        // Busy: another process has it. The file itself has no content, and stays: its name may be locked.
         let taken = lock
-            .batch_execute("PRAGMA busy_timeout = 0; BEGIN EXCLUSIVE")
+            .batch_execute("PRAGMA busy_timeout = 0; PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE")
             .is_ok();
         if taken {
             self.locks.insert(name.to_owned(), lock);
@@ -132,8 +132,10 @@ impl Databases for Files {
     async fn disconnect(&mut self, name: &str) -> Setup<()> {
         // Other connections may stay open, so copy their commits from the write-ahead log into the file.
         let file = self.file(name);
-        let moved = establish(&file)?
-            .batch_execute("PRAGMA busy_timeout = 5000; PRAGMA wal_checkpoint(TRUNCATE)");
+        // The mode is the file's, so that no copy has to change it.
+        let moved = establish(&file)?.batch_execute(
+            "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA wal_checkpoint(TRUNCATE)",
+        );
         moved.map_err(|error| format!("{}: {error}", file.display()))
     }
 
@@ -141,7 +143,7 @@ impl Databases for Files {
         let file = self.file(name);
         let created = match template {
             Some(template) => fs::copy(self.file(template), &file).map(drop),
-            None => fs::File::create(&file).map(drop),
+            None => File::create(&file).map(drop),
         };
         created.map_err(|error| format!("{}: {error}", file.display()))
     }
@@ -153,8 +155,16 @@ impl Databases for Files {
 
     async fn rename(&mut self, from: &str, to: &str) -> Setup<()> {
         self.disconnect(from).await?;
+        let notes = (self.note_file(from), self.note_file(to));
         let (from, to) = (self.file(from), self.file(to));
-        fs::rename(&from, &to).map_err(|error| format!("{}: {error}", from.display()))
+        fs::rename(&from, &to).map_err(|error| format!("{}: {error}", from.display()))?;
+        let (from, to) = notes;
+        match fs::rename(&from, &to) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(format!("{}: {error}", from.display()))
+            }
+            _ => Ok(()),
+        }
     }
 
     async fn drop(&mut self, name: &str) -> Setup<()> {

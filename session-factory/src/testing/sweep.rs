@@ -17,21 +17,32 @@ impl Found {
     }
 }
 
-/// Removes databases that no test uses, and templates that no test will use.
-pub(super) async fn all<D: Databases>(databases: &mut D, own: &Key) -> Setup<()> {
-    for found in databases.list().await? {
+/// Removes databases that no test uses, and templates that no test will use. `slot` is the caller's.
+pub(super) async fn all<D: Databases>(databases: &mut D, own: &Key, slot: u32) -> Setup<()> {
+    let all = databases.list().await?;
+    let is_due_template = |found: &Found| match found.kept() {
+        Some(Note::Template { day, family }) => {
+            let is_replaced = family == own.family && found.name != names::template(&own.key);
+            is_replaced || day + DAYS < names::today()
+        }
+        _ => false,
+    };
+    let stays = |key: &str| {
+        let template = names::template(key);
+        all.iter()
+            .any(|found| found.name == template && !is_due_template(found))
+    };
+    for found in &all {
         let Some(name) = Name::parse(&found.name) else {
             continue;
         };
-        let note = found.kept();
-        let is_due = match (&name.role, &note) {
+        let is_due = match (&name.role, found.kept()) {
+            // The lock is this connection's, so it would be free.
+            (Role::Slot(of) | Role::Spare(of), _) if *of == slot && name.key == own.key => false,
             (Role::Slot(_), Some(Note::Kept { .. })) => false,
             (Role::Slot(_) | Role::Building, _) => true,
-            (Role::Template, Some(Note::Template { day, family })) => {
-                let is_replaced = *family == own.family && name.key != own.key;
-                is_replaced || day + DAYS < names::today()
-            }
-            (Role::Template, _) => false,
+            (Role::Spare(_), _) => !stays(name.key),
+            (Role::Template, _) => is_due_template(found),
         };
         let lock = name.lock();
         if is_due && databases.try_lock(&lock).await? {

@@ -9,7 +9,7 @@ use super::fixture::{self, Fixture};
 use super::names::{self, Note};
 use super::place::Place;
 use super::plan::Plan;
-use crate::factory::SessionFactory;
+use crate::factory::{FactoryConfig as _, SessionFactory};
 use crate::sync::Mutex;
 
 /// The pause between two checks whether another process has built the template.
@@ -56,51 +56,72 @@ fn program_name() -> Option<String> {
     Some(plain.to_owned())
 }
 
+/// A template that exists.
+#[derive(Debug)]
+pub(super) struct Template {
+    pub(super) name: String,
+    /// SQL that puts the sequences of a copy back, or nothing.
+    pub(super) sequences: String,
+}
+
 /// The templates that this process has seen. The lock is held while one is built, so that the other tests wait without
 /// asking the server.
-static READY: LazyLock<Mutex<HashMap<String, Arc<tokio::sync::Mutex<bool>>>>> =
+static READY: LazyLock<Mutex<HashMap<String, Arc<tokio::sync::Mutex<Option<Arc<Template>>>>>>> =
     LazyLock::new(Mutex::default);
 
-/// Makes sure that the template exists. Returns its name.
+/// Makes sure that the template exists.
 pub(super) async fn ensure<F: SessionFactory<Driver: Tested>>(
     databases: &mut DatabasesOf<F>,
     place: &Place<F>,
     key: &Key,
     fixtures: &[Fixture<F>],
-) -> Setup<String> {
+) -> Setup<Arc<Template>> {
     let ready = Arc::clone(READY.lock().entry(key.key.clone()).or_default());
     let mut ready = ready.lock().await;
-    let template = names::template(&key.key);
-    if *ready {
-        return Ok(template);
+    if let Some(template) = &*ready {
+        return Ok(Arc::clone(template));
     }
-    loop {
+    let name = names::template(&key.key);
+    let sequences = loop {
         let found = databases.list().await?;
-        if let Some(found) = found.into_iter().find(|found| found.name == template) {
-            let note = Note::template(&key.family).text();
-            if found.note.as_deref() != Some(note.as_str()) {
-                databases.note(&template, &note).await?;
+        if let Some(found) = found.into_iter().find(|found| found.name == name) {
+            let before = found.note.unwrap_or_default();
+            let sequences = before.split_once('\n').map_or("", |(_, rest)| rest);
+            let note = noted(key, sequences);
+            if before != note {
+                databases.note(&name, &note).await?;
             }
-            break;
+            break sequences.to_owned();
         }
         let lock = names::lock_of_template(&key.key);
         if databases.try_lock(&lock).await? {
             let built = build::<F>(databases, place, key, fixtures).await;
             databases.unlock(&lock).await?;
             built?;
-            break;
+            continue;
         }
         tokio::time::sleep(PAUSE).await;
-    }
-    *ready = true;
+    };
+    let template = Arc::new(Template { name, sequences });
+    *ready = Some(Arc::clone(&template));
     Ok(template)
 }
 
-/// Another process has dropped the template.
+/// A template's note.
+fn noted(key: &Key, sequences: &str) -> String {
+    let note = Note::template(&key.family).text();
+    if sequences.is_empty() {
+        note
+    } else {
+        format!("{note}\n{sequences}")
+    }
+}
+
+/// The template has gone: somebody has dropped it.
 pub(super) async fn forget(key: &Key) {
     let ready = READY.lock().get(&key.key).cloned();
     if let Some(ready) = ready {
-        *ready.lock().await = false;
+        *ready.lock().await = None;
     }
 }
 
@@ -125,12 +146,20 @@ async fn build<F: SessionFactory<Driver: Tested>>(
     }
     databases.create(&building, None).await?;
     let url = DatabasesOf::<F>::url(place.settings.url.expose(), &building);
-    let ran = fixture::run_all::<F>(fixtures, place.config_of(&url)?).await;
-    if let Err(error) = ran {
-        databases.drop(&building).await?;
-        return Err(error);
-    }
-    databases.rename(&building, &template).await?;
-    let note = Note::template(&key.family).text();
-    databases.note(&template, &note).await
+    let config = place.config_of(&url)?;
+    let settings = config.settings();
+    let sequences = match fixture::run_all::<F>(fixtures, config).await {
+        Ok(()) => DatabasesOf::<F>::describe(&settings).await,
+        Err(error) => Err(error),
+    };
+    let sequences = match sequences {
+        Ok(sequences) => sequences,
+        Err(error) => {
+            databases.drop(&building).await?;
+            return Err(error);
+        }
+    };
+    // Before it is a template: a killed builder leaves none without its note.
+    databases.note(&building, &noted(key, &sequences)).await?;
+    databases.rename(&building, &template).await
 }

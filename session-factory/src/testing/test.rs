@@ -45,12 +45,12 @@ impl<F: SessionFactory> fmt::Debug for Test<F> {
 }
 
 impl<F: SessionFactory> Test<F> {
-    pub(super) fn new(lease: &Lease<F>) -> Self
+    pub(super) fn new(lease: &Lease<F>, context: &Arc<TestContext>) -> Self
     where
         F::Driver: Tested,
     {
         Self {
-            context: TestContext::new(lease.factory.clone()),
+            context: Arc::clone(context),
             factory: lease.factory.clone(),
             site: Arc::clone(&lease.site),
             record: Arc::clone(&lease.record),

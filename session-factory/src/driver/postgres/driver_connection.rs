@@ -69,6 +69,11 @@ impl DriverConnection for PgConnection {
         }
     }
 
+    #[cfg(feature = "testing")]
+    fn server_process(&self) -> Option<u32> {
+        self.view().protocol().map(ProtocolState::process)
+    }
+
     fn server_errors(&mut self) -> Option<Arc<dyn ServerErrors>> {
         let protocol = self.view().shared_protocol()?;
         Some(protocol)

@@ -21,6 +21,8 @@ mod statement_error;
 mod tls;
 mod transaction_mark;
 mod url;
+#[cfg(feature = "testing")]
+mod virtual_server;
 
 use std::borrow::Cow;
 
@@ -37,6 +39,9 @@ use super::{
 use crate::config::{Sealed, Settings, UrlDialect};
 use crate::error::ConnectError;
 use crate::observe::{Endpoint, Establishing, Quoting};
+
+#[cfg(feature = "testing")]
+pub(crate) use self::virtual_server::{SEQUENCES, VirtualServer};
 
 /// PostgreSQL: `pub struct AppDb(Postgres);`
 #[derive(Debug)]

@@ -5,7 +5,7 @@ session_factory! {
     pub struct AppDb(Sqlite);
 }
 
-#[session_factory::test(AppDb, fresh, migrations = "./migrations", flavor = "multi_thread")]
+#[session_factory::test(AppDb, fresh, ids = "as_they_are", flavor = "multi_thread")]
 async fn renames(_db: Test<AppDb>) {}
 
 fn main() {}

@@ -20,6 +20,17 @@ use crate::error::{ConnectError, ConnectErrorKind};
 use crate::observe::unresolved;
 
 pub(crate) async fn connect(settings: &Settings) -> Result<PgConnection, ConnectError> {
+    let mut url = prepared(settings)?;
+    if url.shuffled {
+        fastrand::shuffle(&mut url.hosts);
+    }
+    let mut connection = first_that_fits(&url, settings.connect_timeout).await?;
+    connection.limit_cache(settings.statement_cache);
+    Ok(connection)
+}
+
+/// The URL with what the other settings add to it.
+pub(super) fn prepared(settings: &Settings) -> Result<Url, ConnectError> {
     let mut url = url::parse(settings.url.expose())
         .map_err(|wrong| ConnectError::new(ConnectErrorKind::Url, wrong))?;
     if !cfg!(feature = "tls") && url.encryption.mode > Mode::Prefer {
@@ -46,12 +57,7 @@ pub(crate) async fn connect(settings: &Settings) -> Result<PgConnection, Connect
         .ssl_mode(SslMode::Require)
         .ssl_negotiation(SslNegotiation::Direct);
     url.permit.clone_from(&settings.permit);
-    if url.shuffled {
-        fastrand::shuffle(&mut url.hosts);
-    }
-    let mut connection = first_that_fits(&url, settings.connect_timeout).await?;
-    connection.limit_cache(settings.statement_cache);
-    Ok(connection)
+    Ok(url)
 }
 
 /// Tries the hosts in order. As in libpq, the search ends at a server that refuses the user, and continues after one
@@ -126,7 +132,7 @@ async fn one_host(url: &Url, host: &Host, wanted: Wanted) -> Result<PgConnection
     Err(last)
 }
 
-async fn addresses(host: &Host, shuffled: bool) -> io::Result<Vec<Address>> {
+pub(super) async fn addresses(host: &Host, shuffled: bool) -> io::Result<Vec<Address>> {
     let address = |ip: IpAddr| Address::Tcp((ip, host.port).into());
     match &host.lookup {
         Lookup::Folder(folder) => Ok(vec![Address::Unix(

@@ -2,6 +2,8 @@
 
 pub(super) mod drain;
 pub(super) mod error;
+#[cfg(feature = "testing")]
+pub(super) mod hand_over;
 pub(super) mod hosts;
 pub(super) mod pooler;
 pub(super) mod probe;

@@ -28,6 +28,12 @@ impl<'text> Lexer<'text> {
         Self { rest: text }
     }
 
+    /// How many bytes are left.
+    #[cfg(feature = "testing")]
+    pub(crate) fn left(&self) -> usize {
+        self.rest.len()
+    }
+
     fn take(&mut self, length: usize) -> &'text [u8] {
         let (taken, rest) = self.rest.split_at(length.min(self.rest.len()));
         self.rest = rest;

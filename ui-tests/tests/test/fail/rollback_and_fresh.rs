@@ -1,0 +1,8 @@
+use session_factory::session_factory;
+
+session_factory! { pub struct AppDb(Postgres); }
+
+#[session_factory::test(AppDb, rollback, fresh)]
+async fn pays() {}
+
+fn main() {}
