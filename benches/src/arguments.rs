@@ -42,6 +42,9 @@ pub(crate) struct Arguments {
     pub(crate) runs: u32,
     #[command(flatten)]
     pub(crate) counted: Counted,
+    #[cfg(feature = "testing")]
+    #[command(flatten)]
+    pub(crate) tests: crate::testing::Tests,
 }
 
 /// What can be measured.
@@ -61,6 +64,8 @@ pub(crate) enum Name {
     Overhead,
     /// 500 functions: the compiler's time, the program's size.
     Compile,
+    /// The cost of a test, beside `sqlx::test` and `begin_test_transaction`.
+    Testing,
     /// The process whose instructions callgrind counts for `overhead`.
     #[value(hide = true)]
     Counted,
@@ -128,7 +133,7 @@ impl Arguments {
         let chooses = !(self.only.is_empty() && self.without.is_empty());
         let has_systems = !matches!(
             self.name,
-            Name::Overhead | Name::Compile | Name::Report | Name::All
+            Name::Overhead | Name::Compile | Name::Testing | Name::Report | Name::All
         );
         ensure!(
             !chooses || has_systems,

@@ -16,6 +16,8 @@ mod spent;
 mod sqlite;
 mod storm;
 mod systems;
+#[cfg(feature = "testing")]
+mod testing;
 mod unit;
 mod wan;
 mod wire;
@@ -29,6 +31,10 @@ use crate::arguments::{Arguments, Name};
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
     arguments.check()?;
+    #[cfg(feature = "testing")]
+    if testing::run_tests(&arguments.tests)? {
+        return Ok(());
+    }
     match arguments.name {
         // The process that callgrind counts has its own runtime.
         Name::Counted => overhead::counted::run(&arguments.counted),
@@ -45,6 +51,10 @@ async fn run(arguments: &Arguments) -> Result<()> {
         Name::Sqlite => sqlite::run(arguments).await,
         Name::Compile => compile::run(arguments),
         Name::Overhead => overhead::run(arguments).await,
+        #[cfg(feature = "testing")]
+        Name::Testing => testing::measure(arguments).await,
+        #[cfg(not(feature = "testing"))]
+        Name::Testing => anyhow::bail!("`cargo xtask bench testing` builds this with the feature `testing`"),
         Name::Report => report::run(arguments),
         Name::All => all(arguments).await,
         Name::Counted => Ok(()),

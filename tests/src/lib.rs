@@ -10,6 +10,7 @@
 mod bed;
 pub mod connect;
 pub mod encrypted;
+pub mod exit_paths;
 pub mod functions;
 pub mod project;
 pub mod slow_cancels;

@@ -157,6 +157,26 @@ macro_rules! suite {
                 }
 
                 #[session_factory::test($db, fresh, fixtures = ["fixtures/testing/items.sql"])]
+                async fn a_web_server(db: Test<$db>) {
+                    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+                    let insert = |axum::extract::Path(id): axum::extract::Path<i32>| async move {
+                        let inserted = insert(id, "over HTTP").await;
+                        inserted.map(drop).map_err(|error| error.to_string())
+                    };
+                    let app = axum::Router::new().route("/{id}", axum::routing::get(insert));
+                    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+                    let address = listener.local_addr().unwrap();
+                    tokio::spawn(async move { axum::serve(listener, app).await });
+                    let mut client = tokio::net::TcpStream::connect(address).await.unwrap();
+                    let request = b"GET /5 HTTP/1.1\r\nhost: here\r\nconnection: close\r\n\r\n";
+                    client.write_all(request).await.unwrap();
+                    let mut answer = String::new();
+                    client.read_to_string(&mut answer).await.unwrap();
+                    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+                    assert_eq!(names(&db).await, ["over HTTP"]);
+                }
+
+                #[session_factory::test($db, fresh, fixtures = ["fixtures/testing/items.sql"])]
                 async fn hooks(db: Test<$db>) {
                     insert_and_then(1).await.unwrap();
                     assert_eq!(names(&db).await, ["first", "hook"]);
@@ -508,6 +528,41 @@ suite!(postgres, TestPg);
 suite!(mysql, TestMy);
 suite!(sqlite, TestLite);
 
+/// The suite of `tests/exit_paths.rs`.
+mod exit_paths {
+    use diesel::prelude::*;
+    use diesel_async::AsyncConnection;
+    use futures_util::FutureExt;
+    use session_factory::AbortReason;
+    use session_factory_tests::exit_paths::{TestLiteBed, TestMyBed, TestPgBed};
+    use session_factory_tests::{AppError, LiteDb, MyDb, PgDb, items};
+
+    use super::{Duration, RunQueryDsl, Session, SessionError, with_session};
+
+    macro_rules! suite {
+        ($name:ident, $db:ident, $bed:ident, $mode:ident) => {
+            session_factory_tests::exit_paths!(
+                $name,
+                $db,
+                $bed,
+                #[session_factory::test($db, $mode, fixtures = ["fixtures/testing/plain_items.sql"])],
+                #[session_factory::test(
+                    $db,
+                    $mode,
+                    runtime = "multi_thread",
+                    workers = 2,
+                    fixtures = ["fixtures/testing/plain_items.sql"]
+                )]
+            );
+        };
+    }
+
+    suite!(postgres, PgDb, TestPgBed, fresh);
+    suite!(postgres_rolled_back, PgDb, TestPgBed, rollback);
+    suite!(mysql, MyDb, TestMyBed, fresh);
+    suite!(sqlite, LiteDb, TestLiteBed, fresh);
+}
+
 /// Tests that are rolled back.
 mod rolled {
     use super::*;
@@ -699,7 +754,7 @@ mod rolled {
             let part = format!("INSERT INTO parts (item) VALUES ({item})");
             diesel::sql_query(part).execute(db).await?;
             if first {
-                insert_in(db, item, "behind its part").await?;
+                insert_in(db, item, &format!("behind part {item}")).await?;
             }
             Ok(())
         }

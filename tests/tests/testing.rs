@@ -56,6 +56,9 @@ static SUBJECTS: LazyLock<PathBuf> = LazyLock::new(|| {
     program.unwrap_or_else(|| panic!("{}", String::from_utf8_lossy(&output.stderr)))
 });
 
+/// How many tests the suite of `exit_paths.rs` has.
+const EXIT_PATHS: usize = 22;
+
 /// A server of its own, and the process that runs tests on it.
 struct Bed {
     backend: &'static str,
@@ -101,12 +104,14 @@ impl Bed {
             Server::Postgres(server) => {
                 let url = format!("postgres://app@{}/postgres", server.address());
                 let mut command = Command::new(program);
+                command.env("TEST_DATABASE_URL", &url);
                 command.env("TEST_PG_DATABASE_URL", url);
                 command
             }
             Server::Mysql(server) => {
                 let url = format!("mysql://app@{}", server.address());
                 let mut command = Command::new(program);
+                command.env("TEST_DATABASE_URL", &url);
                 command.env("TEST_MY_DATABASE_URL", url);
                 command
             }
@@ -234,7 +239,7 @@ async fn two_hundred_tests_with_the_same_value_pass_on_sqlite() {
 }
 
 async fn all_that_runs_in_a_test_belongs_to_it(bed: Bed) {
-    assert_passed(&bed.run("belongs"), 9);
+    assert_passed(&bed.run("belongs"), 10);
     assert_eq!(bed.left_of_tests().await, [""; 0]);
 }
 
@@ -371,7 +376,7 @@ async fn migrations_run_before_the_fixtures_on_sqlite() {
 #[tokio::test]
 async fn a_test_may_have_several_factories() {
     let bed = Bed::postgres().await;
-    let said = run(bed.subjects("several").arg("several"));
+    let said = bed.run("several");
     assert_passed(&said, 3);
     assert_eq!(bed.left_of_tests().await, [""; 0]);
 }
@@ -379,12 +384,10 @@ async fn a_test_may_have_several_factories() {
 #[tokio::test]
 async fn a_rolled_back_test_shows_what_production_does() {
     let bed = Bed::postgres().await;
-    let said = run(bed.subjects("rolled::shows").arg("rolled::shows"));
+    let said = bed.run("rolled::shows");
     assert_passed(&said, 13);
     // On what the first run has left, and one after another.
-    let again = run(bed
-        .subjects("rolled::shows")
-        .args(["rolled::shows", "--test-threads=1"]));
+    let again = run(bed.subjects("rolled::shows").env("RUST_TEST_THREADS", "1"));
     assert_passed(&again, 13);
     assert_eq!(bed.left_of_tests().await, [""; 0]);
 }
@@ -392,7 +395,7 @@ async fn a_rolled_back_test_shows_what_production_does() {
 #[tokio::test]
 async fn what_a_rolled_back_test_cannot_show_fails_it_with_what_to_write() {
     let bed = Bed::postgres().await;
-    let said = run(bed.subjects("rolled::cannot").arg("rolled::cannot"));
+    let said = bed.run("rolled::cannot");
     assert!(said.contains("0 passed; 7 failed"), "{said}");
     let behind = "; a rolled-back test cannot show that, so write `fresh`";
     for words in [
@@ -408,8 +411,34 @@ async fn what_a_rolled_back_test_cannot_show_fails_it_with_what_to_write() {
     ] {
         assert!(said.contains(words), "{words}\n{said}");
     }
-    assert_eq!(said.matches(behind).count(), 5, "{said}");
+    assert_eq!(said.matches(behind).count(), 6, "{said}");
     assert_eq!(bed.left_of_tests().await, [""; 0]);
+}
+
+async fn the_exit_paths_pass_under_the_attribute(bed: Bed, module: &str) {
+    let said = bed.run(&format!("exit_paths::{module}::"));
+    assert_passed(&said, EXIT_PATHS);
+    assert_eq!(bed.left_of_tests().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn the_exit_paths_pass_under_the_attribute_on_postgres() {
+    the_exit_paths_pass_under_the_attribute(Bed::postgres().await, "postgres").await;
+}
+
+#[tokio::test]
+async fn the_exit_paths_pass_under_the_attribute_rolled_back() {
+    the_exit_paths_pass_under_the_attribute(Bed::postgres().await, "postgres_rolled_back").await;
+}
+
+#[tokio::test]
+async fn the_exit_paths_pass_under_the_attribute_on_mariadb() {
+    the_exit_paths_pass_under_the_attribute(Bed::mysql().await, "mysql").await;
+}
+
+#[tokio::test]
+async fn the_exit_paths_pass_under_the_attribute_on_sqlite() {
+    the_exit_paths_pass_under_the_attribute(Bed::sqlite(), "sqlite").await;
 }
 
 #[tokio::test]
@@ -495,6 +524,58 @@ async fn a_server_elsewhere_gets_no_packet_unless_it_was_given_for_tests() {
         .env("PG_DATABASE_URL", local));
     assert_passed(&said, 1);
     assert!(proxy.counts().opened > 0);
+}
+
+#[tokio::test]
+async fn the_server_may_stand_in_a_file_or_in_dotenv() {
+    let bed = Bed::postgres().await;
+    let Server::Postgres(server) = &bed.server else {
+        unreachable!()
+    };
+    let url = format!("postgres://app@{}/postgres", server.address());
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("url");
+    std::fs::write(&file, format!("{url}\n")).unwrap();
+    let said = run(bed
+        .subjects("same_value::a00")
+        .env_remove("TEST_PG_DATABASE_URL")
+        .env("TEST_PG_DATABASE_URL_FILE", file));
+    assert_passed(&said, 1);
+    let dotenv = format!("TEST_PG_DATABASE_URL={url}\n");
+    std::fs::write(folder.path().join(".env"), dotenv).unwrap();
+    let said = run(bed
+        .subjects("same_value::a00")
+        .env_remove("TEST_PG_DATABASE_URL")
+        .current_dir(folder.path()));
+    assert_passed(&said, 1);
+}
+
+#[tokio::test]
+async fn a_template_that_was_not_used_for_seven_days_goes_with_its_copies() {
+    let bed = Bed::postgres().await;
+    let Server::Postgres(server) = &bed.server else {
+        unreachable!()
+    };
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let today = now.unwrap().as_secs() / (24 * 60 * 60);
+    for (key, days) in [("00000000000000aa", 8), ("00000000000000bb", 6)] {
+        for database in [format!("sf_{key}_template"), format!("sf_{key}_1_spare")] {
+            server
+                .admin()
+                .execute(&format!("CREATE DATABASE {database}"))
+                .await;
+        }
+        let note = format!("template {} family-of-{key}\nSELECT 1", today - days);
+        let note = format!("COMMENT ON DATABASE sf_{key}_template IS '{note}'");
+        server.admin().execute(&note).await;
+    }
+    let of = |left: Vec<String>, key: &str| left.iter().filter(|name| name.contains(key)).count();
+    testbed::eventually(testbed::PATIENCE, "the old ones have gone", || async {
+        assert_passed(&bed.run("same_value::a0"), 10);
+        of(bed.left().await, "00000000000000aa") == 0
+    })
+    .await;
+    assert_eq!(of(bed.left().await, "00000000000000bb"), 2);
 }
 
 #[test]

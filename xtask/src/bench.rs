@@ -10,7 +10,7 @@ const MEMORY: &str = "/dev/shm";
 
 /// Measure the library side by side with its alternatives.
 ///
-/// NAME is one of wire, storm, latency, contention, sqlite, overhead, compile, report and all; `cargo xtask bench
+/// NAME is one of wire, storm, latency, contention, sqlite, overhead, compile, testing, report and all; `cargo xtask bench
 /// help` lists what each measures and the options. Builds the workspace in `benches`, which is not built
 /// otherwise: its peers are a hundred crates.
 #[derive(Debug, Args)]
@@ -37,8 +37,15 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
         .args(["run", "--quiet", "--release", "--locked", "--manifest-path"])
         .arg(root.join("benches/Cargo.toml"))
         .arg("--target-dir")
-        .arg(root.join("target"))
-        .arg("--");
+        .arg(root.join("target"));
+    if arguments
+        .arguments
+        .first()
+        .is_some_and(|name| name == "testing")
+    {
+        command.args(["--features", "testing"]);
+    }
+    command.arg("--");
     // Keeps the servers' files in memory if possible, so that the disk does not affect the results.
     if Path::new(MEMORY).is_dir() {
         command.env("TMPDIR", MEMORY);

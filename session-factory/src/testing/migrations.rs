@@ -16,7 +16,7 @@ use crate::config::Settings;
 pub(super) struct Script {
     name: String,
     version: String,
-    sql: String,
+    texts: Vec<String>,
     in_transaction: bool,
 }
 
@@ -33,14 +33,13 @@ impl<B: Backend, M: MigrationSource<B>> TestMigrations<B> for M {}
 
 /// Stands in for a connection, and keeps the SQL that a migration would run.
 struct Recorder<B> {
-    sql: String,
+    texts: Vec<String>,
     backend: PhantomData<fn() -> B>,
 }
 
 impl<B> SimpleConnection for Recorder<B> {
     fn batch_execute(&mut self, query: &str) -> QueryResult<()> {
-        self.sql.push_str(query);
-        self.sql.push_str("\n;\n");
+        self.texts.push(query.to_owned());
         Ok(())
     }
 }
@@ -67,7 +66,7 @@ pub(super) fn read<B: Backend + 'static>(source: &dyn MigrationSource<B>) -> Set
 
 fn script<B: Backend + 'static>(migration: &dyn Migration<B>) -> Setup<Script> {
     let mut recorder = Recorder {
-        sql: String::new(),
+        texts: Vec::new(),
         backend: PhantomData::<fn() -> B>,
     };
     let name = migration.name().to_string();
@@ -76,7 +75,7 @@ fn script<B: Backend + 'static>(migration: &dyn Migration<B>) -> Setup<Script> {
     Ok(Script {
         version: migration.name().version().to_string(),
         name,
-        sql: recorder.sql,
+        texts: recorder.texts,
         in_transaction: migration.metadata().run_in_transaction(),
     })
 }
@@ -85,20 +84,28 @@ fn script<B: Backend + 'static>(migration: &dyn Migration<B>) -> Setup<Script> {
 pub(super) async fn run<D: Databases>(scripts: &[Script], settings: &Settings) -> Setup<()> {
     D::run(settings, CREATE_MIGRATIONS_TABLE).await?;
     for script in scripts {
-        let insert = format!(
-            "INSERT INTO __diesel_schema_migrations (version) VALUES ('{}')",
-            script.version.replace('\'', "''")
-        );
-        let sql = &script.sql;
-        let ran = if script.in_transaction {
-            D::run(settings, &format!("BEGIN; {sql} {insert}; COMMIT")).await
-        } else {
-            match D::run(settings, sql).await {
-                Ok(()) => D::run(settings, &insert).await,
-                failed => failed,
-            }
-        };
+        let ran = script.run::<D>(settings).await;
         ran.map_err(|error| format!("the migration `{}` failed: {error}", script.name))?;
     }
     Ok(())
+}
+
+impl Script {
+    async fn run<D: Databases>(&self, settings: &Settings) -> Setup<()> {
+        let insert = format!(
+            "INSERT INTO __diesel_schema_migrations (version) VALUES ('{}')",
+            self.version.replace('\'', "''")
+        );
+        // MySQL's DDL commits, so a transaction would be none; it also refuses a text without a statement, which two
+        // semicolons in a row would be.
+        if self.in_transaction && D::COPIES {
+            let texts = self.texts.join("\n;\n");
+            let text = format!("BEGIN; {texts}\n; {insert}; COMMIT");
+            return D::run(settings, &text).await;
+        }
+        for text in &self.texts {
+            D::run(settings, text).await?;
+        }
+        D::run(settings, &insert).await
+    }
 }
