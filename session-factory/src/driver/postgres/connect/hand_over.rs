@@ -90,7 +90,7 @@ async fn encrypted(
     address: Address,
     place: &str,
 ) -> Result<(ServerStream, Route), ConnectError> {
-    let is_plain = url.encryption.mode == Mode::Disable || !matches!(stream, ServerStream::Tcp(_));
+    let is_plain = url.encryption.mode == Mode::Disable || stream.tcp().is_none();
     if is_plain {
         return Ok((stream, Route::plain(address)));
     }
@@ -127,7 +127,7 @@ async fn talk(
     // Neither the client nor its connection sends anything when it is dropped without having run.
     drop(started);
     let mut lent = lent.0.lock();
-    let stream = std::mem::replace(&mut lent.stream, ServerStream::Gone);
+    let stream = lent.stream.take_out();
     let mut connection = HandedOver {
         stream,
         route,
