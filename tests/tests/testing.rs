@@ -123,12 +123,18 @@ impl Bed {
                 Command::new(copy)
             }
         };
-        // A module outside of the backends' is named by the caller.
-        let is_of_backend = !["several", "rolled::shows", "rolled::cannot"].contains(&module);
-        if is_of_backend {
-            command.arg(format!("{}::{module}", self.backend));
-        }
-        command.args(["--test-threads=8"]).env("TEST_DB_SLOTS", "6");
+        // Modules outside of the backends' are named by their whole paths.
+        let is_whole = ["several", "rolled::", "exit_paths::"]
+            .iter()
+            .any(|whole| module.starts_with(whole));
+        command
+            .arg(if is_whole {
+                module.to_owned()
+            } else {
+                format!("{}::{module}", self.backend)
+            })
+            .env("RUST_TEST_THREADS", "8")
+            .env("TEST_DB_SLOTS", "6");
         command
     }
 
@@ -562,7 +568,7 @@ async fn a_template_that_was_not_used_for_seven_days_goes_with_its_copies() {
         for database in [format!("sf_{key}_template"), format!("sf_{key}_1_spare")] {
             server
                 .admin()
-                .execute(&format!("CREATE DATABASE {database}"))
+                .execute(&format!("CREATE DATABASE {database} OWNER app"))
                 .await;
         }
         let note = format!("template {} family-of-{key}\nSELECT 1", today - days);

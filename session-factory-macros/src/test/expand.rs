@@ -40,12 +40,14 @@ pub(super) fn test(args: &Args, function: &TestFunction) -> TokenStream {
         quote_spanned!(ty.span()=> const _: () = #testing::rolls_back::<#ty>();)
     });
     quote_spanned! {Span::mixed_site()=>
+        // Outside of the test, so that the compiler checks it in every build.
+        #(#rolls_back)*
+
         #(#attrs)*
         #[::core::prelude::v1::test]
         #vis fn #name() {
             #sig #body
 
-            #(#rolls_back)*
             #testing::run(
                 &#plan,
                 &[#(#wanted),*],

@@ -200,7 +200,10 @@ impl Databases for MyDatabases {
 
     async fn run(settings: &Settings, statements: &str) -> Setup<()> {
         let opened = Self::open(settings).await.map_err(|error| error.0);
-        opened?.run_sql(statements).await
+        let mut databases = opened?;
+        databases.run_sql(statements).await?;
+        // The driver's connections do not commit by themselves.
+        databases.run_sql("COMMIT").await
     }
 
     fn url(server: &str, name: &str) -> String {

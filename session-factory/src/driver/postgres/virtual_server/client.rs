@@ -348,6 +348,10 @@ impl Client {
             tokio::select! {
                 frame = wire.frame() => {
                     let frame = frame.map_err(|error| self.lost(error))?;
+                    if let Some(why) = &wire.lost {
+                        // Noted before the client gets the error, because the test may end then.
+                        return Err(self.lost(io::Error::other(why.clone())));
+                    }
                     let withholds = is_alone || !last_ready;
                     self.pass_back(frame, &mut flight, withholds);
                 }
