@@ -27,9 +27,10 @@ pub(super) fn test(args: &Args, function: &TestFunction) -> TokenStream {
         .map(|factory| wanted(factory, &testing));
     let tests = Ident::new("__session_factory_tests", Span::mixed_site());
     // With several factories, the parameter's type says which one it belongs to.
-    let of = match args.factories.as_slice() {
-        [one] => one.ty.to_token_stream(),
-        _ => quote!(_),
+    let of = if let [one] = args.factories.as_slice() {
+        one.ty.to_token_stream()
+    } else {
+        quote!(_)
     };
     let parameters = function
         .parameters()

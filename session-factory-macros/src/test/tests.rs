@@ -32,6 +32,7 @@ fn a_test_is_the_function_as_it_was_written_inside_of_one_that_runs_it() {
                         ::core::concat!(::core::module_path!(), "::", "meet"),
                         ::core::env!("CARGO_MANIFEST_DIR"),
                     )
+                    .fresh()
                     .within(::core::time::Duration::new(2u64, 0u32))
                     .panics(::core::option::Option::Some("busy")),
                 &[

@@ -66,8 +66,10 @@ pub(super) struct Template {
 
 /// The templates that this process has seen. The lock is held while one is built, so that the other tests wait without
 /// asking the server.
-static READY: LazyLock<Mutex<HashMap<String, Arc<tokio::sync::Mutex<Option<Arc<Template>>>>>>> =
-    LazyLock::new(Mutex::default);
+static READY: LazyLock<Mutex<HashMap<String, Ready>>> = LazyLock::new(Mutex::default);
+
+/// One template, once it exists.
+type Ready = Arc<tokio::sync::Mutex<Option<Arc<Template>>>>;
 
 /// Makes sure that the template exists.
 pub(super) async fn ensure<F: SessionFactory<Driver: Tested>>(

@@ -47,9 +47,9 @@ pub(super) trait Taken {
     /// As [`strays::ended`].
     fn strays<'a>(&'a self, plan: &'a Plan) -> LocalBoxFuture<'a, Result<(), String>>;
     /// As [`Lease::end`].
-    fn end<'a>(self: Box<Self>, plan: &'a Plan) -> LocalBoxFuture<'a, Setup<()>>;
+    fn end(self: Box<Self>, plan: &Plan) -> LocalBoxFuture<'_, Setup<()>>;
     /// As [`Lease::keep`].
-    fn keep<'a>(self: Box<Self>, plan: &'a Plan) -> LocalBoxFuture<'a, Setup<Option<String>>>;
+    fn keep(self: Box<Self>, plan: &Plan) -> LocalBoxFuture<'_, Setup<Option<String>>>;
 }
 
 #[allow(private_interfaces)] // the crate's own
@@ -81,11 +81,11 @@ impl<F: SessionFactory<Driver: Tested>> Taken for Lease<F> {
         Box::pin(strays::ended(plan, &self.factory))
     }
 
-    fn end<'a>(self: Box<Self>, plan: &'a Plan) -> LocalBoxFuture<'a, Setup<()>> {
+    fn end(self: Box<Self>, plan: &Plan) -> LocalBoxFuture<'_, Setup<()>> {
         Box::pin(Lease::end(*self, plan))
     }
 
-    fn keep<'a>(self: Box<Self>, plan: &'a Plan) -> LocalBoxFuture<'a, Setup<Option<String>>> {
+    fn keep(self: Box<Self>, plan: &Plan) -> LocalBoxFuture<'_, Setup<Option<String>>> {
         Box::pin(Lease::keep(*self, plan))
     }
 }

@@ -28,7 +28,7 @@ use crate::sync::Mutex;
 pub(crate) struct HandedOver {
     pub(crate) stream: ServerStream,
     pub(crate) route: Route,
-    /// The ParameterStatus messages.
+    /// The `ParameterStatus` messages.
     pub(crate) parameters: Vec<u8>,
     /// The server's process, and its key for cancel requests.
     pub(crate) process: u32,

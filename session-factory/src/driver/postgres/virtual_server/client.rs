@@ -290,23 +290,16 @@ impl Client {
             self.was_rolled_back();
         }
         drop(wire);
-        match refused {
-            Some(error) => {
-                self.answer(error);
-                Ok(false)
-            }
-            None => {
-                self.answer(Frame::complete(if is_committed {
-                    "COMMIT"
-                } else {
-                    "ROLLBACK"
-                }));
-                if chain {
-                    self.begin(self.is_read_only).await?;
-                }
-                Ok(true)
-            }
+        if let Some(error) = refused {
+            self.answer(error);
+            return Ok(false);
         }
+        let tag = if is_committed { "COMMIT" } else { "ROLLBACK" };
+        self.answer(Frame::complete(tag));
+        if chain {
+            self.begin(self.is_read_only).await?;
+        }
+        Ok(true)
     }
 
     fn was_rolled_back(&self) {
@@ -395,12 +388,7 @@ impl Client {
         };
         flight.is_unfinished = true;
         let frame = match frame.tag() {
-            b'Q' => {
-                flight.outstanding += 1;
-                flight.is_unfinished = false;
-                frame
-            }
-            b'S' => {
+            b'Q' | b'S' => {
                 flight.outstanding += 1;
                 flight.is_unfinished = false;
                 frame
