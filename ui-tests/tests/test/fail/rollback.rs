@@ -1,10 +1,10 @@
-use session_factory::{Test, session_factory};
+use session_factory::session_factory;
 
 session_factory! {
     pub struct AppDb(Sqlite);
 }
 
 #[session_factory::test(AppDb, rollback)]
-async fn renames(_db: Test<AppDb>) {}
+async fn renames() {}
 
 fn main() {}

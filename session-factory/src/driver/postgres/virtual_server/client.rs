@@ -11,14 +11,13 @@ use tokio::net::TcpStream;
 use tokio::net::tcp::OwnedReadHalf;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
-use super::Shared;
 use super::frame::{Frame, Reader, terminated};
-use super::text::{Control, Part, parts};
+use super::shared::{CANCEL, Shared};
+use super::statements::{Control, Part, parts};
 use super::turns::Holder;
 use super::wire::Wire;
 use crate::one_line::one_line;
 
-pub(super) const CANCEL: u32 = 80_877_102;
 const ENCRYPTION: [u32; 2] = [80_877_103, 80_877_104];
 /// The savepoint around what a client sends outside of a transaction.
 const ALONE: &str = "session_factory_alone";

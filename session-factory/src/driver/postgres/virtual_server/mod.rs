@@ -14,34 +14,34 @@
 //! | file | does |
 //! | --- | --- |
 //! | `frame` | the protocol's messages |
-//! | `text` | the statements of a text, and what they do to the transaction |
+//! | `statements` | the statements of a text, and what they do to the transaction |
 //! | `wire` | the real connection |
 //! | `turns` | whose transaction is open, and who waits |
+//! | `shared` | what the clients share |
 //! | `client` | one client's connection |
 
 mod client;
 mod frame;
-mod text;
+mod shared;
+mod statements;
 mod turns;
 mod wire;
 
-use std::collections::HashMap;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio_util::task::AbortOnDropHandle;
 
+use self::shared::Shared;
 use self::turns::Turns;
 use self::wire::Wire;
 use super::connect::hand_over;
 use super::connect::hand_over::HandedOver;
-use super::connect::stream::Route;
 use crate::call::VirtualSessions;
 use crate::config::Settings;
 use crate::sync::Mutex;
@@ -58,26 +58,6 @@ pub(crate) struct VirtualServer {
     /// Puts the sequences back; empty if there are none.
     sequences: String,
     _listening: AbortOnDropHandle<()>,
-}
-
-struct Shared {
-    wire: tokio::sync::Mutex<Wire>,
-    turns: Turns,
-    test: Mutex<Option<Arc<VirtualSessions>>>,
-    /// What a client has to send as its password.
-    password: String,
-    /// The parameters that the real server announced.
-    parameters: Vec<u8>,
-    route: Route,
-    /// The real process, and its key.
-    real: (u32, u32),
-    /// The clients' keys, by their processes.
-    keys: Mutex<HashMap<u32, u32>>,
-    client_gone: Notify,
-    /// The process that uses the wire now, or 0.
-    running: AtomicU32,
-    /// Makes the constraints that are initially deferred so again.
-    deferred: String,
 }
 
 impl VirtualServer {
@@ -194,51 +174,4 @@ async fn ask(wire: &mut Wire, sql: &str) -> Result<Vec<String>, String> {
 
 async fn run(wire: &mut Wire, sql: &str) -> Result<(), String> {
     ask(wire, sql).await.map(drop)
-}
-
-impl Shared {
-    /// The test has done something that it cannot show.
-    fn fail(&self, why: &str) {
-        if let Some(test) = &*self.test.lock() {
-            test.fail(format!(
-                "{why}; a rolled-back test cannot show that, so write `fresh`"
-            ));
-        }
-    }
-
-    /// The function whose session uses the client's connection.
-    fn function(&self, process: u32) -> String {
-        let session = self.session(process);
-        session.map_or_else(
-            || "a session".to_owned(),
-            |session| format!("`{}`", session.function()),
-        )
-    }
-
-    fn session(&self, process: u32) -> Option<crate::call::VirtualSession> {
-        self.test.lock().as_ref()?.find(process)
-    }
-
-    fn within(&self) -> Duration {
-        let test = self.test.lock();
-        test.as_ref().map_or(PATIENCE, |test| test.within)
-    }
-
-    /// Carries out a cancel request, if the client's statement runs now.
-    async fn cancel(&self, process: u32, key: u32) -> io::Result<()> {
-        let is_known = self.keys.lock().get(&process) == Some(&key);
-        if !is_known || self.running.load(Ordering::SeqCst) != process {
-            return Ok(());
-        }
-        let mut stream = self.route.open().await?;
-        let mut request = Vec::from([0, 0, 0, 16]);
-        request.extend(client::CANCEL.to_be_bytes());
-        request.extend(self.real.0.to_be_bytes());
-        request.extend(self.real.1.to_be_bytes());
-        stream.write_all(&request).await?;
-        // The server closes it when it has sent the signal.
-        let mut rest = [0; 16];
-        while stream.read(&mut rest).await? > 0 {}
-        Ok(())
-    }
 }
