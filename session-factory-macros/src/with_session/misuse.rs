@@ -481,11 +481,10 @@ fn binds(tokens: TokenStream, name: &str, closures: Closures) -> bool {
                     }
                     arm = at + 2;
                 }
-                '=' | ';' => {
-                    if pattern.take().is_some_and(|start| has(&tokens[start..at])) {
-                        return true;
-                    }
+                '=' | ';' if pattern.take().is_some_and(|start| has(&tokens[start..at])) => {
+                    return true;
                 }
+                '=' | ';' => {}
                 ',' => arm = at + 1,
                 '|' => {
                     if closures == Closures::Count
