@@ -14,7 +14,7 @@ use tokio::runtime::{Handle, Id};
 
 use super::faults::Faults;
 
-/// How many tests are registered: while it is zero, a look-up is this one load.
+/// The number of registered tests. While it is zero, a look-up costs only this load.
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 static TESTS: RwLock<Option<HashMap<Id, Arc<TestContext>>>> = RwLock::new(None);
 
@@ -39,20 +39,20 @@ impl TestContext {
         })
     }
 
-    /// The test's factory, if it is of this type.
+    /// Returns the test's factory, if it is of this type.
     pub(crate) fn factory<F: Any + Clone>(&self) -> Option<F> {
         let factory = self.factory.read().unwrap_or_else(PoisonError::into_inner);
         factory.downcast_ref::<F>().cloned()
     }
 
-    /// Replaces the factory. Returns the one before.
+    /// Replaces the factory. Returns the previous one, if it is of this type.
     pub(crate) fn replace<F: Any + Clone + Send + Sync>(&self, factory: F) -> Option<F> {
         let mut place = self.factory.write().unwrap_or_else(PoisonError::into_inner);
         let before = std::mem::replace(&mut *place, Box::new(factory));
         before.downcast::<F>().ok().map(|before| *before)
     }
 
-    /// Makes the code that runs in the test find this runtime's entry until the guard is dropped.
+    /// Makes code that runs on `runtime` find this test until the guard is dropped.
     pub(crate) fn register(self: &Arc<Self>, runtime: &Handle) -> Registered {
         let id = runtime.id();
         let mut tests = TESTS.write().unwrap_or_else(PoisonError::into_inner);
@@ -77,7 +77,7 @@ impl Drop for Registered {
     }
 }
 
-/// The test whose runtime this code runs on.
+/// Returns the test whose runtime this code runs on.
 pub(super) fn of_runtime() -> Option<Arc<TestContext>> {
     if COUNT.load(Ordering::Acquire) == 0 {
         return None;
