@@ -4,13 +4,13 @@ use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::parse::{ParseStream, Parser};
 
-/// The errors found in one item. The macro reports them together and emits the item beside them, so
-/// that one mistake does not break the item's callers as well.
+/// The errors found in one item. The macro reports them together and still emits the item, so that
+/// one mistake in the item does not cause further errors in its callers.
 #[derive(Default)]
 pub(crate) struct Errors(Vec<syn::Error>);
 
 impl Errors {
-    /// Adds an error at these tokens. Its form: "the problem; what to write".
+    /// Adds an error at these tokens. The message has the form "the problem; what to write".
     pub(crate) fn on(&mut self, tokens: impl ToTokens, message: impl AsRef<str>) {
         self.push(syn::Error::new_spanned(tokens, message.as_ref()));
     }
@@ -28,8 +28,8 @@ impl Errors {
         self.0.is_empty()
     }
 
-    /// Each error as tokens, sorted by its place in the source. Parsing, validation and cross
-    /// checks find errors in another order.
+    /// Returns each error as tokens, sorted by place in the source. Parsing, validation and the
+    /// cross checks run one after another, so the macro finds errors in a different order.
     pub(crate) fn in_order(&self) -> impl Iterator<Item = TokenStream> {
         let mut errors: Vec<_> = self.0.iter().collect();
         errors.sort_by_key(|error| position(error.span()));
@@ -50,7 +50,7 @@ fn position(span: Span) -> Option<(usize, usize)> {
 }
 
 /// Parses all of the tokens. If the input ends too early, the error points at the last token: the
-/// input's end has no span of its own, and the error would cover the whole macro.
+/// end of the input has no span of its own, so an error there would cover the whole macro.
 pub(crate) fn parse_all<T>(
     tokens: TokenStream,
     parser: impl FnOnce(ParseStream<'_>) -> syn::Result<T>,
@@ -72,7 +72,7 @@ pub(crate) fn parse_all<T>(
 }
 
 /// Moves the tokens to another span. The compiler reports an error in a path at the path's first
-/// token.
+/// token, so a generated path needs the span of the user's code that may cause the error.
 pub(crate) fn respanned(tokens: impl ToTokens, span: Span) -> TokenStream {
     let respan = |mut token: TokenTree| {
         token.set_span(token.span().located_at(span));
@@ -96,7 +96,7 @@ fn plain(name: &str) -> String {
     name.to_ascii_lowercase().replace('_', "")
 }
 
-/// True if the names differ in case and underscores at most.
+/// True if the names are equal apart from case and underscores.
 pub(crate) fn same_name(one: &str, other: &str) -> bool {
     plain(one) == plain(other)
 }

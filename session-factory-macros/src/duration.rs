@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Parses a duration like `config/duration.rs` of the runtime crate. Change both together.
+/// Parses a duration by the same rules as `config/duration.rs` in the runtime crate. Change both together.
 pub(crate) fn parse(text: &str) -> Option<Duration> {
     let text = text.trim();
     if let Ok(seconds) = text.parse() {
@@ -20,8 +20,8 @@ pub(crate) fn parse(text: &str) -> Option<Duration> {
     humantime::parse_duration(text).ok()
 }
 
-/// What a text that is no duration probably means: `1h30` as `1h 30m`, and the forms of clocks (`00:01:30`) and of ISO 8601
-/// (`PT1M30S`).
+/// Guesses the duration that a malformed text means: `1h30` is `1h 30m`, and a clock's form
+/// (`00:01:30`) and that of ISO 8601 (`PT1M30S`) are read too.
 pub(crate) fn meant(text: &str) -> Option<String> {
     let text = text.trim().to_ascii_lowercase();
     let duration = with_its_last_unit(&text)
@@ -30,7 +30,7 @@ pub(crate) fn meant(text: &str) -> Option<String> {
     (!duration.is_zero()).then(|| self::text(duration))
 }
 
-/// `1h30`: the number at the end has the unit below the one before it.
+/// Parses `1h30`: the last number has no unit, so it counts in the next smaller unit than the one before (`30m`).
 fn with_its_last_unit(text: &str) -> Option<Duration> {
     let units = text.trim_end_matches(|c: char| c.is_ascii_digit());
     let number = text.trim_start_matches(|c: char| c.is_ascii_digit());
@@ -49,7 +49,7 @@ fn with_its_last_unit(text: &str) -> Option<Duration> {
     is_cut.then(|| parse(&format!("{text}{below}")))?
 }
 
-/// `1:30` and `00:01:30`.
+/// Parses `1:30` and `00:01:30`.
 fn of_a_clock(text: &str) -> Option<Duration> {
     let parts: Vec<u64> = text
         .split(':')
@@ -63,7 +63,7 @@ fn of_a_clock(text: &str) -> Option<Duration> {
     parse(&format!("{hours}h {minutes}m {seconds}s"))
 }
 
-/// `PT1M30S` and `P1DT2H`.
+/// Parses `PT1M30S` and `P1DT2H`.
 fn of_iso_8601(text: &str) -> Option<Duration> {
     let (date, time) = text.strip_prefix('p')?.split_once('t')?;
     let is_of = |part: &str, units: &str| {
@@ -73,7 +73,7 @@ fn of_iso_8601(text: &str) -> Option<Duration> {
     (is_of(date, "d") && is_of(time, "hms")).then(|| parse(&format!("{date} {time}")))?
 }
 
-/// Formats a duration like `time.rs` of the runtime crate. Change both together.
+/// Formats a duration by the same rules as `time.rs` in the runtime crate. Change both together.
 pub(crate) fn text(duration: Duration) -> String {
     const UNITS: [(u128, &str); 7] = [
         (86_400_000_000_000, "d"),

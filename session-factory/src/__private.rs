@@ -49,14 +49,14 @@ pub use ::serde;
 
 use crate::driver::RawConnection;
 
-/// Registers units and descriptions with the recorder.
+/// Registers the metrics' units and descriptions with the recorder.
 #[cfg(feature = "metrics")]
 pub fn describe_metrics() {
     crate::observe::figures::describe();
 }
 
 /// Opens one session of the current factory.
-#[allow(clippy::manual_async_fn)] // the compiler looks no further than that `Send`
+#[allow(clippy::manual_async_fn)] // checked for `Send` here, and not again in each caller
 pub fn create_session<F: SessionFactory>(
     origin: Origin,
 ) -> impl Future<Output = Result<Session<F>, SessionError>> + Send {
@@ -76,7 +76,7 @@ where
     SessionBuilder::new(None, origin).run(body)
 }
 
-/// Builds a session with options. The factory is the one that is current where its body runs.
+/// Builds a session with options. The session uses the factory that is current where the body runs.
 #[track_caller]
 pub fn session<F: SessionFactory>() -> SessionBuilder<F> {
     let origin = Origin::of_caller("session", std::panic::Location::caller());

@@ -1,10 +1,10 @@
-// Each item shows the feature that it needs, on docs.rs only.
+// On docs.rs only, each item shows the feature that it needs.
 #![cfg_attr(docsrs, feature(doc_cfg))]
-// The first definition of a link wins: the README's links to the guide are links to its modules here.
+// The first definition of a link wins, so `links.md` makes the README's links to the guide point to the modules here.
 #![doc = include_str!("../docs/links.md")]
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
-// Without a backend most of the crate has no caller: it compiles, and `session_factory!` names the missing feature.
+// Without a backend most of the crate is unused, but compiles, so that `session_factory!` can name the missing feature.
 #![cfg_attr(
     not(any(feature = "postgres", feature = "mysql", feature = "sqlite")),
     allow(dead_code, unused_imports)
@@ -26,7 +26,7 @@ mod sync;
 mod testing;
 mod time;
 
-// Documentation only; a program does not compile it.
+// Only for the documentation, so programs do not compile it.
 #[cfg(doc)]
 pub mod guide;
 

@@ -1,13 +1,13 @@
 //! Puts text from users and servers on one log line.
 //!
-//! A value or an error message with a newline in it would forge a line of the log. One with an escape sequence or a
-//! bidirectional override would change what a terminal shows of the line.
+//! A newline in a value or an error message would forge a line of the log. An escape sequence or a bidirectional
+//! override would change what a terminal shows of the line.
 
 use std::borrow::Cow;
 
-/// The text with each newline as `\n`, each tab as `\t`, each carriage return as `\r`, and every
-/// other control character of a line as `\u{1b}`. A backslash that would look like the beginning of
-/// one of these is doubled, so that different texts stay different.
+/// Returns the text with each newline as `\n`, each tab as `\t`, each carriage return as `\r`, and every other
+/// control character as in `\u{1b}`. A backslash before something that would look like one of these escapes is
+/// doubled, so that different texts stay different.
 pub(crate) fn one_line(text: &str) -> Cow<'_, str> {
     if !text.contains(|c| c == '\\' || is_control(c)) {
         return Cow::Borrowed(text);
@@ -45,8 +45,8 @@ fn push(line: &mut String, c: char) {
     }
 }
 
-/// C0, DEL, C1, separators of lines and paragraphs, and characters that change the direction of
-/// later text.
+/// True for C0, DEL, C1, the separators of lines and paragraphs, and characters that change the direction
+/// of later text.
 fn is_control(c: char) -> bool {
     c.is_control()
         || matches!(

@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use futures_util::FutureExt;
 
-/// Calls the application's code. `None` if it panicked; the panic hook has then printed the panic.
+/// Calls the application's code. Returns `None` if the code panicked; the panic hook has then printed the panic.
 pub(crate) fn contained<T>(call: impl FnOnce() -> T) -> Option<T> {
     forgotten(catch_unwind(AssertUnwindSafe(call)))
 }
@@ -17,7 +17,7 @@ pub(crate) async fn contained_async<T>(future: impl Future<Output = T>) -> Optio
 }
 
 fn forgotten<T>(caught: std::thread::Result<T>) -> Option<T> {
-    // The panic's payload belongs to the application too, and may panic when it is dropped.
+    // The application also wrote the panic's payload, whose destructor may panic: it is leaked (`mem::forget`).
     caught.map_err(std::mem::forget).ok()
 }
 

@@ -16,7 +16,7 @@ impl<T> Mutex<T> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The lock, if no thread holds it.
+    /// Returns the lock, if no thread holds it.
     #[cfg_attr(not(feature = "postgres"), allow(dead_code))]
     pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
         match self.0.try_lock() {
@@ -26,7 +26,7 @@ impl<T> Mutex<T> {
         }
     }
 
-    /// The guarded value, without locking.
+    /// Returns the guarded value, without locking.
     pub(crate) fn get_mut(&mut self) -> &mut T {
         self.0.get_mut().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,17 +1,17 @@
-//! Additions of times that cannot overflow: people write `Duration::MAX` for "never".
+//! Sums of times that cannot overflow, because people write `Duration::MAX` for "never".
 
 use std::time::{Duration, Instant};
 
 /// Longer than any process lives.
 const FAR_AWAY: Duration = Duration::from_secs(60 * 60 * 24 * 365 * 30);
 
-/// `start + wait`, or a distant instant if that overflows; `Instant + Duration` would panic.
+/// Returns `start + wait`, or a distant instant if that overflows; `Instant + Duration` would panic.
 pub(crate) fn after(start: Instant, wait: Duration) -> Instant {
     let far_away = || start.checked_add(FAR_AWAY).unwrap_or(start);
     start.checked_add(wait).unwrap_or_else(far_away)
 }
 
-/// The instant after `wait`, from now on.
+/// Returns the instant `wait` from now.
 pub(crate) fn from_now(wait: Duration) -> Instant {
     after(Instant::now(), wait)
 }
@@ -26,7 +26,7 @@ const UNITS: [(u128, &str); 7] = [
     (1, "ns"),
 ];
 
-/// A duration as messages print it, in units that every setting accepts, from days down: `365d`,
+/// Formats a duration for messages, in units that every setting accepts, the largest first: `365d`,
 /// `1m 30s`, `1s 500ms`.
 pub(crate) fn text(duration: Duration) -> String {
     let mut left = duration.as_nanos();
@@ -44,7 +44,7 @@ pub(crate) fn text(duration: Duration) -> String {
     parts.join(" ")
 }
 
-/// A measured duration, rounded to milliseconds.
+/// Formats a measured duration, rounded to milliseconds.
 pub(crate) fn in_millis(duration: Duration) -> String {
     let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     text(Duration::from_millis(millis))
@@ -85,7 +85,7 @@ mod tests {
         }
     }
 
-    /// clippy has no lint for this addition only.
+    /// Searches the text, because clippy has no lint for adding a time to an instant.
     #[test]
     fn no_time_is_added_to_an_instant_but_by_this_module() {
         let mut found = Vec::new();
@@ -113,7 +113,7 @@ mod tests {
                 continue;
             }
             let text = fs::read_to_string(&path).unwrap_or_default();
-            // Tests may use it.
+            // Tests may add times to instants.
             let code = text.split("#[cfg(test)]").next().unwrap_or_default();
             let lines = code
                 .lines()

@@ -62,7 +62,7 @@ const RELATED: [(&str, Backend); 17] = [
 ];
 
 impl Backend {
-    /// The backend that the user wrote. Reports a wrong spelling.
+    /// Returns the backend that the user wrote, and reports a wrong spelling.
     fn written(path: &Path, errors: &mut Errors) -> Option<Self> {
         let name = path
             .segments
@@ -145,7 +145,7 @@ impl Backend {
         }
     }
 
-    /// True if a host and a database name locate the database; SQLite uses a path.
+    /// True if the URL can be given in parts instead (`DB_HOST`, `DB_USER`, …).
     pub(super) fn has_server(self) -> bool {
         self == Self::Postgres
     }
@@ -164,10 +164,10 @@ impl Backend {
     }
 }
 
-/// The driver of a backend. It exists only if the backend's cargo feature is on.
+/// The driver of a backend. The driver's type exists only if the backend's cargo feature is on.
 pub(super) struct Driver {
     pub(super) name: TokenStream,
-    /// The macro that passes code on only if that feature is on.
+    /// The runtime crate's macro that emits the code it is given only if that feature is on.
     require: TokenStream,
     span: Span,
 }
@@ -193,8 +193,8 @@ pub(super) fn backend(written: &Written, errors: &mut Errors) -> Option<Backend>
     }
 }
 
-/// True if the backend has its own name. Otherwise the name is the error, and whether a feature is off is another one, which
-/// comes when the name is right.
+/// True if the user wrote the backend's exact name. A misspelt name is reported by itself: whether
+/// the backend's feature is off is reported only once the name is right.
 pub(super) fn is_named(backend: Backend, written: &Written) -> bool {
     match written {
         Written::Written(path) => path

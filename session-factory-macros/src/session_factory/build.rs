@@ -81,7 +81,7 @@ pub(super) fn malformed(key: &LitStr, expected: &str, found: &str, errors: &mut 
     errors.on(key, message);
 }
 
-/// Removes advice about the macro's syntax: it does not help the user who sets a variable.
+/// Removes advice about the macro's syntax, which does not help a user who sets an environment variable.
 fn without_advice(expected: &str) -> &str {
     expected
         .split_once("; write")

@@ -54,7 +54,7 @@ impl Validator<'_> {
             .then_some(checked)
     }
 
-    /// True if the value is in the range. An unknown value is not checked here, and passes.
+    /// True unless the macro knows that the value is outside the range; that is reported.
     pub(super) fn value_in_range(
         &mut self,
         value: &Expr,
@@ -199,7 +199,7 @@ fn placeholder(value: &Expr) -> Option<String> {
     is_key(key).then(|| key.to_owned())
 }
 
-/// Suggests a unit for a bare number that probably means milliseconds; a bare number is seconds.
+/// Suggests a unit for a bare number that is probably meant as milliseconds: the macro reads it as seconds.
 fn milliseconds(value: &Expr, line: &Line<'_>, number: Option<Number>) -> Option<String> {
     let (Some(Lit::Int(_)), Some(Number::Duration(duration))) = (literal(value), number) else {
         return None;
@@ -250,7 +250,7 @@ fn not_a_literal(standard: &Standard, value: &Expr, line: &Line<'_>) -> String {
     match named_key(&tokens) {
         Some((key, is_built)) if line.function.is_none() => {
             let function = if is_built { "build_env" } else { "env" };
-            // Code that handles an unset variable needs a default in its replacement.
+            // If the user's code handles an unset variable, the `env(…)` that replaces it needs a default.
             let may_be_unset = [
                 "option_env!",
                 "is_ok(",

@@ -8,7 +8,7 @@ use super::model::{Model, Source};
 use super::number::Number;
 use crate::diagnostics::Errors;
 
-/// As `Settings::SHORTEST_LEAK` of the runtime; a change here belongs there too.
+/// The same value as `Settings::SHORTEST_LEAK` in the runtime crate. Change both together.
 const SHORTEST_LEAK: Duration = Duration::from_secs(2);
 
 /// Reports settings of one factory that contradict each other in every environment.
@@ -58,7 +58,7 @@ pub(super) fn replica(model: &Model<'_>, backend: Option<Backend>, errors: &mut 
     }
 }
 
-/// Reports a key that two factories read as different types: the environment holds one text.
+/// Reports a key that two factories read as different types, although the environment has one text for it.
 pub(super) fn factories(models: &[Model<'_>], errors: &mut Errors) {
     let mut seen: Vec<(&str, String, &Model<'_>, String)> = Vec::new();
     for model in models {
@@ -69,7 +69,7 @@ pub(super) fn factories(models: &[Model<'_>], errors: &mut Errors) {
             };
             let bare = bare(ty);
             match seen.iter().find(|(other, ..)| other == key) {
-                // Two settings of one factory with the same key are reported already.
+                // Validation has already reported two settings of one factory that share a key.
                 Some((_, other, first, setting))
                     if *other != bare && !std::ptr::eq(*first, model) =>
                 {
@@ -87,7 +87,7 @@ pub(super) fn factories(models: &[Model<'_>], errors: &mut Errors) {
     }
 }
 
-/// A type's bare name: `Option<std::time::Duration>` and `duration` give the same one.
+/// A type's name without path, `Option` and case: the same for `Option<std::time::Duration>` and `duration`.
 fn bare(ty: &str) -> String {
     let ty = ty
         .strip_prefix("Option<")

@@ -35,7 +35,7 @@ impl Validator<'_> {
                 .on(name, unknown(&text, range, source(&setting.value).as_ref()));
             return None;
         };
-        // A range is written for a key of one's own alone.
+        // A line with a type and a range declares an application's key, even if another library has that setting.
         if let (Value::Constant(value), None) = (&setting.value, &setting.range)
             && let Some(advice) = means(&text, Some(&value.to_token_stream()))
         {

@@ -90,7 +90,7 @@ impl<'a> CustomType<'a> {
     /// What is wrong with the type, as far as its name shows.
     pub(super) fn unreadable(&self, vis: &Visibility) -> Option<String> {
         let written = self.words();
-        // A public factory's configuration has the type in a public field.
+        // A public factory's configuration has a public field of this type, so the wrapper takes that visibility.
         let vis = pretty(vis);
         let space = if vis.is_empty() { "" } else { " " };
         let wrapper = format!(
@@ -183,8 +183,8 @@ impl<'a> CustomType<'a> {
         Some(format!("write the value alone: `{written}`"))
     }
 
-    /// The error for a literal that cannot be a value of this type. Accepts every string here: it
-    /// is parsed like a value from the environment.
+    /// The error for a literal that cannot be a value of this type. Strings pass here, because they
+    /// are parsed later, like values from the environment.
     fn refuses_literal(&self, value: &Expr) -> Option<String> {
         let negative = matches!(value, Expr::Unary(unary) if matches!(unary.op, syn::UnOp::Neg(_)));
         let literal = match value {
@@ -279,7 +279,7 @@ impl<'a> CustomType<'a> {
         (!parses).then(|| expected.to_owned())
     }
 
-    /// The number that an environment's text stands for, if the macro can compare it.
+    /// The number that this text stands for in the environment, if the macro can compare it with a range.
     pub(super) fn number(&self, text: &str) -> Option<Number> {
         match self.bounds() {
             Bounds::Durations => parse_duration(text).map(Number::Duration),
@@ -310,12 +310,12 @@ impl<'a> CustomType<'a> {
             )
     }
 
-    /// An expression for the way in which the type is read.
+    /// An expression that selects how the runtime reads the type: by `FromStr`, as an `Option`, or not at all.
     pub(super) fn how(&self, krate: &Path) -> TokenStream {
         let ty = self.ty;
         let span = ty.span();
         let private = respanned(quote!(#krate::__private), span);
-        // Names resolve as this macro's, while errors point at the type, which causes them.
+        // Names resolve with this macro's hygiene, while errors point at the type that causes them.
         quote_spanned! {span.resolved_at(Span::mixed_site())=> {
             #[allow(unused_imports)]
             use #private::{ByFromStr as _, OptionByFromStr as _, Unreadable as _};
@@ -323,8 +323,8 @@ impl<'a> CustomType<'a> {
         }}
     }
 
-    /// The value of a text from the macro's input or from `build_env`. It is parsed as it would be
-    /// from the environment.
+    /// An expression for the value of a text from the macro's input or from `build_env`. The
+    /// runtime parses the text as if it came from the environment.
     pub(super) fn of_text(&self, text: &str, krate: &Path) -> TokenStream {
         let how = self.how(krate);
         quote!(#how.value(#text))
@@ -356,8 +356,8 @@ impl<'a> CustomType<'a> {
     }
 }
 
-/// Finds `std::env::var("KEY")`, alone or with methods called on it, and `env!("KEY")` alone, whose
-/// type no key can have.
+/// Finds code that reads the environment, and returns the function to write instead: `env` for `std::env::var("KEY")`,
+/// with or without methods called on it; `build_env` for a bare `env!("KEY")`, because no key can have its type.
 fn reads_environment(value: &Expr) -> Option<&'static str> {
     match value {
         Expr::MethodCall(call) => reads_environment(&call.receiver).filter(|found| *found == "env"),

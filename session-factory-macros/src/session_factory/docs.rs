@@ -30,7 +30,7 @@ pub(super) fn text_of(attrs: &[&Attribute]) -> String {
         .join("\n")
 }
 
-/// The factory's generated documentation, placed below the user's: a table of its keys.
+/// The generated documentation, placed below the user's: a table of the factory's keys.
 pub(super) fn of_factory(model: &Model<'_>) -> String {
     let mut text = String::new();
     if !model

@@ -18,13 +18,13 @@ use crate::diagnostics::{nearest, same_name};
 /// What another library's name stands for.
 #[derive(Clone, Copy)]
 enum Meaning {
-    /// A setting under its name here.
+    /// A setting; the text is its name here.
     Setting(&'static str),
     /// Like `Setting`, but a bare number is milliseconds.
     Milliseconds(&'static str),
-    /// The greatest number of connections, which takes two settings here.
+    /// The greatest number of connections, which is the sum of two settings here.
     Most,
-    /// A part of the URL, with the key that it is read from if there is no URL.
+    /// A part of the URL, and the key from which it is read if there is no URL.
     Part(&'static str, &'static str),
     /// A parameter to write into the URL.
     Parameter(&'static str),
@@ -754,7 +754,7 @@ pub(super) fn means(name: &str, value: Option<&TokenStream>) -> Option<String> {
 }
 
 /// Puts the user's value into the advice's example, as in `#[with_session(retry = 5)]`, if the
-/// kinds of literal agree.
+/// user's value and the example's are the same kind of literal.
 fn with_value(advice: &str, name: &str, value: Option<&TokenStream>) -> String {
     let sample = format!("{name} = ");
     let parts = advice.split_once(&sample).and_then(|(before, rest)| {
@@ -775,7 +775,7 @@ fn with_value(advice: &str, name: &str, value: Option<&TokenStream>) -> String {
     }
 }
 
-/// Advises the line that gives `setting` this value, or an example value if this one does not fit.
+/// Returns advice to set `setting` to this value, or to an example value if this one does not fit.
 fn write(setting: &str, value: Option<&TokenStream>, milliseconds: bool) -> String {
     let calls = value.map(calls).unwrap_or_default();
     if let (true, [first, _, ..]) = (setting == "replica_url", calls.as_slice()) {
@@ -845,8 +845,8 @@ fn fitting(setting: &str, value: &TokenStream, milliseconds: bool) -> Option<Str
     meant(kind, &expr)
 }
 
-/// What to write for a key of one's own that has the name of another library's setting. Nothing if the factory may read that
-/// key itself.
+/// What to write for an application's key that has the name of another library's setting. Empty if
+/// the key's prefix is that of the factory's own keys.
 pub(super) fn of_ones_own(name: &Ident, ty: &Type) -> String {
     let key = name.unraw().to_string().to_uppercase();
     if key.starts_with("DB_") || key.starts_with("DATABASE_") {
@@ -862,7 +862,7 @@ pub(super) fn unknown(name: &str, range: Option<&Range>, value: Option<&TokenStr
         return format!("there is no setting `{name}`; {advice}");
     }
     let value_text = match value {
-        // Code that reads the environment itself.
+        // The user's code reads the environment itself.
         Some(value) if words(value).contains("env::") || words(value).contains("env!") => {
             format!("env(\"{}\")", name.to_uppercase())
         }

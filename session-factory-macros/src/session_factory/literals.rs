@@ -10,7 +10,7 @@ use syn::{Expr, ExprLit, Lit};
 pub(super) fn literal(value: &Expr) -> Option<&Lit> {
     match value {
         Expr::Lit(ExprLit { lit, .. }) => Some(lit),
-        // `macro_rules!` wraps the arguments that it passes on in an invisible group.
+        // An argument that `macro_rules!` passes on is wrapped in an invisible group.
         Expr::Group(group) => literal(&group.expr),
         Expr::Paren(paren) => literal(&paren.expr),
         _ => None,
@@ -18,7 +18,7 @@ pub(super) fn literal(value: &Expr) -> Option<&Lit> {
 }
 
 /// True if a literal's suffix is a unit, as in `500ms`, and not a number type. Without this check
-/// the number would count as seconds.
+/// the macro would read the number as seconds.
 pub(super) fn has_unit(suffix: &str) -> bool {
     let types = [
         "", "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64", "i128", "isize",

@@ -14,7 +14,7 @@ use super::range::Range;
 use super::settings::{Kind, standard};
 use super::values::{check, instead, parse_boolean};
 
-/// One line of the macro's block, which messages print with another value.
+/// One line of the macro's block. Messages print it with the value that the user should write.
 pub(super) struct Line<'a> {
     pub(super) name: &'a str,
     /// The type, if the line is for a key of the application.
@@ -59,12 +59,12 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// The line that reads its own key without a default.
+    /// The line with a value that reads the line's own key, without a default.
     pub(super) fn reads(&self) -> String {
         self.reads_key(&self.key)
     }
 
-    /// The line that reads another key.
+    /// The line with a value that reads this key.
     pub(super) fn reads_key(&self, key: &str) -> String {
         let function = self.function.as_deref().unwrap_or("env");
         self.is(&format!("{function}(\"{key}\")"))
@@ -208,8 +208,8 @@ pub(super) fn whole(value: &Expr) -> Option<i128> {
     }
 }
 
-/// The duration in `Duration::from_secs(30)`, `Some(…)` around it, `30.seconds()` or
-/// `Duration::MAX`.
+/// The duration in `Duration::from_secs(30)`, with or without `Some(…)` around it, in
+/// `30.seconds()` or in `Duration::MAX`.
 pub(super) fn duration(value: &Expr) -> Option<Duration> {
     match value {
         Expr::Call(call) => {

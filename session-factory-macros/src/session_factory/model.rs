@@ -12,7 +12,7 @@ pub(super) struct Model<'a> {
     pub(super) factory: &'a Factory,
     /// The name of the configuration's type.
     pub(super) config: Ident,
-    /// True if the application declares the factory's type itself, which is an error: the rest is then for that type.
+    /// True if the application declares the factory's type itself: an error. The rest is then generated for that type.
     pub(super) is_declared: bool,
     /// `None` if the backend is unknown.
     pub(super) driver: Option<Driver>,
@@ -57,8 +57,8 @@ pub(super) struct Field<'a> {
     pub(super) read: TokenStream,
     /// True for a standard setting.
     pub(super) standard: bool,
-    /// The application's type, for which the macro cannot know `Clone` and `Debug`. The flag is
-    /// true if the field is an `Option` of it.
+    /// The application's type, if the macro cannot know whether it is `Clone` and `Debug`. The flag
+    /// is true if the field is an `Option` of that type.
     pub(super) own_type: Option<(&'a Type, bool)>,
     /// The heading above the field's key in `.env.example`.
     pub(super) group: &'static str,
@@ -74,7 +74,7 @@ pub(super) struct Field<'a> {
 /// A value that the macro knows at compile time.
 pub(super) struct Known {
     pub(super) number: Number,
-    /// True if nothing can change it at start-up.
+    /// True if the value cannot change at start-up.
     pub(super) fixed: bool,
     /// Where the user wrote it.
     pub(super) span: Span,

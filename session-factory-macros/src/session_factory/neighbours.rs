@@ -1,5 +1,5 @@
-//! What stands around an invocation. A macro sees only its own tokens, so this module reads the source file. Where the
-//! source is uncertain the compiler's own errors are left to it.
+//! Examines the code around an invocation. A macro sees only its own tokens, so this module reads the source
+//! file. Where the source is uncertain, this module reports nothing and leaves the errors to the compiler.
 
 use proc_macro2::{Ident, Span};
 
@@ -8,7 +8,7 @@ use super::source::{Words, source};
 /// The words that declare a type.
 const TYPES: [&str; 4] = ["struct", "enum", "type", "union"];
 
-/// True if the invocation stands where a value is expected: `let db = session_factory! { … }`.
+/// True if the invocation is written where a value is expected: `let db = session_factory! { … }`.
 pub(super) fn is_a_value() -> bool {
     let is_value = |(text, at): (String, usize)| stands_as_a_value(&text, at);
     source(Span::call_site()).is_some_and(is_value)
@@ -23,7 +23,7 @@ fn stands_as_a_value(text: &str, at: usize) -> bool {
     matches!(last, Some("=" | "(" | "[" | "," | "return" | "&" | ">"))
 }
 
-/// True if another item of the module that declares the factory declares this type.
+/// True if the module that declares the factory also declares this type, in another item.
 pub(super) fn has_type(factory: &Ident, name: &str) -> bool {
     let has_type = |(text, at): (String, usize)| declares_beside(&text, at, name);
     source(factory.span()).is_some_and(has_type)
@@ -45,7 +45,7 @@ pub(super) fn is_factory(name: &Ident) -> bool {
 /// A type that the file declares.
 struct Declaration<'a> {
     name: &'a str,
-    /// The braces around it, by their number; a factory's are those around its invocation.
+    /// The number of the pair of braces around the type; for a factory, of the pair around its invocation.
     scope: usize,
     by_macro: bool,
     /// True if a `cfg` may remove it.

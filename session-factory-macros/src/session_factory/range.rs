@@ -71,7 +71,7 @@ fn bound(input: ParseStream<'_>) -> syn::Result<Option<Expr>> {
 }
 
 impl Range {
-    /// The error in this range, if its bounds should be of this kind.
+    /// Returns the error in this range for a setting whose bounds must be of this kind.
     pub(super) fn refuses(&self, bounds: Bounds) -> Option<String> {
         let of_another_kind = [&self.lower, &self.upper]
             .into_iter()
@@ -137,8 +137,8 @@ impl Range {
         }
     }
 
-    /// The same range with floating-point bounds. Its upper bound is inclusive, because an
-    /// exclusive one has no last value to name.
+    /// The same range with floating-point bounds. An exclusive upper bound becomes inclusive,
+    /// because the last value below it cannot be written.
     fn with_points(&self) -> Self {
         let point = |bound: &Option<Expr>| {
             let bound = bound.as_ref()?;

@@ -1,4 +1,4 @@
-//! The table of standard settings. A new setting takes a row here and a field of `Settings` in the
+//! The table of standard settings. A new setting needs a row here and a field of `Settings` in the
 //! runtime crate.
 
 use super::range::Bounds;
@@ -78,7 +78,7 @@ pub(super) struct Choice {
     pub(super) words: &'static [(&'static str, &'static str)],
 }
 
-/// As `config/trace_text.rs` of the runtime reads it. Change both together.
+/// The words that `config/trace_text.rs` in the runtime crate reads. Change both together.
 pub(super) const TRACE_TEXT: Choice = Choice {
     ty: "TraceText",
     words: &[
@@ -231,7 +231,7 @@ pub(super) const STANDARD: [Standard; 17] = [
     },
 ];
 
-/// Names written like settings that configure the factory itself.
+/// Names that are written like settings, but configure the factory as a whole.
 pub(super) const GLOBALS: [&str; 3] = ["prefix", "dotenv", "crate"];
 
 /// The names of all standard settings.

@@ -6,8 +6,8 @@ use proc_macro2::Span;
 
 use crate::with_session::place::token_length;
 
-/// The text of the file, and the offset of the place in it. `None` for generated code, and where an editor holds text
-/// that it has not saved.
+/// The text of the span's file, and the span's offset in it. `None` for generated code, and for
+/// text that an editor has not saved.
 pub(super) fn source(span: Span) -> Option<(String, usize)> {
     let span = proc_macro::is_available().then(|| span.unwrap())?;
     let text = fs::read_to_string(span.local_file()?).ok()?;

@@ -238,7 +238,7 @@ impl Validator<'_> {
                 default = Some(checked.text);
             }
         }
-        // The macro has already reported a wrong value.
+        // A written default is checked above; the standard one is checked only if none is written.
         if matches!(
             value,
             None | Some(Value::Standard | Value::Env(Variable { default: None, .. }))

@@ -78,7 +78,7 @@ fn no_secret_gets_into_the_expansion() {
     assert!(!text.contains("hunter2"), "{text}");
 }
 
-/// Cargo sets these variables when it compiles and runs the tests: to `0` and to a name.
+/// Cargo sets the two `CARGO_PKG_…` variables when it compiles the tests and when it runs them.
 #[test]
 fn what_is_built_in_is_in_the_expansion_and_is_tracked() {
     let text = expand(quote!(

@@ -1,9 +1,9 @@
-//! Finds two factories of one name that two invocations declare in one module. The compiler would
-//! report every generated item twice (27 errors). A macro sees only its own invocation, so this
-//! module reads the source file.
+//! Finds two factories of one name that two invocations declare in one module. Without this check,
+//! the compiler would report every generated item twice (27 errors). A macro sees only its own
+//! invocation, so this module reads the source file.
 //!
-//! The compiler decides where the source is uncertain: generated code, unsaved text in an editor,
-//! invocations with a `cfg`.
+//! Where the source is uncertain, this module leaves the errors to the compiler: in generated code,
+//! in text that an editor has not saved, and for invocations with a `cfg`.
 
 use proc_macro2::Ident;
 
@@ -26,7 +26,7 @@ struct Scope {
     is_factories: bool,
     /// True if an attribute, possibly a `cfg`, precedes it.
     has_attribute: bool,
-    /// True if an invocation in it that is certainly compiled declares the name.
+    /// True if the scope contains an invocation that declares the name and is certainly compiled.
     declares: bool,
 }
 

@@ -77,8 +77,8 @@ pub(super) fn validate<'a>(factory: &'a Factory, errors: &mut Errors) -> Model<'
     model
 }
 
-/// The name of the configuration's type. Reports a type of the application's that has it already; the generated one then
-/// has another, so that nothing else about the two types is an error.
+/// The name of the configuration's type. If the application already has a type of that name, this
+/// function reports it and returns another name, so that the two types cause no further errors.
 fn config(factory: &Factory, errors: &mut Errors) -> Ident {
     let name = &factory.name;
     let config = format_ident!("{name}Config");
@@ -92,7 +92,7 @@ fn config(factory: &Factory, errors: &mut Errors) -> Ident {
     format_ident!("__SessionFactoryConfigOf{name}")
 }
 
-/// Reports a type of the application's that has the factory's name, and returns true if there is one.
+/// True if the application already has a type of the factory's name; that is reported.
 fn is_declared(factory: &Factory, errors: &mut Errors) -> bool {
     let name = &factory.name;
     let is_declared = has_type(name, &name.to_string());
@@ -105,7 +105,7 @@ fn is_declared(factory: &Factory, errors: &mut Errors) -> bool {
     is_declared
 }
 
-/// Removes factories whose name an earlier factory has.
+/// Reports and removes each factory that has the name of an earlier one.
 pub(super) fn distinct(factories: Vec<Factory>, errors: &mut Errors) -> Vec<Factory> {
     let mut distinct: Vec<Factory> = Vec::new();
     for factory in factories {
@@ -197,8 +197,8 @@ impl Validator<'_> {
         self.errors.on(tokens, message);
     }
 
-    /// Reports a companion key that another setting uses. It runs after all written keys are known,
-    /// so that the error points at the key that the user wrote.
+    /// Reports a companion key of this field that a different setting reads. This check runs after
+    /// all written keys are known, so that the error points at the key that the user wrote.
     fn claim_also(&mut self, factory: &Factory, field: &super::model::Field<'_>) {
         for companion in &field.companions {
             let Some(other) = self.keys.get(&companion.key) else {

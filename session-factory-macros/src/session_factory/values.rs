@@ -131,7 +131,7 @@ fn wanted(kind: Kind) -> &'static str {
     }
 }
 
-/// Parses a boolean like `config/value.rs` of the runtime crate. Change both together.
+/// Parses a boolean by the same rules as `config/value.rs` in the runtime crate. Change both together.
 pub(super) fn parse_boolean(text: &str) -> Option<bool> {
     match text.to_ascii_lowercase().as_str() {
         "true" | "1" | "t" | "yes" | "on" => Some(true),
@@ -191,7 +191,7 @@ fn chosen(choice: &Choice, text: &str) -> Option<Checked> {
     })
 }
 
-/// The path is completed where the macro knows its runtime.
+/// The generated `impl` imports the runtime's `config` module under this name, because it knows the crate's path.
 fn choice_tokens(choice: &Choice, variant: &str) -> TokenStream {
     let ty = Ident::new(choice.ty, Span::call_site());
     let variant = Ident::new(variant, Span::call_site());

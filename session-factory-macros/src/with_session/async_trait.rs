@@ -1,4 +1,4 @@
-//! What `#[async_trait]` on an `impl` or a trait makes of its functions before this macro runs.
+//! `#[async_trait]` on an `impl` or trait rewrites its functions before this macro runs. This module reads the result.
 //!
 //! ```text
 //! Input                                     Output
@@ -18,7 +18,7 @@ use super::input::Function;
 
 use super::types::plain;
 
-/// `R`, if `#[async_trait]` has rewritten the function to return a boxed future of it.
+/// Returns `R` if `#[async_trait]` has rewritten the function to return a boxed future with that output.
 pub(super) fn output(sig: &Signature) -> Option<&Type> {
     let marked = sig.generics.params.iter().any(|param| {
         matches!(param, GenericParam::Lifetime(param) if param.lifetime.ident == "async_trait")

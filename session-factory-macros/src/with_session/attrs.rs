@@ -12,8 +12,8 @@ use syn::{Attribute, Meta};
 
 use super::types::mentions;
 
-/// True for an attribute that runs the function: it makes the function synchronous and passes no
-/// session.
+/// True for an attribute that runs the function: such an attribute makes the function synchronous
+/// and passes it no session.
 pub(super) fn is_harness(attr: &Attribute) -> bool {
     matches!(
         last_name(attr).as_str(),
@@ -21,8 +21,8 @@ pub(super) fn is_harness(attr: &Attribute) -> bool {
     )
 }
 
-/// True for an attribute that makes the function a test. It exists in test builds only, and so does
-/// its sibling.
+/// True for an attribute that makes the function a test. A test exists in test builds only, so its
+/// sibling must exist only there too.
 fn is_test(attr: &Attribute) -> bool {
     is_harness(attr) && last_name(attr) != "main"
 }
@@ -81,7 +81,7 @@ pub(super) fn of_opening(attrs: &[Attribute]) -> TokenStream {
         .iter()
         .filter(|attr| !is_doc(attr) && (is_for_both(attr) || is_registration(attr)))
         .map(|attr| match &attr.meta {
-            // The expected lint fires in `f_in`; in `f` the expectation would never be fulfilled.
+            // The expected lint fires in `f_in`. In `f` the expectation would be unfulfilled, so `f` allows the lint.
             Meta::List(list) if attr.path().is_ident("expect") => {
                 let lints = &list.tokens;
                 quote!(#[allow(#lints)])
@@ -115,7 +115,7 @@ pub(super) fn is_doc(attr: &Attribute) -> bool {
     attr.path().is_ident("doc")
 }
 
-/// The attributes of a parameter that `f` keeps.
+/// The attributes that a parameter of `f` keeps.
 pub(super) fn of_parameter(attrs: &[Attribute]) -> impl Iterator<Item = &Attribute> {
     attrs
         .iter()

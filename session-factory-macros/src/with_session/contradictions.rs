@@ -67,7 +67,7 @@ fn transaction(args: &Args, errors: &mut Errors) {
 /// How to open a savepoint without the option.
 const SAVEPOINT: &str = "write `db.savepoint(async |db| { … }).await`";
 
-/// Checks `savepoint`: the body of `f_in` runs in the savepoint.
+/// Checks `savepoint`: it wraps the body of `f_in`, so there must be an `f_in` with a body.
 fn savepoint(args: &Args, function: &Function, place: Place, errors: &mut Errors) {
     let Some(savepoint) = &args.savepoint else {
         return;
@@ -105,7 +105,7 @@ fn savepoint(args: &Args, function: &Function, place: Place, errors: &mut Errors
     }
 }
 
-/// Checks `retry`: the whole function runs again, each time with the same arguments.
+/// Checks `retry`: the function runs again with the same arguments, so no attempt may use them up.
 fn retry(args: &Args, function: &Function, place: Place, errors: &mut Errors) {
     if args.retry.is_some() {
         callbacks(function, place, errors);
@@ -116,7 +116,7 @@ fn retry(args: &Args, function: &Function, place: Place, errors: &mut Errors) {
     let also = place.other_side();
     let used_up = match &receiver.kind {
         ReceiverKind::Reference(_, _, mutability) => {
-            // `#[async_trait]` turns all attempts into one future.
+            // `#[async_trait]` makes the body an `async move` block: its first run uses up an inlined `&mut self`.
             let inlined = matches!(args.joined, Joined::Absent);
             mutability.is_some() && inlined && async_trait::output(&function.sig).is_some()
         }
@@ -152,7 +152,7 @@ fn callbacks(function: &Function, place: Place, errors: &mut Errors) {
         };
         let mut text = pretty(object);
         let has = |name| mentions(object.to_token_stream(), name);
-        // A box of another trait may be `Clone`.
+        // A `Box` of any other trait may be `Clone`, so it is accepted.
         let problem = if has("FnOnce") {
             "a `FnOnce` can be called only once"
         } else if has("Fn") || has("FnMut") {
@@ -209,7 +209,7 @@ pub(super) fn detached(args: &Args, function: &Function, place: Place, errors: &
                     .or_else(|| named.map(ToTokens::to_token_stream));
                 if let Some(borrow) = borrow {
                     let write = match plain(&parameter.ty) {
-                        // The caller expects to see the change.
+                        // The caller expects to see changes made through `&mut`, so the advice is to return the value.
                         Type::Reference(reference) if reference.mutability.is_some() => {
                             format!(
                                 "return the `{}` instead, in the function's `Ok`",
@@ -228,8 +228,8 @@ pub(super) fn detached(args: &Args, function: &Function, place: Place, errors: &
     }
 }
 
-/// Rejects parameters whose type the caller chooses, because it may borrow from the caller. If a
-/// bound may imply `'static`, the compiler decides.
+/// Rejects parameters whose type the caller chooses, because such a type may borrow from the
+/// caller. If a bound of the type may imply `'static`, the check is left to the compiler.
 fn may_borrow(function: &Function, session_at: Option<usize>, errors: &mut Errors) {
     let why = "`detach` lets the call outlive its caller";
     let generics = &function.sig.generics;

@@ -38,8 +38,8 @@ fn link(place: Place, name: &str) -> String {
     }
 }
 
-/// Silences clippy at `f_in` if the user has no `# Errors` section; the documentation of `f` has
-/// one.
+/// Silences clippy's `missing_errors_doc` at `f_in` if the user wrote no `# Errors` section; the
+/// documentation of `f` gets a generated one.
 pub(super) fn allowed(attrs: &[Attribute]) -> Option<TokenStream> {
     (!has_errors(attrs)).then(|| quote!(#[allow(clippy::missing_errors_doc)]))
 }

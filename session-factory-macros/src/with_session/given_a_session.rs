@@ -1,9 +1,9 @@
-//! Finds callers that give a session to `f`, which opens its own. The compiler's error advises to remove the argument,
-//! which compiles and runs the work in a transaction of its own.
+//! Finds callers that give a session to `f`, although `f` opens its own. The compiler's error advises
+//! to remove the argument; the code then compiles, but the work runs in a separate transaction.
 //!
-//! The callers are functions without the attribute; those with it are mended by `session_use`. A macro sees its own
-//! function only, so this module reads the file, and reports what it is certain of: the file has one function of the name,
-//! and no call of it that is right.
+//! Only callers without the attribute are examined here; `session_use` corrects the calls in annotated
+//! functions. A macro sees only its own function, so this module reads the source file. It reports a call
+//! only if the mistake is certain: the file has exactly one function of that name, and no correct call of it.
 
 use quote::ToTokens;
 use syn::punctuated::Punctuated;
@@ -21,7 +21,7 @@ use super::source::Source;
 use super::types::{behind_references, is_session, mentions};
 use crate::diagnostics::{Errors, pretty};
 
-/// Reports the first such call.
+/// Reports the first call that gives a session to this function.
 pub(super) fn report(
     args: &Args,
     function: &Function,
@@ -78,15 +78,15 @@ pub(super) fn call(function: &Function, place: Place, source: Option<&Source>) -
 
 struct Calls<'a> {
     name: &'a str,
-    /// Of the function as it is written.
+    /// The number of the function's parameters, as the user wrote it.
     parameters: usize,
-    /// Called as `users.rename(…)`.
+    /// True if the function is called as `users.rename(…)`.
     is_method: bool,
-    /// Inside of a function with the attribute.
+    /// True while the visitor is inside a function with the attribute.
     is_annotated: bool,
     functions: usize,
     wrong: Option<Expr>,
-    /// A call is right, or is in a macro, or the name means something else somewhere.
+    /// True if a call is correct or is in a macro, or if the name means something else somewhere.
     is_uncertain: bool,
 }
 
@@ -151,7 +151,7 @@ impl<'ast> Visit<'ast> for Calls<'_> {
     }
 
     fn visit_expr_path(&mut self, path: &'ast syn::ExprPath) {
-        // As a value, or behind a module's name.
+        // The name is used as a value, or it follows a module's name.
         let last = path.path.segments.last();
         self.is_uncertain |= last.is_some_and(|last| last.ident == self.name);
     }

@@ -15,7 +15,7 @@ use syn::{
 use super::input::{Body, Function};
 use super::types::mentions;
 
-/// The function with the readable part of its signature. `None` if it is no function, or if it has
+/// The function with the readable part of its signature. `None` if the item is no function, or has
 /// an error that the compiler may not have reported.
 pub(super) fn parse(item: &TokenStream) -> Option<Function> {
     let mut tokens: Vec<_> = item.clone().into_iter().collect();

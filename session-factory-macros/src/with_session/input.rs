@@ -36,9 +36,9 @@ impl Function {
         parse_all(item.clone(), Self::parse_item)
     }
 
-    /// Parses the function with an empty body, and puts the real body back. syn copies its input
-    /// token by token, and each token is a call to the compiler. `None` if something is wrong; the
-    /// errors then come from parsing the whole function.
+    /// Parses the function with an empty body, and puts the real body back. This is faster: syn
+    /// copies its input token by token, and each token costs a call to the compiler. Returns `None`
+    /// if something is wrong; the caller then parses the whole function for its errors.
     fn parse_without_body(item: &TokenStream) -> Option<Self> {
         let mut tokens: Vec<_> = item.clone().into_iter().collect();
         let body = tokens.pop().filter(
@@ -185,8 +185,8 @@ fn reject_other_items(input: ParseStream<'_>) -> syn::Result<()> {
     Err(input.error(message))
 }
 
-/// Replaces the parser's message, which speaks of tokens. The compiler has already reported where
-/// the tokens are wrong.
+/// Replaces the parser's message about tokens. The compiler has already reported which tokens are
+/// wrong, so this message says how to write the function.
 pub(super) fn in_words(error: syn::Error) -> syn::Error {
     let text = error.to_string();
     if text.starts_with("expected ") || text.starts_with("unexpected ") {

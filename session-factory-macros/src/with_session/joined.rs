@@ -1,4 +1,4 @@
-//! Checks that `f_in` can exist, and on which side of a trait.
+//! Checks that `f_in` can exist, and that the attribute is on the right side of a trait.
 
 use proc_macro2::TokenStream;
 use syn::{Attribute, FnArg, Ident, ImplItem, Item, Meta, Signature, TraitItem, TraitItemFn};
@@ -69,8 +69,8 @@ pub(super) fn has_room(
     }
 }
 
-/// The type for which the file implements this trait with a function of the annotated one's own name, if no `impl` of the
-/// file is right.
+/// Finds an `impl` of the annotated function's trait that writes `f` where it should write `f_in`,
+/// and returns the type that it is for. `None` if an `impl` of the file is right.
 pub(super) fn written_as_annotated(
     args: &Args,
     function: &Function,
@@ -79,7 +79,7 @@ pub(super) fn written_as_annotated(
     let own = &function.sig.ident;
     let joining = args.joined.name(own)?;
     let source = source?;
-    // Most files have an `impl` that is right, or none.
+    // Most files have a right `impl`, or none at all, and need not be parsed.
     if source.declarations(own) < 2 || source.declarations(&joining) > 0 {
         return None;
     }
@@ -110,7 +110,7 @@ pub(super) fn written_as_annotated(
     wrong
 }
 
-/// The trait whose declaration contains the end of this source.
+/// The name of the trait whose declaration contains the end of `before`.
 fn declared_trait(before: &str) -> Option<&str> {
     let (_, rest) = before.rsplit_once("trait ")?;
     let name = rest
@@ -173,8 +173,8 @@ fn any_list(items: &[Item], is_so: &impl Fn(&[(&Ident, &[Attribute])]) -> bool) 
         })
 }
 
-/// The error for the attribute in the `impl` of a trait, which can contain the trait's functions
-/// only. The advice depends on how the trait declares the function.
+/// The error for the attribute in the `impl` of a trait: such an `impl` can contain only the
+/// trait's functions. The advice depends on how the trait declares the function.
 fn in_implementation(joined: &Joined, own: &Ident, source: Option<&Source>) -> Option<String> {
     let joining = joined.name(own);
     match (declared(own, source), &joining) {
@@ -205,8 +205,8 @@ fn in_implementation(joined: &Joined, own: &Ident, source: Option<&Source>) -> O
     }
 }
 
-/// The name under which an `impl` writes this function without the attribute. Its signature and
-/// body can stay as they are.
+/// The name under which an `impl` writes this function without the attribute. The function's
+/// signature and body can stay as they are.
 pub(super) fn taken_as_written(own: &Ident, source: Option<&Source>) -> Option<Ident> {
     match declared(own, source)? {
         Declared::Annotated(name) => Some(name),
@@ -217,19 +217,19 @@ pub(super) fn taken_as_written(own: &Ident, source: Option<&Source>) -> Option<I
 
 /// How a trait declares a function.
 enum Declared {
-    /// With the attribute. It declares a second function, of this name, which each `impl` has to write.
+    /// With the attribute, which declares a second function, of this name. Each `impl` has to write the second one.
     Annotated(Ident),
-    /// Through the attribute at this other function, which generates it.
+    /// Indirectly: the attribute at the trait's function of this name generates it.
     Joining(Ident),
     /// With a session, but without the attribute.
     WithSession,
     /// With neither a session nor the attribute.
     Plain,
-    /// Like `Plain`, under this name: the `impl` writes `rename_in` for `rename`.
+    /// Like `Plain`, but under this name: the `impl` writes `rename_in` for `rename`.
     PlainUnder(Ident),
 }
 
-/// The name under which the trait declares this function without a session, if it is another one.
+/// The name under which the trait declares this function without a session, if the `impl` uses a different name.
 pub(super) fn plain_name(own: &Ident, source: Option<&Source>) -> Option<Ident> {
     match declared(own, source)? {
         Declared::PlainUnder(name) => Some(name),
@@ -278,7 +278,7 @@ fn has_session(sig: &Signature) -> bool {
     })
 }
 
-/// The name of the function that the attribute at this one generates.
+/// The name of the function that the attribute at `function` generates.
 fn made_by(function: &TraitItemFn) -> Option<Ident> {
     let own = function.attrs.iter().find(|attr| attrs::is_own(attr))?;
     let args = match &own.meta {

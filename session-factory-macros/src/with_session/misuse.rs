@@ -1,9 +1,9 @@
-//! What a body does with its session, or with borrowed arguments, that cannot compile: it closes the session, gives it to
-//! a hook or to a task that outlives it, or writes a body for a savepoint that is no async closure. The compiler's own
-//! errors about these speak of moves and lifetimes.
+//! Reports what a body must not do with its session and its borrowed arguments: close the session, give
+//! either of them to a hook or a task that outlives the function, or give a savepoint a closure that is
+//! not an async closure. The compiler rejects these too, but its errors speak of moves and lifetimes.
 //!
-//! Each is reported only where it is certain, from the tokens alone: a name that the body may bind anew is left to the
-//! compiler. The tokens are then mended, so that the macro's error is the only one.
+//! A mistake is reported only if the tokens alone prove it: if the body may rebind the name, the error
+//! is left to the compiler. The macro then corrects the tokens, so that its own error is the only one.
 
 use proc_macro2::{Delimiter, Group, Ident, Spacing, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
@@ -15,7 +15,7 @@ use super::source::Source;
 use super::types::{has_impl_trait, is_session, mentions, plain, with_static_lifetimes};
 use crate::diagnostics::Errors;
 
-/// What the source of a function has if there is anything to report.
+/// A function whose source has none of these words has nothing to report.
 const WORDS: [&str; 6] = [
     "close(",
     "after_commit(",
@@ -25,7 +25,7 @@ const WORDS: [&str; 6] = [
     "savepoint",
 ];
 
-/// Reports what is certain, and mends the body.
+/// Reports the certain mistakes, and corrects them in the body.
 pub(super) fn report(function: &mut Function, source: Option<&Source>, errors: &mut Errors) {
     let Body::Block(TokenTree::Group(block)) = &function.body else {
         return;
@@ -80,7 +80,7 @@ fn session(function: &Function) -> Option<Argument> {
 /// The other parameters that are borrowed for less than `'static`.
 fn borrowed(function: &Function) -> impl Iterator<Item = Argument> {
     let generics = &function.sig.generics;
-    // A bound may make a lifetime `'static`, and a type that the caller chooses cannot be named with it.
+    // Skips references that a bound may make `'static`, and types that cannot be written with `'static` lifetimes.
     let is_open = generics.where_clause.is_some()
         || generics
             .lifetimes()
@@ -119,7 +119,7 @@ fn argument(pat: &Pat, ty: &Type) -> Option<Argument> {
 
 struct Misuse<'a> {
     session: Argument,
-    /// No closure has a parameter of the session's name.
+    /// True if no closure has a parameter of the session's name.
     is_one: bool,
     borrowed: Vec<Argument>,
     errors: &'a mut Errors,
@@ -161,7 +161,7 @@ impl Misuse<'_> {
         tokens.into_iter().collect()
     }
 
-    /// `db.close()`: the name of the method.
+    /// Reports `db.close()`, and returns the name of the method.
     fn closes(&mut self, before: &[TokenTree], arguments: &TokenStream) -> Option<Ident> {
         let method = self.method(before)?;
         if method != "close" || !arguments.is_empty() {
@@ -201,7 +201,7 @@ impl Misuse<'_> {
         is_session.then(|| method.clone())
     }
 
-    /// True behind `db.after_commit`, `db.after_rollback` and `tokio::spawn`.
+    /// What runs the argument later, if the tokens end in `db.after_commit`, `db.after_rollback` or `tokio::spawn`.
     fn runs_later(&self, before: &[TokenTree]) -> Option<Later> {
         if let Some(method) = self.method(before) {
             let is_hook = method == "after_commit" || method == "after_rollback";
@@ -226,7 +226,7 @@ impl Misuse<'_> {
         is_task.then_some(Later::Task)
     }
 
-    /// Reports what a future that runs later borrows: an async block, or a call of a joining function.
+    /// Reports what a future that runs later borrows. The future is an async block or a call of a joining function.
     fn given_away(&mut self, later: Later, arguments: TokenStream) -> TokenStream {
         let mut tokens: Vec<_> = arguments.clone().into_iter().collect();
         match &tokens[..] {
@@ -275,7 +275,7 @@ impl Misuse<'_> {
         tokens.into_iter().collect()
     }
 
-    /// Reports the first mention of the session or of a borrowed argument, and replaces each by an owned value of its type.
+    /// Reports the first mention of the session or of a borrowed argument. Replaces every mention by an owned value.
     fn owned(&mut self, later: Later, tokens: TokenStream) -> TokenStream {
         let mut reported = false;
         let replaced = self.replaced(later, tokens, &mut reported);
@@ -324,14 +324,14 @@ impl Misuse<'_> {
         replaced
     }
 
-    /// True behind `db.savepoint` and `db.transaction`.
+    /// True if the tokens end in `db.savepoint` or `db.transaction`.
     fn takes_a_body(&self, before: &[TokenTree]) -> bool {
         self.method(before)
             .is_some_and(|method| method == "savepoint" || method == "transaction")
     }
 
-    /// `|db| async move { … }` and `|db| Box::pin(async move { … })`, which lend nothing to their futures, as
-    /// `async |db| { … }`.
+    /// Reports `|db| async move { … }` and `|db| Box::pin(async move { … })`, which cannot lend
+    /// `db` to their futures, and rewrites them as `async |db| { … }`.
     fn async_closure(&mut self, arguments: TokenStream) -> TokenStream {
         let tokens: Vec<_> = arguments.clone().into_iter().collect();
         let closure = match &tokens[..] {
@@ -357,8 +357,8 @@ impl Misuse<'_> {
     }
 }
 
-/// The async block that is all of a closure's body, alone or in `Box::pin(…)`, in braces, or in front of `.boxed()` and
-/// `.scope_boxed()`.
+/// The async block that is all of a closure's body, alone or in `Box::pin(…)`, in braces, or
+/// followed by `.boxed()` or `.scope_boxed()`.
 fn returned_block(body: TokenStream) -> Option<Group> {
     let tokens: Vec<_> = body.into_iter().collect();
     let tokens = match &tokens[..] {
@@ -396,7 +396,7 @@ fn returned_block(body: TokenStream) -> Option<Group> {
     }
 }
 
-/// The error for what a future borrows that runs when the function has returned.
+/// The error for an argument that a future borrows, although the future runs after the function has returned.
 fn outlived(later: Later, is_session: bool, argument: &Argument) -> String {
     let name = &argument.name;
     let runs = match later {
@@ -430,7 +430,7 @@ fn outlived(later: Later, is_session: bool, argument: &Argument) -> String {
     )
 }
 
-/// True if the name at this place is a value: no field, method, label, lifetime, path or macro.
+/// True if the name at this place is a value, and not a field, method, label, lifetime, path or macro.
 fn is_value(tokens: &[TokenTree], at: usize) -> bool {
     let sign = |token: Option<&TokenTree>| match token {
         Some(TokenTree::Punct(sign)) => sign.as_char(),
@@ -484,7 +484,6 @@ fn binds(tokens: TokenStream, name: &str, closures: Closures) -> bool {
                 '=' | ';' if pattern.take().is_some_and(|start| has(&tokens[start..at])) => {
                     return true;
                 }
-                '=' | ';' => {}
                 ',' => arm = at + 1,
                 '|' => {
                     if closures == Closures::Count
@@ -506,7 +505,7 @@ fn binds(tokens: TokenStream, name: &str, closures: Closures) -> bool {
                 {
                     return true;
                 }
-                // A block behind `=>` ends its arm. Braces elsewhere may be a pattern's.
+                // A block after `=>` ends its arm. Braces in other places may belong to a pattern.
                 if at > 0 && is_sign(&tokens[at - 1], '>') && group.delimiter() == Delimiter::Brace
                 {
                     arm = at + 1;

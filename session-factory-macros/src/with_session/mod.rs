@@ -56,7 +56,7 @@ pub(crate) fn expand(args: TokenStream, item: &TokenStream) -> TokenStream {
                 return quote!(#errors #item);
             }
             if input::is_read_by_the_compiler(&error, item) {
-                // The compiler reports the same error again, and shows it once.
+                // The compiler finds the same error again in the item, and shows it only once.
                 return quote!(#errors #[allow(unused)] #item);
             }
             errors.push(input::in_words(error));

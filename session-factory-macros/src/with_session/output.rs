@@ -110,7 +110,7 @@ fn stream(output: &Type) -> Option<Path> {
     finder.0
 }
 
-/// What to return instead of the part of the type that has such a lifetime.
+/// What to return instead of the first part of the type with a lifetime for which `borrows` is true.
 fn instead(output: &Type, borrows: impl Fn(Option<&Lifetime>) -> bool) -> String {
     let mut finder = Finder {
         borrows,
@@ -224,7 +224,7 @@ fn kind(path: &Path) -> Option<Kind> {
     }
 }
 
-/// The kind of the boxed types that `futures` defines for these traits.
+/// The kind of a boxed type that `futures` defines for one of these traits, such as `BoxStream`.
 fn boxed_kind(path: &Path) -> Option<Kind> {
     match path.segments.last()?.ident.to_string().as_str() {
         "BoxStream" | "LocalBoxStream" => Some(Kind::Stream),

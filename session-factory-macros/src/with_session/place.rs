@@ -1,9 +1,9 @@
 //! Where a function is: free, or in an `impl` or a trait.
 //!
-//! `f` names its sibling as `f_in` if both are free, and as `Self::f_in` in an `impl`. The compiler
-//! does not tell a macro which. `self` or `Self` in the function shows it. For an associated
-//! function with neither, the [`Scan`] below reads the source before the attribute. Without source
-//! (an editor's own expansion, a function made by another macro) the function counts as free.
+//! `f` names its sibling as `f_in` if both are free, and as `Self::f_in` in an `impl` or a trait. The compiler does
+//! not tell a macro where the function is. A `self` or `Self` in the function shows that it is associated. For an
+//! associated function with neither, the [`Scan`] below reads the source before the attribute. If there is no
+//! source (in an editor's own expansion, or for a function made by another macro), such a function counts as free.
 
 use std::cell::RefCell;
 
@@ -41,7 +41,7 @@ impl Place {
     }
 }
 
-/// True for a `self` in a function of a module, which the compiler reports.
+/// True if a function in a module has a `self` parameter; the compiler reports that.
 pub(super) fn is_self_misplaced(function: &Function, source: Option<&Source>) -> bool {
     let Some(source) = source.filter(|_| function.sig.receiver().is_some()) else {
         return false;
@@ -57,7 +57,7 @@ fn mentions_self(function: &Function, source: Option<&Source>) -> bool {
     if function.sig.receiver().is_some() {
         return true;
     }
-    // Each token is a call to the compiler; the source's text says sooner that there is none.
+    // Reading a token costs a call to the compiler, so the source's text is searched for `Self` first.
     if let Some(source) = source
         && source
             .until(function.body_end())
@@ -68,7 +68,7 @@ fn mentions_self(function: &Function, source: Option<&Source>) -> bool {
     if mentions(function.sig.to_token_stream(), "Self") {
         return true;
     }
-    // A nested item in the body has its own `Self`, which proves nothing.
+    // A nested item in the body has a `Self` of its own, so `Self` in such a body proves nothing.
     let mut words = Words::default();
     words.look(function.body_tokens());
     words.has_self && !words.has_items
@@ -100,13 +100,13 @@ impl Words {
 }
 
 thread_local! {
-    /// The current file up to the last expanded function. The compiler expands functions in order;
-    /// starting over for each one would take quadratic time.
+    /// The current file up to the function expanded last. The compiler expands functions in order,
+    /// so the next scan continues there; starting over for each function would take quadratic time.
     static SCANNED: RefCell<Scanned> = RefCell::default();
 }
 
-/// How many bytes after a token may still change its length: a second character distinguishes the
-/// literal `'a'` from the lifetime `'a`. At the end of the source read so far, more may follow.
+/// How many bytes after a token may still change the token's length: a second character distinguishes the literal `'a'`
+/// from the lifetime `'a`. The tokens at the end of a source are therefore scanned again when a longer source follows.
 const AHEAD: usize = 8;
 
 /// A source up to some place, and the scan's state there.
@@ -307,7 +307,7 @@ fn raw_string(source: &str, start: usize) -> usize {
 }
 
 impl Place {
-    /// For messages about a signature: where the user must write it as well.
+    /// For messages about a signature: the other places where the user must make the same change.
     pub(super) fn other_side(self) -> &'static str {
         match self {
             Self::Free | Self::Associated => "",

@@ -1,4 +1,4 @@
-//! Advises a `Result` for other return types: an `Err` nested deeper would be committed.
+//! Advises a `Result` instead of other return types: a call whose `Err` is nested in another type would be committed.
 
 use quote::ToTokens;
 use syn::visit_mut::{self, VisitMut};
@@ -45,8 +45,8 @@ fn instead(output: &Type) -> String {
     }
 }
 
-/// True for the return type of an axum handler. Its error must be a response too, which
-/// `SessionError` is not.
+/// True for the return type of an axum handler. The error of such a handler must be a response too,
+/// and `SessionError` is none.
 fn is_a_response(output: &Type) -> bool {
     const NAMES: [&str; 7] = [
         "IntoResponse",
@@ -98,7 +98,7 @@ fn parts(ty: &Type) -> Option<(Type, Type)> {
     Some((types.next()?, types.next()?))
 }
 
-/// The message for an error type of another crate that cannot be made from the session's errors.
+/// The message for a foreign error type, for which the application cannot implement `From<SessionError>`.
 pub(super) fn foreign_error(output: &Type, also: &str) -> Option<String> {
     let (ok, error) = parts(output)?;
     let is_foreign = match plain(&error) {

@@ -92,7 +92,7 @@ pub(super) fn has_one_session<'a>(
         }
         return None;
     }
-    // After `&mut`, such a name may be an alias for a session, which the file would declare.
+    // Such a name may be an alias for a session; the file would then declare or import that alias.
     let is_alias = |name: &str| source.is_none_or(|source| source.has_a_type_of(name));
     if args.factory.is_none()
         && !looks_right(&reference.elem)
@@ -175,7 +175,7 @@ fn pat_names_a_database(pat: &Pat) -> bool {
     }
 }
 
-/// True if, by its type's name or its own, the parameter is another library's database.
+/// True if the parameter's name, or the name of its type, suggests another library's database.
 fn is_database(parameter: &PatType) -> bool {
     pat_names_a_database(&parameter.pat) || mentions_database(parameter.ty.to_token_stream())
 }
@@ -212,7 +212,7 @@ fn mentions_database(ty: TokenStream) -> bool {
     let mut tokens = ty.into_iter().peekable();
     while let Some(token) = tokens.next() {
         let is_it = match token {
-            // A bank has transactions too. With type arguments, the type is a database's.
+            // An application may have a `Transaction` of its own (a bank's); one with type arguments is a database's.
             TokenTree::Ident(word) if word == "Transaction" => {
                 matches!(tokens.peek(), Some(TokenTree::Punct(next)) if next.as_char() == '<')
             }
@@ -298,7 +298,7 @@ fn write_in_place(write: &str) -> String {
     format!("write {write} in its place")
 }
 
-/// True for this crate's trait in the place of a type.
+/// True if the user wrote this crate's trait `SessionFactory` where a type belongs.
 fn is_the_trait(ty: &Type, source: Option<&Source>) -> bool {
     last_name(ty).is_some_and(|name| name == "SessionFactory")
         && source.is_some_and(|source| !source.has_a_type_of("SessionFactory"))
@@ -400,12 +400,12 @@ fn mistaken(argument: &GenericArgument, source: Option<&Source>) -> Option<Mista
     }
 }
 
-/// True for a `Session` of a type that is certainly no factory. The macro has reported it; the
-/// compiler would report it again.
+/// True for a `Session` of a type that is certainly no factory. The macro has reported this
+/// mistake, and the compiler would report it again.
 pub(super) fn is_of_no_factory(ty: &Type, source: Option<&Source>) -> bool {
     let path = match behind_references(ty) {
         Type::Path(path) => path,
-        // Of diesel-async's traits there are no trait objects, which the compiler would report as well.
+        // diesel-async's traits have no trait objects, so the compiler would report this type as well.
         Type::TraitObject(_) => return true,
         _ => return false,
     };

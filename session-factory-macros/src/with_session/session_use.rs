@@ -1,5 +1,5 @@
-//! Checks that the body uses its session: it should not call annotated functions in a way that
-//! opens a second session.
+//! Checks that the body uses its session, and that it does not call annotated functions in a way
+//! that opens a second session.
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
@@ -22,8 +22,8 @@ fn session(function: &Function) -> Option<Ident> {
 }
 
 /// Reports each `rename(db, 1)` of an annotated `rename`, and replaces it by `rename_in(db, 1)`, so
-/// that this is the only error. It covers functions of the same file: for others, the macro cannot
-/// know whether they are annotated.
+/// that the compiler adds no error. Only functions of the same file are covered: for others, the
+/// macro cannot know whether they are annotated.
 pub(super) fn joins(function: &mut Function, source: Option<&Source>, errors: &mut Errors) {
     let (Some(source), Some(session)) = (source, session(function)) else {
         return;
@@ -31,7 +31,7 @@ pub(super) fn joins(function: &mut Function, source: Option<&Source>, errors: &m
     let Body::Block(TokenTree::Group(block)) = &function.body else {
         return;
     };
-    // Each token of the body is a call to the compiler; the source's text says sooner that there is nothing to report.
+    // Reading a token costs a call to the compiler, so the source's text is searched for such calls first.
     if let Some(text) = source.until(block.span_close())
         && !gives_away(text, &session.to_string(), source)
     {
@@ -71,12 +71,12 @@ fn gives_away(text: &str, session: &str, source: &Source) -> bool {
 
 struct Calls<'a> {
     session: String,
-    /// The function whose body this is.
+    /// The name of the function whose body is rewritten.
     own: String,
     source: &'a Source,
     /// The functions that the body declares.
     inner: Vec<Item>,
-    /// These and the file's items, parsed on first use.
+    /// The functions of `inner` and the file's items, parsed on first use.
     items: Option<Vec<Item>>,
     errors: &'a mut Errors,
     found: bool,
@@ -180,7 +180,7 @@ fn declared_inside(block: &Group) -> Vec<Item> {
 
 type Called<'a> = (&'a [Attribute], &'a Signature);
 
-/// The free function of this name, if there is exactly one among the items.
+/// The free function of this name, if the items contain exactly one and it is annotated.
 fn function<'a>(items: &'a [Item], name: &str) -> Option<Called<'a>> {
     let mut found = items.iter().filter_map(|item| match item {
         Item::Fn(function) if function.sig.ident == name => {
@@ -235,9 +235,9 @@ fn method<'a>(
     is_it.then_some((attrs, sig))
 }
 
-/// A warning for a body that awaits a call and does not use its session: probably `f(1)` instead of
-/// `f_in(db, 1)`. It replaces the compiler's warning, which advises `_db`. An unfinished body gets
-/// none.
+/// A warning for a body that awaits a call and does not use its session: the user probably wrote
+/// `f(1)` instead of `f_in(db, 1)`. This warning replaces the compiler's, which advises to rename
+/// the session to `_db`. A body that the user is still typing gets no warning.
 pub(super) fn warning(function: &Function) -> Option<TokenStream> {
     let session = session(function)?;
     let name = session.to_string();

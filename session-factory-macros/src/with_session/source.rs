@@ -1,5 +1,5 @@
-//! The source before the attribute, if the compiler provides its place. It does not in an editor's
-//! own expansion, or for a function that another macro made.
+//! The file around the attribute, if the compiler provides the attribute's place. The compiler
+//! provides none in an editor's own expansion, or for a function that another macro made.
 
 use std::cell::RefCell;
 use std::collections::HashSet;
@@ -8,7 +8,7 @@ use proc_macro2::Span;
 use syn::visit::Visit;
 
 thread_local! {
-    /// What the current file declares. The compiler expands one file's functions after another.
+    /// The names in the current file. All functions of the file use them: the compiler expands one file after another.
     static NAMES: RefCell<Names> = RefCell::default();
 }
 
@@ -16,9 +16,9 @@ thread_local! {
 #[derive(Default)]
 struct Names {
     text: String,
-    /// Behind `fn `.
+    /// The names after `fn `.
     functions: HashSet<String>,
-    /// In front of `(&mut `.
+    /// The names before `(&mut `.
     called_with_a_borrow: HashSet<String>,
 }
 
@@ -116,10 +116,10 @@ impl Source {
             })
     }
 
-    /// True if the file certainly has no type of this name: it imports everything by name, and mentions this one as a
-    /// parameter's type only. Parses the file.
+    /// True if the file certainly has no type of this name: its imports are by name, or globs of
+    /// known crates; no import has this name; and no item or type parameter has it. Parses the file.
     pub(super) fn lacks(&self, name: &str) -> bool {
-        // The globs whose names are known.
+        // The paths whose glob imports certainly contain no such type.
         const KNOWN: [&str; 3] = ["diesel::prelude", "diesel_async", "session_factory"];
         let is_known = |at: usize| KNOWN.iter().any(|path| self.text[..at].ends_with(path));
         let by_name = self.text.match_indices("::*").all(|(at, _)| is_known(at))
@@ -170,7 +170,7 @@ impl Source {
         self.text.match_indices(&declared).filter(is_it).count()
     }
 
-    /// True if the file calls a function of this name with a `&mut` in front.
+    /// True if the file calls a function of this name with a `&mut` borrow as the first argument.
     pub(super) fn calls_with_a_session(&self, name: &str) -> bool {
         self.names(|names| names.called_with_a_borrow.contains(name))
     }
@@ -213,7 +213,7 @@ pub(super) fn implemented_trait(before: &str) -> Option<&str> {
     path.rsplit("::").next()
 }
 
-/// The one of these attributes that is directly above, if each attribute is on its own line.
+/// The attribute among `names` that is directly above the end of `before`, if each attribute is on its own line.
 pub(super) fn above(before: &str, names: &[&'static str]) -> Option<&'static str> {
     before
         .lines()

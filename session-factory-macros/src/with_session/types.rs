@@ -53,7 +53,7 @@ pub(super) fn is_blocking_connection(ty: &Type) -> bool {
     last_name(ty).is_some_and(|name| NAMES.contains(&name.as_str()))
 }
 
-/// The type behind the references, if any.
+/// The type without the references around it.
 pub(super) fn behind_references(ty: &Type) -> &Type {
     match plain(ty) {
         Type::Reference(reference) => behind_references(&reference.elem),
@@ -213,7 +213,7 @@ pub(super) fn without_impl_trait(ty: &Type) -> Type {
     ty
 }
 
-/// The type with `'static` for each lifetime that only the session could provide.
+/// The type with `'static` for each of its lifetimes.
 pub(super) fn with_static_lifetimes(ty: &Type) -> Type {
     struct Replacer;
     impl VisitMut for Replacer {

@@ -124,13 +124,13 @@ fn is_annotated_once(function: &Function, errors: &mut Errors) {
 }
 
 thread_local! {
-    /// The place of the last error about an attribute above. Axum's attribute expands the function
-    /// twice.
+    /// The place of the last error about axum's attribute. That attribute makes the compiler expand
+    /// the function twice, but the error is reported once.
     static REPORTED: Cell<Option<usize>> = const { Cell::new(None) };
 }
 
-/// True if axum's check is above `#[with_session]`: it requires every parameter to be an extractor,
-/// which the session is not. The function then stays unchanged, as axum's check has seen it.
+/// True if axum's check is above `#[with_session]`. That check requires every parameter to be an extractor,
+/// and the session is none. The macro then emits the function unchanged, as axum's check has seen it.
 pub(super) fn is_looked_at(source: Option<&Source>, errors: &mut Errors) -> bool {
     let Some(source) = source else {
         return false;

@@ -71,7 +71,7 @@ macro_rules! __session_factory_mysql {
     };
 }
 
-/// A factory whose backend is off: its names, as a type about which the compiler reports no further
+/// Declares the names of a factory whose backend is off, as a type about which the compiler reports no further
 /// errors. `expand/broken.rs` of the macros explains how.
 #[doc(hidden)]
 #[macro_export]

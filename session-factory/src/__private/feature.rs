@@ -33,12 +33,12 @@ macro_rules! __session_factory_without_dotenv {
     ($($items:tt)*) => { $($items)* };
 }
 
-/// A call that needs `.env`, with the feature off.
+/// Stands for a call that needs `.env`, with the feature off.
 #[derive(Debug)]
 pub enum Dotenv {}
 
-/// States that the feature is on. No type implements it, because it is checked only if the feature
-/// is off. The lifetime delays the check, so that the call does not compile rather than the
+/// States that the feature is on. No type implements this trait, because it is checked only if the feature
+/// is off. The lifetime delays the check to the call, so that the error is at the call and not at the
 /// declaration.
 #[diagnostic::on_unimplemented(
     message = "`.env` needs the feature `dotenv`, which is off",

@@ -12,11 +12,11 @@ use crate::factory::SharedConfig;
     note = "write `#[derive(Clone, Debug)]` above `{Self}`; for a type of another crate write a struct around it that has both"
 )]
 pub trait ConfigField: Sized {
-    /// A copy of the value.
+    /// Returns a copy of the value.
     #[must_use]
     fn copied(&self) -> Self;
 
-    /// The value for printing.
+    /// Returns the value for printing.
     fn shown(&self) -> &dyn Debug;
 }
 
@@ -46,21 +46,21 @@ impl<T: Send + Sync> SharedField for T {}
 /// Checks a field's type.
 pub const fn shared_field<T: SharedField>() {}
 
-/// A configuration on its way to a factory. The expansion calls `ToShare(self).share()`. If a field cannot be shared, which
-/// [`shared_field`] reports, the compiler finds the trait's method, so that this is the only error.
+/// Converts a configuration for its factory: the expansion calls `ToShare(self).share()`. If a field cannot be shared,
+/// [`shared_field`] reports it, and the call finds the method of `CannotShare`, so that no second error follows.
 #[derive(Debug)]
 pub struct ToShare<C>(pub C);
 
 impl<C: Send + Sync + 'static> ToShare<C> {
-    /// The configuration for all threads.
+    /// Returns the configuration in the form that all threads share.
     pub fn share(self) -> SharedConfig {
         Arc::new(self.0)
     }
 }
 
-/// All other configurations.
+/// Provides `share` for the configurations that cannot be shared.
 pub trait CannotShare: Sized {
-    /// Nothing: the program does not compile.
+    /// Returns a placeholder: the program does not compile, because `shared_field` reports the field.
     fn share(self) -> SharedConfig {
         Arc::new(())
     }
@@ -68,8 +68,8 @@ pub trait CannotShare: Sized {
 
 impl<C> CannotShare for ToShare<C> {}
 
-/// A configuration whose functions were called on its factory. No type implements it. The lifetime delays the check, so that
-/// the call does not compile rather than the declaration.
+/// Reports a configuration's function that is called on the factory. No type implements this trait. The lifetime delays
+/// the check to the call, so that the compiler reports the call and not the declaration.
 #[diagnostic::on_unimplemented(
     message = "the configuration has a type of its own: `{Self}`",
     label = "a function of `{Self}`",
@@ -77,6 +77,6 @@ impl<C> CannotShare for ToShare<C> {}
     note = "for the configuration of the factory that is in use write `AppDb::factory().await?.config()`"
 )]
 pub trait OfTheFactory<'always> {
-    /// Whatever the caller expects.
+    /// Returns whatever type the caller expects.
     fn any<R>() -> R;
 }

@@ -27,7 +27,7 @@ pub trait IsSession {
     fn session(&mut self) -> &mut Session<Self::Factory>;
 }
 
-/// A factory as its configuration names it: see [`FactoryConfig::Factory`].
+/// The factory type, reached through its configuration: see [`FactoryConfig::Factory`].
 type Itself<F> = <<F as SessionFactory>::Config as FactoryConfig>::Factory;
 
 #[diagnostic::do_not_recommend]
@@ -44,8 +44,8 @@ impl<F: SessionFactory> IsSession for Session<F> {
 }
 
 /// An annotated function's first parameter. Constructing it checks all requirements for its type,
-/// and all later calls get the factory from it. So a type that is no session is one error, and not
-/// one for each use.
+/// and all later calls get the factory from it. So the compiler reports a type that is not a session
+/// once, and not at each use.
 pub struct Parameter<P, F: SessionFactory> {
     /// Operations of the factory that do not depend on the parameter's type.
     pub factory: Opens<F>,
@@ -53,7 +53,7 @@ pub struct Parameter<P, F: SessionFactory> {
     session: fn(&mut P) -> &mut Session<F>,
 }
 
-/// A factory, known by its type.
+/// A factory, represented by its type alone.
 pub struct Opens<F>(PhantomData<fn() -> F>);
 
 impl<P, F: SessionFactory> Clone for Parameter<P, F> {
@@ -84,7 +84,7 @@ impl<F: SessionFactory> fmt::Debug for Opens<F> {
     }
 }
 
-/// The parameter of this type.
+/// Returns the parameter of this type.
 pub fn parameter<P, F>() -> Parameter<P, F>
 where
     P: IsSession<Factory = F>,
@@ -97,7 +97,7 @@ where
     }
 }
 
-/// The session of a function whose attribute names the factory.
+/// Returns the parameter for a function whose attribute names the factory.
 pub fn named<N, F>() -> Parameter<Session<F>, F>
 where
     N: SessionFactory<Config: FactoryConfig<Factory = F>>,
@@ -107,8 +107,8 @@ where
 }
 
 impl<F: SessionFactory> Opens<F> {
-    /// Opens a session for the function of this name in this module. The call's place is the
-    /// caller's.
+    /// Opens a session for the function of this name in this module. The session's file and line are
+    /// those of the caller.
     #[track_caller]
     pub fn open(
         self,
@@ -146,7 +146,7 @@ impl<P, F: SessionFactory> Parameter<P, F> {
         Savepoint::open((self.session)(session))
     }
 
-    /// The session for the body in a savepoint.
+    /// Returns the savepoint's session, for the body.
     pub fn within<'s>(self, savepoint: &'s mut Savepoint<'_, F>) -> &'s mut P {
         (self.of_session)(savepoint.session())
     }
@@ -203,7 +203,7 @@ where
     }
 }
 
-/// Of a pool of the application's. What the factory opens by itself is no connection of that type.
+/// For `Factory::from_pool` only: the factory's own connections are `TrackedMysqlConnection`s.
 #[cfg(feature = "mysql")]
 impl<F> SessionParam<F> for diesel_async::AsyncMysqlConnection
 where
@@ -238,7 +238,7 @@ where
     }
 }
 
-/// The session for the body.
+/// Returns the unit's session, for the body.
 pub fn of<P, F: SessionFactory>(parameter: Parameter<P, F>, unit: &mut Unit<F>) -> &mut P {
     (parameter.of_session)(unit.session())
 }

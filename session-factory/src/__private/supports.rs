@@ -1,4 +1,4 @@
-//! Options that only some backends or factories support, checked at the option's place.
+//! Options that only some backends or factories support. The compiler checks them where they are written.
 
 use std::marker::PhantomData;
 
@@ -6,7 +6,7 @@ use super::{IsSession, Opens};
 use crate::factory::{PoolOfOne, SessionFactory};
 
 impl<F: SessionFactory> Opens<F> {
-    /// The driver, whose type says what it supports.
+    /// Returns the driver's type, whose traits say what the driver supports.
     pub const fn driver(self) -> PhantomData<F::Driver> {
         PhantomData
     }
@@ -32,7 +32,7 @@ where
     P: IsSession,
     P::Factory: SessionFactory<Pool = PoolOfOne>,
 {
-    /// For a pool of one connection: does not compile.
+    /// Does not compile: the pool has one connection.
     pub fn check(&self)
     where
         P::Factory: HasSecondConnection,
@@ -40,9 +40,9 @@ where
     }
 }
 
-/// All other pools.
+/// The check for all other pools.
 pub trait RequiresNewElsewhere {
-    /// Compiles.
+    /// Compiles: a second connection may exist.
     fn check(&self) {}
 }
 
@@ -99,7 +99,7 @@ impl<A: Clone> RetryArgument for A {
     }
 }
 
-/// The argument for one attempt.
+/// Returns the argument for one attempt.
 pub fn again<A: RetryArgument>(argument: &A) -> A {
     argument.again()
 }
@@ -115,7 +115,7 @@ pub trait RetryExtractor: Sized + Clone {}
 #[diagnostic::do_not_recommend]
 impl<A: Clone> RetryExtractor for A {}
 
-/// The extractor for one attempt.
+/// Returns the extractor for one attempt.
 pub fn again_for_extractor<A: RetryExtractor>(argument: &A) -> A {
     argument.clone()
 }
@@ -131,12 +131,12 @@ pub trait RetrySelf: Sized + Clone {}
 #[diagnostic::do_not_recommend]
 impl<A: Clone> RetrySelf for A {}
 
-/// The `self` for one attempt.
+/// Returns the `self` for one attempt.
 pub fn again_for_self<A: RetrySelf>(argument: &A) -> A {
     argument.clone()
 }
 
-/// An argument whose type the caller chooses. The compiler's own message says where to write
+/// Returns an argument of a generic type for one attempt. The compiler's own message says where to write
 /// `Clone`.
 pub fn again_for_any<A: Clone>(argument: &A) -> A {
     argument.clone()

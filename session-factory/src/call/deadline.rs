@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::Origin;
 use crate::error::{AcquireError, TimeoutError};
 
-/// When a call with a `timeout` began, and when it must have ended.
+/// When a call with a `timeout` began, and when it must end.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Deadline {
     limit: Duration,
@@ -33,7 +33,7 @@ impl Deadline {
         self.left().is_zero()
     }
 
-    /// The time until the deadline.
+    /// Returns the time until the deadline.
     pub(crate) fn left(&self) -> Duration {
         self.limit.saturating_sub(self.started.elapsed())
     }
@@ -49,7 +49,7 @@ impl Deadline {
         self.opened = None;
     }
 
-    /// The error if the deadline passed before the call got a connection.
+    /// Returns the error for a deadline that passed before the call got a connection.
     pub(crate) fn while_acquiring(
         &self,
         origin: &Origin,
@@ -63,7 +63,7 @@ impl Deadline {
         }
     }
 
-    /// The error if the deadline passed in the body, or before COMMIT was sent.
+    /// Returns the error for a deadline that passed in the body, or before COMMIT was sent.
     pub(crate) fn while_running(&self, origin: &Origin) -> TimeoutError {
         self.error(origin)
     }

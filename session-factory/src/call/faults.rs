@@ -19,7 +19,7 @@ pub(crate) struct ArmedFault {
 pub(crate) enum FaultPoint {
     Acquire,
     Commit,
-    /// At this statement, counted down to 1.
+    /// At the statement with this number: each earlier statement subtracts one, and the fault strikes at 1.
     Statement(u32),
 }
 
@@ -46,7 +46,7 @@ impl Faults {
         self.0.lock().push(fault);
     }
 
-    /// The effects of the faults that strike a session of this function here.
+    /// Returns the effects of the faults that strike a session of `function` at this point, and counts them as struck.
     fn strike(
         &self,
         is_here: impl Fn(&mut ArmedFault) -> bool,
@@ -69,7 +69,7 @@ impl Faults {
         self.strike(|fault| fault.point == FaultPoint::Acquire, function)
     }
 
-    /// At most one: a COMMIT has one outcome.
+    /// Returns at most one effect, because a COMMIT has one outcome.
     pub(crate) fn at_commit(&self, function: &str) -> Option<FaultEffect> {
         let is_struck = std::cell::Cell::new(false);
         let is_first =
@@ -95,7 +95,7 @@ impl Faults {
         faults.iter().any(|fault| fault.point == FaultPoint::Commit)
     }
 
-    /// The faults that have not struck, in words.
+    /// Describes the faults that have not struck.
     pub(crate) fn left(&self) -> Vec<String> {
         let faults = self.0.lock();
         let in_words = |fault: &ArmedFault| {

@@ -1,5 +1,5 @@
-//! The bounds on futures that the application gives. `Future` itself is no bound of theirs, so that a closure in a future's
-//! place is one error, with a message of its own.
+//! Bounds for the futures that the application passes. They do not name `Future` as a supertrait: if the application
+//! passes a closure, the compiler then reports one error, with the message given here.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
     note = "write the call itself, `scope(rename(7, \"Ada\"))`, or a block: `scope(async {{ … }})`"
 )]
 pub trait RunsInScope {
-    /// What the future gives.
+    /// The future's output.
     type Output;
 
     /// Polls the future.

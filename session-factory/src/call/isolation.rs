@@ -15,8 +15,8 @@ pub enum Isolation {
 }
 
 /// An isolation level as an argument: a type of this module, which the compiler checks against the
-/// backend, or a value of [`Isolation`] if the backend supports all levels. The trait is sealed,
-/// because a level in another crate would pass that check.
+/// backend, or a value of [`Isolation`] if the backend supports all levels. The trait is sealed, because
+/// another crate's level would pass the compiler's check.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an isolation level",
     label = "not one of the four levels",
@@ -40,7 +40,7 @@ mod sealed {
     impl Sealed for std::convert::Infallible {}
 }
 
-// `Infallible` has no value. SQLite's driver names it as a second level.
+// `Infallible` has no value. SQLite's driver lists it as a second level, for better compiler messages.
 impl Level for std::convert::Infallible {
     fn level(self) -> Isolation {
         match self {}

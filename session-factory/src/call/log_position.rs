@@ -6,9 +6,9 @@ use std::num::NonZeroU64;
 /// A position in the log that a primary writes and its replicas replay: PostgreSQL's LSN, and the
 /// time at which it was written, by the primary's clock.
 ///
-/// The LSN alone proves nothing after a failover: a standby that had received more of the old
-/// primary's log than the promoted one has a higher LSN in another history. The time distinguishes
-/// the two: that standby's last replayed transaction is older than the new primary's commits.
+/// The LSN alone proves nothing after a failover. A standby may have received more of the old primary's log than the
+/// standby that was promoted; its LSN is then higher, but lies on the abandoned timeline. The time shows that: this
+/// standby's last replayed transaction is older than the new primary's commits.
 ///
 /// The text is PostgreSQL's LSN, followed by the microseconds since 1970 if known: `16/B374D848@1700000000000000`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -20,7 +20,7 @@ pub struct LogPosition {
 }
 
 impl LogPosition {
-    /// A position; `None` for an LSN of zero, which is PostgreSQL's "no position".
+    /// Makes a position. Returns `None` for an LSN of zero, which is PostgreSQL's "no position".
     pub(crate) const fn new(bytes: u64, micros: u64) -> Option<Self> {
         match NonZeroU64::new(bytes) {
             Some(bytes) => Some(Self { bytes, micros }),
@@ -28,7 +28,7 @@ impl LogPosition {
         }
     }
 
-    /// The position without its time.
+    /// Returns the position without its time.
     pub(crate) const fn undated(self) -> Self {
         Self { micros: 0, ..self }
     }
@@ -39,7 +39,7 @@ impl LogPosition {
         self.bytes >= other.bytes && self.micros >= other.micros
     }
 
-    /// The position that a server must reach to cover both.
+    /// Returns the position that a server must reach to cover both.
     pub(crate) fn both(one: Option<Self>, other: Option<Self>) -> Option<Self> {
         match (one, other) {
             (Some(one), Some(other)) => Some(Self {

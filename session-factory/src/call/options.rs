@@ -13,7 +13,7 @@ pub struct SessionOptions {
     pub(crate) timeout: Option<Duration>,
     pub(crate) retry: Option<Retry>,
     pub(crate) replica: ReplicaPolicy,
-    /// The commit that the session must see.
+    /// The log position of the commit that the session must see.
     pub(crate) after: Option<LogPosition>,
 }
 

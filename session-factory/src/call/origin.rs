@@ -13,8 +13,8 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// The origin for a function. `#[track_caller]` provides the place; in a macro's output, that
-    /// is the macro's place.
+    /// Returns the origin for a function. `#[track_caller]` provides the place; for macro-generated
+    /// code, that is the place of the macro invocation.
     pub(crate) fn of_function(
         function: &'static str,
         module: &'static str,
@@ -27,7 +27,7 @@ impl Origin {
         }
     }
 
-    /// The origin for a closure, or for a session that its caller commits.
+    /// Returns the origin for a closure, or for a session that its caller commits.
     pub fn of_caller(function: &'static str, caller: &'static Location<'static>) -> Self {
         Self {
             function,
@@ -48,7 +48,7 @@ impl Origin {
         self.function
     }
 
-    /// The function's name; for a closure, which has no name, also its file and line.
+    /// Returns the function's name; for a closure, which has no name, also its file and line.
     pub(crate) fn in_full(&self) -> String {
         if self.is_closure() {
             self.to_string()
@@ -57,17 +57,17 @@ impl Origin {
         }
     }
 
-    /// True for a closure, which has no joining form.
+    /// True for a closure, for which no `_in` form exists.
     pub(crate) fn is_closure(&self) -> bool {
         self.module.is_empty()
     }
 
-    /// Where it is written; for what a macro has made, the place of the macro.
+    /// Returns the file and line where the function is written, or those of the macro invocation that generated it.
     pub(crate) fn file_and_line(&self) -> Option<(&'static str, u32)> {
         self.place.map(|place| (place.file(), place.line()))
     }
 
-    /// The function's module; empty if unknown.
+    /// Returns the function's module; empty if unknown.
     pub fn module(&self) -> &'static str {
         self.module
     }

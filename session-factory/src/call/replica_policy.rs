@@ -9,9 +9,9 @@
 pub enum ReplicaPolicy {
     /// Uses the replica, however far it lags behind.
     Any,
-    /// Uses the replica once it has replayed all commits of this factory (and the token that the
-    /// call follows, if any), and the primary if the replica lags more than 100 ms behind. The
-    /// default.
+    /// Waits up to 100 ms until the replica has replayed all commits of this factory (and the
+    /// commit of the token that the call follows, if any). Uses the replica if it has replayed
+    /// them, and the primary if not. The default.
     #[default]
     CaughtUp,
     /// Uses the primary.

@@ -26,12 +26,12 @@ impl Retry {
         Self { max, base, cap }
     }
 
-    /// The number of attempts in all.
+    /// Returns the number of attempts in all.
     pub(crate) fn attempts(&self) -> u32 {
         self.max.saturating_add(1)
     }
 
-    /// The pause after this attempt (the first is 1), if another attempt may follow.
+    /// Returns the pause after this attempt (the first is 1), if another attempt may follow.
     pub(crate) fn pause_after(&self, attempt: u32) -> Option<Duration> {
         if attempt >= self.attempts() {
             return None;
@@ -49,7 +49,7 @@ impl Retry {
             .without_max_times()
             .build();
         let before = usize::try_from(attempt.saturating_sub(1)).unwrap_or(usize::MAX);
-        // After so many doublings, any cap is reached.
+        // Any cap is reached after 64 doublings.
         limits.nth(before.min(64)).unwrap_or(self.cap)
     }
 }

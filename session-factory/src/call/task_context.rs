@@ -29,7 +29,7 @@ struct Frame {
 enum Entry {
     /// `factory.scope(…)`: the factory, of any type.
     Scope(Box<dyn Any + Send + Sync>),
-    /// The future belongs to a test, wherever it runs.
+    /// The future belongs to a test, on whichever runtime it runs.
     #[cfg(feature = "testing")]
     Test(Arc<TestContext>),
     /// The named function uses a session of this factory.
@@ -57,12 +57,12 @@ where
     FutureInScope::new(Surroundings::new(Entry::Scope(Box::new(factory))), future)
 }
 
-/// The context for code that uses a session of the factory with this identity.
+/// Returns the context for code that uses a session of the factory with this identity.
 pub(crate) fn in_session(identity: usize, holder: Origin) -> Surroundings {
     Surroundings::new(Entry::Session(identity, holder))
 }
 
-/// Runs `future`, whose reads through the factory with this identity must see a commit.
+/// Runs `future` so that its reads through the factory with this identity see the commit at `position`.
 pub(crate) fn following<T, R>(
     identity: usize,
     position: LogPosition,
@@ -77,7 +77,7 @@ where
     )
 }
 
-/// Runs `future` in its own task, with the call's context.
+/// Wraps the future of a detached call's task, so that it runs in the caller's context.
 pub(crate) fn detached<T: Future>(identity: usize, future: T) -> Within<T> {
     let frame = Frame {
         entry: Entry::Detached(identity),
@@ -158,8 +158,8 @@ impl<T: Future> Future for Within<T> {
 }
 
 pin_project! {
-    /// A future that runs in a scope. It is a future without a bound on `T`, so that an argument that is none is the only
-    /// error.
+    /// A future that runs in a scope. The struct has no bound on `T`, so that for an argument that is not a future the
+    /// compiler reports one error only.
     #[doc(hidden)]
     #[must_use = "a scope runs when it is awaited"]
     pub struct FutureInScope<T, R> {
@@ -202,7 +202,7 @@ impl<T, R> fmt::Debug for FutureInScope<T, R> {
     }
 }
 
-/// The factory of the innermost scope of this type, or that of the test whose runtime this code runs on.
+/// Returns the factory of the innermost scope of type `F`, or else that of the test whose runtime runs this code.
 pub(crate) fn factory<F: Any + Clone>() -> Option<F> {
     let scoped = frames().find_map(|frame| match &frame.entry {
         Entry::Scope(factory) => factory.downcast_ref::<F>().cloned(),
@@ -215,7 +215,7 @@ pub(crate) fn factory<F: Any + Clone>() -> Option<F> {
     scoped
 }
 
-/// Runs `future` as a part of the test, wherever it runs.
+/// Runs `future` as a part of the test, on whichever runtime it runs.
 #[cfg(feature = "testing")]
 pub(crate) fn in_test<T: Future>(test: Arc<TestContext>, future: T) -> Within<T> {
     Within::new(Entry::Test(test), future)
@@ -230,7 +230,7 @@ where
     FutureInScope::new(Surroundings::new(Entry::Test(test)), future)
 }
 
-/// What is kept to run later belongs to the test that registers it, on whatever runtime it will run.
+/// Ties a hook to the test that registers it, because the hook may run later on another runtime than the test's.
 #[cfg(feature = "testing")]
 pub(crate) fn kept_for_later(future: BoxFuture<'static, ()>) -> BoxFuture<'static, ()> {
     match test() {
@@ -239,7 +239,7 @@ pub(crate) fn kept_for_later(future: BoxFuture<'static, ()>) -> BoxFuture<'stati
     }
 }
 
-/// The test that this code belongs to.
+/// Returns the test that this code belongs to.
 #[cfg(feature = "testing")]
 pub(crate) fn test() -> Option<Arc<TestContext>> {
     let of_frame = frames().find_map(|frame| match &frame.entry {
@@ -249,14 +249,14 @@ pub(crate) fn test() -> Option<Arc<TestContext>> {
     of_frame.or_else(test_context::of_runtime)
 }
 
-/// How many of the factory's sessions surround the current code.
+/// Counts the factory's sessions around the current code.
 pub(crate) fn held(identity: usize) -> usize {
     frames()
         .filter(|frame| matches!(&frame.entry, Entry::Session(of, _) if *of == identity))
         .count()
 }
 
-/// The factory's newest commit that reads here must see.
+/// Returns the log position that reads through this factory must see here.
 pub(crate) fn followed(identity: usize) -> Option<LogPosition> {
     let position = |frame: Arc<Frame>| match &frame.entry {
         Entry::Follows(of, position) if *of == identity => Some(*position),
@@ -272,7 +272,7 @@ pub(crate) fn is_detached(identity: usize) -> bool {
     frames().any(|frame| matches!(&frame.entry, Entry::Detached(of) if *of == identity))
 }
 
-/// The function in this task that already uses one of the factory's sessions.
+/// Returns the function in this task that already uses one of the factory's sessions.
 pub(crate) fn holder(identity: usize) -> Option<Origin> {
     frames().find_map(|frame| match &frame.entry {
         Entry::Session(of, holder) if *of == identity => Some(*holder),

@@ -15,7 +15,7 @@ use tokio::runtime::{Handle, Id};
 use super::faults::Faults;
 use super::virtual_sessions::VirtualSessions;
 
-/// How many tests are registered: while it is zero, a look-up is this one load.
+/// The number of registered tests. While it is zero, a look-up costs only this load.
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 static TESTS: RwLock<Option<HashMap<Id, Arc<TestContext>>>> = RwLock::new(None);
 
@@ -46,7 +46,7 @@ impl TestContext {
         })
     }
 
-    /// The test's factory of this type.
+    /// Returns the test's factory of this type.
     pub(crate) fn factory<F: Any + Clone>(&self) -> Option<F> {
         let factories = self.factories.read();
         let factories = factories.unwrap_or_else(PoisonError::into_inner);
@@ -55,7 +55,7 @@ impl TestContext {
             .find_map(|factory| factory.downcast_ref::<F>().cloned())
     }
 
-    /// Replaces the factory of this type. Returns the one before.
+    /// Replaces the factory of this type. Returns the previous one.
     pub(crate) fn replace<F: Any + Clone + Send + Sync>(&self, factory: F) -> Option<F> {
         let factories = self.factories.write();
         let mut factories = factories.unwrap_or_else(PoisonError::into_inner);
@@ -64,7 +64,7 @@ impl TestContext {
         Some(std::mem::replace(place, factory))
     }
 
-    /// Makes the code that runs in the test find this runtime's entry until the guard is dropped.
+    /// Makes code that runs on `runtime` find this test until the guard is dropped.
     pub(crate) fn register(self: &Arc<Self>, runtime: &Handle) -> Registered {
         let id = runtime.id();
         let mut tests = TESTS.write().unwrap_or_else(PoisonError::into_inner);
@@ -89,7 +89,7 @@ impl Drop for Registered {
     }
 }
 
-/// The test whose runtime this code runs on.
+/// Returns the test whose runtime this code runs on.
 pub(super) fn of_runtime() -> Option<Arc<TestContext>> {
     if COUNT.load(Ordering::Acquire) == 0 {
         return None;

@@ -26,7 +26,7 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// A password for the URL's user.
+    /// Makes credentials with a password for the URL's user.
     #[must_use]
     pub fn new(password: impl Into<SecretString>) -> Self {
         Self {
@@ -42,7 +42,7 @@ impl Credentials {
         self
     }
 
-    /// The user, if it replaces the URL's.
+    /// Returns the user, if it replaces the URL's.
     #[must_use]
     pub fn user(&self) -> Option<&str> {
         self.user.as_ref().map(ExposeSecret::expose_secret)
@@ -54,7 +54,7 @@ impl Credentials {
         user.contains('\0') || self.expose_password().contains('\0')
     }
 
-    /// The password itself, to connect with. Keep it out of logs and errors.
+    /// Returns the password itself, to connect with. Keep it out of logs and errors.
     #[must_use]
     pub fn expose_password(&self) -> &str {
         self.password.expose_secret()
@@ -69,7 +69,7 @@ impl fmt::Debug for Credentials {
 
 type Asked = BoxFuture<'static, Result<Credentials, ConnectError>>;
 
-/// Asks the provider of `Factory::with_credentials` for the credentials of the moment.
+/// Asks the provider of `Factory::with_credentials` for the current credentials.
 #[derive(Clone)]
 pub(crate) struct CredentialSource(Arc<dyn Fn(Duration) -> Asked + Send + Sync>);
 
@@ -81,7 +81,7 @@ impl CredentialSource {
     /// Waits for an answer no longer than `limit`.
     ///
     /// # Errors
-    /// The provider's own, or that it gave no answer in time.
+    /// The provider's own error, or the error that it gave no answer in time.
     #[cfg(feature = "mysql")]
     pub(crate) async fn ask(&self, limit: Duration) -> Result<Credentials, ConnectError> {
         (self.0)(limit).await

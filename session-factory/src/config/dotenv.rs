@@ -1,5 +1,5 @@
-//! Reads the `.env` file when the program starts. A variable that is set takes precedence, and the
-//! process's environment is not changed.
+//! Reads the `.env` file when the program starts. A variable that is set in the process's environment takes
+//! precedence, and that environment is not changed.
 
 use std::collections::HashMap;
 use std::fs;
@@ -37,7 +37,7 @@ struct Dotenv {
     problems: Vec<Problem>,
 }
 
-/// What the `.env` file that [`Reader::from_env_and_dotenv`] reads says.
+/// Returns the values of the `.env` file that [`Reader::from_env_and_dotenv`] reads.
 #[cfg(feature = "testing")]
 pub(crate) fn values() -> HashMap<String, String> {
     let file = std::env::current_dir()
@@ -74,8 +74,8 @@ fn read(file: &Path) -> Dotenv {
     }
 }
 
-/// The values of the readable lines. Each unreadable line is a problem with its number; no line is
-/// quoted, because it may contain a secret.
+/// Returns the values of the readable lines. Each unreadable line is reported as a problem with its number;
+/// no line is quoted, because it may contain a secret.
 fn parse(file: &str, text: &str) -> Dotenv {
     let text = text.trim_start_matches('\u{feff}');
     let mut dotenv = Dotenv::default();
@@ -101,7 +101,7 @@ fn parse(file: &str, text: &str) -> Dotenv {
     dotenv
 }
 
-/// The number of the line that dotenvy quotes.
+/// Returns the number of the line that dotenvy quotes.
 fn line_number(text: &str, line: &str) -> Option<usize> {
     let line = line.trim();
     let at = text.match_indices(line).map(|(at, _)| at).find(|at| {

@@ -11,8 +11,8 @@ pub(super) const EXPECTED: &str = "a duration such as `30s`, `500ms` or `1m 30s`
 /// and NaN.
 pub(super) fn parse(text: &str) -> Option<Duration> {
     let text = text.trim();
-    // Whole seconds, up to the largest number that fits: as a float, it would be rounded up and not
-    // fit.
+    // Whole seconds are parsed as an integer, because the largest number that fits, as a
+    // float, would be rounded up and not fit.
     if let Ok(seconds) = text.parse() {
         return Some(Duration::from_secs(seconds));
     }

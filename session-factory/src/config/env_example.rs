@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use super::Key;
 
-/// The text of an `.env.example` for a factory's keys: in groups, each key with its purpose, type
+/// Returns the text of an `.env.example` for a factory's keys: in groups, each key with its purpose, type
 /// and default. Required keys are ready to be filled in; the others are commented out, with their
-/// default. `AppDb::env_example()` calls this.
+/// default. `AppDb::env_example()` calls this function.
 ///
 /// ```
 /// use session_factory::config::{Key, env_example};

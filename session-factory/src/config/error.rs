@@ -26,13 +26,13 @@ impl ConfigError {
         Self { factory, problems }
     }
 
-    /// The name of the factory, such as `AppDb`.
+    /// Returns the name of the factory, such as `AppDb`.
     #[must_use]
     pub fn factory(&self) -> &'static str {
         self.factory
     }
 
-    /// One problem for each wrong key.
+    /// Returns one problem for each wrong key.
     #[must_use]
     pub fn problems(&self) -> &[Problem] {
         &self.problems
@@ -98,7 +98,7 @@ pub enum ProblemKind {
 }
 
 impl Problem {
-    /// A required variable that is unset. `expected` ends the sentence "expected …".
+    /// Creates the problem that a required variable is unset. `expected` ends the sentence "expected …".
     #[must_use]
     pub fn missing(key: impl Into<String>, expected: impl Into<String>) -> Self {
         Self {
@@ -108,7 +108,7 @@ impl Problem {
         }
     }
 
-    /// A required variable that is set to an empty text.
+    /// Creates the problem that a required variable is set to an empty text.
     #[must_use]
     pub fn empty(key: impl Into<String>, expected: impl Into<String>) -> Self {
         Self {
@@ -118,7 +118,7 @@ impl Problem {
         }
     }
 
-    /// A malformed value. `found` is printed unchanged: do not pass a secret.
+    /// Creates the problem that a value is malformed. `found` is printed unchanged: do not pass a secret.
     #[must_use]
     pub fn malformed(
         key: impl Into<String>,
@@ -135,7 +135,7 @@ impl Problem {
         }
     }
 
-    /// Two variables that are both set, and exclude each other.
+    /// Creates the problem that two variables are set which exclude each other.
     #[must_use]
     pub fn conflict(key: impl Into<String>, other: impl Into<String>) -> Self {
         Self {
@@ -147,7 +147,7 @@ impl Problem {
         }
     }
 
-    /// The problem without the key's name.
+    /// Returns the problem's text without the key's name.
     pub(super) fn reason(&self) -> String {
         let expected = &self.expected;
         match &self.kind {
@@ -160,19 +160,19 @@ impl Problem {
         }
     }
 
-    /// The variable's full name.
+    /// Returns the variable's full name.
     #[must_use]
     pub fn key(&self) -> &str {
         &self.key
     }
 
-    /// The expected value.
+    /// Returns the expected value.
     #[must_use]
     pub fn expected(&self) -> &str {
         &self.expected
     }
 
-    /// The kind of the problem.
+    /// Returns the kind of the problem.
     #[must_use]
     pub fn kind(&self) -> &ProblemKind {
         &self.kind
@@ -205,7 +205,7 @@ impl fmt::Display for Problem {
     }
 }
 
-/// A value that is not declared a secret, in quotes, as [`plain`] shows it.
+/// Returns a value that is not declared a secret, in quotes, as [`plain`] shows it.
 pub(super) fn quoted(value: &str) -> String {
     if looks_like_a_url(value) {
         return format!("a value that {URL}");
@@ -213,8 +213,8 @@ pub(super) fn quoted(value: &str) -> String {
     format!("`{}`", plain(value))
 }
 
-/// A value that is not declared a secret, ready for a message: cut if long, and hidden if it looks like a connection
-/// URL under the wrong name.
+/// Prepares a value that is not declared a secret for a message: cut if it is long, and hidden if it looks like
+/// a connection URL that was set under the wrong name.
 pub(super) fn plain(value: &str) -> String {
     const LIMIT: usize = 60;
     if looks_like_a_url(value) {
@@ -227,7 +227,7 @@ pub(super) fn plain(value: &str) -> String {
 
 const URL: &str = "looks like a URL (not shown, it may hold a password)";
 
-/// `postgres://…`, `ada:word@host`, `host=… password=…`.
+/// True for texts such as `postgres://…`, `ada:word@host` and `host=… password=…`.
 fn looks_like_a_url(value: &str) -> bool {
     value.contains("://") || value.contains(['@', '='])
 }

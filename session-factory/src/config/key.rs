@@ -17,14 +17,14 @@ pub struct Key {
     pub range: Option<&'static str>,
     /// The default, as the text that the variable would have.
     pub default: Option<&'static str>,
-    /// True if the factory cannot start without it.
+    /// True if the factory cannot start without the variable.
     pub required: bool,
     /// True if the value is a secret, which errors and `Debug` never show.
     pub secret: bool,
-    /// What the key provides, if it is only a part of its setting or another source of it. `None`
-    /// for the setting's own key.
+    /// What the key provides, if it provides only a part of its setting, or names a file that holds
+    /// the value. `None` for the setting's own key.
     pub part: Option<Part>,
-    /// True if the macro reads it at compile time. Setting it at start-up has no effect.
+    /// True if the macro reads the variable at compile time. Setting it at start-up has no effect.
     pub build: bool,
     /// The heading above the key in `.env.example`.
     pub group: &'static str,
@@ -60,7 +60,7 @@ impl Part {
 }
 
 impl Key {
-    /// An optional key, without a default, that is no secret.
+    /// Makes an optional key, without a default, that is not a secret.
     #[must_use]
     pub const fn new(name: &'static str, setting: &'static str, ty: &'static str) -> Self {
         Self {

@@ -4,13 +4,13 @@
 //! parameter's name, the scheme, a port. So an error prints only names from our own lists. The
 //! user's text is compared with a list and never printed.
 
-/// The name in the list that is most similar to `written`, if one is similar enough. The result
-/// borrows from the list only.
+/// Returns the name in the list that is most similar to `written`, if one is similar enough. The
+/// result borrows from the list, never from `written`.
 pub(crate) fn nearest<'list>(
     written: &str,
     names: impl IntoIterator<Item = &'list str>,
 ) -> Option<&'list str> {
-    // No known name is longer, and the comparison takes quadratic time.
+    // No known name is longer. Comparing a longer text would take time that is quadratic in its length.
     const LONGEST: usize = 64;
     if written.len() > LONGEST {
         return None;

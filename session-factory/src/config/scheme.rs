@@ -2,7 +2,7 @@
 
 use crate::config::known_names::nearest;
 
-/// True for one of the schemes, as in `postgresql` or `postgresql+psycopg2`, in any case.
+/// True for one of the schemes, as in `postgresql` or `postgresql+psycopg2`, in upper or lower case.
 pub(crate) fn is_one_of(scheme: &str, schemes: &[&str]) -> bool {
     let (name, driver) = match scheme.split_once('+') {
         Some((name, driver)) => (name, Some(driver)),
@@ -26,8 +26,8 @@ pub(crate) fn is_well_formed(scheme: &str) -> bool {
             .all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
 }
 
-/// Schemes of databases, and of other things that users paste. An error prints only these: text in
-/// front of `:` may be a piece of a password.
+/// Schemes of databases, and of other things that users paste. Errors print no other scheme, because
+/// text in front of `:` may be a piece of a password.
 const KNOWN: [&str; 16] = [
     "postgresql",
     "postgres",
@@ -47,7 +47,7 @@ const KNOWN: [&str; 16] = [
     "http",
 ];
 
-/// The URL's scheme if it is a known one, in our spelling and without a driver's name.
+/// Returns the URL's scheme as `KNOWN` spells it, without a driver's name; `None` for any other scheme.
 pub(crate) fn known(url: &str) -> Option<&'static str> {
     let (scheme, rest) = url.split_once(':')?;
     let scheme = match scheme.split_once('+') {
@@ -59,7 +59,7 @@ pub(crate) fn known(url: &str) -> Option<&'static str> {
         .find(|known| known.eq_ignore_ascii_case(scheme))
 }
 
-/// The scheme that the user may have meant, out of `schemes`.
+/// Returns the scheme that the user may have meant, out of `schemes`.
 pub(crate) fn meant(url: &str, schemes: &'static [&'static str]) -> Option<&'static str> {
     let (scheme, _) = url.split_once("://")?;
     nearest(scheme, schemes.iter().copied())

@@ -20,7 +20,7 @@ use secrecy::{ExposeSecret, SecretString};
 pub struct SecretUrl(SecretString);
 
 impl SecretUrl {
-    /// The URL itself, for connecting. Keep it out of logs and errors.
+    /// Returns the URL itself, for connecting. Keep it out of logs and errors.
     #[must_use]
     pub fn expose(&self) -> &str {
         self.0.expose_secret()

@@ -1,7 +1,7 @@
 //! Reads a configuration from any format of serde.
 //!
-//! Every value is handled like a variable's text, so durations, booleans, ranges and errors are the
-//! same in each format. No value is quoted here: it may be a secret, under any name.
+//! Every value is handled like a variable's text, so durations, booleans, ranges and errors are the same in each
+//! format. Errors here quote no value, because a value may be a secret whatever its name is.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -21,7 +21,7 @@ pub(crate) fn reader<'de, D: Deserializer<'de>>(
     settings: &'static [&'static str],
     deserializer: D,
 ) -> Result<Reader<'static>, D::Error> {
-    // `deserialize_struct` would let a format reject a text in the struct's place, and quote it.
+    // With `deserialize_struct`, a format could reject a text in the struct's place with an error that quotes the text.
     let given = deserializer.deserialize_any(Settings { factory, settings })?;
     let Given { values, problems } = given;
     let vars = move |name: &str| match values.get(name) {
@@ -32,7 +32,7 @@ pub(crate) fn reader<'de, D: Deserializer<'de>>(
     Ok(reader.with_problems(problems))
 }
 
-/// The settings of every factory. A setting that is a constant of a factory cannot be given.
+/// The settings of every factory. If an input has one that is a constant of its factory, the error says so.
 const STANDARD: [&str; 17] = [
     "url",
     "replica_url",
@@ -60,7 +60,7 @@ struct Given {
     problems: Vec<Problem>,
 }
 
-// serde's own errors would quote the value.
+// These errors replace serde's own, which would quote the value.
 macro_rules! not_quoted {
     ($($visit:ident: $ty:ty),* $(,)?) => {$(
         fn $visit<E: Error>(self, _: $ty) -> Result<Self::Value, E> {

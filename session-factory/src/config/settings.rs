@@ -31,8 +31,8 @@ pub struct Settings {
     /// How long a caller waits for a connection; `Duration::MAX` means without a limit. Default: 30
     /// seconds.
     pub pool_timeout: Duration,
-    /// A connection's longest life; `Duration::MAX` means without a limit. Every connection serves
-    /// at least one session, however short this is. Default: 30 minutes.
+    /// A connection's longest life; `Duration::MAX` means without a limit. Every connection serves at least one
+    /// session, however short its life is. Default: 30 minutes.
     pub pool_recycle: Duration,
     /// How long a connection may idle before the pool closes it; `Duration::MAX` means without a
     /// limit. Default: 10 minutes.
@@ -40,31 +40,31 @@ pub struct Settings {
     /// How long one attempt to connect may take, longer than zero; `Duration::MAX` means without a
     /// limit. Default: 10 seconds.
     pub connect_timeout: Duration,
-    /// The server's time limit for one statement, longer than zero. PostgreSQL applies it to all
-    /// statements, up to 24 days; MySQL to reading statements; MariaDB to all. SQLite has no such
-    /// limit. Default: the server's own.
+    /// The server's time limit for one statement, longer than zero. PostgreSQL (at most 24
+    /// days) and MariaDB apply it to all statements, MySQL to statements that only read. SQLite
+    /// has no such limit. Default: the server's own.
     pub statement_timeout: Option<Duration>,
     /// 0 stops PostgreSQL's and MySQL's connections from keeping prepared statements. Any other
     /// number keeps all of them, because diesel-async's cache has no limit. SQLite's connections
     /// always keep them. Default: all; behind a pooler none.
     pub statement_cache: Option<usize>,
-    /// Statements that take longer are reported in one line each, floods in one line a second. Default: 1 second.
+    /// Each statement that takes longer is reported in a line, a flood of them in one line a second. Default: 1 second.
     pub slow_statement: Option<Duration>,
-    /// Waits for a connection that take longer, and get one, are reported in one line each, floods in one line a second.
-    /// Default: 2 seconds.
+    /// Each wait for a connection that takes longer, and succeeds, is reported in a line, a flood of
+    /// them in one line a second. Default: 2 seconds.
     pub slow_acquire: Option<Duration>,
-    /// A session that holds its connection for longer is reported once, and once more when the connection comes back. At
-    /// least 2 seconds. Default: none is.
+    /// A session that holds its connection for longer is reported once, and once more when the connection comes back.
+    /// The shortest value is 2 seconds. Default: no reports.
     pub leak_threshold: Option<Duration>,
-    /// A call that runs more statements is reported when it ends, with the statement that ran most often. At least 1.
-    /// Default: none is.
+    /// A call that runs more statements is reported when it ends, with the statement that ran most often.
+    /// The smallest value is 1. Default: no reports.
     pub statement_budget: Option<u32>,
-    /// What the spans of statements show of their texts (feature `tracing`). Default: the text of queries, and of
-    /// scripts the summary.
+    /// What the spans of statements show of their texts (feature `tracing`). Default: the text
+    /// of a query, and the summary of a script.
     pub trace_text: TraceText,
     /// The credential provider's credentials for this connection, which replace the URL's.
     pub(crate) credentials: Option<Credentials>,
-    /// Where [`credentials`](Self::credentials) came from: a KILL asks again.
+    /// The provider of [`credentials`](Self::credentials): a KILL, which needs a connection of its own, asks it again.
     pub(crate) credential_source: Option<CredentialSource>,
     /// The permit of the connection that is opened with these settings.
     pub(crate) permit: Option<OpenPermit>,
@@ -76,13 +76,13 @@ impl Settings {
     /// The shortest `leak_threshold`.
     pub(crate) const SHORTEST_LEAK: Duration = Duration::from_secs(2);
 
-    /// The error if a setting makes every connection impossible. The reader has checked the
+    /// Returns the error for a setting that makes every connection impossible. The reader has checked the
     /// environment's values, but the application's code can set others.
     pub(crate) fn refusal(&self) -> Option<String> {
         self.zero().or_else(|| self.useless_report())
     }
 
-    /// A report that would be about every session or call.
+    /// Returns the error for a limit that would cause a report about every session or call.
     fn useless_report(&self) -> Option<String> {
         if let Some(threshold) = self.leak_threshold.filter(|it| *it < Self::SHORTEST_LEAK) {
             return Some(format!(
@@ -116,7 +116,7 @@ impl Settings {
         ))
     }
 
-    /// The defaults, for the database at `url`.
+    /// Returns the defaults, for the database at `url`.
     #[must_use]
     pub fn new(url: SecretUrl) -> Self {
         Self {

@@ -1,20 +1,20 @@
 //! A database's URL dialect.
 
-/// What the reader needs to know of a database to check its settings.
+/// What the reader must know about a database to check its settings.
 #[doc(hidden)]
 pub trait UrlDialect: Sealed {
     /// The database's name in errors.
     const NAME: &'static str;
     /// The accepted URL schemes, without the colon.
     const SCHEMES: &'static [&'static str];
-    /// True if reads can use another server that replicates the first.
+    /// True if reads can use a second server, which replicates the first.
     const HAS_REPLICAS: bool = false;
     /// Checks a URL without connecting.
     ///
     /// # Errors
     /// What is wrong with the URL. The text quotes nothing secret.
     fn check_url(url: &str) -> Result<(), String>;
-    /// The first host in a URL that may not be this machine: what is neither loopback nor a socket nor a file.
+    /// Returns the first host in the URL that may be another machine: neither loopback, nor a socket, nor a file.
     fn elsewhere(_url: &str) -> Option<String> {
         Some("its host".to_owned())
     }

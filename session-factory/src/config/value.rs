@@ -45,7 +45,7 @@ use super::{SecretString, SecretUrl, duration};
             `FromStr`, and `Option` of these"
 )]
 pub trait ConfigValue: Sized {
-    /// The form of a valid value, with an example. It ends the sentence "expected …".
+    /// Returns the form of a valid value, with an example. The text ends the sentence "expected …".
     fn expected() -> String;
 
     /// Like `expected`, for a value that must be in a range.
@@ -53,10 +53,10 @@ pub trait ConfigValue: Sized {
         format!("{}, in {range}", Self::expected())
     }
 
-    /// Parses the text, which is trimmed and not empty. `None` if it is malformed.
+    /// Parses the text, which is trimmed and not empty. Returns `None` if it is malformed.
     fn parse(text: &str) -> Option<Self>;
 
-    /// The value of an unset variable without a default; `None` if a value is required.
+    /// Returns the value of an unset variable without a default; `None` if a value is required.
     fn missing() -> Option<Self> {
         None
     }

@@ -41,19 +41,19 @@ pub trait DriverConnection: Sealed + Sized + Send + 'static {
     /// A stream of rows.
     type Rows<'conn>: Stream<Item = QueryResult<Self::Row>> + Send + Unpin + 'conn;
 
-    /// The value that keeps the database alive while the pool has no open connection.
+    /// Returns a value that keeps the database alive while the pool has no open connection.
     fn anchor(&self) -> Option<Arc<dyn Any + Send + Sync>> {
         None
     }
 
-    /// The connection in the form that the application's code knows. `None` if
+    /// Returns diesel-async's connection, the form that the application's code knows. `None` if
     /// [`enter_raw`](Self::enter_raw) has to convert it first.
     fn raw(&mut self) -> Option<&mut Self::Raw>;
 
-    /// The observer of the connection's events.
+    /// Returns the observer of the connection's events.
     fn observer(&mut self) -> &mut Instrumented;
 
-    /// diesel-async's own instrumentation. `None` while it cannot be reached.
+    /// Returns diesel-async's own instrumentation, or `None` while [`raw`](Self::raw) has no connection to return.
     fn raw_instrumentation(&mut self) -> Option<&mut dyn Instrumentation> {
         self.raw().map(AsyncConnection::instrumentation)
     }
@@ -104,7 +104,7 @@ pub trait DriverConnection: Sealed + Sized + Send + 'static {
         }
     }
 
-    /// The statement cache's size that each borrower finds.
+    /// Returns the statement cache's size with which each borrower starts.
     fn cache(&self) -> CacheSize {
         CacheSize::Unbounded
     }
@@ -112,31 +112,31 @@ pub trait DriverConnection: Sealed + Sized + Send + 'static {
     /// True if the driver knows, without asking the server, that the connection is unusable.
     fn is_closed(&self) -> bool;
 
-    /// Ends the connection while its session still uses it: cancels the statement and closes the connection.
+    /// Returns what ends the connection while its session uses it: it cancels the statement and closes the connection.
     fn kill(&self) -> Option<Kill> {
         None
     }
 
-    /// The server's process, by which a rolled-back test knows the connection.
+    /// Returns the id of the server's process, by which a rolled-back test identifies the connection.
     #[cfg(feature = "testing")]
     fn server_process(&self) -> Option<u32> {
         None
     }
 
-    /// What the server said last on this connection, for the code of an error that diesel reports without it.
+    /// Returns the server's last error on this connection; its code completes an error that diesel reports without one.
     fn server_errors(&mut self) -> Option<Arc<dyn ServerErrors>> {
         None
     }
 
-    /// Prevents the pool from lending the connection again: it is closed when it is dropped.
+    /// Prevents the pool from lending the connection again: the connection is closed when it is dropped.
     fn condemn(&mut self);
 
     /// One round trip that proves the connection alive.
     fn ping(&mut self) -> impl Future<Output = Result<(), StatementError>> + Send;
 
-    /// Runs a query after its prelude `prelude`, in the same round trip if that is safe. The first
-    /// poll sends both. The query is not `Send`, so this function splits it at once, and the future
-    /// owns its SQL and binds.
+    /// Runs a query after `prelude`, in the same round trip if that is safe. The first poll sends both.
+    /// The query is not `Send`, so this function extracts its SQL and binds at once, and the future owns
+    /// them.
     fn load<'conn>(
         &'conn mut self,
         prelude: Prelude,
@@ -153,20 +153,20 @@ pub trait DriverConnection: Sealed + Sized + Send + 'static {
     /// [`load`](Self::load) for SQL of one or several statements, without rows.
     fn batch(&mut self, prelude: Prelude, sql: String) -> BoxFuture<'_, Reply<()>>;
 
-    /// Forgets earlier transactions. The session calls it when one begins.
+    /// Resets what [`watch`](Self::watch) returns. The session calls this when a transaction begins.
     fn begin_watch(&mut self);
 
-    /// What the driver knows about the transaction since [`begin_watch`](Self::begin_watch).
+    /// Returns what the driver knows about the transaction since [`begin_watch`](Self::begin_watch).
     fn watch(&mut self) -> TransactionStatus;
 
-    /// Asks the database whether the transaction is still the one that the session began. The session calls it when
-    /// [`watch`](Self::watch) is in doubt; a later `watch` uses the answer.
+    /// Asks the database whether the open transaction is still the one that the session began. Call when
+    /// [`watch`](Self::watch) returned `InDoubt`; a later `watch` uses the answer.
     fn ask(&mut self) -> impl Future<Output = ()> + Send {
         std::future::ready(())
     }
 
-    /// True if a statement in the current transaction met a serialization failure, a deadlock or a busy database,
-    /// whether the session or the body's raw connection sent it.
+    /// True if a statement in the current transaction met a serialization failure, a deadlock or a busy database. This
+    /// counts the session's statements and those on the body's raw connection.
     fn met_conflict(&mut self) -> bool {
         false
     }
@@ -176,23 +176,23 @@ pub trait DriverConnection: Sealed + Sized + Send + 'static {
         false
     }
 
-    /// True if the driver sees which statements change rows. Otherwise the session has only the statements' counts.
+    /// True if the driver sees which statements change rows. If not, the session knows only the row counts they return.
     fn sees_writes(&self) -> bool {
         false
     }
 
-    /// True if the caller need not wait for this transaction's COMMIT: the transaction, begun with `options`, has only
+    /// True if the caller need not wait for COMMIT, because the transaction, begun with `options`, has only
     /// read, the server has answered everything, and COMMIT cannot fail.
     fn commits_silently(&mut self, _options: &TransactionOptions) -> bool {
         false
     }
 
-    /// Call before the body gets the raw connection. Enters the open transaction into the connection's own
-    /// transaction manager, so that `transaction()` on it makes a savepoint.
+    /// Call before the body gets the raw connection. Enters the open transaction into the raw connection's
+    /// transaction manager, so that the body's `transaction()` makes a savepoint.
     fn enter_raw(&mut self) -> impl Future<Output = QueryResult<()>> + Send;
 
-    /// Call before [`watch`](Self::watch) after the body had the raw connection, for drivers that do not see its
-    /// statements as they run.
+    /// Call before [`watch`](Self::watch) after the body had the raw connection. Needed by drivers that do not see the
+    /// body's statements as they run.
     fn leave_raw(&mut self) -> impl Future<Output = ()> + Send {
         std::future::ready(())
     }
@@ -200,11 +200,11 @@ pub trait DriverConnection: Sealed + Sized + Send + 'static {
     /// Sends COMMIT and returns its outcome.
     fn commit(&mut self) -> impl Future<Output = CommitOutcome> + Send;
 
-    /// Commits what [commits silently](Self::commits_silently) without a waiting caller, and passes the connection's
-    /// owner and the outcome to `over`.
+    /// Commits a transaction that [commits silently](Self::commits_silently) in the background, and then passes the
+    /// connection's owner and the outcome to `over`.
     ///
     /// # Errors
-    /// `owner` and `over`, if the caller has to await [`commit`](Self::commit) instead.
+    /// Returns `owner` and `over` if the caller has to await [`commit`](Self::commit) instead.
     fn commit_unattended<O, E>(owner: O, over: E) -> Result<(), (O, E)>
     where
         O: Owner<Self> + Send + 'static,
@@ -214,7 +214,7 @@ pub trait DriverConnection: Sealed + Sized + Send + 'static {
     }
 
     /// Runs a statement and then COMMIT, in the same round trip if that is safe. The driver sets
-    /// `sent` when COMMIT is sent. If the statement fails, COMMIT keeps nothing.
+    /// `sent` when COMMIT is sent. If the statement fails, a COMMIT after it keeps nothing.
     fn execute_and_commit<T>(
         &mut self,
         prelude: Prelude,
@@ -224,7 +224,7 @@ pub trait DriverConnection: Sealed + Sized + Send + 'static {
     where
         T: QueryFragment<Self::Backend> + QueryId + Send;
 
-    /// The log position of the session's last COMMIT, if the settings name a replica.
+    /// Returns the log position of the session's last COMMIT, if the settings name a replica.
     fn committed_at(&mut self) -> Option<LogPosition> {
         None
     }
@@ -234,8 +234,8 @@ pub trait DriverConnection: Sealed + Sized + Send + 'static {
         false
     }
 
-    /// On a connection to a replica: waits until it has replayed the log up to a position. False if the time runs out
-    /// first. If the future is dropped half-way, a query stays under way.
+    /// On a connection to a replica: waits until the replica has replayed the log up to `_position`. False if
+    /// `_patience` passes first. If the caller drops the future half-way, its query stays in flight.
     fn has_replayed(
         &mut self,
         _position: LogPosition,
@@ -248,7 +248,7 @@ pub trait DriverConnection: Sealed + Sized + Send + 'static {
     fn rollback(&mut self) -> impl Future<Output = Result<(), StatementError>> + Send;
 
     /// Recovers a dropped session's connection: cancels the statement, rolls back, checks. On a lost connection it
-    /// still cancels what the server may be running.
+    /// still cancels the statement that the server may be running.
     fn recover(
         &mut self,
         running: Running,
@@ -260,8 +260,8 @@ pub trait DriverConnection: Sealed + Sized + Send + 'static {
     /// [`reset`](Self::reset) before the next borrower.
     fn needs_reset(&self) -> bool;
 
-    /// True if, as far as the driver sees, the server has answered everything and no transaction is open. On a lost
-    /// connection: true if the server runs nothing for it any more.
+    /// True if, as far as the driver sees, the server has answered everything and no transaction is open. For a lost
+    /// connection: true if the server no longer runs anything for it.
     fn at_rest(&self) -> bool {
         true
     }
@@ -276,9 +276,9 @@ pub trait DriverConnection: Sealed + Sized + Send + 'static {
         false
     }
 
-    /// Resets the session. False if that failed and the pool has to close the connection.
+    /// Resets the session. False if the reset failed and the pool has to close the connection.
     fn reset(&mut self) -> impl Future<Output = bool> + Send;
 
-    /// Adds what the driver knows (SQLSTATE) to an error that diesel reported.
+    /// Converts an error that diesel reported, and adds what the driver knows (SQLSTATE).
     fn explain(&self, error: &Error) -> StatementError;
 }

@@ -7,7 +7,7 @@ use diesel_async::pooled_connection::bb8::RunError;
 use super::messages::ExternalError;
 use crate::error::{ConnectError, ConnectErrorKind};
 
-/// The pool's figures: open, idle, limit.
+/// Returns the pool's figures: open, idle, limit.
 pub(super) fn figures<M: ManageConnection>(pool: &bb8::Pool<M>) -> (u32, u32, u32) {
     let state = pool.state();
     (
@@ -17,7 +17,7 @@ pub(super) fn figures<M: ManageConnection>(pool: &bb8::Pool<M>) -> (u32, u32, u3
     )
 }
 
-/// Why the pool gave no connection.
+/// Converts the error with which the pool gave no connection.
 pub(super) fn error(error: RunError) -> ExternalError {
     match error {
         RunError::TimedOut => ExternalError::TimedOut,

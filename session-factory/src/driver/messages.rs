@@ -24,8 +24,8 @@ pub enum ExternalError {
     Connect(ConnectError),
 }
 
-/// Gives an error diesel's kind for a serialization failure, which a caller may repeat. diesel
-/// itself does not use it for a deadlock or a busy database.
+/// Gives an error diesel's kind for a serialization failure, which tells callers that they may repeat the
+/// transaction. diesel itself does not use that kind for a deadlock or a busy database.
 pub(crate) fn as_conflict(error: Error) -> Error {
     match error {
         Error::DatabaseError(_, information) => {
@@ -35,12 +35,12 @@ pub(crate) fn as_conflict(error: Error) -> Error {
     }
 }
 
-/// A statement's prelude.
+/// What is sent ahead of a statement.
 #[derive(Debug, Default)]
 #[doc(hidden)]
 pub struct Prelude {
-    /// True if a statement was dropped in flight: cancel it, and wait until the server has ended
-    /// it.
+    /// True if the session dropped a statement in flight: the driver first cancels it, and waits until the
+    /// server has ended it.
     pub settle: bool,
     /// The SQL that begins the transaction.
     pub begin: Option<Cow<'static, str>>,
@@ -51,10 +51,10 @@ pub struct Prelude {
 }
 
 impl Prelude {
-    /// The prelude as one text; `None` if there is nothing to send.
+    /// Returns the prelude as one SQL text, or `None` if there is nothing to send.
     #[cfg(any(feature = "postgres", feature = "mysql"))]
     pub(crate) fn text(&self) -> Option<Cow<'_, str>> {
-        // The text is empty if the first statement begins the transaction.
+        // BEGIN's text is empty if the first statement begins the transaction.
         let begin = self.begin.as_ref().filter(|begin| !begin.is_empty());
         match (begin, &self.control) {
             (Some(begin), Some(control)) => Some([&**begin, "; ", control].concat().into()),
@@ -64,7 +64,7 @@ impl Prelude {
         }
     }
 
-    /// True if there is no prelude.
+    /// True if nothing precedes the statement.
     pub(crate) fn is_empty(&self) -> bool {
         !self.settle && self.begin.is_none() && self.control.is_none()
     }
@@ -74,7 +74,7 @@ impl Prelude {
 #[derive(Debug)]
 #[doc(hidden)]
 pub struct Reply<T> {
-    /// The prelude's result. If it is an error, the statement's result does not count.
+    /// The prelude's result. If it is an error, ignore the statement's result.
     pub prelude: QueryResult<()>,
     /// The statement's result.
     pub result: QueryResult<T>,
@@ -84,7 +84,7 @@ pub struct Reply<T> {
 }
 
 impl<T> Reply<T> {
-    /// The reply if the prelude failed, so that the statement was not sent.
+    /// Returns the reply for a failed prelude, after which the statement was not sent.
     pub(crate) fn not_sent(error: Error) -> Self {
         Self {
             prelude: Err(error),
@@ -93,7 +93,7 @@ impl<T> Reply<T> {
         }
     }
 
-    /// The same reply with changed errors.
+    /// Returns the same reply with changed errors.
     #[cfg(any(feature = "postgres", feature = "sqlite"))]
     pub(crate) fn map_err(self, change: impl Fn(Error) -> Error) -> Self {
         Self {
@@ -116,7 +116,7 @@ impl<T> Reply<T> {
 #[derive(Debug, Clone)]
 #[doc(hidden)]
 pub enum TransactionStatus {
-    /// Unknown: the driver has no protocol state (an external pool's connection).
+    /// The driver cannot know, because it has no protocol state (an external pool's connection).
     Unknown,
     /// A transaction is open and usable.
     Open,
@@ -129,14 +129,14 @@ pub enum TransactionStatus {
     Unbalanced,
     /// The body ended the transaction, and ran further statements afterwards.
     Parted(PartlyCommitted),
-    /// The server refused to commit (or to prepare for two phases), and rolled the transaction back. The body sent that
-    /// COMMIT, or the session, whose caller then dropped the future.
+    /// The server refused COMMIT (or PREPARE TRANSACTION), and rolled the transaction back. Either the body sent that
+    /// COMMIT, or the session did and its caller then dropped the future.
     Refused(StatementError),
     /// The transaction ended, but the session did not end it.
     Ended {
         /// True if it ended by COMMIT.
         committed: bool,
-        /// The error after which the server rolled back by itself.
+        /// The error after which the server rolled back by itself, if there was one.
         error: Option<StatementError>,
     },
 }
@@ -159,13 +159,13 @@ pub enum CommitOutcome {
     Unknown(StatementError),
 }
 
-/// The connection's user after recovery.
+/// The connection's next user after recovery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[doc(hidden)]
 pub enum GoesTo {
     /// The next borrower.
     Anybody,
-    /// The session that already has it, and waits for the recovery.
+    /// The session that already has it and waits for the recovery.
     SameSession,
 }
 
@@ -175,9 +175,9 @@ pub enum GoesTo {
 pub enum RecoveryOutcome {
     /// Rolled back, and ready for the next borrower.
     Clean,
-    /// Rolled back, but not reusable.
+    /// Rolled back, but the connection is not reusable.
     Spent,
-    /// Unknown; closing the connection rolls back.
+    /// Unknown. The pool closes the connection, which rolls back.
     Failed,
 }
 
@@ -194,7 +194,7 @@ pub trait Owner<C> {
 pub enum Running {
     /// The transaction is open, and no request is unanswered.
     Nothing,
-    /// A statement, the rest of its rows, or a ROLLBACK that may follow one.
+    /// A statement, the rest of its rows, or a ROLLBACK, which may have been sent after a statement.
     Statement,
     /// COMMIT, which must finish.
     End,

@@ -57,7 +57,7 @@ pub(crate) use crate::call::TransactionOptions;
 pub use crate::call::{Isolation, isolation};
 pub(crate) use crate::config::OpenPermit;
 
-/// diesel-async's connection of a backend: what [`Session::connection`](crate::Session::connection) returns.
+/// diesel-async's connection for a backend, which [`Session::connection`](crate::Session::connection) returns.
 #[doc(hidden)]
 pub type RawConnection<D> = <<D as Driver>::Connection as DriverConnection>::Raw;
 
@@ -74,13 +74,13 @@ pub trait Driver: UrlDialect + Sized + Send + Sync + 'static {
 
     /// True if the driver can end a running statement.
     const STOPS_STATEMENTS: bool = true;
-    /// How the database quotes, for texts without values.
+    /// How the database quotes. Needed to remove the values from SQL texts that are observed.
     const QUOTING: Quoting;
 
-    /// The server, as spans and metrics name it.
+    /// Returns the server, as spans and metrics name it.
     fn endpoint(settings: &Settings, connection: &Self::Connection) -> Endpoint;
 
-    /// The most connections that make sense for this database, if it has such a limit.
+    /// Returns the most connections that make sense for this database, if it has such a limit.
     fn connection_limit(_settings: &Settings) -> Option<u32> {
         None
     }
@@ -90,7 +90,7 @@ pub trait Driver: UrlDialect + Sized + Send + Sync + 'static {
         settings: &Settings,
     ) -> impl Future<Output = Result<Self::Connection, ConnectError>> + Send;
 
-    /// The SQL that begins a transaction; empty if the first statement begins it.
+    /// Returns the SQL that begins a transaction; empty if the first statement begins it.
     fn begin_sql(options: &TransactionOptions) -> Cow<'static, str>;
 
     /// Takes a connection out of the external pool.
@@ -98,6 +98,6 @@ pub trait Driver: UrlDialect + Sized + Send + Sync + 'static {
         pool: &Self::ExternalPool,
     ) -> impl Future<Output = Result<Self::Connection, ExternalError>> + Send;
 
-    /// The external pool's figures: open, idle, limit.
+    /// Returns the external pool's figures: open, idle, limit.
     fn external_figures(pool: &Self::ExternalPool) -> (u32, u32, u32);
 }

@@ -1,4 +1,4 @@
-//! diesel's count of the transactions on a raw connection: 1 is the session's, the body begins and ends the others.
+//! diesel's transaction depth on a raw connection. Level 1 is the session's; the body begins and ends the deeper ones.
 
 use std::num::NonZeroU32;
 
@@ -13,7 +13,7 @@ pub(crate) fn enter(status: &mut TransactionManagerStatus) -> QueryResult<()> {
         .change_transaction_depth(TransactionDepthChange::IncreaseDepth)
 }
 
-/// True if the body has begun a transaction, and not ended it.
+/// True if the body began a transaction and did not end it.
 pub(crate) fn is_unbalanced(status: &TransactionManagerStatus) -> bool {
     let depth = status.transaction_depth().ok().flatten();
     depth.is_some_and(|depth| depth > NonZeroU32::MIN)

@@ -3,15 +3,15 @@
 use std::hash::{BuildHasher, RandomState};
 use std::sync::LazyLock;
 
-/// A random token of this process. The application's SQL cannot contain it by accident. All
-/// connections and sessions share it: with a token for each, a server that keeps statistics for
-/// each SQL text would collect entries without end.
+/// A random token of this process, which the application's SQL cannot contain by accident. All
+/// connections and sessions share it: if each had its own, a server that keeps statistics for each
+/// SQL text would collect entries without end.
 pub(crate) static TOKEN: LazyLock<String> =
     LazyLock::new(|| format!("{:016x}", RandomState::new().hash_one(0)));
 
-/// The beginning of every savepoint's name; the level follows. It contains the token, because SQL
-/// of the application could otherwise open a savepoint of the same name. ROLLBACK TO would then go
-/// back to that one, and keep work that the session wants to undo.
+/// The prefix of every savepoint's name; the level follows. It contains the token, because the
+/// application's SQL could otherwise open a savepoint of the same name: ROLLBACK TO would then return
+/// to the application's savepoint, and keep work that the session wants to undo.
 pub(crate) fn prefix() -> &'static str {
     static PREFIX: LazyLock<String> = LazyLock::new(|| format!("session_factory_{}_", *TOKEN));
     &PREFIX

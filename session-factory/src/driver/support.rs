@@ -14,7 +14,7 @@ use crate::config::Sealed;
     note = "if the function is generic over its factory, name the backend: `F: SessionFactory<Driver = Postgres>`"
 )]
 pub trait SupportsIsolation<L: Level>: Sealed {
-    /// Called by expansions: the bound is the trait's own, so that the compiler points at the option alone.
+    /// Called by macro expansions. The trait itself is the function's bound, so the compiler points only at the option.
     #[doc(hidden)]
     fn asked(_driver: PhantomData<Self>) {}
 }
@@ -27,7 +27,7 @@ pub trait SupportsIsolation<L: Level>: Sealed {
     note = "if the function is generic over its factory, name the backend: `F: SessionFactory<Driver = Postgres>`"
 )]
 pub trait SupportsDeferrable: Sealed {
-    /// Called by expansions: the bound is the trait's own, so that the compiler points at the option alone.
+    /// Called by macro expansions. The trait itself is the function's bound, so the compiler points only at the option.
     #[doc(hidden)]
     fn asked(_driver: PhantomData<Self>) {}
 }
@@ -40,7 +40,7 @@ pub trait SupportsDeferrable: Sealed {
     note = "if the function is generic over its factory, name the backend: `F: SessionFactory<Driver = Postgres>`"
 )]
 pub trait SupportsReplica: Sealed {
-    /// Called by expansions: the bound is the trait's own, so that the compiler points at the option alone.
+    /// Called by macro expansions. The trait itself is the function's bound, so the compiler points only at the option.
     #[doc(hidden)]
     fn asked(_driver: PhantomData<Self>) {}
 }
@@ -53,7 +53,7 @@ pub trait SupportsReplica: Sealed {
     note = "if the function is generic over its factory, name the backend: `F: SessionFactory<Driver = Sqlite>`"
 )]
 pub trait SupportsImmediate: Sealed {
-    /// Called by expansions: the bound is the trait's own, so that the compiler points at the option alone.
+    /// Called by macro expansions. The trait itself is the function's bound, so the compiler points only at the option.
     #[doc(hidden)]
     fn asked(_driver: PhantomData<Self>) {}
 }

@@ -5,6 +5,6 @@
 pub(crate) enum TransactionEnd {
     Committed,
     RolledBack,
-    /// It ended, and whether it was committed is unknown; or PREPARE TRANSACTION ended it.
+    /// PREPARE TRANSACTION ended it, or whether it was committed is unknown.
     Unseen,
 }

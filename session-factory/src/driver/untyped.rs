@@ -1,7 +1,7 @@
 //! A query without its type.
 //!
-//! Each query has its own type, and the compiler compiles generic code for each type, in the
-//! application's crate, again with every change there. A reference to `dyn Walk` has one type for
+//! Each query has its own type, so the compiler would compile generic code for each query, in the
+//! application's crate, and again after every change there. A reference to `dyn Walk` has one type for
 //! all queries, so the code that builds their SQL and sends them is compiled once.
 
 use std::any::TypeId;
@@ -28,7 +28,7 @@ impl<DB: Backend, T: QueryFragment<DB>> Walk<DB> for T {
 
 /// A query, and its type's id.
 #[doc(hidden)]
-#[allow(missing_debug_implementations)] // what it is printed as depends on who asks
+#[allow(missing_debug_implementations)] // print it with diesel's `debug_query`
 pub struct Untyped<'query, DB: Backend> {
     query: &'query dyn Walk<DB>,
     id: Option<TypeId>,
@@ -53,7 +53,7 @@ impl<'query, DB: Backend> Untyped<'query, DB> {
         }
     }
 
-    /// diesel's key of the prepared statement, if the type alone determines the SQL.
+    /// Returns diesel's key of the prepared statement, if the type alone determines the SQL.
     pub(crate) fn id(&self) -> Option<TypeId> {
         self.id
     }

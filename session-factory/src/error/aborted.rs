@@ -11,7 +11,7 @@ use super::{StatementError, StatementErrorKind};
 #[non_exhaustive]
 pub enum AbortReason {
     /// A statement failed, and the body continued without returning the error. PostgreSQL then
-    /// gives up the whole transaction, and would answer COMMIT with ROLLBACK.
+    /// aborts the whole transaction, and answers COMMIT with ROLLBACK.
     Statement(StatementError),
     /// The body dropped a statement's future before it finished (a `select!` or a timeout around it), so the session
     /// cannot know whether the statement took effect.
@@ -21,22 +21,22 @@ pub enum AbortReason {
     /// A statement in the body ended the transaction (a raw `ROLLBACK`, or an error after which the database rolls back
     /// by itself).
     EndedByBody,
-    /// A `COMMIT` (`COMMIT AND CHAIN`, `PREPARE TRANSACTION`) that the body ran as raw SQL was refused, for instance
-    /// because of a deferred constraint, and the body did not return the error.
+    /// The server refused a `COMMIT` (or `COMMIT AND CHAIN`, `PREPARE TRANSACTION`) that the body ran as raw SQL, for
+    /// instance because of a deferred constraint, and the body did not return the error.
     CommitByBody(StatementError),
     /// The body began a savepoint and neither released it nor rolled it back.
     OpenSavepoint,
-    /// This function of diesel-async's `TransactionManager` was called for what no `begin_transaction` had begun, and its
-    /// error ([`SessionError::NotBegun`](crate::SessionError::NotBegun)) was not returned.
+    /// The body called this function of diesel-async's `TransactionManager` without a matching `begin_transaction`, and
+    /// did not return its error ([`SessionError::NotBegun`](crate::SessionError::NotBegun)).
     NotBegun(&'static str),
-    /// The body replaced its session by another one (`std::mem::replace`), so the replaced
+    /// The body replaced its session with another one (`std::mem::replace`), so the replaced
     /// session's work is lost.
     Replaced,
 }
 
 /// The body returned `Ok`, but its transaction could not be committed: it is rolled back, or a
-/// statement in the body ended it. The body of a savepoint gets this error as well if it leaves
-/// another savepoint open inside; then only the savepoint is rolled back.
+/// statement in the body ended it. A savepoint's closure that leaves another savepoint open gets this
+/// error as well; then only the closure's savepoint is rolled back.
 #[derive(Debug, Clone)]
 pub struct Aborted {
     pub(crate) reason: AbortReason,
@@ -52,7 +52,7 @@ impl Aborted {
         }
     }
 
-    /// The error for a savepoint that cannot be released: its work is rolled back, and the
+    /// The error for a savepoint that could not be released: its work is rolled back, and the
     /// transaction continues.
     pub(crate) fn in_savepoint(reason: AbortReason) -> Self {
         Self {
@@ -61,12 +61,12 @@ impl Aborted {
         }
     }
 
-    /// The reason.
+    /// Returns the reason.
     pub fn reason(&self) -> &AbortReason {
         &self.reason
     }
 
-    /// The error of the first failed statement, or of the body's raw `COMMIT`, if that is the reason.
+    /// Returns the error of the first failed statement, or of the body's raw `COMMIT`, if that is the reason.
     pub fn statement(&self) -> Option<&StatementError> {
         match &self.reason {
             AbortReason::Statement(error) | AbortReason::CommitByBody(error) => Some(error),
@@ -166,7 +166,7 @@ impl CommitError {
         }
     }
 
-    /// The server's error, as the answer to COMMIT or when it closed the connection.
+    /// Returns the error that the server sent in answer to COMMIT, or with which the connection was lost.
     pub fn statement(&self) -> &StatementError {
         &self.error
     }

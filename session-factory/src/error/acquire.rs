@@ -17,20 +17,20 @@ pub struct Holder {
     pub recovering: bool,
 }
 
-/// The step that delays a waiting caller, apart from connections in use.
+/// What a waiting caller waits for, besides the connections in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// The pool calls the application's credential provider, to open a connection.
+    /// The pool waits for the application's credential provider, to open a connection.
     Credentials,
-    /// The pool opens a connection.
+    /// The pool waits for a connection that it is opening.
     Opening,
     /// The pool pings a connection that has idled.
     Checking,
-    /// The pool waits until the server has closed one connection, to open another.
+    /// The pool waits until the server has closed a connection, because one more would exceed the limit.
     Closing,
 }
 
-/// The pool gave no connection within the wait's limit, or none can be opened.
+/// The pool gave no connection within the time limit, or could not open one.
 #[derive(Debug, Clone)]
 pub struct AcquireError {
     pub(crate) factory: &'static str,
@@ -48,27 +48,27 @@ pub struct AcquireError {
 }
 
 impl AcquireError {
-    /// How long the caller waited.
+    /// Returns how long the caller waited.
     pub fn waited(&self) -> Duration {
         self.waited
     }
-    /// The greatest number of connections that the pool may open: `pool_size` + `max_overflow`.
+    /// Returns the greatest number of connections that the pool may open: `pool_size` + `max_overflow`.
     pub fn limit(&self) -> u32 {
         self.limit
     }
-    /// The number of open connections.
+    /// Returns the number of open connections.
     pub fn open(&self) -> u32 {
         self.open
     }
-    /// The number of waiting callers, including this one.
+    /// Returns the number of waiting callers, including this one.
     pub fn waiting(&self) -> u32 {
         self.waiting
     }
-    /// The calls that held the connections, the longest first.
+    /// Returns the calls that held the connections, the one that held its connection longest first.
     pub fn holders(&self) -> &[Holder] {
         &self.holders
     }
-    /// The error of the last attempt to connect, if that attempt failed.
+    /// Returns the error of the last attempt to connect, if that attempt failed.
     pub fn connect_error(&self) -> Option<&ConnectError> {
         self.connect.as_ref()
     }

@@ -2,15 +2,15 @@
 
 use super::{StatementError, StatementErrorKind};
 
-/// The advice if the caller tried to end something that the session ends.
+/// The advice for a caller that tried to end a transaction or savepoint that only the session ends.
 pub(super) const END_BY_HAND: &str = "db.savepoint(…) and db.transaction(…) end with their closure: return Ok to keep the work or Err to \
      undo it; the session's transaction is ended by db.commit() or db.rollback()";
 
-/// The end of the sentence "a statement failed and its error was not returned; …". Each text is
-/// true for every error that it is used for. A savepoint keeps the transaction usable, but it does
-/// not help a statement that no transaction may contain, or a conflict that only another
-/// transaction solves. MySQL and SQLite undo only the failed statement, so for them this function
-/// sees conflicts and lost connections only.
+/// Returns the end of the sentence "a statement failed and its error was not returned; …". Each text
+/// is true for every error that it is used for. The advice is a savepoint only where one helps: it does
+/// not help a statement that may not run in a transaction, or a conflict that only a new transaction
+/// solves. MySQL and SQLite undo only the failed statement and let the transaction continue, so most
+/// of their errors never get here.
 pub(super) fn advice(error: &StatementError) -> &'static str {
     match error.kind {
         StatementErrorKind::Connection => {
@@ -53,11 +53,11 @@ pub(super) fn advice(error: &StatementError) -> &'static str {
     }
 }
 
-/// The beginning of the names of a session's savepoints.
+/// The prefix of the names of a session's savepoints.
 const SAVEPOINT: &str = "session_factory_";
 
-/// True if the server no longer has one of the session's savepoints. Every database's message
-/// contains the name.
+/// True if the error says that one of the session's savepoints no longer exists. Every database's
+/// message contains the savepoint's name.
 fn is_of_a_lost_savepoint(error: &StatementError) -> bool {
     let message = error.message.to_ascii_lowercase();
     message.contains("savepoint") && message.contains(SAVEPOINT)

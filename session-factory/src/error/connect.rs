@@ -24,16 +24,16 @@ pub enum ConnectErrorKind {
     Database,
     /// The server has no free connection.
     TooManyConnections,
-    /// The URL requires encryption, which the connection cannot have.
+    /// The URL requires TLS, and the connection could not be encrypted.
     Tls,
     /// No server has the role that `target_session_attrs` requires.
     Role,
-    /// The provider of [`Factory::with_credentials`](crate::Factory::with_credentials) returned
-    /// none: its own error is the [`source`](std::error::Error::source).
+    /// The credential provider ([`Factory::with_credentials`](crate::Factory::with_credentials)) returned
+    /// no credentials. If it returned an error, that is the [`source`](std::error::Error::source).
     Credentials,
-    /// A pooler in between does not support transactions.
+    /// A pooler between the client and the server does not support transactions.
     Pooler,
-    /// The server lacks what the driver cannot do without: MySQL's session tracking.
+    /// The server lacks a feature that the driver requires: session tracking, on MySQL.
     Unsupported,
     /// This machine has no threads, sockets or memory left.
     Resources,
@@ -60,8 +60,8 @@ impl ConnectError {
         }
     }
 
-    /// No resolver knows the host at `index` of the URL's `count`. The text omits the name: in a
-    /// URL that was cut in the wrong place, an unknown name may be a piece of the password.
+    /// The error for an unknown host: number `index` (from 0) of the URL's `count` hosts. The text omits the name: if
+    /// the URL was split in the wrong place, the name may be a piece of the password.
     #[cfg(any(feature = "postgres", feature = "mysql"))]
     pub(crate) fn unknown_host(index: usize, count: usize, error: &dyn fmt::Display) -> Self {
         let which = if count == 1 {
@@ -88,12 +88,12 @@ impl ConnectError {
         self
     }
 
-    /// The kind of failure.
+    /// Returns the kind of failure.
     pub fn kind(&self) -> ConnectErrorKind {
         self.kind
     }
 
-    /// The server's SQLSTATE, if the server sent one.
+    /// Returns the server's SQLSTATE, if the server sent one.
     pub fn sqlstate(&self) -> Option<&str> {
         self.sqlstate.as_deref()
     }
@@ -112,9 +112,9 @@ impl ConnectError {
         )
     }
 
-    /// True if waiting callers fail at once.
+    /// True if callers that wait for a connection fail at once with this error.
     pub(crate) fn ends_the_wait(&self) -> bool {
-        // A provider decides itself whether it tries again.
+        // A credential provider does its own retries, so waiting callers do not wait for another attempt.
         self.is_permanent() || self.kind == ConnectErrorKind::Credentials
     }
 }

@@ -33,13 +33,13 @@ use crate::config::ConfigError;
 
 /// Everything that can go wrong with a session.
 ///
-/// Each variant says whether the work was kept. With [`CommitUnknown`](Self::CommitUnknown),
+/// Each variant says whether the work was kept. After [`CommitUnknown`](Self::CommitUnknown),
 /// [`PartlyCommitted`](Self::PartlyCommitted), [`RuntimeEnded`](Self::RuntimeEnded) and
-/// [`InSavepoint`](Self::InSavepoint) it may be. With all other variants, the work is rolled back
+/// [`InSavepoint`](Self::InSavepoint) it may have been kept. After all other variants, the work is rolled back
 /// or was never begun. (Work that the body commits earlier, by `commit()` or a raw `COMMIT`, stays
 /// committed.)
 ///
-/// It converts from and to [`diesel::result::Error`], so a function that returns `QueryResult<T>`
+/// A `SessionError` converts from and to [`diesel::result::Error`], so a function that returns `QueryResult<T>`
 /// can be annotated unchanged. A `SessionError` that is converted to a diesel error and back is the
 /// same as before, except for [`Commit`](Self::Commit), which comes back as [`Query`](Self::Query),
 /// because diesel has its own kinds for the server's error.
@@ -52,7 +52,7 @@ use crate::config::ConfigError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SessionError {
-    /// Keys are missing or malformed. The error lists all of them.
+    /// Configuration keys are missing or malformed. The error lists all of them.
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// The pool gave no connection.
@@ -65,7 +65,7 @@ pub enum SessionError {
     /// statement in the body had ended it ([`AbortReason::EndedByBody`]).
     #[error(transparent)]
     Aborted(#[from] Aborted),
-    /// The server refused the COMMIT, or the connection was lost before it was sent. Nothing was committed.
+    /// The server refused the COMMIT, or the connection was lost before COMMIT was sent. Nothing was committed.
     #[error(transparent)]
     Commit(#[from] CommitError),
     /// The connection was lost, or the call's deadline passed, after COMMIT was sent: the work may
@@ -89,9 +89,9 @@ pub enum SessionError {
          and call {0}() outside of it"
     )]
     InSavepoint(&'static str),
-    /// The caller called this function from diesel-async's `TransactionManager` without a `begin_transaction` before
-    /// it. It would have ended the session's transaction or a closure's savepoint. The session sent nothing. That
-    /// savepoint, or the transaction if no savepoint is open, can only be rolled back.
+    /// The caller called this function of diesel-async's `TransactionManager` without a matching `begin_transaction`.
+    /// The call would have ended the session's transaction or a closure's savepoint, so the session sent nothing. The
+    /// closure's savepoint, or the transaction if no savepoint is open, can now only be rolled back.
     #[error(
         "TransactionManager::{0}() was called, and begin_transaction() has not begun what it would have ended: nothing was \
          sent, and what is open can only be rolled back; {END_BY_HAND}"
@@ -117,8 +117,8 @@ pub enum SessionError {
 
 impl SessionError {
     /// True if another attempt at the unit of work may succeed: after a serialization failure, a
-    /// deadlock or a busy SQLite database. `retry` decides by this, and by the errors that the
-    /// session itself saw, which the application may have wrapped. Always false for
+    /// deadlock or a busy SQLite database. `retry` uses this method, and also the errors that the
+    /// session itself saw, because the application may have wrapped them. Always false for
     /// [`CommitUnknown`](Self::CommitUnknown) and [`PartlyCommitted`](Self::PartlyCommitted).
     pub fn is_transient(&self) -> bool {
         match self {

@@ -9,21 +9,21 @@ use std::fmt;
 #[derive(Debug, Clone)]
 pub struct NestedError {
     pub(crate) function: &'static str,
-    /// True for a closure's session, which has no `_in` form.
+    /// True for a closure's session: a closure has no `_in` form that the message could recommend.
     pub(crate) closure: bool,
     pub(crate) holder: String,
-    /// Set if the session has `requires_new`, but the task holds every connection that the pool may
-    /// open.
+    /// The pool's limit, if the caller requested `requires_new` although its task already holds every
+    /// connection that the pool may open.
     pub(crate) exhausted: Option<u32>,
 }
 
 impl NestedError {
-    /// The function that already has a session, with file and line.
+    /// Returns the function that already has a session, with file and line.
     pub fn holder(&self) -> &str {
         &self.holder
     }
 
-    /// The pool's limit, if the task itself holds every connection that the pool may open.
+    /// Returns the pool's limit, if the task itself holds every connection that the pool may open.
     pub fn exhausted(&self) -> Option<u32> {
         self.exhausted
     }
@@ -65,7 +65,7 @@ impl fmt::Display for NestedError {
     }
 }
 
-/// "All connections that the pool may open", in words.
+/// Returns "all connections that the pool may open", in words.
 fn every(limit: u32) -> String {
     match limit {
         1 => "the pool's only connection".to_owned(),

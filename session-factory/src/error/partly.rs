@@ -4,27 +4,27 @@ use std::fmt;
 
 use super::StatementError;
 
-/// Some of the work was committed outside the session's own commit. The rest was not, or may not
-/// have been. Look for the work's effect before doing it again; `retry` does not repeat it.
+/// Some of the work was committed, but not by the session's own COMMIT. The rest was not committed, or
+/// may not have been. Look for the work's effect before doing it again; `retry` does not repeat it.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum PartlyCommitted {
-    /// BEGIN alone failed (a `statement_timeout` on a server that stalled), and the statement that
-    /// travelled with it ran without a transaction. Its changes are committed, unless its answer
-    /// was lost and it failed too.
+    /// Only BEGIN failed (for instance by `statement_timeout` on a stalled server), and the statement that
+    /// was sent with it ran without a transaction. The statement's changes are committed, unless the
+    /// statement failed too and its answer was lost.
     #[error(
         "BEGIN failed ({0}), and the statement behind it ran without a transaction: what it changed is committed, \
          unless it failed too; look for its effect before doing it again"
     )]
     NotBegun(#[source] StatementError),
     /// A statement in the body ended the transaction (a raw `COMMIT` or `ROLLBACK`). Later
-    /// statements, in the same text or on the raw connection, ran outside the transaction.
+    /// statements, in the same SQL text or on the raw connection, ran outside the transaction.
     #[error(
         "the body ended its transaction with raw SQL: {0}; use db.commit() or db.rollback() in place of raw SQL"
     )]
     EndedByBody(CommittedPart),
-    /// The body's SQL (in a text, in a procedure, on the raw connection) ended the transaction, and
-    /// the outcome is unknown. The database only says that the open transaction is not the one that
+    /// The body's SQL (a text of several statements, a procedure, the raw connection) ended the transaction,
+    /// and the outcome is unknown: the database reveals only that the open transaction is not the one that
     /// the session began.
     #[error(
         "SQL that the body ran ended the transaction, and whether the work was committed or rolled back is unknown; \
@@ -33,24 +33,24 @@ pub enum PartlyCommitted {
     EndedUnseen,
 }
 
-/// The part of the work that was committed, after a statement in the body ended the session's
+/// The part of the work that was committed, when a statement in the body had ended the session's
 /// transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CommittedPart {
-    /// The work before that end. Later work, if there was any, is rolled back.
+    /// The work before that statement. Later work, if there was any, is rolled back.
     Before,
-    /// The work before that end, and all later work.
+    /// The work before that statement, and all later work.
     BeforeAndBehind,
-    /// The work before that end, and some of the later work.
+    /// The work before that statement, and some of the later work.
     BeforeAndSomeBehind,
-    /// All work after that end. The work before it is rolled back.
+    /// All work after that statement. The work before it is rolled back.
     Behind,
-    /// Some of the work after that end. The work before it is rolled back.
+    /// Some of the work after that statement. The work before it is rolled back.
     SomeBehind,
 }
 
 impl CommittedPart {
-    /// The committed part; `None` if all of it is rolled back.
+    /// Returns the committed part, or `None` if all work is rolled back.
     #[cfg(any(feature = "postgres", feature = "mysql"))]
     pub(crate) fn of(before: bool, behind: AfterEnd) -> Option<Self> {
         Some(match (before, behind.committed, behind.rolled_back) {
@@ -63,7 +63,7 @@ impl CommittedPart {
         })
     }
 
-    /// The same part, after an earlier COMMIT by the body.
+    /// Returns the committed part if the body had also run an earlier COMMIT: then some earlier work is committed.
     pub(crate) fn behind_a_commit(self) -> Self {
         match self {
             Self::Behind | Self::SomeBehind => Self::BeforeAndSomeBehind,
@@ -92,7 +92,7 @@ impl fmt::Display for CommittedPart {
     }
 }
 
-/// How the statements after the end ended.
+/// The outcomes of the statements that ran after the transaction's end.
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct AfterEnd {

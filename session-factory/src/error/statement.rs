@@ -16,10 +16,10 @@ pub struct StatementError {
     pub(crate) detail: Option<String>,
 }
 
-/// Stored as the error's detail, which SQLite's own errors do not have.
+/// Marks an error through its `detail`, which is free because SQLite's own errors have none.
 const ROLLED_BACK: &str = "the database rolled the whole transaction back";
 
-/// diesel's kinds, which are not `Clone`.
+/// Mirrors diesel's `DatabaseErrorKind`, which is not `Clone`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum StatementErrorKind {
     Unique,
@@ -61,7 +61,7 @@ impl StatementError {
         }
     }
 
-    /// The error for a COMMIT that another transaction has made fail.
+    /// The error for a COMMIT that fails because of a conflict with another transaction.
     #[cfg(feature = "testing")]
     pub(crate) fn conflict(message: impl Into<String>) -> Self {
         Self {
@@ -77,7 +77,7 @@ impl StatementError {
         }
     }
 
-    /// The error with its SQLSTATE in the message, because diesel's errors have no other field for
+    /// Returns the error with its SQLSTATE in the message, because diesel's errors have no field for
     /// it.
     #[cfg(feature = "postgres")]
     pub(crate) fn into_words(self) -> Self {
@@ -97,25 +97,25 @@ impl StatementError {
         }
     }
 
-    /// True if the database rolled back more than the statement, so that a savepoint around it is
-    /// lost as well.
+    /// True if the database rolled back the whole transaction and not only the statement, so that a
+    /// savepoint around the statement is lost as well.
     pub(crate) fn has_rolled_back(&self) -> bool {
         self.detail.as_deref() == Some(ROLLED_BACK)
     }
 
-    /// The server's message, unchanged. `Display` escapes newlines and other control characters, so that a value in the
-    /// message cannot forge a log line.
+    /// Returns the server's message, unchanged. `Display` escapes newlines and other control characters, so that a
+    /// value in the message cannot forge a log line.
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// The five characters of SQLSTATE, such as `23505`. `None` on SQLite, and if the connection
+    /// Returns the five characters of SQLSTATE, such as `23505`. `None` on SQLite, and if the connection
     /// broke before the server sent an error.
     pub fn sqlstate(&self) -> Option<&str> {
         self.sqlstate.as_deref()
     }
 
-    /// MySQL's and MariaDB's error number, such as 1213 for a deadlock. `None` on other databases.
+    /// Returns MySQL's and MariaDB's error number, such as 1213 for a deadlock. `None` on other databases.
     pub fn code(&self) -> Option<u16> {
         self.code
     }
@@ -130,8 +130,8 @@ impl StatementError {
     }
 
     /// True if running the whole unit of work again may succeed: after a serialization failure, a
-    /// deadlock, a busy SQLite database, or a change of a table for
-    /// which PostgreSQL had prepared the statement.
+    /// deadlock, a busy SQLite database, or a change to a table that made PostgreSQL
+    /// refuse a prepared statement.
     pub fn is_transient(&self) -> bool {
         self.kind == StatementErrorKind::Serialization
             || matches!(self.sqlstate(), Some("40001" | "40P01"))

@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::AcquireError;
 
 /// The call did not end before its deadline. Its work is rolled back, and its running statement is
-/// cancelled on the server. (SQLite has no server: a statement ends at its next row, or while it
-/// waits for a lock.)
+/// cancelled on the server. (SQLite has no server: a running statement stops when it reaches its next row,
+/// or while it waits for a lock.)
 #[derive(Debug, Clone)]
 pub struct TimeoutError {
     /// The function's name; for a closure, also its file and line.
@@ -22,27 +22,27 @@ pub struct TimeoutError {
 }
 
 impl TimeoutError {
-    /// The limit that passed: the call's `timeout`.
+    /// Returns the limit that passed: the call's `timeout`.
     pub fn limit(&self) -> Duration {
         self.limit
     }
 
-    /// How long the last attempt waited for its connection.
+    /// Returns how long the last attempt waited for its connection.
     pub fn acquiring(&self) -> Duration {
         self.acquiring
     }
 
-    /// How long the last attempt's body had been running.
+    /// Returns how long the last attempt's body had been running.
     pub fn running(&self) -> Duration {
         self.running
     }
 
-    /// How long the attempts before the last one took, with the pauses between them. Zero without `retry`.
+    /// Returns how long the attempts before the last one took, with the pauses between them. Zero without `retry`.
     pub fn earlier_attempts(&self) -> Duration {
         self.earlier
     }
 
-    /// The pool's state, if the deadline passed while the call waited for a connection.
+    /// Returns the pool's state, if the deadline passed while the call waited for a connection.
     pub fn acquire_error(&self) -> Option<&AcquireError> {
         self.acquire.as_deref()
     }

@@ -14,7 +14,7 @@ impl TransactionOutcome {
     pub(crate) fn of<T>(committed: &Result<T, SessionError>) -> Self {
         match committed {
             Ok(_) => Self::Committed,
-            // Partly committed: either kind of hook could act on the wrong part.
+            // Unknown also if partly committed: a hook for commit or for rollback could act on the wrong part.
             Err(SessionError::CommitUnknown(_) | SessionError::PartlyCommitted(_)) => Self::Unknown,
             Err(_) => Self::RolledBack,
         }

@@ -38,12 +38,12 @@ pub(super) fn config_of_global<F: SessionFactory>() -> Result<F::Config, ConfigE
     read::<F>(reader_of_global::<F>())
 }
 
-/// The table of the global factory's values.
+/// Returns the table of the global factory's values.
 pub fn describe<F: SessionFactory>() -> String {
     described::<F>(reader_of_global::<F>())
 }
 
-/// The table of the values from a function that maps names to values.
+/// Returns the table of the values that `vars` returns for their names.
 pub fn describe_vars<F: SessionFactory>(vars: impl FnMut(&str) -> Option<String>) -> String {
     described::<F>(Reader::from_vars(F::NAME, F::KEYS, vars))
 }
@@ -72,7 +72,7 @@ fn reader<F: SessionFactory>(dotenv: bool) -> Reader<'static> {
     }
 }
 
-/// Without the feature, no code that needs `.env` compiles.
+/// `_dotenv` is always false, because without the feature no code that asks for `.env` compiles.
 #[cfg(not(feature = "dotenv"))]
 fn reader<F: SessionFactory>(_dotenv: bool) -> Reader<'static> {
     Reader::from_env(F::NAME, F::KEYS)

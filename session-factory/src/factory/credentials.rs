@@ -37,8 +37,8 @@ impl<F: SessionFactory> Factory<F> {
     /// [`Credentials`](ConnectErrorKind::Credentials). Errors print the provider's text: keep secrets out of it. The
     /// next attempt asks the provider again.
     ///
-    /// A factory made with [`from_pool`](Self::from_pool) cannot have a provider, because it does not open its
-    /// connections: each use of the factory fails with that error.
+    /// A factory made with [`from_pool`](Self::from_pool) cannot have a provider, because the external pool opens the
+    /// connections: each use of the factory then fails with a `ConnectError` of that kind.
     #[must_use]
     pub fn with_credentials<P, C, E>(self, provider: P) -> Self
     where
@@ -55,7 +55,7 @@ impl<F: SessionFactory> Factory<F> {
             }
             None => Pools::broken(F::NAME, keys.url, not_ours()),
         };
-        // Observers go with the factory to its new pools.
+        // The new pools report to the observers that the factory already has.
         let before = &self.shared.pools.primary.monitor;
         pools.primary.monitor.take_over(before);
         Self::of(self.shared.with_pools(pools))

@@ -22,9 +22,9 @@ use crate::sync::Mutex;
             `session_factory! {{ pub struct AppDb(Postgres); }}`"
 )]
 pub trait SessionFactory: Sized + Send + Sync + 'static {
-    /// The database backend: `Postgres`, `Mysql` or `Sqlite` of [`driver`](crate::driver). A
-    /// function that is generic over its factory names it to use a feature of one backend: `F:
-    /// SessionFactory<Driver = Postgres>`.
+    /// The database backend: `Postgres`, `Mysql` or `Sqlite` of [`driver`](crate::driver). A function
+    /// that is generic over its factory and needs a feature of one backend writes that backend as a
+    /// bound: `F: SessionFactory<Driver = Postgres>`.
     type Driver: Driver;
     /// The generated configuration type.
     type Config: FactoryConfig<Factory = Self>;
@@ -32,7 +32,7 @@ pub trait SessionFactory: Sized + Send + Sync + 'static {
     const NAME: &'static str;
     /// All keys that the factory reads.
     const KEYS: &'static [Key];
-    /// The pool's size, as far as the macro's settings fix it.
+    /// `PoolOfOne` if the macro's settings limit the pool to one connection, otherwise `AnyPool`.
     #[doc(hidden)]
     type Pool;
     /// The static that holds the global factory.
@@ -56,13 +56,13 @@ pub trait FactoryConfig: Clone + Debug + 'static {
     /// The factory. Generated code names the factory through this type: if a type is not a factory, the compiler then
     /// reports one error instead of several.
     type Factory: SessionFactory;
-    /// True if `.env` is read as well.
+    /// True if the factory also reads `.env`.
     const DOTENV: bool;
-    /// Reads all keys. `None` after the reader has recorded what is wrong.
+    /// Reads all keys. Returns `None` if a value is missing or wrong; the reader has then recorded the problems.
     fn read(reader: &mut Reader<'_>) -> Option<Self>;
-    /// The standard settings.
+    /// Returns the standard settings.
     fn settings(&self) -> Settings;
-    /// The value for all threads.
+    /// Converts the configuration to the form that all threads share.
     fn shared(self) -> SharedConfig;
 }
 
@@ -70,11 +70,11 @@ pub trait FactoryConfig: Clone + Debug + 'static {
 #[doc(hidden)]
 pub struct Global<F: SessionFactory> {
     pub(super) shared: OnceLock<Shared<F::Driver, F::Config>>,
-    /// Observers that wait for the factory.
+    /// Observers that were added before the factory was made.
     pub(super) observers: Mutex<Vec<Arc<dyn Observer>>>,
-    /// `init` has connected once.
+    /// True once `init` has connected.
     pub(super) proven: AtomicBool,
-    /// `init_from_dotenv` was called: `.env` is read as well.
+    /// True once `init_from_dotenv` was called: the factory then also reads `.env`.
     pub(super) dotenv: AtomicBool,
 }
 
@@ -93,7 +93,7 @@ impl<F: SessionFactory> Default for Global<F> {
 }
 
 impl<F: SessionFactory> Global<F> {
-    /// An empty place.
+    /// Returns the static without a factory.
     pub const fn new() -> Self {
         Self {
             shared: OnceLock::new(),
@@ -103,13 +103,13 @@ impl<F: SessionFactory> Global<F> {
         }
     }
 
-    /// Gives the observers that were set before to the factory.
+    /// Gives the factory the observers that were added before it was made.
     pub(super) fn hand_over_observers(&self) {
         let Some(shared) = self.shared.get() else {
             return;
         };
         for observer in std::mem::take(&mut *self.observers.lock()) {
-            // Set before the factory was made, so none of its sessions is older.
+            // `add` fails only after the factory's first session, and these were added before the factory was made.
             let _added = shared.pools.primary.monitor.add(observer);
         }
     }

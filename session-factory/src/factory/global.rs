@@ -11,7 +11,7 @@ use crate::error::{ObservedTooLate, SessionError};
 use crate::observe::Observer;
 use crate::pool::{ShutdownReport, Status};
 
-/// The factory that applies here: the scope's, or the global one, which the first use makes.
+/// Returns the scope's factory, or else the global one, which the first call makes.
 pub fn factory<F: SessionFactory>() -> Result<Factory<F>, SessionError> {
     match task_context::factory::<Factory<F>>() {
         Some(factory) => Ok(factory),
@@ -32,15 +32,15 @@ fn global<F: SessionFactory>() -> Result<Factory<F>, SessionError> {
     Ok(Factory::of(made.clone()))
 }
 
-/// The global factory, if it was made.
+/// Returns the global factory if it has been made.
 fn made<F: SessionFactory>() -> Option<Factory<F>> {
     F::global().shared.get().cloned().map(Factory::of)
 }
 
-/// Adds an observer to the factory that applies here, or to the global one before its first use.
+/// Adds an observer to the scope's factory, or else to the global one, which need not have been made yet.
 ///
 /// # Errors
-/// The factory has opened a session already.
+/// Fails if the factory has opened a session already.
 pub fn observe<F: SessionFactory>(observer: Arc<dyn Observer>) -> Result<(), ObservedTooLate> {
     if let Some(factory) = task_context::factory::<Factory<F>>() {
         return factory.observe(observer);
@@ -49,7 +49,7 @@ pub fn observe<F: SessionFactory>(observer: Arc<dyn Observer>) -> Result<(), Obs
     let Some(factory) = made::<F>() else {
         return Ok(());
     };
-    // It was made before, or meanwhile: then it may have taken the observer already.
+    // The factory exists. If it was made after the `push` above, it may have taken the observer already.
     let waiting = &mut *F::global().observers.lock();
     let at = waiting
         .iter()
@@ -82,7 +82,7 @@ pub async fn init_from_dotenv<F: SessionFactory>() -> Result<(), SessionError> {
     init::<F>().await
 }
 
-/// The figures of the factory that applies here; before its first use, those of an empty pool.
+/// Returns the figures of the scope's factory, or else of the global one; before its first use, those of an empty pool.
 pub fn status<F: SessionFactory>() -> Status {
     let made = task_context::factory::<Factory<F>>().or_else(made::<F>);
     match made {
@@ -102,7 +102,7 @@ pub fn status<F: SessionFactory>() -> Status {
     }
 }
 
-/// Shuts down the factory that applies here. Does not make the global factory if no use has made it.
+/// Shuts down the scope's factory, or else the global one. Does nothing if no use has made the global factory.
 pub async fn shutdown<F: SessionFactory>(limit: std::time::Duration) -> ShutdownReport {
     let made = task_context::factory::<Factory<F>>().or_else(made::<F>);
     match made {

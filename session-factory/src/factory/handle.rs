@@ -48,7 +48,7 @@ impl<F: SessionFactory> Debug for Factory<F> {
 
 impl<F: SessionFactory> Factory<F> {
     /// Makes a factory that is not global. It connects when it is first used.
-    // The compiler shows the line of the name below a wrong argument.
+    // For a wrong argument the compiler prints the line with the function's name, and so the hint at its end.
     pub fn new(config: F::Config) -> Self // `AppDbConfig::from_env()?`; for a URL in the program `from_vars(|key| …)?`
     {
         let settings = config.settings();
@@ -59,9 +59,9 @@ impl<F: SessionFactory> Factory<F> {
     /// Wraps a diesel-async bb8 pool that the application already has.
     ///
     /// Sessions take their connections from this pool and give them back clean. Two features need the factory's own
-    /// connections and are missing. The session cannot watch the protocol: it checks the transaction before COMMIT with
-    /// a `SAVEPOINT` in the same round trip, and [`commit_with`](crate::Session::commit_with) takes two round trips.
-    /// And the session does not reset settings that it changed.
+    /// connections and are missing. First, the session cannot watch the protocol: it checks the transaction before
+    /// COMMIT with a `SAVEPOINT` in the same round trip, and [`commit_with`](crate::Session::commit_with) takes two
+    /// round trips. Second, the session does not reset settings that its body changed.
     pub fn from_pool(pool: <F::Driver as Driver>::ExternalPool) -> Self {
         let pools = Pools::external(F::NAME, keys::<F>().url, pool);
         Self::of(Shared::new(pools, None))
@@ -74,9 +74,9 @@ impl<F: SessionFactory> Factory<F> {
     /// Adds an observer, which receives a report of every connection, statement and unit of work of this factory. Each
     /// call adds one more.
     ///
-    /// Call it before the factory opens its first session. An observer that is added later gets no report, and the crate
-    /// reports that on the `tracing` subscriber or the standard error stream; [`observe`](Self::observe) returns an error
-    /// instead.
+    /// Call it before the factory opens its first session. After that, this method does not add the observer, and
+    /// writes a message to the `tracing` subscriber or the standard error stream; [`observe`](Self::observe)
+    /// returns an error instead of writing the message.
     #[must_use]
     pub fn observed_by(self, observer: Arc<dyn Observer>) -> Self {
         if let Err(error) = self.observe(observer) {
@@ -85,7 +85,7 @@ impl<F: SessionFactory> Factory<F> {
         self
     }
 
-    /// [`observed_by`](Self::observed_by) on a handle that is shared already.
+    /// Like [`observed_by`](Self::observed_by), for a handle that is shared already; fails if it is called too late.
     ///
     /// # Errors
     /// [`ObservedTooLate`] once the factory has opened a session: the observer would miss what came before, so it is not
@@ -108,7 +108,7 @@ impl<F: SessionFactory> Factory<F> {
         F::global().set(self.shared.clone())
     }
 
-    /// The configuration, unless the factory was made with [`from_pool`](Self::from_pool).
+    /// Returns the configuration, unless the factory was made with [`from_pool`](Self::from_pool).
     pub fn config(&self) -> Option<&F::Config> {
         self.shared.config()
     }
@@ -122,7 +122,7 @@ impl<F: SessionFactory> Factory<F> {
         task_context::with_factory(self.clone(), future)
     }
 
-    /// The pool's figures. Returns at once, without asking the server.
+    /// Returns the pool's figures at once, without asking the server.
     pub fn status(&self) -> Status {
         self.shared.pools.status()
     }
@@ -150,7 +150,7 @@ impl<F: SessionFactory> Factory<F> {
     /// that and `init` succeeds.
     ///
     /// # Cancellation
-    /// The pool keeps a connection that was being opened for the next caller.
+    /// If a connection was being opened, the pool goes on opening it and keeps it for the next caller.
     pub async fn init(&self) -> Result<(), SessionError> {
         self.shared.pools.primary.ping().await?;
         match &self.shared.pools.replica {
@@ -159,11 +159,11 @@ impl<F: SessionFactory> Factory<F> {
         }
     }
 
-    /// Names this factory's newest commit, for readers elsewhere: see [`CommitToken`].
+    /// Returns a token that names this factory's newest commit, for readers in other processes: see [`CommitToken`].
     ///
-    /// None without a replica (`replica_url`), before the first commit, and while the factory does not know a commit's
-    /// position, because its connection was lost or the body sent COMMIT by itself. The reader then has to use the
-    /// primary.
+    /// Returns `None` without a replica (`replica_url`), before the first commit, and while the
+    /// position of a commit is unknown, because its connection was lost or the body sent COMMIT
+    /// itself. The reader then has to use the primary.
     pub fn commit_token(&self) -> Option<CommitToken> {
         match self.shared.pools.primary.marks.as_ref()?.mark() {
             Mark::At(position) => Some(CommitToken::new(position)),
@@ -191,7 +191,7 @@ impl<F: SessionFactory> Factory<F> {
         self.shared.pools.shutdown(limit).await
     }
 
-    /// A connection for a session.
+    /// Borrows a connection for a session.
     pub(crate) async fn lease(
         &self,
         origin: &Origin,
@@ -253,7 +253,7 @@ impl<F: SessionFactory> Factory<F> {
         }
     }
 
-    /// The faults that a test has armed for this moment.
+    /// Applies the faults that a test has armed for the moment when a session is opened.
     #[cfg(feature = "testing")]
     async fn strike(
         &self,
@@ -294,28 +294,28 @@ impl<F: SessionFactory> Factory<F> {
         Box::pin(replica.acquire(origin, options, after, left)).await
     }
 
-    /// What a session of this call reports to. None if nobody looks at sessions.
+    /// Returns the monitor that this call's session reports to; `None` if nothing observes sessions.
     pub(crate) fn monitor(&self, origin: &Origin) -> Option<SessionMonitor> {
         self.shared.pools.primary.monitor.session(origin)
     }
 
-    /// A session's echo, if the settings enable it.
+    /// Returns the session's echo, if the settings enable it.
     pub(crate) fn echo(&self, origin: &Origin) -> Option<Echo> {
         self.shared.pools.primary.echo(origin)
     }
 
-    /// A number that no other live factory has.
+    /// Returns a number that no other live factory has.
     pub(crate) fn identity(&self) -> usize {
         self.shared.pools.primary.identity()
     }
 
-    /// The greatest number of connections that the pool may open.
+    /// Returns the greatest number of connections that the pool may open.
     pub(crate) fn limit(&self) -> u32 {
         let (_, most) = self.shared.pools.primary.sizes();
         most
     }
 
-    /// The calls that hold a connection, each with its place.
+    /// Returns the calls that hold a connection, each with its file and line.
     #[cfg(feature = "testing")]
     pub(crate) fn holders(&self) -> Vec<Holder> {
         let replica = self.shared.pools.replica.iter();
@@ -335,7 +335,7 @@ impl<F: SessionFactory> Factory<F> {
         self.shared.pools.primary.detached.track_future(call)
     }
 
-    /// The error if the crate's own resources are missing, such as the background runtime.
+    /// Returns the error for a missing resource of the crate itself, such as the background runtime.
     pub(crate) fn cannot_connect(&self, error: ConnectError) -> SessionError {
         self.shared.pools.primary.cannot_connect(error)
     }

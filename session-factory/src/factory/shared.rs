@@ -12,8 +12,8 @@ pub(super) struct Shared<D: Driver, C> {
     pub(super) pools: Pools<D>,
     /// The configuration; `None` for an external pool.
     config: Option<SharedConfig>,
-    /// Its type. The value is stored without it: if a configuration cannot be shared between threads, the compiler then
-    /// reports that once, at the field, and not at each use of the factory.
+    /// The configuration's type, which `SharedConfig` erases. If a configuration cannot be shared between threads, the
+    /// compiler therefore reports that once, at the field, and not at each use of the factory.
     of: PhantomData<fn() -> C>,
 }
 
@@ -30,7 +30,7 @@ impl<D: Driver, C: 'static> Shared<D, C> {
         }
     }
 
-    /// The same configuration with other pools.
+    /// Returns the same configuration with other pools.
     pub(super) fn with_pools(self, pools: Pools<D>) -> Self {
         Self { pools, ..self }
     }

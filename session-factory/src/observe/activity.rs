@@ -13,7 +13,7 @@ pub(crate) struct Activity(Mutex<Last>);
 #[derive(Debug, Default)]
 struct Last {
     statement: Option<Arc<StatementText>>,
-    /// When it was sent, or when it ended.
+    /// When the statement was sent, or, if it is not running any more, when it ended.
     since: Option<Instant>,
     is_running: bool,
     in_transaction: bool,
@@ -36,12 +36,12 @@ impl Activity {
         last.since = Some(now);
     }
 
-    /// COMMIT or ROLLBACK has ended.
+    /// Call when COMMIT or ROLLBACK has ended.
     pub(super) fn transaction_ended(&self) {
         self.0.lock().in_transaction = false;
     }
 
-    /// In words: "idle in transaction, last statement SELECT users 3s ago".
+    /// Describes the activity: "idle in transaction, last statement SELECT users 3s ago".
     pub(super) fn describe(&self) -> String {
         let last = self.0.lock();
         let (Some(statement), Some(since)) = (&last.statement, last.since) else {

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use super::statement_text::StatementText;
 
-/// The most different texts that a unit counts.
+/// The greatest number of different texts that a unit counts.
 const MOST: usize = 1024;
 /// A text that ran at least this often was probably sent in a loop.
 const LOOP: u64 = 10;
 
-/// The counts by text. Texts without values: two statements that differ in a literal alone count as one.
+/// The counts by text. A text contains no values, so two statements that differ only in a literal count as one.
 #[derive(Debug, Default)]
 pub(super) struct Counts(HashMap<Arc<StatementText>, u64>);
 
@@ -24,7 +24,7 @@ impl Counts {
         }
     }
 
-    /// In words: ": 51 × SELECT comments: a query in a loop?".
+    /// Describes the most frequent text: ": 51 × SELECT comments: a query in a loop?".
     pub(super) fn most_often(&self) -> String {
         let most = self.0.iter().max_by(|(text, count), (other, more)| {
             count

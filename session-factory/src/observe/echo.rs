@@ -39,14 +39,14 @@ impl Echo {
 
 impl Line {
     pub(crate) fn finish(self, outcome: &str) {
-        // `eprintln!` panics if the stream is closed.
-        #[allow(clippy::print_stderr)] // what the user asked for
+        // `eprintln!` panics if the stream is closed, so that panic is contained.
+        #[allow(clippy::print_stderr)] // the user asked for the echo
         let _closed = crate::panics::contained(|| eprintln!("{}", self.text(outcome)));
     }
 
     fn text(&self, outcome: &str) -> String {
-        // diesel prints the binds with `Debug`, which escapes them, except where a type has its own
-        // `Debug`.
+        // diesel prints the binds with `Debug`, which escapes backslashes already. A type's
+        // own `Debug` may leave control characters.
         const BINDS: &str = " -- binds: ";
         let (sql, binds) = self
             .statement

@@ -1,10 +1,10 @@
-//! Errors in a word: `error.type` of the reports, spans and metrics. Never a message, which may quote a value.
+//! An error as one word, for `error.type` of reports, spans and metrics: never the message, which may quote a value.
 
 use std::borrow::Cow;
 
 use crate::error::{SessionError, StatementError, StatementErrorKind as Kind};
 
-/// The SQLSTATE, MySQL's error number, or the kind.
+/// Returns the SQLSTATE, MySQL's error number, or the kind.
 pub(crate) fn of_statement(error: &StatementError) -> Cow<'static, str> {
     if let Some(code) = error.code() {
         return code.to_string().into();
@@ -28,10 +28,10 @@ pub(crate) fn of_statement(error: &StatementError) -> Cow<'static, str> {
     .into()
 }
 
-/// The conventions' word for an error without a name.
+/// OpenTelemetry's word for an error without a name.
 pub(super) const OTHER: &str = "_OTHER";
 
-/// The word for an error that the session itself returned.
+/// Returns the word for an error that the session itself returned.
 pub(super) fn of_session(error: &SessionError) -> Cow<'static, str> {
     match error {
         SessionError::Config(_) => "config".into(),

@@ -15,7 +15,7 @@ struct Announcement {
 }
 
 impl Establishing {
-    /// `url` must not contain a secret.
+    /// Reports that an attempt begins. `url` must not contain a secret.
     pub(crate) fn start(url: impl FnOnce() -> String) -> Self {
         let mut announced = None;
         report_panic(|| {
@@ -34,8 +34,8 @@ impl Establishing {
         Self(announced)
     }
 
-    /// Reports that the attempt has ended, and returns the instrumentation for the connection to
-    /// keep.
+    /// Reports that the attempt has ended, and returns the instrumentation,
+    /// which the connection then keeps.
     pub(crate) fn finish<L>(
         mut self,
         opened: &Result<L, ConnectError>,
@@ -48,9 +48,9 @@ impl Establishing {
     }
 }
 
-/// The host as an instrumentation sees it before the name is resolved: an address or `localhost`.
-/// Any other name is left out: if the URL was split at the wrong place, it may be a part of a
-/// password.
+/// Returns the host as an instrumentation sees it before the name is resolved: an
+/// address or `localhost`. Any other name is left out, because it may be a part of a
+/// password if the URL was split at the wrong place.
 pub(crate) fn unresolved(host: &str, port: u16) -> String {
     match host.parse::<std::net::IpAddr>() {
         Ok(std::net::IpAddr::V6(address)) => format!("[{address}]:{port}"),

@@ -31,7 +31,7 @@ pub(crate) struct Step {
     pub(crate) change: Change,
     /// 1 is the transaction, 2 its first savepoint.
     pub(crate) depth: NonZeroU32,
-    /// Empty if the session sends nothing for it.
+    /// Empty if the session sends nothing for this step.
     pub(crate) text: String,
 }
 
@@ -54,7 +54,7 @@ impl Step {
         }
     }
 
-    /// A step of the transaction, not of a savepoint.
+    /// Makes a step of the transaction, not of a savepoint.
     pub(crate) fn outermost(change: Change, text: impl Into<String>) -> Self {
         Self::new(change, NonZeroU32::MIN, text)
     }
@@ -77,11 +77,11 @@ pub(crate) struct Events(Arc<Mutex<State>>);
 struct State {
     /// `None` while [`Session::instrumentation`](crate::Session) has lent it to the body.
     instrumentation: Option<DynInstrumentation>,
-    /// An application's statement is running, so events are forwarded.
+    /// True while a statement of the application runs: events are forwarded.
     aloud: bool,
-    /// The body has borrowed the raw connection, so all SQL on it is the application's.
+    /// True while the body borrows the raw connection: all SQL on it is then the application's.
     raw: bool,
-    /// The body has set another instrumentation on the raw connection.
+    /// True once the body has set its own instrumentation on the raw connection.
     replaced: bool,
     /// Events that wait for the answer to the prelude; `None` once the answer has arrived.
     held: Option<Vec<Held>>,
@@ -124,7 +124,7 @@ impl Events {
     }
 
     /// Call when the body has returned the raw connection. `replaced` is true if the body has set
-    /// another instrumentation on it.
+    /// its own instrumentation on that connection.
     pub(crate) fn take_back(&self, replaced: bool) {
         let mut state = self.state();
         state.raw = false;
@@ -213,9 +213,9 @@ pub(crate) fn report_panic(show: impl FnOnce()) {
     }
 }
 
-/// Sends the transaction's end, and contains a panic. diesel-async shows its SQL to an
-/// instrumentation that the body has set on the raw connection. If that instrumentation panicked
-/// into the caller, the caller would not know the transaction's outcome.
+/// Ends the transaction by running `text`, and contains a panic. diesel-async shows the SQL to an
+/// instrumentation that the body has set on the raw connection. If that instrumentation's panic reached the
+/// caller, the caller would not know the transaction's outcome.
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 pub(crate) async fn unpanicked<T>(
     text: impl Future<Output = diesel::QueryResult<T>>,
@@ -223,7 +223,7 @@ pub(crate) async fn unpanicked<T>(
     seen(text).await.unwrap_or_else(|| Err(panicked()))
 }
 
-/// As [`unpanicked`]; `None` after a panic.
+/// Like [`unpanicked`]; returns `None` after a panic.
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 pub(crate) async fn seen<T>(
     text: impl Future<Output = diesel::QueryResult<T>>,
@@ -237,8 +237,8 @@ pub(crate) async fn seen<T>(
     answer
 }
 
-/// The error that replaces an answer lost in an instrumentation's panic. It counts as a lost
-/// connection, because the error does not say what the server did.
+/// Returns the error that replaces an answer lost in an instrumentation's panic. It counts as a lost
+/// connection, because it is unknown what the server did.
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 pub(crate) fn panicked() -> Error {
     StatementError::connection(
@@ -367,7 +367,7 @@ impl<S> ObservedStatement<S> {
         Self::new(events, make)
     }
 
-    /// A statement whose events no instrumentation sees.
+    /// Wraps a statement whose events no instrumentation sees.
     #[cfg(feature = "postgres")]
     pub(crate) fn unobserved(statement: S) -> Self {
         Self {
@@ -376,7 +376,7 @@ impl<S> ObservedStatement<S> {
         }
     }
 
-    /// Makes the statement now. Everything sent before it has been answered.
+    /// Makes the statement now, without holding events: the server has answered everything that was sent before it.
     pub(crate) fn new(events: Option<Events>, make: impl FnOnce() -> S) -> Self {
         let statement = match &events {
             Some(events) => events.aloud(make),
@@ -400,8 +400,8 @@ impl<S: Future + Unpin> Future for ObservedStatement<S> {
     }
 }
 
-/// A query that the session sends while a statement runs. The instrumentation receives no events of
-/// it.
+/// A query that the session sends while a statement runs. The
+/// instrumentation receives no events of the query.
 #[cfg(feature = "postgres")]
 #[derive(Debug)]
 pub(crate) struct UnobservedQuery<S> {

@@ -80,7 +80,7 @@ mod with {
         vec![Label::new(POOL, pool_name(factory, kind))]
     }
 
-    /// Units and descriptions of all figures.
+    /// Registers the units and descriptions of all figures.
     pub(crate) fn describe() {
         describe_histogram!(
             OPERATION,
@@ -170,7 +170,7 @@ mod with {
             ];
             let duration = report.ran + report.committing;
             histogram!(UNIT, labels).record(duration.as_secs_f64());
-            #[allow(clippy::cast_precision_loss)] // no unit has that many
+            #[allow(clippy::cast_precision_loss)] // no unit runs that many statements
             let statements = report.statements as f64;
             histogram!(STATEMENTS, "function" => report.caller.function).record(statements);
         });
@@ -253,7 +253,7 @@ mod with {
 }
 
 #[cfg(not(feature = "metrics"))]
-#[allow(clippy::needless_pass_by_value)] // as with the feature
+#[allow(clippy::needless_pass_by_value)] // same signatures as with the feature
 mod without {
     use std::borrow::Cow;
     use std::time::Duration;

@@ -8,7 +8,7 @@ use crate::time::in_millis;
 /// The most holders that a warning names.
 const NAMED: usize = 3;
 
-/// Who held the connections when a call began to wait. Small, as thousands of calls may wait.
+/// The calls that held the connections when another call began to wait. Small, because thousands of calls may wait.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Holders {
     /// The longest holders, and since when each holds its connection.
@@ -18,7 +18,7 @@ pub(crate) struct Holders {
 }
 
 impl Holders {
-    /// An empty list.
+    /// Returns an empty list.
     pub(crate) fn none(at: Instant) -> Self {
         Self {
             longest: [None; NAMED],

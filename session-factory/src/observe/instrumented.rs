@@ -13,12 +13,12 @@ use crate::sync::Mutex;
 #[doc(hidden)]
 pub struct Instrumented {
     events: Option<Events>,
-    /// The body has it until the next event. The mutex only makes the connection `Sync`; no code
-    /// locks it.
+    /// The instrumentation while the body has it, until the next event. The mutex only makes
+    /// the connection `Sync`; no code locks it.
     lent: Mutex<Option<DynInstrumentation>>,
-    /// Upgradable while the connection still has our relay.
+    /// Upgradable while the connection still has this crate's relay.
     relay: Weak<()>,
-    /// The connection has an instrumentation that the session cannot see. The application's pool
+    /// True if the connection has an instrumentation that the session cannot see: the application's pool
     /// set it, or the body set it on the raw connection.
     direct: bool,
 }
@@ -32,7 +32,7 @@ impl std::fmt::Debug for Instrumented {
 }
 
 impl Instrumented {
-    /// For a connection from the application's pool.
+    /// Makes the value for a connection from the application's pool.
     pub(crate) fn direct() -> Self {
         Self {
             direct: true,
@@ -61,19 +61,19 @@ impl Instrumented {
         *self.lent() = None;
         self.direct = direct;
         if let Some(events) = self.events.take() {
-            // A dropped statement may still hold the `Events`.
+            // A dropped statement may still hold the `Events`, which must not reach the instrumentation any more.
             let _gone = events.put(None);
         }
     }
 
-    /// The receiver of events; `None` without an instrumentation.
+    /// Returns the receiver of events; `None` without an instrumentation.
     #[inline]
     pub(crate) fn events(&mut self) -> Option<&Events> {
         self.events.as_ref()?;
         self.heard()
     }
 
-    /// As [`events`](Self::events), if an instrumentation is set.
+    /// The part of [`events`](Self::events) that is not needed without an instrumentation.
     fn heard(&mut self) -> Option<&Events> {
         if self.events.as_ref()?.is_replaced() {
             self.clear(true);
@@ -90,7 +90,7 @@ impl Instrumented {
         self.lent.get_mut()
     }
 
-    /// The instrumentation; `None` if there is none, or if only the connection itself has one.
+    /// Returns the instrumentation; `None` if there is none, or if only the connection itself has one.
     pub(crate) fn instrumentation(&mut self) -> Option<&mut dyn Instrumentation> {
         let events = self.events.as_ref()?.clone();
         let lent = self.lent();

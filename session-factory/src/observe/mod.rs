@@ -61,8 +61,8 @@ pub(crate) fn report(message: &str) {
         let _panicked = crate::panics::contained(event);
         return;
     }
-    // `eprintln!` panics if the stream is closed.
-    #[allow(clippy::print_stderr)] // there is nowhere else to put it
+    // `eprintln!` panics if the stream is closed, so that panic is contained.
+    #[allow(clippy::print_stderr)] // there is nowhere else to report it
     let _closed = crate::panics::contained(|| eprintln!("session_factory: {message}"));
 }
 

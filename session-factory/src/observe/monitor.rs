@@ -18,14 +18,14 @@ use crate::config::{Settings, TraceText};
 use crate::sync::Mutex;
 use crate::time::in_millis;
 
-/// The most reports of one kind that the line at a flood's end lists.
+/// The greatest number of warnings of one kind that the line at a flood's end lists.
 const LISTED: usize = 8;
 
 /// One factory's observers and limits. Its pools and sessions share it.
 pub(crate) struct Monitor {
     factory: &'static str,
     pub(super) limits: Limits,
-    /// None once a session was opened.
+    /// `None` once a session was opened.
     added: Mutex<Option<Vec<Arc<dyn Observer>>>>,
     observers: OnceLock<Box<[Arc<dyn Observer>]>>,
     pub(super) trace_text: TraceText,
@@ -65,7 +65,7 @@ impl std::fmt::Debug for Monitor {
 }
 
 impl Monitor {
-    /// The limits of a factory with these settings, or the defaults for an external pool.
+    /// Makes a monitor with the limits of these settings, or with the default limits for an external pool.
     pub(crate) fn new(factory: &'static str, settings: Option<&Settings>) -> Arc<Self> {
         let limits = match settings {
             Some(settings) => Limits {
@@ -90,7 +90,7 @@ impl Monitor {
             endpoint: OnceLock::new(),
             slow_statements: Flood::new("slow statements", LISTED),
             slow_acquires: Flood::new("slow waits for a connection", LISTED),
-            // The pool's size limits how many there are, and each line names its function.
+            // All are listed: the pool's size limits their number, and each line names its function.
             leaks: Flood::new("connections held for too long", usize::MAX),
             returns: Flood::new(
                 "connections that were held for too long are back",
@@ -101,7 +101,7 @@ impl Monitor {
         })
     }
 
-    /// Adds an observer. False once a session was opened: the observer would miss what came before.
+    /// Adds an observer. Returns false once a session was opened, because the observer would miss what came before.
     pub(crate) fn add(&self, observer: Arc<dyn Observer>) -> bool {
         match &mut *self.added.lock() {
             Some(added) => {
@@ -112,7 +112,7 @@ impl Monitor {
         }
     }
 
-    /// A connection was opened.
+    /// Call when a connection was opened.
     pub(crate) fn reached(&self, endpoint: impl FnOnce() -> Endpoint) {
         self.endpoint.get_or_init(endpoint);
     }
@@ -132,7 +132,7 @@ impl Monitor {
         }
     }
 
-    /// The observers. From now on the factory accepts no others.
+    /// Returns the observers. From now on the factory accepts no others.
     pub(super) fn observers(&self) -> &[Arc<dyn Observer>] {
         self.observers.get_or_init(|| {
             let added = self.added.lock().take();
@@ -158,12 +158,12 @@ impl Monitor {
         Caller::new(self.factory, origin)
     }
 
-    /// The shortest wait that is reported.
+    /// Returns the shortest wait that is reported.
     pub(crate) fn slow_acquire(&self) -> Option<Duration> {
         self.limits.slow_acquire
     }
 
-    /// A call has received a connection. `holders`: the calls that held the others when it began to wait.
+    /// Reports that a call has received a connection. `holders` are the calls that held the others when its wait began.
     pub(crate) fn acquired(
         &self,
         origin: &Origin,
@@ -195,18 +195,18 @@ impl Monitor {
         self.slow_acquires.warn(Warning { caller, message });
     }
 
-    /// A call got no connection. `at_once`: a connect error has ended the wait before its limit.
+    /// Reports that a call got no connection. `at_once`: a connect error has ended the wait before its limit.
     pub(crate) fn not_acquired(&self, pool: PoolKind, waited: Duration, at_once: bool) {
         let error = if at_once { "connect" } else { "acquire" };
         figures::waited(self.factory, pool, waited, Some(error));
     }
 
-    /// A session has given a connection back, which it held for `time`.
+    /// Reports that a session has given a connection back, after holding it for `time`.
     pub(crate) fn used(&self, pool: PoolKind, time: Duration) {
         figures::used(self.factory, pool, time);
     }
 
-    /// Something happened to a connection.
+    /// Reports that something happened to a connection.
     pub(crate) fn connection(&self, pool: PoolKind, change: ConnectionChange, took: Duration) {
         figures::connection(self.factory, pool, change, took);
         if self.observers().is_empty() {
@@ -255,12 +255,12 @@ impl Monitor {
         self.tell("ended", |observer| observer.ended(report));
     }
 
-    /// How long a session may hold a connection.
+    /// Returns how long a session may hold a connection.
     pub(crate) fn leak_threshold(&self) -> Option<Duration> {
         self.limits.leak_threshold
     }
 
-    /// A session holds its connection for longer than `leak_threshold`.
+    /// Warns that a session holds its connection for longer than `leak_threshold`.
     pub(crate) fn leaked(&self, leak: &Leak) {
         figures::leaked(self.factory);
         let caller = self.caller(&leak.holder);
@@ -277,7 +277,7 @@ impl Monitor {
         self.leaks.warn(Warning { caller, message });
     }
 
-    /// Reports that a leaked connection is back.
+    /// Reports that a connection that was held for too long has been returned.
     pub(crate) fn returned(&self, leak: &Leak) {
         let caller = self.caller(&leak.holder);
         let message = format!(
@@ -287,7 +287,7 @@ impl Monitor {
         self.returns.warn(Warning { caller, message });
     }
 
-    /// A unit ran more statements than `statement_budget` allows.
+    /// Warns that a unit ran more statements than `statement_budget` allows.
     pub(super) fn over_budget(&self, report: &UnitReport, budget: u32, counts: &Counts) {
         let caller = report.caller;
         let statements = report.statements;

@@ -13,8 +13,8 @@ use crate::error::ConnectErrorKind;
 /// happens, on the thread that runs the session: a method must not block, and must not open a session of the same
 /// factory. If a method panics, the crate contains the panic and reports it; the session goes on.
 ///
-/// Reports hold no value: neither a bind nor a literal of a statement's text, nor a server's message, which may quote
-/// one.
+/// Reports contain no value: no bind, no literal of a statement's text, and no message of the
+/// server, because a message may quote a value.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -40,17 +40,17 @@ use crate::error::ConnectErrorKind;
 /// # }
 /// ```
 pub trait Observer: Send + Sync + 'static {
-    /// A call has received a connection.
+    /// Called when a call has received a connection.
     fn acquired(&self, _acquired: &Acquired) {}
 
-    /// A statement has ended: its last row was read, it failed, or its caller dropped it.
+    /// Called when a statement has ended: its last row was read, it failed, or its caller dropped it.
     fn statement(&self, _statement: &StatementReport) {}
 
-    /// A unit of work has ended: a call of an annotated function with all its attempts, or a session that its caller
-    /// opened.
+    /// Called when a unit of work has ended: a call of an annotated function with all its
+    /// attempts, or a session that its caller opened.
     fn ended(&self, _unit: &UnitReport) {}
 
-    /// A connection was opened, failed to open, or was taken out of use.
+    /// Called when a connection was opened, failed to open, or was taken out of use.
     fn connection(&self, _event: &ConnectionEvent) {}
 }
 
@@ -101,7 +101,7 @@ pub enum PoolKind {
     Replica,
 }
 
-/// A call has received a connection.
+/// Reports that a call has received a connection.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct Acquired {
@@ -115,13 +115,13 @@ pub struct Acquired {
     pub pool: PoolKind,
 }
 
-/// A statement has ended.
+/// Reports that a statement has ended.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct StatementReport {
     /// The call that ran it.
     pub caller: Caller,
-    /// From sending the statement to its last row. The time that the body takes between two rows counts.
+    /// From sending the statement to its last row, including the time that the body takes between two rows.
     pub elapsed: Duration,
     /// Rows returned, or changed by a statement that returns none. `None` for a script and after a failure.
     pub rows: Option<u64>,
@@ -131,12 +131,12 @@ pub struct StatementReport {
 }
 
 impl StatementReport {
-    /// The statement's SQL with placeholders for binds, and `?` in place of each literal.
+    /// Returns the statement's SQL with placeholders for binds, and `?` in place of each literal.
     pub fn text(&self) -> &str {
         self.text.sanitized()
     }
 
-    /// The operation and the first table, such as `SELECT users`: few different values, for labels and span names.
+    /// Returns the operation and the first table, such as `SELECT users`: few different values, for labels and spans.
     pub fn summary(&self) -> &str {
         self.text.summary()
     }
@@ -161,7 +161,7 @@ pub enum StatementOutcome {
 }
 
 impl StatementOutcome {
-    /// The outcome in a line of the log.
+    /// Returns the outcome as words in a line of the log.
     pub(super) fn words(&self) -> String {
         match self {
             Self::Ran => String::new(),
@@ -190,8 +190,8 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// The word in spans and metrics: `committed`, `rolled_back`, `unknown`, `partly_committed`, `aborted` or
-    /// `nothing`.
+    /// Returns the word in spans and metrics: `committed`, `rolled_back`, `unknown`,
+    /// `partly_committed`, `aborted` or `nothing`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Committed => "committed",
@@ -204,7 +204,7 @@ impl Outcome {
     }
 }
 
-/// A unit of work has ended.
+/// Reports that a unit of work has ended.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct UnitReport {
@@ -219,14 +219,14 @@ pub struct UnitReport {
     pub attempts: u32,
     /// Statements of all attempts, without BEGIN, COMMIT, ROLLBACK and savepoints.
     pub statements: u64,
-    /// The waits for connections, together.
+    /// The sum of the waits for connections.
     pub waited: Duration,
     /// From the first connection to the end, without the time for COMMIT: the body, its statements, pauses between
     /// attempts.
     pub ran: Duration,
-    /// How long COMMIT took. Zero without one, and if the caller did not wait for it.
+    /// How long COMMIT took. Zero without a COMMIT, and if the caller did not wait for its answer.
     pub committing: Duration,
-    /// Hooks that were registered and not dropped when the unit ended; those that fit the outcome run.
+    /// The number of hooks that were registered, and not dropped, when the unit ended. Those for its outcome then run.
     pub hooks: usize,
 }
 
@@ -254,16 +254,16 @@ pub enum ConnectionChange {
     Failed(ConnectErrorKind),
     /// The pool closes it because of its age, its idleness or a demoted server.
     Recycled,
-    /// The crate has put back what its session had changed.
+    /// The crate has reset what the connection's session had changed.
     Reset,
-    /// The crate has ended what its dropped session had left running.
+    /// The crate has cancelled what the connection's dropped session had left running.
     Cancelled,
-    /// Its session ended without proof that the connection is clean, so the crate closes it.
+    /// The connection's session ended without proof that the connection is clean, so the crate closes it.
     Condemned,
 }
 
 impl ConnectionChange {
-    /// The word in metrics: `opened`, `failed`, `recycled`, `reset`, `cancelled` or `condemned`.
+    /// Returns the word in metrics: `opened`, `failed`, `recycled`, `reset`, `cancelled` or `condemned`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Opened => "opened",

@@ -1,8 +1,8 @@
 //! SQL without values: what reports may show of a statement's text.
 //!
-//! Each literal and each number becomes `?`, comments are removed, and each run of white space becomes one space. Where
-//! the text's meaning depends on a setting of the server (a backslash before a quote), the text ends: a wrong guess
-//! would show a value.
+//! Each literal and each number becomes `?`, comments are removed, and each run of white space becomes one
+//! space. Where a server's setting decides what the text means (a backslash before a quote), the output
+//! ends, because a wrong guess would show a value.
 
 use crate::one_line::one_line;
 
@@ -17,11 +17,11 @@ const LONGEST_SUMMARY: usize = 255;
 pub struct Quoting {
     /// The quotes around a name. If they are backticks, `"…"` may be a value.
     pub(crate) names: NameQuote,
-    /// A server's setting decides whether a backslash escapes the quote after it.
+    /// True if a server's setting decides whether a backslash escapes the quote after it.
     pub(crate) backslash: bool,
-    /// `$tag$…$tag$`, `E'…'` and comments inside comments.
+    /// True for a backend with `$tag$…$tag$`, `E'…'` and comments inside comments.
     pub(crate) dollar: bool,
-    /// `# …` is a comment.
+    /// True if `# …` is a comment.
     pub(crate) hash: bool,
 }
 
@@ -89,7 +89,7 @@ struct Scan<'sql> {
 const ELLIPSIS: &str = "…";
 
 impl<'sql> Scan<'sql> {
-    /// Takes one token. False at the end.
+    /// Takes one token. Returns false at the end.
     fn step(&mut self) -> bool {
         let Some(first) = self.rest.chars().next() else {
             return false;
@@ -157,7 +157,7 @@ impl<'sql> Scan<'sql> {
         self.summaries.other();
     }
 
-    /// Ends the text here.
+    /// Ends the text here. Returns false, as `step` does at the end.
     fn cut(&mut self) -> bool {
         self.rest = "";
         self.space();
@@ -188,7 +188,7 @@ impl<'sql> Scan<'sql> {
         self.space();
     }
 
-    /// `0x1F`, `1_000`, `1.5e-3`.
+    /// Takes a number: `0x1F`, `1_000`, `1.5e-3`.
     fn number(&mut self) {
         let number = self.take_while(|c| is_word(c) || c == '.');
         if number.ends_with(['e', 'E']) && self.rest.starts_with(['+', '-']) {
@@ -197,7 +197,7 @@ impl<'sql> Scan<'sql> {
         }
     }
 
-    /// Reads a text in quotes. False where the text has to end.
+    /// Takes a text in quotes. Returns false where the text has to end.
     fn literal(&mut self, quote: char) -> bool {
         let escapes = self.quoting.dollar && self.drop_prefix();
         self.value();
@@ -219,7 +219,7 @@ impl<'sql> Scan<'sql> {
         self.cut()
     }
 
-    /// Removes the `E` of `E'…'`. True if the literal has escapes.
+    /// Removes the `E` of `E'…'`. Returns true if the literal has escapes.
     fn drop_prefix(&mut self) -> bool {
         let mut last = self.text.chars().rev();
         let is_prefix = matches!(last.next(), Some('e' | 'E'))
@@ -234,7 +234,7 @@ impl<'sql> Scan<'sql> {
         let mut end = 1;
         loop {
             let Some(at) = self.rest[end..].find(quote) else {
-                // The literal does not end, so its content is unknown.
+                // The closing quote is missing, so where the name ends is unknown.
                 return self.cut();
             };
             end += at + 1;
@@ -249,7 +249,7 @@ impl<'sql> Scan<'sql> {
         true
     }
 
-    /// `$1`, or `$tag$…$tag$`.
+    /// Takes `$1`, or `$tag$…$tag$`.
     fn dollar(&mut self) -> bool {
         let tag = self.rest[1..]
             .find(|c| !is_word(c))
@@ -284,10 +284,10 @@ struct Summaries {
     operation: String,
     target: Option<String>,
     expects: Expects,
-    /// How many parentheses are open, and in how many of them FROM names the statement's table.
+    /// `depth`: how many parentheses are open. `searched`: the depth at which FROM names the statement's table.
     depth: u32,
     searched: u32,
-    /// A dot came after the target: its next part follows.
+    /// True after a dot that follows the target: the target's next part is expected.
     dotted: bool,
     words: u32,
 }
@@ -365,7 +365,7 @@ impl Summaries {
         }
     }
 
-    /// The part after the dot of `schema.table`.
+    /// Adds the part after the dot of `schema.table` to the target. Returns false if no dot came before.
     fn continues(&mut self, part: &str) -> bool {
         let dotted = std::mem::take(&mut self.dotted);
         match &mut self.target {

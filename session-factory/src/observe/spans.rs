@@ -43,7 +43,7 @@ mod with {
     }
 
     impl Span {
-        /// A unit of work.
+        /// Makes the span of a unit of work.
         pub(in crate::observe) fn unit(caller: &Caller) -> Self {
             new(|| {
                 info_span!(
@@ -68,7 +68,7 @@ mod with {
             })
         }
 
-        /// The wait for a connection.
+        /// Makes the span of the wait for a connection.
         pub(in crate::observe) fn acquire(&self) -> Self {
             let parent = &self.0;
             new(|| {
@@ -83,7 +83,7 @@ mod with {
             })
         }
 
-        /// A statement. `inside`: the caller's current span is the unit's or lies in it, so the statement belongs there.
+        /// Makes a statement's span. `inside`: the caller's current span is in the unit's span and becomes the parent.
         pub(in crate::observe) fn statement(
             &self,
             inside: bool,
@@ -134,7 +134,7 @@ mod with {
             })
         }
 
-        /// COMMIT.
+        /// Makes the span of COMMIT.
         pub(in crate::observe) fn commit(&self) -> Self {
             let parent = &self.0;
             new(|| {
@@ -145,7 +145,7 @@ mod with {
             })
         }
 
-        /// ROLLBACK.
+        /// Makes the span of ROLLBACK.
         pub(in crate::observe) fn rollback(&self) -> Self {
             let parent = &self.0;
             new(|| {
@@ -156,7 +156,7 @@ mod with {
             })
         }
 
-        /// The recovery after a dropped call.
+        /// Makes the span of the recovery after a dropped call.
         pub(in crate::observe) fn recovery(&self) -> Self {
             if self.0.is_disabled() {
                 return Self::default();
@@ -171,7 +171,7 @@ mod with {
             })
         }
 
-        /// The hooks of a dropped call.
+        /// Makes the span of a dropped call's hooks.
         pub(in crate::observe) fn hooks(&self) -> Self {
             if self.0.is_disabled() {
                 return Self::default();
@@ -190,12 +190,12 @@ mod with {
             !self.0.is_disabled()
         }
 
-        /// Runs `work` inside.
+        /// Runs `work` inside the span.
         pub(in crate::observe) fn run(&self, work: &mut dyn FnMut()) {
             self.0.in_scope(work);
         }
 
-        /// The same for a future.
+        /// Runs `future` inside the span.
         pub(crate) fn around<T: Future>(self, future: T) -> impl Future<Output = T::Output> {
             future.instrument(self.0)
         }
@@ -206,12 +206,12 @@ mod with {
             }
         }
 
-        /// Ends this handle.
+        /// Drops this handle; the span ends with its last handle.
         pub(in crate::observe) fn end(self) {
             drop(self);
         }
 
-        /// The server, once it is known.
+        /// Records the server, once it is known.
         pub(in crate::observe) fn reached(&self, endpoint: &Endpoint) {
             self.record(|span| {
                 span.record("db.system.name", endpoint.system);
@@ -225,7 +225,7 @@ mod with {
             });
         }
 
-        /// It ended in an error.
+        /// Records that the span's work ended in an error.
         pub(in crate::observe) fn failed(&self, error_type: &str) {
             self.record(|span| {
                 span.record("otel.status_code", "ERROR");
@@ -233,7 +233,7 @@ mod with {
             });
         }
 
-        /// The statement has ended.
+        /// Records how the statement ended.
         pub(in crate::observe) fn ran(&self, report: &StatementReport) {
             match &report.outcome {
                 StatementOutcome::Ran => {}
@@ -254,7 +254,7 @@ mod with {
             }
         }
 
-        /// The unit has ended.
+        /// Records how the unit ended.
         pub(in crate::observe) fn ended(&self, report: &UnitReport) {
             if let Some(error_type) = &report.error_type {
                 self.failed(error_type);
@@ -271,7 +271,7 @@ mod with {
 }
 
 #[cfg(not(feature = "tracing"))]
-#[allow(clippy::unused_self)] // as with the feature
+#[allow(clippy::unused_self)] // same signatures as with the feature
 mod without {
     use std::sync::Arc;
 
@@ -280,7 +280,7 @@ mod without {
     use crate::observe::observer::{Caller, StatementReport, UnitReport};
     use crate::observe::statement_text::StatementText;
 
-    /// Nothing.
+    /// A span without content.
     #[derive(Debug, Clone, Default)]
     pub(crate) struct Span(());
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::sanitize::{Quoting, Sanitized, sanitize};
 
-/// The most texts that a thread keeps by their queries' types.
+/// The greatest number of texts that a thread keeps by their queries' types.
 const MOST: usize = 4096;
 
 /// A statement's SQL. The text for reports is made when the first report asks for it.
@@ -34,7 +34,7 @@ thread_local! {
     static TEXTS: RefCell<Texts> = RefCell::default();
 }
 
-/// `None` while the thread ends.
+/// Calls `use_them` with the thread's texts. Returns `None` while the thread ends.
 fn with_texts<T>(use_them: impl FnOnce(&mut Texts) -> T) -> Option<T> {
     TEXTS
         .try_with(|texts| use_them(&mut texts.borrow_mut()))
@@ -42,7 +42,7 @@ fn with_texts<T>(use_them: impl FnOnce(&mut Texts) -> T) -> Option<T> {
 }
 
 impl StatementText {
-    /// A query's text. `id`: the types of the query and of the backend, if they alone determine the text.
+    /// Returns a query's text. `id`: the types of the query and of the backend, if they alone determine the text.
     pub(crate) fn of_query(
         id: Option<(TypeId, TypeId)>,
         quoting: Quoting,
@@ -52,7 +52,7 @@ impl StatementText {
         if let Some(known) = known {
             return known;
         }
-        // A query that cannot be built fails when it runs.
+        // A query that cannot be built fails when it runs, so its text is never needed.
         let Some(sql) = build() else {
             return Self::new("", quoting, false);
         };
@@ -67,7 +67,7 @@ impl StatementText {
         text
     }
 
-    /// A script's text.
+    /// Returns a script's text.
     pub(crate) fn of_script(sql: &str, quoting: Quoting) -> Arc<Self> {
         Self::new(sql, quoting, true)
     }
@@ -86,12 +86,12 @@ impl StatementText {
             .get_or_init(|| sanitize(&self.sql, self.quoting))
     }
 
-    /// The SQL without any value.
+    /// Returns the SQL without any value.
     pub(crate) fn sanitized(&self) -> &str {
         &self.shown().text
     }
 
-    /// The operation and the first table; a word where the text has neither.
+    /// Returns the operation and the first table, or `statement` if the text has neither.
     pub(crate) fn summary(&self) -> &str {
         match &*self.shown().summary {
             "" => "statement",
@@ -99,7 +99,7 @@ impl StatementText {
         }
     }
 
-    /// The first word of the summary: `SELECT`.
+    /// Returns the first word of the summary: `SELECT`.
     #[cfg(feature = "tracing")]
     pub(super) fn operation(&self) -> &str {
         let summary = self.summary();
@@ -111,7 +111,7 @@ impl StatementText {
     }
 }
 
-/// Two texts that differ in values alone are equal.
+/// Two texts that differ only in values are equal.
 impl PartialEq for StatementText {
     fn eq(&self, other: &Self) -> bool {
         std::ptr::eq(self, other) || self.sanitized() == other.sanitized()

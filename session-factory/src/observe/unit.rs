@@ -23,7 +23,7 @@ pub(crate) struct SessionMonitor {
     monitor: Arc<Monitor>,
     caller: Caller,
     slow: Option<Duration>,
-    /// None unless units of work are observed. Boxed, because each caller's future contains it.
+    /// `None` unless units of work are observed. Boxed, because each caller's future contains it.
     unit: Option<Box<Unit>>,
 }
 
@@ -37,11 +37,11 @@ struct Unit {
     committing: Duration,
     hooks: usize,
     outcome: Option<Outcome>,
-    /// The call has ended. Later events of its session do not change the outcome.
+    /// True once the call has ended. Later events of its session do not change the outcome.
     is_over: bool,
     error_type: Option<Cow<'static, str>>,
     activity: Option<Arc<Activity>>,
-    /// None without a `statement_budget`.
+    /// `None` without a `statement_budget`.
     counts: Option<Counts>,
     body: Arc<BodyMonitor>,
     rollback: Span,
@@ -50,15 +50,15 @@ struct Unit {
 /// The body of a unit of work, as its observers see it.
 #[derive(Debug, Default)]
 pub(crate) struct BodyMonitor {
-    /// The panic has ended by the time that the session is dropped.
+    /// True once the body has panicked: when the session is dropped, the thread may not be panicking any more.
     panicked: AtomicBool,
-    /// The body is being polled, so the caller's current span is inside the unit's span.
+    /// True while the body is polled: the caller's current span is then inside the unit's span.
     is_inside: AtomicBool,
     span: Span,
 }
 
 impl BodyMonitor {
-    /// Polls the body.
+    /// Polls the body, and records a panic.
     pub(crate) fn run(&self, poll: &mut dyn FnMut()) {
         struct Unwinding<'monitor>(&'monitor BodyMonitor);
         impl Drop for Unwinding<'_> {
@@ -75,10 +75,10 @@ impl BodyMonitor {
     }
 }
 
-/// The server's last error, whose code diesel does not report.
+/// Gives access to the server's last error with its code, which diesel does not report.
 #[doc(hidden)]
 pub trait ServerErrors: Send + Sync {
-    /// The last error on the connection.
+    /// Returns the last error on the connection.
     fn last_error(&self) -> Option<StatementError>;
 }
 
@@ -101,7 +101,7 @@ impl std::fmt::Debug for StatementMonitor {
 pub(crate) enum Ended<'error> {
     Ran(Option<u64>),
     Failed(&'error diesel::result::Error),
-    /// The driver did not send it: the transaction had ended.
+    /// The driver did not send the statement, because the transaction had ended.
     Refused,
     Dropped,
 }
@@ -112,7 +112,7 @@ pub(crate) enum Ended<'error> {
 pub(crate) struct CommitMonitor(Option<Instant>, Span);
 
 impl Monitor {
-    /// The monitor for a session of this call. None if sessions are not observed.
+    /// Returns the monitor for a session of this call; `None` if sessions are not observed.
     pub(crate) fn session(self: &Arc<Self>, origin: &Origin) -> Option<SessionMonitor> {
         let watches_leaks = self.leak_threshold().is_some();
         let budget = self.limits.statement_budget;
@@ -148,7 +148,7 @@ impl Monitor {
 }
 
 impl SessionMonitor {
-    /// The session has received its connection. `since`: when.
+    /// Call when the session has received its connection, at `since`.
     pub(crate) fn acquired(&mut self, since: Instant, waited: Duration) {
         if let Some(unit) = &mut self.unit {
             unit.opened.get_or_insert(since);
@@ -162,12 +162,12 @@ impl SessionMonitor {
         self.unit.is_some()
     }
 
-    /// The call was refused a session.
+    /// Call when the factory has refused the call a session.
     pub(crate) fn refused(&mut self, error: &SessionError) {
         self.not_acquired(error, &Span::default());
     }
 
-    /// The call gets no connection.
+    /// Call when the call gets no connection.
     pub(crate) fn not_acquired(&mut self, error: &SessionError, waiting: &Span) {
         if let Some(unit) = &mut self.unit {
             waiting.failed(&error_type::of_session(error));
@@ -180,37 +180,37 @@ impl SessionMonitor {
         }
     }
 
-    /// The span of a wait for a connection.
+    /// Returns the span of a wait for a connection.
     pub(crate) fn acquiring(&self) -> Span {
         let unit = self.unit.as_ref();
         unit.map(|unit| unit.body.span.acquire())
             .unwrap_or_default()
     }
 
-    /// The span of the recovery after a dropped call.
+    /// Returns the span of the recovery after a dropped call.
     pub(crate) fn recovering(&self) -> Span {
         let unit = self.unit.as_ref();
         unit.map(|unit| unit.body.span.recovery())
             .unwrap_or_default()
     }
 
-    /// The span of a dropped call's hooks.
+    /// Returns the span of a dropped call's hooks.
     pub(crate) fn hooked(&self) -> Span {
         let unit = self.unit.as_ref();
         unit.map(|unit| unit.body.span.hooks()).unwrap_or_default()
     }
 
-    /// The monitor for the body. None if units of work are not observed.
+    /// Returns the monitor for the body; `None` if units of work are not observed.
     pub(crate) fn body(&self) -> Option<Arc<BodyMonitor>> {
         self.unit.as_ref().map(|unit| Arc::clone(&unit.body))
     }
 
-    /// The session's last statement, for the pool's registry.
+    /// Returns the session's last statement, for the pool's registry.
     pub(crate) fn activity(&self) -> Option<Arc<Activity>> {
         self.unit.as_ref()?.activity.clone()
     }
 
-    /// A statement that is about to be sent.
+    /// Returns the monitor of a statement that is about to be sent.
     pub(crate) fn statement(
         &self,
         text: impl FnOnce() -> Arc<StatementText>,
@@ -224,7 +224,7 @@ impl SessionMonitor {
         }
     }
 
-    /// The statement is on its way.
+    /// Call when the statement is sent.
     pub(crate) fn sent(&mut self, statement: &mut StatementMonitor) {
         let now = Instant::now();
         statement.started = Some(now);
@@ -245,7 +245,7 @@ impl SessionMonitor {
         }
     }
 
-    /// The statement has ended.
+    /// Call when the statement has ended.
     pub(crate) fn ended(&mut self, statement: StatementMonitor, ended: Ended<'_>) {
         let Some(started) = statement.started else {
             return;
@@ -296,7 +296,7 @@ impl SessionMonitor {
         }
     }
 
-    /// Another attempt follows, after a conflict.
+    /// Call when another attempt follows, after a conflict.
     pub(crate) fn retried(&self) {
         if let Some(unit) = &self.unit {
             let reason = unit.error_type.clone();
@@ -305,7 +305,7 @@ impl SessionMonitor {
         }
     }
 
-    /// COMMIT is about to be sent.
+    /// Call before COMMIT is sent.
     pub(crate) fn committing(&self) -> CommitMonitor {
         let span = self.unit.as_ref().map(|unit| unit.body.span.commit());
         CommitMonitor(
@@ -314,7 +314,7 @@ impl SessionMonitor {
         )
     }
 
-    /// COMMIT was answered, or will not be.
+    /// Call when COMMIT was answered, or will get no answer.
     pub(crate) fn committed(&mut self, commit: &CommitMonitor, error_type: Option<&'static str>) {
         if let Some(error_type) = error_type {
             commit.1.failed(error_type);
@@ -325,14 +325,14 @@ impl SessionMonitor {
         self.transaction_ended();
     }
 
-    /// ROLLBACK is about to be sent.
+    /// Call before ROLLBACK is sent.
     pub(crate) fn rolling_back(&mut self) {
         if let Some(unit) = &mut self.unit {
             unit.rollback = unit.body.span.rollback();
         }
     }
 
-    /// ROLLBACK was answered, or will not be.
+    /// Call when ROLLBACK was answered, or will get no answer.
     pub(crate) fn rollback_ended(&mut self, has_failed: bool) {
         if let Some(unit) = &mut self.unit {
             if has_failed {
@@ -343,7 +343,7 @@ impl SessionMonitor {
         self.transaction_ended();
     }
 
-    /// The transaction is over.
+    /// Records that the transaction is over.
     fn transaction_ended(&self) {
         if let Some(Unit {
             activity: Some(activity),
@@ -354,7 +354,7 @@ impl SessionMonitor {
         }
     }
 
-    /// The call has ended with this result.
+    /// Call with the call's result.
     pub(crate) fn over(&mut self, result: &Result<(), SessionError>) {
         self.result(result);
         if let Some(unit) = &mut self.unit {
@@ -362,7 +362,7 @@ impl SessionMonitor {
         }
     }
 
-    /// The session's `commit()` ended like this.
+    /// Call with the result of the session's `commit()`.
     pub(crate) fn result(&mut self, result: &Result<(), SessionError>) {
         match (result, &mut self.unit) {
             (Ok(()), Some(unit)) => {
@@ -374,7 +374,7 @@ impl SessionMonitor {
         }
     }
 
-    /// The call, or a call on its session, ended in this error.
+    /// Call when the call, or a call on its session, has ended in this error.
     pub(crate) fn failed(&mut self, error: &SessionError) {
         let Some(unit) = &mut self.unit else { return };
         unit.outcome = Some(match error {
@@ -386,7 +386,7 @@ impl SessionMonitor {
         unit.error_type = Some(error_type::of_session(error));
     }
 
-    /// The call's body failed, and its work is rolled back. `kept`: the body's SQL has committed a part of it.
+    /// Call when the body has failed and its work is rolled back. `kept`: the body's SQL has committed a part of it.
     pub(crate) fn rolled_back(&mut self, is_late: bool, kept: bool) {
         let Some(unit) = &mut self.unit else { return };
         unit.is_over = true;
@@ -402,14 +402,14 @@ impl SessionMonitor {
             .get_or_insert(Cow::Borrowed(error_type::OTHER));
     }
 
-    /// The caller of a session has rolled its transaction back.
+    /// Call when the caller of a session has rolled its transaction back.
     pub(crate) fn rolled_back_by_hand(&mut self) {
         let Some(unit) = &mut self.unit else { return };
         unit.outcome = Some(Outcome::RolledBack);
         unit.error_type = None;
     }
 
-    /// The session was dropped before its caller ended it. Its transaction may still be open.
+    /// Call when the session was dropped before its caller ended it. Its transaction may still be open.
     pub(crate) fn dropped(&mut self, in_transaction: bool) {
         let Some(unit) = &mut self.unit else { return };
         if unit.is_over || unit.outcome.is_some() && !in_transaction {
@@ -419,7 +419,7 @@ impl SessionMonitor {
         unit.error_type = Some(unit.how_dropped());
     }
 
-    /// The outcome of a COMMIT whose caller was dropped.
+    /// Call with the outcome of a COMMIT whose caller was dropped.
     pub(crate) fn left(&mut self, outcome: TransactionOutcome) {
         let Some(unit) = self.unit.as_mut().filter(|unit| !unit.is_over) else {
             return;
@@ -431,7 +431,7 @@ impl SessionMonitor {
         });
     }
 
-    /// Notes the number of registered hooks.
+    /// Records the number of registered hooks.
     pub(crate) fn hooks(&mut self, hooks: usize) {
         if let Some(unit) = &mut self.unit {
             unit.hooks = hooks;
@@ -440,7 +440,7 @@ impl SessionMonitor {
 }
 
 impl Unit {
-    /// The reason why a call ended without a result.
+    /// Returns the reason why a call ended without a result.
     fn how_dropped(&self) -> Cow<'static, str> {
         if std::thread::panicking() || self.body.panicked.load(Ordering::Relaxed) {
             "panic".into()
@@ -492,7 +492,7 @@ impl Drop for SessionMonitor {
 }
 
 impl StatementMonitor {
-    /// The error in a word.
+    /// Returns the error as one word.
     fn code_of(&self, error: &diesel::result::Error) -> Cow<'static, str> {
         let error = StatementError::from(error);
         let said = self

@@ -28,7 +28,7 @@ pub(super) struct Flood {
     state: Mutex<State>,
 }
 
-/// Writes a line; for a single warning, with its call.
+/// Writes a line, with the call if the line is for one warning.
 type Write = fn(Option<&Caller>, &str);
 
 #[derive(Default)]
@@ -37,7 +37,7 @@ struct State {
     /// Warnings since the last line.
     held: Vec<String>,
     more: u64,
-    /// A task will write them.
+    /// True if a task will write the held warnings.
     is_due: bool,
 }
 
@@ -56,7 +56,7 @@ impl Flood {
         })
     }
 
-    /// Writes the warning now, or with others at the end of the second.
+    /// Writes the warning now, or together with later ones at the end of the second.
     pub(super) fn warn(self: &Arc<Self>, warning: Warning) {
         let now = Instant::now();
         let mut state = self.state.lock();
@@ -120,7 +120,7 @@ impl Flood {
     }
 }
 
-/// Writes to `tracing` if a subscriber listens, else to the standard error stream.
+/// Writes to `tracing` if there is a subscriber, otherwise to the standard error stream.
 #[cfg_attr(not(feature = "tracing"), allow(unused_variables))] // the message names the call as well
 fn write(caller: Option<&Caller>, message: &str) {
     let message = one_line(message);
@@ -140,8 +140,8 @@ fn write(caller: Option<&Caller>, message: &str) {
         });
         return;
     }
-    // `eprintln!` panics where the stream is closed.
-    #[allow(clippy::print_stderr)] // there is nowhere else to put it
+    // `eprintln!` panics if the stream is closed, so that panic is contained.
+    #[allow(clippy::print_stderr)] // there is nowhere else to report it
     let _closed = crate::panics::contained(|| eprintln!("session_factory: {message}"));
 }
 
@@ -152,7 +152,7 @@ mod tests {
 
     static LINES: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
-    /// A minute is 1.2 seconds here: a line every 20 ms at most.
+    /// The window is 20 ms instead of a second, so a minute becomes 1.2 seconds.
     #[test]
     fn a_minute_of_warnings_is_at_most_sixty_lines_that_count_all_of_them() {
         let window = Duration::from_millis(20);

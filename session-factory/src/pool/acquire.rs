@@ -1,4 +1,4 @@
-//! Acquires a connection, or says why the pool gives none.
+//! Acquires a connection, or returns the reason why the pool has none.
 
 use std::time::{Duration, Instant};
 
@@ -14,13 +14,13 @@ use crate::driver::{Driver, DriverConnection};
 use crate::error::{AcquireError, ConnectError, SessionError};
 use crate::observe::Holders;
 
-/// The limit for an external pool, which has its own timeout.
+/// The limit of a wait for an external pool, whose own timeout usually ends the wait earlier.
 const EXTERNAL_TIMEOUT: Duration = Duration::from_secs(60 * 60);
 
 impl<D: Driver> Core<D> {
     /// Takes a connection. Waits at most `pool_timeout`, and no longer than `left`.
     ///
-    /// Dropping the future is safe at every point: bb8 wraps a connection before it waits again, and a
+    /// Dropping the future is safe at every point: bb8 puts a connection into a guard before it awaits again, and a
     /// connection whose check was interrupted is closed.
     pub(crate) async fn acquire(
         &self,
@@ -38,7 +38,7 @@ impl<D: Driver> Core<D> {
         Box::pin(self.wait(origin, left)).await
     }
 
-    /// The token that ends this task's wait. A call that `shutdown` waits for may still open sessions.
+    /// Returns the token that ends this task's wait. A detached call may open sessions while `shutdown` waits for it.
     pub(super) fn closed_here(&self) -> &CancellationToken {
         if task_context::is_detached(self.identity()) {
             &self.ended
@@ -47,12 +47,12 @@ impl<D: Driver> Core<D> {
         }
     }
 
-    /// Takes an idle connection that needs no ping: no waiting, no timers.
+    /// Takes an idle connection that needs no ping, without waiting and without a timer.
     fn take_idle(&self, origin: &Origin) -> Option<Lease<D>> {
         let Source::Own(pool) = self.source() else {
             return None;
         };
-        // No permit: all are taken, or earlier callers wait for one.
+        // `None` if all permits are taken, or if earlier callers wait for one.
         let permit = self.permits.try_take()?;
         let mut slot = take_idle_of(&pool)?;
         let now = Instant::now();
@@ -125,10 +125,10 @@ impl<D: Driver> Core<D> {
         Err(SessionError::Acquire(Box::new(error)))
     }
 
-    /// Waits as if no connection were free for so long.
+    /// Waits for `time`, as if no connection were free.
     ///
     /// # Errors
-    /// As for any wait that reaches its limit.
+    /// The error of a wait that reaches its limit.
     #[cfg(feature = "testing")]
     pub(crate) async fn wait_in_vain(
         &self,

@@ -49,14 +49,14 @@ impl Health {
         self.pooled.load(Ordering::Relaxed)
     }
 
-    /// Records a failed attempt, before bb8 reports the error. `beside` is true if the pool had
-    /// another connection when it began.
+    /// Records a failed attempt, before bb8 reports the error. `beside` is true if the pool had another
+    /// connection to the server when the attempt began.
     pub(super) fn attempt_failed(&self, beside: bool) {
         self.had_company.store(beside, Ordering::SeqCst);
     }
 
-    /// True if the pool had another connection to the server when the last failed attempt began.
-    /// The server may have been full, and the next attempt may succeed.
+    /// True if the pool had another connection to the server when the last failed attempt began. If so, the server
+    /// may have been full, and the next attempt may succeed.
     pub(super) fn had_company(&self) -> bool {
         self.had_company.load(Ordering::SeqCst)
     }
@@ -79,30 +79,30 @@ impl Health {
                 .compare_exchange(generation, next, Ordering::SeqCst, Ordering::SeqCst);
     }
 
-    /// The error of the last attempt, if it failed.
+    /// Returns the error of the last attempt, if it failed.
     pub(super) fn last_error(&self) -> Option<ConnectError> {
         self.last.lock().clone()
     }
 
-    /// Records that a caller at its turn has found that no connection can be opened.
+    /// Records that the caller whose turn it was has found that no connection can be opened.
     pub(super) fn give_up(&self) {
         self.given_up.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// The number of callers that have given up.
+    /// Returns the number of callers that have given up.
     pub(super) fn given_up(&self) -> u64 {
         self.given_up.load(Ordering::SeqCst)
     }
 
-    /// A receiver that sees every failure from now on.
+    /// Returns a receiver that sees every failure from now on.
     pub(super) fn failures(&self) -> watch::Receiver<u64> {
         self.failures.subscribe()
     }
 }
 
-/// bb8's error sink. bb8 calls it after freeing the failed attempt's slot, so that a caller that
-/// asks again gets a new attempt. Notifying earlier would let the caller join the failed attempt,
-/// which never wakes it.
+/// bb8's error sink. bb8 calls it after freeing the failed attempt's slot, so that a caller
+/// that asks again gets a new attempt. Notifying earlier would let the caller join the
+/// failed attempt, for which bb8 wakes no caller.
 #[derive(Debug, Clone)]
 pub(super) struct Failures(pub(super) Arc<Health>);
 
@@ -116,7 +116,7 @@ impl ErrorSink<ConnectError> for Failures {
     }
 }
 
-/// How many of each step are in progress.
+/// For each step, the number of operations that are in it.
 #[derive(Debug, Default)]
 pub(super) struct Steps([AtomicU32; 4]);
 
@@ -131,7 +131,7 @@ impl Steps {
         }
     }
 
-    /// The step in progress that best explains a wait.
+    /// Returns the step in progress that best explains a wait.
     pub(super) fn current(&self) -> Option<Step> {
         let is_under_way = |step: &Step| self.count(*step).load(Ordering::Relaxed) > 0;
         [

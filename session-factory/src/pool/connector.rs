@@ -24,7 +24,7 @@ pub(crate) struct Connector<D: Driver> {
     settings: Arc<Settings>,
     provider: Option<CredentialProvider>,
     health: Arc<Health>,
-    /// The anchor, which lives as long as the factory.
+    /// The driver's anchor, which keeps an in-memory database as long as the factory lives.
     anchor: OnceLock<Arc<dyn Any + Send + Sync>>,
     permits: OpenPermits,
     reports: Reports,
@@ -50,7 +50,7 @@ impl<D: Driver> Connector<D> {
         }
     }
 
-    /// Makes one attempt to connect. Calling the credential provider counts towards its time limit.
+    /// Makes one attempt to connect. `connect_timeout` covers the call of the credential provider too.
     async fn attempt(&self, permit: Option<OpenPermit>) -> Result<D::Connection, ConnectError> {
         let limit = self.settings.connect_timeout;
         let started = Instant::now();
@@ -84,7 +84,7 @@ impl<D: Driver> Connector<D> {
 
     async fn open(&self) -> Result<Pooled<D>, ConnectError> {
         let permit = self.permits.take(&self.health).await;
-        // A server that is full because of the pool's own connections may accept this one once they are closed.
+        // If the server is full of the pool's own connections, it may accept this one once they are closed.
         let beside = self.permits.any_is_open();
         let counted = permit.clone().map(|permit| OpenPermit(permit));
         // Read before connecting, because the server may be demoted meanwhile.
@@ -108,7 +108,7 @@ impl<D: Driver> Connector<D> {
         self.health.succeeded(connection.is_pooled());
         let now = Instant::now();
         let life = match D::connection_limit(&self.settings) {
-            // A database that exists only in its connection would be lost, so it is never recycled.
+            // The database exists only in this connection and would be lost with it, so it is never recycled.
             Some(_) => Duration::MAX,
             None => self.settings.pool_recycle,
         };

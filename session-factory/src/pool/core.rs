@@ -73,7 +73,7 @@ impl<D: Driver> Core<D> {
         Self::without_settings(name, url_key, Source::External(pool))
     }
 
-    /// A pool whose sessions all fail with `error`.
+    /// Makes a pool whose sessions all fail with `error`.
     pub(crate) fn broken(
         name: &'static str,
         url_key: &'static str,
@@ -104,7 +104,7 @@ impl<D: Driver> Core<D> {
         self.source.lock().clone()
     }
 
-    /// A number that no other live factory has.
+    /// Returns a number that no other live factory has.
     pub(crate) fn identity(&self) -> usize {
         std::ptr::from_ref(self).addr()
     }
@@ -117,7 +117,7 @@ impl<D: Driver> Core<D> {
         drop(source);
     }
 
-    /// The number of connections that the pool keeps, and the greatest number that it may open.
+    /// Returns the number of connections that the pool keeps, and the greatest number that it may open.
     pub(crate) fn sizes(&self) -> (u32, u32) {
         match (&self.settings, self.source()) {
             (Some(settings), _) => size::of::<D>(settings),
@@ -157,7 +157,7 @@ impl<D: Driver> Core<D> {
         }
     }
 
-    /// The calls that hold a connection, and those whose session the recovery still ends.
+    /// Returns the calls that hold a connection, and those whose dropped session is still being recovered.
     #[cfg(feature = "testing")]
     pub(crate) fn holders(&self) -> Vec<Holder> {
         self.registry.holders()

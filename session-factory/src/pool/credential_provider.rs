@@ -46,9 +46,9 @@ impl CredentialProvider {
 
     /// Asks for one connection's credentials.
     ///
-    /// Runs on its own thread, for three reasons. The compiler cannot prove `Send` for the future of an `async move ||`
-    /// that uses its captures; a provider that blocks must not hold up the connections; and a panic must not cost the
-    /// pool a slot.
+    /// The provider runs on its own thread, for three reasons. The compiler cannot prove `Send` for the
+    /// future of an `async move ||` that uses its captures. A provider that blocks must not hold up the
+    /// connections. And a panic must not cost the pool a slot.
     pub(crate) async fn ask(&self, limit: Duration) -> Result<Credentials, ConnectError> {
         let given_up = CancellationToken::new();
         let _with_us = given_up.clone().drop_guard();

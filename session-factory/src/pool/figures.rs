@@ -14,7 +14,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Starts the task. It ends with the factory.
 pub(super) fn watch<D: Driver>(core: &Arc<Core<D>>) {
     let core = Arc::downgrade(core);
-    // Without a background runtime no connection can be opened either.
+    // Ignored: without a background runtime no connection can be opened either, and that fails with its own error.
     let _no_runtime = crate::runtime::spawn(run(core));
 }
 

@@ -17,7 +17,7 @@ pub(super) fn watch<D: Driver>(core: &Arc<Core<D>>) {
         return;
     };
     let core = Arc::downgrade(core);
-    // Without a background runtime no connection can be opened either.
+    // Ignored: without a background runtime no connection can be opened either, and that fails with its own error.
     let _no_runtime = crate::runtime::spawn(run(core, threshold));
 }
 
@@ -29,7 +29,7 @@ async fn run<D: Driver>(core: Weak<Core<D>>, threshold: Duration) {
         for leak in core.registry.leaks(threshold, &core.monitor) {
             core.monitor.leaked(&leak);
         }
-        // After a shutdown connections may still be out.
+        // After a shutdown sessions may still hold connections; the task ends when the last one is returned.
         if core.ended.is_cancelled() && core.registry.counts() == (0, 0) {
             return;
         }

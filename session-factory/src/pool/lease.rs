@@ -16,14 +16,14 @@ use crate::panics::{Contained, contained};
 
 /// A borrowed connection, with its permit and its ticket in the registry.
 ///
-/// Dropping a lease closes its connection. Only [`give_back`](Self::give_back), after a proof that
-/// the connection is clean, returns it to the pool. So a panic or a dropped future before that
-/// closes it.
+/// Dropping a lease closes its connection. Only [`give_back`](Self::give_back), called
+/// once the connection is proven clean, returns it to the pool. So a panic or a dropped
+/// future before that call closes the connection.
 pub(crate) struct Lease<D: Driver> {
     held: Option<Held<D>>,
     state: State,
     ticket: Option<Ticket>,
-    /// The permit from the factory's own pool.
+    /// The permit of the factory's own pool; `None` with an external pool.
     permit: Option<Permit>,
     /// `instrumented`: the borrower set an instrumentation; `recached`: the borrower set the
     /// statement cache's size.
@@ -47,7 +47,7 @@ enum State {
     Unproven,
     /// Proven clean. The pool closes it if it is too old.
     Clean,
-    /// Proven clean, and stays in the pool: bb8 neither closes it nor opens another one instead.
+    /// Proven clean, and stays in the pool: bb8 neither closes it nor opens a replacement.
     Stays,
 }
 
@@ -87,7 +87,7 @@ impl<D: Driver> Lease<D> {
         }
     }
 
-    /// Its session reports to `monitor`.
+    /// Lets reports on this lease show the session's activity, and records in `monitor` how long the session waited.
     pub(crate) fn observed_by(&self, monitor: &mut SessionMonitor) {
         let Some(ticket) = &self.ticket else { return };
         if let Some(activity) = monitor.activity() {
@@ -100,26 +100,26 @@ impl<D: Driver> Lease<D> {
         }
     }
 
-    /// When the session got it, and how long it had waited.
+    /// Returns when the session got the connection, and how long the session had waited for it.
     pub(super) fn lent(&self) -> Option<(Instant, Duration)> {
         self.ticket.as_ref()?.lent()
     }
 
-    /// The crate has put back what the session had changed.
+    /// Reports that the crate has reset what the session had changed.
     pub(crate) fn was_reset(&self) {
         if let Some(Held::Pooled(slot)) = &self.held {
             slot.was_reset();
         }
     }
 
-    /// The crate has ended what the dropped session had left running.
+    /// Reports that the crate has cancelled what the dropped session had left running.
     pub(crate) fn was_cancelled(&self) {
         if let Some(Held::Pooled(slot)) = &self.held {
             slot.was_cancelled();
         }
     }
 
-    /// True if no session has used the connection before. An external pool does not say.
+    /// True if no session has used the connection before. Always false with an external pool, which does not say.
     pub(super) fn is_new(&self) -> bool {
         match &self.held {
             Some(Held::Pooled(slot)) => slot.is_new(),
@@ -127,12 +127,12 @@ impl<D: Driver> Lease<D> {
         }
     }
 
-    /// A number that no other lease has.
+    /// Returns a number that no other lease has.
     pub(crate) fn number(&self) -> u64 {
         self.ticket.as_ref().map_or(0, Ticket::number)
     }
 
-    /// The call that borrowed it, in the form of reports.
+    /// Returns the call that borrowed the connection, as reports print it.
     pub(crate) fn holder(&self) -> String {
         let holder = self.ticket.as_ref().and_then(Ticket::holder);
         holder.unwrap_or_else(|| "a session".to_owned())
@@ -149,8 +149,8 @@ impl<D: Driver> Lease<D> {
         }
     }
 
-    /// Records that the server was demoted: the pool closes this connection and all others of its
-    /// age.
+    /// Records that the server was demoted: the pool closes this connection, and all
+    /// others of the same or an earlier generation.
     pub(crate) fn demoted(&mut self) {
         self.connection().condemn();
         if let Some(Held::Pooled(slot)) = &mut self.held {
@@ -170,13 +170,13 @@ impl<D: Driver> Lease<D> {
         self.recached = true;
     }
 
-    /// Returns the connection for the next borrower. Call it only after the proof: the server has
-    /// answered everything, no transaction is open, and nothing needs a reset.
+    /// Returns the connection for the next borrower. Call it only once it is proven that the server has answered
+    /// everything, no transaction is open, and nothing needs a reset.
     pub(crate) fn give_back(mut self) {
         if self.connection().is_closed() {
             return;
         }
-        // Both run the application's code: its instrumentation's constructor and destructor.
+        // Restoring runs the application's code, which may panic: an instrumentation's constructor and destructor.
         if (self.instrumented || self.recached) && contained(|| self.restore()).is_none() {
             return;
         }
@@ -225,7 +225,7 @@ impl<D: Driver> Lease<D> {
         }
     }
 
-    /// Records a commit in the body's own SQL.
+    /// Records that the body's own SQL has committed.
     pub(crate) fn note_commit_of_body(&mut self) {
         if self.following.is_some()
             && self.connection().was_committed_by_body()
@@ -249,7 +249,7 @@ impl<D: Driver> Lease<D> {
         }
     }
 
-    /// Records that the unfinished COMMIT's outcome is known, or never will be.
+    /// Records that the unfinished COMMIT's outcome is known, or will never be known.
     pub(crate) fn finished(&self) {
         if let Some(following) = &self.following {
             following.marks.finished();
@@ -280,8 +280,8 @@ impl<D: Driver> Drop for Lease<D> {
         if self.state == State::Unproven {
             let _closed_by_its_slot = contained(|| self.connection().condemn());
         }
-        // The order matters: when a waiting caller gets the permit, the connection is back; when
-        // the registry's entry is removed, the permit is free.
+        // The order matters: the connection is back before a waiting caller gets the permit, and the permit
+        // is free before the registry's entry is removed.
         drop(self.held.take());
         drop(self.permit.take());
         drop(self.ticket.take());

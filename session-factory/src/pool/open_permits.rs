@@ -35,8 +35,8 @@ impl OpenPermits {
         }
     }
 
-    /// Waits, if all permits are taken, until the server has closed a connection. Never `None`; callers treat it like a
-    /// permit.
+    /// Waits, if all permits are taken, until the server has closed a connection. Never returns `None`, because the
+    /// semaphore is never closed; on `None`, callers would go on without a permit.
     pub(super) async fn take(&self, health: &Arc<Health>) -> Option<Arc<Permit>> {
         let permit = match Arc::clone(&self.permits).try_acquire_owned() {
             Ok(permit) => permit,

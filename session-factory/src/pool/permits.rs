@@ -7,8 +7,8 @@ use tokio::sync::Semaphore;
 /// One permit for each connection that the pool may open. Its holder finds an idle connection, or
 /// may open one.
 ///
-/// bb8 wakes waiting callers in order, but a caller that asks before the woken task runs takes its
-/// connection. tokio's semaphore passes a permit directly to the next waiting caller.
+/// It replaces bb8's own queue: bb8 wakes waiting callers in order, but a later caller that asks before the woken task
+/// runs takes the connection. tokio's semaphore passes a permit directly to the next waiting caller.
 #[derive(Debug, Clone)]
 pub(super) struct Permits(Arc<Semaphore>);
 
@@ -24,11 +24,11 @@ impl Permits {
         Some(Permit(Arc::clone(&self.0)))
     }
 
-    /// Waits for a permit. Never `None`: the semaphore is not closed.
+    /// Waits for a permit. Never returns `None`, because the semaphore is never closed.
     ///
     /// # Cancellation
-    /// Dropping the future leaves the queue, and passes a permit that it has just got to the next
-    /// caller.
+    /// If the future is dropped, the caller leaves the queue, and a permit that the
+    /// future has just got goes to the next caller.
     pub(super) async fn take(&self) -> Option<Permit> {
         self.0.acquire().await.ok()?.forget();
         Some(Permit(Arc::clone(&self.0)))

@@ -25,8 +25,8 @@ pub(crate) struct Pooled<D: Driver> {
     expires: Instant,
     idle_since: Instant,
     standing: Standing,
-    /// True if it has served a session. However short `pool_recycle` is, each connection serves at
-    /// least one.
+    /// True once the connection has served a session. However short `pool_recycle` is, each
+    /// connection serves at least one session.
     has_served: bool,
     generation: u64,
     health: Arc<Health>,
@@ -39,8 +39,8 @@ enum Standing {
     Clean,
     /// Clean and returning: the pool keeps it, even if it expires meanwhile.
     Stays,
-    /// In use by a session, or by a check whose late answer would reach the next borrower. On
-    /// return, the pool closes it unless it is proven clean first.
+    /// In use by a session or by a ping. A late answer would reach the next borrower, so on return the pool closes
+    /// the connection, unless it was proven clean first.
     Unproven,
     Retired,
 }
@@ -76,7 +76,7 @@ impl<D: Driver> Pooled<D> {
         }
     }
 
-    /// The connection's liveness as far as the pool knows it without a ping.
+    /// Returns the connection's liveness as far as the pool knows it without a ping.
     pub(super) fn liveness(&self, pre_ping: bool, now: Instant) -> Liveness {
         if self.is_broken_at(now) {
             Liveness::Dead
@@ -107,8 +107,8 @@ impl<D: Driver> Pooled<D> {
             || self.has_served && now >= self.expires
     }
 
-    /// True if a returning connection is unusable. False if [`came_back`](Self::came_back) has told
-    /// the lease that the connection stays.
+    /// True if a returning connection is unusable. False if [`came_back`](Self::came_back) returned true, because the
+    /// lease then relies on the connection's staying in the pool.
     pub(super) fn is_broken_on_return(&mut self) -> bool {
         if self.standing == Standing::Stays {
             self.standing = Standing::Clean;
@@ -121,7 +121,7 @@ impl<D: Driver> Pooled<D> {
         Instant::now() >= self.expires
     }
 
-    /// True if a server was demoted after this connection was opened: it may lead to that server.
+    /// True if a server was demoted after this connection was opened: the connection may lead to that server.
     pub(super) fn is_of_the_past(&self) -> bool {
         self.generation < self.health.generation()
     }
@@ -136,7 +136,7 @@ impl<D: Driver> Pooled<D> {
         self.idle_since.elapsed()
     }
 
-    /// A session gives it back.
+    /// Reports that a session gives the connection back.
     pub(super) fn used(&self, ticket: &Ticket) {
         if figures::is_recorded()
             && let Some((since, _)) = ticket.lent()
@@ -153,7 +153,7 @@ impl<D: Driver> Pooled<D> {
         self.reports.cancelled();
     }
 
-    /// True if no session has used it.
+    /// True if no session has used the connection.
     pub(super) fn is_new(&self) -> bool {
         !self.has_served
     }
@@ -163,8 +163,8 @@ impl<D: Driver> Pooled<D> {
         self.standing = Standing::Retired;
     }
 
-    /// Records that a session borrows it. No other session may until
-    /// [`came_back`](Self::came_back).
+    /// Records that a session borrows the connection. Until [`came_back`](Self::came_back), the
+    /// pool does not lend it to another session.
     pub(super) fn lent(&mut self) {
         self.standing = Standing::Unproven;
     }
@@ -188,12 +188,12 @@ impl<D: Driver> Drop for Pooled<D> {
     fn drop(&mut self) {
         match self.standing {
             Standing::Unproven => self.reports.condemned(),
-            // One that the pool keeps is closed with the pool.
+            // The pool would have kept this connection, and closes it only with itself: nothing to report.
             Standing::Clean | Standing::Stays if !self.is_of_the_past() && !self.is_expired() => {}
             _ => self.reports.recycled(),
         }
-        // Both need a runtime: a client may spawn a task to say goodbye, and a pool's last lease
-        // closes the idle connections on any thread.
+        // Dropping the connection needs a runtime, for two reasons: a client may spawn a task to say goodbye, and a
+        // pool's last lease closes the idle connections on any thread.
         let _context = crate::runtime::enter();
         self.connection.end();
     }

@@ -40,7 +40,7 @@ impl<D: Driver> Clone for Pools<D> {
 }
 
 impl<D: Driver> Pools<D> {
-    /// The factory's own pools.
+    /// Makes the factory's own pools.
     pub(crate) fn own(
         name: &'static str,
         keys: Keys,
@@ -75,7 +75,7 @@ impl<D: Driver> Pools<D> {
         }
     }
 
-    /// Pools whose sessions all fail with `error`.
+    /// Makes pools whose sessions all fail with `error`.
     pub(crate) fn broken(name: &'static str, url_key: &'static str, error: ConnectError) -> Self {
         Self {
             primary: Core::broken(name, url_key, error),
@@ -104,7 +104,7 @@ impl<D: Driver> Pools<D> {
     }
 }
 
-/// A second pool with the same settings, if they name a replica.
+/// Makes a second pool with the same settings, if the settings name a replica.
 #[allow(clippy::type_complexity)]
 fn replica<D: Driver>(
     name: &'static str,

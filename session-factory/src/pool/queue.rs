@@ -34,10 +34,10 @@ pub(super) enum Failure {
 }
 
 impl<D: Driver> Core<D> {
-    /// Waits for its turn, in order of arrival, and takes a connection then.
+    /// Waits for the caller's turn, in order of arrival, and then takes a connection.
     ///
-    /// Thousands of callers may wait here, so each keeps little: its position in the queue, a
-    /// timer, and a listener for the factory's end. A caller creates everything else at its turn.
+    /// Thousands of callers may wait here, so each stores little: its position in the queue, a timer, and a listener
+    /// for the factory's end. A caller creates everything else when its turn comes.
     pub(super) async fn queue(
         &self,
         origin: &Origin,
@@ -100,7 +100,7 @@ impl<D: Driver> Core<D> {
             .unwrap_or_else(|no_runtime| Err(Failure::Connect(no_runtime)))
     }
 
-    /// Takes a connection from an external pool, or says why the factory has no source.
+    /// Takes a connection from an external pool, or returns the error for a factory without a source.
     async fn take_other(&self, origin: &Origin, started: Instant) -> Result<Lease<D>, Failure> {
         match self.source() {
             Source::External(pool) => match D::borrow_external(&pool).await {
@@ -154,7 +154,7 @@ impl<D: Driver> Core<D> {
                         self.pause(pool, &mut failures).await?;
                     }
                 }
-                // bb8 may wake only one waiter when two connections come back at once.
+                // bb8 may wake only one waiter when two connections come back at once, so this caller looks again.
                 () = sleep(LOOK_AGAIN) => idle = take_idle_of(pool),
             }
         }
@@ -177,8 +177,8 @@ impl<D: Driver> Core<D> {
         }
     }
 
-    /// [`failing`](Self::failing) for a caller at its turn: on an error, the callers after it fail
-    /// too.
+    /// Like [`failing`](Self::failing), for the caller whose turn it is: an error
+    /// makes the callers after it fail too.
     fn goes_on(&self, pool: &Pool<Connector<D>>) -> Result<bool, Failure> {
         let failing = self.failing(pool);
         if failing.is_err() {
@@ -187,9 +187,9 @@ impl<D: Driver> Core<D> {
         failing
     }
 
-    /// True if the last attempt to connect failed; an error if waiting is useless. An attempt that
-    /// began while the pool had another connection to the server proves nothing about the time
-    /// after that one has closed.
+    /// Returns true if the last attempt to connect failed, and an error if waiting is useless. Waiting may
+    /// help if that attempt began while the pool had another connection to the server: the server may
+    /// accept a connection once the other one is closed.
     fn failing(&self, pool: &Pool<Connector<D>>) -> Result<bool, Failure> {
         let Some(error) = self.health.last_error() else {
             return Ok(false);

@@ -20,7 +20,7 @@ pub(super) fn watch<D: Driver>(core: &Arc<Core<D>>, kept: u32, settings: &Settin
     let idle_timeout = settings.idle_timeout;
     let pause = (idle_timeout.min(settings.pool_recycle) / 4).clamp(OFTENEST, RAREST);
     let core = Arc::downgrade(core);
-    // Without a background runtime, no connection can be opened either.
+    // Ignored: without a background runtime no connection can be opened either, and that fails with its own error.
     let _no_runtime = crate::runtime::spawn(run(core, kept, idle_timeout, pause));
 }
 

@@ -26,13 +26,13 @@ pub(super) struct Registry {
 struct Entry {
     holder: Origin,
     since: Instant,
-    /// When the session got it, and how long it had waited.
+    /// When the session got the connection, and how long the session had waited for it.
     lent: Instant,
     waited: Duration,
     recovering: bool,
     kill: Option<Kill>,
     activity: Option<Arc<Activity>>,
-    /// Reported as held for too long.
+    /// The monitor to which the connection was reported as held for too long.
     leaked: Option<Arc<Monitor>>,
 }
 
@@ -87,7 +87,7 @@ impl Registry {
         self.waiting.load(Ordering::Relaxed)
     }
 
-    /// The number of connections that sessions use, and the number that recovery holds.
+    /// Returns the number of connections that sessions use, and the number that recovery holds.
     pub(super) fn counts(&self) -> (u32, u32) {
         let entries = self.entries();
         let recovering = entries.iter().filter(|(_, entry)| entry.recovering).count();
@@ -109,7 +109,7 @@ impl Registry {
         holders
     }
 
-    /// Who holds the connections now.
+    /// Returns the calls that hold the connections now.
     pub(super) fn seen(&self, now: Instant) -> Holders {
         let mut holders = Holders::none(now);
         for (_, entry) in self.entries().iter() {
@@ -118,7 +118,7 @@ impl Registry {
         holders
     }
 
-    /// The connections that sessions have held for longer than `threshold`, each once.
+    /// Returns the connections that sessions have held for longer than `threshold`, and returns each only once.
     pub(super) fn leaks(&self, threshold: Duration, monitor: &Arc<Monitor>) -> Vec<Leak> {
         let mut leaks = Vec::new();
         for (_, entry) in self.entries().iter_mut() {
@@ -172,7 +172,7 @@ impl Ticket {
         self.number
     }
 
-    /// The call that holds the connection.
+    /// Returns the call that holds the connection.
     pub(super) fn holder(&self) -> Option<String> {
         let entries = self.registry.entries();
         entries
@@ -180,14 +180,14 @@ impl Ticket {
             .map(|entry| entry.holder.to_string())
     }
 
-    /// When the session got it, and how long it had waited.
+    /// Returns when the session got the connection, and how long the session had waited for it.
     pub(super) fn lent(&self) -> Option<(Instant, Duration)> {
         let entries = self.registry.entries();
         let entry = entries.get(self.place)?;
         Some((entry.lent, entry.waited))
     }
 
-    /// What its session does is seen there.
+    /// Lets the entry's reports show what the session does.
     pub(super) fn watch(&self, activity: Arc<Activity>) {
         if let Some(entry) = self.registry.entries().get_mut(self.place) {
             entry.activity = Some(activity);

@@ -18,7 +18,7 @@ impl Reports {
         Self { monitor, kind }
     }
 
-    /// An attempt to connect has ended.
+    /// Reports that an attempt to connect has ended.
     pub(super) fn opened(&self, error: Option<&ConnectError>, took: Duration) {
         let change = match error {
             None => ConnectionChange::Opened,
@@ -27,35 +27,35 @@ impl Reports {
         self.monitor.connection(self.kind, change, took);
     }
 
-    /// A connection leads there.
+    /// Reports the server that a connection has reached.
     pub(super) fn reached(&self, endpoint: impl FnOnce() -> Endpoint) {
-        // The replica's address is another one.
+        // Observers get the primary's endpoint; the replica has another one.
         if self.kind == PoolKind::Primary {
             self.monitor.reached(endpoint);
         }
     }
 
-    /// A session has given it back after so long.
+    /// Reports how long a session has used a connection.
     pub(super) fn used(&self, time: Duration) {
         self.monitor.used(self.kind, time);
     }
 
-    /// The pool closes a connection that is too old, or idled too long.
+    /// Reports that the pool closes a connection that is too old, or idled too long.
     pub(super) fn recycled(&self) {
         self.tell(ConnectionChange::Recycled);
     }
 
-    /// A connection is closed because it was not proven clean.
+    /// Reports that a connection is closed because it was not proven clean.
     pub(super) fn condemned(&self) {
         self.tell(ConnectionChange::Condemned);
     }
 
-    /// The crate has put back what a session had changed.
+    /// Reports that the crate has reset what a session had changed.
     pub(super) fn reset(&self) {
         self.tell(ConnectionChange::Reset);
     }
 
-    /// The crate has ended what a dropped session had left running.
+    /// Reports that the crate has cancelled what a dropped session had left running.
     pub(super) fn cancelled(&self) {
         self.tell(ConnectionChange::Cancelled);
     }

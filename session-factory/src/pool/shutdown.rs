@@ -18,7 +18,7 @@ pub struct ShutdownReport {
     /// statements and closed their connections, which rolls their work back. On SQLite, and with an
     /// external pool, they run to their own end.
     pub rolled_back: usize,
-    /// Those of them whose connections have not returned yet.
+    /// Of these, the sessions whose connections have not returned yet.
     pub remaining: usize,
 }
 
@@ -33,7 +33,7 @@ impl<D: Driver> Core<D> {
     pub(crate) async fn shutdown(&self, limit: Duration) -> ShutdownReport {
         self.closed.cancel();
         self.detached.close();
-        // Created inside, because the caller's runtime may have no timers.
+        // The timeout is created inside the background runtime, because the caller's runtime may have no timers.
         let drained = crate::runtime::within(async {
             let empty = async {
                 self.detached.wait().await;

@@ -23,11 +23,11 @@ use crate::error::{ConnectError, ConnectErrorKind};
 use crate::observe::{Monitor, PoolKind};
 use crate::sync::Mutex;
 
-/// bb8 must not end a wait itself, because it could not say why. The factory's own clock does.
+/// bb8 must not end a wait, because its error would not say why. The factory's own time limit ends it.
 const FAR_AWAY: Duration = Duration::from_secs(60 * 60 * 24 * 365);
 
 impl<D: Driver> Core<D> {
-    /// The factory's own pool. It connects on first use.
+    /// Makes the factory's own pool. It connects on first use.
     pub(crate) fn own(
         name: &'static str,
         url_key: &'static str,
@@ -47,13 +47,13 @@ impl<D: Driver> Core<D> {
         let pool = Pool::builder()
             .max_size(most)
             .min_idle(None)
-            // The connector and the reaper handle ages and idle times: bb8 cannot keep `pool_size`
-            // connections and close only those above, and its reaper would need a runtime now.
+            // The connector and the reaper handle ages and idle times: bb8 cannot keep `pool_size` connections and
+            // close only those above, and bb8's reaper would need a runtime at this point.
             .max_lifetime(None)
             .idle_timeout(None)
             .connection_timeout(FAR_AWAY)
             .retry_connection(false)
-            // The pool checks liveness itself, which costs nothing on a busy connection.
+            // The pool checks liveness itself, at no cost on a busy connection.
             .test_on_check_out(false)
             // The connections used last have the warmest caches, and the others can be closed for
             // idling.

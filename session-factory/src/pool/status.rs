@@ -19,7 +19,7 @@ pub struct Status {
     pub pool_size: u32,
     /// The greatest number of open connections: `pool_size` + `max_overflow`.
     pub limit: u32,
-    /// True if the connection that was opened last found a pooler (PgBouncer) in front of the
+    /// True if the connection that was opened last reached a pooler (PgBouncer) in front of the
     /// server.
     pub pooler: bool,
     /// True if the factory was shut down.

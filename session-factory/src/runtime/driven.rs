@@ -1,7 +1,7 @@
 //! A connection that is driven on the runtime that uses it.
 //!
-//! The connection's future lies in a slot, and a task polls it there. Another runtime takes the connection over by a
-//! task of its own, without the first runtime's help: that one may be blocked. A runtime that ends drops its tasks, and
+//! The connection's future lies in a mutex, and one task polls it there. Another runtime takes the connection over by
+//! spawning its own task; the first runtime, which may be blocked, takes no part. A runtime that ends drops its tasks:
 //! the dropped task hands the connection to the background runtime. See `docs/decisions/0001-background-runtime.md`.
 
 use std::future::Future;
@@ -24,29 +24,29 @@ type Connection = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// A connection and its driver.
 pub(crate) struct Driven {
-    /// `None` once it has ended. Locked while it is polled.
+    /// The connection's future; `None` once it has ended. Locked while it is polled.
     connection: Mutex<Option<Connection>>,
     home: Mutex<Home>,
     /// Copy of [`Home::number`], readable without the lock.
     number: AtomicU64,
-    /// A transaction begins: its first statement may move the connection.
+    /// Set when a transaction begins: its first statement may move the connection to another runtime.
     is_new_turn: AtomicBool,
     is_closing: AtomicBool,
     has_ended: AtomicBool,
     polls: AtomicU64,
-    /// Number of callers that wait for an answer.
+    /// The number of callers that wait for an answer.
     in_use: AtomicU32,
     is_watched: AtomicBool,
     poller: Arc<Poller>,
-    /// True while the server owes an answer.
+    /// True while an answer from the server is outstanding.
     is_owed: Box<dyn Fn() -> bool + Send + Sync>,
     background: Handle,
     this: Weak<Self>,
 }
 
-/// Where the connection is driven.
+/// The task and the runtime that drive the connection.
 struct Home {
-    /// Counts the drivers; only the last one may poll.
+    /// The number of the current driver, the only one that may poll. Each new driver adds one.
     number: u64,
     runtime: Id,
     task: Option<AbortHandle>,
@@ -54,20 +54,20 @@ struct Home {
     last_user: Option<Id>,
 }
 
-/// A caller uses the connection until this is dropped.
+/// Guard: the connection counts as in use until this is dropped.
 pub(crate) struct Use(Arc<Driven>);
 
-/// Closes a connection that is not ready yet, unless it is kept.
+/// Guard for a connection that is not ready yet: closes it on drop, unless [`keep`](Self::keep) was called.
 pub(crate) struct Unready {
     driven: Arc<Driven>,
     is_kept: bool,
 }
 
 impl Driven {
-    /// Drives the connection on the background runtime, until other runtimes use it.
+    /// Drives the connection on the background runtime, until another runtime uses it.
     ///
     /// # Errors
-    /// When there is no background runtime.
+    /// If the background runtime could not be started.
     pub(crate) fn start(
         connection: impl Future<Output = ()> + Send + 'static,
         poller: Arc<Poller>,
@@ -101,12 +101,12 @@ impl Driven {
         })
     }
 
-    /// A transaction begins. Its first [`attend`](Self::attend) may move the connection.
+    /// Call when a transaction begins: its first [`attend`](Self::attend) may move the connection to another runtime.
     pub(crate) fn begin_turn(&self) {
         self.is_new_turn.store(true, Ordering::Relaxed);
     }
 
-    /// Call on the caller's runtime before anything is sent: moves the connection if it has to be driven elsewhere.
+    /// Call on the caller's runtime before anything is sent: moves the connection if another runtime should drive it.
     pub(crate) fn attend(self: &Arc<Self>) -> Use {
         self.in_use.fetch_add(1, Ordering::SeqCst);
         let used = Use(Arc::clone(self));
@@ -121,10 +121,10 @@ impl Driven {
         used
     }
 
-    /// Where to drive the connection from now on, and the driver to replace. `None`: it stays.
+    /// Returns the runtime that is to drive the connection and the driver to replace; `None` if the connection stays.
     ///
-    /// A runtime gets the connection when it uses it for the second transaction in a row. So a pool that many runtimes
-    /// share does not move its connections with every call; between two runtimes the background runtime has it.
+    /// A runtime gets the connection when it uses it for the second transaction in a row, so a pool that many runtimes
+    /// share does not move its connections with every call. Until then, the background runtime drives the connection.
     fn better_home<'a>(&'a self, here: Option<&'a Handle>) -> Option<(&'a Handle, u64)> {
         let background = self.background.id();
         let here_id = here.map(Handle::id);
@@ -132,7 +132,7 @@ impl Driven {
             && self.is_new_turn.swap(false, Ordering::Relaxed);
         let mut home = self.home.lock();
         if here_id == Some(background) {
-            // Recovery, or a ping: the watch helps if the connection's runtime does not poll it.
+            // A recovery or a ping: the connection stays. If its runtime does not poll it, the watch moves it.
             return None;
         }
         let is_same_user = here_id.is_some() && home.last_user == here_id;
@@ -151,7 +151,7 @@ impl Driven {
         has_io(here).then_some((here, number))
     }
 
-    /// Drives the connection on `runtime`, unless another driver than `number` does by now.
+    /// Drives the connection on `runtime`, unless the driver with this `number` has been replaced meanwhile.
     fn drive(&self, runtime: &Handle, number: u64) {
         let Some(driven) = self.this.upgrade() else {
             return;
@@ -170,7 +170,7 @@ impl Driven {
             replaced.abort();
         }
         let is_last = runtime.id() == self.background.id();
-        // A runtime that has ended drops the task at once, which leads back here.
+        // A runtime that has ended drops the task at once, and the task's `drop` calls this function again.
         let task = runtime.spawn(Driver {
             driven,
             number,
@@ -196,7 +196,7 @@ impl Driven {
     }
 
     fn drop_connection(&self) {
-        // A driver that polls it just now sees `is_closing` afterwards. It may be this thread.
+        // If the lock is taken, a driver is polling, perhaps on this thread; after its poll it checks `is_closing`.
         let taken = self
             .connection
             .try_lock()
@@ -257,7 +257,7 @@ impl Drop for Use {
 struct Driver {
     driven: Arc<Driven>,
     number: u64,
-    /// On the background runtime.
+    /// True on the background runtime: no other runtime is left to take the connection.
     is_last: bool,
 }
 
@@ -266,13 +266,13 @@ impl Future for Driver {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let driven = &*self.driven;
-        // A driver that replaces another one waits here until that one's last poll is over. Its own poll then
-        // registers its waker with all that the connection waits for.
+        // A driver that replaces another one waits here until the replaced driver's last poll is over. The new driver's
+        // own poll then registers its waker with everything that the connection waits for.
         let mut slot = driven.connection.lock();
         if driven.number() != self.number {
             return Poll::Ready(());
         }
-        // Taken out: a connection that panics is dropped, and not polled again.
+        // Taken out of the mutex, so that a connection that panics is dropped and never polled again.
         let Some(mut connection) = slot.take() else {
             driven.has_ended.store(true, Ordering::SeqCst);
             return Poll::Ready(());
@@ -294,7 +294,7 @@ impl Future for Driver {
             return Poll::Ready(());
         }
         if is_refused {
-            // Dropping this task hands the connection over.
+            // Dropping this task hands the connection to the background runtime.
             return Poll::Ready(());
         }
         Poll::Pending

@@ -8,15 +8,15 @@ use tokio::runtime::{Handle, Id};
 use crate::panics::contained;
 use crate::sync::Mutex;
 
-/// So many runtimes' answers are kept.
+/// The number of runtimes whose answers are cached.
 const KEPT: usize = 64;
 
 static KNOWN: Mutex<VecDeque<(Id, bool)>> = Mutex::new(VecDeque::new());
 
 /// True if the runtime was built with `enable_io` (or `enable_all`) and is not shutting down.
 ///
-/// tokio answers by a panic alone. It is contained here, once for each runtime without I/O; the panic hook prints it.
-/// A build that aborts at a panic must not ask, so there the answer is no.
+/// tokio reports a missing I/O driver only by a panic. It is caught here, once for each such runtime; the panic hook
+/// still prints it. A build with `panic = "abort"` cannot catch it, so there the answer is always false.
 pub(super) fn has_io(runtime: &Handle) -> bool {
     if cfg!(panic = "abort") {
         return false;
@@ -35,7 +35,7 @@ pub(super) fn has_io(runtime: &Handle) -> bool {
     });
     let answer = match registered {
         Some(Ok(_)) => true,
-        // It is shutting down.
+        // The runtime is shutting down.
         Some(Err(_)) => return false,
         None => false,
     };
@@ -47,7 +47,7 @@ pub(super) fn has_io(runtime: &Handle) -> bool {
     answer
 }
 
-/// Any socket; it has no address. `None`: the process has as many open files as it may.
+/// Returns a socket without an address, or `None` if the process may not open more files.
 fn socket() -> Option<std::net::UdpSocket> {
     let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::DGRAM, None).ok()?;
     socket.set_nonblocking(true).ok()?;

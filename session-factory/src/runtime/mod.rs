@@ -1,8 +1,8 @@
-//! The background runtime: what continues whatever happens to the caller's runtime.
+//! The background runtime, which continues whatever happens to the caller's runtime.
 //!
 //! Connections are opened here, on threads that belong to this crate. The pool's own tasks and every
 //! recovery run here. A connection to PostgreSQL is then driven on the runtime that uses it, and
-//! comes back here when that one ends. So a caller's runtime may shut down, be replaced (one
+//! comes back here when that runtime ends. So a caller's runtime may shut down, be replaced (one
 //! `#[tokio::test]` after another) or not exist at all: the pool loses no permit, and a rollback
 //! always has a runtime. See `docs/decisions/0001-background-runtime.md`.
 
@@ -28,13 +28,13 @@ use crate::error::{ConnectError, ConnectErrorKind};
 const MOST_THREADS: usize = 4;
 
 static BACKGROUND: OnceLock<Result<Runtime, String>> = OnceLock::new();
-/// Runs the application's code that has no caller any more. If it blocks, connections continue.
+/// A separate runtime for application code whose caller is gone: if that code blocks, connections continue.
 static ORPHANS: OnceLock<Option<Runtime>> = OnceLock::new();
 
-/// The background runtime's handle.
+/// Returns the background runtime's handle.
 ///
 /// # Errors
-/// If the operating system cannot start threads. The error is kept, because a process in that state
+/// If the operating system cannot start threads. The error is cached, because a process in that state
 /// does not recover.
 pub(crate) fn handle() -> Result<&'static Handle, ConnectError> {
     let made = BACKGROUND.get_or_init(|| {
@@ -75,7 +75,7 @@ pub(crate) async fn within<T: Future>(future: T) -> Result<T::Output, ConnectErr
     Ok(TokioContext::new(future, handle()?.clone()).await)
 }
 
-/// Runs the application's code that has no caller any more, separately from everything else.
+/// Runs application code whose caller is gone (hooks), on a runtime of its own.
 pub(crate) fn spawn_orphan(task: impl Future<Output = ()> + Send + 'static) {
     let made = ORPHANS.get_or_init(|| {
         let runtime = Builder::new_multi_thread()

@@ -1,7 +1,7 @@
-//! A socket that moves to the runtime that polls it.
+//! A socket that registers itself with whichever runtime polls it.
 //!
 //! tokio registers a socket with the I/O driver of one runtime. When another runtime takes the connection over, or the
-//! first one has ended, the socket is registered anew; the bytes and whatever wraps the stream (TLS) do not notice.
+//! first one has ended, the socket is registered again. No bytes are lost, and a stream's wrapper (TLS) is unaffected.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -14,15 +14,15 @@ use tokio::net::TcpStream;
 #[cfg(unix)]
 use tokio::net::UnixStream;
 
-/// Says who polls a stream. The stream and its driver share it.
+/// Identifies the task that polls a stream. The stream and its driver share this value.
 ///
-/// Only one task polls the stream at a time, and what hands the stream over (a mutex, a spawn) orders these values.
+/// `Relaxed` is enough: only one task polls at a time, and handing the stream over (by mutex or spawn) orders accesses.
 #[derive(Debug, Default)]
 pub(crate) struct Poller {
     number: AtomicU64,
-    /// No other runtime can take the stream if this one does not.
+    /// True if no other runtime is left to take the stream when this one refuses it.
     is_last: AtomicBool,
-    /// The runtime did not take the stream.
+    /// True if the runtime refused to register the stream.
     refused: AtomicBool,
 }
 
@@ -30,13 +30,13 @@ impl Poller {
     /// The number of the task that drains a closed connection.
     pub(crate) const DRAIN: u64 = u64::MAX;
 
-    /// From now on the task with this number polls the stream, on its own runtime.
+    /// Call before each poll: records that the task with this number polls the stream, on its own runtime.
     pub(crate) fn begin(&self, number: u64, is_last: bool) {
         self.number.store(number, Ordering::Relaxed);
         self.is_last.store(is_last, Ordering::Relaxed);
     }
 
-    /// True if the poller's runtime has not taken the stream: it is shutting down.
+    /// Returns, and clears, whether the poller's runtime refused the stream because it is shutting down.
     pub(super) fn take_refused(&self) -> bool {
         self.refused.load(Ordering::Relaxed) && self.refused.swap(false, Ordering::Relaxed)
     }
@@ -50,7 +50,7 @@ pub(crate) trait Socket: AsyncRead + AsyncWrite + Unpin + Sized {
 
     fn duplicate(socket: &Self::Unregistered) -> io::Result<Self::Unregistered>;
 
-    /// Registers it with the current runtime.
+    /// Registers the socket with the current runtime.
     fn register(socket: Self::Unregistered) -> io::Result<Self>;
 }
 
@@ -90,14 +90,14 @@ impl Socket for UnixStream {
 /// A stream that registers itself with the runtime of its [`Poller`].
 pub(crate) struct Moving<S: Socket> {
     stream: State<S>,
-    /// The poller's number when the stream was registered.
+    /// The poller's number at the last registration.
     registered: u64,
     poller: Arc<Poller>,
 }
 
 enum State<S: Socket> {
     Registered(S),
-    /// The poller's runtime has not taken it.
+    /// The poller's runtime refused the socket.
     Unregistered(S::Unregistered),
     Lost,
 }
@@ -112,7 +112,7 @@ impl<S: Socket> Moving<S> {
         }
     }
 
-    /// The socket, unless it is on its way to another runtime.
+    /// Returns the socket, or `None` while no runtime has registered it.
     pub(crate) fn socket(&self) -> Option<&S> {
         match &self.stream {
             State::Registered(stream) => Some(stream),
@@ -120,8 +120,8 @@ impl<S: Socket> Moving<S> {
         }
     }
 
-    /// The stream, registered with the poller's runtime. Pending: that runtime does not take it, and the poller finds
-    /// that by [`Poller::take_refused`].
+    /// Returns the stream, registered with the poller's runtime. Pending if that runtime refuses it; the driver then
+    /// learns of the refusal from [`Poller::take_refused`].
     fn here(&mut self) -> Poll<io::Result<Pin<&mut S>>> {
         let number = self.poller.number.load(Ordering::Relaxed);
         if self.registered != number {
@@ -143,7 +143,7 @@ impl<S: Socket> Moving<S> {
             State::Lost => return Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
         };
         let is_last = self.poller.is_last.load(Ordering::Relaxed);
-        // tokio closes a socket that it cannot register.
+        // tokio closes a socket that it cannot register, so keep a duplicate for the next runtime.
         let spare = if is_last {
             None
         } else {

@@ -1,9 +1,9 @@
 //! Finds connections whose runtime does not poll them.
 //!
-//! A runtime of one thread polls nothing while its thread is blocked, or outside of `block_on`. A statement may wait on
-//! a connection that such a runtime drives: the session was moved to another thread, or the recovery of a dropped
-//! session runs. While statements are under way this watch looks at their connections, and lets the background runtime
-//! take over what was not polled for a while.
+//! A current-thread runtime polls nothing while its thread is blocked, or outside of `block_on`. A statement may still
+//! wait on a connection that such a runtime drives, because the session was moved to another thread, or because a
+//! dropped session's recovery runs. While statements are in flight, this watch checks their connections, and moves each
+//! connection that was not polled between two checks to the background runtime.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -12,27 +12,27 @@ use tokio::time::sleep;
 
 use crate::sync::Mutex;
 
-/// How often the watch looks. A connection that was not polled between two looks is taken over.
+/// The interval between checks. The background runtime takes over a connection that was not polled in between.
 const TICK: Duration = Duration::from_millis(25);
 
 /// A connection, as the watch sees it.
 pub(super) trait Watched: Send + Sync {
-    /// How often it was polled so far.
+    /// Returns how often the connection was polled so far.
     fn polls(&self) -> u64;
 
     /// True while a statement waits for an answer, on a runtime other than the background runtime.
     fn is_waiting(&self) -> bool;
 
-    /// Whether the watch looks at it. Returns the former value.
+    /// Sets whether the watch checks the connection. Returns the former value.
     fn set_watched(&self, watched: bool) -> bool;
 
-    /// Lets the background runtime drive it.
+    /// Moves the connection to the background runtime.
     fn take_over(&self);
 }
 
 struct Entry {
     watched: Weak<dyn Watched>,
-    /// The polls at the last look.
+    /// The number of polls at the last check.
     polls: Option<u64>,
 }
 
@@ -55,12 +55,12 @@ pub(super) fn watch(watched: Weak<dyn Watched>) {
     });
     if !std::mem::replace(&mut list.is_running, true) {
         drop(list);
-        // A connection could not exist without the background runtime.
+        // Cannot fail: without the background runtime there is no connection.
         let _no_runtime = super::spawn(run());
     }
 }
 
-/// Ends when there is nothing to watch: an idle process does not wake up.
+/// Ends when there is nothing to watch, so that an idle process does not wake up.
 async fn run() {
     loop {
         sleep(TICK).await;
@@ -81,7 +81,7 @@ async fn run() {
 fn is_kept(watched: &Arc<dyn Watched>, last: &mut Option<u64>) -> bool {
     if !watched.is_waiting() {
         watched.set_watched(false);
-        // A statement that began meanwhile may have found the connection watched.
+        // A statement that began just before may have relied on this watch: then keep the entry.
         return watched.is_waiting() && !watched.set_watched(true);
     }
     let polls = watched.polls();

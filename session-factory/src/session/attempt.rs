@@ -1,4 +1,4 @@
-//! The attempt's number and limit, which `retry` counts and its last error names.
+//! The number of an attempt and of the attempts allowed: `retry` counts them, and the last attempt's error names both.
 
 use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error};
 
@@ -12,7 +12,7 @@ pub(super) struct Attempt {
 }
 
 impl Attempt {
-    /// Without `retry`.
+    /// The only attempt of a call without `retry`.
     pub(super) const ONLY: Self = Self { number: 1, of: 1 };
 
     /// Adds the attempt's number to the text of an error that another attempt may follow. The text survives the
@@ -42,7 +42,7 @@ impl Attempt {
     }
 }
 
-/// The database's error with this crate's text.
+/// The database's error, with the attempt's number in its text.
 struct Counted {
     message: String,
     inner: Box<dyn DatabaseErrorInformation + Send + Sync>,

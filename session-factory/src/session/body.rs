@@ -24,7 +24,7 @@ where
     type Future = O;
 }
 
-/// The same for a closure that runs more than once.
+/// Like `AsyncBody`, for a closure that runs more than once.
 #[diagnostic::on_unimplemented(
     message = "this body cannot run in a session more than once",
     label = "expected `async |db| …` that can be called again, whose future is `Send`",

@@ -20,7 +20,7 @@ use crate::pool::CommitToken;
 /// The guarantees are those of `#[with_session]`, and so are the options.
 #[must_use = "a session is opened by `.run(async |db| …)`"]
 pub struct SessionBuilder<F: SessionFactory, Runs = Once, Commits = OnOk> {
-    /// None: the factory that applies where the body runs.
+    /// `None` for the factory that applies where the body runs.
     factory: Option<Factory<F>>,
     origin: Origin,
     options: SessionOptions,
@@ -89,8 +89,8 @@ impl<F: SessionFactory> SessionBuilder<F> {
 }
 
 impl<F: SessionFactory, Runs, Commits> SessionBuilder<F, Runs, Commits> {
-    /// The isolation level of the transaction: `Isolation::Serializable`, or a type of
-    /// [`isolation`](crate::driver::isolation). One that the backend lacks does not compile.
+    /// Sets the isolation level of the transaction: `Isolation::Serializable`, or a type of
+    /// [`isolation`](crate::driver::isolation). A level that the backend lacks does not compile.
     pub fn isolation<L: Level>(mut self, level: L) -> Self
     where
         F::Driver: SupportsIsolation<L>,
@@ -125,7 +125,7 @@ impl<F: SessionFactory, Runs, Commits> SessionBuilder<F, Runs, Commits> {
         self
     }
 
-    /// Whether a [`read_only`](Self::read_only) session may use the replica. Default: [`ReplicaPolicy::CaughtUp`].
+    /// Sets whether a [`read_only`](Self::read_only) session may use the replica. Default: [`ReplicaPolicy::CaughtUp`].
     pub fn replica(mut self, replica: ReplicaPolicy) -> Self
     where
         F::Driver: SupportsReplica,
@@ -134,7 +134,7 @@ impl<F: SessionFactory, Runs, Commits> SessionBuilder<F, Runs, Commits> {
         self
     }
 
-    /// Reads a replica only once it has replayed `token`'s commit, so that the commit is visible.
+    /// Reads a replica only once the replica has replayed `token`'s commit, so that the commit is visible.
     pub fn after(mut self, token: CommitToken) -> Self
     where
         F::Driver: SupportsReplica,
@@ -143,7 +143,7 @@ impl<F: SessionFactory, Runs, Commits> SessionBuilder<F, Runs, Commits> {
         self
     }
 
-    /// One deadline for getting the connection, the body, its attempts and COMMIT. Default: none.
+    /// Sets one deadline for getting the connection, the body, its attempts and COMMIT. Default: none.
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.options = self.options.timeout(limit);
         self
@@ -156,7 +156,7 @@ impl<F: SessionFactory, Runs, Commits> SessionBuilder<F, Runs, Commits> {
     }
 
     /// Runs the body up to `max` more times after a serialization failure, a deadlock or a busy database. Before each
-    /// attempt it pauses with full jitter: anything below 10 ms, then 20 ms, doubling up to 1 s.
+    /// further attempt it pauses for a random time (full jitter): below 10 ms, then below 20 ms, doubling up to 1 s.
     ///
     /// The failure that the session saw decides; the body's error type has no influence. The session never runs the
     /// body again if the body has committed something itself, or if the outcome is unknown.
@@ -164,7 +164,7 @@ impl<F: SessionFactory, Runs, Commits> SessionBuilder<F, Runs, Commits> {
         self.retry_within(max, Retry::BASE, Retry::CAP)
     }
 
-    /// [`retry`](Self::retry) with pauses below `base`, then twice that, doubling up to `cap`.
+    /// Like [`retry`](Self::retry), with pauses below `base`, then below twice that, doubling up to `cap`.
     pub fn retry_within(
         self,
         max: u32,
@@ -287,7 +287,7 @@ impl<F: SessionFactory, Commits> SessionBuilder<F, Retrying, Commits> {
     /// open.
     pub fn run<'a, T, E, B>(self, body: B) -> Run<'a, T, E>
     where
-        // Both: with the first the compiler explains a body that can run only once.
+        // Both bounds, because the first makes the compiler explain a body that can run only once.
         for<'s> B: AsyncFn(&'s mut Session<F>) -> Result<T, E>
             + AsyncBodyAgain<&'s mut Session<F>, Result<T, E>>
             + Send

@@ -13,7 +13,7 @@ use crate::observe::SessionMonitor;
 use crate::pool::Lease;
 
 impl<F: SessionFactory> Session<F> {
-    /// What the driver knows about the transaction. In doubt it asks the database first.
+    /// Returns what the driver knows about the transaction. In doubt, the driver asks the database first.
     pub(super) async fn look(&mut self) -> Result<TransactionStatus, SessionError> {
         let Some(lease) = &mut self.lease else {
             return Err(SessionError::Closed);
@@ -31,7 +31,7 @@ impl<F: SessionFactory> Session<F> {
         Ok(watched)
     }
 
-    /// The same without asking. None: the driver has to ask, or the session has to do something first.
+    /// Like `look`, without asking. Returns `None` if the driver has to ask, or the session has to do something first.
     fn glance(&mut self) -> Option<TransactionStatus> {
         let lease = self.lease.as_mut().filter(|_| !self.state.is_raw())?;
         if !self.state.is_begun() {
@@ -47,7 +47,7 @@ impl<F: SessionFactory> Session<F> {
         Some(watched)
     }
 
-    /// Commits, or rolls back and says why.
+    /// Commits, or rolls back and returns why.
     pub(super) async fn end_by_commit(&mut self) -> Result<(), SessionError> {
         // Boxed, because it is rare and would enlarge each caller's future.
         let watched = match self.glance() {
@@ -103,14 +103,14 @@ impl<F: SessionFactory> Session<F> {
         self.committed(reply).await
     }
 
-    /// Notes that the body ended the transaction by itself: another attempt would do the committed work twice.
+    /// Records whether the body's SQL ended the transaction: another attempt would do the committed work twice.
     pub(super) async fn note_end(&mut self) {
         if let Ok(watched) = self.look().await {
             let _known_by_its_error = self.state.check(&watched);
         }
     }
 
-    /// Notes the server's answer to COMMIT.
+    /// Records the server's answer to COMMIT.
     pub(super) async fn committed(&mut self, reply: CommitOutcome) -> Result<(), SessionError> {
         if matches!(reply, CommitOutcome::Committed) {
             self.note_commit();
@@ -120,7 +120,7 @@ impl<F: SessionFactory> Session<F> {
         Box::pin(self.not_committed(reply)).await
     }
 
-    /// The server has committed: later reads from a replica have to see the commit.
+    /// Records that the server has committed, so that later reads from a replica see the commit.
     pub(super) fn note_commit(&mut self) {
         if let Some(lease) = &mut self.lease {
             lease.committed(self.state.is_read_only());
@@ -148,7 +148,7 @@ impl<F: SessionFactory> Session<F> {
                 Err(CommitError::not_sent(error).into())
             }
             CommitOutcome::Refused(error) => {
-                // Some servers leave the transaction open after that.
+                // Some servers leave the transaction open after they refuse COMMIT.
                 let _refused_already = self.end_by_rollback().await;
                 if self.state.is_committed_by_body() {
                     return Err(self.state.kept());
@@ -166,8 +166,8 @@ impl<F: SessionFactory> Session<F> {
         }
     }
 
-    /// Leaves COMMIT to a background task, which holds the permit meanwhile, if its answer cannot change the call's
-    /// result: the transaction only read, and can no longer fail.
+    /// Leaves COMMIT to a background task, which holds the permit meanwhile, if the transaction only read and can no
+    /// longer fail: COMMIT's answer then cannot change the call's result. Returns true if it did so.
     pub(super) fn leave_commit(&mut self) -> bool {
         if self.hooks.has_any() || self.state.must_flush() {
             return false;
@@ -189,7 +189,7 @@ impl<F: SessionFactory> Session<F> {
     }
 }
 
-/// What the span of COMMIT says of an answer that confirms nothing.
+/// Returns the error type that COMMIT's span shows for an answer other than "committed".
 fn error_type(reply: &CommitOutcome) -> Option<&'static str> {
     match reply {
         CommitOutcome::Committed => None,
@@ -200,7 +200,7 @@ fn error_type(reply: &CommitOutcome) -> Option<&'static str> {
     }
 }
 
-/// What the echo prints after COMMIT.
+/// Returns what the echo prints after COMMIT.
 fn outcome(reply: &CommitOutcome) -> Cow<'static, str> {
     let because = |outcome: &str, error: &StatementError| format!("{outcome}: {error}").into();
     match reply {

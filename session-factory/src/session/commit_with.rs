@@ -20,14 +20,14 @@ impl<F: SessionFactory> Session<F> {
     /// Runs a transaction's last statement and commits, in one round trip. Returns the number of rows that the
     /// statement changed.
     ///
-    /// The session sends COMMIT right behind the statement, without waiting for the statement's answer. Afterwards it
-    /// is as after [`commit`](Self::commit): the next statement begins another transaction, and an annotated function
-    /// that ends with this call has nothing left to commit.
+    /// The session sends COMMIT directly after the statement, without waiting for the statement's answer. Afterwards
+    /// the session is in the same state as after [`commit`](Self::commit): the next statement begins another
+    /// transaction, and an annotated function that ends with this call has nothing left to commit.
     ///
-    /// A statement that the connection runs for the first time takes one more round trip to be prepared. COMMIT waits
-    /// for the statement's answer, which makes two round trips, in an external pool
-    /// ([`from_pool`](crate::Factory::from_pool)) and on MySQL, which would commit even after a failed statement. On
-    /// SQLite the connection's thread does both in one piece of work.
+    /// A statement that the connection runs for the first time takes one more round trip to be prepared. In an
+    /// external pool ([`from_pool`](crate::Factory::from_pool)) and on MySQL, COMMIT waits for the statement's
+    /// answer, which makes two round trips: MySQL would commit even after a failed statement. On SQLite the
+    /// connection's thread does both in one piece of work.
     ///
     /// ```
     /// # use diesel::prelude::*;
@@ -52,7 +52,7 @@ impl<F: SessionFactory> Session<F> {
     /// # Cancellation
     /// Until COMMIT is sent, as for a statement. From then on both run to their end on the server; the caller does not
     /// learn the outcome, and [`after_commit`](Self::after_commit) hooks run if the server confirms the commit.
-    #[allow(clippy::manual_async_fn)] // the compiler looks no further than that `Send`
+    #[allow(clippy::manual_async_fn)] // checked for `Send` here, and not again in each caller
     pub fn commit_with<T>(
         &mut self,
         statement: T,
@@ -84,7 +84,7 @@ impl<F: SessionFactory> Session<F> {
     {
         #[cfg(feature = "testing")]
         if self.test.as_ref().is_some_and(Struck::waits_for_commit) {
-            // The fault strikes a COMMIT that is sent by itself.
+            // The fault can strike only a COMMIT that is sent by itself.
             let rows = AsyncConnectionCore::execute_returning_count(self, statement).await?;
             return self.end_by_commit().await.map(|()| rows);
         }
@@ -115,7 +115,7 @@ impl<F: SessionFactory> Session<F> {
             && let Some(observed) =
                 ObservedEnd::start(lease.connection(), &self.state, EndStatement::Commit)
         {
-            // Reported once both are answered, as if COMMIT had waited for the statement.
+            // Reported once both were answered, as if COMMIT had waited for the statement.
             observed.replied(reply);
         }
         match (result, commit) {

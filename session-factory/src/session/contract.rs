@@ -20,9 +20,9 @@ pub trait ReturnsResult: Sized {
     /// The type in `Err`.
     type Error;
 
-    /// Whether it is `Ok`.
+    /// True if the result is `Ok`.
     fn is_ok(&self) -> bool;
-    /// An `Err`.
+    /// Makes an `Err`.
     fn from_error(error: Self::Error) -> Self;
 }
 
@@ -55,8 +55,8 @@ pub trait CarriesSessionError: From<SessionError> {}
 #[diagnostic::do_not_recommend]
 impl<E: From<SessionError>> CarriesSessionError for E {}
 
-/// What a return type must implement. All bounds stand where the contract is made, so that a wrong type gives one
-/// error instead of one for each use.
+/// What a return type must implement. All bounds are on `contract()`, so that the compiler
+/// reports a wrong type once and not at each use.
 #[derive(Debug)]
 #[doc(hidden)]
 pub struct Contract<R> {
@@ -72,7 +72,7 @@ impl<R> Clone for Contract<R> {
 
 impl<R> Copy for Contract<R> {}
 
-/// The contract for a return type.
+/// Makes the contract for a return type.
 #[doc(hidden)]
 pub fn contract<R>() -> Contract<R>
 where
@@ -86,7 +86,7 @@ where
 }
 
 impl<R> Contract<R> {
-    /// The function's result if its session could not be opened or prepared.
+    /// Returns the function's result if its session could not be opened or prepared.
     pub fn fail(self, error: SessionError) -> R {
         (self.from_error)(error)
     }
@@ -103,7 +103,7 @@ impl<R> Contract<R> {
         B: Future<Output = R> + Send + 'static,
         R: Send + 'static,
     {
-        // A task allocates anyway; boxed, the call does not grow each layer of the caller's future.
+        // Boxed, so that the call does not grow each layer of the caller's future. The task allocates anyway.
         let call = Box::pin(call);
         async move {
             match global::factory::<F>() {
@@ -113,7 +113,7 @@ impl<R> Contract<R> {
         }
     }
 
-    /// The same with a given factory.
+    /// Like `detach`, with a given factory.
     pub(super) async fn detach_from<F, B>(self, factory: Factory<F>, call: B) -> R
     where
         F: SessionFactory,
@@ -136,7 +136,7 @@ impl<R> Contract<R> {
         self.finish_by(unit, result, commit)
     }
 
-    /// Ends the session as `commit_on` decided.
+    /// Like `finish`, but commits if `commit_on` decided so.
     pub async fn finish_by<F: SessionFactory>(
         self,
         unit: &mut Unit<F>,
@@ -147,7 +147,7 @@ impl<R> Contract<R> {
         self.verdict(result, ended)
     }
 
-    /// Ends the session by the function's result, and opens another one if the call has to run again.
+    /// Ends the session by the function's result, and opens the next attempt's session if the call has to run again.
     pub fn again<F: SessionFactory>(
         self,
         unit: &mut Unit<F>,
@@ -157,7 +157,7 @@ impl<R> Contract<R> {
         self.again_by(unit, result, commit)
     }
 
-    /// The same, as `commit_on` decided.
+    /// Like `again`, but commits if `commit_on` decided so.
     pub async fn again_by<F: SessionFactory>(
         self,
         unit: &mut Unit<F>,
@@ -183,11 +183,11 @@ impl<R> Contract<R> {
         }
     }
 
-    /// What the caller gets.
+    /// Returns what the caller gets.
     fn verdict(self, result: R, ended: Result<(), SessionError>) -> R {
         match ended {
             Ok(()) => result,
-            // `commit_on` wanted to commit an `Err`, but the transaction had failed: that error says so itself.
+            // `commit_on` wanted to commit an `Err`, but the transaction had failed: that `Err` says so already.
             Err(SessionError::Aborted(_)) if !(self.is_ok)(&result) => result,
             Err(error) => self.fail(error),
         }

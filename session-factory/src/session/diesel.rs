@@ -25,7 +25,7 @@ type Rows<'conn, F> = BoxStream<'conn, QueryResult<Row<F>>>;
 type Row<F> = <<<F as SessionFactory>::Driver as Driver>::Connection as DriverConnection>::Row;
 
 impl<F: SessionFactory> Session<F> {
-    /// The connection and the session's state, after a check that the transaction can go on.
+    /// Returns the connection and the session's state, after checking that the transaction can go on.
     #[allow(clippy::type_complexity)]
     pub(super) fn parts(
         &mut self,
@@ -42,7 +42,7 @@ impl<F: SessionFactory> Session<F> {
             TransactionStatus::Open
         };
         self.state.check(&watched)?;
-        // The body's SQL may have ended the transaction: watch from the next one's start.
+        // If the body's SQL has ended the transaction, the driver watches from the start of the next one.
         if !self.state.is_begun() {
             connection.begin_watch();
         }
@@ -65,7 +65,7 @@ impl<F: SessionFactory> Session<F> {
         Ok(())
     }
 
-    /// The [`parts`](Self::parts) of a statement of the body, which a test's fault may strike.
+    /// Returns the [`parts`](Self::parts) for a statement of the body. A test's fault may strike that statement.
     #[allow(clippy::type_complexity)]
     fn parts_of_statement(
         &mut self,

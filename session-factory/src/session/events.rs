@@ -7,7 +7,7 @@ use crate::driver::{CommitOutcome, DriverConnection, Prelude};
 use crate::error::{StatementError, TransactionOutcome};
 use crate::observe::{Announced, Change, Events, Step, report_panic};
 
-/// The next statement's prelude, with its events.
+/// Returns the next statement's prelude, with its events.
 pub(super) fn prelude<C: DriverConnection>(connection: &mut C, state: &SessionState) -> Prelude {
     let prelude = state.prelude();
     let observer = connection.observer();
@@ -18,7 +18,7 @@ pub(super) fn prelude<C: DriverConnection>(connection: &mut C, state: &SessionSt
         };
     }
     if observer.is_direct() {
-        // diesel-async itself reports the texts.
+        // diesel-async itself reports the texts, so only the steps are reported here.
         for step in state.steps() {
             tell(connection, &step);
         }
@@ -33,13 +33,13 @@ pub(super) enum EndStatement {
     Rollback,
 }
 
-/// A transaction's end whose start an instrumentation has seen. Boxed, because each caller's future contains it, and most
-/// connections have no instrumentation.
+/// A COMMIT or ROLLBACK that was reported to an instrumentation as started. Boxed, because each caller's future
+/// contains it, and most connections have no instrumentation.
 #[derive(Debug)]
 pub(super) struct ObservedEnd(Box<(Events, Step)>);
 
 impl ObservedEnd {
-    /// Reports that the transaction is about to end. None: no instrumentation waits for the answer.
+    /// Reports that the transaction is about to end. Returns `None` if no instrumentation waits for the answer.
     pub(super) fn start<C: DriverConnection>(
         connection: &mut C,
         state: &SessionState,
@@ -64,7 +64,7 @@ impl ObservedEnd {
         Some(Self(Box::new((events, step))))
     }
 
-    /// For an end that was reported as begun before its future was dropped.
+    /// Makes the value for a COMMIT or ROLLBACK that was reported as started before its future was dropped.
     pub(super) fn again<C: DriverConnection>(
         connection: &mut C,
         ending: EndStatement,
@@ -73,7 +73,7 @@ impl ObservedEnd {
         Some(Self(Box::new((events, step(ending)))))
     }
 
-    /// The answer to COMMIT.
+    /// Reports the answer to COMMIT.
     pub(super) fn replied(self, reply: &CommitOutcome) {
         match reply {
             CommitOutcome::Committed => self.finish(None),

@@ -8,7 +8,7 @@ use crate::driver::{CommitOutcome, Driver, DriverConnection};
 use crate::error::StatementError;
 use crate::pool::Lease;
 
-/// For a connection to close.
+/// How long a fault waits for a connection to close.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The test that a session belongs to, and the function that opened the session.
@@ -18,7 +18,7 @@ pub(super) struct Struck {
 }
 
 impl Struck {
-    /// Looked up, and noted there, when the session is opened: its end may run with another runtime's clock.
+    /// Looks the test up when the session is opened, and notes the session there: its end may run on another runtime, without the test.
     pub(super) fn here<D: Driver>(origin: &Origin, lease: &mut Lease<D>) -> Option<Self> {
         let test = task_context::test()?;
         if let Some(process) = lease.connection().server_process() {
@@ -32,7 +32,7 @@ impl Struck {
     }
 }
 
-/// COMMIT, or what a fault makes of it.
+/// Sends COMMIT, or does what a fault of the test makes of it.
 pub(super) async fn commit<D: Driver>(
     test: Option<&Struck>,
     lease: &mut Lease<D>,

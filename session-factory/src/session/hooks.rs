@@ -69,22 +69,22 @@ impl Hooks {
         self.has_rollback_hooks() || !self.commit.is_empty()
     }
 
-    /// How many are registered.
+    /// Returns how many hooks are registered.
     pub(super) fn count(&self) -> usize {
         self.commit.len() + self.rollback.len() + self.undone.len()
     }
 
-    /// A savepoint opens.
+    /// Call when a savepoint is opened.
     pub(super) fn mark(&mut self) {
         self.marks.push((self.commit.len(), self.rollback.len()));
     }
 
-    /// A savepoint is released: its hooks now belong to the enclosing savepoint or transaction.
+    /// Call when a savepoint is released: its hooks now belong to the enclosing savepoint or transaction.
     pub(super) fn keep_marked(&mut self, level: u32) {
         self.marks.truncate(level as usize - 1);
     }
 
-    /// A savepoint is rolled back: its commit hooks never run, its rollback hooks are due.
+    /// Call when a savepoint is rolled back: its commit hooks never run, its rollback hooks are due.
     pub(super) fn drop_marked(&mut self, level: u32) {
         let level = level as usize - 1;
         if let Some((commit, rollback)) = self.marks.get(level).copied() {
@@ -99,7 +99,7 @@ impl Hooks {
         run(std::mem::take(&mut self.undone)).await;
     }
 
-    /// The transaction is over.
+    /// Call when the transaction is over: runs the hooks for its outcome.
     pub(super) async fn over(&mut self, left: TransactionOutcome) {
         self.marks.clear();
         if !self.has_any() {
@@ -113,7 +113,7 @@ impl Hooks {
         match left {
             TransactionOutcome::Committed => due.extend(commit),
             TransactionOutcome::RolledBack => due.extend(rollback),
-            // Either kind of hook could act on an outcome that is false.
+            // Neither kind runs, because either could act on an outcome that is false.
             TransactionOutcome::Unknown => {}
         }
         run(due).await;
@@ -129,7 +129,7 @@ async fn run(hooks: Vec<Hook>) {
     std::future::poll_fn(|cx| running.poll(cx)).await;
 }
 
-/// In reverse order: the next hook is the last element.
+/// Hooks that are being run, in reverse order: the next hook is the last element.
 struct Running(Vec<Hook>);
 
 impl Running {
@@ -156,7 +156,7 @@ impl Drop for Running {
 }
 
 fn panicked(panic: Box<dyn Any + Send>) {
-    // Dropping the panic's payload could panic again.
+    // Dropping the panic's payload could panic again, so it is leaked (`mem::forget`).
     std::mem::forget(panic);
     observe::figures::hook_panicked();
     observe::report(

@@ -68,7 +68,7 @@ use crate::pool::Lease;
 /// until [`rollback`](Self::rollback). Put the `select!` around a [`savepoint`](Self::savepoint) to lose only what
 /// is inside.
 pub struct Session<F: SessionFactory> {
-    /// None once the session was closed.
+    /// `None` once the session was closed.
     lease: Option<Lease<F::Driver>>,
     state: SessionState,
     hooks: Hooks,
@@ -76,7 +76,7 @@ pub struct Session<F: SessionFactory> {
     /// Set if the caller has to commit: where the caller opened the session.
     manual: Option<Origin>,
     transaction_state: TransactionState,
-    /// The caller has set an instrumentation: the session sends SAVEPOINT and RELEASE at once, so that it sees them.
+    /// The caller has set an instrumentation: SAVEPOINT and RELEASE are sent at once, for the instrumentation to see.
     observed: bool,
     no_instrumentation: DynInstrumentation,
     /// The test whose faults strike this session.
@@ -121,7 +121,7 @@ impl<F: SessionFactory> Session<F> {
         }
     }
 
-    /// The caller has to commit this session, and `origin` is where it was opened.
+    /// Marks the session as one that its caller has to commit. `origin` is where it was opened.
     pub(crate) fn manual(mut self, origin: Origin) -> Self {
         self.manual = Some(origin);
         self.state.answer_for();
@@ -144,7 +144,7 @@ impl<F: SessionFactory> Session<F> {
     ///
     /// # Cancellation
     /// A COMMIT that was sent runs to its end on the server; the caller does not learn its outcome.
-    #[allow(clippy::manual_async_fn)] // the compiler looks no further than that `Send`
+    #[allow(clippy::manual_async_fn)] // checked for `Send` here, and not again in each caller
     pub fn commit(&mut self) -> impl Future<Output = Result<(), SessionError>> + Send {
         async move {
             self.outside_of_savepoints("commit")?;
@@ -172,8 +172,8 @@ impl<F: SessionFactory> Session<F> {
     ///   body to roll it back.
     ///
     /// # Cancellation
-    /// The session does what the dropped future left undone ahead of the next statement, or when it is dropped itself.
-    #[allow(clippy::manual_async_fn)] // the compiler looks no further than that `Send`
+    /// Before its next statement, or when it is dropped itself, the session does what the dropped future left undone.
+    #[allow(clippy::manual_async_fn)] // checked for `Send` here, and not again in each caller
     pub fn rollback(&mut self) -> impl Future<Output = Result<(), SessionError>> + Send {
         async move {
             self.outside_of_savepoints("rollback")?;
@@ -217,7 +217,7 @@ impl<F: SessionFactory> Session<F> {
     ///   which ends the transaction on the server.
     /// - [`SessionError::PartlyCommitted`] when the body's SQL ended the transaction and no earlier error has said so.
     /// - [`SessionError::CommitUnknown`] when a COMMIT whose future was dropped got no answer.
-    #[allow(clippy::manual_async_fn)] // the compiler looks no further than that `Send`
+    #[allow(clippy::manual_async_fn)] // checked for `Send` here, and not again in each caller
     pub fn close(
         mut self, // Uses the session up. A session behind `&mut` ends with the call that opened it.
     ) -> impl Future<Output = Result<(), SessionError>> + Send {
@@ -236,12 +236,12 @@ impl<F: SessionFactory> Session<F> {
         self.state.set_rollback_only();
     }
 
-    /// This attempt's number: 1 at first, then one more each time `retry` runs the function again.
+    /// Returns this attempt's number: 1 at first, then one more each time `retry` runs the function again.
     pub fn attempt(&self) -> u32 {
         self.state.attempt()
     }
 
-    /// The lease's number, which no other lease has. None once the session was closed.
+    /// Returns the lease's number, which no other lease has; `None` once the session was closed.
     fn number(&self) -> Option<u64> {
         self.lease.as_ref().map(Lease::number)
     }
@@ -273,7 +273,7 @@ impl<F: SessionFactory> Session<F> {
         self.hooks.after_rollback(Box::pin(hook.future()));
     }
 
-    /// The raw connection, with the transaction begun. `transaction()` on it opens a savepoint.
+    /// Returns the raw connection, after beginning the transaction. `transaction()` on it opens a savepoint.
     ///
     /// On PostgreSQL its `notifications_stream()` never yields an item, its `cancel_token()` finds no host, and COPY to
     /// or from the client makes the session close the connection. Open a separate connection for these.
@@ -287,7 +287,7 @@ impl<F: SessionFactory> Session<F> {
     /// # Cancellation
     /// The session does not notice when the caller drops a statement on the raw connection half-way. It still watches
     /// the server's answers, so it never commits over a failed statement.
-    #[allow(clippy::manual_async_fn)] // the compiler looks no further than that `Send`
+    #[allow(clippy::manual_async_fn)] // checked for `Send` here, and not again in each caller
     #[doc(alias("acquire", "get", "raw_connection"))]
     pub fn connection(
         &mut self,
@@ -297,7 +297,7 @@ impl<F: SessionFactory> Session<F> {
             let Some(lease) = &mut self.lease else {
                 return Err(SessionError::Closed);
             };
-            // The caller may set an instrumentation or a cache size on the raw connection unseen: assume both.
+            // The session would not see that the caller sets an instrumentation or a cache size: it assumes both.
             lease.instrumented();
             lease.recached();
             let connection = lease.connection();
@@ -312,7 +312,7 @@ impl<F: SessionFactory> Session<F> {
 }
 
 impl<F: SessionFactory> Session<F> {
-    /// A statement in the current transaction met a serialization failure, a deadlock or a busy database.
+    /// True if a statement in the current transaction met a serialization failure, a deadlock or a busy database.
     fn met_conflict(&mut self) -> bool {
         let seen = self
             .lease

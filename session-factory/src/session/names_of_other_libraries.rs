@@ -1,9 +1,9 @@
-//! What a session, a factory and a builder answer to the method names of other libraries (sqlx, `SeaORM`, tokio-postgres,
-//! SQLAlchemy, JPA): a bound that no type fulfils says what to write instead.
+//! Methods of a session, a factory and a builder under the names of other libraries (sqlx, `SeaORM`, tokio-postgres,
+//! SQLAlchemy, JPA). A call does not compile: a bound that no type fulfils says what to write instead.
 //!
-//! The methods are hidden, so that neither the documentation nor an editor offers them. Each takes any argument and returns
-//! any type, so that the bound is the only error. Where it can be, the receiver is `self`: on a `&mut Session` a method of
-//! that name in the application's own trait then comes first. No macro writes them, because the compiler would show it.
+//! The methods are hidden, so that neither the documentation nor an editor offers them. Each takes any argument and
+//! returns any type, so that the bound is the only error. The receiver is `self` where possible: on a `&mut Session`
+//! the application's own method of that name then wins. No macro writes them, because compiler messages would show it.
 
 #![allow(missing_docs, clippy::should_implement_trait)]
 

@@ -15,7 +15,7 @@ impl<F: SessionFactory> Factory<F> {
     /// [`shutdown`](Self::shutdown).
     ///
     /// # Cancellation
-    /// Dropping the future gives its place in the queue, or the connection, back.
+    /// Dropping the future gives back its place in the queue, or the connection.
     #[track_caller]
     pub fn create_session(&self) -> impl Future<Output = Result<Session<F>, SessionError>> + Send {
         let origin = Origin::of_caller("create_session", std::panic::Location::caller());
@@ -23,7 +23,7 @@ impl<F: SessionFactory> Factory<F> {
         async move { factory.open_manual(origin).await }
     }
 
-    /// Opens the session of a caller that commits it, and that stands at `origin`.
+    /// Opens a session that its caller commits. `origin` is where the caller opens it.
     pub(crate) async fn open_manual(&self, origin: Origin) -> Result<Session<F>, SessionError> {
         let options = SessionOptions::new();
         let mut monitor = self.monitor(&origin);
@@ -58,7 +58,7 @@ impl<F: SessionFactory> Factory<F> {
         Run::new(SessionBuilder::of(self.clone(), origin).call(body))
     }
 
-    /// Options for a session that runs a body: `factory.session().read_only().run(async |db| …)`.
+    /// Builds a session with options that runs a body: `factory.session().read_only().run(async |db| …)`.
     #[track_caller]
     pub fn session(&self) -> SessionBuilder<F> {
         let origin = Origin::of_caller("session", std::panic::Location::caller());

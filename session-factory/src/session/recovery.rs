@@ -17,7 +17,7 @@ use crate::observe::{self, SessionMonitor};
 use crate::panics::contained_async;
 use crate::pool::Lease;
 
-/// After this limit the recovery closes the connection; the server then ends a statement that still runs, or later.
+/// After this limit the recovery closes the connection; a statement that still runs ends when the server notices that.
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// Takes over a dropped session's connection, on the thread that dropped the session.
@@ -26,7 +26,7 @@ pub(super) fn hand_over<D: Driver>(
     state: &mut SessionState,
     hooks: &mut Hooks,
 ) {
-    // Dropped at the end: the unit of work ends with its session.
+    // Dropped at the end of the recovery, because the unit of work ends with its session.
     let mut monitor = state.monitor.take();
     let Some(mut lease) = lease else { return };
     state.abandoned();
@@ -134,8 +134,8 @@ fn report_kept<D: Driver>(lease: &Lease<D>, kept: &str) {
     ));
 }
 
-/// Ends what the session left and resets what it changed. True when the connection is proven clean for the next
-/// borrower.
+/// Ends what the session left and resets what it changed. Returns true if the
+/// connection is proven clean for the next borrower.
 async fn clean_up<D: Driver>(lease: &mut Lease<D>, running: Option<Running>) -> bool {
     if let Some(running) = running {
         let deadline = crate::time::from_now(LIMIT);
@@ -150,7 +150,7 @@ async fn clean_up<D: Driver>(lease: &mut Lease<D>, running: Option<Running>) -> 
     (!lease.connection().needs_reset() || reset(lease).await) && is_clean(lease.connection())
 }
 
-/// The error that an instrumentation sees for a ROLLBACK without an answer.
+/// Returns the error that an instrumentation sees for a ROLLBACK without an answer.
 fn closed() -> StatementError {
     StatementError::connection("rolled back by closing the connection")
 }
@@ -161,7 +161,7 @@ async fn reset<D: Driver>(lease: &mut Lease<D>) -> bool {
     is_reset.unwrap_or(false)
 }
 
-/// True when the driver sees no open transaction, no statement under way and nothing to reset.
+/// True if the driver sees no open transaction, no statement under way and nothing to reset.
 fn is_clean<C: DriverConnection>(connection: &C) -> bool {
     connection.at_rest() && connection.is_lendable() && !connection.needs_reset()
 }
@@ -221,7 +221,7 @@ fn spawn(task: impl Future<Output = ()> + Send + 'static) {
     }
 }
 
-/// The server's answer to a COMMIT whose caller was dropped.
+/// Returns the server's answer to a COMMIT whose caller was dropped.
 pub(super) fn outcome<D: Driver>(lease: &mut Lease<D>, read_only: bool) -> TransactionOutcome {
     let left = match lease.connection().watch() {
         TransactionStatus::Ended {
@@ -241,7 +241,7 @@ pub(super) fn outcome<D: Driver>(lease: &mut Lease<D>, read_only: bool) -> Trans
     left
 }
 
-/// Ends what the session left, within a limit.
+/// Ends what the session left running, within a limit.
 pub(super) async fn recover<C: DriverConnection>(
     connection: &mut C,
     running: Running,

@@ -20,7 +20,7 @@ impl<F: SessionFactory> Session<F> {
         {
             return parted;
         }
-        // A dropped statement may have committed the transaction, and only now has the server said so.
+        // The server may have said only now that a dropped statement has committed the transaction.
         let committed = |lease: &mut Lease<F::Driver>| lease.connection().was_committed_by_body();
         let is_told = matches!(error, SessionError::PartlyCommitted(_));
         if !is_told && self.lease.as_mut().is_some_and(committed) {

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 /// What [`with_session`](crate::Factory::with_session), [`SessionBuilder::run`](crate::SessionBuilder::run) and
 /// [`savepoint`](crate::Session::savepoint) return: the call of the body, which runs when it is awaited.
 ///
-/// Boxed, so that its type does not name the body: the compiler repeats an error in a body wherever such a type stands.
+/// Boxed, so that its type does not name the body: the compiler repeats a body's error wherever a type names that body.
 #[must_use = "the body runs when this is awaited"]
 pub struct Run<'a, T, E>(Pin<Box<dyn Future<Output = Result<T, E>> + Send + 'a>>);
 

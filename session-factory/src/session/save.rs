@@ -13,10 +13,10 @@ use super::Session;
 use crate::driver::Driver;
 use crate::factory::SessionFactory;
 
-/// How a backend changes a row and gives it.
+/// How a backend changes a row and returns the changed row.
 #[doc(hidden)]
 pub trait SavesChanges<F: SessionFactory, Changes, Output>: Driver {
-    /// Changes the row, and gives it as it is then.
+    /// Changes the row, and returns it as it is after the change.
     fn save<'changes>(
         session: &'changes mut Session<F>,
         changes: Changes,
@@ -25,7 +25,7 @@ pub trait SavesChanges<F: SessionFactory, Changes, Output>: Driver {
         Changes: 'changes;
 }
 
-/// With UPDATE … RETURNING.
+/// Implements the trait with UPDATE … RETURNING.
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 macro_rules! returning {
     ($backend:ty) => {
@@ -66,7 +66,7 @@ returning!(crate::driver::Postgres);
 #[cfg(feature = "sqlite")]
 returning!(crate::driver::Sqlite);
 
-/// MySQL has no RETURNING: UPDATE, then SELECT.
+/// MySQL has no RETURNING, so this sends UPDATE, then SELECT.
 #[cfg(feature = "mysql")]
 impl<'b, F, Changes, Output, Tab, V> SavesChanges<F, Changes, Output> for crate::driver::Mysql
 where

@@ -8,8 +8,8 @@ use crate::factory::SessionFactory;
 impl<F: SessionFactory> Session<F> {
     /// Runs `body` inside a savepoint. On `Err` the session rolls the body's work back, and the transaction goes on.
     ///
-    /// SAVEPOINT travels with the first statement of the body, RELEASE with the first one after it: a
-    /// savepoint costs no round trip of its own unless it is rolled back.
+    /// SAVEPOINT travels with the body's first statement, RELEASE with the first statement after the body: a savepoint
+    /// costs no round trip of its own unless it is rolled back.
     ///
     /// # What the compiler says about a body
     /// "Not general enough", "type annotations needed" and "does not implement `Fn`" are explained, with what to write,
@@ -33,13 +33,13 @@ impl<F: SessionFactory> Session<F> {
         Run::new(run(self, body, E::from))
     }
 
-    /// Opens a savepoint; its level.
+    /// Opens a savepoint and returns its level.
     pub(super) fn open_savepoint(&mut self) -> u32 {
         self.hooks.mark();
         self.state.savepoint()
     }
 
-    /// The level of the innermost open savepoint.
+    /// Returns the level of the innermost open savepoint.
     pub(super) fn innermost_savepoint(&self) -> Option<u32> {
         match self.state.depth() {
             0 => None,
@@ -50,8 +50,8 @@ impl<F: SessionFactory> Session<F> {
     /// Releases a savepoint.
     ///
     /// # Errors
-    /// When the server has given the savepoint up already: a release would hide that. When the caller began a savepoint
-    /// inside it by hand and has not ended that one.
+    /// Fails when the server has given the savepoint up already, which a release would hide. Fails when the caller
+    /// began a deeper savepoint by hand and has not ended that one.
     pub(super) async fn release_savepoint(&mut self, level: u32) -> Result<(), SessionError> {
         let watched = self.look().await?;
         if let Err(error) = self.state.check(&watched) {
@@ -79,7 +79,7 @@ impl<F: SessionFactory> Session<F> {
     /// point as on diesel-async's own connections.
     ///
     /// # Errors
-    /// As a statement's.
+    /// The same as for a statement.
     pub(super) async fn flush_if_observed(&mut self) -> Result<(), SessionError> {
         if self.observed {
             // Boxed, because it would enlarge each savepoint's future.
@@ -88,10 +88,10 @@ impl<F: SessionFactory> Session<F> {
         Ok(())
     }
 
-    /// Rolls back to a savepoint and forgets it.
+    /// Rolls back to a savepoint and removes it from the session's state.
     ///
     /// # Errors
-    /// When the body's SQL has committed the savepoint's work, or may have.
+    /// Fails when the body's SQL has committed the savepoint's work, or may have.
     pub(super) async fn roll_back_to(&mut self, level: u32) -> Result<(), SessionError> {
         let watched = self.look().await?;
         let kept = self.state.note_end(&watched).or_else(|| {
@@ -109,24 +109,24 @@ impl<F: SessionFactory> Session<F> {
         Ok(())
     }
 
-    /// Marks a savepoint to be rolled back. True when the session has to send ROLLBACK TO.
+    /// Marks a savepoint to be rolled back. Returns true if the session has to send ROLLBACK TO.
     pub(super) fn abandon(&mut self, level: u32) -> bool {
         self.hooks.drop_marked(level);
         if self.state.is_gone(level) {
-            // The transaction's end reports it in place of the body's `Ok`.
+            // The savepoint's work is committed; the transaction's end reports that in place of the body's `Ok`.
             let _kept = self.state.kept();
         }
         self.state.undo(level)
     }
 }
 
-/// An open savepoint. If dropped half-way, the session rolls it back ahead of the next statement.
+/// An open savepoint. If it is dropped before it was left, the session rolls it back before the next statement.
 #[derive(Debug)]
 #[doc(hidden)]
 pub struct Savepoint<'conn, F: SessionFactory> {
     session: &'conn mut Session<F>,
     level: u32,
-    /// The enclosing closure's level.
+    /// The level of the savepoint of the enclosing closure.
     outer: u32,
     left: bool,
 }
@@ -144,16 +144,16 @@ impl<'conn, F: SessionFactory> Savepoint<'conn, F> {
         }
     }
 
-    /// The session for the body.
+    /// Returns the session for the body.
     pub fn session(&mut self) -> &mut Session<F> {
         self.session
     }
 
-    /// Releases it, or rolls back to it.
+    /// Releases the savepoint if `keep`, otherwise rolls back to it.
     ///
     /// # Errors
     /// The error that replaces the body's result.
-    #[allow(clippy::manual_async_fn)] // the compiler looks no further than that `Send`
+    #[allow(clippy::manual_async_fn)] // checked for `Send` here, and not again in each caller
     pub(super) fn leave(
         mut self,
         keep: bool,

@@ -39,13 +39,13 @@ pub(crate) struct Begin {
     pub(crate) options: TransactionOptions,
 }
 
-/// How the caller lets the transaction end. The caller may say so before BEGIN is sent.
+/// Which end of the transaction the caller permits. The caller may choose it before BEGIN is sent.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 enum PermittedEnd {
     #[default]
     Commit,
     RollbackOnly,
-    /// In a rollback too: the transaction comes from `begin_test_transaction`.
+    /// Only a rollback, because the transaction comes from `begin_test_transaction`.
     RollbackOfTest,
 }
 
@@ -85,7 +85,7 @@ impl SessionState {
         self.transaction.enter_raw();
     }
 
-    /// How many savepoints are open.
+    /// Returns how many savepoints are open.
     pub(crate) fn depth(&self) -> u32 {
         self.savepoints.depth()
     }
@@ -105,12 +105,12 @@ impl SessionState {
         self.permitted_end == PermittedEnd::RollbackOfTest
     }
 
-    /// True when the transaction cannot go on.
+    /// True if the transaction cannot go on.
     pub(crate) fn has_fault(&self) -> bool {
         self.transaction.fault().is_some()
     }
 
-    /// The transaction is over; the next statement begins another.
+    /// Call when the transaction is over. The next statement begins another transaction.
     pub(crate) fn ended(&mut self) {
         self.transaction = Transaction::default();
         self.savepoints = Savepoints::default();
@@ -118,7 +118,7 @@ impl SessionState {
         self.errors = Errors::default();
     }
 
-    /// The transaction was committed.
+    /// Call when the transaction was committed.
     pub(crate) fn committed(&mut self) {
         if self.is_begun() {
             self.history.committed();
@@ -126,7 +126,7 @@ impl SessionState {
         self.ended();
     }
 
-    /// The body's SQL committed the transaction. Gives the error if the session still had something to roll back in it.
+    /// Call when the body's SQL committed the transaction. Returns the error if the session had to undo work in it.
     fn end_by_body(&mut self) -> Option<SessionError> {
         let may_commit = self.permitted_end == PermittedEnd::Commit;
         if !may_commit || self.savepoints.is_undoing() || self.has_fault() {
@@ -139,17 +139,17 @@ impl SessionState {
         None
     }
 
-    /// True when the body's SQL committed a part of the session's work.
+    /// True if the body's SQL committed a part of the session's work.
     pub(crate) fn is_committed_by_body(&self) -> bool {
         self.history.is_committed_by_body()
     }
 
-    /// The error for work that the session had to roll back after the body's SQL had committed it.
+    /// Returns the error for work that the session had to roll back after the body's SQL had committed it.
     pub(crate) fn kept(&mut self) -> SessionError {
         self.part(&PartlyCommitted::EndedByBody(CommittedPart::Before))
     }
 
-    /// Why the transaction is rolled back. If the body's SQL committed an earlier one, the error says partly committed.
+    /// Returns the error for a rolled back transaction: partly committed, if the body's SQL committed an earlier one.
     pub(crate) fn aborted(&mut self, reason: AbortReason) -> SessionError {
         if self.is_committed_by_body() {
             self.kept()
@@ -158,22 +158,22 @@ impl SessionState {
         }
     }
 
-    /// True when this level's savepoint ended with a transaction that the body's SQL committed.
+    /// True if this level's savepoint ended with a transaction that the body's SQL committed.
     pub(crate) fn is_gone(&self, level: u32) -> bool {
         self.savepoints.is_gone(level)
     }
 
-    /// The body called `commit()`, and it failed: a later `Ok` from the body would be false.
+    /// Call when the body's `commit()` has failed: a later `Ok` from the body would be false.
     pub(crate) fn lose(&mut self, error: &SessionError) {
         self.history.lose(error);
     }
 
-    /// The body has acknowledged the loss by calling `rollback()`.
+    /// Call when the body has acknowledged the loss with `rollback()`.
     pub(crate) fn forget_loss(&mut self) {
         self.history.forget_loss();
     }
 
-    /// The error that replaces the body's `Ok`.
+    /// Returns the error that replaces the body's `Ok`.
     pub(crate) fn loss(&self) -> Option<SessionError> {
         self.history.loss()
     }
@@ -191,21 +191,21 @@ impl SessionState {
         self.history.kept_by_body()
     }
 
-    /// Notes for the observers how the call ended.
+    /// Reports to the observers how the call ended.
     pub(crate) fn note_over(&mut self, result: &Result<(), SessionError>) {
         if let Some(monitor) = &mut self.monitor {
             monitor.over(result);
         }
     }
 
-    /// Notes for the observers how `commit()` ended.
+    /// Reports to the observers how `commit()` ended.
     pub(crate) fn note_result(&mut self, result: &Result<(), SessionError>) {
         if let Some(monitor) = &mut self.monitor {
             monitor.result(result);
         }
     }
 
-    /// True when this session has already committed something.
+    /// True if this session has already committed something.
     pub(crate) fn has_committed(&self) -> bool {
         self.history.has_committed()
     }
@@ -214,8 +214,8 @@ impl SessionState {
         self.transaction.wrote();
     }
 
-    /// True when every statement succeeded and some wrote: a caller that drops such work has probably forgotten to
-    /// commit it.
+    /// True if every statement succeeded and some wrote: a caller that drops such work
+    /// has probably forgotten to commit it.
     pub(crate) fn is_worth_a_commit(&self, written: bool) -> bool {
         self.permitted_end == PermittedEnd::Commit
             && self.errors.is_empty()
@@ -239,42 +239,42 @@ impl SessionState {
         self.attempt.counted(error)
     }
 
-    /// The same for an error of COMMIT.
+    /// Like `counted`, for an error of COMMIT.
     pub(crate) fn counted_statement(&self, error: StatementError) -> StatementError {
         self.attempt.counted_statement(error)
     }
 
-    /// COMMIT goes out.
+    /// Call when COMMIT is sent.
     pub(crate) fn committing(&mut self) {
         self.transaction.committing();
     }
 
-    /// ROLLBACK goes out, perhaps behind a statement.
+    /// Call when ROLLBACK is sent, perhaps while a statement still runs.
     pub(crate) fn rolling_back(&mut self) {
         self.transaction.rolling_back();
     }
 
-    /// COMMIT or ROLLBACK was answered.
+    /// Call when COMMIT or ROLLBACK was answered.
     pub(crate) fn end_answered(&mut self) {
         self.transaction.end_answered();
     }
 
-    /// COMMIT was sent, and its answer was not read.
+    /// True if COMMIT was sent and its answer was not read.
     pub(crate) fn is_committing(&self) -> bool {
         self.transaction.is_committing()
     }
 
-    /// COMMIT or ROLLBACK is under way.
+    /// True if COMMIT or ROLLBACK is under way.
     pub(crate) fn is_ending(&self) -> bool {
         self.transaction.is_ending()
     }
 
-    /// What the recovery finds under way.
+    /// Returns what the recovery finds under way.
     pub(crate) fn running(&self) -> Running {
         self.transaction.running()
     }
 
-    /// Updates the state by the server's messages before the session sends the next statement.
+    /// Updates the state from the server's messages before the session sends the next statement.
     ///
     /// # Errors
     /// When the transaction cannot go on.
@@ -301,7 +301,7 @@ impl SessionState {
         Ok(())
     }
 
-    /// Notes that something other than the session ended the transaction and committed it, or may have.
+    /// Returns the error if something other than the session ended the transaction and committed it, or may have.
     #[inline]
     pub(crate) fn note_end(&mut self, watched: &TransactionStatus) -> Option<SessionError> {
         match watched {
@@ -314,7 +314,7 @@ impl SessionState {
         }
     }
 
-    /// A part of the work is committed: `Ok` would be false, and another attempt would do that part twice.
+    /// Records that a part of the work is committed. Returns the error, because `Ok` and another attempt are ruled out.
     pub(crate) fn part(&mut self, parts: &PartlyCommitted) -> SessionError {
         self.history.committed();
         self.errors.report_end();
@@ -330,7 +330,7 @@ impl SessionState {
         error
     }
 
-    /// The same if no error has reported it yet.
+    /// Like `note_end` for a partly committed transaction, unless an error has reported that already.
     pub(crate) fn newly_parted(&mut self, watched: &TransactionStatus) -> Option<SessionError> {
         match watched {
             TransactionStatus::Parted(parts)
@@ -342,7 +342,7 @@ impl SessionState {
         }
     }
 
-    /// The prelude of the next statement.
+    /// Returns the prelude of the next statement.
     pub(crate) fn prelude(&self) -> Prelude {
         Prelude {
             settle: self.transaction.has_abandoned_statement(),
@@ -352,46 +352,46 @@ impl SessionState {
         }
     }
 
-    /// The prelude as steps, for an instrumentation that sees each of them.
+    /// Returns the prelude as steps, for an instrumentation that sees each of them.
     pub(crate) fn steps(&self) -> Vec<Step> {
         let begin = (!self.is_begun())
             .then(|| Step::outermost(Change::Begin, (self.begin.sql)(&self.begin.options)));
         begin.into_iter().chain(self.savepoints.steps()).collect()
     }
 
-    /// How the open savepoints end if the transaction ends now.
+    /// Returns how the open savepoints end if the transaction ends now.
     pub(crate) fn left_savepoints(&self) -> Vec<Step> {
         self.savepoints.left().collect()
     }
 
-    /// The statement's future was polled for the first time: the statement and its prelude are on their way.
+    /// Call when the statement's future is polled for the first time: the statement and its prelude are being sent.
     pub(crate) fn sent(&mut self) {
         self.transaction.sent();
         self.savepoints.sent();
     }
 
-    /// BEGIN itself failed: there is no transaction.
+    /// Call when BEGIN itself failed: there is no transaction.
     pub(crate) fn not_begun(&mut self) {
         self.transaction.not_begun();
         self.savepoints.forget();
     }
 
-    /// The statement's future resolved.
+    /// Call when the statement's future has resolved.
     pub(crate) fn answered(&mut self) {
         self.transaction.answered();
     }
 
-    /// The server has done the prelude.
+    /// Call when the server has run the prelude.
     pub(crate) fn prelude_done(&mut self) {
         self.savepoints.confirmed();
     }
 
-    /// Rows of the answered statement may still be on their way.
+    /// Call when rows of the answered statement may still be on their way.
     pub(crate) fn streaming(&mut self) {
         self.transaction.streaming();
     }
 
-    /// The last of those rows was read.
+    /// Call when the last of those rows was read.
     pub(crate) fn streamed(&mut self) {
         self.transaction.streamed();
     }
@@ -403,8 +403,8 @@ impl SessionState {
         self.errors.add(error, self.savepoints.depth());
     }
 
-    /// The last statement failed and its transaction is over: later statements fail until the caller acknowledges it
-    /// with `rollback()`.
+    /// Call when the last statement failed and its transaction is over: later statements fail until the
+    /// caller acknowledges the failure with `rollback()`.
     pub(crate) fn gave_up(&mut self, error: &Error) {
         let error = StatementError::from(error);
         self.failed(&error);
@@ -412,24 +412,24 @@ impl SessionState {
         self.transaction.set_fault(Fault::boxed(reason, 0));
     }
 
-    /// The last statement failed before the database saw it: the transaction goes on there, but lacks that statement.
+    /// Call when the last statement failed before the database saw it: there, the transaction goes on without it.
     pub(crate) fn failed_unsent(&mut self, error: &Error) {
         let error = StatementError::from(error).unsent();
         self.add_fault(AbortReason::Statement(error));
     }
 
-    /// The last statement was refused, as its transaction is over for `reason`.
+    /// Call when the driver refused the last statement, because its transaction is over for `reason`.
     pub(crate) fn refused_for(&mut self, reason: AbortReason) {
         self.transaction.add_fault(reason, 0);
     }
 
-    /// The transaction cannot go on unless the innermost savepoint is rolled back.
+    /// Records that the transaction cannot go on unless the innermost savepoint is rolled back.
     fn add_fault(&mut self, reason: AbortReason) {
         self.transaction.add_fault(reason, self.savepoints.depth());
     }
 
-    /// SAVEPOINT, RELEASE or ROLLBACK TO failed, for example because the body's SQL had ended that savepoint. Work that
-    /// had to be undone is still there, so the session must not commit, even if the database would.
+    /// Call when SAVEPOINT, RELEASE or ROLLBACK TO failed, for example because the body's SQL had ended that savepoint.
+    /// Work that had to be undone is still there, so the session must not commit, even if the database would.
     pub(crate) fn control_failed(&mut self, error: &Error) {
         if !matches!(error, Error::DatabaseError(..)) {
             return;
@@ -440,13 +440,13 @@ impl SessionState {
         }
     }
 
-    /// COMMIT goes out behind the statement that was just sent.
+    /// Call when COMMIT is to follow the statement that was just sent, without waiting for its answer.
     pub(super) fn set_commit_sent(&mut self, sent: CommitSent) {
         self.transaction.set_commit_sent(sent);
     }
 
-    /// The statement's future is gone, or forgotten (`mem::forget`), and has not resolved. A COMMIT behind it may have
-    /// been sent.
+    /// Call when the statement's future may have been dropped or leaked (`mem::forget`) before it resolved. If a
+    /// COMMIT follows the statement, it may have been sent.
     pub(crate) fn abandoned(&mut self) {
         self.transaction.abandoned(self.savepoints.depth());
     }
@@ -456,17 +456,17 @@ impl SessionState {
         self.savepoints.open()
     }
 
-    /// A closure whose savepoint has this level begins or ends. Returns the level of the enclosing closure.
+    /// Call when a closure whose savepoint has this level begins or ends. Returns the level of the enclosing closure.
     pub(crate) fn set_closure_level(&mut self, level: u32) -> u32 {
         std::mem::replace(&mut self.closure_level, level)
     }
 
-    /// The level of the savepoint that `call` of diesel-async's `TransactionManager` ends.
+    /// Returns the level of the savepoint that `call`, a method of diesel-async's `TransactionManager`, ends.
     ///
     /// # Errors
-    /// When the caller began no savepoint: the innermost one belongs to a closure, or the transaction to the session.
-    /// The session lets it end only in a rollback, because the caller may have meant to undo it. Where a dropped or
-    /// forgotten statement says so already, the closure may be gone with it, and the error is that statement's.
+    /// Fails if the caller began no savepoint: the innermost savepoint belongs to a closure, or the transaction to the
+    /// session. The caller may have meant to undo it, so it can then only be rolled back. If a statement was dropped or
+    /// leaked (`mem::forget`), the error is that statement's, because the closure may be gone with it.
     pub(crate) fn begun_by_hand(&mut self, call: &'static str) -> Result<u32, SessionError> {
         self.abandoned();
         let level = self.depth();
@@ -482,8 +482,8 @@ impl SessionState {
         Err(SessionError::NotBegun(call))
     }
 
-    /// The error of a transaction that cannot go on, for the savepoint of this level: what was ended there without a
-    /// begin is undone with it, and the transaction does go on.
+    /// Returns `error` as the savepoint of this level reports it. If the fault is that a savepoint inside was ended
+    /// without being begun, rolling this one back removes the fault, and the transaction goes on.
     pub(crate) fn of_savepoint(&self, level: u32, error: SessionError) -> SessionError {
         match (self.transaction.fault(), error) {
             (Some(fault), SessionError::Aborted(aborted))
@@ -501,7 +501,7 @@ impl SessionState {
         self.savepoints.release(level);
     }
 
-    /// Rolls back to this level's savepoint. True when the session has to send ROLLBACK TO.
+    /// Rolls back to this level's savepoint. Returns true if the session has to send ROLLBACK TO.
     pub(crate) fn undo(&mut self, level: u32) -> bool {
         self.abandoned();
         self.transaction.roll_back_to(level);
@@ -509,12 +509,12 @@ impl SessionState {
         self.savepoints.undo(level)
     }
 
-    /// True when the session has to send something before COMMIT.
+    /// True if the session has to send something before COMMIT.
     pub(crate) fn must_flush(&self) -> bool {
         self.transaction.has_abandoned_statement() || self.savepoints.must_undo()
     }
 
-    /// Why the transaction cannot be committed, if so.
+    /// Returns why the transaction cannot be committed, if it cannot.
     pub(crate) fn verdict(&mut self, watched: &TransactionStatus) -> Option<SessionError> {
         self.abandoned();
         if let Some(error) = self.note_end(watched) {
@@ -551,7 +551,7 @@ impl SessionState {
         }
     }
 
-    /// Why the transaction is rolled back already, if it is.
+    /// Returns why the transaction is rolled back already, if it is.
     fn rolled_back_by(&self, watched: &TransactionStatus) -> Option<AbortReason> {
         match watched {
             TransactionStatus::Ended {
@@ -563,7 +563,7 @@ impl SessionState {
         }
     }
 
-    /// Why the server gave the transaction up: the error that it named, or the first one that the client saw.
+    /// Returns why the server gave the transaction up: the error that it named, or the first that the client saw.
     pub(crate) fn because(&self, error: Option<StatementError>) -> AbortReason {
         match (error, self.errors.first()) {
             (Some(error), _) => AbortReason::Statement(error),

@@ -22,12 +22,12 @@ pub(super) struct Tracker<'conn> {
     state: &'conn mut SessionState,
     begins: bool,
     lines: Option<Box<Lines>>,
-    /// What the observers see of it. None once it has ended.
+    /// What the observers see of the statement; `None` once its end was reported.
     monitor: Option<StatementMonitor>,
     resolved: bool,
 }
 
-/// What looks at a statement: the echo, and the observers.
+/// The echo's lines and the observers' monitor for one statement.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
     pub(super) lines: Option<Box<Lines>>,
@@ -60,7 +60,7 @@ impl<'conn> Tracker<'conn> {
         }
         if let Err(error) = reply.prelude {
             let error = match SessionError::from(error) {
-                // The driver refused the statement: that is no failure of the statement's own.
+                // The driver refused to send the statement, so the statement itself did not fail.
                 SessionError::Aborted(aborted) if !self.begins => {
                     self.outcome(|| format!("error: {aborted}"));
                     self.ended(Ended::Refused);
@@ -103,7 +103,7 @@ impl<'conn> Tracker<'conn> {
         self.ended(Ended::Failed(error));
     }
 
-    /// It ran to its end.
+    /// Reports that the statement ran to its end.
     fn ran(&mut self, count: Option<u64>) {
         self.outcome(|| count.map_or_else(|| "ok".to_owned(), rows));
         self.ended(Ended::Ran(count));
@@ -133,7 +133,7 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    /// None: the echo is off.
+    /// Returns `None` if the echo is off.
     #[inline]
     pub(super) fn of(
         state: &SessionState,
@@ -145,12 +145,12 @@ impl Lines {
         Some(lines)
     }
 
-    /// The same without a statement.
+    /// Like `of`, without a statement.
     pub(super) fn of_prelude(state: &SessionState) -> Option<Box<Self>> {
         let echo = state.echo.as_ref()?;
         let line = |step: Step| {
             let implied = step.change == Change::Begin && step.text.is_empty();
-            // The first statement begins the transaction.
+            // A BEGIN without text is not sent: the first statement begins the transaction.
             let text = if implied {
                 "BEGIN (implicit)".into()
             } else {
@@ -164,7 +164,7 @@ impl Lines {
         }))
     }
 
-    /// The server has answered the prelude.
+    /// Prints the prelude's lines. Call when the server has answered the prelude.
     fn prelude(&mut self, result: &QueryResult<()>) {
         let mut lines = self.prelude.drain(..);
         if let Err(error) = result
@@ -185,7 +185,7 @@ impl Lines {
     }
 }
 
-/// An UPDATE without changes, which `optional_empty_changeset()` turns into a value.
+/// True for an UPDATE without changes, which `optional_empty_changeset()` turns into a value.
 fn changes_nothing(error: &diesel::result::Error) -> bool {
     matches!(error, diesel::result::Error::QueryBuilderError(error)
         if error.is::<diesel::result::EmptyChangeset>())
@@ -235,14 +235,14 @@ pub(super) fn count<'conn>(
     .boxed()
 }
 
-/// The result of a statement that the session refuses to send.
+/// Returns the result of a statement that the session refuses to send.
 pub(super) fn refused<'conn, T: Send + 'conn>(
     error: SessionError,
 ) -> BoxFuture<'conn, QueryResult<T>> {
     ready(Err(error.into())).boxed()
 }
 
-/// What looks at a query.
+/// Returns what the echo and the observers see of a query.
 pub(super) fn seen<D: Driver>(
     connection: &mut D::Connection,
     state: &SessionState,
@@ -258,7 +258,7 @@ pub(super) fn seen<D: Driver>(
     }
 }
 
-/// What looks at a script.
+/// Returns what the echo and the observers see of a script.
 pub(super) fn seen_script<D: Driver>(
     connection: &mut D::Connection,
     state: &SessionState,
@@ -272,10 +272,10 @@ pub(super) fn seen_script<D: Driver>(
     }
 }
 
-/// A query's text for the observers.
+/// Returns a query's text for the observers.
 pub(super) fn text_of<D: Driver>(query: Untyped<'_, D::Backend>) -> Arc<StatementText> {
     let backend = D::Backend::default();
-    // A text with as many placeholders as there are values is another one each time.
+    // Without an id if the number of placeholders depends on the values: each call may have another text.
     let id = query.id().filter(|_| {
         query
             .is_safe_to_cache_prepared(&backend)
@@ -289,7 +289,7 @@ pub(super) fn text_of<D: Driver>(query: Untyped<'_, D::Backend>) -> Arc<Statemen
     })
 }
 
-/// What the echo prints of a query: its text and its binds.
+/// Returns what the echo prints of a query: its text and its binds.
 fn lines<D: Driver>(state: &SessionState, query: Untyped<'_, D::Backend>) -> Option<Box<Lines>> {
     Lines::of(state, || {
         let mut text = String::new();
@@ -301,7 +301,7 @@ fn lines<D: Driver>(state: &SessionState, query: Untyped<'_, D::Backend>) -> Opt
     })
 }
 
-/// Runs a statement with COMMIT sent behind it. None: COMMIT was not sent.
+/// Runs a statement with COMMIT sent directly after it. The outcome of COMMIT is `None` if COMMIT was not sent.
 pub(super) async fn last(
     state: &mut SessionState,
     seen: Seen,
@@ -342,7 +342,7 @@ where
     .boxed()
 }
 
-/// A query's rows. An error among them fails the statement like one before the first row.
+/// A query's rows. An error between two rows fails the statement like an error before the first row.
 struct Rows<'conn, S> {
     inner: S,
     tracker: Tracker<'conn>,

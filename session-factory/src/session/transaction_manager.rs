@@ -25,11 +25,11 @@ use crate::factory::SessionFactory;
 #[derive(Debug)]
 pub struct SessionTransactionManager;
 
-/// A session as generic code sees it.
+/// A session as diesel's generic code sees it.
 struct Seen {
-    /// None once the session is closed, or its connection lost.
+    /// `None` once the session is closed, or its connection lost.
     depth: Option<NonZeroU32>,
-    /// Only a rollback helps.
+    /// True if only a rollback helps.
     is_given_up: bool,
     is_test: bool,
 }

@@ -15,7 +15,7 @@ use crate::factory::{Factory, SessionFactory};
 use crate::observe::{BodyMonitor, SessionMonitor};
 use crate::pool::Lease;
 
-/// One call's session, or one attempt's.
+/// The session of a call, or of one attempt of a call with `retry`.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct Unit<F: SessionFactory> {
@@ -23,7 +23,7 @@ pub struct Unit<F: SessionFactory> {
     /// The session's number when it was opened, which shows whether the body has put another session in its place.
     number: Option<u64>,
     scope: Scope,
-    /// What another attempt needs. None without `retry`.
+    /// What another attempt needs; `None` without `retry`.
     repeat: Option<Box<Repeat<F>>>,
 }
 
@@ -34,7 +34,7 @@ pub struct Scope {
     pub(super) identity: usize,
     pub(super) holder: Origin,
     pub(super) deadline: Option<Box<Deadline>>,
-    /// None if nobody looks at units of work.
+    /// `None` if nothing observes units of work.
     pub(super) monitor: Option<Arc<BodyMonitor>>,
 }
 
@@ -47,7 +47,7 @@ struct Repeat<F: SessionFactory> {
 
 /// What follows an attempt.
 pub(crate) enum Next<F: SessionFactory> {
-    /// No attempt: the session was committed or rolled back as asked, or the error says why not.
+    /// No further attempt: the session was committed or rolled back as asked, or the error says why not.
     Done(Result<(), SessionError>),
     /// Another attempt.
     Again(Box<Unit<F>>),
@@ -57,8 +57,8 @@ impl<F: SessionFactory> Unit<F> {
     /// Opens a session of the factory that applies here.
     ///
     /// # Errors
-    /// Why the session cannot be opened.
-    #[allow(clippy::manual_async_fn)] // the compiler looks no further than that `Send`
+    /// The reason why the session cannot be opened.
+    #[allow(clippy::manual_async_fn)] // checked for `Send` here, and not again in each caller
     pub(crate) fn open(
         factory: impl FnOnce() -> Result<Factory<F>, SessionError> + Send,
         origin: Origin,
@@ -118,21 +118,21 @@ impl<F: SessionFactory> Unit<F> {
         }
     }
 
-    /// What the body runs in.
+    /// Returns what the body runs in.
     pub fn scope(&self) -> Scope {
         self.scope.clone()
     }
 
-    /// The session for the body.
+    /// Returns the session for the body.
     pub fn session(&mut self) -> &mut Session<F> {
         &mut self.session
     }
 
-    /// Commits or rolls back.
+    /// Commits if `commit`, otherwise rolls back.
     ///
     /// # Errors
-    /// Why it could not be committed. Rolling back always succeeds: if need be by closing the connection.
-    #[allow(clippy::manual_async_fn)] // the compiler looks no further than that `Send`
+    /// Why the work could not be committed. Rolling back always succeeds, if need be by closing the connection.
+    #[allow(clippy::manual_async_fn)] // checked for `Send` here, and not again in each caller
     pub(crate) fn finish(
         &mut self,
         commit: bool,
@@ -156,8 +156,8 @@ impl<F: SessionFactory> Unit<F> {
         }
     }
 
-    /// The same, and opens the next attempt's session if one is due.
-    #[allow(clippy::manual_async_fn)] // the compiler looks no further than that `Send`
+    /// Like `finish`, and opens the next attempt's session if one is due.
+    #[allow(clippy::manual_async_fn)] // checked for `Send` here, and not again in each caller
     pub(crate) fn again(
         &mut self,
         commit: bool,
@@ -197,10 +197,10 @@ impl<F: SessionFactory> Unit<F> {
         }
     }
 
-    /// The pause before the next attempt, if there may be one.
+    /// Returns the pause before the next attempt, if there may be one.
     fn due(&self) -> Option<Duration> {
         let repeat = self.repeat.as_deref()?;
-        // Another attempt would do twice what the body has committed by itself.
+        // Another attempt would repeat what the body has committed by itself.
         if self.session.state.has_committed() {
             return None;
         }
@@ -230,13 +230,13 @@ impl<F: SessionFactory> Unit<F> {
             options,
             attempt,
         } = *repeat;
-        // Without the background runtime no connection can be opened either: opening reports that.
+        // Ignored: without the background runtime no connection can be opened either, and opening reports that.
         let _no_runtime = crate::runtime::within(async { sleep(pause).await }).await;
         if let Some(deadline) = &mut scope.deadline {
             deadline.again();
         }
         let deadline = scope.deadline.as_deref();
-        // The replica's replay may have caused the conflict: the primary has no such conflicts.
+        // The replica's replay may have caused the conflict: the next attempt uses the primary, which has no replay.
         let opening = options.replica(ReplicaPolicy::Never);
         let lease = factory.lease(&scope.holder, deadline, &opening, &mut monitor);
         match Box::pin(lease).await {
@@ -248,7 +248,7 @@ impl<F: SessionFactory> Unit<F> {
         }
     }
 
-    /// The error if the deadline passed while the body waited for the answer to its own COMMIT.
+    /// Returns the error if the deadline passed while the body waited for the answer to its own COMMIT.
     fn cut_short(&self) -> Option<SessionError> {
         let late = self
             .scope
@@ -300,7 +300,7 @@ impl<F: SessionFactory> Unit<F> {
         }
     }
 
-    /// The error if some of the body's work is lost although the body returned `Ok`.
+    /// Returns the error if some of the body's work is lost although the body returned `Ok`.
     fn loss(&self) -> Option<SessionError> {
         if self.session.number() != self.number {
             return Some(Aborted::new(AbortReason::Replaced).into());

@@ -14,7 +14,7 @@ use crate::error::SessionError;
 use crate::observe::BodyMonitor;
 
 pin_project! {
-    /// A body's future.
+    /// A body's future, polled until the deadline.
     #[doc(hidden)]
     #[must_use = "futures do nothing unless polled"]
     pub struct Bounded<B: Future> {
@@ -32,7 +32,7 @@ struct Around {
     monitor: Option<Arc<BodyMonitor>>,
 }
 
-/// Only calls with a `timeout` have one.
+/// The deadline's timer. Only calls with a `timeout` have one.
 struct Timer {
     scope: Scope,
     /// Made at the first poll.
@@ -113,7 +113,7 @@ impl Timer {
             return Poll::Pending;
         };
         let sleep = self.sleep.get_or_insert_with(|| {
-            // The caller's runtime may lack timers, or have stopped.
+            // The timer uses the background runtime: the caller's runtime may lack timers, or have stopped.
             let _context = crate::runtime::enter();
             Box::pin(sleep(deadline.left()))
         });

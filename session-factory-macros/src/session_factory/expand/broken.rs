@@ -2,9 +2,9 @@
 //! compiler already knows to be wrong. The compiler reports no further errors about such a type, so
 //! functions that use the factory add none, and the macro's error stays the only one.
 //!
-//! The type is an array whose length does not compile. The application's `impl` on an array would
-//! be an error too, so the factory's name stands for a trait object, through a trait declared
-//! beside it, that leads to the array.
+//! That type is an array whose length does not compile. If the factory's name stood for the array
+//! itself, the application's `impl` blocks for the factory would be errors too. So this module declares
+//! a trait whose associated type is the array, and the factory's name stands for a trait object of it.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
@@ -13,7 +13,7 @@ use syn::Type;
 use crate::diagnostics::Errors;
 use crate::session_factory::model::Model;
 
-/// The factory that carries all errors of the invocation.
+/// Expands the broken factory that carries all errors of the invocation.
 pub(super) fn with(model: &Model<'_>, errors: &Errors) -> TokenStream {
     let (vis, name) = (&model.factory.vis, &model.factory.name);
     let (config, broken) = (&model.config, trait_of(model));
@@ -33,7 +33,7 @@ pub(super) fn with(model: &Model<'_>, errors: &Errors) -> TokenStream {
     }
 }
 
-/// A broken factory beside the one that carries the errors.
+/// Expands each further broken factory of the invocation; `first` carries the errors.
 pub(super) fn like(model: &Model<'_>, first: &Ident) -> TokenStream {
     let (vis, name) = (&model.factory.vis, &model.factory.name);
     let config = &model.config;
@@ -47,16 +47,16 @@ pub(super) fn like(model: &Model<'_>, first: &Ident) -> TokenStream {
     }
 }
 
-/// The names for the runtime's macro, which leaves the same items behind if the backend's feature
-/// is off: visibility, trait, factory and configuration.
+/// The names that the runtime's macro needs to generate the same broken items if the backend's
+/// feature is off: visibility, trait, factory and configuration.
 pub(super) fn names(model: &Model<'_>) -> TokenStream {
     let (vis, name) = (&model.factory.vis, &model.factory.name);
     let (config, broken) = (&model.config, trait_of(model));
     quote!(#vis #broken #name #config)
 }
 
-/// Uses the names that the application imported for this factory. Without it, the compiler would
-/// report unused `use` lines.
+/// Uses the names that the application imported for this factory. Without this code, the compiler
+/// would report unused `use` lines.
 pub(super) fn uses(model: &Model<'_>) -> TokenStream {
     let (attrs, name) = (&model.factory.attrs, &model.factory.name);
     let types = model

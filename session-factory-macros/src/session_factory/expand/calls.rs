@@ -39,8 +39,8 @@ pub(super) fn calls(model: &Model<'_>) -> TokenStream {
                 #private::describe::<Self>()
             }
 
-            /// Opens one session. The caller commits it. A session that is dropped before is rolled
-            /// back.
+            /// Opens one session. The caller has to commit it: a session that is dropped
+            /// uncommitted is rolled back.
             ///
             /// # Errors
             /// If the factory is not configured, or the pool gives no connection.
@@ -83,8 +83,8 @@ pub(super) fn calls(model: &Model<'_>) -> TokenStream {
                 #private::session::<Self>()
             }
 
-            /// The factory that applies here: the scope's, or else the global one, which the first
-            /// use makes.
+            /// The factory that is in effect here: the surrounding scope's, or else the global one,
+            /// which the first use creates.
             ///
             /// # Errors
             /// `SessionError::Config` lists everything that is wrong with the environment.
@@ -99,11 +99,11 @@ pub(super) fn calls(model: &Model<'_>) -> TokenStream {
                 #private::status::<Self>()
             }
 
-            /// Adds an observer to the factory that is in effect here. Before the global factory's first use it waits
-            /// for that one.
+            /// Adds an observer to the factory that is in effect here. If the global factory does
+            /// not exist yet, the observer is added when the first use creates that factory.
             ///
             /// # Errors
-            /// When the factory has opened a session already: the observer is not added.
+            /// If the factory has already opened a session. The observer is then not added.
             #vis fn observe(
                 observer: ::std::sync::Arc<dyn #krate::Observer>,
             ) -> #result<(), #krate::ObservedTooLate> {
@@ -130,8 +130,8 @@ pub(super) fn calls(model: &Model<'_>) -> TokenStream {
         #private::__session_factory_metrics! {
             #[allow(dead_code, unreachable_pub)]
             impl #name {
-                /// Registers the units and descriptions of all figures with the recorder of the `metrics` crate. Call
-                /// it after the recorder was installed.
+                /// Registers the units and descriptions of all figures with the recorder of the
+                /// `metrics` crate. Call this after installing the recorder.
                 #vis fn describe_metrics() {
                     #private::describe_metrics();
                 }
@@ -169,7 +169,7 @@ pub(super) fn calls(model: &Model<'_>) -> TokenStream {
     }
 }
 
-/// What the factory answers to the names of its configuration's functions: a bound that no type fulfils says where they are.
+/// Stubs of the configuration's functions on the factory: their bound, which no type fulfils, names the right type.
 fn of_the_config(model: &Model<'_>, private: &TokenStream) -> TokenStream {
     let (vis, name, config) = (&model.factory.vis, &model.factory.name, &model.config);
     let of_the_factory = quote!(#config: #private::OfTheFactory<'always>);

@@ -254,8 +254,8 @@ fn trait_impl(model: &Model<'_>, config: &Ident) -> TokenStream {
     }
 }
 
-/// The configuration's way to a factory. If a type of the application cannot be shared between threads, the compiler reports
-/// it once, at the type.
+/// Generates `shared`, which puts the configuration into an `Arc` for the factory. If a type of the
+/// application cannot be shared between threads, the compiler reports it once, at the type.
 fn shared(model: &Model<'_>) -> TokenStream {
     let private = {
         let krate = &model.krate;

@@ -19,8 +19,8 @@ use calls::calls;
 use config::{config_impl, config_type};
 use keys::keys;
 
-/// All items of one invocation. The errors appear once, and a factory without a driver keeps its
-/// name.
+/// All items of one invocation. The errors appear once, and a factory without a driver is still
+/// declared, as a broken type.
 pub(super) fn expand(models: &[Model<'_>], errors: &Errors) -> TokenStream {
     let first = models.iter().find(|model| model.driver.is_none());
     let items = models.iter().map(|model| match (&model.driver, first) {

@@ -1,5 +1,5 @@
-//! `#[env("BATCH")] batch: u32` and `#[serde(default = 5)]`: attributes that give a field its value in other crates
-//! (clap, envconfig, serde), and the line that is meant.
+//! Recognizes attributes that give a field its value in other crates (clap, envconfig, serde), such as
+//! `#[env("BATCH")] batch: u32` and `#[serde(default = 5)]`, and works out the line that the user meant.
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::ToTokens;
@@ -31,7 +31,7 @@ pub(super) fn gives_a_value(attr: &Attribute) -> bool {
     is_named && (key(attr).is_some() || default(attr).is_some())
 }
 
-/// The line that is meant by the attribute, the name, and what follows it in `input`.
+/// The line that the user meant by the attribute, the name, and what follows the name in `input`.
 pub(super) fn meant_line(attr: &Attribute, name: &Ident, input: ParseStream<'_>) -> String {
     let text = name.unraw().to_string();
     let ty = input
@@ -65,7 +65,7 @@ pub(super) fn meant_line(attr: &Attribute, name: &Ident, input: ParseStream<'_>)
     declaration(&text, ty, None, &value)
 }
 
-/// clap and envconfig have their defaults in quotes; here a number and a boolean have none.
+/// Removes the quotes that clap and envconfig need around a default; here numbers and booleans have none.
 fn unquoted(value: String, ty: Option<&str>) -> String {
     let is_text = ty.is_none_or(|ty| ty.contains("String") || ty.contains("Duration"));
     let inner = value.trim_matches('"');

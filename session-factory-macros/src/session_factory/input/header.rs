@@ -88,7 +88,7 @@ fn skip_item(input: ParseStream<'_>) {
     }
 }
 
-/// True if another factory begins here.
+/// True if a factory begins here.
 fn begins(input: ParseStream<'_>) -> bool {
     input.peek(Token![pub]) || input.peek(Token![struct]) || input.peek(Token![#])
 }
@@ -139,8 +139,8 @@ fn visibility(input: ParseStream<'_>, errors: &mut Errors) -> Visibility {
     })
 }
 
-/// Parses `struct AppDb`. Returns the name, and true if something in front of it was wrong and is
-/// reported.
+/// Parses `struct AppDb`. Returns the name, and true if an error in the tokens before the name has
+/// been reported.
 fn name(
     input: ParseStream<'_>,
     start: Span,
@@ -285,7 +285,7 @@ fn camel(words: &[String]) -> String {
         .collect()
 }
 
-/// The message for something else where a factory should begin.
+/// The message for other tokens where a factory should begin.
 fn no_factory(first: &TokenTree, form: &str) -> String {
     match first {
         TokenTree::Punct(punct) if matches!(punct.as_char(), ',' | ';') => {
@@ -321,9 +321,9 @@ fn is_keyword(name: &Ident) -> bool {
 /// What the parser found in the backend's place.
 enum Found {
     Backend(Backend),
-    /// It is unreadable, which is reported.
+    /// It is unreadable; the error is reported.
     Unreadable,
-    /// What follows does not belong to a factory, which is reported.
+    /// What follows does not belong to a factory; the error is reported.
     Nothing,
 }
 
@@ -342,7 +342,7 @@ struct Header<'e, 'n> {
     end: Span,
     /// True if an error has already shown the form of a factory.
     is_noted: bool,
-    /// True if no semicolon is missing.
+    /// True if the factory needs no semicolon, because braces end it.
     is_closed: bool,
     errors: &'e mut Errors,
 }
@@ -667,7 +667,7 @@ impl Header<'_, '_> {
         }
     }
 
-    /// The message for something else in place of the block or the semicolon.
+    /// The message for other tokens in place of the block or the semicolon.
     fn not_an_end(&self, input: ParseStream<'_>) -> String {
         let name = self.name.to_string();
         let form = form(&name, &self.shown);

@@ -41,7 +41,7 @@ pub(super) fn settings(input: ParseStream<'_>, end: Span, errors: &mut Errors) -
     settings
 }
 
-/// Skips to the next line. The rest of a broken line is reported already.
+/// Skips to the next line, without reporting: a broken line has its error already.
 fn separator(input: ParseStream<'_>) {
     while !ends(input) {
         if input.parse::<TokenTree>().is_err() {
@@ -65,7 +65,7 @@ struct Line<'e> {
 fn setting(input: ParseStream<'_>, end: Span, errors: &mut Errors) -> Option<Setting> {
     let start = here(input, end);
     let Ok(attrs) = input.call(Attribute::parse_outer) else {
-        // A `#` ends the block. The parser's own error would cover the whole macro.
+        // A `#` ends the block. This error replaces the parser's own, which would cover the whole macro.
         let message = "expected an attribute; write `/// What the setting is for.`";
         errors.at(start, message);
         return None;
@@ -98,7 +98,7 @@ fn setting(input: ParseStream<'_>, end: Span, errors: &mut Errors) -> Option<Set
         let right = meant_line(attr, &name, &input.fork());
         let message = format!("a key stands behind `=`, and not in an attribute; write `{right}`");
         errors.on(attr, message);
-        // What else is wrong with the line follows from that.
+        // Further errors in the line would only follow from this one, so they are discarded.
         let errors = &mut Errors::default();
         let setting = Line {
             attrs,
@@ -150,7 +150,7 @@ fn needless_words(input: ParseStream<'_>, errors: &mut Errors) {
     }
 }
 
-/// True for `pub pool_size: u32`, as in an ordinary struct. The error at its type gives the advice.
+/// True for `pub pool_size: u32`, as in an ordinary struct. The error at the type says what to write.
 fn is_field(input: ParseStream<'_>) -> bool {
     let fork = input.fork();
     let is_setting = fork.parse::<syn::Visibility>().is_ok()
@@ -246,7 +246,7 @@ fn dashed(input: ParseStream<'_>, first: Ident, errors: &mut Errors) -> Option<I
     None
 }
 
-/// The advice for a line with this name: a setting's, or that of an application's key.
+/// The advice for a line with this name, whether it names a setting or an application's key.
 fn advice(name: &Ident, written: &str) -> String {
     let text = name.unraw().to_string();
     if standard(&text).is_some() || GLOBALS.contains(&text.as_str()) {
@@ -606,7 +606,7 @@ impl Line<'_> {
             };
             let message = format!("a range follows {place}; write `{right}`");
             self.errors.at(span, message);
-            // A setting's type would be reported as well, so it is removed.
+            // A type on a setting would be reported as a second error, so it is removed.
             let ty = ty.filter(|_| !self.is_setting());
             return self.inert(ty);
         }
@@ -678,7 +678,7 @@ impl Line<'_> {
         Some(declaration(&name, ty.as_deref(), Some(&range), &value))
     }
 
-    /// A line with an unreadable value, which is reported. The setting itself stays known.
+    /// Returns a line whose value is unreadable and reported. The setting still counts as declared.
     fn inert(self, ty: Option<Type>) -> Option<Setting> {
         let is_setting = self.is_setting();
         (is_setting || ty.is_some()).then(|| self.done(ty, None, Value::Broken))
@@ -842,7 +842,7 @@ fn not_an_equals_sign(input: ParseStream<'_>) -> String {
     rest_of_value(signs, input)
 }
 
-/// The type of a value, if the text is one.
+/// The type of the value in this text; `u32` if the text is unreadable.
 fn settings_type(written: &str) -> &'static str {
     let tokens = written.parse::<TokenStream>();
     tokens.map_or("u32", |tokens| foreign::type_of_value(&tokens))

@@ -23,9 +23,9 @@ pub(in super::super) enum Value {
     Constant(Expr),
     /// `crate = ::path`.
     Crate(Path),
-    /// The value that applies if the setting is not written.
+    /// No value is written: the setting's default applies.
     Standard,
-    /// It is unreadable, which is reported.
+    /// It is unreadable; the error is reported.
     Broken,
 }
 
@@ -68,8 +68,8 @@ pub(super) fn is_source(input: ParseStream<'_>) -> bool {
         && !input.peek2(Token![::])
 }
 
-/// Parses a setting's value. `None` after reporting that there is none. Messages use `line` for
-/// their examples.
+/// Parses a setting's value. Returns `None` after reporting that no value follows. Messages use
+/// `line` for their examples.
 pub(super) fn value(
     input: ParseStream<'_>,
     line: &Line<'_>,

@@ -12,7 +12,7 @@ use crate::duration;
 #[derive(Clone, Copy)]
 pub(in crate::with_session) struct Limit(pub(in crate::with_session) Duration);
 
-/// True if a constant's name is in the place of a literal: `LIMIT`, `Self::LIMIT`.
+/// True if a constant's name comes instead of a literal: `LIMIT`, `Self::LIMIT`.
 pub(super) fn is_constant(input: ParseStream<'_>) -> bool {
     let input = input.fork();
     let path = input.call(syn::Path::parse_mod_style);

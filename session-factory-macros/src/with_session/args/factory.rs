@@ -47,7 +47,7 @@ pub(super) fn read(
     Err(syn::Error::new_spanned(&written, message))
 }
 
-/// The error for an option or a factory in quotes. It repeats no other text, such as a URL.
+/// The error for an option or a factory in quotes. The message repeats no other text, which may be a URL.
 fn in_quotes(literal: &LitStr, item: &TokenStream, factory: &mut Option<Type>) -> syn::Error {
     let text = literal.value();
     let names_option = OPTIONS.iter().any(|option| text.starts_with(option.name));
@@ -73,8 +73,8 @@ fn in_quotes(literal: &LitStr, item: &TokenStream, factory: &mut Option<Type>) -
     syn::Error::new(literal.span(), message)
 }
 
-/// `isolation = "serializable", retry = 5`, from `isolation = serializable, retry = 5`: what is a text, and lost its quotes to
-/// those around all of it, has them again.
+/// Restores the quotes of values that lost them to the quotes around all options: turns
+/// `isolation = serializable, retry = 5` into `isolation = "serializable", retry = 5`.
 fn with_quoted_values(text: &str) -> String {
     const TEXTS: [&str; 3] = ["isolation", "timeout", "replica"];
     let options = text.split(',').map(|option| {

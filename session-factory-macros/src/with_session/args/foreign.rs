@@ -1,6 +1,6 @@
-//! Options under the names that other libraries give them. The error for such a name, and its
-//! value, says what to write here. The advice never compiles to the opposite of what the user
-//! meant.
+//! Options under the names that other libraries give them. The error for such a name considers the
+//! option's value too, and says what to write here. A user who follows the advice never gets code
+//! that does the opposite of what the option means in the other library.
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use syn::Type;
@@ -15,17 +15,17 @@ use crate::diagnostics::{nearest, pretty, same_name};
 enum Meaning {
     /// The option of this name, with the user's value.
     Option(&'static str),
-    /// Like `Option`, but this library's option behaves differently: the second text says how.
+    /// Like `Option`, but the option of that name here behaves differently: the second text says how.
     Differs(&'static str, &'static str),
     /// The option `timeout`, from a value in this unit (milliseconds or seconds).
     TimeoutIn(&'static str),
-    /// The greatest number of attempts, the first one counted.
+    /// The greatest number of attempts, including the first one.
     Attempts,
     /// The pause between two attempts.
     Pause(&'static str),
     /// An isolation level, written as if it were an option.
     Level(&'static str),
-    /// On by default here: `true` can be removed, and `false` means this option.
+    /// The default here: the advice is to remove `true`, and to write this option instead of `false`.
     Unless(&'static str),
     /// Spring's `propagation`; its value decides the advice.
     Propagation,
@@ -388,7 +388,7 @@ fn output(item: &TokenStream) -> String {
     }
 }
 
-/// The first type in the function that has this name in another case.
+/// The first type in the function whose name differs from this one only in case or underscores.
 fn type_in(item: TokenStream, name: &str) -> Option<String> {
     item.into_iter().find_map(|token| match token {
         TokenTree::Ident(word) => {

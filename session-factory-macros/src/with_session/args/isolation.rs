@@ -31,7 +31,7 @@ const LIST: &str =
     "`\"serializable\"`, `\"repeatable_read\"`, `\"read_committed\"` or `\"read_uncommitted\"`";
 
 pub(super) fn read(input: ParseStream<'_>) -> syn::Result<Isolation> {
-    // `parse` consumes a literal of another kind as well, so the error is made from a fork.
+    // `parse` consumes even a literal of the wrong kind, so the error's advice reads it from this fork.
     let ahead = input.fork();
     let literal = match input.parse::<LitStr>() {
         Ok(literal) => literal,

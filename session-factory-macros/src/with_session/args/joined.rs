@@ -59,8 +59,8 @@ impl Joined {
     pub(in crate::with_session) fn name(&self, function: &Ident) -> Option<Ident> {
         match self {
             Joined::Default => Some(quote::format_ident!("{}_in", function.unraw())),
-            // The user wrote the name in a string. Its span makes it as visible as an identifier in
-            // the code.
+            // The user wrote the name in a string. With the hygiene of the function's name, callers
+            // can use it like an identifier that the user wrote in the code.
             Joined::Named(name) => {
                 let mut name = name.clone();
                 name.set_span(name.span().resolved_at(function.span()));

@@ -1,4 +1,4 @@
-//! Parses the parentheses of the attribute.
+//! Parses the attribute's arguments.
 //!
 //! Each option is one row of [`OPTIONS`], which says how to read it, and one of [`forms`], which
 //! says how to write it.
@@ -129,7 +129,7 @@ fn option_name(item: &TokenStream, input: ParseStream<'_>) -> syn::Result<Option
         return Err(with_dashes(&name, item, input));
     }
     let text = name.to_string();
-    // A type's name begins with a capital letter. `Self` and paths are types too.
+    // A type's name begins with a capital letter, so a name in lower case is an option's.
     let lower = text.starts_with(|first: char| first.is_lowercase() || first == '_');
     let has_value = ahead.peek(Token![=])
         || ahead.peek(Token![:])

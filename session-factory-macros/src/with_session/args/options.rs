@@ -135,7 +135,7 @@ fn expect_equals(name: &Ident, input: ParseStream<'_>) -> syn::Result<()> {
     let text = name.to_string();
     if value.is_empty() {
         let form = form(&text);
-        // A user who writes such an option alone wants it on, and it is on by default.
+        // A user who writes `joined` or `replica` alone wants it on, and it is on by default.
         let message = match text.as_str() {
             "joined" => format!("{}; remove it, or for another name write `{form}`", joined::IS_ON),
             "replica" => "a `read_only` function uses the replica when there is one; write `read_only` alone, or for a \
@@ -153,7 +153,7 @@ fn expect_equals(name: &Ident, input: ParseStream<'_>) -> syn::Result<()> {
     Err(syn::Error::new(name.span(), message))
 }
 
-/// Advises this option with this value.
+/// Returns the advice to write this option with this value.
 pub(super) fn write(row: &Row, value: &Value) -> String {
     let name = Ident::new(row.name, Span::call_site());
     if row.name == "joined" && value.is_empty() {

@@ -28,7 +28,7 @@ const POLICIES: [(&str, &str); 3] = [
 const LIST: &str = "`\"any\"`, `\"caught_up\"` or `\"never\"`";
 
 pub(super) fn read(input: ParseStream<'_>) -> syn::Result<Replica> {
-    // `parse` consumes a literal of another kind as well, so the error is made from a fork.
+    // `parse` consumes even a literal of the wrong kind, so the error's advice reads it from this fork.
     let ahead = input.fork();
     let literal = match input.parse::<LitStr>() {
         Ok(literal) => literal,

@@ -116,7 +116,7 @@ fn parts(name: &Ident, input: ParseStream<'_>) -> syn::Result<Retry> {
     })
 }
 
-/// The default cap for this base: one second, or the base if that is longer.
+/// The default cap for this base: one second, or the base if the base is longer.
 fn longer(base: Option<Limit>) -> Limit {
     base.filter(|base| base.0 > CAP.0).unwrap_or(CAP)
 }
@@ -156,8 +156,8 @@ fn key(names_max: bool, input: ParseStream<'_>) -> syn::Result<Ident> {
     Ok(key)
 }
 
-/// The first part with another library's name, and the whole option as the user meant it. `None` if
-/// one of the parts has no equivalent.
+/// Returns the first part with another library's name, and the whole option as the user meant it.
+/// `None` if a part has no equivalent here.
 fn meant(input: ParseStream<'_>) -> Option<(Ident, String)> {
     let input = input.fork();
     let (mut first, mut counts_all) = (None, false);
@@ -291,7 +291,7 @@ fn max(input: ParseStream<'_>) -> syn::Result<u32> {
     if duration::is_constant(input) {
         return Err(input.error("no constant stands here; write its value, as in `retry = 5`"));
     }
-    // `parse` consumes a literal of another kind as well, so the error is made from a fork.
+    // `parse` consumes even a literal of the wrong kind, so the error's advice reads it from this fork.
     let ahead = input.fork();
     let number: LitInt = input.parse().map_err(|error| {
         let text = ahead.fork().parse::<LitStr>().map(|text| text.value());

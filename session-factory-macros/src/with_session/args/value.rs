@@ -6,7 +6,7 @@ use syn::{LitBool, LitInt, LitStr, Token, Type, token};
 
 use crate::diagnostics::pretty;
 
-/// What follows a name, without the sign between the two.
+/// The tokens after an option's name, without the sign between the two.
 #[derive(Default)]
 pub(super) struct Value(pub(super) TokenStream);
 

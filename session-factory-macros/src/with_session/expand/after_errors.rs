@@ -1,4 +1,4 @@
-//! Expands a function that has errors.
+//! Expands a function in which the macro has reported errors.
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote};
@@ -51,7 +51,7 @@ pub(in crate::with_session) fn after_errors(
         return quote!(#joined);
     }
     let sig = if given_a_session::call(function, place, source).is_some() {
-        // Its callers give it a session, which is reported.
+        // An error reports that callers pass a session; the signature keeps the parameter for their calls.
         function.sig.clone()
     } else {
         without_session(function).0
@@ -72,11 +72,11 @@ fn readable(function: &Function, source: Option<&Source>) -> Function {
     let mut function = function.clone();
     let returns_future = |output: &ReturnType| matches!(output, ReturnType::Type(_, output) if names_a_future(output.to_token_stream()));
     let sig = &mut function.sig;
-    // A body that awaits needs an `async fn`, and so do its callers.
+    // A missing `async` is already reported. It is added, so that `.await`s in the body and at the callers compile.
     let is_made_synchronous = function.attrs.iter().any(attrs::is_harness)
         || mentions(function.body.to_token_stream(), "block_on")
         || async_trait::output(sig).is_some();
-    // Reported as well by the compiler, twice.
+    // The compiler would report `const async fn` as well, twice, so `const` is removed.
     if sig.asyncness.is_some() {
         sig.constness = None;
     }
@@ -116,8 +116,8 @@ fn imported(ty: TokenStream, source: Option<&Source>) -> TokenStream {
         .collect()
 }
 
-/// Emits `f` alone, if there is no `f_in`. It contains the body, so that what the body uses counts
-/// as used.
+/// Emits only `f`, if there is no `f_in`. `f` contains the body, so that whatever the body uses
+/// counts as used.
 fn alone(function: &Function, place: Place, source: Option<&Source>) -> TokenStream {
     let mut function = function.clone();
     function.attrs.retain(|attr| !attrs::is_own(attr));
@@ -151,7 +151,7 @@ fn alone(function: &Function, place: Place, source: Option<&Source>) -> TokenStr
     }
 }
 
-/// The same for a function that `#[async_trait]` has rewritten.
+/// Like `alone`, for a function that `#[async_trait]` has rewritten.
 fn alone_boxed(function: &Function) -> TokenStream {
     let (mut sig, session) = without_session(function);
     sig.output = function.sig.output.clone();

@@ -131,8 +131,8 @@ fn argument(model: &Model<'_>, ty: &Type, name: &TokenStream) -> TokenStream {
         }) => name.clone(),
         Type::Reference(_) => quote!(&mut *#name),
         ty => {
-            // If the caller chooses the type, the compiler's own message is right: it says where to
-            // write `Clone`.
+            // If the caller chooses the type, the compiler's own message is the best one: it says
+            // where to write `Clone`.
             let function = if is_open(model, ty) {
                 "again_for_any"
             } else if is_extractor(ty) {
@@ -184,7 +184,7 @@ fn is_extractor(ty: &Type) -> bool {
     last_name(ty).is_some_and(|name| NAMES.contains(&name.as_str()))
 }
 
-/// The parameter with a plain name for its pattern.
+/// The parameter with this plain name instead of its pattern.
 fn plain_parameter(parameter: &PatType, name: &Ident) -> PatType {
     PatType {
         attrs: attrs::of_parameter(&parameter.attrs).cloned().collect(),

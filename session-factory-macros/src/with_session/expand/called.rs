@@ -22,8 +22,8 @@ pub(super) fn contract(model: &Model<'_>) -> TokenStream {
     quote_spanned!(at_output=> #private::contract())
 }
 
-/// Checks once the session's type, or the factory that the attribute names. Errors point at that
-/// type.
+/// Checks the session's type once, or that of the factory that the attribute names. Errors point at
+/// the checked type.
 pub(super) fn parameter(model: &Model<'_>) -> TokenStream {
     let (name, of) = match model.factory {
         Some(factory) => ("named", factory),
@@ -46,7 +46,7 @@ pub(super) fn call_at(
     let first = spans.next().unwrap_or_else(Span::mixed_site);
     let last = spans.last().unwrap_or(first);
     let private = private(model).into_iter().map(|mut token| {
-        // A name resolves from where it was written; `::` resolves from everywhere.
+        // A name keeps the hygiene of the place where it was written; `::` has no name to resolve.
         let is_name = matches!(token, TokenTree::Ident(_));
         token.set_span(if is_name {
             token.span().located_at(first)
@@ -65,7 +65,7 @@ pub(super) fn call_at(
 }
 
 /// True if `f` can call `f_in`. It cannot if there is no `f_in`, or if the return type has an `impl
-/// Trait`: in an `async fn`, that would count as a borrow from the session.
+/// Trait`: the `impl Trait` that an `async fn` returns would count as a borrow from the session.
 pub(super) fn calls(model: &Model<'_>) -> bool {
     model.joined.is_some() && !has_impl_trait(model.output)
 }

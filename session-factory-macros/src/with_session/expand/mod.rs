@@ -1,5 +1,5 @@
-//! Expands the two functions. The code names the function, its session and its arguments, and calls
-//! the runtime, which contains all behaviour.
+//! Expands the two functions. The generated code only names the function, its session and its
+//! arguments, and calls the runtime crate, which contains all behaviour.
 
 mod after_errors;
 mod arguments;
@@ -45,7 +45,7 @@ fn joining(model: &Model<'_>) -> Option<TokenStream> {
         let inner = model.function.inner_attrs();
         return Some(quote!(#docs #allowed #attrs #inner #vis #sig { #body }));
     }
-    // The macro's own warning about an unused session is better than the compiler's.
+    // The macro warns about an unused session itself, and better, so the compiler's warning is silenced.
     let mut sig = sig;
     if session_use::warning(model.function).is_some()
         && let FnArg::Typed(session) = &mut sig.inputs[model.session_at]

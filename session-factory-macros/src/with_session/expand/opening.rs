@@ -21,7 +21,7 @@ use crate::with_session::model::Model;
 use crate::with_session::types::{has_impl_trait, plain};
 use crate::with_session::{async_trait, attrs, docs, session_use};
 
-/// The whole function.
+/// Expands the whole of `f`.
 pub(super) fn opening(model: &Model<'_>) -> TokenStream {
     let function = model.function;
     let (inputs, attempt) = attempt(model);
@@ -40,7 +40,7 @@ pub(super) fn opening(model: &Model<'_>) -> TokenStream {
     let attrs = attrs::of_opening(&function.attrs);
     let inner = (!calls(model)).then(|| function.inner_attrs());
     let vis = &function.vis;
-    // A lifetime that only the session used is unused now.
+    // A lifetime that only the session's parameter used is unused in `f`.
     let has_lifetimes = sig
         .generics
         .params
@@ -56,8 +56,8 @@ pub(super) fn opening(model: &Model<'_>) -> TokenStream {
             )]
         }
     });
-    // The compiler warns callers of `f`. The call of its sibling needs no warning, and contains no
-    // code of the user.
+    // The compiler warns the callers of a deprecated `f`. The call of `f_in` inside `f` needs no
+    // further warning, and contains no code of the user.
     let deprecated = (calls(model) && attrs::mention_deprecated(&function.attrs))
         .then(|| quote!(#[allow(deprecated)]));
     let unused = session_use::warning(function);
@@ -114,7 +114,7 @@ fn code(model: &Model<'_>, attempt: &TokenStream) -> TokenStream {
     quote!(#options #asked #code)
 }
 
-/// The future that opens the session. Its call site is the attribute.
+/// The future that opens the session. The location that it records is the attribute's.
 fn open(model: &Model<'_>) -> TokenStream {
     let name = model.function.sig.ident.to_string();
     if options::options(model).is_some() {
@@ -207,8 +207,8 @@ fn attempts(model: &Model<'_>, attempt: &TokenStream) -> TokenStream {
         .then(|| quote_spanned!(Span::mixed_site()=> , commit));
     let unit = unit(model, Span::call_site());
     if model.args.retry.is_none() {
-        // Moves the session out of its variable. If the result still borrows from it, the compiler
-        // then reports one error: a borrowed session cannot be moved.
+        // If the function hides a type, moves the session out of its variable. If the result still borrows
+        // from the session, the compiler then reports only one error: a borrowed session cannot be moved.
         let unit = if hides_a_type(model) {
             let unit = self::unit(model, model.session.span());
             quote!({ #unit })

@@ -7,7 +7,7 @@ use super::dialect::Dialect;
 use super::lookup::{Found, Seen, is_host_name, is_of_a_host_name};
 use crate::config::{Key, Part, Problem, Source};
 
-/// Every character that RFC 3986 does not allow everywhere.
+/// All characters except those that RFC 3986 calls unreserved.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
@@ -19,11 +19,11 @@ pub(super) struct Parts {
     host: Option<(Key, Seen)>,
     port: Option<(Key, Seen)>,
     user: Option<(Key, Seen)>,
-    /// The password's file is read only if the URL is assembled.
+    /// The password itself. `password_file` is read only if the URL is assembled.
     password: Option<(Key, Seen)>,
     password_file: Option<(Key, Seen)>,
     database: Option<(Key, Seen)>,
-    /// True if a part is unreadable, which is reported.
+    /// True if a part is unreadable; the reader has then reported that.
     broken: bool,
 }
 
@@ -70,7 +70,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Remarks in the table that the parts have no effect, because the whole URL is set.
+    /// Notes in the table that the parts have no effect, because the whole URL is set.
     pub(super) fn not_used(&mut self, parts: &Parts, url: &'static str) {
         for (key, seen) in parts.all() {
             if let (Seen::Set(_), Some(row)) = (seen, self.row(key.name)) {
@@ -79,7 +79,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Assembles the URL. `None` after reporting what is wrong with its parts.
+    /// Assembles the URL. Returns `None` after reporting what is wrong with its parts.
     pub(super) fn assemble(
         &mut self,
         url: &Key,
@@ -174,7 +174,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The hosts in the URL's form. A host that begins with `/` is the folder of a socket.
+    /// Returns the hosts in the URL's form. A host that begins with `/` is the folder of a socket.
     fn hosts(&mut self, key: &Key, hosts: &str, port: Option<u16>) -> Option<String> {
         let mut texts = Vec::new();
         for host in hosts.split(',').map(str::trim) {

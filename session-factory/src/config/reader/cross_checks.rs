@@ -9,7 +9,7 @@ use crate::config::{Problem, SecretUrl, Settings, Source, UrlDialect, duration};
 /// The settings that depend on each other; `None` for a setting that is wrong by itself.
 #[doc(hidden)]
 #[derive(Debug)]
-#[allow(clippy::option_option)] // as the reader gives them
+#[allow(clippy::option_option)] // these are the types that the reader returns
 pub struct CrossChecks<'v> {
     pub pool_size: &'v Option<u32>,
     pub max_overflow: &'v Option<u32>,
@@ -20,7 +20,7 @@ pub struct CrossChecks<'v> {
 }
 
 impl Reader<'_> {
-    /// Passes a value on if it is in its key's range. `None` after reporting that it is not.
+    /// Returns the value if it is in its key's range, and `None` after reporting that it is not.
     pub fn within<T: PartialOrd>(
         &mut self,
         setting: &'static str,

@@ -1,10 +1,10 @@
 //! How the reader parses an application's type: with its `ConfigValue`, else with its `FromStr`.
 //!
-//! One blanket implementation cannot cover both: `bool` has a `FromStr` that knows two words only,
-//! and an application cannot implement our trait for another crate's type. So the expansion calls
-//! `(&Custom::<T>::new()).how()`. The compiler prefers the inherent method, which exists if `T:
-//! ConfigValue`; then a trait's method, which exists if `T: FromStr`; then, one reference further,
-//! the method whose bound fails and produces the error message.
+//! One blanket implementation cannot cover both: the `FromStr` of `bool` knows only two words, and an
+//! application cannot implement our trait for another crate's type. So the expansion calls
+//! `(&Custom::<T>::new()).how()`, for which the compiler tries three methods in turn: the inherent method, which
+//! exists if `T: ConfigValue`; a trait's method, which exists if `T: FromStr`; and, with one more reference, the
+//! method whose bound fails and produces the error message.
 
 use std::marker::PhantomData;
 use std::str::FromStr;
@@ -24,7 +24,7 @@ pub struct How<T> {
 }
 
 impl<T> How<T> {
-    /// The expected value, in words.
+    /// Returns the expected value, in words.
     pub(super) fn expected(&self, key: &Key) -> String {
         (self.expected)(key)
     }
@@ -93,7 +93,7 @@ impl<T: FromStr> OptionByFromStr<Option<T>> for Custom<Option<T>> {
     }
 }
 
-/// All other types.
+/// The selection for all other types.
 pub trait Unreadable<T> {
     /// Does not compile.
     fn how(&self) -> How<T>

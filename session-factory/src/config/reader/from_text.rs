@@ -9,12 +9,12 @@ use crate::config::error::{plain, quoted};
 use crate::config::{ConfigValue, Key, Problem, Source, UrlDialect, duration};
 
 impl Reader<'_> {
-    /// Reads a value of any type. An unset key gives its own default, or the type's.
+    /// Reads a value of any type. For an unset key, returns the key's default, or the type's.
     pub fn read<T: ConfigValue>(&mut self, setting: &str) -> Option<T> {
         self.custom(setting, &How::of_value())
     }
 
-    /// Reads a value of any type, with a default that is not a text.
+    /// Reads a value of any type, with a default that is computed rather than parsed from a text.
     pub fn read_or<T: ConfigValue>(
         &mut self,
         setting: &str,
@@ -30,7 +30,7 @@ impl Reader<'_> {
         self.parse(&key, &how.expected(&key), how.parse, how.missing)
     }
 
-    /// Like `custom`, with a default that is not a text.
+    /// Like `custom`, with a default that is computed rather than parsed from a text.
     #[doc(hidden)]
     pub fn custom_or<T>(
         &mut self,
@@ -115,7 +115,7 @@ impl Reader<'_> {
         self.parse(&key, &expected, parse, || None)
     }
 
-    /// A number of at least 1; `off`, `none` or `never`, or no value and no default, turns it off.
+    /// Reads a number of at least 1. `off`, `none` or `never`, or an unset key without a default, gives `Some(None)`.
     pub fn optional_size(&mut self, setting: &str) -> Option<Option<u32>> {
         let key = self.key(setting)?;
         let expected = match key.range {
@@ -141,8 +141,8 @@ impl Reader<'_> {
         self.parse(&key, &expected, duration::parse_limit, || None)
     }
 
-    /// Reads a duration longer than zero. `off`, `none` or `never` turns it off, and so does an
-    /// unset key without a default.
+    /// Reads a duration longer than zero. `off`, `none` or `never`, or an unset key
+    /// without a default, gives `Some(None)`.
     pub fn optional_duration(&mut self, setting: &str) -> Option<Option<Duration>> {
         let key = self.key(setting)?;
         let expected = match key.range {

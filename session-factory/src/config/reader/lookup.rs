@@ -25,8 +25,8 @@ pub(super) struct Found {
     pub(super) text: String,
 }
 
-/// True if the text can be this part of a URL. Other text may be a piece of a whole URL, including
-/// its password.
+/// True if the text can be this part of a URL. Other text is not shown, because it may be a
+/// piece of a whole URL, including its password.
 fn fits(part: Option<Part>, text: &str) -> bool {
     let only = |others: &[char]| {
         text.chars()
@@ -64,7 +64,7 @@ pub(super) enum Seen {
 }
 
 impl Reader<'_> {
-    /// Looks one variable up. `None` after reporting that it is unreadable.
+    /// Looks one variable up. Returns `None` after reporting that it is unreadable.
     pub(super) fn look(&mut self, key: &Key) -> Option<Seen> {
         let name = self.name(key);
         let (seen, source) = match (self.vars)(name) {
@@ -84,7 +84,7 @@ impl Reader<'_> {
         };
         let shown = match &seen {
             Seen::Set(_) if key.secret => "[redacted]".to_owned(),
-            // Until it proves to be a path, it may be the secret itself, under the wrong name.
+            // Not shown until it proves to be a path: it may be the secret itself, under the wrong name.
             Seen::Set(_) if key.part.is_some_and(Part::is_file) => "(a path)".to_owned(),
             Seen::Set(text) if !fits(key.part, text) => "(not shown)".to_owned(),
             Seen::Set(text) => plain(text),
@@ -95,7 +95,7 @@ impl Reader<'_> {
         Some(seen)
     }
 
-    /// Looks up a key, its file and its default. `None` after reporting what is wrong.
+    /// Looks up a key, its file and its default. Returns `None` after reporting what is wrong.
     pub(super) fn lookup(&mut self, key: &Key) -> Option<Text> {
         let direct = self.look(key);
         let file = self.file_of(key).map(|file| (file, self.look(&file)));
@@ -128,7 +128,7 @@ impl Reader<'_> {
         })
     }
 
-    /// The companion key of the file that may hold the value.
+    /// Returns the companion key of the file that may hold the value.
     fn file_of(&self, key: &Key) -> Option<Key> {
         let part = match key.part {
             None => Part::File,
@@ -138,7 +138,7 @@ impl Reader<'_> {
         self.part(key.setting, part)
     }
 
-    /// The key of a part. A configuration from serde has no such keys.
+    /// Returns the key of a part. A configuration from serde has no such keys.
     pub(super) fn part(&self, setting: &str, part: Part) -> Option<Key> {
         self.keys
             .iter()
@@ -191,7 +191,7 @@ impl Reader<'_> {
         self.rows.iter_mut().rfind(|row| row.name == name)
     }
 
-    /// Reports that a required variable is unset.
+    /// Reports that a required variable is unset or empty.
     pub(super) fn absent<T>(&mut self, key: &Key, empty: bool, expected: &str) -> Option<T> {
         let problem = if empty {
             Problem::empty

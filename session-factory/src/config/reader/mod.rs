@@ -19,8 +19,8 @@ use super::{ConfigError, Key, Problem, Source};
 /// Reads the keys of one factory. Each method takes a setting's name and returns its value, or
 /// `None` after recording what is wrong; [`finish`](Reader::finish) returns all recorded problems.
 ///
-/// An empty variable counts as unset. A secret may be in a file, which the variable with `_FILE`
-/// after its name names, if `KEYS` has that variable.
+/// An empty variable counts as unset. A secret may be in a file: if `KEYS` has a variable of the same name with
+/// `_FILE` at its end, that variable names the file.
 ///
 /// ```
 /// use session_factory::config::{Key, Reader};
@@ -118,7 +118,7 @@ impl<'vars> Reader<'vars> {
         self
     }
 
-    /// Returns what `build` makes of the values, if there was no problem.
+    /// If there was no problem, returns what `build` makes of the values.
     ///
     /// # Errors
     /// All recorded problems.
@@ -132,13 +132,13 @@ impl<'vars> Reader<'vars> {
         build().ok_or_else(|| ConfigError::new(factory, problems))
     }
 
-    /// A table of all values, their sources and their problems. Secrets are masked.
+    /// Returns a table of all values, their sources and their problems. Secrets are masked.
     #[must_use]
     pub fn describe(&self) -> String {
         super::describe::table(self.factory, &self.rows, &self.problems)
     }
 
-    /// The key's name in errors.
+    /// Returns the key's name in errors.
     fn name(&self, key: &Key) -> &'static str {
         if self.by_setting {
             key.setting
@@ -147,7 +147,7 @@ impl<'vars> Reader<'vars> {
         }
     }
 
-    /// The setting's own key.
+    /// Returns the setting's own key, or `None` after reporting that the factory has none.
     fn key(&mut self, setting: &str) -> Option<Key> {
         let key = self
             .keys
@@ -161,7 +161,7 @@ impl<'vars> Reader<'vars> {
         key
     }
 
-    /// A setting's name in errors: its key's name, if it has a key.
+    /// Returns a setting's name in errors: its key's name, if it has a key.
     fn name_of(&self, setting: &'static str) -> &'static str {
         self.keys
             .iter()

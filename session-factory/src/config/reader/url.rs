@@ -42,7 +42,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The advice if no key is set: the URL, or the keys that can replace it.
+    /// Returns the advice for an unset key: the URL's form, and the keys that can replace the URL.
     fn expected(&self, key: &Key, dialect: &Dialect) -> String {
         let others =
             [Part::File, Part::Host, Part::Database].map(|part| self.part(key.setting, part));

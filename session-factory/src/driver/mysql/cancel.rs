@@ -1,7 +1,7 @@
-//! Cancelling a running statement: KILL on a connection of its own, to the same server, of the same session.
+//! Cancels a running statement: sends KILL over a separate connection, and only to the same session of the same server.
 //!
-//! A connection's number alone is not enough: a server that was started again begins with 1, and behind a load balancer
-//! each server has a numbering of its own.
+//! A connection's id alone is not enough: a server that was restarted counts from 1 again, and behind a load balancer
+//! each server has its own ids.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Weak};
@@ -19,12 +19,12 @@ use crate::config::Settings;
 use crate::error::StatementError;
 use crate::sync::Mutex;
 
-/// Connections that carry nothing but a KILL, to one server at one time: they come on top of the pool's.
+/// The most connections at one time that only send a KILL to one server. They come on top of the pool's.
 const PERMITS: usize = 2;
-/// Attempts that do not reach the server, after which it is taken for gone, and the connection with it.
+/// The most failed attempts in a row. After one more, the server counts as gone, and the connection with it.
 const UNREACHABLE: u32 = 8;
 const PAUSE: Duration = Duration::from_millis(100);
-/// A server's start is computed from two clocks that count seconds.
+/// The tolerated difference in seconds: a server's start is computed from two clocks that count whole seconds.
 const TOLERANCE: i64 = 2;
 
 static SERVERS: LazyLock<Mutex<HashMap<String, Weak<Semaphore>>>> = LazyLock::new(Mutex::default);
@@ -32,7 +32,7 @@ static SERVERS: LazyLock<Mutex<HashMap<String, Weak<Semaphore>>>> = LazyLock::ne
 /// One run of one server.
 #[derive(Debug)]
 struct Server {
-    /// Its name, its port, and `@@server_uuid` where it has one.
+    /// The server's host name, its port, and `@@server_uuid` if it has one.
     names: Vec<Option<String>>,
     started: i64,
 }
@@ -52,13 +52,13 @@ pub(super) struct Identity {
     client: Option<String>,
     pub(super) longest_command: usize,
     is_mariadb: bool,
-    /// A node of a Galera cluster.
+    /// True for a node of a Galera cluster.
     pub(super) is_clustered: bool,
 }
 
 impl Identity {
     /// # Errors
-    /// Also for a Galera node that takes no part in its cluster: it might still answer, with what it had before.
+    /// Also for a Galera node that is outside its cluster: such a node might still answer, with old data.
     pub(super) async fn ask(
         channel: &mut Channel,
         is_mariadb: bool,
@@ -106,17 +106,17 @@ impl Identity {
     }
 }
 
-/// What became of an attempt.
+/// The outcome of an attempt to cancel.
 enum Attempt {
     Killed,
-    /// The session is not there any more.
+    /// The session no longer exists.
     Gone,
     Unreachable,
-    /// It was sent, and not answered: it may arrive at any time.
+    /// The KILL was sent and not answered, so it may arrive at any time.
     Unanswered,
 }
 
-/// Cancels what runs on one connection.
+/// Cancels the statements of one connection.
 #[derive(Debug)]
 pub(super) struct Canceller {
     settings: Settings,
@@ -149,12 +149,12 @@ impl Canceller {
         self.identity.is_mariadb
     }
 
-    /// One attempt to cancel the running statement. False: a KILL may still arrive.
+    /// Tries once to cancel the running statement. False if a KILL may still arrive.
     pub(super) async fn cancel(&self) -> bool {
         !matches!(self.attempt("QUERY").await, Attempt::Unanswered)
     }
 
-    /// Ends the session on the server, after its connection was lost on the way there, and waits until it is gone.
+    /// Ends the session on the server after the connection to it was lost, and waits until the session is gone.
     pub(super) async fn end(&self) {
         let mut failures = 0;
         while failures <= UNREACHABLE {
@@ -195,7 +195,7 @@ impl Canceller {
         }
     }
 
-    /// With the credentials of this moment: those that the connection was opened with may be of the past.
+    /// Uses current credentials, because those with which the pooled connection was opened may have expired.
     async fn open(&self) -> Option<Channel> {
         let mut settings = self.settings.clone();
         if let Some(source) = &settings.credential_source {
@@ -206,7 +206,7 @@ impl Canceller {
         opened.ok().map(|(channel, _)| channel)
     }
 
-    /// The session is on this server, and still ours.
+    /// True if the session exists on this server, and is still this connection's.
     async fn finds(&self, channel: &mut Channel) -> Result<bool, StatementError> {
         let Identity {
             server, id, client, ..

@@ -1,4 +1,4 @@
-//! COMMIT, and what the server made of it.
+//! COMMIT, and its outcome.
 
 use super::connection::Own;
 use super::protocol::error_code;
@@ -13,7 +13,7 @@ impl Own {
             // COMMIT was never sent, so the server has nothing to keep.
             return CommitOutcome::NotSent(lost);
         }
-        // What rows that were left unread have told.
+        // Rows that were left unread may have shown, when read, that the transaction ended.
         match self.channel.state.watch() {
             TransactionStatus::Parted(parts) => return CommitOutcome::Parted(parts),
             TransactionStatus::Ended {

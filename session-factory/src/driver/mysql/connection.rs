@@ -1,4 +1,4 @@
-//! The connection that a session has, and that [`Session::connection`](crate::Session::connection) gives.
+//! The connection that a session uses, and that [`Session::connection`](crate::Session::connection) returns.
 
 use std::future::{Future, ready};
 use std::sync::Arc;
@@ -29,12 +29,12 @@ use crate::observe::Instrumented;
 
 /// A connection to MySQL or MariaDB: diesel's queries run on it as on diesel-async's `AsyncMysqlConnection`.
 ///
-/// [`Session::connection`](crate::Session::connection) gives it. Over a pool of the application's it passes everything
-/// on to that pool's connection.
+/// [`Session::connection`](crate::Session::connection) returns it. If the factory wraps the application's own pool,
+/// this type forwards every call to that pool's connection.
 #[allow(missing_debug_implementations)] // an `AsyncMysqlConnection` has none
 pub struct TrackedMysqlConnection {
     pub(super) inner: Inner,
-    /// It is lent to the body.
+    /// True while the body has the raw connection.
     raw: bool,
     condemned: bool,
 }
@@ -54,11 +54,11 @@ pub(super) struct Own {
     transaction: AnsiTransactionManager,
     instrumentation: DynInstrumentation,
     pub(super) observer: Instrumented,
-    /// The future of a statement was polled and has not resolved. Seen from outside, it was dropped.
+    /// True from a statement's first poll until its future resolves. True at any other time: the future was dropped.
     pub(super) in_flight: bool,
-    /// COMMIT was sent and not answered.
+    /// True while COMMIT is sent and not answered.
     pub(super) committing: bool,
-    /// A KILL may still arrive.
+    /// True if a KILL may still arrive.
     pub(super) may_be_hit: bool,
 }
 
@@ -85,7 +85,7 @@ impl Own {
         }
     }
 
-    /// Reports what the application asked for.
+    /// Reports an event to the application's instrumentation.
     pub(super) fn tell(&mut self, event: InstrumentationEvent<'_>) {
         match self.observer.events().cloned() {
             Some(events) => events.aloud(|| self.instrumentation.on_connection_event(event)),
@@ -93,10 +93,10 @@ impl Own {
         }
     }
 
-    /// Refuses to go on where a statement was dropped and what became of it is unknown.
+    /// Call before a statement: none may run after a dropped statement whose outcome is unknown.
     ///
     /// # Errors
-    /// When one was.
+    /// If a statement was dropped.
     pub(super) fn check(&self) -> Result<(), StatementError> {
         if self.in_flight {
             return Err(StatementError::connection(
@@ -106,7 +106,7 @@ impl Own {
         Ok(())
     }
 
-    /// Runs what goes ahead of a statement.
+    /// Runs a statement's prelude.
     async fn start(&mut self, prelude: &Prelude) -> QueryResult<()> {
         if prelude.settle && self.in_flight {
             let _lost_is_told_below = crate::runtime::within(self.give_up()).await;
@@ -130,8 +130,8 @@ impl Own {
 }
 
 impl Own {
-    /// Runs SAVEPOINT and RELEASE. A savepoint that went with a transaction which a CREATE TABLE has committed needs no
-    /// release: what was done in it is committed, or will be with the session.
+    /// Runs SAVEPOINT and RELEASE. A savepoint that is gone because a CREATE TABLE committed its transaction needs no
+    /// release: the savepoint's work is committed, or will be with the session's transaction.
     async fn control(&mut self, text: &str) -> Result<(), StatementError> {
         let is_gone = |error: &StatementError| error.code == Some(error_code::NO_SUCH_SAVEPOINT);
         match self.channel.run(text).await {
@@ -170,7 +170,7 @@ impl TrackedMysqlConnection {
         }
     }
 
-    /// The connection of the application's pool. None: the factory opened it by itself.
+    /// Returns the connection of the application's pool, or `None` if the factory opened this connection itself.
     pub fn as_async_mysql_connection(&mut self) -> Option<&mut AsyncMysqlConnection> {
         match &mut self.inner {
             Inner::Own(_) => None,
@@ -189,7 +189,7 @@ impl TrackedMysqlConnection {
         matches!(self.inner, Inner::External(_))
     }
 
-    /// False for an external pool's connection: its server is not asked.
+    /// True if the server is MariaDB. False for an external pool's connection, whose server is not asked.
     pub(super) fn is_mariadb(&self) -> bool {
         matches!(&self.inner, Inner::Own(own) if own.canceller.is_mariadb())
     }
@@ -251,7 +251,7 @@ impl TrackedMysqlConnection {
         }
     }
 
-    /// A transaction that was begun on the raw connection is still open there.
+    /// True if the body began a transaction on the raw connection and did not end it.
     pub(super) fn raw_is_unbalanced(&mut self) -> bool {
         let status = AnsiTransactionManager::transaction_manager_status_mut(self);
         let depth = status.transaction_depth().ok().flatten();
@@ -354,7 +354,7 @@ impl AsyncConnectionCore for TrackedMysqlConnection {
 impl AsyncConnection for TrackedMysqlConnection {
     type TransactionManager = AnsiTransactionManager;
 
-    /// Always an error: a session's factory opens connections.
+    /// Always returns an error, because only a session's factory opens connections.
     fn establish(_database_url: &str) -> impl Future<Output = ConnectionResult<Self>> + Send {
         ready(Err(ConnectionError::BadConnection(
             "a TrackedMysqlConnection comes from a session: call db.connection()".into(),

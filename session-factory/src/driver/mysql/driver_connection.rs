@@ -138,8 +138,8 @@ impl DriverConnection for TrackedMysqlConnection {
         }
     }
 
-    /// MySQL commits whatever was done, also behind a statement that failed: COMMIT has to wait for the
-    /// statement's answer, and is left to the session.
+    /// Runs the statement only, and leaves COMMIT to the session. MySQL would commit the earlier work even after a
+    /// failed statement, so COMMIT has to wait for the statement's reply.
     async fn execute_and_commit<T>(
         &mut self,
         prelude: Prelude,
@@ -211,7 +211,7 @@ impl DriverConnection for TrackedMysqlConnection {
     }
 }
 
-/// The prelude failed, or the statement has a result of its own.
+/// Builds a reply. The outer error is the prelude's; the inner result is the statement's.
 fn replied<T>(result: Result<QueryResult<T>, diesel::result::Error>) -> Reply<T> {
     match result {
         Ok(result) => Reply::of(result),

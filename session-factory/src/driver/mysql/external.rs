@@ -1,4 +1,4 @@
-//! A connection of the application's pool: its packets are not ours to read.
+//! A connection of the application's pool, whose packets the driver cannot read.
 
 use std::borrow::Cow;
 
@@ -26,9 +26,9 @@ type Pooled = bb8::PooledConnection<'static, AsyncDieselConnectionManager<AsyncM
 pub(super) struct External {
     pooled: Pooled,
     pub(super) observer: Instrumented,
-    /// A statement is under way, or was dropped half-way: the client may take its answer for the next one's.
+    /// True while a statement is in flight or was dropped: the client could take its reply for the next statement's.
     out_of_step: bool,
-    /// The error after which the server gave the transaction up.
+    /// The error with which the server rolled the transaction back.
     given_up: Option<StatementError>,
 }
 
@@ -46,7 +46,7 @@ impl External {
         &mut self.pooled
     }
 
-    /// The pool drops a connection whose transaction manager is in error.
+    /// Puts the transaction manager in error, so that the pool drops the connection.
     pub(super) fn condemn(&mut self) {
         AnsiTransactionManager::transaction_manager_status_mut(self.connection()).set_in_error();
     }
@@ -69,7 +69,7 @@ impl External {
         self.observer.events().cloned()
     }
 
-    /// On a connection of the application's autocommit is as it has it: a transaction is begun.
+    /// Runs the prelude. The application's connection may have autocommit on, so a transaction is begun explicitly.
     async fn start(&mut self, prelude: &Prelude) -> QueryResult<()> {
         if self.out_of_step {
             return Err(StatementError::connection(
@@ -106,7 +106,7 @@ impl External {
         Ok(())
     }
 
-    /// The statement's future resolved. An error of the client's leaves the connection in an unknown state.
+    /// Call when a statement's future has resolved. After a connection error, the connection stays out of step.
     fn land<T>(&mut self, result: QueryResult<T>) -> QueryResult<T> {
         let result = result.map_err(|error| self.classified(error));
         let is_lost = |error: &Error| {
@@ -119,7 +119,7 @@ impl External {
         result
     }
 
-    /// diesel has no kinds for a deadlock and a lost connection. What is left to tell them by is the text.
+    /// diesel has no kinds for a deadlock and a lost connection, so only the message's text distinguishes them.
     fn classified(&mut self, error: Error) -> Error {
         let Error::DatabaseError(DatabaseErrorKind::Unknown, information) = &error else {
             return error;
@@ -180,7 +180,7 @@ impl External {
         self.start(prelude).await?;
         let events = self.events();
         let query = query.collected();
-        // Read to the end: rows that are left unread are the next statement's business, and that is not ours.
+        // Read to the end: otherwise the client reads the rest with the next statement, where the driver cannot see it.
         let read = async {
             let rows = ObservedStatement::new(events, || self.pooled.load(query)).await?;
             let rows: Vec<_> = rows.map(|row| row.map(|row| copied(&row))).collect().await;

@@ -78,8 +78,8 @@ impl Driver for Mysql {
     async fn borrow_external(
         pool: &Self::ExternalPool,
     ) -> Result<TrackedMysqlConnection, ExternalError> {
-        // In a task of its own, that nothing drops half-way: the pool pings, and would keep a connection whose
-        // ping was never answered.
+        // In a task of its own, which no caller drops half-way: the pool pings, and would keep a connection whose ping
+        // future was dropped before the reply.
         let pool = pool.clone();
         let borrowed = crate::runtime::spawn(async move { pool.get_owned().await });
         let ended = |error: tokio::task::JoinError| {

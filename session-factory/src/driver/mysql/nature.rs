@@ -2,8 +2,8 @@
 
 use super::protocol::session_state::Nature;
 
-/// What a prepared statement may do. It is read as much as is needed to be sure that it leaves nothing behind: what
-/// diesel builds is recognized, and all else is taken for more than it may be.
+/// Returns what a prepared statement may do. Scans the SQL only as far as needed to be sure that it leaves nothing
+/// behind: recognizes what diesel builds, and assumes that any other SQL may do more.
 pub(super) fn nature(sql: &str) -> Nature {
     let first = sql
         .trim_start_matches(['(', ' '])
@@ -14,7 +14,7 @@ pub(super) fn nature(sql: &str) -> Nature {
     if !of_rows.iter().any(|word| word.eq_ignore_ascii_case(first)) {
         return Nature::Opaque;
     }
-    // The columns behind a table's name look like a call.
+    // In an INSERT, the columns after the table's name look like a function call, so skip them.
     let inserts = ["INSERT INTO `", "INSERT IGNORE INTO `", "REPLACE INTO `"];
     let skipped = usize::from(inserts.iter().any(|start| sql.starts_with(start)));
     if sql.contains('@') || calls(sql).skip(skipped).any(|name| !is_harmless(name)) {
@@ -23,7 +23,7 @@ pub(super) fn nature(sql: &str) -> Nature {
     Nature::Plain
 }
 
-/// What stands in front of each opening parenthesis: a function's name, among others.
+/// Returns what precedes each opening parenthesis, such as a function's name.
 fn calls(sql: &str) -> impl Iterator<Item = &str> {
     sql.match_indices('(').map(move |(at, _)| {
         let before = sql[..at].trim_end();
@@ -33,7 +33,7 @@ fn calls(sql: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Words that stand in front of a parenthesis and leave nothing behind. `INSERT INTO` has its table there.
+/// True for a word that may precede a parenthesis and leaves nothing behind. (`nature` skips an INSERT's table.)
 fn is_harmless(name: &str) -> bool {
     const WORDS: [&str; 44] = [
         "",

@@ -33,7 +33,7 @@ pub(super) async fn connect(settings: &Settings) -> Result<TrackedMysqlConnectio
         };
         let count = addresses.len();
         for (tried, address) in addresses.into_iter().enumerate() {
-            // One that is silent leaves the others their part of the time.
+            // Each address gets an equal part of the remaining time, so that a silent one leaves time for the others.
             let rest = u32::try_from(count - tried + places - number - 1).unwrap_or(u32::MAX);
             let part = until.saturating_duration_since(Instant::now()) / rest.max(1);
             let permit = settings.permit.clone();

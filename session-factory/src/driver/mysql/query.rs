@@ -1,4 +1,4 @@
-//! A statement's SQL, with its binds, or with its rows.
+//! A statement's SQL with its binds, and a stream of its rows.
 
 use diesel::QueryResult;
 use diesel::mysql::{Mysql, MysqlQueryBuilder, MysqlType};
@@ -32,7 +32,7 @@ impl Query {
         })
     }
 
-    /// For another client.
+    /// Returns the query in the form that diesel-async's own client takes.
     pub(super) fn collected(self) -> CollectedQuery<RawBytesBindCollector<Mysql>> {
         let mut binds = RawBytesBindCollector::new();
         binds.metadata = self.types;

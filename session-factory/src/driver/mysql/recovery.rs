@@ -1,4 +1,4 @@
-//! What happens to a connection whose session is gone. The states are drawn in `docs/recovery.md`.
+//! Recovers a connection whose session was dropped. `docs/recovery.md` shows the states.
 
 use std::time::{Duration, Instant};
 
@@ -8,9 +8,9 @@ use super::connection::{Inner, Own, TrackedMysqlConnection};
 use crate::driver::{RecoveryOutcome, Running};
 use crate::error::StatementError;
 
-/// Before the first KILL: many statements are over by then, and their connection goes on.
+/// The wait before the first KILL. Many statements end within it, and their connections need no KILL.
 const FIRST: Duration = Duration::from_millis(1);
-/// Between two of them: the first may have arrived before the statement did.
+/// The waits between KILLs. Another KILL is needed if the first one arrived before the statement did.
 const PAUSES: [Duration; 5] = [
     Duration::from_millis(20),
     Duration::from_millis(50),
@@ -19,10 +19,10 @@ const PAUSES: [Duration; 5] = [
     Duration::from_millis(500),
 ];
 
-/// A server that has answered a KILL and still says nothing to what was killed is not heard any more.
+/// The longest wait for the reply to a killed statement, once the server has answered a KILL.
 const SILENCE: Duration = Duration::from_secs(3);
 
-/// Ends what was left, rolls back, checks.
+/// Cancels what is running, rolls back, checks.
 pub(super) async fn recover(
     connection: &mut TrackedMysqlConnection,
     running: Running,
@@ -43,7 +43,7 @@ pub(super) async fn recover(
 impl Own {
     async fn recover(&mut self, running: Running) -> RecoveryOutcome {
         if running == Running::End && self.committing {
-            // COMMIT is not cancelled.
+            // COMMIT is never cancelled.
             self.finish_commit().await;
         } else {
             self.give_up().await;
@@ -54,7 +54,7 @@ impl Own {
             }
             return RecoveryOutcome::Failed;
         }
-        // What a text that was dropped has committed is told.
+        // Finds out whether a SQL text that was dropped has committed.
         let _lost_is_found_below = self.settle().await;
         if self.roll_back().await.is_err() || self.channel.state.in_transaction() {
             return RecoveryOutcome::Failed;
@@ -66,7 +66,7 @@ impl Own {
         RecoveryOutcome::Clean
     }
 
-    /// Reads what is owed to its end. A statement that takes longer is killed.
+    /// Reads all outstanding replies. If a statement takes too long, kills it.
     pub(super) async fn give_up(&mut self) {
         if timeout(FIRST, self.channel.drain()).await.is_ok() {
             self.in_flight = false;
@@ -75,7 +75,7 @@ impl Own {
         let mut pauses = PAUSES.iter().copied().chain(std::iter::repeat(PAUSES[4]));
         let mut killed_at = None;
         loop {
-            // Waited for, whatever the statement does meanwhile: a KILL that is under way must be over before the next
+            // Await the KILL even if the statement ends meanwhile: a KILL in flight must be over before the next
             // command is sent.
             let is_answered = self.canceller.cancel().await;
             self.may_be_hit |= !is_answered;
@@ -99,13 +99,13 @@ impl Own {
             }
         }
         if killed_at.is_some() && self.channel.lost().is_none() {
-            // One that came too late hits this instead of the next command.
+            // A KILL that came too late hits this statement instead of the next command.
             let _hit = self.channel.run("DO 1").await;
         }
         self.in_flight = false;
     }
 
-    /// When the connection is lost: the server may still be at work for it.
+    /// For a lost connection: true if the server may still run a statement or have a transaction for it.
     fn may_run_on(&self) -> bool {
         self.in_flight || self.channel.state.in_transaction()
     }
@@ -113,7 +113,7 @@ impl Own {
     pub(super) async fn roll_back(&mut self) -> Result<(), StatementError> {
         self.channel.drain().await?;
         self.channel.state.count(0, 1);
-        // A transaction that a deadlock has ended is told of once more where it is first missed.
+        // After a deadlock, the first ROLLBACK may fail because the transaction is already gone: then send it again.
         match self.channel.run("ROLLBACK").await {
             Err(error) if error.is_transient() => self.channel.run("ROLLBACK").await,
             ended => ended,
@@ -122,8 +122,8 @@ impl Own {
 }
 
 impl Own {
-    /// Everything is answered, and no transaction is open. Of a connection that is lost: the server has nothing left to
-    /// do for it.
+    /// True if everything is answered and no transaction is open. For a lost connection: true if the server has nothing
+    /// left to do for it.
     pub(super) fn is_at_rest(&self) -> bool {
         if self.channel.lost().is_some() {
             return self.committing || !self.may_run_on();

@@ -1,16 +1,16 @@
-//! Makes a connection again as every borrower expects it.
+//! Resets a connection to the state that every borrower expects.
 
 use super::connection::Own;
 use super::protocol::session_state::Purpose;
 use super::protocol::{COM_INIT_DB, COM_QUERY, COM_RESET_CONNECTION, Layout};
 
 impl Own {
-    /// Has the server forget everything about the session but its user, in one round trip. False: the connection
-    /// has to be closed.
+    /// Makes the server discard everything about the session except its user, in one round trip. False if the
+    /// connection has to be closed instead.
     pub(super) async fn reset(&mut self) -> bool {
         let cannot_return_to_none =
             self.setup.database.is_none() && self.channel.state.has_other_schema();
-        // A Galera node (MariaDB 10.11) ignores `wsrep_sync_wait` on a connection that was reset.
+        // A Galera node (MariaDB 10.11) ignores `wsrep_sync_wait` after a reset, so its connection is closed.
         if cannot_return_to_none || self.channel.state.is_clustered() {
             return false;
         }

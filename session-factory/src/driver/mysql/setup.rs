@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-/// The longest `max_statement_time`.
+/// The longest `max_statement_time` that MariaDB accepts.
 const LONGEST_OF_MARIADB: Duration = Duration::from_secs(31_536_000);
 
-/// diesel's own settings, every transaction begun by its first statement, and the server tells what changes.
+/// diesel's own settings, session tracking, and autocommit off, so that the first statement begins each transaction.
 #[derive(Debug)]
 pub(super) struct Setup {
     sql: String,

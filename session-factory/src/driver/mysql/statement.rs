@@ -22,29 +22,29 @@ const COM_STMT_EXECUTE: u8 = 0x17;
 
 type Result<T> = std::result::Result<T, StatementError>;
 
-/// The mark that tells whether a transaction is still the one that it was.
+/// The savepoint that shows whether a transaction is still the same one.
 const MARK: &str = "SAVEPOINT session_factory_mark";
 const RELEASE_MARK: &str = "RELEASE SAVEPOINT session_factory_mark";
 const COUNTERS: &str = "SHOW SESSION STATUS WHERE Variable_name IN ('Com_commit', 'Com_rollback', 'Com_xa_rollback', \
      'Com_call_procedure', 'Com_compound_sql', 'Com_execute_immediate', 'Com_execute_sql', 'Handler_rollback')";
 
 impl Own {
-    /// Reads what earlier statements left unread, and asks what they left open.
+    /// Reads what earlier statements left unread, and asks the server what their flags left open.
     ///
     /// # Errors
-    /// When the connection is lost.
+    /// If the connection is lost.
     pub(super) async fn ready(&mut self) -> Result<()> {
         self.channel.drain().await?;
         self.settle().await
     }
 
-    /// Asks what the flags of the last statement leave open.
+    /// Asks the server what the last statement's flags leave open.
     pub(super) async fn settle(&mut self) -> Result<()> {
         if let Some(suspicion) = self.channel.state.suspicion() {
             self.verify(suspicion).await?;
         }
         if self.channel.state.autocommits() {
-            // The body switched it on. What follows belongs to the session's transaction again.
+            // The body switched it on. Switch it off, so that later statements belong to the session's transaction.
             const OFF: &str = "SET autocommit = 0";
             let mut switched = self.channel.run(OFF).await;
             if switched.as_ref().is_err_and(is_lost_conflict) {
@@ -63,7 +63,7 @@ impl Own {
         if suspicion == Suspicion::Failed {
             self.channel
                 .send(COM_PING, b"", Layout::Results, Purpose::Drivers)?;
-            // Its status flags matter, or the error, and the state has both.
+            // The result is not needed here: the state has recorded its status flags or its error.
             let _noted = self.channel.finish().await;
         }
         let is_same = match suspicion {
@@ -88,7 +88,7 @@ impl Own {
         Ok(())
     }
 
-    /// Whether the transaction is the one in which the mark was set.
+    /// True if the transaction is the one in which the mark was set.
     async fn finds_mark(&mut self) -> Result<bool> {
         if self.channel.state.found_mark().is_none() {
             let text = RELEASE_MARK.as_bytes();
@@ -119,8 +119,8 @@ impl Own {
         Ok(counters)
     }
 
-    /// Queues what goes ahead of a statement of that nature. A Galera node answers it before the statement is sent: it
-    /// may report there that the transaction is rolled back, and the statement would run in another one.
+    /// Queues what goes ahead of a statement of this nature. With a Galera node, waits for the reply before sending the
+    /// statement: the reply may say that the transaction was rolled back; the statement would then run in another one.
     async fn begin(&mut self, nature: Nature) -> Result<()> {
         let is_marked = nature == Nature::Opaque;
         if is_marked && self.channel.state.is_clustered() {
@@ -152,7 +152,7 @@ impl Own {
         Ok(())
     }
 
-    /// Reads the answer to what went ahead in the same flight. One that failed is noticed where it is missed.
+    /// Reads the reply to the mark that was sent ahead. If setting the mark failed, releasing it fails later.
     async fn marked(&mut self, nature: Nature) -> Result<()> {
         if nature == Nature::Opaque && !self.channel.state.is_clustered() {
             let _missed_later = self.channel.finish().await;
@@ -160,7 +160,7 @@ impl Own {
         self.channel.lost().map_or(Ok(()), |lost| Err(lost.clone()))
     }
 
-    /// The statement's future resolves.
+    /// Call when a statement's future resolves: reads all replies, and asks what the statement left open.
     async fn land<T>(&mut self, result: Result<T>) -> QueryResult<T> {
         let settled = match self.channel.drain().await {
             Ok(()) => self.settle().await,
@@ -172,7 +172,7 @@ impl Own {
         Ok(value)
     }
 
-    /// Runs a text of the application's.
+    /// Runs one of the application's SQL texts.
     pub(super) async fn batch(&mut self, sql: &str) -> QueryResult<()> {
         self.tell(InstrumentationEvent::start_query(&StrQueryHelper::new(sql)));
         let result = self.run_text(sql).await;
@@ -194,7 +194,7 @@ impl Own {
         self.channel.finish().await.map(drop)
     }
 
-    /// Runs a statement that gives the number of rows that it changed.
+    /// Runs a statement that returns the number of changed rows.
     pub(super) async fn execute(&mut self, query: &Query) -> QueryResult<usize> {
         let result = match self.send(query).await {
             Ok(()) => self.channel.finish().await.map_err(Error::from),
@@ -206,7 +206,7 @@ impl Own {
             .unwrap_or_default())
     }
 
-    /// Runs a statement whose rows come one by one.
+    /// Runs a statement that returns a stream of rows.
     pub(super) async fn load(&mut self, query: &Query) -> QueryResult<Rows<'_>> {
         let head = match self.send(query).await {
             Ok(()) => self.head().await.map_err(Error::from),
@@ -239,7 +239,7 @@ impl Own {
         Ok(rows.boxed())
     }
 
-    /// Prepares the statement if that is not done, and sends it. What is wrong with its binds is not the server's.
+    /// Prepares the statement if that is not done, and sends it. Errors in its binds are found here, not by the server.
     async fn send(&mut self, query: &Query) -> QueryResult<()> {
         self.tell(InstrumentationEvent::start_query(&StrQueryHelper::new(
             &query.sql,
@@ -299,7 +299,7 @@ impl Own {
         }
     }
 
-    /// The columns of the first result. None: it has no rows.
+    /// Returns the columns of the first result that has rows; `None` if there is none.
     async fn head(&mut self) -> Result<Option<Arc<[Column]>>> {
         loop {
             match self.channel.next().await? {
@@ -311,7 +311,7 @@ impl Own {
         }
     }
 
-    /// The next row. None: there are no more.
+    /// Returns the next row; `None` if there are no more.
     async fn row(&mut self, columns: &Arc<[Column]>) -> QueryResult<Option<MysqlRow>> {
         if self.channel.is_quiet() {
             self.settle().await?;
@@ -321,19 +321,19 @@ impl Own {
             Ok(Event::Row(message)) => {
                 let row = MysqlRow::parse(columns, message);
                 if self.channel.read_end().is_some() {
-                    // Nothing is left open, as a rule: then this is the whole reply.
+                    // The reply is over. Usually it leaves no question open; one that it does leave is asked later.
                     let _asked_later = self.channel.state.suspicion();
                 }
                 let malformed = || Error::DeserializationError("a row is not well-formed".into());
                 row.map(Some).ok_or_else(malformed)
             }
             Ok(Event::Failed(error)) | Err(error) => self.land(Err(error)).await,
-            // Of a procedure the first result alone is given.
+            // Only a procedure's first result is returned, so skip the others.
             Ok(_done) => self.land(Ok(None)).await,
         }
     }
 
-    /// The statement is over: what is left open is asked, and the instrumentation hears of it.
+    /// Call when a statement is over: asks what it left open, and reports the end to the instrumentation.
     async fn over<T>(&mut self, query: &Query, result: QueryResult<T>) -> QueryResult<T> {
         let landed = self.land(Ok(())).await;
         let result = result.and_then(|value| landed.map(|()| value));
@@ -346,7 +346,7 @@ impl Own {
     }
 }
 
-/// A Galera node reports to a command of the driver's own that the transaction has lost a conflict.
+/// True if a Galera node reported that the transaction lost a conflict, in reply to one of the driver's own commands.
 fn is_lost_conflict(error: &StatementError) -> bool {
     error.code.is_some_and(error_code::rolls_back)
 }

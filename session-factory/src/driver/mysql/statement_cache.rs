@@ -6,7 +6,7 @@ use diesel::connection::CacheSize;
 
 use super::protocol::session_state::Nature;
 
-/// Prepared statements that a connection keeps. A server has room for 16,382 of all its connections together.
+/// The most prepared statements of one connection. A server allows 16,382 for all its connections together.
 const KEPT: usize = 256;
 
 /// A statement that the server has prepared.
@@ -16,14 +16,14 @@ pub(super) struct Prepared {
     pub(super) nature: Nature,
 }
 
-/// The prepared statements that are kept, all for one schema and one mode.
+/// The cached prepared statements, all for one schema and one mode.
 #[derive(Debug)]
 pub(super) struct Cache {
     kept: HashMap<String, (Prepared, u64)>,
     pub(super) size: usize,
-    /// Counts uses: the statement whose last use is longest ago goes first.
+    /// Counts uses, because the least recently used statement is dropped first.
     clock: u64,
-    /// To be closed with the next command.
+    /// The ids of dropped statements, to be closed with the next command.
     pub(super) spent: Vec<u32>,
 }
 
@@ -85,7 +85,7 @@ impl Cache {
             .extend(self.kept.drain().map(|(_, (prepared, _))| prepared.id));
     }
 
-    /// The server has forgotten them all.
+    /// Call after a reset, in which the server closed all prepared statements.
     pub(super) fn was_reset(&mut self) {
         self.kept.clear();
         self.spent.clear();

@@ -1,4 +1,4 @@
-//! TLS, with the rustls that PostgreSQL's driver has.
+//! TLS, with the same rustls setup as PostgreSQL's driver.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use super::connect::stream::Homing;
 use super::url::{Encryption, Mode};
 use crate::driver::tls::{Asked, Check, TlsError, client};
 
-/// The option that names who is trusted.
+/// The option that names the trusted authorities.
 const ROOTS: &str = "ssl-ca";
 
 /// All that is needed to encrypt a stream to one server.
@@ -20,7 +20,7 @@ pub(super) struct Handshake {
 }
 
 impl Handshake {
-    /// Reads the certificates. Again for each connection: those that expire are replaced while we run.
+    /// Reads the certificates, again for each connection: expiring ones are replaced while the process runs.
     pub(super) async fn prepare(encryption: &Encryption, name: &str) -> Result<Self, TlsError> {
         let (encryption, name) = (encryption.clone(), name.to_owned());
         let prepared = tokio::task::spawn_blocking(move || {
@@ -40,7 +40,7 @@ impl Handshake {
             })?;
             Ok(Self {
                 connector: TlsConnector::from(Arc::new(config)),
-                // An address is a name too: it is looked for in the certificate, and not sent as SNI.
+                // An IP address is a name too: it is looked up in the certificate, and not sent as SNI.
                 name: ServerName::try_from(name).map_err(|_| TlsError::Name)?,
             })
         });

@@ -21,13 +21,13 @@ const OPTIONS: [&str; 6] = [
 ];
 const EXPECTED: &str = "mysql://user:password@host:3306/database";
 
-/// What a URL says. The password is not printed by anything.
+/// A parsed URL. Its `Debug` output does not show the password.
 #[derive(Debug)]
 pub(super) struct Target {
     pub(super) user: Option<String>,
     pub(super) password: Option<SecretString>,
     pub(super) database: Option<String>,
-    /// Tried in order.
+    /// The servers, tried in order.
     pub(super) places: Vec<Place>,
     pub(super) encryption: Encryption,
 }
@@ -44,7 +44,7 @@ pub(super) enum Place {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Encryption {
     pub(super) mode: Mode,
-    /// `ssl-ca`. None: the platform's own.
+    /// `ssl-ca`; `None` for the platform's own authorities.
     pub(super) authority: Option<PathBuf>,
     /// `ssl-cert` and `ssl-key`.
     pub(super) identity: Option<(PathBuf, PathBuf)>,
@@ -54,19 +54,19 @@ pub(super) struct Encryption {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Mode {
     Disabled,
-    /// TLS where the server has it.
+    /// TLS if the server has it.
     #[default]
     Preferred,
-    /// TLS, with whatever certificate.
+    /// TLS, with any certificate.
     Required,
-    /// TLS with a certificate of an authority that is trusted, for whatever name.
+    /// TLS, with a certificate that a trusted authority issued for any name.
     VerifyCa,
-    /// TLS with a certificate of an authority that is trusted, for the host's name.
+    /// TLS, with a certificate that a trusted authority issued for the host's name.
     VerifyIdentity,
 }
 
 impl Mode {
-    /// MySQL's names, and those of `sslmode`.
+    /// MySQL's names, and those of PostgreSQL's `sslmode`.
     const NAMES: [(&'static str, Self); 9] = [
         ("disabled", Self::Disabled),
         ("preferred", Self::Preferred),
@@ -88,8 +88,8 @@ impl Mode {
     }
 }
 
-/// Parses a URL: `mysql://` or `mariadb://`, with a driver's name as SQLAlchemy writes it (`mysql+pymysql://`)
-/// or without, and one or several hosts. The error says what is wrong and quotes nothing but names of options.
+/// Parses a URL with the scheme `mysql` or `mariadb`, to which a driver's name may be added as in SQLAlchemy
+/// (`mysql+pymysql://`), and with one or several hosts. The error says what is wrong. It quotes only names of options.
 pub(super) fn parse(url: &str) -> Result<Target, String> {
     let not_a_url = || format!("it is not a MySQL URL: expected {EXPECTED}");
     let (scheme, rest) = url.split_once("://").ok_or_else(not_a_url)?;
@@ -97,7 +97,7 @@ pub(super) fn parse(url: &str) -> Result<Target, String> {
         return Err(not_a_url());
     }
     let (rest, options) = rest.split_once('?').unwrap_or((rest, ""));
-    // A password may hold a slash that nobody encoded: the last `@` ends it.
+    // A password may contain a slash that is not encoded, so the last `@` ends the password.
     let (login, rest) = match rest.rsplit_once('@') {
         Some((login, rest)) => (Some(login), rest),
         None => (None, rest),
@@ -137,9 +137,9 @@ pub(super) fn parse(url: &str) -> Result<Target, String> {
             "ssl-ca" => files[0] = Some(file("ssl-ca")?),
             "ssl-cert" => files[1] = Some(file("ssl-cert")?),
             "ssl-key" => files[2] = Some(file("ssl-key")?),
-            // Of the many other names: never without TLS where it is asked for.
+            // Any other option that requests TLS is an error: never connect without TLS instead.
             name if asks_for_tls(name) => return Err(OTHER_TLS.into()),
-            // Its own name is never printed: it might be a piece of a password.
+            // The option's own name is never printed, because it might be a piece of a password.
             name if name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') => {
                 return Err(format!(
                     "one of its options is not known{}; expected {}",
@@ -164,7 +164,7 @@ pub(super) fn parse(url: &str) -> Result<Target, String> {
 
 fn encryption(mode: Option<Mode>, files: [Option<PathBuf>; 3]) -> Result<Encryption, String> {
     let [authority, certificate, key] = files;
-    // As MySQL's own clients: an authority that is named is used.
+    // As in MySQL's own clients: naming an authority implies that it is verified.
     let implied = if authority.is_some() {
         Mode::VerifyCa
     } else {
@@ -187,7 +187,7 @@ fn encryption(mode: Option<Mode>, files: [Option<PathBuf>; 3]) -> Result<Encrypt
     })
 }
 
-/// The first host in a URL that may not be this machine.
+/// Returns the first host in a URL that may not be this machine.
 pub(super) fn elsewhere(url: &str) -> Option<String> {
     let places = parse(url).map_or_else(|_| Vec::new(), |target| target.places);
     places.into_iter().find_map(|place| match place {
@@ -196,7 +196,7 @@ pub(super) fn elsewhere(url: &str) -> Option<String> {
     })
 }
 
-/// A URL as an instrumentation is shown it: where the server is, and nothing that could be a piece of the password.
+/// Returns a URL as instrumentations see it: the servers' addresses, and nothing that could be a piece of the password.
 pub(super) fn shown(url: &str) -> String {
     let places = parse(url).map_or_else(|_| Vec::new(), |target| target.places);
     let place = |place: &Place| match place {
@@ -207,7 +207,7 @@ pub(super) fn shown(url: &str) -> String {
     format!("mysql://{}", places.join(","))
 }
 
-/// `ssl`, `useSSL`, `require_ssl`, `tls`, `verify_identity`, …
+/// True for `ssl`, `useSSL`, `require_ssl`, `tls`, `verify_identity`, …
 fn asks_for_tls(option: &str) -> bool {
     let words = ["ssl", "tls", "verify"];
     words.iter().any(|word| option.contains(word))
@@ -216,7 +216,7 @@ fn asks_for_tls(option: &str) -> bool {
             .all(|c| c.is_ascii_alphanumeric() || c == '-')
 }
 
-/// Which of the many names asks for it is not printed: it may have a piece of a password in it.
+/// The message omits the option's name, because it may contain a piece of a password.
 const OTHER_TLS: &str = "it asks for TLS in words that are not known here, and nothing is sent in clear text instead; \
      write ssl-mode=REQUIRED, VERIFY_CA or VERIFY_IDENTITY";
 const NO_TLS: &str = "it asks for TLS, which needs the feature `tls` of session-factory: nothing is sent in clear text \
@@ -257,7 +257,7 @@ impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tcp(host, port) => write!(f, "{host}:{port}"),
-            // A path that is nowhere may be a piece of the password.
+            // A path that does not exist may be a piece of the password.
             Self::Socket(path) if !path.exists() => f.write_str("the socket that its URL names"),
             Self::Socket(path) => write!(f, "{}", path.display()),
         }

@@ -54,9 +54,9 @@ pub(super) async fn commit(connection: &mut PgConnection) -> CommitOutcome {
 /// Runs a statement and sends COMMIT right after it.
 ///
 /// COMMIT waits until the statement is written to the socket. A statement that has to be prepared, or whose types have
-/// to be looked up, first takes round trips; a COMMIT that overtook it would leave it in autocommit. If the server
-/// answers the statement first (a nearby server, or an error while preparing), this function does not send COMMIT,
-/// and the session ends the transaction.
+/// to be looked up, first takes round trips. A COMMIT that overtook it would leave the statement in autocommit. If the
+/// server answers the statement first (a nearby server, or an error while preparing), this function does not send
+/// COMMIT, and the session ends the transaction.
 pub(super) async fn behind<T>(
     connection: &mut PgConnection,
     prelude: Prelude,
@@ -68,8 +68,8 @@ where
 {
     connection.take_raw_back();
     spare(connection).await;
-    // Behind a pooler COMMIT carries the reset, and this statement may be what makes the reset necessary. An external
-    // pool's connection has no protocol state. In both cases COMMIT waits for the statement's answer.
+    // Behind a pooler, COMMIT's message also carries the reset, and this statement may make the reset necessary. An
+    // external pool's connection has no protocol state. In both cases COMMIT is sent after the statement's answer.
     let is_pooled = connection.is_pooled();
     let text = connection.commit_text();
     connection.commit_sent();
@@ -82,7 +82,7 @@ where
         let Some(sql) = sql.map(Cow::Borrowed).or_else(built) else {
             return;
         };
-        // Wait also for a statement that may itself end the transaction.
+        // A statement that may itself end the transaction is also awaited before COMMIT is sent.
         let may_end = suspicion != Suspicion::None
             || !transaction_control::is_query(&sql) && Suspicion::of(&sql, true) != Suspicion::None;
         if !may_end && let Some(protocol) = &protocol {
@@ -96,7 +96,7 @@ where
         return not_sent(connection, reply);
     };
     if let Some(protocol) = &protocol {
-        // Before the statement is sent: its command tag may arrive before this task runs again.
+        // Call before the statement is sent, because its command tag may arrive before this task runs again.
         protocol.count_rows();
     }
     let both = {
@@ -128,7 +128,7 @@ where
         Ok(_) => false,
     };
     let commit = if failed && !matches!(committed, Some(Ok(()))) {
-        // A failed statement makes COMMIT roll back, whatever COMMIT's own answer is.
+        // If the statement failed, COMMIT rolls the transaction back, whatever COMMIT's own answer is.
         CommitOutcome::RolledBack(None)
     } else {
         read_seen(connection, committed)
@@ -140,8 +140,8 @@ where
     }
 }
 
-/// An instrumentation panicked at an event of the statement, which hid its answer. The server's messages still say how the
-/// statement and COMMIT ended.
+/// Call when an instrumentation panicked at an event of the statement, so that the statement's result was lost. The
+/// server's messages still say how the statement and COMMIT ended.
 fn unheard(connection: &mut PgConnection, committed: Option<QueryResult<()>>) -> Last {
     report(
         "an instrumentation panicked while it was shown the last statement; the outcome stays as the server reported it",
@@ -169,8 +169,8 @@ fn unheard(connection: &mut PgConnection, committed: Option<QueryResult<()>>) ->
     }
 }
 
-/// Never let a late cancel request hit COMMIT: with a synchronous standby, the transaction would be committed locally
-/// only.
+/// Waits for late cancel requests, which must not hit COMMIT: with a synchronous standby, the transaction would then be
+/// committed locally only.
 async fn spare(connection: &PgConnection) {
     if connection.may_be_hit() {
         let canceller = connection.canceller();
@@ -188,8 +188,8 @@ fn not_sent(connection: &mut PgConnection, reply: Reply<usize>) -> Last {
     }
 }
 
-/// `answer`: the answer to COMMIT on a connection whose messages the driver sees; `None` if an instrumentation of the raw
-/// connection panicked. It is shown COMMIT before COMMIT is sent, and again after the server has answered.
+/// Reads COMMIT's outcome where the driver sees the server's messages. `answer` is `None` if the raw connection's
+/// instrumentation panicked: it is called before COMMIT is sent, and again after the server has answered.
 fn read_seen(connection: &PgConnection, answer: Option<QueryResult<()>>) -> CommitOutcome {
     let view = connection.view();
     let first_error = || view.protocol().and_then(ProtocolState::first_error);
@@ -210,7 +210,7 @@ fn read_seen(connection: &PgConnection, answer: Option<QueryResult<()>>) -> Comm
 fn read(connection: &PgConnection, reply: Reply<()>) -> CommitOutcome {
     let ended = connection.view().protocol().map(ProtocolState::ended);
     match (reply.prelude, reply.result, ended) {
-        // The position query after COMMIT may fail without effect on this outcome.
+        // An error of the position query after COMMIT has no effect on COMMIT's outcome.
         (Ok(()), Ok(()), None) | (_, _, Some(Some(TransactionEnd::Committed))) => {
             CommitOutcome::Committed
         }
@@ -238,8 +238,8 @@ fn read(connection: &PgConnection, reply: Reply<()>) -> CommitOutcome {
 /// SQLSTATEs with which a server says that COMMIT's outcome is unknown, as distributed servers do.
 const UNKNOWN: [&str; 2] = ["40003", "08007"];
 
-/// True for an error that may have occurred before or after COMMIT took effect. The application's functions can raise
-/// any SQLSTATE, so an error that the connection survives is a refusal.
+/// True if the error may have occurred before or after COMMIT took effect. The application's functions can raise any
+/// SQLSTATE, so an error of class 08 or 57P that the connection survives is a refusal.
 fn ends_the_connection(connection: &PgConnection, error: &StatementError) -> bool {
     let Some(state) = error.sqlstate() else {
         return error.kind == StatementErrorKind::Connection;

@@ -30,31 +30,31 @@ pub(super) type External =
 pub struct PgConnection {
     pub(super) client: Client,
     pub(super) statements: Statements,
-    /// The rows of the last query, unless they were read or dropped.
+    /// The last query's rows, until they are read or dropped.
     unread: Mutex<Unread>,
-    /// The statement cache that each borrower finds.
+    /// The statement cache's size at the start of each borrow.
     pub(super) cache: CacheSize,
-    /// The isolation level of a BEGIN without one, if the probe found it.
+    /// The isolation level of a BEGIN that names none, if the probe found it.
     pub(super) isolation: Option<Isolation>,
     pub(super) commit: Commit,
     pub(super) pooler: Pooler,
-    /// Each COMMIT asks for its log position.
+    /// True if each COMMIT asks for its log position.
     asks_position: bool,
-    /// On a replica: its replay position at the last query for it.
+    /// On a replica: the replay position when it was last asked for.
     replayed: Option<Position>,
-    /// The body has, or had, the raw connection in this transaction.
+    /// True if the body has, or had, the raw connection in this transaction.
     pub(super) is_raw: bool,
-    /// While it is raw: the body may send at any time.
+    /// Held while the body has the raw connection, because the body may send at any time.
     pub(super) raw_use: Option<Use>,
-    /// The pool must not lend it again.
+    /// True if the pool must not lend the connection again.
     pub(super) condemned: bool,
 }
 
 /// diesel's connection, and who opened it.
 pub(super) enum Client {
-    /// The driver did, and watches its stream.
+    /// The driver opened the connection, and watches its stream.
     Watched(Box<Watched>),
-    /// An external pool did.
+    /// An external pool opened the connection.
     External(Box<External>),
 }
 
@@ -63,12 +63,12 @@ pub(super) struct Watched {
     pub(super) kill: Kill,
 }
 
-/// The session's own COMMIT of the last transaction.
+/// The state of the session's own COMMIT of the last transaction.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Commit {
     #[default]
     NotSent,
-    /// Sent, and its outcome is unknown so far.
+    /// COMMIT was sent, and its outcome is not known yet.
     Unanswered,
     Answered,
 }
@@ -78,7 +78,7 @@ pub(super) enum Commit {
 pub(super) enum Pooler {
     None,
     Between {
-        /// The message that ends the transaction also carries the reset.
+        /// True if the message that ends the transaction also carries the reset.
         resets: bool,
     },
 }
@@ -124,13 +124,13 @@ impl PgConnection {
         }
     }
 
-    /// Call before anything is sent, and keep the result until the answer has come: the caller's runtime drives the
-    /// connection, if it can. `None` for an external pool's connection.
+    /// Call before sending anything, and hold the result until the server has answered. Meanwhile the caller's runtime
+    /// drives the connection, if it can. Returns `None` for an external pool's connection.
     pub(super) fn attend(&self) -> Option<Use> {
         self.statements.attend()
     }
 
-    /// What the driver sees of the server's side.
+    /// Returns what the driver sees of the server's side.
     #[inline]
     pub(super) fn view(&self) -> &ServerView {
         &self.statements.view
@@ -161,7 +161,7 @@ impl PgConnection {
         if client_cache.is_behind(protocol) && client_cache.follow(protocol) {
             let size = client_cache.size();
             let connection = self.diesel_mut();
-            // Setting the same size again would not clear the cache.
+            // Setting the same size again would not clear the cache, so change the size twice.
             connection.set_prepared_statement_cache_size(CacheSize::Disabled);
             connection.set_prepared_statement_cache_size(size);
         }
@@ -173,13 +173,13 @@ impl PgConnection {
         self.split()
     }
 
-    /// The diesel connection, shared so that two messages can be under way, and the mutable rest.
+    /// Returns diesel's connection, shared so that two messages can be under way, and the mutable rest.
     pub(super) fn split(&mut self) -> (&AsyncPgConnection, &mut Statements) {
         let (connection, statements, _unread) = self.split_with_rows();
         (connection, statements)
     }
 
-    /// [`split_for_statement`](Self::split_for_statement), with the place for the query's rows.
+    /// [`split_for_statement`](Self::split_for_statement), and also the place for the query's rows.
     pub(super) fn split_for_rows(&mut self) -> (&AsyncPgConnection, &mut Statements, &mut Unread) {
         self.follow_names();
         self.split_with_rows()
@@ -191,18 +191,18 @@ impl PgConnection {
             Client::External(connection) => &***connection,
         };
         let unread = self.unread.get_mut();
-        // Rows of an earlier query are still there only if the caller has forgotten them.
+        // An earlier query's rows are still there only if the caller leaked them (`mem::forget`).
         *unread = None;
         (connection, &mut self.statements, unread)
     }
 
-    /// Drops rows that the caller has forgotten. Call before sending anything.
+    /// Drops rows that the caller leaked (`mem::forget`). Call before sending anything.
     fn drop_unread(&mut self) {
         *self.unread.get_mut() = None;
     }
 
-    /// Turns the statement cache off if `statements` is 0. diesel-async caches all or none, so other numbers change
-    /// nothing.
+    /// Turns the statement cache off if `statements` is 0. Other numbers change nothing, because diesel-async can cache
+    /// only all statements or none.
     pub(super) fn limit_cache(&mut self, statements: Option<usize>) {
         if statements == Some(0) {
             self.cache = CacheSize::Disabled;
@@ -214,7 +214,7 @@ impl PgConnection {
         self.isolation = level;
     }
 
-    /// Makes each COMMIT ask for its log position, for the factory's commit marks.
+    /// Sets whether each COMMIT asks for its log position, for the factory's commit marks.
     pub(super) fn set_asks(&mut self, asks: bool) {
         self.asks_position = asks;
     }
@@ -230,7 +230,7 @@ impl PgConnection {
             .map(|limit| format!("SET LOCAL statement_timeout = {}", milliseconds(limit)).into());
     }
 
-    /// The SQL that commits.
+    /// Returns the SQL that commits.
     pub(super) fn commit_text(&mut self) -> Cow<'static, str> {
         match self.view() {
             ServerView::Watched(protocol) if self.asks_position => {
@@ -241,8 +241,8 @@ impl PgConnection {
         }
     }
 
-    /// The SQL that ends a transaction. Behind a pooler it includes the reset if the session left side effects, because
-    /// after the transaction the pooler may lend the server session to another client.
+    /// Returns the SQL that ends a transaction. Behind a pooler it includes the reset if the session left side effects,
+    /// because after the transaction the pooler may lend the server session to a different client.
     pub(super) fn ending(&mut self, text: &'static str) -> Cow<'static, str> {
         let Pooler::Between { .. } = self.pooler else {
             return text.into();
@@ -266,8 +266,8 @@ impl PgConnection {
         }
     }
 
-    /// The SQL with which recovery rolls back. Behind a pooler it also resets, and deallocates all statements if the
-    /// cache is off: a call dropped while preparing leaves a prepared statement that the client does not list.
+    /// Returns the SQL with which recovery rolls back. Behind a pooler it also resets, and deallocates all statements
+    /// if the cache is off: a call dropped while preparing leaves a prepared statement that the client does not list.
     pub(super) fn recovery_text(&self) -> Cow<'static, str> {
         if !self.is_pooled() {
             return "ROLLBACK".into();
@@ -290,18 +290,18 @@ impl PgConnection {
         matches!(self.cache, CacheSize::Disabled)
     }
 
-    /// The session itself sends COMMIT.
+    /// Call when the session itself sends COMMIT.
     pub(super) fn commit_sent(&mut self) {
         self.commit = Commit::Unanswered;
         self.view().seal();
     }
 
-    /// COMMIT was not sent after all.
+    /// Call if COMMIT was not sent after all.
     pub(super) fn commit_not_sent(&mut self) {
         self.commit = Commit::NotSent;
     }
 
-    /// The server has answered COMMIT, unless `reply` says that its outcome is unknown.
+    /// Records the server's answer to COMMIT, or that the outcome is unknown.
     pub(super) fn note_commit(&mut self, reply: &CommitOutcome) {
         self.commit = match reply {
             CommitOutcome::Unknown(_) => Commit::Unanswered,
@@ -321,13 +321,13 @@ impl PgConnection {
         self.statements.canceller.clone()
     }
 
-    /// For a lost connection: true if the server may still run its statement. False for a COMMIT, which recovery must
-    /// not cancel.
+    /// True if the server of this lost connection may still run the connection's statement. False if that is COMMIT,
+    /// which recovery must not cancel.
     pub(super) fn may_run_on(&self) -> bool {
         self.commit != Commit::Unanswered && self.view().awaits_an_answer()
     }
 
-    /// When the last message that the server answers with ReadyForQuery was sent.
+    /// Returns when the last message that the server answers with ReadyForQuery was sent.
     pub(super) fn last_sent(&self) -> Option<Instant> {
         self.view().protocol()?.last_sent()
     }
@@ -341,8 +341,8 @@ impl PgConnection {
         }
     }
 
-    /// True if the transaction status is reliable: the stream is watched, and no pooler needs the reset in the message
-    /// that ends the transaction.
+    /// True if recovery may rely on the transaction status: the driver watches the stream, and there is no pooler,
+    /// which would need the reset in the message that ends the transaction.
     pub(super) fn sees_the_end(&self) -> bool {
         !self.is_pooled() && self.view().is_watched()
     }
@@ -376,8 +376,8 @@ impl PgConnection {
 
 impl Drop for PgConnection {
     fn drop(&mut self) {
-        // tokio-postgres sends Terminate only after the last answer, and only while its runtime polls it. Otherwise the
-        // connection would stay open on both sides although its permit is free.
+        // Close it here: tokio-postgres sends Terminate only after the last answer, and only while its runtime polls
+        // it. Until then the connection would stay open on both sides although its permit is free.
         self.statements.close();
     }
 }

@@ -1,4 +1,4 @@
-//! What a session and the pool ask of a connection to PostgreSQL.
+//! Implements what a session and the pool ask of a connection to PostgreSQL.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -82,7 +82,7 @@ impl DriverConnection for PgConnection {
     fn condemn(&mut self) {
         self.condemned = true;
         if let Client::External(connection) = &mut self.client {
-            // The external pool drops a connection whose transaction manager is in error.
+            // This makes the external pool drop the connection instead of lending it again.
             AnsiTransactionManager::transaction_manager_status_mut(&mut ***connection)
                 .set_in_error();
         }
@@ -122,7 +122,7 @@ impl DriverConnection for PgConnection {
         let mut handle = shared;
         let statement = async move {
             if sql.is_empty() {
-                // The prelude is all there is to send.
+                // Only the prelude has to be sent.
                 return Ok(());
             }
             handle.batch_execute(&sql).await
@@ -189,7 +189,7 @@ impl DriverConnection for PgConnection {
     async fn enter_raw(&mut self) -> QueryResult<()> {
         let used = self.attend();
         let (shared, statements) = self.split();
-        // The driver cannot read the raw connection's SQL before it is sent, so set the mark now.
+        // The driver cannot read the raw connection's SQL before the body sends it, so set the mark now.
         statements.mark(shared).await;
         if !self.is_raw {
             self.is_raw = true;
@@ -218,7 +218,7 @@ impl DriverConnection for PgConnection {
 
     fn committed_at(&mut self) -> Option<Position> {
         let at = self.view().protocol()?.take_position()?;
-        // A transaction without writes is not in the log, so no replica's replay time would ever pass its time.
+        // A transaction without writes is not in the log. A replica's replay time may never pass its time: omit that.
         Some(if self.view().has_written() {
             at
         } else {

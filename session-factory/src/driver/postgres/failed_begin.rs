@@ -1,4 +1,4 @@
-//! A BEGIN that fails while a statement follows it in the same flight.
+//! Handles a BEGIN that failed although a statement followed it in the same flight.
 //!
 //! The server then runs the statement in autocommit and commits its changes. This happens when a `statement_timeout` or
 //! another client's cancel request hits BEGIN on a server that stalls; the driver itself sends no cancel request before

@@ -19,7 +19,7 @@ pub(super) type PgQuery<'query> = Untyped<'query, Pg>;
 pub(super) type Loading<'conn> =
     <&'conn AsyncPgConnection as AsyncConnectionCore>::LoadFuture<'conn, 'conn>;
 
-/// The SQL as diesel-async sends it.
+/// Returns the SQL as diesel-async sends it.
 pub(super) fn sql(query: PgQuery<'_>) -> QueryResult<String> {
     let mut sql = PgQueryBuilder::default();
     query.to_sql(&mut sql, &Pg)?;
@@ -29,8 +29,8 @@ pub(super) fn sql(query: PgQuery<'_>) -> QueryResult<String> {
 /// The key under which diesel-async caches a prepared statement.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Key {
-    /// diesel-async's own choice: the query type's id, if the type alone determines the SQL. Holds whether it does, if
-    /// that is known already.
+    /// diesel-async's own choice: the query type's id, if the type alone determines the SQL. The field says whether the
+    /// type does, if that is known already.
     Type(Option<bool>),
     /// The SQL text.
     Text,
@@ -54,7 +54,7 @@ pub(super) struct Fragment<'query> {
 }
 
 thread_local! {
-    /// The id of the query that this thread is splitting. diesel asks the type for it, so a field cannot hold it.
+    /// The id of the query that this thread is splitting. diesel asks the query's type for it, so no field can hold it.
     static ID: Cell<Option<TypeId>> = const { Cell::new(None) };
 }
 
@@ -78,20 +78,20 @@ pub(super) fn take_apart<'query, R>(
     })
 }
 
-/// Makes `id` the current id during `take`, for diesel-async to find.
+/// Makes `id` the current id during `take`, so that diesel-async finds it.
 pub(super) fn with_id<R>(id: Option<TypeId>, take: impl FnOnce() -> R) -> R {
-    // An instrumentation may run its own query meanwhile.
+    // An instrumentation may run its own query meanwhile, so the outer query's id is restored afterwards.
     let _outer = Outer(ID.replace(id));
     take()
 }
 
-/// The id that [`with_id`] has set.
+/// Returns the id that [`with_id`] has set.
 pub(super) fn current_id() -> Option<TypeId> {
     ID.get()
 }
 
-/// Restores the outer query's id, also after a panic. A statement cached under a wrong id would run for that query from
-/// then on.
+/// Restores the outer query's id, also after a panic. Otherwise a statement could be cached under a wrong id, and would
+/// then run for the query that has this id.
 struct Outer(Option<TypeId>);
 
 impl Drop for Outer {

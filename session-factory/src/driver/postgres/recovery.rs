@@ -25,7 +25,7 @@ pub(super) async fn recover(
         connection.view().seal();
         let canceller = match goes_to {
             GoesTo::Anybody => connection.canceller(),
-            // A continuing session must not join a group cancel: a late one could hit it.
+            // A continuing session must not join a group cancel: a late one could hit its next statement.
             GoesTo::SameSession => connection.canceller().by_itself_only(),
         };
         if connection.is_closed() {
@@ -34,7 +34,7 @@ pub(super) async fn recover(
             }
             return false;
         }
-        // Wait for a cancel request that a dropped call left under way.
+        // Wait for a cancel request that a dropped call started and that is still under way.
         let late = canceller.rest().await;
         // ROLLBACK queues after the dropped session's messages, so its answer also shows that the server has finished
         // those.
@@ -52,7 +52,7 @@ pub(super) async fn recover(
             }
         };
         if connection.is_closed() || is_lost(&first) {
-            // An external pool's connection has no protocol state: there, this error is the sign of the loss.
+            // An external pool's connection has no protocol state: there, only this error shows the loss.
             if connection.may_run_on()
                 || !connection.view().is_watched() && running == Running::Statement
             {
@@ -61,7 +61,7 @@ pub(super) async fn recover(
             return false;
         }
         if late || cancelled || first.is_err() {
-            // A late cancel request hits the first of these two instead of the next borrower's statement.
+            // A late cancel request hits the first of these two messages, instead of the next borrower's statement.
             let settled = async {
                 let (_late, second) = tokio::join!(settle(connection), settle(connection));
                 second.is_ok()
@@ -72,7 +72,7 @@ pub(super) async fn recover(
             }
         }
         if !connection.is_closed() && !connection.is_quiet() {
-            // Dropping the session's values may have sent messages after these (dropping a statement sends Close).
+            // Dropping the session's values may have sent further messages (dropping a statement sends Close): wait.
             let _behind = settle(connection).await;
         }
         connection.was_recovered();
@@ -85,15 +85,15 @@ pub(super) async fn recover(
     }
 }
 
-/// Sends the group cancel, but before the reset only if there is nothing to reset: the session's settings could
-/// break the query.
+/// Sends the group cancel on this connection. Before the reset it does so only if there is nothing to reset, because
+/// the session's settings could break the group's query.
 async fn take_along(connection: &PgConnection, canceller: &Canceller, is_reset: bool) -> bool {
     let now = is_reset || !connection.view().needs_reset();
     !now || canceller.take_along(connection.diesel()).await
 }
 
 /// Rolls back the open transaction, or one that unanswered messages may leave open. It first checks that there may be
-/// one, because a ROLLBACK outside a transaction writes a warning to the server's log and the application's.
+/// one, because the server logs a warning for a ROLLBACK outside a transaction, and so does the client.
 async fn end(connection: &PgConnection, running: Running) -> QueryResult<()> {
     if connection.has_ended() || running == Running::End && connection.sees_the_end() {
         let answered = barrier(connection).await;
@@ -124,7 +124,7 @@ async fn roll_back(connection: &PgConnection) -> QueryResult<()> {
     unpanicked(diesel.batch_execute(&connection.recovery_text())).await
 }
 
-/// Resets the session. False if that is impossible or fails; the pool then closes the connection.
+/// Resets the session. Returns false if that is impossible or fails; the pool then closes the connection.
 pub(super) async fn reset(connection: &mut PgConnection) -> bool {
     let view = connection.view();
     if view.is_unclean() {

@@ -16,7 +16,7 @@ use crate::error::StatementError;
 const SHORTEST: Duration = Duration::from_millis(1);
 const LONGEST: Duration = Duration::from_millis(20);
 
-/// Waits until a replica has replayed the log up to `position`. False if the time runs out first.
+/// Waits until a replica has replayed the log up to `position`. Returns false if the time runs out first.
 pub(super) async fn has_replayed(
     connection: &mut PgConnection,
     position: Position,

@@ -14,9 +14,9 @@ use super::statement_error;
 /// One row of a result.
 type Row = <AsyncPgConnection as AsyncConnectionCore>::Row<'static, 'static>;
 
-/// Rows that have not been read. The connection owns them: until they are dropped, tokio-postgres waits for room for the
-/// server's next messages, and passes on no answer to a later statement. So rows that the caller forgets (`mem::forget`) end
-/// at the connection's next use.
+/// Rows that have not been read. Until they are dropped, tokio-postgres may wait for room for the server's next
+/// messages, and then passes on no answer to a later statement. So the connection owns them: rows that the caller
+/// leaked (`mem::forget`) are dropped at the connection's next use.
 pub(super) type Unread = Option<BoxStream<'static, QueryResult<Row>>>;
 
 /// A query's rows. Errors among them are classified as in [`statement_error`].

@@ -9,37 +9,37 @@ use super::protocol::state::{ProtocolState, Standing, Status};
 use crate::driver::{TransactionEnd, TransactionStatus};
 use crate::error::{CommittedPart, PartlyCommitted, StatementError, StatementErrorKind};
 
-/// Decided once, when the connection is made.
+/// How much the driver sees of the server's side. It is decided once, when the connection is made.
 #[derive(Debug)]
 pub(super) enum ServerView {
     /// The driver opened the stream, and reads every message on it.
     Watched(Arc<ProtocolState>),
-    /// An external pool opened the stream: the driver sees its own statements and their results alone.
+    /// An external pool opened the stream: the driver sees only its own statements and their results.
     External(Unseen),
 }
 
 /// What the driver knows about the end of a transaction whose messages it does not see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Unseen {
-    /// It is open.
+    /// The transaction is open.
     #[default]
     Open,
     /// A transaction is open, but possibly not the one that the session began.
     InDoubt {
         /// The last mark that the session set before the SQL in doubt.
         mark: u64,
-        /// The SQL in doubt is ROLLBACK alone.
+        /// True if the whole SQL in doubt is ROLLBACK.
         rolls_back: bool,
     },
-    /// The body ended it.
+    /// The body ended the transaction.
     Ended {
-        /// By ROLLBACK alone.
+        /// True if the whole SQL that ended it was ROLLBACK.
         rolled_back: bool,
     },
 }
 
 impl ServerView {
-    /// The protocol's state, which only a watched stream has.
+    /// Returns the protocol's state, which only a watched stream has.
     #[inline]
     pub(super) fn protocol(&self) -> Option<&ProtocolState> {
         match self {
@@ -48,7 +48,7 @@ impl ServerView {
         }
     }
 
-    /// The same, for what outlives a borrow of the connection.
+    /// [`protocol`](Self::protocol), for a caller that outlives its borrow of the connection.
     pub(super) fn shared_protocol(&self) -> Option<Arc<ProtocolState>> {
         match self {
             Self::Watched(protocol) => Some(Arc::clone(protocol)),
@@ -60,7 +60,7 @@ impl ServerView {
         matches!(self, Self::Watched(_))
     }
 
-    /// A transaction begins.
+    /// Call when a transaction begins.
     pub(super) fn begin_watch(&mut self) {
         match self {
             Self::Watched(protocol) => {
@@ -73,7 +73,7 @@ impl ServerView {
         }
     }
 
-    /// What the driver knows about the current transaction.
+    /// Returns what the driver knows about the current transaction.
     #[inline]
     pub(super) fn watch(&self) -> TransactionStatus {
         match self {
@@ -84,7 +84,7 @@ impl ServerView {
         }
     }
 
-    /// How the body ended the transaction; `None` if it did not.
+    /// Returns how the body ended the transaction; `None` if it did not.
     pub(super) fn ended_by_body(&self) -> Option<TransactionStatus> {
         match self {
             Self::Watched(protocol) => end_by_body(&protocol.standing()),
@@ -100,15 +100,15 @@ impl ServerView {
         }
     }
 
-    /// The next statement may end the transaction. A watched stream shows what it does; otherwise the transaction is in
-    /// doubt from here.
+    /// Call before a statement that may end the transaction. A watched stream shows what the statement does; without
+    /// one, the transaction is in doubt from here on.
     pub(super) fn doubt_unseen(&mut self, mark: u64, rolls_back: bool) {
         if let Self::External(unseen @ Unseen::Open) = self {
             *unseen = Unseen::InDoubt { mark, rolls_back };
         }
     }
 
-    /// Records the server's answer: the open transaction's mark.
+    /// Records the server's answer to the query for the mark: the open transaction's mark.
     pub(super) fn answered(&mut self, answer: Option<u64>) {
         match self {
             Self::Watched(protocol) => protocol.answered(answer),
@@ -133,8 +133,8 @@ impl ServerView {
             .is_some_and(|protocol| protocol.status() == Status::Failed)
     }
 
-    /// True for the client's own errors: too many binds, a value that cannot be serialized, a query that cannot be
-    /// built.
+    /// True if the error is the client's own, and nothing was sent: too many binds, a value that cannot be serialized,
+    /// a query that cannot be built.
     pub(super) fn is_unsent(&self, error: &Error) -> bool {
         match self {
             // A server error would have failed the transaction or closed the connection.
@@ -171,20 +171,20 @@ impl ServerView {
         self.protocol().is_some_and(ProtocolState::is_closed)
     }
 
-    /// Records that the driver gives the connection up, and why.
+    /// Treats the connection as closed, and records why the driver gives it up.
     pub(super) fn give_up(&self, why: StatementError) {
         if let Self::Watched(protocol) = self {
             protocol.give_up(why);
         }
     }
 
-    /// Why the connection is lost.
+    /// Returns why the connection is lost.
     pub(super) fn why_closed(&self) -> StatementError {
         let said = self.protocol().and_then(ProtocolState::fatal);
         said.unwrap_or_else(|| StatementError::connection("the connection to the server is lost"))
     }
 
-    /// From now until the next transaction the session itself sends every message. See [`ProtocolState::seal`].
+    /// Call when only the session sends messages until the next transaction. See [`ProtocolState::seal`].
     pub(super) fn seal(&self) {
         if let Self::Watched(protocol) = self {
             protocol.seal();
@@ -197,8 +197,8 @@ impl ServerView {
             .is_some_and(|protocol| protocol.status() == Status::Idle)
     }
 
-    /// True if the connection is open and the server has not committed: its transaction has failed, or is open although
-    /// the server has answered every message.
+    /// True if the connection is open and the server has not committed: the transaction has failed, or it is still open
+    /// although the server has answered every message.
     pub(super) fn has_not_committed(&self) -> bool {
         self.protocol().is_some_and(|protocol| {
             let is_open = match protocol.status() {
@@ -210,20 +210,20 @@ impl ServerView {
         })
     }
 
-    /// True while a message of the body's is unanswered that may end the transaction.
+    /// True while a message that the body sent, and that may end the transaction, is unanswered.
     #[inline]
     pub(super) fn awaits_an_end(&self) -> bool {
         self.protocol().is_some_and(ProtocolState::awaits_an_end)
     }
 
-    /// True if an answer is outstanding that the server has not refused to give.
+    /// True if an answer is outstanding, and no fatal error says that it will not come.
     pub(super) fn awaits_an_answer(&self) -> bool {
         self.protocol()
             .is_some_and(|protocol| !protocol.is_quiet() && protocol.fatal().is_none())
     }
 
-    /// True if a statement runs ahead of the last message. `assumed`: what the driver takes for true where it does not
-    /// see the stream.
+    /// True if a statement that was sent before the last message still runs. Returns `assumed` where the driver does
+    /// not see the stream.
     pub(super) fn runs_something(&self, assumed: bool) -> bool {
         self.protocol().map_or(assumed, |protocol| {
             protocol.unanswered() > 1 && !protocol.is_beginning()
@@ -255,14 +255,14 @@ impl ServerView {
         self.protocol().is_some_and(ProtocolState::is_opaque)
     }
 
-    /// The reset's statements follow.
+    /// Call before the reset's statements.
     pub(super) fn begin_reset(&self) {
         if let Self::Watched(protocol) = self {
             protocol.begin_reset();
         }
     }
 
-    /// The server has answered them. `done`: they succeeded.
+    /// Call once the server has answered the reset's statements. `done`: they succeeded.
     pub(super) fn end_reset(&self, done: bool) {
         match self {
             Self::Watched(protocol) if done => protocol.was_reset(),
@@ -272,7 +272,7 @@ impl ServerView {
     }
 }
 
-/// Looks closer at a transaction that may not go on.
+/// The detailed check of a transaction that may have failed or ended.
 fn watch(protocol: &ProtocolState) -> TransactionStatus {
     let standing = protocol.standing();
     if let Some(end) = end_by_body(&standing) {
@@ -288,7 +288,7 @@ fn watch(protocol: &ProtocolState) -> TransactionStatus {
     }
 }
 
-/// How the body ended the transaction; `None` if it did not.
+/// Returns how the body ended the transaction; `None` if it did not.
 fn end_by_body(standing: &Standing) -> Option<TransactionStatus> {
     let before = match standing.first? {
         TransactionEnd::Committed => true,

@@ -23,25 +23,25 @@ use crate::error::{AbortReason, Aborted, SessionError, StatementError};
 use crate::observe::{Events, Instrumented, ObservedStatement};
 use crate::runtime::driven::{Driven, Use};
 
-/// The limit for ending a statement whose future was dropped. It passes only if the caller forgot that future (`mem::forget`)
-/// while rows were on their way.
+/// Limit for ending a statement whose future was dropped. It is exceeded only if the caller leaked the future
+/// (`mem::forget`) while rows were arriving: unread rows block the connection.
 const SETTLE_LIMIT: Duration = Duration::from_secs(10);
 
 const FORGOTTEN: &str = "a statement whose future was forgotten (mem::forget) keeps its rows, and the connection with them: it \
      is closed; drop such a future instead";
 
-/// What runs a connection's statements: the part that stays mutable while a statement borrows diesel's connection.
+/// State for running statements. It is not part of diesel's connection, which a statement borrows while this changes.
 pub(super) struct Statements {
     pub(super) canceller: Canceller,
-    /// A BEGIN that has succeeded on this connection: from then on it may share a flight with a statement.
+    /// The text of the last BEGIN that succeeded on this connection. The same text may share a flight with a statement.
     proven_begin: Option<Cow<'static, str>>,
     marks: TransactionMarks,
     /// What the next statement may do to the transaction.
     suspicion: Suspicion,
-    /// The next statement is ROLLBACK alone.
+    /// True if the next statement's whole text is ROLLBACK.
     rolls_back: bool,
     transaction: InTransaction,
-    /// A statement whose future was forgotten keeps the connection: nothing more is sent.
+    /// True if a statement whose future was leaked (`mem::forget`) blocks the connection: nothing more is sent.
     pub(super) is_stuck: bool,
     pub(super) view: ServerView,
     /// tokio-postgres's connection and its driver. `None` for an external pool's connection.
@@ -52,12 +52,12 @@ pub(super) struct Statements {
     pub(super) observer: Instrumented,
 }
 
-/// What the driver did about the current transaction.
+/// The driver's own notes on the current transaction.
 #[derive(Debug, Default)]
 struct InTransaction {
-    /// It was in doubt at the session's last check.
+    /// At the session's last check, the open transaction was possibly not the one that the session began.
     doubted: bool,
-    /// It has a mark, and no rollback by the session has put it back.
+    /// A mark was sent in this transaction, and no rollback by the session has undone it.
     marked: bool,
 }
 
@@ -83,7 +83,7 @@ impl Statements {
         }
     }
 
-    /// Call before anything is sent, and keep the result until the answer has come.
+    /// Marks the connection as in use. Call before sending anything, and hold the result until the server has answered.
     pub(super) fn attend(&self) -> Option<Use> {
         self.driven.as_ref().map(Driven::attend)
     }
@@ -95,7 +95,7 @@ impl Statements {
         }
     }
 
-    /// A transaction begins.
+    /// Call when a transaction begins.
     pub(super) fn begin_watch(&mut self) {
         if let Some(driven) = &self.driven {
             driven.begin_turn();
@@ -104,23 +104,23 @@ impl Statements {
         self.view.begin_watch();
     }
 
-    /// Records the result of the session's check.
+    /// Records whether the session's check found the transaction in doubt.
     pub(super) fn set_doubted(&mut self, doubted: bool) {
         self.transaction.doubted = doubted;
     }
 
-    /// The receiver of a statement's events.
+    /// Returns the receiver of a statement's events.
     pub(super) fn events(&mut self) -> Option<Events> {
         self.observer.events().cloned()
     }
 
-    /// Reads the body's SQL before it is sent.
+    /// Reads the body's SQL before it is sent, to see whether it may end the transaction.
     pub(super) fn look_at(&mut self, text: &str) {
         self.suspicion = Suspicion::of(text, self.view.is_watched());
         self.rolls_back = is_rollback(text);
     }
 
-    /// The query's cache key, and its SQL if it is at hand.
+    /// Returns the query's cache key, and its SQL if that was already built.
     fn known(&mut self, query: PgQuery<'_>) -> Known<'_> {
         self.known_and_suspicion(query).0
     }
@@ -146,7 +146,7 @@ impl Statements {
         (known, self.suspicion)
     }
 
-    /// Sends a mark ahead of SQL that the driver cannot read, unless the transaction has one.
+    /// Sets a mark before SQL that the driver cannot read, unless the transaction has a mark already.
     pub(super) async fn mark(&mut self, connection: &AsyncPgConnection) {
         if self.view.is_in_doubt() {
             self.ask(connection).await;
@@ -159,11 +159,11 @@ impl Statements {
         self.view.doubt_unseen(self.marks.sent(), false);
     }
 
-    /// Asks the server whether the transaction is still the one that the session began.
+    /// Asks the server whether the open transaction is still the one that the session began.
     pub(super) async fn ask(&mut self, connection: &AsyncPgConnection) {
         if let ServerView::Watched(protocol) = &self.view {
             if protocol.is_unsettled() {
-                // This empty query's answer arrives after the failed message's ReadyForQuery.
+                // Wait for the failed message's ReadyForQuery: it arrives before this empty query's answer.
                 let mut queued = connection;
                 let _lost = queued.batch_execute("").await;
             }
@@ -203,8 +203,8 @@ impl Statements {
         })
     }
 
-    /// [`load`](Self::load) for a statement that returns a row count. `look` gets the statement's text, if it was built,
-    /// and what the statement may do to the transaction.
+    /// [`load`](Self::load) for a statement that returns a row count. Calls `look` with the statement's text, if that
+    /// was built, and with what the statement may do to the transaction.
     pub(super) fn execute<'conn>(
         &mut self,
         mut connection: &'conn AsyncPgConnection,
@@ -256,7 +256,7 @@ impl Statements {
             .filter(|_| is_plain);
         async move {
             let _used = self.attend();
-            // The raw connection's future may have been dropped while its statement was on its way.
+            // The body may have dropped a future of the raw connection before the server answered its statement.
             let settles = prelude.settle || self.view.awaits_an_end();
             if settles {
                 // Rare futures are boxed, so that they do not enlarge every statement's future.
@@ -269,7 +269,7 @@ impl Statements {
             if self.is_stuck {
                 return Reply::not_sent(self.view.why_closed().into());
             }
-            // A dropped statement may have been the body's COMMIT: nothing runs outside of the transaction behind it.
+            // If the dropped statement was the body's COMMIT, a further statement would run outside the transaction.
             if settles
                 && prelude.begin.is_none()
                 && let Some(error) = self.ended()
@@ -301,7 +301,7 @@ impl Statements {
         }
     }
 
-    /// The prelude and the mark as one text.
+    /// Returns the prelude and the mark as one text.
     fn prelude<'a>(&mut self, prelude: &'a Prelude, mark: Option<&str>) -> Option<Cow<'a, str>> {
         let control = prelude.control.as_deref();
         if control.is_some_and(|control| control.starts_with("ROLLBACK")) {
@@ -322,7 +322,7 @@ impl Statements {
         )
     }
 
-    /// Runs a statement that may end the transaction, or the first one after such a statement.
+    /// Runs a statement that may end the transaction, or the first statement after the transaction came into doubt.
     async fn deliver_doubted<T>(
         &mut self,
         connection: &AsyncPgConnection,
@@ -331,8 +331,8 @@ impl Statements {
         statement: &mut (impl Future<Output = QueryResult<T>> + Unpin),
     ) -> Reply<T> {
         if std::mem::take(&mut self.transaction.doubted) {
-            // Send the prelude first: its rollback to a savepoint revives a failed transaction, which cannot answer the
-            // query for the mark.
+            // Send the prelude first: a failed transaction cannot answer the query for the mark, and the prelude's
+            // rollback to a savepoint makes such a transaction usable again.
             let first = std::mem::take(&mut prelude);
             if let Some(text) = self.prelude(&first, None) {
                 let mut handle = connection;
@@ -367,7 +367,7 @@ impl Statements {
             self.view.doubt_unseen(self.marks.sent(), self.rolls_back);
         }
         let reply = self.deliver(connection, &prelude, mark, statement).await;
-        // Without protocol state, ask after each such statement. A failed transaction cannot answer.
+        // Without protocol state, ask after each such statement, unless it failed: then the server cannot answer.
         let is_done = reply.prelude.is_ok() && reply.result.is_ok();
         if !self.view.is_watched() && is_done && self.view.is_in_doubt() {
             self.ask(connection).await;
@@ -375,7 +375,7 @@ impl Statements {
         reply
     }
 
-    /// The error for further statements, if the body ended the transaction.
+    /// Returns the error for further statements, if the body ended the transaction.
     fn ended(&self) -> Option<SessionError> {
         Some(match self.view.ended_by_body()? {
             TransactionStatus::Parted(parts) => parts.into(),
@@ -399,7 +399,7 @@ impl Statements {
             return Reply::of(statement.await);
         };
         // If BEGIN fails, a statement in the same flight runs in autocommit. So await a new BEGIN's answer before the
-        // statement is sent. A BEGIN that has succeeded once can then fail only on a server that stalls.
+        // statement is sent. A BEGIN that has succeeded before can fail only on a server that stalls.
         if prelude.begin.is_some() && prelude.begin != self.proven_begin {
             if let Err(error) = Box::pin(handle.batch_execute(&text)).await {
                 prelude.announced.failed(&error, false);
@@ -422,8 +422,8 @@ fn is_rollback(text: &str) -> bool {
     text.trim().eq_ignore_ascii_case("rollback")
 }
 
-/// Ends a statement whose future was dropped. The caller then rolls it back, at least to a savepoint. False if it has not
-/// ended within [`SETTLE_LIMIT`].
+/// Ends a statement whose future was dropped. Returns false if it has not ended within [`SETTLE_LIMIT`]. The caller
+/// then rolls the statement back, at least to a savepoint.
 async fn settle(
     mut connection: &AsyncPgConnection,
     canceller: &Canceller,
@@ -433,15 +433,15 @@ async fn settle(
     let canceller = canceller.clone().by_itself_only();
     let ended = async {
         let late = canceller.rest().await;
-        // This empty query queues after the statement, which may not yet be written. Its answer shows that the server
-        // has finished the statement.
+        // The statement may not yet be written to the socket. This empty query queues after it, so the query's answer
+        // shows that the server has finished the statement.
         let since = view.runs_since();
         let behind = queued.batch_execute("");
         let something_runs = || view.runs_something(true);
         let (_answered, cancelled) = canceller.until(behind, since, something_runs).await;
         if late || cancelled {
             canceller.rest().await;
-            // A late cancel request hits this empty query instead of the next statement.
+            // A cancel request that arrives late hits this empty query instead of the next statement.
             let _late = connection.batch_execute("").await;
         }
     };

@@ -9,7 +9,7 @@ use diesel::QueryResult;
 
 /// Classifies a deadlock, for which diesel has no kind and whose SQLSTATE it drops.
 ///
-/// For a connection that the server has closed, tokio-postgres reports only that. This function returns the server's
+/// If the server has closed the connection, tokio-postgres reports only that. This function then returns the server's
 /// last error, which has the reason.
 pub(super) fn classified(error: Error, protocol_state: Option<&ProtocolState>) -> Error {
     if let Some(said) = protocol_state.and_then(ProtocolState::fatal)
@@ -17,7 +17,7 @@ pub(super) fn classified(error: Error, protocol_state: Option<&ProtocolState>) -
     {
         return said.into_words().into();
     }
-    // diesel-async drops the cause.
+    // diesel-async drops the cause, so name the possible ones.
     if let Error::DatabaseError(DatabaseErrorKind::UnableToSendCommand, information) = &error
         && information.message() == "error encoding message to server"
     {
@@ -33,7 +33,7 @@ pub(super) fn classified(error: Error, protocol_state: Option<&ProtocolState>) -
     };
     let deadlock = match protocol_state.and_then(ProtocolState::last_error) {
         Some(said) => said.is_transient() && said.message == information.message(),
-        // An external pool's connection has no protocol state, so only the message is left.
+        // An external pool's connection has no protocol state, so the driver can only compare the message.
         None => protocol_state.is_none() && information.message() == "deadlock detected",
     };
     if deadlock { as_conflict(error) } else { error }

@@ -10,10 +10,10 @@ pub(super) use crate::driver::tls::TlsError;
 use crate::driver::tls::{self, Asked};
 use crate::runtime::moving::Moving;
 
-/// The parameter that names who is trusted.
+/// The URL parameter that names the trusted root certificates.
 const ROOTS: &str = "sslrootcert";
 
-/// The library's own words, and where they say too little, better ones.
+/// Returns rustls's own message, or a clearer one where that says too little.
 pub(super) fn explain(error: &rustls::Error) -> String {
     tls::explain(error, ROOTS)
 }
@@ -29,7 +29,7 @@ pub(super) struct Handshake {
 }
 
 impl Handshake {
-    /// Reads the certificate files, for each connection anew, because expiring certificates are replaced at run time.
+    /// Reads the certificate files, anew for each connection, because expiring certificates are replaced at run time.
     pub(super) async fn prepare(encryption: &Encryption, name: &str) -> Result<Self, TlsError> {
         let (encryption, name) = (encryption.clone(), name.to_owned());
         let prepared = tokio::task::spawn_blocking(move || {

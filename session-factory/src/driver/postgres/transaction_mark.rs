@@ -1,10 +1,10 @@
 //! The mark: a transaction-local setting that shows whether the open transaction is still the session's own.
 //!
 //! The command tag ROLLBACK is ambiguous: the server sends it for a rollback to a savepoint, and for a full rollback
-//! after which another transaction begins at once. SQL that can get this tag contains ROLLBACK or ABORT, so the driver
-//! treats such SQL as suspect without parsing it further, and sends a mark ahead of it in the same flight. If the tag
-//! arrives and a transaction is open, the driver asks the server for the mark. A SET LOCAL is put back by the
-//! transaction's end, and by a rollback to a savepoint that is older than the setting.
+//! after which another transaction begins at once. SQL that can get this tag contains ROLLBACK or ABORT. The driver
+//! treats all such SQL as suspect without parsing it further, and sends a mark ahead of it in the same flight. If the
+//! tag arrives and a transaction is open, the driver asks for the mark. The server undoes a mark at the transaction's
+//! end, and at a rollback to an older savepoint, so the driver also sends a mark ahead of the body's SAVEPOINT.
 
 use std::hash::{BuildHasher, RandomState};
 
@@ -16,8 +16,8 @@ use futures_util::StreamExt;
 const SET: &str = "SET LOCAL session_factory.mark TO '";
 const SHOW: &str = "SHOW session_factory.mark";
 
-/// One connection's marks. Each has its own number, which distinguishes a mark set after the SQL in doubt from one set
-/// before it.
+/// One connection's marks. Each mark has its own number, which tells whether the mark was set before the SQL in doubt
+/// or after it.
 #[derive(Debug)]
 pub(super) struct TransactionMarks {
     /// Random, so that the body's SQL cannot contain a mark by accident.
@@ -35,19 +35,19 @@ impl Default for TransactionMarks {
 }
 
 impl TransactionMarks {
-    /// The SQL that sets the next mark.
+    /// Returns the SQL that sets the next mark.
     pub(super) fn next(&mut self) -> String {
         self.sent += 1;
         format!("{SET}{:016x}.{}'", self.nonce, self.sent)
     }
 
-    /// The last mark's number.
+    /// Returns the last mark's number.
     pub(super) fn sent(&self) -> u64 {
         self.sent
     }
 
-    /// Asks the server for the open transaction's mark. `None` if there is no mark, or the query
-    /// failed.
+    /// Asks the server for the open transaction's mark. Returns `None` if there is no mark, if the mark is not this
+    /// connection's, or if the query failed.
     pub(super) async fn ask(&self, mut connection: &AsyncPgConnection) -> Option<u64> {
         let question = AsyncConnectionCore::load(&mut connection, diesel::sql_query(SHOW));
         let row = question.await.ok()?.next().await?.ok()?;
@@ -68,7 +68,7 @@ pub(super) async fn send(mut connection: &AsyncPgConnection, text: &str) {
     let _answer = futures_util::poll!(sent);
 }
 
-/// The number of the mark that a message sets.
+/// Returns the number of the mark that a message sets.
 pub(super) fn number(message: &[u8]) -> Option<u64> {
     let message = message.strip_suffix(b"'")?;
     let at = message

@@ -6,7 +6,7 @@ const OUTSIDE: &str = "a session runs every statement in a transaction; run this
      connection of your own: SqliteConnection::establish(file)?.batch_execute(sql)?";
 const SAVEPOINT: &str = "use db.savepoint(…) inside of a session";
 
-/// Adds the advice to the error. A retry cannot help with such an error.
+/// Adds advice to the error of a statement that SQLite refuses inside a transaction, and marks it as not retryable.
 pub(super) fn advise(error: Error, checkpoints: bool) -> Error {
     let Error::DatabaseError(_, information) = &error else {
         return error;

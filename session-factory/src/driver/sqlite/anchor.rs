@@ -1,4 +1,4 @@
-//! Keeps an in-memory database while no connection of the pool is open.
+//! Keeps an in-memory database alive while no connection of the pool is open.
 //!
 //! Such a database disappears with its last connection, and a pool closes connections: those that
 //! are too old, that idled too long, or that a body changed. So the factory keeps one more
@@ -17,7 +17,7 @@ pub(super) struct Anchor {
 }
 
 impl Anchor {
-    /// The anchor of this database; all factories share it.
+    /// Returns the anchor of this database. All factories share it.
     pub(super) fn of<E>(
         name: &str,
         establish: impl FnOnce() -> Result<SqliteConnection, E>,

@@ -37,8 +37,8 @@ pub(super) async fn commit(lite: &mut LiteConnection) -> CommitOutcome {
     }
 }
 
-/// Commits a transaction that has only read, after the caller has its result. The task takes the
-/// connection's owner along.
+/// Commits a transaction that has only read, without a waiting caller. The task owns the connection's
+/// owner until COMMIT is done.
 pub(super) fn unattended<O, E>(mut owner: O, over: E) -> Result<(), (O, E)>
 where
     O: Owner<LiteConnection> + Send + 'static,
@@ -157,7 +157,7 @@ fn end(connection: &mut SqliteConnection, state: &ConnectionState) -> CommitOutc
             return CommitOutcome::RolledBack(None);
         }
         None => {}
-        // For example, by a COMMIT whose caller was dropped.
+        // For example, a COMMIT whose caller was dropped has committed it.
         Some(TransactionEnd::Committed) => return CommitOutcome::Committed,
         Some(TransactionEnd::RolledBack) => return CommitOutcome::RolledBack(None),
         Some(TransactionEnd::Unseen) => {

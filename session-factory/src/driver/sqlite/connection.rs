@@ -93,7 +93,7 @@ impl LiteConnection {
         self.waiting = Some(Box::new(instrumentation));
     }
 
-    /// The instrumentation that waits to be installed.
+    /// Takes the instrumentation that waits to be installed.
     pub(super) fn take_waiting(&mut self) -> Option<Box<dyn Instrumentation>> {
         self.waiting.take()
     }
@@ -155,7 +155,7 @@ impl LiteConnection {
         }
     }
 
-    /// Gives the next task a turn to write, which it has to wait for, unless this session already
+    /// Gives the session a new turn to write, for which its next task waits, unless the session already
     /// has the turn.
     pub(super) fn take_turn(&mut self) {
         let has_one = self.turn.as_ref().is_some_and(|turn| turn.is_taken());
@@ -232,8 +232,8 @@ impl Drop for LiteConnection {
     fn drop(&mut self) {
         let leftover = self.leftover.take();
         let turn = self.turn.take();
-        // Closing may write (a checkpoint), and a statement may still run. Both would block this
-        // thread.
+        // Closing may write (a checkpoint), and a statement may still run. Both would block this thread, so
+        // another thread closes the connection.
         match std::mem::replace(&mut self.slot, Slot::Away) {
             Slot::Home(connection) => {
                 readers::start(Box::new(move |_| {

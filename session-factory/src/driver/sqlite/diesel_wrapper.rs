@@ -24,13 +24,13 @@ pub(crate) type Wrapper = SyncConnectionWrapper<SqliteConnection>;
 pub(super) type External = bb8::PooledConnection<'static, AsyncDieselConnectionManager<Wrapper>>;
 
 pub(super) enum DieselWrapper {
-    /// One of ours, lent to a session's body.
+    /// A connection of the factory, lent to a session's body.
     Raw {
         wrapper: Wrapper,
         back: Back,
         _thread: OneThread,
     },
-    /// One of the external pool.
+    /// A connection of the external pool.
     External(External),
 }
 
@@ -53,7 +53,7 @@ impl Back {
     }
 }
 
-/// A runtime with one blocking thread, which runs the wrapper's work in the order of first polls.
+/// A runtime with one blocking thread. So the wrapper's work runs in the order in which its futures are first polled.
 pub(super) struct OneThread(Option<Runtime>);
 
 impl DieselWrapper {
@@ -85,8 +85,8 @@ impl DieselWrapper {
         }
     }
 
-    /// True if the last work on the connection panicked. diesel-async remembers that until other
-    /// work runs, and panics itself when asked for the transaction's state.
+    /// True if the last work on the connection panicked. diesel-async records that until other work runs. It then
+    /// panics when it is asked for the transaction's state, so this asks for that state.
     pub(super) fn has_panicked(&mut self) -> bool {
         let asked = contained(|| {
             let _its_state = self.wrapper().transaction_state();
@@ -94,7 +94,7 @@ impl DieselWrapper {
         asked.is_none()
     }
 
-    /// Where the connection comes back to; `None` if it belongs to the external pool.
+    /// Returns where the connection comes back to, or `None` if it belongs to the external pool.
     pub(super) fn back(&self) -> Option<Back> {
         match self {
             Self::External(_) => None,
@@ -123,7 +123,7 @@ impl DieselWrapper {
         });
     }
 
-    /// The connection, if it has been moved out of its wrapper.
+    /// Returns the connection, if it has been moved out of its wrapper.
     pub(super) fn take_back(&self) -> Option<Connection> {
         match self {
             Self::External(_) => None,

@@ -1,4 +1,4 @@
-//! What a session and the pool ask of a connection to SQLite.
+//! The operations that a session and the pool call on a connection to SQLite.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -231,7 +231,7 @@ impl DriverConnection for LiteConnection {
         }
     }
 
-    /// A connection with the turn to write has an open transaction.
+    /// False while the session has the turn to write (its transaction is open), or a dropped statement still runs.
     fn at_rest(&self) -> bool {
         !self.has_turn() && !self.has_leftover()
     }

@@ -1,4 +1,4 @@
-//! Work on a connection that continues after its future was dropped or forgotten.
+//! Work on a connection that continues after its future was dropped or leaked (`mem::forget`).
 
 use std::task::{Context, Poll, ready};
 
@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 /// The connection, which travels to the thread that works on it, and back.
 pub(super) type Connection = Box<SqliteConnection>;
 
-/// Running work. `LiteConnection` owns it, and not the future that began it. So the connection
+/// Running work. `LiteConnection` owns it, rather than the future that started it. So the connection
 /// comes back, or is closed with its `LiteConnection`, whatever happens to that future.
 pub(super) enum Leftover {
     /// Work on another thread, which has the connection.
@@ -20,7 +20,7 @@ pub(super) enum Leftover {
 }
 
 impl Leftover {
-    /// Ready when the work has ended, with the connection that was away.
+    /// Ready when the work has ended. Returns the connection, if it was away.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Connection>> {
         match self {
             Self::Away(back) => back.poll_unpin(cx).map(Result::ok),

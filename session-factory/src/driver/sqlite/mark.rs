@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::driver::savepoint_name;
 
-/// Two savepoints with one name that no other transaction in any process uses. If an
+/// Two savepoints that share one name, which no other transaction in any process uses. If an
 /// instrumentation panics, the outcome of the first RELEASE is unknown; the second RELEASE shows
 /// whether the transaction is still there.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
-//! SQLite, embedded in the process. There is one thread for each connection; each connection's
-//! statements run in order on one of them. Transactions that may write run on their file's writer
-//! thread.
+//! SQLite, embedded in the process. There are as many threads as connections. A connection's statements run in order,
+//! each on any of these threads, except that transactions that may write run on the writer thread of their
+//! file.
 
 mod advice;
 mod anchor;
@@ -46,8 +46,8 @@ pub struct Sqlite;
 
 #[diagnostic::do_not_recommend]
 impl SupportsIsolation<isolation::Serializable> for Sqlite {}
-// With a single level, the compiler would suggest `Serializable` for every other level, as if it
-// were misspelt.
+// A second implementation, because with a single one the compiler would suggest `Serializable` for every other
+// level, as if that level were misspelt.
 #[diagnostic::do_not_recommend]
 impl SupportsIsolation<std::convert::Infallible> for Sqlite {}
 #[diagnostic::do_not_recommend]
@@ -84,7 +84,7 @@ impl Driver for Sqlite {
     }
 
     fn connection_limit(settings: &Settings) -> Option<u32> {
-        // Every connection to `:memory:` opens a separate database.
+        // Every connection to `:memory:` opens a separate database, so the pool may have only one.
         url::is_private(settings.url.expose()).then_some(1)
     }
 
@@ -108,8 +108,8 @@ impl Driver for Sqlite {
     }
 
     fn begin_sql(options: &TransactionOptions) -> Cow<'static, str> {
-        // A session that may write takes the write lock at once. A deferred transaction can only
-        // fail if another one has the lock when it first writes.
+        // A session that may write takes the write lock at once. A deferred transaction would fail if another
+        // transaction has the lock at its first write.
         let sql = if options.read_only {
             transaction::READ_ONLY
         } else {

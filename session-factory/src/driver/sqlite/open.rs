@@ -19,10 +19,10 @@ use super::url::{self, Database};
 use crate::config::Settings;
 use crate::error::{ConnectError, ConnectErrorKind};
 
-/// Readers do not wait for the writer. External keys are checked. A commit survives a crash of the
-/// process and a power loss: `synchronous` keeps SQLite's default, `FULL`. (With WAL, `NORMAL`
-/// never corrupts the file, but a power loss may undo the last commits.) The busy timeout is short,
-/// because the driver waits in steps that it can stop.
+/// With these and WAL, readers do not wait for the writer, and foreign keys are checked. A commit survives a crash of
+/// the process and a power loss, because `synchronous` keeps SQLite's default, `FULL`. (With WAL, `NORMAL` never
+/// corrupts the file, but a power loss may undo the last commits.) The busy timeout is short, because the driver
+/// itself waits, in steps that it can stop.
 pub(super) const PRAGMAS: &str = "PRAGMA busy_timeout = 20; PRAGMA foreign_keys = ON; \
      PRAGMA read_uncommitted = OFF; PRAGMA recursive_triggers = OFF; PRAGMA query_only = OFF";
 const WAL: &str = "PRAGMA journal_mode = WAL";
@@ -100,7 +100,7 @@ fn open(path: &str, state: ConnectionState, anchored: bool) -> Result<Opened, St
     Ok((connection, state, anchor))
 }
 
-/// The part of the path that exists on this machine. The rest, and parameters such as `?key=…`, may
+/// Returns the part of the path that exists on this machine. The rest, and parameters such as `?key=…`, may
 /// be a secret.
 fn shown(path: &str) -> String {
     let Some(file) = url::file(path) else {
@@ -126,7 +126,7 @@ fn prepare(connection: &mut SqliteConnection, state: &ConnectionState) -> QueryR
     connection.batch_execute("PRAGMA busy_timeout = 5000")?;
     // A read-only file or folder cannot change to WAL, and works without it.
     let _read_only = connection.batch_execute(WAL);
-    // Opening reads nothing. This statement reads, and fails if the file is no database.
+    // Opening reads nothing. This statement reads, and fails if the file is not a database.
     transaction::patiently(connection, state, |connection| {
         connection.batch_execute("PRAGMA schema_version")
     })?;

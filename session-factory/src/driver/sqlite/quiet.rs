@@ -38,7 +38,7 @@ impl Instrumentation for Watching {
     }
 }
 
-/// Records a panic. On the raw connection, the driver cannot notice it otherwise.
+/// Records a panic that passes through. On the raw connection, the driver cannot notice it otherwise.
 struct NotesPanic<'a>(&'a ConnectionState);
 
 impl Drop for NotesPanic<'_> {
@@ -49,7 +49,7 @@ impl Drop for NotesPanic<'_> {
     }
 }
 
-/// Runs a statement of the driver's own.
+/// Runs one of the driver's own statements.
 ///
 /// # Errors
 /// The database's error, or the panic of an instrumentation that the body set on the raw
@@ -73,7 +73,7 @@ pub(super) fn noting_panic<T>(state: &ConnectionState, call: impl FnOnce() -> T)
     done
 }
 
-/// The error after such a panic.
+/// Returns the error for a panic of the application's code.
 pub(super) fn panicked() -> Error {
     Error::DatabaseError(
         DatabaseErrorKind::UnableToSendCommand,

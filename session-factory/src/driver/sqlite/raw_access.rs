@@ -1,8 +1,8 @@
-//! Checks whether the session's transaction is still open. The database answers; the SQL text is
-//! not read.
+//! Checks whether the session's transaction is still open. Asks the database for that, and does not read the
+//! SQL text.
 //!
-//! SQLite says whether a transaction is open, but not which one: after `ROLLBACK; BEGIN`, one is
-//! open as before. A savepoint ends with its transaction and with its connection. So the driver
+//! SQLite says whether a transaction is open, but not which one: after `ROLLBACK; BEGIN`, a transaction is
+//! open again. A savepoint ends with its transaction and with its connection. So the driver
 //! sets a savepoint with a unique name, the mark, ahead of everything that may end the transaction.
 //! Afterwards, RELEASE of the mark succeeds only if the transaction is still the same.
 
@@ -68,7 +68,7 @@ fn no_instrumentation() -> Option<Box<dyn Instrumentation>> {
     None
 }
 
-/// Lends the connection to the body. Marks its transaction, and records the transaction in diesel's
+/// Lends the connection to the body. Marks the open transaction, and records the transaction in diesel's
 /// transaction manager.
 pub(super) fn enter_raw(
     connection: &mut SqliteConnection,
@@ -87,7 +87,7 @@ pub(super) fn enter_raw(
     Ok(())
 }
 
-/// Ends the loan, and checks what the body did to the transaction.
+/// Takes the connection back from the body, and checks what the body did to the transaction.
 pub(super) fn leave_raw(connection: &mut SqliteConnection, state: &ConnectionState) {
     if let Some((mark, is_unbalanced)) = take_back(connection, state) {
         if is_unbalanced {
@@ -97,8 +97,8 @@ pub(super) fn leave_raw(connection: &mut SqliteConnection, state: &ConnectionSta
     }
 }
 
-/// Ends the loan without that check. Returns the mark, and whether the body had left a transaction of its own
-/// open.
+/// Takes the connection back without that check. Returns the mark, and whether the body had left a transaction of
+/// its own open.
 pub(super) fn take_back(
     connection: &mut SqliteConnection,
     state: &ConnectionState,

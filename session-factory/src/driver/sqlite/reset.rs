@@ -31,7 +31,7 @@ struct Undo {
     sql: String,
 }
 
-/// In this order, because a trigger may depend on a view, and a view on a table.
+/// Drops them in this order, because a trigger may depend on a view, and a view on a table.
 const TEMPORARY: &str = "SELECT 'DROP ' || type || ' IF EXISTS temp.\"' || replace(name, '\"', '\"\"') || '\"' AS sql \
      FROM sqlite_temp_master WHERE type IN ('table', 'view', 'trigger') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' \
      ORDER BY CASE type WHEN 'trigger' THEN 0 WHEN 'view' THEN 1 ELSE 2 END";
@@ -39,7 +39,7 @@ const ATTACHED: &str = "SELECT 'DETACH \"' || replace(name, '\"', '\"\"') || '\"
      WHERE name NOT IN ('main', 'temp')";
 
 fn put_back(connection: &mut SqliteConnection) -> QueryResult<()> {
-    // Usually no transaction is open, and ROLLBACK fails; an open one belongs to no session.
+    // Usually no transaction is open, and ROLLBACK fails. An open one belongs to no session, so it is rolled back.
     let _nothing_open = connection.batch_execute("ROLLBACK");
     // The pragmas come first: `query_only` would prevent the other changes.
     connection.batch_execute(PRAGMAS)?;

@@ -1,26 +1,26 @@
 //! The possible side effects of a SQL text: it may end the transaction, or change what outlives it.
 //!
-//! There is no lexer. A few forms are harmless by their first bytes; for every other text, the
-//! database is asked (see [`raw_access`](super::raw_access)).
+//! The driver has no lexer for SQLite. It recognizes a few harmless forms by their first bytes; for every other
+//! text, it asks the database (see [`raw_access`](super::raw_access)).
 
 /// The side effects that a text may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct SideEffects {
     pub(super) end: End,
-    /// The text may change the connection for its next borrower.
+    /// True if the text may change the connection for its next borrower.
     pub(super) may_change: bool,
-    /// The text requests a checkpoint, whose error message does not mention checkpoints.
+    /// True if the text requests a checkpoint. SQLite's error for a checkpoint does not mention checkpoints.
     pub(super) checkpoints: bool,
 }
 
 /// What a text may do to the transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum End {
-    /// It cannot end it.
+    /// It cannot end the transaction.
     Never,
-    /// It may end it and begin another one.
+    /// It may end the transaction and begin another one.
     Possible,
-    /// It is `ROLLBACK` and nothing else. If no transaction is open after it, it was rolled back.
+    /// It is `ROLLBACK` and nothing else. If no transaction is open after it, the transaction was rolled back.
     Rollback,
 }
 
@@ -31,12 +31,12 @@ impl SideEffects {
         checkpoints: false,
     };
 
-    /// The side effects of a prepared text. SQLite prepares its first statement only.
+    /// Returns the side effects of a prepared text. SQLite prepares only the text's first statement.
     pub(super) fn of_prepared(sql: &str) -> Self {
         Self::of(sql, true)
     }
 
-    /// The side effects of a text whose statements all run.
+    /// Returns the side effects of a text whose statements all run.
     pub(super) fn of_batch(sql: &str) -> Self {
         Self::of(sql, !trimmed(sql).contains(';'))
     }
@@ -62,7 +62,7 @@ impl SideEffects {
 const PLAIN: [&str; 7] = [
     "SELECT", "INSERT", "UPDATE", "DELETE", "REPLACE", "WITH", "VALUES",
 ];
-/// The same is true of these. They may name the temporary schema.
+/// The same is true of a statement that begins with one of these, but it may change the temporary schema.
 const SCHEMA: [&str; 5] = ["CREATE", "DROP", "ALTER", "ANALYZE", "REINDEX"];
 /// Every statement that changes a connection contains one of these words, by SQLite's grammar.
 const CHANGING: [&str; 4] = ["PRAGMA", "ATTACH", "DETACH", "TEMP"];
@@ -83,7 +83,7 @@ pub(super) fn begins_with(sql: &str, words: &[&str]) -> bool {
     })
 }
 
-/// The text without spaces around it and without semicolons at its end.
+/// Returns the text without spaces around it and without semicolons at its end.
 fn trimmed(sql: &str) -> &str {
     sql.trim_matches(|char: char| char.is_ascii_whitespace() || char == ';')
 }

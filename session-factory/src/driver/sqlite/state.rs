@@ -9,13 +9,13 @@ use crate::error::StatementError;
 use crate::observe::Events;
 use crate::sync::Mutex;
 
-/// Shared between the connection and its work on another thread.
+/// What the connection shares with its work on another thread.
 #[derive(Debug, Default)]
 pub(crate) struct ConnectionState {
     /// True if work that waits or loads rows should stop.
     stop: AtomicBool,
-    /// True if the application has an instrumentation. Without one, no statement locks the mutex
-    /// for it.
+    /// True if the application has an instrumentation. It is read without the mutex, so that without an instrumentation
+    /// no statement locks the mutex.
     has_events: AtomicBool,
     /// True if other connections share this one's cache and lock its tables.
     shares_cache: bool,
@@ -40,7 +40,7 @@ struct Observed {
     end: Option<TransactionEnd>,
     /// The error of the statement that rolled the transaction back.
     error: Option<StatementError>,
-    /// True if application code panicked in it.
+    /// True if application code panicked during the transaction.
     panicked: bool,
     /// True if the body began a transaction on the raw connection and left it open.
     unbalanced: bool,
@@ -48,7 +48,7 @@ struct Observed {
     written: bool,
 }
 
-/// What a reset puts back.
+/// The changes that a reset puts back.
 #[derive(Debug, Default)]
 struct LeftBehind {
     /// True if the body had the raw connection.
@@ -67,7 +67,7 @@ impl ConnectionState {
     pub(super) fn external() -> Self {
         Self {
             external: true,
-            // The external pool does not say, so assume it.
+            // Unknown for an external pool, so assume a shared cache.
             shares_cache: true,
             ..Self::default()
         }
@@ -88,7 +88,7 @@ impl ConnectionState {
     pub(super) fn end(&self) -> Option<TransactionEnd> {
         self.state().transaction.end
     }
-    /// Keeps the first end, which is the transaction's own.
+    /// Records how the transaction ended. Only the first end counts: later ones are of other transactions.
     pub(super) fn set_end(&self, end: TransactionEnd) {
         self.state().transaction.end.get_or_insert(end);
     }
@@ -127,7 +127,7 @@ impl ConnectionState {
         }
         self.state().events.clone()
     }
-    /// Runs an application's statement. diesel's events about it reach the instrumentation.
+    /// Runs an application's statement, and forwards diesel's events about it to the instrumentation.
     pub(super) fn aloud<R>(&self, statement: impl FnOnce() -> R) -> R {
         match self.events() {
             Some(events) => events.aloud(statement),
@@ -162,7 +162,7 @@ impl ConnectionState {
     pub(super) fn has_written(&self) -> bool {
         self.state().transaction.written
     }
-    /// True if the connection refuses to write since its last transaction, a read-only one.
+    /// True if the connection still refuses to write, because its last transaction was read-only.
     pub(super) fn is_query_only(&self) -> bool {
         self.state().left_behind.query_only
     }

@@ -73,11 +73,11 @@ where
     answer(reply, lite.state())
 }
 
-/// Prepares the connection for a transaction's begin: waits for the connection, and gives a session
-/// that may write a turn to wait for.
+/// If the prelude begins a transaction, waits until the connection is back, and gives a session that may
+/// write a new turn to write, for which its next task waits.
 ///
 /// # Errors
-/// The reply to the statement, which is not sent.
+/// The reply for the statement, which is then not sent.
 pub(super) async fn make_ready<R>(
     lite: &mut LiteConnection,
     prelude: &Prelude,
@@ -99,7 +99,7 @@ pub(super) fn answer<R>(reply: Result<Reply<R>, Lost>, state: &ConnectionState) 
     }
 }
 
-/// diesel has no error kind for `SQLITE_BUSY`.
+/// Makes a busy database's error a conflict, because diesel has no error kind for `SQLITE_BUSY`.
 fn classified(error: Error, state: &ConnectionState) -> Error {
     if transaction::is_busy(&error, state.shares_cache()) {
         as_conflict(error)
@@ -132,7 +132,7 @@ fn behind<R>(
     work: impl FnOnce(&mut SqliteConnection) -> QueryResult<R>,
 ) -> Reply<R> {
     if let Some(sql) = &prelude.begin {
-        // The body's earlier work on the raw connection belonged to another transaction.
+        // The body's earlier work on the raw connection belonged to an earlier transaction, so do not check it.
         let _over = raw_access::take_back(connection, state);
         prelude.announced.start();
         if let Err(error) = transaction::begin(connection, sql, state) {
@@ -141,7 +141,7 @@ fn behind<R>(
         }
     } else {
         raw_access::leave_raw(connection, state);
-        // After the transaction's end, the statement would run outside of any transaction.
+        // After the transaction's end, the statement would run outside of any transaction, so do not run it.
         match state.end_and_panic() {
             (None, false) => {}
             (None, true) => return Reply::not_sent(panicked()),
@@ -154,7 +154,7 @@ fn behind<R>(
         && let Err(error) = connection.batch_execute(sql)
     {
         if prelude.begin.is_some() {
-            // The session then counts its transaction as not begun.
+            // The session will count its transaction as not begun, so roll it back.
             let _nothing_to_undo = transaction::rollback(connection, state);
         }
         prelude.announced.failed(&error, false);
@@ -185,7 +185,7 @@ fn looked_after<R>(
     };
     if effects.end != End::Never {
         let mark = Mark::set(connection, state)?;
-        // Half of the text may have run, so undo it before the next attempt.
+        // Half of the text may have run, so undo that before the next attempt.
         let may_wait =
             |connection: &mut SqliteConnection| !state.is_stopped() && mark.undo(connection, state);
         let result = transaction::wait(connection, state, work, may_wait);

@@ -37,14 +37,14 @@ impl Lost {
     }
 }
 
-/// One piece of work. It starts at the first poll: on the writer's thread in a session's turn to
-/// write, else on one of the readers' threads. The connection travels there and returns with the
+/// One piece of work. It starts at the first poll: on the writer's thread if the session has or gets the turn
+/// to write, else on one of the readers' threads. The connection moves to that thread, and returns with the
 /// result.
 ///
 /// diesel-async's own future blocks its thread when it is dropped in mid-flight, and panics on a
 /// current-thread runtime. This future stores the running work in the connection as soon as it
 /// starts. The connection's next task, or recovery, waits for that work, even if this future was
-/// dropped or forgotten (`mem::forget`).
+/// dropped or leaked (`mem::forget`).
 pub(super) struct Task<'lite, W, R: Send + 'static> {
     lite: &'lite mut LiteConnection,
     /// Set when the work can no longer be withdrawn.
@@ -194,7 +194,7 @@ where
             match &mut this.state {
                 State::Waiting(work) => {
                     if this.lite.has_leftover() {
-                        // A forgotten future has not stopped its work, so stop it here.
+                        // A leaked future (`mem::forget`) has not stopped its work, so stop it here.
                         this.lite.stop_leftover();
                         ready!(this.lite.poll_leftover(cx));
                         this.lite.state().go_on();

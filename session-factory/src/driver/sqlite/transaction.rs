@@ -22,7 +22,7 @@ pub(super) const BUSY_LIMIT: Duration = Duration::from_secs(5);
 /// stopped.
 const STEPS: [u64; 8] = [1, 2, 5, 10, 15, 25, 50, 100];
 
-/// Runs BEGIN and waits for the lock, until the session is dropped.
+/// Runs BEGIN. Waits for the lock until it is free, `BUSY_LIMIT` passes, or the session is dropped.
 pub(super) fn begin(
     connection: &mut SqliteConnection,
     sql: &str,
@@ -31,7 +31,7 @@ pub(super) fn begin(
     query_only(connection, sql == READ_ONLY, state)?;
     let attempt = |connection: &mut SqliteConnection| quietly(connection, state, sql);
     match patiently(connection, state, attempt) {
-        // An unnoticed open transaction costs a ROLLBACK, and not the connection.
+        // An earlier transaction was left open unnoticed. Roll it back, rather than lose the connection.
         Err(error) if is_nested(&error) => {
             quietly(connection, state, "ROLLBACK")?;
             patiently(connection, state, attempt)
@@ -43,7 +43,7 @@ pub(super) fn begin(
     }
 }
 
-/// Explains a lock of another process. Sessions of this process queue, so a session whose turn has
+/// Explains that another process has the lock. Sessions of this process queue, so a session whose turn has
 /// come can only meet a lock from outside.
 fn held_outside(error: Error, state: &ConnectionState) -> Error {
     if !is_busy(&error, state.shares_cache()) {
@@ -85,7 +85,7 @@ fn writable(connection: &mut SqliteConnection, state: &ConnectionState) {
     }
 }
 
-/// The error of a session whose turn to write did not come in time.
+/// Returns the error for a session whose turn to write did not come in time.
 pub(super) fn turn_did_not_come() -> Error {
     Error::DatabaseError(
         DatabaseErrorKind::SerializationFailure,
@@ -147,8 +147,8 @@ pub(super) fn is_busy(error: &Error, shares_cache: bool) -> bool {
         || shares_cache && locked()
 }
 
-/// True if a transaction is open. diesel does not expose SQLite's answer; BEGIN fails inside a
-/// transaction.
+/// True if a transaction is open. diesel does not expose SQLite's answer, so this tries BEGIN, which fails
+/// inside a transaction.
 pub(super) fn in_transaction(connection: &mut SqliteConnection, state: &ConnectionState) -> bool {
     match quietly(connection, state, "BEGIN DEFERRED") {
         Ok(()) => {
@@ -160,7 +160,7 @@ pub(super) fn in_transaction(connection: &mut SqliteConnection, state: &Connecti
 }
 
 pub(super) fn commit(connection: &mut SqliteConnection, state: &ConnectionState) -> CommitOutcome {
-    // A COMMIT that has begun is not stopped.
+    // Never stop a COMMIT that has begun.
     let attempt = |connection: &mut SqliteConnection| quietly(connection, state, "COMMIT");
     let committed = wait(connection, state, attempt, |_| true);
     writable(connection, state);
@@ -182,7 +182,7 @@ pub(super) fn commit(connection: &mut SqliteConnection, state: &ConnectionState)
     }
 }
 
-/// The driver's classification of an error.
+/// Returns the driver's classification of an error.
 pub(super) fn explained(error: &Error, state: &ConnectionState) -> StatementError {
     let mut explained = StatementError::from(error);
     if is_busy(error, state.shares_cache()) {

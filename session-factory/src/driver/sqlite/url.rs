@@ -12,7 +12,7 @@ pub(super) enum Named {
     /// The name to open.
     One(String),
     /// `sqlite:///app.db`. `SQLAlchemy` reads it as a path relative to the working directory, other
-    /// libraries as an absolute path. This is the relative one.
+    /// libraries as an absolute path. The value is the relative path.
     Either(String),
 }
 
@@ -54,7 +54,7 @@ fn one(path: &str) -> Result<Named, String> {
     Ok(Named::One(opened(path)))
 }
 
-/// SQLite reads parameters (`?mode=ro`) only in names that begin with `file:`.
+/// SQLite reads parameters (`?mode=ro`) only in names that begin with `file:`, so this adds that prefix.
 fn opened(path: &str) -> String {
     if path.contains('?') && !path.starts_with("file:") {
         format!("file:{path}")
@@ -68,8 +68,8 @@ fn folder_is_named(path: &str) -> bool {
     path.contains('/')
 }
 
-/// The name to open. Of two readings, it takes the one whose folder exists; if both exist, it is an
-/// error.
+/// Returns the name to open. If the URL can be read in two ways, this is the reading whose folder exists; if both
+/// folders exist, that is an error.
 pub(super) fn resolve(url: &str) -> Result<String, String> {
     let relative = match parse(url)? {
         Named::One(path) => return Ok(path),
@@ -97,7 +97,7 @@ pub(super) fn is_read_in_two_ways(url: &str) -> bool {
     matches!(parse(url), Ok(Named::Either(_)))
 }
 
-/// The file's folder, if it exists.
+/// Returns the file's folder, if it exists.
 fn folder(path: &str) -> Option<PathBuf> {
     Path::new(&file(path)?).parent()?.canonicalize().ok()
 }
@@ -109,7 +109,7 @@ pub(super) enum Database {
         path: String,
         shares_cache: bool,
     },
-    /// In memory, shared by all connections that use its name. It disappears with the last of them.
+    /// In memory, shared by all connections that use its name. The database disappears with the last of them.
     SharedMemory {
         name: String,
         shares_cache: bool,
@@ -119,7 +119,7 @@ pub(super) enum Database {
 }
 
 impl Database {
-    /// True if its connections share one cache, so that a statement may have to wait for another
+    /// True if the database's connections share one cache, so that a statement may have to wait for another
     /// connection's transaction.
     pub(super) fn shares_cache(&self) -> bool {
         match self {
@@ -131,7 +131,7 @@ impl Database {
     }
 }
 
-/// The database that SQLite opens for this name. (Of two parameters with one key, SQLite takes the
+/// Returns the database that SQLite opens for this name. (If a parameter occurs twice, SQLite takes the
 /// last.)
 pub(super) fn database(name: &str) -> Database {
     let Some(uri) = name.strip_prefix("file:") else {
@@ -145,7 +145,7 @@ pub(super) fn database(name: &str) -> Database {
     };
     let uri = uri.split('#').next().unwrap_or_default();
     let (path, parameters) = uri.split_once('?').unwrap_or((uri, ""));
-    // Two slashes precede the machine's own name, which may be empty.
+    // Two slashes precede a host name (this machine's), which may be empty.
     let path = path
         .strip_prefix("//")
         .and_then(|rest| rest.find('/').and_then(|at| rest.get(at..)))
@@ -215,7 +215,7 @@ pub(super) fn is_private(url: &str) -> bool {
     matches!(parse(url), Ok(Named::One(path) | Named::Either(path)) if database(&path) == Database::Private)
 }
 
-/// The file that the name stands for, if there is one.
+/// Returns the file that the name stands for, if there is one.
 pub(super) fn file(name: &str) -> Option<String> {
     match database(name) {
         Database::File { path, .. } => Some(path),

@@ -8,8 +8,8 @@ use rustls::CertificateError;
 /// Why a stream could not be encrypted.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TlsError {
-    /// A file that a parameter of the URL names. The message omits a path that does not exist: it
-    /// may be a piece of the password.
+    /// A file that a parameter of the URL names. The message omits a path that does not exist, because
+    /// such a path may be a piece of the password.
     #[error("the file that {parameter} names{}: {problem}", shown(.path.as_deref()))]
     File {
         parameter: &'static str,
@@ -45,7 +45,7 @@ impl TlsError {
 }
 
 impl TlsError {
-    /// Of a handshake. `roots` is the parameter that names who is trusted.
+    /// Converts a handshake's error. `roots` is the parameter that names the trusted authorities.
     pub(crate) fn of_handshake(error: io::Error, roots: &'static str) -> Self {
         let said = error
             .get_ref()
@@ -66,7 +66,7 @@ fn shown(path: Option<&str>) -> String {
     path.map(|path| format!(" ({path})")).unwrap_or_default()
 }
 
-/// The library's own message, except for the most frequent case.
+/// Returns rustls's own message, except for the most frequent error.
 pub(crate) fn explain(error: &rustls::Error, roots: &str) -> String {
     match error {
         rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {

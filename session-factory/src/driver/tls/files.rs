@@ -1,4 +1,4 @@
-//! Reads certificates and keys: from files, and the platform's own.
+//! Reads certificates and keys: from files, and from the platform's store.
 
 use std::sync::{Arc, OnceLock};
 
@@ -67,7 +67,7 @@ pub(super) fn key(file: &Named<'_>) -> Result<PrivateKeyDer<'static>, TlsError> 
 fn explain(error: &pem::Error) -> String {
     match error {
         pem::Error::Io(error) => error.to_string(),
-        // The library's own message may quote the file, which may be a key.
+        // The library's own message may quote the file, which may contain a key.
         _ => "it is not well-formed PEM".to_owned(),
     }
 }

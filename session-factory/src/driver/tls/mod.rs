@@ -1,4 +1,4 @@
-//! What both drivers with TLS need of rustls: whom to trust, who we are, and errors in words.
+//! TLS for the drivers that have it: whom to trust, the client's identity, and error messages.
 
 mod error;
 mod files;
@@ -15,7 +15,7 @@ pub(crate) use self::error::TlsError;
 pub(crate) use self::error::explain;
 use self::verify::Verifier;
 
-/// How much of a server's certificate is looked at.
+/// How much of a server's certificate is verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Check {
     Nothing,
@@ -23,10 +23,10 @@ pub(crate) enum Check {
     AuthorityAndName,
 }
 
-/// What a URL asks of TLS, with the parameters that name its files.
+/// What a URL requires of TLS, with the names of the parameters that name its files.
 pub(crate) struct Asked<'a> {
     pub(crate) check: Check,
-    /// The authorities. None: the platform's own.
+    /// The file of the trusted authorities; `None` for the platform's own.
     pub(crate) roots: Option<&'a Path>,
     pub(crate) roots_parameter: &'static str,
     /// The client's own certificate, and its key.
@@ -34,10 +34,10 @@ pub(crate) struct Asked<'a> {
     pub(crate) identity_parameters: (&'static str, &'static str),
 }
 
-/// rustls as the URL asks for it.
+/// Returns rustls's configuration for what the URL requires.
 ///
 /// # Errors
-/// For a file that cannot be read or does not hold what its parameter is for.
+/// If a file cannot be read, or does not contain what its parameter requires.
 pub(crate) fn client(asked: &Asked<'_>) -> Result<ClientConfig, TlsError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let verifier = match asked.check {

@@ -25,7 +25,7 @@ pub(super) struct Verifier {
 #[derive(Debug, Clone)]
 pub(super) struct Trusted {
     pub(super) roots: Arc<RootCertStore>,
-    /// The certificates themselves, if a file named by the URL contains them.
+    /// The certificates in the file that the URL names; empty for the platform's authorities.
     pub(super) given: Vec<CertificateDer<'static>>,
 }
 
@@ -39,7 +39,7 @@ impl Verifier {
         }
     }
 
-    /// Requires a certificate of one of the authorities, and with `with_name` one for the host's
+    /// Requires a certificate that one of the authorities issued, and with `with_name` one for the
     /// name.
     pub(super) fn strict(provider: Arc<CryptoProvider>, trusted: Trusted, with_name: bool) -> Self {
         Self {
@@ -50,8 +50,8 @@ impl Verifier {
     }
 }
 
-/// True for a server certificate that is its own authority, as `openssl req -x509` and PostgreSQL's
-/// manual create it. The library rejects it after checking its dates.
+/// True if the server's certificate is its own authority, as `openssl req -x509` and PostgreSQL's manual create it.
+/// webpki rejects it, but only after checking its dates, so the caller may accept it from the URL's file.
 fn is_its_own_authority(error: &Error) -> bool {
     let Error::InvalidCertificate(CertificateError::Other(OtherError(cause))) = error else {
         return false;

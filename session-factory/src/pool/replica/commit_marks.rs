@@ -1,5 +1,5 @@
-//! The log positions of this factory's commits. A session may rely on a replica only after it has
-//! replayed up to there.
+//! The log positions of this factory's commits. A session may rely on a replica only after the
+//! replica has replayed the log up to these positions.
 
 use std::sync::MutexGuard;
 use std::time::{Duration, Instant};
@@ -17,8 +17,8 @@ pub(crate) struct CommitMarks(Mutex<State>);
 #[derive(Debug, Default)]
 struct State {
     newest: Option<LogPosition>,
-    /// When a certain or possible commit was left without a known position. A commit that is sent
-    /// after this moment has a later position.
+    /// The latest time at which a commit without a known position took effect, or may still take effect. A commit
+    /// that is sent after this time has a later position.
     doubt: Option<Instant>,
     /// The number of unfinished commits whose callers were dropped.
     unfinished: u32,
@@ -60,8 +60,8 @@ impl CommitMarks {
         }
     }
 
-    /// Records the commit of a transaction that has only read, on the primary. If its position is
-    /// known, an earlier doubt ends.
+    /// Records the commit of a transaction that has only read, on the primary. If its position is known, this
+    /// ends a doubt that arose before its COMMIT was sent.
     pub(crate) fn passed(&self, at: Option<LogPosition>, sent: Instant) {
         let mut state = self.state();
         if at.is_some() && state.doubt.is_some_and(|doubt| sent > doubt) {
@@ -82,7 +82,7 @@ impl CommitMarks {
         self.state().unfinished += 1;
     }
 
-    /// Records that the commit's outcome is known, or never will be.
+    /// Records that the commit's outcome is known, or will never be known.
     pub(crate) fn finished(&self) {
         let mut state = self.state();
         state.unfinished = state.unfinished.saturating_sub(1);
@@ -90,7 +90,7 @@ impl CommitMarks {
 }
 
 impl State {
-    /// Records that a position is known which every commit sent before this moment has reached.
+    /// Ends a doubt that arose before `sent`: the position of the commit that was sent then is known, and later.
     fn seen(&mut self, sent: Instant) {
         self.doubt.take_if(|doubt| sent > *doubt);
     }

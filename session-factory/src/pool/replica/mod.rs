@@ -23,7 +23,7 @@ use crate::observe;
 use crate::panics::contained_async;
 use crate::sync::Mutex;
 
-/// The longest wait for a connection to the replica. It is short, because the primary is available.
+/// The longest wait for a connection to the replica. It is short, because the session can use the primary instead.
 const CONNECTION: Duration = Duration::from_secs(1);
 /// The longest wait until the replica has replayed this factory's commits.
 const LAG: Duration = Duration::from_millis(100);
@@ -78,9 +78,9 @@ impl<D: Driver> Replica<D> {
         self.trouble.lock()
     }
 
-    /// A connection to the replica for this session; `None` if the session has to use the primary.
+    /// Returns a connection to the replica for this session; `None` if the session has to use the primary.
     ///
-    /// If the future is dropped, it returns the connection, or closes it if a query is unanswered.
+    /// Dropping the future returns the connection to the pool, or closes it if a query is unanswered.
     pub(crate) async fn acquire(
         self: &Arc<Self>,
         origin: &Origin,
@@ -158,8 +158,8 @@ impl<D: Driver> Replica<D> {
     /// Connects once.
     ///
     /// # Errors
-    /// An error that waiting cannot heal. If the server is only down, that is reported, and tried
-    /// again.
+    /// Fails with an error that waiting cannot heal. If the server is only down, this method reports
+    /// that, a task tries again, and the result is `Ok`.
     pub(crate) async fn prove(self: &Arc<Self>) -> Result<(), SessionError> {
         match self.core.ping().await {
             Ok(()) | Err(SessionError::Closed) => Ok(()),
@@ -188,7 +188,7 @@ impl<D: Driver> Replica<D> {
             self.core.name, self.core.url_key
         ));
         if crate::runtime::spawn(heal(Arc::downgrade(self))).is_err() {
-            // Without a background runtime, there are no connections either.
+            // No task can end the trouble without a background runtime, and no connection can be opened either.
             *self.trouble() = None;
         }
     }
@@ -200,7 +200,7 @@ impl<D: Driver> Replica<D> {
             return Some(Trouble::Dead);
         };
         let Mark::At(position) = self.marks.mark() else {
-            // Without a mark, it only has to answer.
+            // Without a mark, the replica only has to answer.
             return match lease.connection().ping().await {
                 Ok(()) => {
                     lease.give_back();
@@ -246,8 +246,8 @@ async fn heal<D: Driver>(replica: Weak<Replica<D>>) {
     }
 }
 
-/// The reason why the server counts as dead; `None` if the pool only has all its connections in
-/// use.
+/// Returns the reason why the server counts as dead; `None` if the only reason is that
+/// sessions use all of the pool's connections.
 fn why_dead(error: &SessionError) -> Option<String> {
     match error {
         SessionError::Acquire(error) => {

@@ -11,9 +11,9 @@ use crate::call::LogPosition;
 /// [`Factory::commit_token`](crate::Factory::commit_token) returns it. It travels as text
 /// (`to_string()`, `parse()`): in a header, a cookie, a job. A reader passes it to
 /// [`Factory::following`](crate::Factory::following) or
-/// [`SessionBuilder::after`](crate::SessionBuilder::after), and the session then uses a replica
-/// only after it has replayed that commit. The token contains nothing secret. A forged token only
-/// keeps its own reader from the replica (and occupies a connection to it for a tenth of a second).
+/// [`SessionBuilder::after`](crate::SessionBuilder::after), and the session then uses a replica only after the replica
+/// has replayed that commit. The token contains nothing secret. A forged token only keeps its own reader from the
+/// replica (and occupies a connection to the replica for a tenth of a second).
 ///
 /// ```
 /// use session_factory::CommitToken;

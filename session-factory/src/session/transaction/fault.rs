@@ -6,7 +6,7 @@ use crate::error::{AbortReason, StatementError};
 #[derive(Debug, Clone)]
 pub(in crate::session) struct Fault {
     reason: AbortReason,
-    /// How many savepoints were open: rolling one of them back removes the fault.
+    /// How many savepoints were open: rolling back any of them removes the fault.
     depth: u32,
 }
 
@@ -30,11 +30,11 @@ impl Fault {
 /// the attempt to begin.
 #[derive(Debug, Default)]
 pub(in crate::session) struct Errors {
-    /// The first one, as the client saw it.
+    /// The first error, as the client saw it.
     first: Option<Box<Fault>>,
-    /// Another attempt may succeed.
+    /// True if another attempt may succeed.
     met_conflict: bool,
-    /// An error has already reported that the body ended the transaction.
+    /// True if an error has already reported that the body ended the transaction.
     reported_end: bool,
 }
 
@@ -54,12 +54,12 @@ impl Errors {
         self.met_conflict
     }
 
-    /// The first error's reason.
+    /// Returns the first error's reason.
     pub(in crate::session) fn first(&self) -> Option<&AbortReason> {
         self.first.as_deref().map(Fault::reason)
     }
 
-    /// This level's savepoint is rolled back: an error inside it no longer counts.
+    /// Call when this level's savepoint is rolled back: an error inside it no longer counts.
     pub(in crate::session) fn roll_back_to(&mut self, level: u32) {
         self.first.take_if(|error| error.is_inside(level));
     }

@@ -1,4 +1,4 @@
-//! What outlives a session's transactions: what was committed, what was lost, who reports it.
+//! What outlives a session's transactions: what was committed, what was lost, and whether the call reports it.
 
 use crate::driver::TransactionStatus;
 use crate::error::{
@@ -9,12 +9,12 @@ use crate::error::{
 #[derive(Debug, Default)]
 pub(in crate::session) struct History {
     commits: Commits,
-    /// The body called `commit()`, and it failed: a later `Ok` from the body would be false.
+    /// Set if the body's `commit()` has failed: a later `Ok` from the body would be false.
     lost: Option<Box<Loss>>,
-    /// The call's result or the caller itself says what became of the work. Otherwise (the body's `Err`, a panic, a
-    /// dropped call) the recovery reports what the body's SQL committed.
+    /// True if the call's result, or the caller itself, says what became of the work. If not (the body's `Err`, a
+    /// panic, a dropped call), the recovery reports what the body's SQL committed.
     answered_for: bool,
-    /// The server refused to write although the caller asked for no read-only transaction.
+    /// True if the server refused to write although the caller had not asked for a read-only transaction.
     met_read_only: bool,
 }
 
@@ -25,7 +25,7 @@ enum Commits {
     None,
     /// A transaction, or a part of one, was committed.
     Some,
-    /// The same, and the body's SQL committed a whole transaction instead of the session.
+    /// Like `Some`, and the body's SQL, not the session, committed a whole transaction.
     ByBody,
 }
 
@@ -33,7 +33,7 @@ const COMMITTED_BY_BODY: &str = "yet not all of its work is rolled back: a state
      transaction by itself, and what came before it is kept; call db.commit() where that is meant";
 
 impl History {
-    /// A transaction, or a part of one, was committed.
+    /// Records that a transaction, or a part of one, was committed.
     pub(in crate::session) fn committed(&mut self) {
         if self.commits == Commits::None {
             self.commits = Commits::Some;
@@ -52,7 +52,7 @@ impl History {
         self.commits == Commits::ByBody
     }
 
-    /// The body's own end of the transaction failed with `error`.
+    /// Records that the body's own attempt to end the transaction failed with `error`.
     pub(in crate::session) fn lose(&mut self, error: &SessionError) {
         self.lost = Loss::of(error).map(Box::new);
     }
@@ -61,7 +61,7 @@ impl History {
         self.lost = None;
     }
 
-    /// The error that replaces the body's `Ok`.
+    /// Returns the error that replaces the body's `Ok`.
     pub(in crate::session) fn loss(&self) -> Option<SessionError> {
         self.lost.as_deref().map(Loss::error)
     }
@@ -93,7 +93,7 @@ impl History {
     }
 }
 
-/// The same, from what the driver knows about the session's open transaction.
+/// Like `kept_by_body`, from what the driver knows about the session's open transaction.
 pub(in crate::session) fn kept_of(watched: &TransactionStatus) -> Option<String> {
     match watched {
         TransactionStatus::Parted(parts) => Some(kept(parts)),
@@ -104,7 +104,7 @@ pub(in crate::session) fn kept_of(watched: &TransactionStatus) -> Option<String>
     }
 }
 
-/// Says what stays, as far as it is known.
+/// Describes what stays committed, as far as it is known.
 fn kept(parts: &PartlyCommitted) -> String {
     let claim = match parts {
         PartlyCommitted::EndedUnseen => "a part of its work may be committed",
@@ -133,7 +133,7 @@ impl Loss {
         }
     }
 
-    /// The same error once more.
+    /// Returns the same error once more.
     fn error(&self) -> SessionError {
         match self {
             Self::Aborted(reason) => Aborted::new(reason.clone()).into(),

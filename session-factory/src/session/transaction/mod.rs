@@ -11,10 +11,10 @@ pub(super) use self::savepoints::Savepoints;
 use crate::driver::{CommitSent, Running};
 use crate::error::AbortReason;
 
-/// Where a session stands with its transaction.
+/// The state of a session's transaction.
 #[derive(Debug)]
 pub(super) enum Transaction {
-    /// None is open: the next statement begins one.
+    /// No transaction is open: the next statement begins one.
     Idle {
         /// BEGIN failed and no statement has been sent since: the server did nothing for the body.
         begin_failed: bool,
@@ -25,7 +25,7 @@ pub(super) enum Transaction {
     Committing(Active),
     /// The session is rolling back. A dropped rollback leaves this state too, and the transaction may still be open.
     RollingBack(Active),
-    /// None is open, and the session refuses to begin one until the caller rolls back.
+    /// No transaction is open, and the session refuses to begin one until the caller rolls back.
     AwaitingRollback {
         fault: Box<Fault>,
         /// As in `Idle`, which follows when a savepoint's rollback removes the fault.
@@ -37,11 +37,11 @@ pub(super) enum Transaction {
 #[derive(Debug, Default)]
 pub(super) struct Active {
     statement: Statement,
-    /// The transaction cannot go on.
+    /// Set if the transaction cannot go on.
     fault: Option<Box<Fault>>,
-    /// A statement changed rows.
+    /// True if a statement changed rows.
     wrote: bool,
-    /// The body has borrowed the raw connection: statements may run without the session's notice.
+    /// True if the body has borrowed the raw connection: statements may run without the session's notice.
     is_raw: bool,
 }
 
@@ -51,14 +51,14 @@ enum Statement {
     /// Answered, or none was sent.
     #[default]
     None,
-    /// Its future was polled and has not resolved.
+    /// The statement's future was polled and has not resolved.
     InFlight {
-        /// COMMIT goes out behind it.
+        /// Set if COMMIT is sent directly after the statement.
         commit: Option<CommitSent>,
     },
-    /// Its rows may still be on their way.
+    /// The statement's rows may still be on their way.
     Streaming,
-    /// Its future is gone. The driver has to end it before it sends the next statement.
+    /// The statement's future is gone. The driver has to end the statement before it sends the next one.
     Abandoned,
 }
 
@@ -71,7 +71,7 @@ impl Default for Transaction {
 }
 
 impl Transaction {
-    /// The transaction, from BEGIN on until it has ended.
+    /// Returns the transaction, from BEGIN on until it has ended.
     fn active(&self) -> Option<&Active> {
         match self {
             Self::Active(active) | Self::Committing(active) | Self::RollingBack(active) => {
@@ -90,7 +90,7 @@ impl Transaction {
         }
     }
 
-    /// The begun transaction, if there is one, in the state that `next` makes of it.
+    /// Moves the begun transaction, if there is one, to the state that `next` returns.
     fn replace(&mut self, next: impl FnOnce(Active) -> Self) {
         *self = match std::mem::take(self) {
             Self::Active(active) | Self::Committing(active) | Self::RollingBack(active) => {
@@ -117,7 +117,7 @@ impl Transaction {
         matches!(self, Self::Committing(_))
     }
 
-    /// COMMIT or ROLLBACK is under way.
+    /// True if COMMIT or ROLLBACK is under way.
     pub(super) fn is_ending(&self) -> bool {
         matches!(self, Self::Committing(_) | Self::RollingBack(_))
     }
@@ -138,7 +138,7 @@ impl Transaction {
         }
     }
 
-    /// True if its statements succeeded and some wrote. `written`: the driver saw one write.
+    /// True if the transaction's statements succeeded and some wrote. `written`: the driver saw one that wrote.
     pub(super) fn has_unfinished_writes(&self, written: bool) -> bool {
         match self {
             Self::Active(active) => {
@@ -156,7 +156,7 @@ impl Transaction {
             .is_some_and(|active| matches!(active.statement, Statement::Abandoned))
     }
 
-    /// What the recovery finds under way.
+    /// Returns what the recovery finds under way.
     pub(super) fn running(&self) -> Running {
         match self {
             Self::Idle { .. } | Self::AwaitingRollback { .. } => Running::Nothing,
@@ -165,12 +165,12 @@ impl Transaction {
                 _ => Running::Statement,
             },
             Self::Committing(_) => Running::End,
-            // A dropped ROLLBACK may have been waiting behind a statement.
+            // A dropped ROLLBACK may have waited for a statement to end.
             Self::RollingBack(_) => Running::Statement,
         }
     }
 
-    /// A statement is on its way, with BEGIN if no transaction was open.
+    /// Call when a statement is being sent, with BEGIN if no transaction was open.
     pub(super) fn sent(&mut self) {
         if let Some(active) = self.active_mut() {
             active.statement = Statement::InFlight { commit: None };
@@ -187,17 +187,17 @@ impl Transaction {
         });
     }
 
-    /// COMMIT goes out behind the statement that was just sent.
+    /// Call when COMMIT is to follow the statement that was just sent, without waiting for its answer.
     pub(super) fn set_commit_sent(&mut self, sent: CommitSent) {
         self.set_statement(Statement::InFlight { commit: Some(sent) });
     }
 
-    /// BEGIN itself failed.
+    /// Call when BEGIN itself failed.
     pub(super) fn not_begun(&mut self) {
         *self = Self::Idle { begin_failed: true };
     }
 
-    /// The statement's future resolved.
+    /// Call when the statement's future has resolved.
     pub(super) fn answered(&mut self) {
         self.set_statement(Statement::None);
     }
@@ -206,7 +206,7 @@ impl Transaction {
         self.set_statement(Statement::Streaming);
     }
 
-    /// The last row was read.
+    /// Call when the last row was read.
     pub(super) fn streamed(&mut self) {
         self.set_statement(Statement::None);
     }
@@ -217,8 +217,8 @@ impl Transaction {
         }
     }
 
-    /// The future of a statement in flight is gone, or forgotten (`mem::forget`). A COMMIT behind it may have been
-    /// sent. `depth`: how many savepoints are open.
+    /// Call when the future of a statement in flight may have been dropped or leaked (`mem::forget`). If a COMMIT
+    /// follows the statement, it may have been sent. `depth`: how many savepoints are open.
     pub(super) fn abandoned(&mut self, depth: u32) {
         let Some(active) = self.active_mut() else {
             return;
@@ -245,7 +245,7 @@ impl Transaction {
         self.replace(Self::RollingBack);
     }
 
-    /// COMMIT or ROLLBACK was answered. What the answer means is not noted yet.
+    /// Call when COMMIT or ROLLBACK was answered, before the answer's meaning is recorded.
     pub(super) fn end_answered(&mut self) {
         self.replace(Self::Active);
     }
@@ -257,7 +257,7 @@ impl Transaction {
         }
     }
 
-    /// The transaction cannot go on for this reason, whatever else was wrong with it.
+    /// Records that the transaction cannot go on for this reason, even if it has another fault already.
     pub(super) fn set_fault(&mut self, fault: Box<Fault>) {
         match self.active_mut() {
             Some(active) => active.fault = Some(fault),
@@ -270,14 +270,14 @@ impl Transaction {
         }
     }
 
-    /// The same unless there is a fault already: the first one stays.
+    /// Like `set_fault`, unless there is a fault already: the first fault stays.
     pub(super) fn add_fault(&mut self, reason: AbortReason, depth: u32) {
         if self.fault().is_none() {
             self.set_fault(Fault::boxed(reason, depth));
         }
     }
 
-    /// This level's savepoint is rolled back: a fault inside it goes with it.
+    /// Call when this level's savepoint is rolled back: a fault inside it is removed with it.
     pub(super) fn roll_back_to(&mut self, level: u32) {
         match self {
             Self::AwaitingRollback {

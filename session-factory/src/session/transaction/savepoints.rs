@@ -8,23 +8,23 @@ use crate::observe::{Change, Step};
 /// The open savepoints, with the SAVEPOINT and RELEASE that wait for the next statement and travel with it.
 #[derive(Debug, Default)]
 pub(in crate::session) struct Savepoints {
-    /// How many are open.
+    /// How many savepoints are open.
     depth: u32,
     waiting: Vec<Control>,
     undo: Option<Undo>,
-    /// A rollback to a savepoint was sent, and the server has not confirmed it.
+    /// True if a rollback to a savepoint was sent, and the server has not confirmed it.
     undo_unconfirmed: bool,
     /// Savepoints of this level and below ended with a transaction that the body's SQL committed: the session can
     /// neither release them nor roll back to them.
     gone: u32,
 }
 
-/// The rollback that has to precede everything else.
+/// The rollback that the session has to send before everything else.
 #[derive(Debug, Clone, Copy)]
 struct Undo {
-    /// The outermost savepoint.
+    /// The outermost savepoint that the rollback removes.
     to: u32,
-    /// The innermost savepoint that the same rollback removes.
+    /// The innermost savepoint that the rollback removes.
     from: u32,
 }
 
@@ -53,7 +53,7 @@ impl Undo {
     }
 }
 
-/// The depth as diesel counts it: the transaction itself is 1.
+/// Returns the depth as diesel counts it: the transaction itself is 1.
 fn depth(level: u32) -> NonZeroU32 {
     NonZeroU32::MIN.saturating_add(level)
 }
@@ -77,7 +77,7 @@ impl Control {
         text
     }
 
-    /// Appends its SQL.
+    /// Appends the statement's SQL.
     fn write(self, to: &mut String) {
         to.reserve(64);
         to.push_str(match self {
@@ -131,7 +131,7 @@ impl Savepoints {
         }
     }
 
-    /// Rolls back to this level's savepoint. True when the session has to send ROLLBACK TO.
+    /// Rolls back to this level's savepoint. Returns true if the session has to send ROLLBACK TO.
     pub(in crate::session) fn undo(&mut self, level: u32) -> bool {
         if level > self.depth {
             return false;
@@ -148,13 +148,13 @@ impl Savepoints {
         true
     }
 
-    /// True when this level's savepoint ended with its transaction, which was committed.
+    /// True if this level's savepoint ended with its transaction, which was committed.
     pub(in crate::session) fn is_gone(&self, level: u32) -> bool {
         level <= self.gone
     }
 
-    /// The body's SQL committed the transaction: savepoints that were sent ended with it. The session opens the unsent
-    /// ones in the next transaction.
+    /// Call when the body's SQL has committed the transaction: savepoints that were sent ended with it. Returns the
+    /// savepoints of the next transaction, in which the session opens the unsent ones.
     pub(in crate::session) fn cut(&mut self) -> Self {
         let mut waiting = std::mem::take(&mut self.waiting);
         waiting.retain(|control| matches!(control, Control::Savepoint(_)));
@@ -168,17 +168,17 @@ impl Savepoints {
         }
     }
 
-    /// True when the session has to roll back to a savepoint before COMMIT.
+    /// True if the session has to roll back to a savepoint before COMMIT.
     pub(in crate::session) fn must_undo(&self) -> bool {
         self.undo.is_some()
     }
 
-    /// The same, or it has sent that rollback and the server has not confirmed it.
+    /// True if `must_undo`, or if the session has sent that rollback and the server has not confirmed it.
     pub(in crate::session) fn is_undoing(&self) -> bool {
         self.undo_unconfirmed || self.must_undo()
     }
 
-    /// The savepoints' part of the next statement's prelude.
+    /// Returns the savepoints' part of the next statement's prelude.
     pub(in crate::session) fn text(&self) -> Option<String> {
         if self.undo.is_none() && self.waiting.is_empty() {
             return None;
@@ -193,13 +193,13 @@ impl Savepoints {
         Some(all)
     }
 
-    /// The same as steps, for an instrumentation that sees each of them.
+    /// Returns that part as steps, for an instrumentation that sees each of them.
     pub(in crate::session) fn steps(&self) -> impl Iterator<Item = Step> {
         let undo = self.undo.into_iter().flat_map(Undo::steps);
         undo.chain(self.waiting.iter().copied().map(Control::step))
     }
 
-    /// How the sent savepoints end if their transaction ends now: the session sends nothing more for them.
+    /// Returns how the sent savepoints end if their transaction ends now: the session sends nothing more for them.
     pub(in crate::session) fn left(&self) -> impl Iterator<Item = Step> {
         let release = |control: &Control| matches!(control, Control::Release(_));
         let released = self
@@ -218,7 +218,7 @@ impl Savepoints {
         })
     }
 
-    /// How many of the open savepoints were sent.
+    /// Returns how many of the open savepoints were sent.
     fn sent_depth(&self) -> u32 {
         let unsent = self.waiting.iter().filter_map(|control| match control {
             Control::Savepoint(level) => Some(level - 1),
@@ -227,23 +227,23 @@ impl Savepoints {
         unsent.min().unwrap_or(self.depth)
     }
 
-    /// The waiting statements are on their way.
+    /// Call when the waiting statements are being sent.
     pub(in crate::session) fn sent(&mut self) {
         self.waiting.clear();
         self.undo_unconfirmed |= self.undo.take().is_some();
     }
 
-    /// The server has done what was sent.
+    /// Call when the server has run what was sent.
     pub(in crate::session) fn confirmed(&mut self) {
         self.undo_unconfirmed = false;
     }
 
-    /// There is no transaction.
+    /// Call when BEGIN has failed: the savepoints that were opened with it do not exist.
     pub(in crate::session) fn forget(&mut self) {
         self.depth = self.gone;
     }
 
-    /// Forgets an unsent savepoint and what waits behind it.
+    /// Removes an unsent savepoint and the statements that wait after it. Returns false if the savepoint was sent.
     fn unsend(&mut self, level: u32) -> bool {
         let unsent = self
             .waiting
@@ -251,7 +251,7 @@ impl Savepoints {
             .position(|control| *control == Control::Savepoint(level));
         match unsent {
             Some(position) => self.waiting.truncate(position),
-            // What waits belongs to savepoints inside this one, which end with it.
+            // The waiting statements of deeper savepoints go too, because those savepoints end with this one.
             None => self.waiting.retain(|control| control.level() < level),
         }
         unsent.is_some()

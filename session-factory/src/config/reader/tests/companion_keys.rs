@@ -157,7 +157,7 @@ fn secrets_come_from_files_without_their_last_newline() {
 
 #[test]
 fn a_file_that_is_not_there_is_told_without_its_path() {
-    // The password itself is in the place of its file's path.
+    // The variable for the file's path holds the password itself.
     let message = mistake(&[
         ("DB_HOST", "h"),
         ("DB_NAME", "d"),

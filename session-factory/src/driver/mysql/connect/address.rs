@@ -12,7 +12,7 @@ use super::stream::Homing;
 use crate::driver::mysql::url::{Mode, Place};
 use crate::error::ConnectError;
 
-/// One address of a server. A KILL goes to the address of the connection that it is for.
+/// One address of a server. A KILL is sent to the same address as the connection whose statement it cancels.
 #[derive(Debug, Clone)]
 pub(in super::super) enum Address {
     Tcp {
@@ -32,7 +32,7 @@ impl Address {
         }
     }
 
-    /// The name that the server's certificate is verified for.
+    /// Returns the name for which the server's certificate is verified.
     #[cfg(feature = "tls")]
     pub(super) fn name(&self) -> &str {
         match self {
@@ -42,7 +42,7 @@ impl Address {
         }
     }
 
-    /// On a Unix socket, which no other machine can read, TLS is used only if the URL requires it.
+    /// True if the client requests TLS: on a Unix socket, which no other machine can read, only if the URL requires it.
     pub(super) fn wants_tls(&self, mode: Mode) -> bool {
         match self {
             Self::Tcp { .. } => mode >= Mode::Preferred,
@@ -62,7 +62,7 @@ impl Display for Address {
     }
 }
 
-/// The addresses of one host, of which the URL names `of`.
+/// Resolves the host at index `number` of the URL's `of` hosts.
 pub(in super::super) async fn resolve(
     place: &Place,
     number: usize,

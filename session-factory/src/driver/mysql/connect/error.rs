@@ -4,7 +4,7 @@ use super::address::Address;
 use crate::driver::mysql::protocol::error_code;
 use crate::error::{ConnectError, ConnectErrorKind, StatementError};
 
-/// A Galera node that has lost the others, or has not caught up with them: it accepts logins and refuses queries.
+/// The error for a Galera node that has lost the others, or has not caught up: it allows logins and refuses queries.
 fn outside_of_cluster(address: &Address) -> ConnectError {
     ConnectError::new(
         ConnectErrorKind::Refused,
@@ -22,7 +22,7 @@ pub(in super::super) fn no_tracking(address: &Address) -> ConnectError {
     )
 }
 
-/// A connection that the server refused, in the server's words.
+/// The error for a connection that the server refused, with the server's message.
 pub(in super::super) fn refused(address: &Address, said: &StatementError) -> ConnectError {
     let Some(code) = said.code() else {
         return ConnectError::new(

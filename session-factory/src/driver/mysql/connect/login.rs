@@ -1,4 +1,4 @@
-//! The connection phase: the server's greeting, and who we are.
+//! The connection phase: the server's greeting, and the client's login.
 
 use bytes::Bytes;
 use mysql_common::constants::CapabilityFlags;
@@ -19,10 +19,10 @@ use crate::panics::contained;
 /// `utf8mb4_general_ci`, which servers of all versions have.
 #[cfg(feature = "tls")]
 const COLLATION: u8 = 45;
-/// The longest message that we would take.
+/// The longest message that the client accepts.
 const LONGEST_REPLY: u32 = 1 << 30;
 
-/// `caching_sha2_password`: the server knows the password's hash, or asks for the password itself.
+/// Messages of `caching_sha2_password`: the server has cached the password's hash, or asks for the password itself.
 const FAST_PATH: &[u8] = &[3];
 const FULL_PATH: &[u8] = &[4];
 const ASK_FOR_KEY: &[u8] = &[2];
@@ -37,7 +37,7 @@ pub(super) struct Who<'a> {
 /// The server's first message.
 pub(in super::super) struct Greeting(HandshakePacket<'static>);
 
-/// Why nobody was let in.
+/// Why the login failed: the server's error, or the client's own reason to refuse.
 pub(super) enum NotIn {
     Said(StatementError),
     Ours(&'static str),
@@ -79,7 +79,7 @@ impl Greeting {
 pub(super) async fn greeting(channel: &mut Channel) -> Result<Greeting, StatementError> {
     let message = channel.message().await?;
     if message.first() == Some(&0xFF) {
-        // Too many connections, a host that is not let in.
+        // Such as too many connections, or a host that may not connect.
         let said = parse_error(&message).map_err(|error| channel.lose(&error))?;
         return Err(said);
     }
@@ -89,7 +89,7 @@ pub(super) async fn greeting(channel: &mut Channel) -> Result<Greeting, Statemen
     Ok(Greeting(packet.into_owned()))
 }
 
-/// Says that the next bytes are TLS. MariaDB takes the capabilities from here, and not from the answer that follows.
+/// Announces that the next bytes are TLS. MariaDB takes the capabilities from here, not from the login that follows.
 #[cfg(feature = "tls")]
 pub(super) async fn ask_for_tls(
     channel: &mut Channel,
@@ -108,7 +108,7 @@ fn serialized(packet: &impl MySerialize) -> Vec<u8> {
     body
 }
 
-/// Answers the greeting, and whatever is asked then.
+/// Answers the greeting, and each further request of the login.
 pub(super) async fn log_in(
     channel: &mut Channel,
     greeting: &Greeting,
@@ -119,7 +119,7 @@ pub(super) async fn log_in(
     nonce.truncate(20);
     let mut plugin = match greeting.0.auth_plugin() {
         Some(AuthPlugin::CachingSha2Password) => AuthPlugin::CachingSha2Password,
-        // The server asks for another if that is not the user's.
+        // If the user has another plugin, the server asks for that one.
         _ => AuthPlugin::MysqlNativePassword,
     };
     let mut capabilities = CAPABILITIES;
@@ -170,7 +170,7 @@ pub(super) async fn log_in(
     }
 }
 
-/// What proves the password to a plugin, without sending it where others could read it.
+/// Returns what proves the password to a plugin. Refuses to send the password itself where others could read it.
 fn proof(
     plugin: &AuthPlugin<'_>,
     password: Option<&str>,
@@ -203,7 +203,7 @@ fn is_private(channel: &Channel) -> bool {
     channel.stream().is_some_and(Stream::is_private)
 }
 
-/// The second part of `caching_sha2_password`.
+/// Handles the second part of `caching_sha2_password`.
 async fn more(
     channel: &mut Channel,
     plugin: &AuthPlugin<'_>,
@@ -231,7 +231,7 @@ async fn more(
     for (byte, mask) in secret.iter_mut().zip(nonce.iter().cycle()) {
         *byte ^= mask;
     }
-    // The library panics over a key that is not well-formed.
+    // The library panics if the key is malformed.
     let encrypted = contained(|| crypto::encrypt(&secret, key.get(1..).unwrap_or_default()));
     channel.answer(&encrypted.ok_or(NotIn::Ours("gave a public key that is not one"))?);
     Ok(())

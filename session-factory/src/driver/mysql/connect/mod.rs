@@ -23,7 +23,7 @@ use crate::config::{Credentials, Settings};
 use crate::driver::OpenPermit;
 use crate::error::{ConnectError, ConnectErrorKind};
 
-/// The longest wait for an answer that costs the server nothing.
+/// The longest wait for an answer that the server can give at once.
 pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Opens a stream and logs in.
@@ -44,7 +44,7 @@ pub(super) async fn open(
         wants_tls,
     );
     match attempt.await {
-        // PREFERRED: a server whose TLS does not work is as good as one without.
+        // PREFERRED: if the server's TLS does not work, connect without TLS, as to a server that has none.
         Err(error)
             if wants_tls
                 && error.kind() == ConnectErrorKind::Tls

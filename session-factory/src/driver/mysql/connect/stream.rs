@@ -1,7 +1,7 @@
 //! The stream of a connection: TCP, a Unix socket, or TLS over either.
 //!
-//! It registers itself with the runtime that polls it, so that a connection is driven inside of its caller's future,
-//! and survives the runtime it was opened on.
+//! The stream registers itself with the runtime that polls it. So the caller's own future drives the connection, which
+//! outlives the runtime on which it was opened.
 
 use std::io;
 use std::pin::Pin;
@@ -22,9 +22,9 @@ use tokio::time::timeout;
 use crate::driver::OpenPermit;
 use crate::panics::contained;
 
-/// A server that has not closed its side by then is not waited for.
+/// The longest wait for the server to close its side.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// The same for one that has not let us in.
+/// The same wait for a server that has not accepted the login.
 const PATIENCE_AT_THE_DOOR: Duration = Duration::from_secs(1);
 /// `COM_QUIT` as a packet.
 const QUIT: [u8; 5] = [1, 0, 0, 0, 1];
@@ -35,7 +35,7 @@ enum Socket {
     Unix(UnixStream),
 }
 
-/// Ends a connection from outside: whoever reads or writes on it finds it closed.
+/// Ends a connection from outside: every later read or write on it fails.
 #[derive(Debug, Default)]
 pub(in super::super) struct Hangup {
     done: AtomicBool,
@@ -53,9 +53,9 @@ impl Hangup {
     }
 }
 
-/// A socket that moves to the runtime that polls it.
+/// A socket that registers itself with the runtime that polls it.
 pub(in super::super) struct Homing {
-    /// None once it could not move.
+    /// `None` after the socket could not be registered with a runtime.
     socket: Option<Socket>,
     home: Option<Id>,
     hangup: Arc<Hangup>,
@@ -72,8 +72,8 @@ impl Homing {
 
     pub(in super::super) async fn connect_tcp(address: std::net::SocketAddr) -> io::Result<Self> {
         let stream = TcpStream::connect(address).await?;
-        // Small messages, each waited for: delaying them helps nothing. Without keep-alive a peer that vanished is
-        // never noticed. A connection works without either.
+        // No delay, because messages are small and the client waits for each reply. Keep-alive, to notice a peer that
+        // vanished. A connection works without either, so errors are ignored.
         let _slower = stream.set_nodelay(true);
         let _later = SockRef::from(&stream).set_tcp_keepalive(&TcpKeepalive::new());
         Ok(Self::new(Socket::Tcp(stream)))
@@ -98,7 +98,7 @@ impl Homing {
             .ok_or_else(|| io::ErrorKind::NotConnected.into())
     }
 
-    /// Where the caller has no runtime, or one without sockets, it is the background's.
+    /// Moves the socket to the current runtime. If there is none, or it has no I/O driver: to the background runtime.
     fn move_to(&mut self, current: Option<Handle>) -> io::Result<()> {
         let background = crate::runtime::handle().map_err(io::Error::other)?;
         if current.is_none() && self.home == Some(background.id()) {
@@ -128,7 +128,7 @@ impl Homing {
         Ok(())
     }
 
-    /// Nothing can be read, not even the end. Asks the operating system. `talks`: bytes alone say nothing.
+    /// Asks the operating system: true if there is nothing to read, not even the end. `talks`: bytes do not count.
     fn is_silent(&self, talks: bool) -> bool {
         if self.hangup.is_done() {
             return false;
@@ -147,7 +147,7 @@ impl Homing {
     }
 }
 
-/// tokio panics where a runtime has no sockets.
+/// Registers a socket with `here`. If that runtime has no I/O driver, tokio panics: then with `background`.
 fn register<S>(
     here: &Handle,
     background: &Handle,
@@ -219,12 +219,12 @@ impl Stream {
     }
 
     pub(in super::super) fn is_silent(&self) -> bool {
-        // TLS has messages of its own, such as tickets for later sessions.
+        // TLS sends messages of its own, such as session tickets, so bytes alone do not mean that the server closes.
         let talks = !matches!(self, Self::Plain(_));
         self.socket().is_silent(talks)
     }
 
-    /// The connection was ended from outside.
+    /// True if the connection was ended from outside.
     pub(in super::super) fn is_hung_up(&self) -> bool {
         self.socket().hangup.is_done()
     }
@@ -233,7 +233,7 @@ impl Stream {
         Arc::clone(&self.socket().hangup)
     }
 
-    /// What is said on it stays between the two sides: encrypted, or on one machine.
+    /// True if nobody else can read the stream: it is encrypted, or a Unix socket.
     pub(in super::super) fn is_private(&self) -> bool {
         match self {
             #[cfg(unix)]
@@ -245,8 +245,8 @@ impl Stream {
         }
     }
 
-    /// Takes leave in a task, which keeps the permit until the server has closed its side: until then the server
-    /// counts the connection.
+    /// Closes the connection in a task. The task holds the permit until the server has closed its side, because the
+    /// connection counts towards the server's limit until then.
     pub(in super::super) fn part(mut self, permit: Option<OpenPermit>, is_inside: bool) {
         let patience = if is_inside {
             PATIENCE

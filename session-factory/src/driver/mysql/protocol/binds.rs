@@ -1,4 +1,4 @@
-//! The binds of a prepared statement, from diesel's form into the protocol's.
+//! Converts the binds of a prepared statement from diesel's form to the protocol's.
 
 use bytes::BufMut;
 use diesel::QueryResult;
@@ -9,10 +9,10 @@ use diesel::result::Error;
 use diesel::sql_types::Timestamp;
 use mysql_common::constants::ColumnType;
 
-/// The body of `COM_STMT_EXECUTE`.
+/// Returns the body of `COM_STMT_EXECUTE`.
 ///
 /// # Errors
-/// For a date or a time that the protocol cannot carry.
+/// If the protocol cannot represent a date or a time.
 pub(in super::super) fn encode(
     id: u32,
     types: &[MysqlType],
@@ -20,7 +20,7 @@ pub(in super::super) fn encode(
 ) -> QueryResult<Vec<u8>> {
     let mut body = Vec::with_capacity(16 + 12 * binds.len());
     body.put_u32_le(id);
-    // No cursor, one iteration.
+    // Flags: no cursor. Then the number of iterations: one.
     body.put_u8(0);
     body.put_u32_le(1);
     if binds.is_empty() {
@@ -66,7 +66,7 @@ fn protocol_type(kind: MysqlType) -> (ColumnType, bool) {
             (Type::MYSQL_TYPE_DATETIME, false)
         }
         MysqlType::Blob | MysqlType::Bit => (Type::MYSQL_TYPE_BLOB, false),
-        // Also what later versions of diesel may add.
+        // Strings, and types that later versions of diesel may add.
         _ => (Type::MYSQL_TYPE_VAR_STRING, false),
     }
 }
@@ -101,7 +101,7 @@ fn value(body: &mut Vec<u8>, kind: MysqlType, bind: &[u8]) -> QueryResult<()> {
             return Ok(());
         }
     };
-    // diesel writes numbers in the machine's order, a `bool` in more bytes than it has.
+    // diesel writes numbers in the machine's byte order, and a `bool` in more bytes than its type has.
     let mut number: Vec<u8> = bind.to_vec();
     if cfg!(target_endian = "big") {
         number.reverse();
@@ -130,7 +130,7 @@ fn time(body: &mut Vec<u8>, bind: &[u8], is_time: bool) -> QueryResult<()> {
     body.put_u8(byte(time.hour)?);
     body.put_u8(byte(time.minute)?);
     body.put_u8(byte(time.second)?);
-    // Less than a million. Its type is another on Windows.
+    // Less than a million. The conversion is needed because the field has another type on Windows.
     body.put_u32_le(u32::try_from(time.second_part).map_err(narrow)?);
     Ok(())
 }

@@ -1,6 +1,6 @@
-//! The client's side of the protocol on one stream: packets, commands, and the replies that the server owes.
+//! The client's side of the protocol on one stream: packets, commands, and outstanding replies.
 //!
-//! All state lies here and none in a future: whatever was dropped, the next reader knows where in which reply it is.
+//! All state is stored here and none in a future: whatever is dropped, the next reader knows its position in a reply.
 
 mod binds;
 pub(super) mod error_code;
@@ -30,9 +30,9 @@ use crate::driver::OpenPermit;
 use crate::error::{StatementError, StatementErrorKind};
 use crate::observe::ServerErrors;
 
-/// A packet of this length is followed by another part of the same message.
+/// The longest packet. After a packet of this length, the next packet continues the same message.
 const LONGEST: usize = 0xFF_FFFF;
-/// Read from the socket at once.
+/// How many bytes to read from the socket at once.
 const CHUNK: usize = 16 << 10;
 
 pub(super) const COM_INIT_DB: u8 = 0x02;
@@ -42,7 +42,7 @@ pub(super) const COM_STMT_PREPARE: u8 = 0x16;
 pub(super) const COM_STMT_CLOSE: u8 = 0x19;
 pub(super) const COM_RESET_CONNECTION: u8 = 0x1F;
 
-/// What every connection asks for.
+/// The capabilities that every connection requests.
 pub(super) const CAPABILITIES: CapabilityFlags = CapabilityFlags::CLIENT_PROTOCOL_41
     .union(CapabilityFlags::CLIENT_LONG_PASSWORD)
     .union(CapabilityFlags::CLIENT_SECURE_CONNECTION)
@@ -61,13 +61,13 @@ type Result<T> = std::result::Result<T, StatementError>;
 /// How a reply is laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Layout {
-    /// Of a text or of an executed statement: OK, an error, or rows; one or several.
+    /// The reply to a SQL text or an executed statement: one or several results, each of them OK, an error, or rows.
     Results,
-    /// Of `COM_STMT_PREPARE`.
+    /// The reply to `COM_STMT_PREPARE`.
     Prepared,
 }
 
-/// A reply that the server owes.
+/// A reply that was not read to its end yet.
 #[derive(Debug)]
 struct Reply {
     layout: Layout,
@@ -77,7 +77,7 @@ struct Reply {
     purpose: Purpose,
 }
 
-/// Where in a reply the reader is.
+/// The reader's position in a reply.
 #[derive(Debug)]
 enum Part {
     Head,
@@ -86,7 +86,7 @@ enum Part {
     Definitions { left: u32, id: u32, parameters: u16 },
 }
 
-/// What a packet of a reply says.
+/// What the reader found in a reply.
 #[derive(Debug)]
 pub(super) enum Event {
     Columns(Arc<[Column]>),
@@ -95,31 +95,31 @@ pub(super) enum Event {
         id: u32,
         parameters: u16,
     },
-    /// One statement is done. `is_last`: so is the reply.
+    /// One statement succeeded. `is_last` is true if the reply ends with it.
     Done {
         affected: u64,
         is_last: bool,
     },
-    /// It failed, and with it the rest of the reply.
+    /// A statement failed, which ends the reply.
     Failed(StatementError),
 }
 
-/// The stream, what was read ahead, what is not written yet, and what is expected.
+/// A stream, its buffers (bytes read ahead, bytes not written yet), and the expected replies.
 pub(super) struct Channel {
-    /// None once it is dropped.
+    /// `None` during the TLS handshake, and once the channel is dropped.
     stream: Option<Stream>,
     permit: Option<OpenPermit>,
     input: BytesMut,
-    /// The parts of a message longer than one packet.
+    /// The parts read so far of a message that is longer than one packet.
     joined: BytesMut,
     output: BytesMut,
-    /// TLS may hold back what it was given.
+    /// False while TLS may still hold bytes that were written to it.
     is_flushed: bool,
     sequence: u8,
     expected: VecDeque<Reply>,
     lost: Option<StatementError>,
     pub(super) state: SessionState,
-    /// The server's `max_allowed_packet`: it hangs up on more.
+    /// The server's `max_allowed_packet`. If a command is longer, the server closes the connection.
     pub(super) longest_command: usize,
 }
 
@@ -144,7 +144,7 @@ impl Channel {
         self.stream.as_ref()
     }
 
-    /// For the TLS handshake: nothing may have been read ahead.
+    /// Takes the stream for the TLS handshake. `None` if bytes were read ahead, which were not encrypted.
     #[cfg(feature = "tls")]
     pub(super) fn take_stream(&mut self) -> Option<Stream> {
         self.stream.take().filter(|_| self.input.is_empty())
@@ -158,8 +158,8 @@ impl Channel {
     /// Queues a command and the reply that it will have.
     ///
     /// # Errors
-    /// With the server's words and number where the server would not take a message of that length. Nothing is
-    /// sent then.
+    /// If the connection is lost, or the server would not accept a message of that length. The latter error has the
+    /// server's own message and number, and nothing is sent.
     pub(super) fn send(
         &mut self,
         command: u8,
@@ -210,7 +210,7 @@ impl Channel {
         let mut first = command;
         loop {
             let length = left.min(LONGEST);
-            // Three bytes of length; the cast keeps them all.
+            // The length has three bytes, so the cast loses nothing.
             self.output.put_uint_le(length as u64, 3);
             self.output.put_u8(self.sequence);
             self.sequence = self.sequence.wrapping_add(1);
@@ -229,17 +229,17 @@ impl Channel {
         }
     }
 
-    /// Every reply was read to its end.
+    /// True if everything was sent, and every reply was read to its end.
     pub(super) fn is_quiet(&self) -> bool {
         self.expected.is_empty() && self.output.is_empty() && self.is_flushed
     }
 
-    /// The connection cannot be used any more.
+    /// Returns why the connection cannot be used any more, if it cannot.
     pub(super) fn lost(&self) -> Option<&StatementError> {
         self.lost.as_ref()
     }
 
-    /// Known to be closed, or about to be: nothing is owed, and there is something to read that is not TLS's own.
+    /// True if the connection is closed or about to be: unasked, the server sent something that is not TLS's own.
     pub(super) fn is_closed(&self) -> bool {
         let Some(stream) = &self.stream else {
             return true;
@@ -247,7 +247,7 @@ impl Channel {
         self.lost.is_some() || stream.is_hung_up() || self.is_quiet() && !stream.is_silent()
     }
 
-    /// Reads what the server has said unasked, without waiting: that it hangs up, and why.
+    /// Reads, without waiting, what the server sent unasked: that it closes the connection, and why.
     pub(super) fn look(&mut self) -> Option<StatementError> {
         if self.is_quiet() {
             let mut cx = Context::from_waker(std::task::Waker::noop());
@@ -256,7 +256,7 @@ impl Channel {
         self.lost.clone()
     }
 
-    /// What is wrong with the connection. What the server said before it hung up is worth more than that it did.
+    /// Marks the connection as lost. If the server said why before it closed the connection, that replaces `why`.
     pub(super) fn lose(&mut self, why: &dyn std::fmt::Display) -> StatementError {
         let said = self.state.last_error().last_error();
         let error = said.filter(StatementError::is_connection);
@@ -264,7 +264,7 @@ impl Channel {
         self.lost.get_or_insert(error).clone()
     }
 
-    /// Reads what the server says next.
+    /// Reads the server's next event.
     pub(super) async fn next(&mut self) -> Result<Event> {
         poll_fn(|cx| self.poll_next(cx)).await
     }
@@ -279,10 +279,10 @@ impl Channel {
         }
     }
 
-    /// Reads the first of the replies that are owed to its end. None: none is owed.
+    /// Reads the oldest outstanding reply to its end, and returns its row count. `None` if no reply is outstanding.
     ///
     /// # Errors
-    /// What the server said of the statement, or that the connection is lost.
+    /// The server's error for the statement, or the error with which the connection was lost.
     pub(super) async fn finish(&mut self) -> Result<Option<u64>> {
         if self.expected.is_empty() {
             return Ok(None);
@@ -300,10 +300,10 @@ impl Channel {
         }
     }
 
-    /// Reads all that is owed.
+    /// Reads all outstanding replies.
     ///
     /// # Errors
-    /// When the connection is lost.
+    /// If the connection is lost.
     pub(super) async fn drain(&mut self) -> Result<()> {
         while !self.is_quiet() {
             if self.expected.is_empty() {
@@ -317,7 +317,7 @@ impl Channel {
         Ok(())
     }
 
-    /// Reads the end of the rows if it is here already: with the last row that the caller asks for, the reply is over.
+    /// Reads the end of the rows if it has arrived already, so that the reply is over once the caller has the last row.
     pub(super) fn read_end(&mut self) -> Option<Event> {
         let (head, rest) = self.input.split_at_checked(4)?;
         let length = length(head);
@@ -332,7 +332,7 @@ impl Channel {
         }
     }
 
-    /// Sends one text of the driver's own and reads its reply.
+    /// Sends one of the driver's own SQL texts, and reads its reply.
     pub(super) async fn run(&mut self, sql: &str) -> Result<()> {
         self.send(COM_QUERY, sql.as_bytes(), Layout::Results, Purpose::Drivers)?;
         while self.expected.len() > 1 {
@@ -341,13 +341,13 @@ impl Channel {
         self.finish().await.map(drop)
     }
 
-    /// The rows of such a text, each value as the server prints it.
+    /// Sends one of the driver's own queries, and returns its rows, with each value as the server prints it.
     pub(super) async fn ask(&mut self, sql: &str) -> Result<Vec<Vec<Option<String>>>> {
         self.send(COM_QUERY, sql.as_bytes(), Layout::Results, Purpose::Drivers)?;
         self.rows().await
     }
 
-    /// The rows of the reply that is owed first.
+    /// Returns the rows of the oldest outstanding reply.
     pub(super) async fn rows(&mut self) -> Result<Vec<Vec<Option<String>>>> {
         let mut rows = Vec::new();
         loop {
@@ -416,7 +416,7 @@ impl Channel {
         }
     }
 
-    /// A message that was read to its end.
+    /// Returns the next message, if it has arrived completely.
     fn buffered(&mut self) -> std::result::Result<Option<Bytes>, &'static str> {
         loop {
             let Some((head, rest)) = self.input.split_at_checked(4) else {
@@ -446,10 +446,10 @@ impl Channel {
         }
     }
 
-    /// Takes in one message of the reply that is owed first.
+    /// Processes one message of the oldest outstanding reply.
     fn take(&mut self, message: Bytes) -> io::Result<Option<Event>> {
         let Some(reply) = self.expected.front_mut() else {
-            // Unasked: why it is about to hang up.
+            // Unasked: the server says why it is about to close the connection.
             return match message.first() {
                 Some(0xFF) => Ok(Some(Event::Failed(
                     self.failed(&message, Purpose::Drivers)?,
@@ -484,7 +484,7 @@ impl Channel {
             }
             (Part::Head, Layout::Results) => match first {
                 0x00 => self.done::<CommonOkPacket>(&message, purpose).map(Some),
-                // LOAD DATA LOCAL, which was not offered: the protocol wants an empty file.
+                // LOAD DATA LOCAL, which the client did not offer. The protocol requires a file: send an empty one.
                 0xFB => {
                     self.sequence = reply.sequence;
                     reply.sequence = reply.sequence.wrapping_add(1);
@@ -515,7 +515,7 @@ impl Channel {
         }
     }
 
-    /// The definitions of a prepared statement are read, if they are.
+    /// Returns the prepared statement once all its definitions are read.
     fn defined(&mut self) -> Option<Event> {
         let Some(Part::Definitions {
             left: 0,
@@ -575,7 +575,7 @@ pub(super) fn parse_ok<K: mysql_common::packets::OkPacketKind>(
     Ok(parsed.into_inner())
 }
 
-/// The server's error, in the kind that it has.
+/// Parses the server's error, and determines its kind.
 pub(super) fn parse_error(message: &[u8]) -> io::Result<StatementError> {
     let ErrPacket::Error(said) = ParseBuf(message).parse(CAPABILITIES)? else {
         return Err(io::ErrorKind::InvalidData.into());

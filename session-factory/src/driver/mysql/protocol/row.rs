@@ -29,7 +29,7 @@ impl Column {
     }
 }
 
-/// Where a value lies. None: it is NULL.
+/// Where a value is stored; `None` if it is NULL.
 type Place = Option<(Source, Range<usize>)>;
 
 #[derive(Debug, Clone, Copy)]
@@ -57,7 +57,7 @@ impl MysqlRow {
             converted: Vec::new(),
             places: Vec::with_capacity(columns.len()),
         };
-        // A header, then a bit for each column, from the third on.
+        // A header, then the NULL bitmap: one bit for each column, beginning with the third bit.
         let nulls = 1..1 + (columns.len() + 9) / 8;
         let mut at = nulls.end;
         for (number, column) in columns.iter().enumerate() {
@@ -86,7 +86,7 @@ impl MysqlRow {
         Some(row)
     }
 
-    /// A row that another client read.
+    /// Copies a row that diesel-async's own client read.
     pub(in super::super) fn copied(fields: Vec<(Column, Option<Vec<u8>>)>) -> Self {
         let mut converted = Vec::new();
         let mut places = Vec::with_capacity(fields.len());
@@ -109,7 +109,7 @@ impl MysqlRow {
     }
 }
 
-/// How long a value is, with its own length in front of it read.
+/// Returns a value's length, and consumes the length prefix of types that have one.
 fn value_length(kind: MysqlType, rest: &mut &[u8]) -> Option<usize> {
     Some(match kind {
         MysqlType::Tiny | MysqlType::UnsignedTiny => 1,
@@ -128,7 +128,7 @@ fn is_date_or_time(kind: MysqlType) -> bool {
     )
 }
 
-/// The value as `MYSQL_TIME`, which diesel takes for dates and times.
+/// Returns the value as `MYSQL_TIME`, the form in which diesel reads dates and times.
 fn date_or_time(kind: MysqlType, mut value: &[u8]) -> Option<Vec<u8>> {
     let is_time = kind == MysqlType::Time;
     let (mut year, mut month, mut negative, mut day) = (0, 0, false, 0);
@@ -166,7 +166,7 @@ fn date_or_time(kind: MysqlType, mut value: &[u8]) -> Option<Vec<u8>> {
     Some(time.serialize().to_vec())
 }
 
-/// A length-encoded number. None: NULL, or not well-formed.
+/// Reads a length-encoded number; `None` if it is NULL or malformed.
 pub(super) fn length_encoded(rest: &mut &[u8]) -> Option<u64> {
     let length = match rest.try_get_u8().ok()? {
         0xFC => 2,
@@ -178,7 +178,7 @@ pub(super) fn length_encoded(rest: &mut &[u8]) -> Option<u64> {
     rest.try_get_uint_le(length).ok()
 }
 
-/// A row of the text protocol.
+/// Returns the values of a row of the text protocol.
 pub(super) fn texts(mut message: &[u8]) -> Vec<Option<String>> {
     let mut values = Vec::new();
     while !message.is_empty() {
@@ -265,7 +265,7 @@ impl Field<'_, Mysql> for MysqlField<'_> {
     }
 }
 
-/// diesel's type for one of the protocol's.
+/// Returns diesel's type for one of the protocol's types.
 fn kind(column: ColumnType, flags: ColumnFlags) -> MysqlType {
     use ColumnType as Type;
     let unsigned = flags.contains(ColumnFlags::UNSIGNED_FLAG);

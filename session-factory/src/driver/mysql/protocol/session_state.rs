@@ -1,8 +1,8 @@
-//! What the server has told about its session: the transaction that is open, and what a borrower has changed.
+//! What the server has reported about its session: the open transaction, and what a borrower has changed.
 //!
-//! Each OK packet carries status flags, and says what changed since the last one (`CLIENT_SESSION_TRACK`). No SQL is
-//! read to know what became of a transaction. What the flags leave open, a savepoint and the server's own counters of
-//! COMMIT and ROLLBACK decide: see [`SessionState::suspicion`].
+//! Each OK packet carries status flags, and lists what changed since the previous one (`CLIENT_SESSION_TRACK`). So the
+//! driver parses no SQL to learn how a transaction ended. Where the flags leave a doubt, a savepoint and the server's
+//! counters of COMMIT and ROLLBACK decide: see [`SessionState::suspicion`].
 
 use std::sync::Arc;
 
@@ -15,58 +15,58 @@ use crate::error::{AfterEnd, CommittedPart, PartlyCommitted, StatementError};
 use crate::observe::ServerErrors;
 use crate::sync::Mutex;
 
-/// How a transaction ended that the session did not end.
+/// How a transaction ended, other than by the session's own COMMIT or ROLLBACK.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in super::super) enum End {
     Commit,
     Rollback,
-    /// The server does not tell which it was.
+    /// By COMMIT or by ROLLBACK: the server does not say which.
     Unseen,
 }
 
-/// What a statement of the application's may do.
+/// What an application's statement may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in super::super) enum Nature {
     /// It reads or changes rows, and leaves nothing else behind.
     Plain,
-    /// The same, and it may leave a user variable, a named lock or `LAST_INSERT_ID` behind.
+    /// Like `Plain`, but it may also leave a user variable, a named lock or `LAST_INSERT_ID` behind.
     Traces,
-    /// A text or a statement that may do anything, and end the transaction.
+    /// A SQL text, or a statement of any other kind. It may do anything, such as end the transaction.
     Opaque,
 }
 
-/// What was seen while a statement of the application's ran.
+/// What the driver saw while an application's statement ran.
 #[derive(Debug)]
 struct Statement {
     nature: Nature,
-    /// A transaction was open before it.
+    /// True if a transaction was open before the statement.
     was_open: bool,
-    /// Something about the session changed meanwhile.
+    /// True if the server reported a change of the session's state while the statement ran.
     flagged: bool,
-    /// How often a transaction was open before a part of it and not behind that.
+    /// How many of the statement's parts began with an open transaction and ended without one.
     ends: u32,
-    /// How many of its parts succeeded.
+    /// How many of the statement's parts (the statements of a text) succeeded.
     parts: u32,
-    /// Rows were changed behind the first end.
+    /// True if rows were changed after the statement had first ended a transaction.
     rows_behind: bool,
     error: Option<StatementError>,
-    /// The answer to [`Purpose::ReleaseMark`]: the transaction is the same one. It is kept here, because the future that
-    /// asked may be dropped, and the mark can be released only once.
+    /// The answer to [`Purpose::ReleaseMark`]: true if the transaction is the same one. It is stored here, because the
+    /// future that asked may be dropped, and the mark can be released only once.
     is_same: Option<bool>,
 }
 
 /// Why a command is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in super::super) enum Purpose {
-    /// The application wants it.
+    /// The application runs the command.
     Users,
-    /// The driver wants it.
+    /// The driver runs the command for itself.
     Drivers,
     /// The driver asks whether the transaction that it marked is still open.
     ReleaseMark,
 }
 
-/// A question that has to be asked before the next statement.
+/// A question that the driver has to ask the server before the next statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in super::super) enum Suspicion {
     /// A statement failed: is the transaction still open?
@@ -77,14 +77,14 @@ pub(in super::super) enum Suspicion {
     Ended,
 }
 
-/// The server's counters of what ends transactions.
+/// The server's counters of statements that end transactions.
 #[derive(Debug, Default, Clone, Copy)]
 pub(in super::super) struct Counters {
     pub(in super::super) commits: u64,
     pub(in super::super) rollbacks: u64,
-    /// Of statements that run others.
+    /// Statements that run other statements, such as CALL.
     pub(in super::super) nested: u64,
-    /// What storage engines rolled back, a statement that failed included.
+    /// Rollbacks by storage engines, including those of single failed statements.
     pub(in super::super) undone: u64,
 }
 
@@ -98,33 +98,33 @@ impl ServerErrors for LastError {
     }
 }
 
-/// How far the connection is.
+/// The connection's progress through its startup.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     #[default]
     Opened,
     LoggedIn,
-    /// Set up: from here on what happens is a borrower's.
+    /// Set up: every later change is a borrower's.
     Ready,
 }
 
 /// What a borrower has changed.
 #[derive(Debug, Default)]
 struct Changes {
-    /// The next borrower would find something else than this one did.
+    /// True if the next borrower would not find the session as this borrower did.
     any: bool,
     schema: bool,
-    /// What was prepared belongs to another schema or another mode.
+    /// True if statements were prepared under a schema or a mode that has changed since.
     prepared_is_stale: bool,
 }
 
-/// The Galera cluster that the server is a node of. A node may roll back by itself, and reports that to a later command.
+/// The server's Galera cluster. A node may roll back by itself, and reports that only in reply to a later command.
 #[derive(Debug, Default)]
 struct Cluster {
     is_node: bool,
-    /// The node takes no part in it.
+    /// True if the node has lost its cluster, or has not caught up with it.
     is_alone: bool,
-    /// Something was rolled back since the counters were asked.
+    /// True if something was rolled back since the counters were last read.
     undone: bool,
 }
 
@@ -133,11 +133,11 @@ struct Cluster {
 struct Transaction {
     met_conflict: bool,
     has_written: bool,
-    /// Its savepoints went with it, or with a transaction in which only savepoints were made.
+    /// True if its savepoints were lost with it, or with a transaction that contained only savepoints.
     lost_savepoints: bool,
     ended: Option<End>,
     fatal: Option<StatementError>,
-    /// Rows were changed behind the end, and are neither committed nor rolled back.
+    /// True if rows were changed after the end, and are neither committed nor rolled back yet.
     open_behind: bool,
     behind: AfterEnd,
 }
@@ -145,9 +145,9 @@ struct Transaction {
 #[derive(Debug)]
 pub(in super::super) struct SessionState {
     phase: Phase,
-    /// Those of the last OK packet.
+    /// The status flags of the last OK packet.
     status: StatusFlags,
-    /// The open transaction has changed rows.
+    /// True if the open transaction has changed rows.
     writes: bool,
     changes: Changes,
     cluster: Cluster,
@@ -182,7 +182,7 @@ impl SessionState {
         self.phase != Phase::Opened
     }
 
-    /// The connection is as every borrower expects it.
+    /// Call when the connection is as every borrower expects it: after startup, and after a reset.
     pub(in super::super) fn is_ready(&mut self) {
         self.phase = Phase::Ready;
         self.changes = Changes::default();
@@ -190,7 +190,7 @@ impl SessionState {
         self.counted = Counters::default();
     }
 
-    /// Whether the server is a node of a Galera cluster.
+    /// Sets whether the server is a node of a Galera cluster.
     pub(in super::super) fn is_of_cluster(&mut self, is: bool) {
         self.cluster.is_node = is;
     }
@@ -199,7 +199,7 @@ impl SessionState {
         self.cluster.is_node
     }
 
-    /// What the next statement rolls back could not be told from what was rolled back before it.
+    /// True if the counters must be read before the next statement, to distinguish its rollbacks from earlier ones.
     pub(in super::super) fn lacks_baseline(&self) -> bool {
         self.cluster.is_node && self.cluster.undone
     }
@@ -209,7 +209,7 @@ impl SessionState {
         self.cluster.undone = false;
     }
 
-    /// A statement of this nature is about to be sent.
+    /// Call before a statement of this nature is sent.
     pub(in super::super) fn announce(&mut self, nature: Nature) {
         self.changes.any |= nature != Nature::Plain;
         self.statement = Some(Statement {
@@ -224,14 +224,14 @@ impl SessionState {
         });
     }
 
-    /// One that was not announced.
+    /// Call when an application's statement was sent. Announces it as `Plain` if no caller announced it.
     pub(super) fn statement_sent(&mut self) {
         if self.statement.is_none() {
             self.announce(Nature::Plain);
         }
     }
 
-    /// Takes in an OK packet. True: another result follows in the same reply.
+    /// Processes an OK packet. True if another result follows in the same reply.
     pub(super) fn done(&mut self, ok: &OkPacket<'_>, purpose: Purpose) -> bool {
         let status = ok.status_flags();
         let before = self.in_transaction();
@@ -249,7 +249,7 @@ impl SessionState {
             statement.is_same = Some(true);
         }
         if purpose == Purpose::Users {
-            // A function that a SELECT calls changes rows too.
+            // A function that a SELECT calls may change rows; only `writes` shows that.
             let wrote = ok.affected_rows() > 0 || self.writes;
             statement.flagged |= flagged;
             statement.parts += 1;
@@ -279,7 +279,7 @@ impl SessionState {
                     self.changes.any = true;
                 }
                 SessionStateType::SESSION_TRACK_STATE_CHANGE => self.changes.any = true,
-                // A letter for each thing that the transaction did: `W` for writing, `w` where that cannot be undone.
+                // One letter for each thing the transaction did: `W` for a write, `w` for one that cannot be undone.
                 SessionStateType::SESSION_TRACK_TRANSACTION_STATE => {
                     self.writes = change
                         .data_ref()
@@ -291,7 +291,7 @@ impl SessionState {
         }
     }
 
-    /// Takes in an error packet.
+    /// Processes an error packet.
     pub(super) fn failed(&mut self, error: &StatementError, purpose: Purpose) {
         self.cluster.undone = true;
         if purpose == Purpose::ReleaseMark
@@ -299,12 +299,12 @@ impl SessionState {
         {
             statement.is_same = Some(false);
             if error.code != Some(error_code::NO_SUCH_SAVEPOINT) {
-                // Such as a node that has lost its cluster: what ended the transaction is not known.
+                // For instance, a node has lost its cluster: what ended the transaction is unknown.
                 statement.error = Some(error.clone());
             }
         }
         if purpose != Purpose::Users && error.code.is_some_and(error_code::rolls_back) {
-            // A Galera node reports a lost conflict to the next command, whatever that is.
+            // A Galera node reports a lost conflict in reply to the next command, whichever that is.
             self.was_aborted(error.clone());
         }
         if purpose == Purpose::Users {
@@ -317,7 +317,7 @@ impl SessionState {
         *self.last_error.0.lock() = Some(error.clone());
     }
 
-    /// What the flags of the last statement leave open. None: they say it all.
+    /// Returns the question that the last statement's flags leave open; `None` if they leave none.
     pub(in super::super) fn suspicion(&mut self) -> Option<Suspicion> {
         let statement = self.statement.as_ref()?;
         if statement.ends > 0 {
@@ -329,7 +329,7 @@ impl SessionState {
                 return Some(Suspicion::Failed);
             }
             if rolled_back {
-                // The transaction's first statement: there was nothing else.
+                // It was the transaction's first statement, so only its own work was rolled back.
                 let error = error.clone();
                 self.statement = None;
                 self.ends(End::Rollback, Some(error));
@@ -342,17 +342,17 @@ impl SessionState {
         None
     }
 
-    /// The transaction is the one that it was.
+    /// Call when the transaction is known to be the same as before the statement.
     pub(in super::super) fn is_the_same(&mut self) {
         self.statement = None;
     }
 
-    /// Whether the mark was still there.
+    /// Returns whether the mark was still there; `None` if the server has not answered that.
     pub(in super::super) fn found_mark(&self) -> Option<bool> {
         self.statement.as_ref()?.is_same
     }
 
-    /// A statement failed, and the server says that no transaction is open behind it.
+    /// True if a transaction was open before the last statement or within it, and none is open after it.
     pub(in super::super) fn is_gone(&self) -> bool {
         let was_open = |statement: &Statement| statement.was_open || statement.ends > 0;
         !self.in_transaction() && self.statement.as_ref().is_some_and(was_open)
@@ -364,8 +364,8 @@ impl SessionState {
             .is_some_and(|statement| statement.nature == Nature::Opaque)
     }
 
-    /// The statement failed with a deadlock. The transaction is over, also where a node of a cluster has not rolled it
-    /// back yet, and says that it is open.
+    /// True if the statement failed with a deadlock. The transaction is then over, even if a cluster's node has not yet
+    /// rolled it back and still reports it as open.
     pub(in super::super) fn met_deadlock(&self) -> bool {
         let error = self
             .statement
@@ -376,8 +376,8 @@ impl SessionState {
             .is_some_and(error_code::rolls_back)
     }
 
-    /// The server reported to a command of the driver's own that it has rolled the transaction back. Whether that is the
-    /// session's, or one that the statement before it began, the counters decide.
+    /// Call when the server, in reply to a driver's own command, reports that it rolled a transaction back. The
+    /// counters decide later whether that was the session's transaction, or one that the application's statement began.
     fn was_aborted(&mut self, error: StatementError) {
         self.transaction.met_conflict = true;
         self.status.remove(StatusFlags::SERVER_STATUS_IN_TRANS);
@@ -387,8 +387,8 @@ impl SessionState {
         }
     }
 
-    /// The transaction is another one, or none. The counters tell what ended it, where that is certain. None: they
-    /// were not asked, as the statement can have ended nothing but by its error.
+    /// Call when the transaction is gone, or is another one. Determines how it ended if the counters prove it. `now` is
+    /// `None` if the counters were not read, because only the statement's error can have ended the transaction.
     pub(in super::super) fn counted(&mut self, now: Option<Counters>) {
         let Some(statement) = self.statement.take() else {
             return;
@@ -404,21 +404,21 @@ impl SessionState {
         let rollbacks = now.rollbacks.saturating_sub(before.rollbacks);
         let is_nested = now.nested > before.nested;
         let is_open = self.in_transaction();
-        // Without a transaction before it, a statement that failed as a whole has ended none.
+        // If no transaction was open before it, a statement that failed as a whole cannot have ended one.
         let failed_as_a_whole = |error: &StatementError| statement.parts == 0 && !is_fatal(error);
         let had_nothing_to_end = !statement.was_open
             && statement.ends == 0
             && statement.error.as_ref().is_none_or(failed_as_a_whole);
         if had_nothing_to_end {
             match (is_nested, commits + rollbacks) {
-                // START TRANSACTION: nothing was open that it could have ended.
+                // START TRANSACTION, say: no transaction was open that it could have ended.
                 (false, 0) => return,
                 _ if rollbacks == 0 && !is_open => return self.ends(End::Commit, None),
                 _ => return self.ends(End::Unseen, None),
             }
         }
         if let Some(error) = statement.error {
-            // By the error itself, if no other statement can have done it.
+            // The error itself ended the transaction, if no other statement can have ended it.
             let is_alone = statement.nature != Nature::Opaque
                 || statement.ends == 0
                     && commits + rollbacks == 0
@@ -430,7 +430,7 @@ impl SessionState {
         let end = match statement.nature {
             Nature::Plain | Nature::Traces => End::Unseen,
             _ if is_nested || may_be_undone => End::Unseen,
-            // Whatever else ends a transaction commits it.
+            // No ROLLBACK was counted, and every other statement that ends a transaction commits it.
             Nature::Opaque if rollbacks == 0 => End::Commit,
             Nature::Opaque if commits == 0 && statement.parts == 1 => End::Rollback,
             Nature::Opaque => End::Unseen,
@@ -442,7 +442,7 @@ impl SessionState {
         }
     }
 
-    /// The first end is that of the session's transaction, each further one that of what ran behind it.
+    /// Records an end. The first is the end of the session's transaction; each later one ends work that ran after it.
     fn ends(&mut self, end: End, error: Option<StatementError>) {
         match self.transaction.ended {
             None => {
@@ -458,14 +458,14 @@ impl SessionState {
         }
     }
 
-    /// COMMIT or ROLLBACK of the session's own.
+    /// Call for the session's own COMMIT and ROLLBACK, which the server counts too.
     pub(in super::super) fn count(&mut self, commits: u64, rollbacks: u64) {
         self.counted.commits += commits;
         self.counted.rollbacks += rollbacks;
         self.cluster.undone |= rollbacks > 0;
     }
 
-    /// What became of a COMMIT whose caller is gone.
+    /// Records the outcome of a COMMIT whose caller dropped its future.
     pub(in super::super) fn committed(&mut self, committed: bool) {
         self.ends(
             if committed {
@@ -477,7 +477,7 @@ impl SessionState {
         );
     }
 
-    /// Forgets earlier transactions.
+    /// Clears what is known about earlier transactions. Call when a transaction begins.
     pub(in super::super) fn begin_watch(&mut self) {
         self.transaction = Transaction::default();
     }
@@ -506,7 +506,7 @@ impl SessionState {
         }
     }
 
-    /// The savepoints that the session made went with their transaction.
+    /// True if the session's savepoints were lost with their transaction.
     pub(in super::super) fn has_lost_savepoints(&self) -> bool {
         self.transaction.lost_savepoints || self.transaction.ended.is_some()
     }
@@ -515,7 +515,7 @@ impl SessionState {
         self.status.contains(StatusFlags::SERVER_STATUS_IN_TRANS)
     }
 
-    /// Each statement would be committed with itself.
+    /// True if autocommit is on, so that the server would commit each statement by itself.
     pub(in super::super) fn autocommits(&self) -> bool {
         self.status.contains(StatusFlags::SERVER_STATUS_AUTOCOMMIT) && self.phase == Phase::Ready
     }
@@ -532,7 +532,7 @@ impl SessionState {
         self.changes.schema
     }
 
-    /// Whether what was prepared has to be prepared again. Says so once.
+    /// Returns, and clears, whether statements must be prepared again.
     pub(in super::super) fn take_stale(&mut self) -> bool {
         std::mem::take(&mut self.changes.prepared_is_stale)
     }
@@ -554,7 +554,7 @@ impl SessionState {
     }
 }
 
-/// An error after which a server may roll back by itself: conflicts, and a lock wait where it is set so.
+/// True for an error after which a server may roll back: a conflict, or (if it is configured so) a lock wait timeout.
 fn is_fatal(error: &StatementError) -> bool {
     error.is_transient() || error.code == Some(1205)
 }

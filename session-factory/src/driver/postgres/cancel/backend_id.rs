@@ -14,7 +14,7 @@ pub(crate) struct BackendId {
 }
 
 impl BackendId {
-    /// `None` if `since` is empty or has characters that [`SINCE`]'s format does not produce.
+    /// Returns `None` if `since` is empty or has characters that [`SINCE`]'s format does not produce.
     pub(crate) fn new(process: u32, since: &str) -> Option<Self> {
         let is_plain = |letter: char| letter.is_ascii_digit() || "-:. ".contains(letter);
         (!since.is_empty() && since.chars().all(is_plain)).then(|| Self {
@@ -28,7 +28,7 @@ impl BackendId {
 pub(crate) const SINCE: &str =
     "pg_catalog.to_char(pg_catalog.timezone('UTC', backend_start), 'YYYY-MM-DD HH24:MI:SS.US')";
 
-/// A [`BackendId`] whose answer is outstanding.
+/// A [`BackendId`] that the server has been asked for.
 pub(crate) struct PendingBackendId(Pin<Box<SimpleQueryStream>>);
 
 /// Asks the server for its own start time. Later messages do not wait for the answer and do not depend on it.
@@ -42,7 +42,7 @@ pub(crate) async fn ask(client: &Client) -> Option<PendingBackendId> {
 }
 
 impl PendingBackendId {
-    /// `None` if the server gives no usable start time.
+    /// Waits for the answer. Returns `None` if the server gives no usable start time.
     pub(crate) async fn of(mut self, process: u32) -> Option<BackendId> {
         let mut backend = None;
         while let Some(message) = self.0.try_next().await.ok()? {

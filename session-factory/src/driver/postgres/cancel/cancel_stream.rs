@@ -9,8 +9,8 @@ use tokio_postgres::tls::{ChannelBinding, TlsStream};
 
 /// A stream that ignores shutdown: its write side stays open after the client has written the request, as with libpq.
 ///
-/// PgBouncer 1.18 takes an end of file here for a client that has gone, frees the client, and the whole pooler crashes
-/// when the request has been passed on (pgbouncer issue 801).
+/// PgBouncer 1.18 takes an end of file here as a sign that the client has gone, and frees the client. When it has then
+/// passed the request on, the whole pooler crashes (pgbouncer issue 801).
 #[derive(Debug)]
 pub(crate) struct CancelStream<S>(pub(crate) S);
 

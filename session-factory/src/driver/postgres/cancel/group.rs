@@ -19,9 +19,9 @@ use crate::driver::postgres::connect::stream::Address;
 
 /// The most concurrent requests on their own connections, for one server and role.
 const AT_ONCE: usize = 2;
-/// A request that no connection has taken along by then uses its own connection.
+/// How long a request waits for a connection that takes it along. After that it uses its own connection.
 const PATIENCE: Duration = Duration::from_millis(50);
-/// A request that was sent with the group, but has no answer by then, is sent again on its own connection.
+/// How long a request that was taken along waits for the answer. After that it is sent again on its own connection.
 const ANSWERED_WITHIN: Duration = Duration::from_millis(500);
 /// The longest time that a connection waits for the answer to the group's query.
 const GIVEN_UP_AFTER: Duration = Duration::from_secs(2);
@@ -43,7 +43,7 @@ struct State {
 struct Member {
     number: u64,
     backend: Arc<BackendId>,
-    /// True: the server has acted. False: the query failed. Dropped: unknown.
+    /// Sends true if the server has acted, false if the query failed. It is dropped if the outcome is unknown.
     told: oneshot::Sender<bool>,
 }
 
@@ -52,7 +52,7 @@ struct Member {
 pub(crate) enum Way {
     /// On its own connection.
     Alone(Alone),
-    /// With a free connection's group cancel.
+    /// With the group cancel that a free connection sends.
     Along(Along),
 }
 
@@ -60,7 +60,7 @@ pub(crate) enum Way {
 #[derive(Debug)]
 pub(crate) struct Alone(Arc<Group>);
 
-/// Waits for a free connection to take the request along.
+/// Waits for a free connection that sends the request with its group cancel.
 #[derive(Debug)]
 pub(crate) struct Along {
     queued: Queued,
@@ -90,7 +90,7 @@ pub(crate) enum Taken {
 pub(crate) struct Answer(Option<oneshot::Receiver<bool>>);
 
 impl Group {
-    /// The group for a server and a role.
+    /// Returns the group for a server and a role.
     pub(crate) fn of(address: &Address, role: &str) -> Arc<Self> {
         type Key = (Address, Box<str>);
         static GROUPS: LazyLock<Mutex<HashMap<Key, Weak<Group>>>> = LazyLock::new(Mutex::default);
@@ -137,7 +137,7 @@ impl Group {
         if members.is_empty() {
             return true;
         }
-        // If this future is dropped from here on, each member sees a dropped sender: unknown.
+        // If this future is dropped from here on, each member sees a dropped sender: its outcome is unknown.
         let answer = timeout(GIVEN_UP_AFTER, send(text(&members))).await;
         if let Ok(Some(done)) = answer {
             for member in members {
@@ -180,7 +180,7 @@ impl Along {
 }
 
 impl Answer {
-    /// True once the answer arrives. False only after the whole `limit`: the server may then still act on the request.
+    /// Returns true once the answer arrives, and false only after `limit`: the server may then still act on the query.
     pub(crate) async fn comes_within(self, limit: Duration) -> bool {
         let comes = async {
             if let Some(Ok(_)) = OptionFuture::from(self.0).await {
@@ -193,7 +193,7 @@ impl Answer {
 }
 
 impl Queued {
-    /// False if the entry is gone: a connection has taken the request along.
+    /// Leaves the queue. Returns false if the entry is gone, because a connection has taken the request along.
     fn leave(&self) -> bool {
         let waiting = &mut self.group.state().waiting;
         let place = waiting
@@ -209,8 +209,8 @@ impl Drop for Queued {
     }
 }
 
-/// `count` makes the server send every signal before it answers: no process is signalled later, when its number may
-/// have been reused. All names are qualified with `pg_catalog`, because the session may have redefined operators.
+/// Returns the group's query. `count` makes the server send every signal before it answers, so no process is signalled
+/// after its number may have been reused. `pg_catalog` qualifies all names: the session may redefine operators.
 fn text(members: &[Member]) -> String {
     let mut text = format!(
         "SELECT pg_catalog.count(pg_catalog.pg_cancel_backend(pid)) FROM pg_catalog.pg_stat_get_activity(NULL) \

@@ -25,9 +25,9 @@ use super::statement_error::is_lost;
 #[cfg(feature = "tls")]
 use super::tls;
 
-/// How long a caller waits for one cancel request; after that, recovery sends another.
+/// How long a caller waits for one cancel request. After that, recovery sends a further one.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// How long a cancel request's connection stays open at most.
+/// The longest time that a cancel request's connection stays open.
 const LEFT_OPEN: Duration = Duration::from_secs(30);
 /// Pauses before each request. Requests repeat because the first may have reached the server before the statement.
 const PAUSES: [Duration; 6] = [
@@ -39,18 +39,18 @@ const PAUSES: [Duration; 6] = [
     Duration::from_millis(500),
 ];
 
-/// By this time the server has begun a statement that reached it.
+/// The server begins a statement within this time after the client has sent it.
 const BEGUN: Duration = Duration::from_millis(50);
 
 /// The outcome of a cancel request.
 enum Sent {
     /// The server could not be reached.
     Never,
-    /// The server has acted on it.
+    /// The server has acted on the request.
     Acted,
-    /// Written in full; the server may act on it at any later time.
+    /// The request was written in full; the server may act on it at any later time.
     Written,
-    /// Perhaps written in part; the server may act on it later, or never.
+    /// The request was perhaps written in part; the server may act on it later, or never.
     Broken,
 }
 
@@ -63,7 +63,7 @@ pub(super) struct Canceller {
     route: Option<Arc<Route>>,
     /// The group that may cancel this connection's statement, and the backend id that the group needs for it.
     group: Option<(Arc<Group>, Arc<BackendId>)>,
-    /// Held by the task of a request under way, which may outlive the request's caller.
+    /// Held by the task that sends a request, which may outlive the request's caller.
     under_way: Arc<Mutex<()>>,
     may_arrive: Arc<AtomicBool>,
 }
@@ -91,7 +91,7 @@ impl Canceller {
         self.group = Some((group, Arc::new(backend)));
     }
 
-    /// Never joins a group cancel: for a connection that will not send the others' requests.
+    /// Opts out of group cancel: each request uses its own connection, and this connection sends no group query.
     pub(super) fn by_itself_only(self) -> Self {
         Self {
             group: None,
@@ -99,8 +99,8 @@ impl Canceller {
         }
     }
 
-    /// Sends the waiting members' group cancel on this idle connection. False if the server did not answer in time: the
-    /// query is then still under way on the connection.
+    /// Sends the waiting members' group cancel on this idle connection. Returns false if the server did not answer in
+    /// time: the query is then still under way on the connection.
     pub(super) async fn take_along(&self, mut connection: &AsyncPgConnection) -> bool {
         let Some((group, _backend)) = &self.group else {
             return true;
@@ -112,7 +112,7 @@ impl Canceller {
         group.take_along(send).await
     }
 
-    /// True if the server may still act on a sent request. The request hits whatever statement then runs on the
+    /// True if the server may still act on a request. A late request hits whatever statement then runs on the
     /// connection, so the pool must not lend the connection again.
     pub(super) fn may_hit_later(&self) -> bool {
         self.may_arrive.load(Ordering::SeqCst)
@@ -121,7 +121,7 @@ impl Canceller {
     /// Sends one request and waits until the server has acted on it, that is, until the server closes the request's
     /// connection after the signal. Without the wait the request could hit the next borrower's statement.
     ///
-    /// False if the server could not be reached, or did not act within [`PATIENCE`].
+    /// Returns false if the server could not be reached, or did not act within [`PATIENCE`].
     ///
     /// If this future is dropped, a task finishes the request, because `PgBouncer` 1.18 crashes when a request's
     /// connection closes early (see [`CancelStream`]). [`rest`](Self::rest) waits for that task.
@@ -134,7 +134,7 @@ impl Canceller {
         let Ok(under_way) = timeout(PATIENCE, under_way.lock_owned()).await else {
             return false;
         };
-        // From here the server may act at any time. If an earlier request was lost, the flag stays set.
+        // From here on, the server may act at any time. If an earlier request was lost, the flag stays set.
         let lost_before = self.may_arrive.swap(true, Ordering::SeqCst);
         let canceller = self.clone();
         let request = crate::runtime::spawn(async move {
@@ -152,8 +152,8 @@ impl Canceller {
         }
     }
 
-    /// Waits up to [`PATIENCE`] until no request is under way. True if one was: it may be about to hit the statement
-    /// that runs now.
+    /// Waits up to [`PATIENCE`] until no request is under way. Returns true if one was: that request may be about to
+    /// hit the statement that runs now.
     pub(super) async fn rest(&self) -> bool {
         if self.under_way.try_lock().is_ok() {
             return false;
@@ -171,7 +171,7 @@ impl Canceller {
                 Taken::Unknown(answer) => {
                     let limit = crate::time::from_now(PATIENCE);
                     self.request().await;
-                    // The request counts as under way until then, so that `rest` keeps COMMIT from being hit.
+                    // The request counts as under way until then: `rest` waits for it, so that it does not hit COMMIT.
                     let left = limit.saturating_duration_since(Instant::now());
                     return if answer.comes_within(left).await {
                         Sent::Acted
@@ -209,9 +209,9 @@ impl Canceller {
         }
     }
 
-    /// Sends a request for an external pool's connection, to its token's address. tokio-postgres does not wait for the
-    /// server to act. Certificates are not checked, because the pool's TLS settings are unknown; the only secret
-    /// sent is the cancel key.
+    /// Sends a request for an external pool's connection, to the address in the connection's token. tokio-postgres does
+    /// not wait for the server to act. Certificates are not checked, because the pool's TLS settings are unknown; the
+    /// only secret sent is the cancel key.
     async fn by_itself(&self) -> Sent {
         #[cfg(feature = "tls")]
         let sent = match tls::unchecked() {
@@ -227,8 +227,8 @@ impl Canceller {
         }
     }
 
-    /// Sends requests with growing pauses until `done` resolves, while `something_runs`. If `runs_since` is at least
-    /// the first pause ago, the first request is sent at once. The second result is true if a request was sent.
+    /// Sends requests with growing pauses until `done` resolves, but only while `something_runs`. If `runs_since` is at
+    /// least the first pause ago, the first request is sent at once. The second result is true if a request was sent.
     pub(super) async fn until<T>(
         &self,
         done: impl Future<Output = T>,
@@ -245,7 +245,7 @@ impl Canceller {
         loop {
             let pause = pauses.next().copied().unwrap_or(PATIENCE);
             let pause = async {
-                // Even a zero sleep takes a timer's tick of a millisecond.
+                // Skip the pause entirely: even a zero sleep takes a timer's tick of a millisecond.
                 if !at_once {
                     sleep(pause).await;
                 }
@@ -265,9 +265,9 @@ impl Canceller {
         }
     }
 
-    /// Cancels the statement that a lost connection left running: the server does not read its socket while it works.
-    /// The statement's end cannot be observed, so this sends requests until [`BEGUN`] after `sent`, when the
-    /// server has begun the statement and the last request reaches it.
+    /// Cancels the statement that a lost connection left running: the server does not read its socket while it works,
+    /// so it does not notice the loss. The statement's end cannot be observed. So this sends requests until [`BEGUN`]
+    /// after `sent`, when the server has begun the statement and the last request reaches it.
     pub(super) async fn abandon(&self, sent: Option<Instant>) {
         let begun = crate::time::after(sent.unwrap_or_else(Instant::now), BEGUN);
         for pause in PAUSES {

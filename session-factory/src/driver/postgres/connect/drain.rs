@@ -1,7 +1,7 @@
 //! Closes a connection: reads its stream until the server has closed its side.
 //!
 //! The server counts a connection against `max_connections` until its backend has exited, and the backend closes the
-//! socket last. So at the end of the stream the pool may open another connection in its place.
+//! socket last. So once the stream has ended, the pool may open a new connection in its place.
 
 use std::io;
 use std::pin::Pin;
@@ -26,7 +26,7 @@ const PATIENCE_AT_THE_DOOR: Duration = Duration::from_secs(1);
 /// The Terminate message. tokio-postgres sends it as well, unless its task is aborted first.
 const TERMINATE: [u8; 5] = [b'X', 0, 0, 0, 4];
 
-/// A stream that sends Terminate and drains when it is dropped, however its connection ended.
+/// A stream that, however its connection ended, sends Terminate when dropped and reads until the server closes it.
 pub(crate) struct DrainOnDrop {
     stream: ServerStream,
     protocol_state: Arc<ProtocolState>,

@@ -13,7 +13,7 @@ pub(crate) fn io_error(error: &io::Error, place: &str) -> ConnectError {
         .get_ref()
         .and_then(|inner| inner.downcast_ref::<rustls::Error>())
     {
-        // In TLS 1.3 the server's refusal arrives with the first read after the handshake.
+        // In TLS 1.3 the server's refusal of the handshake arrives only with the first read after it.
         return ConnectError::new(
             ConnectErrorKind::Tls,
             format!("TLS with PostgreSQL at {place}: {}", explain(refused)),
@@ -36,7 +36,7 @@ pub(crate) fn tls_error(error: &TlsError, place: &str) -> ConnectError {
     }
 }
 
-/// The URL requires TLS, but the server or this build lacks it.
+/// Returns the error for a URL that requires TLS, when the server or this build lacks it.
 pub(crate) fn no_tls(place: &str, why: &str) -> ConnectError {
     ConnectError::new(
         ConnectErrorKind::Tls,

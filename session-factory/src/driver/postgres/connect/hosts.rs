@@ -52,7 +52,7 @@ pub(super) fn prepared(settings: &Settings) -> Result<Url, ConnectError> {
         let options = format!("{asked} -c statement_timeout={}", milliseconds(limit));
         url.config.options(options);
     }
-    // The stream given to tokio-postgres is already encrypted or stays plain, so it must not negotiate.
+    // The stream is already encrypted, or stays plain, so tokio-postgres must not negotiate encryption.
     url.config
         .ssl_mode(SslMode::Require)
         .ssl_negotiation(SslNegotiation::Direct);
@@ -73,7 +73,7 @@ async fn first_that_fits(url: &Url, limit: Duration) -> Result<PgConnection, Con
     for wanted in passes {
         errors.clear();
         for host in &url.hosts {
-            // Without `connect_timeout`, a silent host gets a fair share of the time, so that later hosts get theirs.
+            // Without `connect_timeout`, each host gets a fair share of the time: a silent one must not use all of it.
             let fair = deadline.saturating_duration_since(Instant::now())
                 / u32::try_from(left).unwrap_or(1);
             let limit = url.socket.connect_timeout.or((left > 1).then_some(fair));
@@ -151,7 +151,7 @@ pub(super) async fn addresses(host: &Host, shuffled: bool) -> io::Result<Vec<Add
 }
 
 impl Host {
-    /// The host as instrumentation sees it, before it is resolved.
+    /// Returns the host as instrumentation sees it, before it is resolved.
     pub(crate) fn shown_unresolved(&self) -> String {
         match &self.lookup {
             Lookup::Folder(_) => self.shown(),
@@ -159,10 +159,10 @@ impl Host {
         }
     }
 
-    /// The host as errors print it.
+    /// Returns the host as errors print it.
     pub(crate) fn shown(&self) -> String {
         match &self.lookup {
-            // A path that does not exist may be a piece of the password.
+            // Do not print a path that does not exist: it may be a piece of the password.
             Lookup::Folder(folder) if !folder.is_dir() => format!(
                 "the socket folder that its URL names (it is not there), port {}",
                 self.port
@@ -180,7 +180,7 @@ mod tests {
 
     #[tokio::test]
     async fn without_the_feature_tls_is_refused_and_never_left_out() {
-        // The address is reserved for documentation: if anything were sent there, the test would hang.
+        // The address is reserved for documentation. If the driver sent anything there, the test would hang.
         for mode in ["require", "verify-ca", "verify-full"] {
             let url = format!("postgres://ada:hunter2@192.0.2.1/app?sslmode={mode}");
             let error = connect(&Settings::new(url.as_str().into())).await.err();

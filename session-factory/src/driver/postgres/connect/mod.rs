@@ -1,4 +1,4 @@
-//! From a URL to a connection that is ready for its first statement.
+//! Makes a connection from a URL, ready for its first statement.
 
 pub(super) mod drain;
 pub(super) mod error;
@@ -20,7 +20,7 @@ use crate::error::ConnectError;
 /// Opens a connection, and adapts it to a pooler if the server is behind one.
 pub(super) async fn connect(settings: &Settings) -> Result<PgConnection, ConnectError> {
     let mut connection = match hosts::connect(settings).await {
-        // PgBouncer refuses the startup parameter `options`, which carries the statement timeout.
+        // PgBouncer refuses the startup parameter `options`, which carries the statement timeout: go without it.
         Err(error) if settings.statement_timeout.is_some() && is_refused_parameter(&error) => {
             let without = Settings {
                 statement_timeout: None,

@@ -9,7 +9,7 @@ use super::error::postgres_error;
 use crate::error::{ConnectError, ConnectErrorKind};
 
 /// Begins the transaction in which a connection is set up, so that diesel's prepared setup statements run in the server
-/// session that prepared them. A pooler in statement mode refuses.
+/// session that prepared them. A pooler in statement mode refuses BEGIN.
 pub(crate) async fn begin(client: &Client, place: &str) -> Result<(), ConnectError> {
     let Err(error) = client.simple_query("BEGIN").await else {
         return Ok(());

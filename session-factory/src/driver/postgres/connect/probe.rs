@@ -7,12 +7,12 @@ use crate::driver::Isolation;
 use crate::driver::postgres::url::Wanted;
 use crate::error::{ConnectError, ConnectErrorKind};
 
-/// Asks for the backend's process, and for the level of a BEGIN without one: a read-only transaction at the default
-/// level ends differently if that is serializable.
+/// Asks for the backend's process, and for the isolation level of a BEGIN that names none: if that is serializable,
+/// COMMIT can fail even in a read-only transaction.
 const QUESTION: &str = "SELECT pg_catalog.pg_backend_pid(), \
      pg_catalog.current_setting('default_transaction_isolation')";
 
-/// [`QUESTION`], and the server's role, for a URL with `target_session_attrs`. Every PostgreSQL version answers it.
+/// [`QUESTION`], and the server's role, for a URL with `target_session_attrs`. All PostgreSQL versions can answer it.
 const QUESTION_AND_ROLE: &str = "SELECT pg_catalog.pg_backend_pid(), \
      pg_catalog.current_setting('default_transaction_isolation'), \
      pg_catalog.pg_is_in_recovery(), pg_catalog.current_setting('transaction_read_only')";
@@ -20,13 +20,13 @@ const QUESTION_AND_ROLE: &str = "SELECT pg_catalog.pg_backend_pid(), \
 /// What the probe found.
 #[derive(Debug)]
 pub(crate) struct Probed {
-    /// A pooler, or another program than PostgreSQL, accepted the connection.
+    /// True if a pooler, or a program other than PostgreSQL, accepted the connection.
     pub(crate) pooled: bool,
     pub(crate) isolation: Option<Isolation>,
 }
 
 /// Runs the probe. `named` is the process from the startup's `BackendKeyData`, which a cancel request would address. If
-/// another process answers, a pooler is in between.
+/// a different process answers the probe, a pooler is in between.
 pub(crate) async fn probe(
     client: &Client,
     named: u32,
@@ -42,7 +42,7 @@ pub(crate) async fn probe(
         Err(error) => {
             let error = postgres_error(&error, place);
             return match wanted {
-                // The server is not PostgreSQL: assume as little as behind a pooler.
+                // The server is not PostgreSQL: treat it like a pooler, which makes the fewest assumptions.
                 Wanted::Any if is_not_understood(&error) => Ok(Probed {
                     pooled: true,
                     isolation: None,
@@ -73,7 +73,7 @@ pub(crate) async fn probe(
     })
 }
 
-/// The server does not know the function or setting (class 42), or does not support it (0A).
+/// True if the server does not know the function or setting (class 42), or does not support it (0A).
 fn is_not_understood(error: &ConnectError) -> bool {
     let state = error.sqlstate().unwrap_or_default();
     state.starts_with("42") || state.starts_with("0A")

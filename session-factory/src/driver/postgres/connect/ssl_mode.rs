@@ -9,7 +9,7 @@ use crate::driver::tls::Check;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Encryption {
     pub(crate) mode: Mode,
-    /// `sslrootcert`. `None`: the platform's own.
+    /// `sslrootcert`. `None`: the platform's root certificates.
     pub(crate) roots: Option<Roots>,
     /// `sslcert` and `sslkey`: the client's own certificate.
     pub(crate) identity: Option<(PathBuf, PathBuf)>,
@@ -32,7 +32,7 @@ pub(crate) enum Mode {
 /// `sslrootcert`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Roots {
-    /// `system`: the platform's own.
+    /// `system`: the platform's root certificates.
     System,
     File(PathBuf),
 }
@@ -49,7 +49,7 @@ impl Mode {
 
 #[cfg(feature = "tls")]
 impl Encryption {
-    /// As in libpq, a given `sslrootcert` is verified against even in a mode that does not require it.
+    /// Returns what to verify. As in libpq, a given `sslrootcert` is used even in a mode that requires no verification.
     pub(crate) fn check(&self) -> Check {
         match self.mode {
             Mode::VerifyFull => Check::AuthorityAndName,

@@ -28,8 +28,8 @@ use crate::driver::postgres::url::{Host, Url, Wanted};
 use crate::error::{ConnectError, ConnectErrorKind};
 use crate::runtime::driven::Driven;
 
-/// Makes a connection from a socket, with the URL's encryption. A Unix socket stays plain, because its bytes never
-/// leave the machine.
+/// Makes a connection from a socket, with the URL's encryption. A Unix socket is never encrypted, because its bytes do
+/// not leave the machine.
 pub(crate) async fn start_up(
     url: &Url,
     host: &Host,
@@ -49,7 +49,7 @@ pub(crate) async fn start_up(
         Mode::Disable => talk(url, wanted, socket, Route::plain(address), &place).await,
         #[cfg(feature = "tls")]
         _ => negotiate(url, host, wanted, socket, address).await,
-        // Without the feature, `hosts::connect` has already refused modes above `prefer`.
+        // Without the feature, `hosts::connect` has already refused the modes that require TLS.
         #[cfg(not(feature = "tls"))]
         _ => talk(url, wanted, socket, Route::plain(address), &place).await,
     }
@@ -93,8 +93,8 @@ async fn negotiate(
     }
 }
 
-/// Errors after which `prefer` retries without TLS: the handshake failed, or the server refuses this user over TLS
-/// (28000; a wrong password has another code).
+/// True for errors after which `prefer` retries without TLS: the handshake failed, or the server refuses this user over
+/// TLS (28000; a wrong password has another code).
 #[cfg(feature = "tls")]
 fn is_about_tls(error: &ConnectError) -> bool {
     error.kind() == ConnectErrorKind::Tls || error.sqlstate() == Some("28000")
@@ -122,9 +122,9 @@ async fn talk(
         let protocol_state = Arc::clone(&protocol_state);
         move || !protocol_state.is_quiet()
     };
-    // The client sees the connection's errors too.
+    // Ignore the connection's errors here: the client sees them too.
     let connection = connection.map(drop);
-    // A dropped attempt that waits for an answer closes the connection.
+    // If this attempt is dropped while it waits for an answer, `unready` closes the connection.
     let unready = Driven::start(connection, poller, is_owed)?;
     let probed = probe::probe(&client, protocol_state.process(), wanted, place).await?;
     let failed = |error: &dyn std::fmt::Display| {
@@ -140,7 +140,7 @@ async fn talk(
     if probed.pooled {
         pooler::begin(&client, place).await?;
     }
-    // Behind a pooler the backend id is not stable. diesel's settings follow this query without waiting for its answer.
+    // Behind a pooler the backend can change, so do not ask. The next messages do not wait for this answer.
     let backend_id = if probed.pooled {
         None
     } else {
@@ -158,7 +158,7 @@ async fn talk(
     {
         canceller.set_group(group, backend);
     }
-    // Every borrower expects the settings that diesel has just made: they are not side effects.
+    // diesel's settings are not side effects, because every borrower expects them.
     protocol_state.was_reset();
     protocol_state.begin_watch();
     let driven = unready.keep();

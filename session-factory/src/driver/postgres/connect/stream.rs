@@ -42,7 +42,7 @@ impl ServerStream {
         Self { kind, poller }
     }
 
-    /// The socket of a plain TCP stream.
+    /// Returns the socket of a plain TCP stream.
     pub(crate) fn tcp(&self) -> Option<&TcpStream> {
         match &self.kind {
             Kind::Tcp(stream) => stream.socket(),
@@ -50,12 +50,12 @@ impl ServerStream {
         }
     }
 
-    /// Says who polls the stream.
+    /// Returns the value that says which task polls the stream.
     pub(crate) fn poller(&self) -> &Arc<Poller> {
         &self.poller
     }
 
-    /// Takes the stream out.
+    /// Takes the stream out; what remains returns only errors.
     pub(crate) fn take_out(&mut self) -> Self {
         let kind = std::mem::replace(&mut self.kind, Kind::Gone);
         Self::new(Arc::clone(&self.poller), kind)
@@ -92,7 +92,7 @@ impl Route {
         }
     }
 
-    /// Opens a new stream to the same server. If the first one is encrypted and encryption fails here, so does this.
+    /// Opens a new stream to the same server. Fails if the first stream is encrypted and encryption fails here.
     pub(crate) async fn open(&self) -> io::Result<ServerStream> {
         let stream = self.address.open().await?;
         #[cfg(feature = "tls")]
@@ -113,7 +113,7 @@ impl Address {
         match self {
             Self::Tcp(address) => {
                 let stream = TcpStream::connect(address).await?;
-                // The protocol sends small messages and waits for each answer: Nagle's algorithm only adds delay.
+                // The protocol sends small messages and waits for each answer: Nagle's algorithm would only add delay.
                 let _slower_but_works = stream.set_nodelay(true);
                 let stream = Moving::new(stream, Arc::clone(&poller));
                 Ok(ServerStream::new(poller, Kind::Tcp(stream)))
@@ -138,8 +138,8 @@ pub(crate) enum Offer {
     Declined(ServerStream),
 }
 
-/// Asks the server for TLS. If tokio-postgres sent the request, the watched stream would lie below the encryption and
-/// see only ciphertext.
+/// Asks the server for TLS. tokio-postgres must not do this itself: the watched stream would then lie below the
+/// encryption and see only ciphertext.
 #[cfg(feature = "tls")]
 pub(crate) async fn encrypt(
     stream: ServerStream,
@@ -155,7 +155,7 @@ pub(crate) async fn encrypt(
         return Ok(Offer::Declined(stream));
     };
     stream.write_all(&REQUEST).await?;
-    // Read one byte only: an attacker could inject plaintext after it, which must not pass as the server's data.
+    // Read one byte only: an attacker could inject plaintext after it, which must not be taken for the server's data.
     let mut answer = [0; 1];
     stream.read_exact(&mut answer).await?;
     match answer {
@@ -246,8 +246,8 @@ impl TlsStream for &mut ServerStream {
     }
 }
 
-/// Makes tokio-postgres use the stream unchanged, because encryption is already decided. The stream's channel binding
-/// still reaches the authentication.
+/// Makes tokio-postgres use the stream unchanged, because encryption is already decided. The authentication still gets
+/// the stream's channel binding.
 pub(crate) struct Done;
 
 impl<S: TlsStream + Unpin> TlsConnect<S> for Done {

@@ -2,7 +2,7 @@
 
 use crate::error::{StatementError, StatementErrorKind};
 
-/// The error, and whether the server closes the connection after it.
+/// Returns the error, and true if the server closes the connection after it.
 pub(crate) fn parse(body: &[u8]) -> (StatementError, bool) {
     let mut error = StatementError {
         kind: StatementErrorKind::Unknown,
@@ -31,7 +31,7 @@ pub(crate) fn parse(body: &[u8]) -> (StatementError, bool) {
     error.kind = if fatal {
         StatementErrorKind::Connection
     } else if outdated && sqlstate == "0A000" || is_of_a_type_that_is_gone(&error) {
-        // A table or type was replaced since the statement was prepared. A retry on another connection prepares anew.
+        // A table or type was replaced since the statement was prepared. A retry elsewhere prepares the statement anew.
         StatementErrorKind::Serialization
     } else {
         kind_of(sqlstate)
@@ -39,18 +39,18 @@ pub(crate) fn parse(body: &[u8]) -> (StatementError, bool) {
     (error, fatal)
 }
 
-/// The client sent the OID of a type that was dropped. The server never translates an internal error's text.
+/// True if the client sent a dropped type's OID. The server never translates this text, because the error is internal.
 fn is_of_a_type_that_is_gone(error: &StatementError) -> bool {
     error.sqlstate() == Some("XX000") && error.message().starts_with("cache lookup failed for type")
 }
 
-/// A value's type differs from the type that its name now resolves to, because another type took the name, or because
-/// the query is wrong.
+/// True if a bound value's type may differ from the type that its type's name now resolves to. The cause is a new type
+/// with that name, or a wrong query.
 pub(crate) fn may_be_of_another_type(error: &StatementError) -> bool {
     matches!(error.sqlstate(), Some("42704" | "42804" | "42883"))
 }
 
-/// The connection's prepared statements are stale because a table was altered, or the server no longer has them.
+/// True if the connection's prepared statements are stale (a table was altered), or the server no longer has them.
 pub(crate) fn is_of_prepared_statements(error: &StatementError) -> bool {
     let outdated = error.kind == StatementErrorKind::Serialization;
     match error.sqlstate() {

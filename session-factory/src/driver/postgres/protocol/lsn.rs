@@ -1,11 +1,11 @@
-//! Asks for a commit's position in the write-ahead log, and for a standby's replay position. The queries share a
-//! message that is sent anyway. The answers are read off the stream, because diesel-async discards such rows.
+//! Queries for a commit's position in the write-ahead log, and for a standby's replay position. The answers are read
+//! off the stream, because diesel-async discards the rows of such a simple query.
 
 use crate::call::LogPosition as Position;
 
-/// COMMIT, and in the same message the query for its position. It reads the insert position: with
+/// COMMIT, and in the same message the query for its position. The query reads the insert position: with
 /// `synchronous_commit = off` the server answers a commit before the flush, so the flushed position would be too low.
-/// The time is the message's arrival, before the commit, minus 20 ms, because commits may be logged out of order.
+/// The time is the message's arrival (before the commit) minus 20 ms, because commits may be logged out of order.
 pub(crate) const COMMIT: &str = "COMMIT; SELECT pg_current_wal_insert_lsn() || '@' \
      || (extract(epoch FROM statement_timestamp()) * 1000000)::bigint - 20000";
 
@@ -19,7 +19,7 @@ pub(crate) const REPLAYED: &str = "SELECT CASE WHEN pg_is_in_recovery() THEN pg_
 /// The last answer to a position query.
 #[derive(Debug, Default)]
 pub(crate) struct Positions {
-    /// Rows have to be read.
+    /// True while the stream has to read rows, because one of them may be the answer.
     expecting: bool,
     answer: Option<Position>,
 }
@@ -43,16 +43,16 @@ impl Positions {
         self.expecting
     }
 
-    /// Reads a row. It may belong to an earlier query that is still being answered:
-    /// [`committed`](Self::committed) arrives after those rows and before the answer, and discards them.
+    /// Reads a row, which may belong to an earlier query that is still being answered. COMMIT's command tag arrives
+    /// after such rows and before the answer; [`committed`](Self::committed) then discards what they left.
     pub(crate) fn row(&mut self, body: &[u8]) {
         if let Some(position) = position(body) {
             self.answer = Some(position);
         }
     }
 
-    /// Discards an answer that arrived before COMMIT's own: it does not belong to the query after
-    /// COMMIT.
+    /// Call at COMMIT's command tag. Discards a position that was read before it, because the query after COMMIT is
+    /// answered only later.
     pub(crate) fn committed(&mut self) {
         if self.expecting {
             self.answer = None;

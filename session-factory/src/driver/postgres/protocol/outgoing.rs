@@ -48,8 +48,8 @@ impl Outgoing {
 }
 
 /// Recognizes the frequent Query messages that the session itself writes: BEGIN with its modes, COMMIT, ROLLBACK, and
-/// statements on the session's savepoints. The spelling must match exactly, so no other SQL can hide in it, and the
-/// lexer is skipped.
+/// statements on the session's savepoints. The spelling must match exactly, so the message cannot contain other SQL,
+/// and the lexer can be skipped.
 pub(crate) fn of_a_session(body: &[u8]) -> Option<Flight> {
     match body {
         // The most frequent messages.
@@ -100,7 +100,7 @@ fn of_a_savepoint(text: &[u8]) -> Option<Flight> {
     })
 }
 
-/// A prepared statement's SQL: it runs at each Bind that names it.
+/// What a prepared statement's SQL does. It takes effect at each Bind that names the statement.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Prepared {
     pub(crate) effects: SideEffects,
@@ -109,7 +109,7 @@ pub(crate) struct Prepared {
 }
 
 impl Prepared {
-    /// Reads a Parse message's SQL. `None` if the message is too long to read.
+    /// Reads a Parse message's SQL. `text` is `None` if the message is too long to read.
     pub(crate) fn read(text: Option<&[u8]>) -> Self {
         let Some(text) = text else {
             return Self {
@@ -156,7 +156,7 @@ mod tests {
                 (begins, !begins),
                 "{text}"
             );
-            // Reading it as SQL has the same result.
+            // Reading the text as SQL gives the same result.
             assert_eq!(
                 side_effects::read(text.as_bytes()),
                 SideEffects::default(),
@@ -179,7 +179,7 @@ mod tests {
             "SAVEPOINT NAME_1; ROLLBACK",
             "ROLLBACK TO SAVEPOINT NAME_1; ROLLBACK AND CHAIN",
             "BEGIN; SET LOCAL statement_timeout = 1",
-            // SQL that the application wrote, not the session.
+            // SQL that the application wrote: the savepoint's name lacks the session's prefix.
             "SAVEPOINT session_factory_1",
         ] {
             let body = format!("{}\0", named(text));

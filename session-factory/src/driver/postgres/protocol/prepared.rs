@@ -39,7 +39,7 @@ impl Statements {
         if prepared != Prepared::default() {
             self.known.insert(name.into(), prepared);
         } else if self.any() {
-            // The unnamed statement may have replaced one with side effects.
+            // If this is the unnamed statement, it replaces the earlier one, which may have had side effects.
             self.known.remove(name);
         }
     }

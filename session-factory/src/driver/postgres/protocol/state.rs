@@ -20,15 +20,15 @@ use crate::driver::postgres::sql::side_effects::SideEffects;
 use crate::error::{AfterEnd, StatementError};
 use crate::sync::Mutex;
 
-/// The stream writes it as frames pass; the session reads it.
+/// The stream writes this state as frames pass; the session reads it.
 ///
 /// # Order
-/// `state` has everything, and whoever reads or writes takes its lock, with one exception: `published` repeats what the
-/// stream and the session read at every frame and every statement. It is written under the lock alone, as the last step
-/// of each change ([`publish`](Self::publish)), with `Release`, and read without the lock with `Acquire`. So:
-/// - a reader that sees a published change sees what the writer did before it;
-/// - a reader without the lock may see a value that another thread is just changing, as if it had read a moment
-///   earlier. The session reads `published` before it sends, and takes the lock for what decides an outcome;
+/// `state` holds everything, and its lock is taken for every read and write, with one exception: `published` repeats
+/// what the stream and the session read at every frame and every statement. It is written only under the lock, as the
+/// last step of each change ([`publish`](Self::publish)), with `Release`, and read without the lock with `Acquire`. So:
+/// - a reader that sees a published change also sees what the writer did before it;
+/// - a reader without the lock may miss a change that another thread is just making, as if it had read a moment
+///   earlier. So the session reads `published` before it sends, but takes the lock for what decides an outcome;
 /// - a thread sees its own changes: the stream publishes a Parse before it looks at the Bind that follows.
 #[derive(Debug, Default)]
 pub(crate) struct ProtocolState {
@@ -44,7 +44,7 @@ const CLOSED: u64 = 1;
 const READS_BINDS: u64 = 1 << 1;
 /// Rows have to be read.
 const READS_ROWS: u64 = 1 << 2;
-/// From this bit on: [`Names::changes`].
+/// The bits from this one on hold [`Names::changes`].
 const NAMES: u32 = 3;
 
 #[derive(Debug, Default)]
@@ -54,7 +54,7 @@ pub(crate) struct State {
     /// Number of ReadyForQuery messages received.
     answered: u64,
     closed: bool,
-    /// Whose work the next messages are. See [`ProtocolState::seal`].
+    /// Whether the next messages are the body's work or the session's. See [`ProtocolState::seal`].
     sender: Sender,
     statement_sent: StatementSent,
     statements: Statements,
@@ -89,7 +89,7 @@ struct Observed {
     first_error: Option<StatementError>,
     /// The error with which the server refused to commit.
     refused: Option<StatementError>,
-    /// The row count of the last command tag before COMMIT's. `None`: not to be read.
+    /// The row count of the last command tag before COMMIT's; `None` if no caller needs it.
     rows: Option<u64>,
     /// It met a serialization failure or a deadlock.
     met_conflict: bool,
@@ -111,7 +111,7 @@ const COPY: &str = "COPY to or from the client is not supported on a session, an
      insert many rows by one statement (diesel::insert_into(table).values(&rows)), read them by a query, \
      or use a tokio_postgres client of your own for COPY";
 
-/// The session's transaction at one moment.
+/// A snapshot of the session's transaction.
 #[derive(Debug)]
 pub(crate) struct Standing {
     pub(crate) first: Option<TransactionEnd>,
@@ -125,7 +125,7 @@ pub(crate) struct Standing {
 /// The command tags of statements that change rows; a count follows.
 const WRITES: [&[u8]; 4] = [b"INSERT ", b"UPDATE ", b"DELETE ", b"MERGE "];
 
-/// Prefixes of the command tags after which a name may resolve to something else.
+/// Prefixes of the command tags after which a name may resolve to a different object.
 const DEFINITIONS: [&[u8]; 5] = [b"CREATE ", b"ALTER ", b"DROP ", b"IMPORT ", b"DISCARD T"];
 
 impl ProtocolState {
@@ -143,7 +143,7 @@ impl ProtocolState {
     #[inline]
     fn publish(&self, state: &State) {
         let now = state.to_publish();
-        // Only the lock's holder writes, so that this load is exact.
+        // Only the lock's holder writes, so this load returns the current value.
         if now != self.published.load(Ordering::Relaxed) {
             self.published.store(now, Ordering::Release);
         }
@@ -179,7 +179,7 @@ impl ProtocolState {
         }
     }
 
-    /// Records a frame from the server. `held` keeps the lock, so that all frames of one read share it.
+    /// Records a frame from the server. The caller passes one `held` for all frames of a read, so they share one lock.
     pub(crate) fn incoming<'state>(
         &'state self,
         tag: u8,
@@ -191,7 +191,7 @@ impl ProtocolState {
         self.publish(state);
     }
 
-    /// Records a frame to the server. `held` keeps the lock, and all frames of one write share it and `now`.
+    /// Records a frame to the server. The caller passes one `held` and one `now` for all frames of a write.
     pub(crate) fn outgoing<'state>(
         &'state self,
         tag: u8,
@@ -208,12 +208,12 @@ impl ProtocolState {
         }
     }
 
-    /// How often [`names`](Self::names) changed. A caller with the same number can skip that call and its lock.
+    /// Returns how often [`names`](Self::names) changed. While this stays the same, a caller can skip that call's lock.
     pub(crate) fn names_changed(&self) -> u64 {
         self.published.load(Ordering::Acquire) >> NAMES
     }
 
-    /// What names resolve to now.
+    /// Returns what names resolve to now.
     pub(crate) fn names(&self) -> Seen {
         self.state().names.seen()
     }
@@ -244,7 +244,7 @@ impl ProtocolState {
         self.change(|state| state.closed = true);
     }
 
-    /// Records that the driver gives the connection up, and why.
+    /// Treats the connection as closed, and records why the driver gives it up.
     pub(crate) fn give_up(&self, why: StatementError) {
         self.change(|state| {
             state.fatal.get_or_insert(why);
@@ -257,12 +257,12 @@ impl ProtocolState {
         self.is_published(CLOSED)
     }
 
-    /// The server process, from `BackendKeyData`; 0 before startup.
+    /// Returns the server process's number, from `BackendKeyData`; 0 before startup.
     pub(crate) fn process(&self) -> u32 {
         self.state().process
     }
 
-    /// Number of sent messages whose ReadyForQuery is outstanding.
+    /// Returns the number of sent messages whose ReadyForQuery is outstanding.
     pub(crate) fn unanswered(&self) -> u64 {
         self.state().unanswered()
     }
@@ -272,7 +272,7 @@ impl ProtocolState {
         self.unanswered() == 0
     }
 
-    /// Forgets earlier transactions; the next BEGIN starts the one to watch.
+    /// Clears what was recorded of earlier transactions. The next BEGIN starts the transaction to watch.
     pub(crate) fn begin_watch(&self) {
         let mut state = self.state();
         state.sender = Sender::Body;
@@ -281,8 +281,8 @@ impl ProtocolState {
         state.end_tracker.begin_watch();
     }
 
-    /// From now until the next transaction, the session itself sends every message. The tracker must not count them as
-    /// the body's work.
+    /// Call when the body can send nothing more in this transaction: until the next one the session itself sends every
+    /// message, and the tracker must not count these messages as the body's work.
     pub(crate) fn seal(&self) {
         self.state().sender = Sender::Session;
     }
@@ -291,7 +291,7 @@ impl ProtocolState {
         self.state().sent
     }
 
-    /// When the last message was sent, if an answer is outstanding and no BEGIN is unanswered.
+    /// Returns when the last message was sent, if an answer is outstanding and no BEGIN is unanswered.
     pub(crate) fn runs_since(&self) -> Option<Instant> {
         let state = self.state();
         let runs = state.unanswered() > 0 && !state.end_tracker.is_beginning();
@@ -310,8 +310,8 @@ impl ProtocolState {
         !state.closed && state.status != Status::Failed && state.end_tracker.goes_on()
     }
 
-    /// The transaction's end, the outcome of the statements that ran after it, and its status,
-    /// under one lock.
+    /// Returns the transaction's end, the outcome of the statements that ran after the end, and the connection's
+    /// status, all read under one lock.
     #[inline]
     pub(crate) fn standing(&self) -> Standing {
         let mut state = self.state();
@@ -328,8 +328,8 @@ impl ProtocolState {
         }
     }
 
-    /// True if a transaction is open, but possibly not the one that the session began, and the
-    /// server can say which (by the mark).
+    /// True if a transaction is open, but possibly not the one that the session began. The server can tell, by its
+    /// answer to the query for the mark.
     pub(crate) fn is_in_doubt(&self) -> bool {
         self.state().is_in_doubt()
     }
@@ -339,7 +339,7 @@ impl ProtocolState {
         self.state().end_tracker.is_unsettled()
     }
 
-    /// Records the server's answer: the open transaction's mark.
+    /// Records the server's answer to the query for the mark: the open transaction's mark.
     pub(crate) fn answered(&self, mark: Option<u64>) {
         self.state().end_tracker.answered(mark);
     }
@@ -348,7 +348,7 @@ impl ProtocolState {
         self.state().end_tracker.first()
     }
 
-    /// True while a message of the body's is unanswered that may end the transaction.
+    /// True while a message that the body sent, and that may end the transaction, is unanswered.
     pub(crate) fn awaits_an_end(&self) -> bool {
         !self.is_quiet() && self.state().end_tracker.awaits_an_end()
     }
@@ -374,12 +374,12 @@ impl ProtocolState {
         self.state().transaction.met_conflict
     }
 
-    /// The next statement is followed by COMMIT: read its row count off the command tag, see [`rows`](Self::rows).
+    /// Call before a statement that COMMIT follows: [`rows`](Self::rows) then returns the count in its command tag.
     pub(crate) fn count_rows(&self) {
         self.state().transaction.rows = Some(0);
     }
 
-    /// The row count of the statement since [`count_rows`](Self::count_rows), as diesel-async reports it.
+    /// Returns the row count of the statement since [`count_rows`](Self::count_rows), as diesel-async would report it.
     pub(crate) fn rows(&self) -> usize {
         let rows = self.state().transaction.rows.take().unwrap_or_default();
         usize::try_from(rows).unwrap_or(usize::MAX)
@@ -397,7 +397,7 @@ impl ProtocolState {
         self.state().fatal.clone()
     }
 
-    /// True if the server has answered all of the open transaction, and the transaction has only read: its COMMIT
+    /// True if the open transaction has only read, and the server has answered all of its messages: its COMMIT then
     /// changes nothing, notifies no listener and cannot fail.
     pub(crate) fn has_only_read(&self) -> bool {
         let state = self.state();
@@ -406,7 +406,7 @@ impl ProtocolState {
         is_open && state.unanswered() == 0 && !noted
     }
 
-    /// True if the session may have left changed settings, or more, to the next borrower.
+    /// True if the session may have left changed settings, or other state, to the next borrower.
     pub(crate) fn needs_reset(&self) -> bool {
         self.state().effects.intersects(Effects::NEEDS_RESET)
     }
@@ -421,12 +421,12 @@ impl ProtocolState {
         self.state().effects.contains(Effects::IRREVERSIBLE)
     }
 
-    /// The reset's statements follow. Their own side effects are not recorded, or each reset would call for the next.
+    /// Call before the reset's statements. Their side effects are not recorded, or each reset would require the next.
     pub(crate) fn begin_reset(&self) {
         self.state().resetting = true;
     }
 
-    /// The reset failed; side effects are recorded again.
+    /// Call if the reset failed: side effects are recorded again.
     pub(crate) fn was_not_reset(&self) {
         self.state().resetting = false;
     }
@@ -440,7 +440,7 @@ impl ProtocolState {
         });
     }
 
-    /// Overwrites the flag, for a caller that has undone the effect or knows that it is older than the session.
+    /// Sets what [`is_unclean`](Self::is_unclean) returns, if the effect was undone or is older than the session.
     pub(crate) fn set_unclean(&self, unclean: bool) {
         self.state().effects.set(Effects::IRREVERSIBLE, unclean);
     }
@@ -465,7 +465,7 @@ impl Drop for Expected<'_> {
 }
 
 impl State {
-    /// What is readable without the lock.
+    /// Returns what is readable without the lock.
     fn to_publish(&self) -> u64 {
         let reads_binds = self.statements.any() || self.statement_sent.is_expecting();
         let flag = |flag: u64, is_set: bool| if is_set { flag } else { 0 };
@@ -541,7 +541,7 @@ impl State {
         }
     }
 
-    /// The server answers this message with ReadyForQuery.
+    /// Records a sent message that the server answers with ReadyForQuery.
     fn is_sent(&mut self, flight: Flight, now: &mut Option<Instant>) {
         self.requests += 1;
         self.sent = Some(*now.get_or_insert_with(Instant::now));
@@ -549,8 +549,8 @@ impl State {
         self.end_tracker.sent(Flight { sender, ..flight });
     }
 
-    /// In a failed transaction the doubt does not matter: it can neither answer a query nor commit. After an error,
-    /// only ReadyForQuery shows whether the transaction is still open, so the doubt remains until it arrives.
+    /// A failed transaction can neither answer a query nor commit, so it is not in doubt. But after an error only
+    /// ReadyForQuery shows whether the transaction is still open, so the doubt remains until that arrives.
     fn is_in_doubt(&self) -> bool {
         self.end_tracker.is_in_doubt() && self.status == Status::InTransaction
             || self.end_tracker.is_unsettled()
@@ -594,7 +594,7 @@ impl State {
             error = known.clone();
         }
         if self.status == Status::InTransaction {
-            // The client may read the error before the ReadyForQuery that reports the failed transaction.
+            // Set it now: the client may read the error before the ReadyForQuery that reports the failed transaction.
             self.status = Status::Failed;
         }
         self.end_tracker.failed();
@@ -603,7 +603,7 @@ impl State {
             self.names.has_another_type();
         }
         self.transaction.met_conflict |= error.is_transient();
-        // The client keeps using the stale prepared statements by name, and each use would fail.
+        // The client keeps using stale prepared statements by name, and each use would fail. No reset drops them.
         let is_stale = error_response::is_of_prepared_statements(&error);
         self.effects |= Effects::IRREVERSIBLE.when(is_stale);
         if self.transaction.first_error.is_none() {
@@ -635,7 +635,7 @@ impl State {
             | b"CREATE VIEW" | b"CREATE SEQUENCE" | b"EXPLAIN" => {
                 self.effects |= Effects::CHANGES_SESSION;
             }
-            // The statements that these run send no command tag.
+            // The statements inside a DO block or a procedure send no command tag, so their effects are unknown.
             b"DO" | b"CALL" => {
                 self.effects |= Effects::UNKNOWN;
                 self.names.defined();
@@ -661,7 +661,7 @@ impl State {
     }
 }
 
-/// The number at the end of a command tag; 0 without one.
+/// Returns the number at the end of a command tag; 0 without one.
 fn row_count(tag: &[u8]) -> u64 {
     let number = tag.rsplit(|byte| *byte == b' ').next();
     let number = number.and_then(|number| std::str::from_utf8(number).ok());

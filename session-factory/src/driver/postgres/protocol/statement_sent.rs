@@ -1,8 +1,8 @@
 //! Detects when the client has written a given statement to the socket.
 //!
-//! diesel-async sends more than the statement: it first prepares a new statement, and looks up unknown types, each
-//! with its own Execute. The statement is recognized by the name in its Bind message and the SQL that was prepared
-//! under that name.
+//! diesel-async sends more than the statement: first it prepares a new statement and looks up unknown types, each with
+//! an Execute of its own. So the statement is recognized by the name in its Bind message and by the SQL that was
+//! prepared under that name.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -18,7 +18,7 @@ pub(crate) struct StatementSent {
 }
 
 impl StatementSent {
-    /// True if [`outgoing`](Self::outgoing) reads Bind messages. It always reads Parse and Close.
+    /// True if [`outgoing`](Self::outgoing) has to read Bind messages. It always has to read Parse and Close.
     pub(crate) fn is_expecting(&self) -> bool {
         self.expected.is_some()
     }
@@ -34,12 +34,12 @@ impl StatementSent {
         self.expected = None;
     }
 
-    /// True if the statement was written with the Sync that follows it.
+    /// True once the statement and the Sync after it have been written.
     pub(crate) fn is_sent(&self) -> bool {
         self.sent
     }
 
-    /// Records a message to the server. True when it completes the expected statement.
+    /// Records a message to the server. Returns true when the message completes the expected statement.
     pub(crate) fn outgoing(&mut self, tag: u8, body: &[u8]) -> bool {
         match tag {
             b'P' => {
@@ -70,7 +70,7 @@ impl StatementSent {
     }
 }
 
-/// A zero-terminated string, and the bytes after it.
+/// Returns a zero-terminated string, and the bytes after it.
 fn text(body: &[u8]) -> (&[u8], &[u8]) {
     match body.iter().position(|byte| *byte == 0) {
         Some(end) => (&body[..end], &body[end + 1..]),

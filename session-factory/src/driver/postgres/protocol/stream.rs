@@ -1,5 +1,5 @@
-//! Reads the protocol's messages off the stream, so that the driver sees what the server says about the transaction
-//! whether the session or the body's raw connection sent the statement.
+//! Reads the protocol's messages off the stream. So the driver sees what the server says about the transaction, no
+//! matter whether the session or the body's raw connection sent the statement.
 //!
 //! [`WatchedStream`] sits between tokio-postgres and the socket and reads every frame's header. From the server it also
 //! reads the bodies of `ReadyForQuery` (transaction status), `ErrorResponse` (SQLSTATE and text), `CommandComplete`
@@ -15,7 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::outgoing::LONGEST_TEXT;
 use super::state::ProtocolState;
 
-/// In bytes. A longer body from the server is cut: the fields that matter come first.
+/// In bytes. A longer body from the server is truncated, which is safe: the fields that the driver reads come first.
 const LONGEST_BODY: usize = 16 * 1024;
 
 /// A stream that passes each frame it carries to a [`ProtocolState`].
@@ -213,7 +213,7 @@ impl Frames {
     }
 }
 
-/// The first frame's tag and body, and the bytes after it. `None` unless the frame is complete.
+/// Returns the first frame's tag and body, and the bytes after it; `None` unless the frame is complete.
 fn whole(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (&[tag, a, b, c, d], rest) = bytes.split_first_chunk()?;
     let length = (u32::from_be_bytes([a, b, c, d]) as usize).saturating_sub(4);

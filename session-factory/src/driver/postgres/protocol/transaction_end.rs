@@ -16,7 +16,7 @@ use crate::error::AfterEnd;
 pub(crate) struct Flight {
     /// It begins the session's transaction.
     pub(crate) begins: bool,
-    /// Each ROLLBACK tag that it can get is a rollback to a savepoint.
+    /// Every ROLLBACK tag that the server may answer it with reports a rollback to a savepoint.
     pub(crate) keeps_to_savepoints: bool,
     /// The number of the mark that it sets; 0 if it sets none.
     pub(crate) mark: u64,
@@ -27,7 +27,7 @@ pub(crate) struct Flight {
     pub(crate) sender: Sender,
 }
 
-/// Whose work a message is.
+/// Whether a message is the body's work or the session's.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Sender {
     #[default]
@@ -45,21 +45,21 @@ pub(crate) struct EndTracker {
     first: Option<TransactionEnd>,
     /// The number of this transaction's last mark; 0 without one.
     marked: u64,
-    /// A ROLLBACK tag arrived that may belong to a savepoint. Holds the last mark before it.
+    /// `Some` after a ROLLBACK tag that may report a rollback to a savepoint: the number of the last mark before it.
     doubt: Option<u64>,
-    /// The current message met an error.
+    /// The message that the server is answering met an error.
     failed: bool,
     behind: LaterWork,
 }
 
-/// How the work after the transaction's end ended, or after a ROLLBACK in doubt.
+/// The outcome of work that ran after the transaction's end, or after a ROLLBACK in doubt.
 #[derive(Debug, Default)]
 struct LaterWork {
     /// Outcomes that are final.
     settled: AfterEnd,
-    /// Some succeeded. The next COMMIT commits them, or the end of a message that leaves no transaction open.
+    /// Some statements succeeded. COMMIT will commit them, or the end of a message that leaves no transaction open.
     pending: bool,
-    /// Some succeeded, and a later event may have rolled them back.
+    /// Some statements succeeded, and a later event may have rolled them back.
     held: bool,
 }
 
@@ -81,7 +81,7 @@ impl Flight {
 }
 
 impl EndTracker {
-    /// Forgets earlier transactions, but keeps the unanswered messages.
+    /// Clears what was recorded of earlier transactions, but keeps the unanswered messages.
     pub(crate) fn begin_watch(&mut self) {
         *self = Self {
             flights: std::mem::take(&mut self.flights),
@@ -94,13 +94,13 @@ impl EndTracker {
         self.flights.push_back(flight);
     }
 
-    /// True if no message has ended the transaction, and none may have.
+    /// True if no message has ended the transaction, or may have ended it.
     #[inline]
     pub(crate) fn goes_on(&self) -> bool {
         self.first.is_none() && self.doubt.is_none() && !self.failed
     }
 
-    /// True while a message of the body's is unanswered that may end the transaction.
+    /// True while a message that the body sent, and that may end the transaction, is unanswered.
     pub(crate) fn awaits_an_end(&self) -> bool {
         let mut flights = self.flights.iter();
         flights.any(|flight| flight.is_of_body() && flight.may_end)
@@ -111,7 +111,7 @@ impl EndTracker {
         self.flights.iter().any(|flight| flight.begins)
     }
 
-    /// Call at each SET tag. True if the setting ends with the transaction.
+    /// Call at each SET tag. Returns true if the setting ends with the transaction.
     pub(crate) fn is_local_set(&mut self) -> bool {
         let Some(flight) = self.flights.front_mut() else {
             return false;
@@ -121,8 +121,8 @@ impl EndTracker {
         is_local
     }
 
-    /// The connection is lost. An unanswered message's outcome is unknown. The end is unseen if such a message may have
-    /// ended the transaction, or ran after its end.
+    /// Call when the connection is lost: the outcome of unanswered messages is then unknown. The end is unseen if one
+    /// of them may have ended the transaction, or ran after the transaction's end.
     pub(crate) fn lost(&mut self) {
         let has_ended = self.first.is_some() || self.doubt.is_some();
         let mut flights = self.flights.iter().filter(|flight| flight.is_of_body());
@@ -136,8 +136,8 @@ impl EndTracker {
         self.first
     }
 
-    /// True if a transaction is open, but possibly not the one that the session began. The server
-    /// can say which, by the mark.
+    /// True if a transaction is open, but possibly not the one that the session began. The server can tell, by its
+    /// answer to the query for the mark.
     #[inline]
     pub(crate) fn is_in_doubt(&self) -> bool {
         self.doubt.is_some()
@@ -150,12 +150,12 @@ impl EndTracker {
         self.failed && front.is_some_and(|flight| flight.may_end && flight.is_of_body())
     }
 
-    /// Records the server's answer: the open transaction's mark.
+    /// Records the server's answer to the query for the mark: the open transaction's mark.
     pub(crate) fn answered(&mut self, mark: Option<u64>) {
         let Some(last) = self.doubt.take() else {
             return;
         };
-        // A mark set after the ROLLBACK proves nothing: it belongs to whichever transaction was open by then.
+        // A mark set after the ROLLBACK proves nothing: it belongs to the transaction that was open when it was set.
         if mark.is_some_and(|mark| mark <= last) {
             self.behind = LaterWork::default();
         } else {
@@ -163,14 +163,14 @@ impl EndTracker {
         }
     }
 
-    /// `None`: nothing ran after the end.
+    /// Returns the outcome of the work after the end; `None` if nothing ran after it.
     #[inline]
     pub(crate) fn behind(&self) -> Option<AfterEnd> {
         let AfterEnd {
             committed,
             rolled_back,
         } = self.behind.settled;
-        // The session rolls back what is still open.
+        // What is still open counts as rolled back, because the session rolls it back.
         let rolled_back = rolled_back || self.behind.is_open();
         (committed || rolled_back).then_some(AfterEnd {
             committed,
@@ -215,8 +215,8 @@ impl EndTracker {
         self.behind.held |= self.first == Some(TransactionEnd::Committed) && is_of_body;
     }
 
-    /// Call at each ReadyForQuery. True if the message's error ended the transaction, which only a refused COMMIT or
-    /// PREPARE TRANSACTION does.
+    /// Call at each ReadyForQuery. Returns true if the message's error ended the transaction. Only the error of a
+    /// refused COMMIT or PREPARE TRANSACTION does.
     pub(crate) fn ready(&mut self, inside: bool) -> bool {
         let mut by_error = false;
         let failed = std::mem::take(&mut self.failed);
@@ -244,14 +244,14 @@ impl EndTracker {
         by_error
     }
 
-    /// Records a tag that only a transaction's end has.
+    /// Records a command tag that the server sends only for a transaction's end.
     fn end(&mut self, end: TransactionEnd) {
         let was_inside = std::mem::take(&mut self.inside);
         if self.doubt.take().is_some() {
-            // The session's transaction ended, or a later one.
+            // The tag may belong to the session's transaction or to a later one.
             self.first = Some(TransactionEnd::Unseen);
         } else if self.first.is_none() && was_inside {
-            // Outside a transaction the server only warns.
+            // Only inside a transaction: outside one the server sends this tag too, with a warning.
             self.first = Some(end);
         } else if self.first.is_some() && end == TransactionEnd::Unseen && self.behind.is_open() {
             self.first = Some(TransactionEnd::Unseen);
@@ -308,7 +308,7 @@ mod tests {
         end_tracker.ready(status != b'I');
     }
 
-    /// The end, and the outcomes after it, when the server answers one message with these tags.
+    /// Returns the end, and the outcomes after it, when the server answers one message with these tags.
     fn told(tags: &[&str], status: u8) -> (Option<TransactionEnd>, Option<(bool, bool)>) {
         let mut end_tracker = begun();
         run(&mut end_tracker, tags, status);
@@ -323,7 +323,7 @@ mod tests {
         assert_eq!(told(&["COMMIT", "ROLLBACK"], b'I'), (COMMIT, None));
         assert_eq!(told(&["error"], b'I'), (ROLLBACK, None));
         assert_eq!(told(&["SELECT 1"], b'T'), (None, None));
-        // Either a rollback to a savepoint and a commit of the rest, or a full rollback and an empty commit.
+        // Either a rollback to a savepoint and a commit of the rest, or a full rollback and then an empty commit.
         assert_eq!(told(&["ROLLBACK", "COMMIT"], b'I'), (UNSEEN, None));
         assert_eq!(told(&["PREPARE TRANSACTION"], b'I'), (UNSEEN, None));
     }
@@ -376,7 +376,7 @@ mod tests {
         assert_eq!(lost(true, &[], Sender::Body), UNSEEN);
         assert_eq!(lost(true, &["COMMIT"], Sender::Body), UNSEEN);
         assert_eq!(lost(false, &["INSERT 0 1"], Sender::Body), None);
-        // The session judges its own COMMIT's answer elsewhere.
+        // The outcome of the session's own COMMIT is decided elsewhere, from the answer to it.
         assert_eq!(lost(true, &[], Sender::Session), None);
         let mut end_tracker = begun();
         run(&mut end_tracker, &["COMMIT"], b'I');
@@ -405,7 +405,7 @@ mod tests {
         let kept = Some((true, false));
         assert_eq!(told(&["COMMIT", "INSERT 0 1"], b'I'), (COMMIT, kept));
         assert_eq!(told(&["ROLLBACK", "INSERT 0 1"], b'I'), (ROLLBACK, kept));
-        // The ROLLBACK may go to a savepoint, and the commit keep the INSERT, or not.
+        // If the ROLLBACK goes to a savepoint, the last COMMIT may commit the INSERT. Otherwise the INSERT is lost.
         let tags = ["COMMIT", "BEGIN", "INSERT 0 1", "ROLLBACK", "COMMIT"];
         assert_eq!(told(&tags, b'I').0, UNSEEN);
     }

@@ -54,7 +54,7 @@ const CHANGING: [&[u8]; 4] = [
     b"pg_try_advisory_lock_shared",
 ];
 
-/// Functions whose effect lasts as long as the connection: no reset undoes it.
+/// Functions whose effect lasts as long as the connection, because no reset undoes it.
 const KEPT: [&[u8]; 8] = [
     b"pg_backup_start",
     b"pg_copy_logical_replication_slot",
@@ -83,7 +83,7 @@ static KEYWORDS: LazyLock<HashSet<&'static [u8]>> = LazyLock::new(|| {
     words.split(' ').map(str::as_bytes).collect()
 });
 
-/// What the functions that SQL calls may do.
+/// Returns what the functions that SQL calls may do.
 pub(crate) fn read(text: &[u8]) -> Effects {
     let mut calls = Effects::empty();
     if !text.contains(&b'(') {
@@ -93,7 +93,7 @@ pub(crate) fn read(text: &[u8]) -> Effects {
         if hides(text) {
             return Effects::UNKNOWN;
         }
-        // Where a literal ends is unclear, so ignore the quotes and count calls inside literals as well.
+        // Where a literal ends is unclear. So ignore the quotes, and count calls inside literals as well.
         let mut rest = text;
         while let Some(end) = rest.iter().position(|byte| matches!(byte, b'\'' | b'"')) {
             scan(Lexer::new(&rest[..end]), &mut calls);
@@ -109,13 +109,13 @@ pub(crate) fn read(text: &[u8]) -> Effects {
     calls
 }
 
-/// True if the end of each literal is certain. With a backslash it depends on a server setting.
+/// True if the end of each literal is certain. After a backslash it depends on a server setting.
 pub(crate) fn is_clear(text: &[u8]) -> bool {
     !text.contains(&b'\\')
 }
 
-/// True if the SQL may have a comment or a dollar quote, which would hide its contents. If the end
-/// of each literal is not certain, text inside a literal also counts.
+/// True if the SQL may have a comment or a dollar quote, which would hide what it contains. Because the end of each
+/// literal is uncertain here, text inside a literal also counts.
 fn hides(text: &[u8]) -> bool {
     text.windows(2).any(|two| match two {
         b"--" | b"/*" => true,

@@ -10,7 +10,7 @@ bitflags! {
         const CHANGES_SESSION = 1;
         /// It calls an unknown function, which may do anything.
         const UNKNOWN = 1 << 1;
-        /// It does something that no reset undoes.
+        /// It does something that no reset can undo.
         const IRREVERSIBLE = 1 << 2;
         /// It may write, hold something until the transaction's end, or let COMMIT fail: the caller has to wait for
         /// COMMIT.
@@ -22,7 +22,7 @@ bitflags! {
         /// It may create something that its command tag does not report.
         const DEFINES = 1 << 6;
 
-        /// Effects that the next borrower must not meet.
+        /// Effects that have to be undone before the next borrower.
         const NEEDS_RESET = Self::CHANGES_SESSION.bits() | Self::UNKNOWN.bits() | Self::IRREVERSIBLE.bits();
         /// Effects for which COMMIT matters although no row was changed.
         const COMMIT_MATTERS = Self::NEEDS_COMMIT.bits() | Self::NOTIFIES.bits();
@@ -30,7 +30,7 @@ bitflags! {
 }
 
 impl Effects {
-    /// These effects if `holds`, else none.
+    /// Returns these effects if `holds`, else none.
     pub(crate) fn when(self, holds: bool) -> Self {
         if holds { self } else { Self::empty() }
     }

@@ -107,7 +107,7 @@ fn continues_word(byte: u8) -> bool {
     begins_word(byte) || byte.is_ascii_digit() || byte == b'$'
 }
 
-/// The length of a comment. Comments nest.
+/// Returns the length of a comment. Comments nest.
 fn comment(text: &[u8]) -> usize {
     let (mut at, mut depth) = (0, 0_u32);
     while at < text.len() {
@@ -129,13 +129,13 @@ fn comment(text: &[u8]) -> usize {
     text.len()
 }
 
-/// The length of a quoted token. A doubled quote inside ends one token and begins the next, which has the same effect.
+/// Returns the length of a quoted token. At a doubled quote a second token begins, with the same effect as one token.
 fn quoted(text: &[u8], quote: u8, escapes: bool) -> usize {
     let mut at = 1;
     while let Some(byte) = text.get(at) {
         at += 1;
         if *byte == quote {
-            // In an escaped literal the token after a doubled quote is escaped as well, so continue here.
+            // In an escaped literal, what follows a doubled quote can have escapes too, so it cannot be a new token.
             if !(escapes && text.get(at) == Some(&quote)) {
                 return at;
             }
@@ -147,7 +147,7 @@ fn quoted(text: &[u8], quote: u8, escapes: bool) -> usize {
     text.len()
 }
 
-/// The length of `$tag$…$tag$`. For `$1` the length of the dollar.
+/// Returns the length of `$tag$…$tag$`; for `$1`, the length of the dollar sign.
 fn dollars(text: &[u8]) -> usize {
     let word = |byte| begins_word(byte) || byte.is_ascii_digit();
     let tag = 1 + count(&text[1..], word);

@@ -11,7 +11,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 pub(crate) struct Move {
     /// Identifies the change, starting from the connection's current view; `None` if the result is unknown.
     pub(crate) key: Option<u64>,
-    /// It outlives the transaction.
+    /// The change outlives the transaction.
     pub(crate) stays: bool,
 }
 
@@ -21,7 +21,7 @@ impl Move {
         stays: true,
     };
 
-    /// Adds bound values, which also decide the result.
+    /// Adds a statement's bound values to the key, because they also decide the result.
     pub(crate) fn with(self, values: &[u8]) -> Self {
         Self {
             key: self.key.map(|key| with(key, values)),
@@ -38,7 +38,7 @@ pub(crate) enum View {
     Own,
     /// The view to which texts with this hash lead.
     Known(u64),
-    /// An unknown view. It cannot be recognized later, so nothing is cached for it.
+    /// An unknown view. The driver could not recognize it later, so nothing is cached for it.
     Passing,
 }
 
@@ -62,9 +62,9 @@ pub(crate) struct Names {
     transaction: InTransaction,
     /// The session created, altered or dropped something since the last reset.
     defined_before_reset: bool,
-    /// A sent statement defines something, and no tag will report its completion.
+    /// A sent statement creates, alters or drops something, and its command tag will not report that.
     defining: bool,
-    /// An unknown function has changed the view before: from then on each one counts as doing so.
+    /// An unknown function has changed the view before. From then on, each unknown function counts as changing it.
     functions_move: bool,
     forgotten: u64,
     changes: u64,
@@ -102,7 +102,7 @@ impl Names {
         }
     }
 
-    /// How often [`seen`](Self::seen) changed.
+    /// Returns how often [`seen`](Self::seen) changed.
     pub(crate) fn changes(&self) -> u64 {
         self.changes
     }
@@ -112,13 +112,13 @@ impl Names {
         self.changes += 1;
     }
 
-    /// What the client caches is no longer what the server has.
+    /// Call when the client's caches no longer match what the server has.
     pub(crate) fn forget(&mut self) {
         self.forgotten += 1;
         self.changes += 1;
     }
 
-    /// A statement runs that changes the view.
+    /// Call when a statement runs that changes the view.
     pub(crate) fn moves(&mut self, by: Move) {
         self.go(match (self.view, by.key) {
             (View::Passing, _) | (_, None) => View::Passing,
@@ -133,7 +133,7 @@ impl Names {
         self.transaction.moved = self.transaction.moved.max(moved);
     }
 
-    /// An unknown function runs.
+    /// Call when an unknown function runs.
     pub(crate) fn clouds(&mut self, key: u64) {
         self.changes += u64::from(!self.transaction.clouded);
         self.transaction.clouded = true;
@@ -145,18 +145,18 @@ impl Names {
         }
     }
 
-    /// A name resolves to another type than the one bound. If an unknown function ran before, it counts as the cause.
+    /// Call when a name resolves to a type other than the bound one. An earlier unknown function counts as the cause.
     pub(crate) fn has_another_type(&mut self) {
         self.functions_move |= self.transaction.clouded;
         self.defined();
     }
 
-    /// A statement is sent that defines something, and its tag does not report it.
+    /// Call when a statement is sent that creates, alters or drops something that its tag does not report.
     pub(crate) fn defines(&mut self) {
         self.defining = true;
     }
 
-    /// Something was created, altered or dropped.
+    /// Call when something was created, altered or dropped.
     pub(crate) fn defined(&mut self) {
         self.forget();
         self.transaction.defined = true;
@@ -186,13 +186,13 @@ impl Names {
             Moved::Stays | Moved::UntilItsEnd => self.go(self.outside),
         }
         if ended.defined {
-            // A rollback may have removed what the transaction defined. Statements prepared meanwhile would be stale.
+            // A rollback may have removed what the transaction defined. Then statements prepared in it are stale.
             self.forget();
         }
         self.changes += u64::from(ended.clouded);
     }
 
-    /// The transaction was rolled back to a savepoint, or has failed and awaits that.
+    /// Call when the transaction was rolled back to a savepoint, or has failed and cannot go on without that.
     fn partly_undone(&mut self) {
         if self.transaction.moved != Moved::No {
             self.go(View::Passing);
@@ -202,7 +202,7 @@ impl Names {
         }
     }
 
-    /// Call after a reset: all settings are those of the startup, and temporary objects are gone.
+    /// Call after a reset: all settings are those of the startup again, and temporary objects are gone.
     pub(crate) fn was_reset(&mut self) {
         if self.defined_before_reset {
             self.forget();
@@ -225,12 +225,12 @@ fn hash(value: &impl Hash) -> u64 {
     hasher.finish()
 }
 
-/// The key of SQL with bound values.
+/// Returns the key of SQL with bound values.
 pub(crate) fn with(key: u64, values: &[u8]) -> u64 {
     hash(&(key, values))
 }
 
-/// The key of SQL.
+/// Returns the key of SQL.
 pub(crate) fn key(text: &[u8]) -> u64 {
     hash(&text)
 }

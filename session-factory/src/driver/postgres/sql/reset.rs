@@ -2,14 +2,14 @@
 
 use std::borrow::Cow;
 
-/// Undoes what a session may have left in the server session, except prepared statements, which the client's cache
-/// lists. `RESET ALL` also resets the time zone and encoding that diesel relies on, so both are set again.
+/// Undoes what a session may have left in the server session. It keeps prepared statements, because the client's cache
+/// lists them. `RESET ALL` also resets the time zone and encoding that diesel relies on, so both are set again.
 pub(crate) const RESET: &str = "RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL; \
      SET TIME ZONE 'UTC'; SET CLIENT_ENCODING TO 'UTF8'; \
      UNLISTEN *; SELECT pg_advisory_unlock_all(); CLOSE ALL; DISCARD TEMP; DISCARD SEQUENCES";
 
-/// Closes dblink's connections in the server session, named and unnamed: an unknown function may have opened some. If
-/// closing fails, the reset fails and the pool closes the connection.
+/// Closes dblink's connections in the server session, named and unnamed, because an unknown function may have opened
+/// some. If closing fails, the reset fails and the pool closes the connection.
 const DISCONNECT: &str = "DO $session_factory$ DECLARE place text; BEGIN \
      SELECT nspname INTO place FROM pg_catalog.pg_extension \
      JOIN pg_catalog.pg_namespace ON pg_namespace.oid OPERATOR(pg_catalog.=) extnamespace \
@@ -20,7 +20,7 @@ const DISCONNECT: &str = "DO $session_factory$ DECLARE place text; BEGIN \
      BEGIN EXECUTE pg_catalog.format('SELECT %I.dblink_disconnect()', place); \
      EXCEPTION WHEN connection_does_not_exist THEN NULL; END; END $session_factory$";
 
-/// The reset's SQL. `opaque`: statements ran whose effects their text does not show.
+/// Returns the reset's SQL. `opaque`: statements ran whose effects their text does not show.
 pub(crate) fn text(opaque: bool) -> Cow<'static, str> {
     if opaque {
         format!("{RESET}; {DISCONNECT}").into()
@@ -29,8 +29,8 @@ pub(crate) fn text(opaque: bool) -> Cow<'static, str> {
     }
 }
 
-/// The reset's SQL behind a pooler. It shares the message with the transaction's end, because the pooler may send any
-/// later message to another server session.
+/// Returns the reset's SQL for a connection behind a pooler. It shares the message with the transaction's end, because
+/// the pooler may send any later message to another server session.
 pub(crate) fn behind_a_pooler(ending: &str, opaque: bool, deallocate: bool) -> String {
     let deallocate = if deallocate { "; DEALLOCATE ALL" } else { "" };
     format!("{ending}; {}{deallocate}", text(opaque))

@@ -5,24 +5,24 @@ use super::effects::Effects;
 use super::lexer::{Lexer, Token};
 use super::names::{self, Move};
 
-/// Names that can change the server session without a function call: the view of settings, which can be updated, and
-/// the schema of temporary objects.
+/// Names through which SQL can change the server session without a function call: `pg_settings`, which can be updated
+/// like a table, and the schema of temporary objects.
 const SESSION_CHANGES: [&[u8]; 2] = [b"pg_settings", b"pg_temp"];
 
 /// What a statement may do. A false positive costs a reset; a false negative would leak state to the next borrower.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SideEffects {
     pub(crate) kinds: Effects,
-    /// Number of transaction-local SETs; 0 if the SQL also has another SET.
+    /// Number of transaction-local SETs; 0 if the SQL also has a SET of another kind.
     pub(crate) local_sets: u32,
-    /// How it changes what names resolve to.
+    /// How the SQL changes what names resolve to.
     pub(crate) moves: Option<Move>,
-    /// A hash of its text, if a function that it calls may change what names resolve to; else 0.
+    /// A hash of the SQL, if a function that it calls may change what names resolve to; else 0.
     pub(crate) key: u64,
 }
 
 impl SideEffects {
-    /// For SQL that is not read.
+    /// The side effects of SQL that the driver does not read.
     pub(crate) const ANY: Self = Self {
         kinds: Effects::all().difference(Effects::IRREVERSIBLE),
         local_sets: 0,
@@ -39,7 +39,7 @@ impl SideEffects {
 /// Reads a Query or Parse message's SQL.
 pub(crate) fn read(text: &[u8]) -> SideEffects {
     if escapes_a_name(text) {
-        // Any name: for example a setting's, or `seed`.
+        // The escaped name may be any: for example a setting's, or `seed`.
         return SideEffects {
             kinds: SideEffects::ANY.kinds | Effects::IRREVERSIBLE.when(sets(text)),
             ..SideEffects::ANY
@@ -52,7 +52,7 @@ pub(crate) fn read(text: &[u8]) -> SideEffects {
     let kinds = calls
         | Effects::CHANGES_SESSION.when(changes)
         | Effects::IRREVERSIBLE.when(sets_seed(text, calls))
-        // The isolation level decides whether COMMIT can fail.
+        // The isolation level decides whether COMMIT can fail, so a statement that sets it needs COMMIT.
         | Effects::NEEDS_COMMIT.when(sets && names_a_transaction(text))
         | Effects::DEFINES.when(defines(text));
     SideEffects {
@@ -121,7 +121,7 @@ fn makes_temporary(text: &[u8]) -> bool {
     false
 }
 
-/// Number of `SET LOCAL` and `SET TRANSACTION` statements; 0 if the SQL has another SET.
+/// Number of `SET LOCAL` and `SET TRANSACTION` statements; 0 if the SQL has a SET of another kind.
 fn local_sets(text: &[u8]) -> u32 {
     if !is_clear(text) {
         return 0;
@@ -152,10 +152,10 @@ fn local_sets(text: &[u8]) -> u32 {
     found
 }
 
-/// The settings that decide what names resolve to. The role matters because the path may contain `"$user"`.
+/// The settings that decide what names resolve to. The role is one, because the search path may contain `"$user"`.
 const PATHS: [&[u8]; 4] = [b"search_path", b"schema", b"role", b"session_authorization"];
 
-/// After one of these words in the same SQL, the setting's value is unknown.
+/// If the SQL contains one of these words, the setting's value after the SQL is unknown.
 const UNCLEAR: [&str; 7] = [
     "begin", "start", "commit", "end", "rollback", "abort", "prepare",
 ];
@@ -181,7 +181,7 @@ fn moves(text: &[u8], calls: Effects, local_sets: u32) -> Option<Move> {
     })
 }
 
-/// True if a Bind message binds the name of one of these settings.
+/// True if a Bind message binds the name of a setting in [`PATHS`].
 pub(crate) fn binds_a_path(body: &[u8]) -> bool {
     let is_bound = |path: &&[u8]| {
         let length = u32::try_from(path.len()).unwrap_or_default().to_be_bytes();
@@ -220,7 +220,7 @@ fn sets_a_path(text: &[u8]) -> bool {
         {
             return true;
         } else {
-            // A scope may precede the name.
+            // LOCAL or SESSION may precede the name.
             sets &= is_word(word, &["local", "session"]);
         }
         begins = false;

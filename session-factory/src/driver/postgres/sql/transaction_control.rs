@@ -5,17 +5,17 @@
 pub(crate) enum Suspicion {
     #[default]
     None,
-    /// It only sets, releases or rolls back to savepoints. A later rollback to one may also put back the mark.
+    /// It only sets, releases or rolls back to savepoints. A later rollback to such a savepoint may also undo the mark.
     Savepoints,
-    /// It may get the command tag ROLLBACK. Where the driver sees no tags: it may end the transaction by commit or
-    /// rollback.
+    /// The server may answer it with the command tag ROLLBACK. Where the driver does not see the tags, it may end the
+    /// transaction, by commit or by rollback.
     End,
 }
 
 impl Suspicion {
     /// `is_seen`: the driver sees the command tags of this connection.
     pub(crate) fn of(text: &str, is_seen: bool) -> Self {
-        // Only the first three can get the tag ROLLBACK, or set up a statement that does.
+        // Only SQL with one of the first three can get the tag ROLLBACK, or let a later statement get it.
         const WORDS: [&[u8]; 6] = [
             b"rollback",
             b"abort",
@@ -35,14 +35,14 @@ impl Suspicion {
     }
 }
 
-/// True for SQL that begins as diesel's queries do. For a prepared message that proves that it does not end the
-/// transaction: the message has one statement, and none that begins so ends a transaction.
+/// True for SQL that begins as diesel's queries do. Such SQL in a Parse message cannot end the transaction: the message
+/// has only one statement, and no statement that begins so ends a transaction.
 pub(crate) fn is_query(text: &str) -> bool {
     const WORDS: [&str; 4] = ["SELECT ", "INSERT ", "UPDATE ", "DELETE "];
     WORDS.iter().any(|word| text.starts_with(word))
 }
 
-/// One of the words without which no SQL can end a transaction.
+/// True for the words of which SQL needs at least one to end a transaction.
 fn is_end(word: &[u8]) -> bool {
     const WORDS: [&str; 5] = ["commit", "end", "prepare", "rollback", "abort"];
     let mut words = WORDS.iter();
@@ -58,12 +58,12 @@ pub(crate) fn may_end(text: &[u8]) -> bool {
     text.split(|byte| !is_of_a_word(*byte)).any(is_end)
 }
 
-/// [`may_end`] for a single statement, which its first word decides.
+/// [`may_end`] for a single statement: its first word decides.
 pub(crate) fn begins_with_an_end(text: &[u8]) -> bool {
     let begin = text.iter().position(|byte| is_of_a_word(*byte));
     let (before, text) = text.split_at(begin.unwrap_or(text.len()));
     if before.iter().any(|byte| matches!(byte, b'-' | b'/')) {
-        // A comment may precede the first word and contains words itself.
+        // A comment may precede the first word, and the comment's own words do not count. So look at all words.
         return may_end(text);
     }
     let word = text.split(|byte| !is_of_a_word(*byte)).next();
@@ -126,7 +126,7 @@ fn keeps_to_a_savepoint(statement: &[u8]) -> bool {
                 true
             }
     };
-    // One name follows, and then the end.
+    // One name follows, and nothing after it.
     begins && words.next().is_some() && words.next().is_none()
 }
 

@@ -1,6 +1,6 @@
 //! A connection's client-side caches: prepared statements, SQL texts and type OIDs.
 //!
-//! Each entry is valid only for what names resolved to when it was cached. See
+//! An entry is valid only while names resolve to the same objects as when it was cached. See
 //! [`names`](crate::driver::postgres::sql::names).
 
 use diesel::connection::CacheSize;
@@ -11,7 +11,7 @@ use crate::driver::postgres::fragment::{Known, PgQuery};
 use crate::driver::postgres::protocol::state::ProtocolState;
 use crate::driver::postgres::sql::names::{Seen, View};
 
-/// The most views, besides the connection's own, for which statements are cached. Each view has its own statements.
+/// The most `View`s (what names resolve to) with cached statements, besides the connection's own view.
 const MOST_VIEWS: usize = 16;
 
 #[derive(Debug, Default)]
@@ -25,13 +25,13 @@ pub(crate) struct ClientCache {
     store: Store,
     clouded: bool,
     views: Vec<(u64, TypeIds)>,
-    /// Replaces diesel-async's own type OIDs, once they are stale, in the connection's own view.
+    /// Replaces diesel-async's type OIDs of the connection's own view, once those are stale.
     types: Option<TypeIds>,
-    /// The body has or had the raw connection: diesel-async may have cached statements and OIDs of another view.
+    /// The body has or had the raw connection: diesel-async may have cached statements and OIDs of the body's view.
     lent: bool,
 }
 
-/// Which store the current view's statements go to.
+/// Where the current view's statements are cached.
 #[derive(Debug, Default, Clone)]
 enum Store {
     #[default]
@@ -42,7 +42,7 @@ enum Store {
 }
 
 impl ClientCache {
-    /// The query's cache key, and its SQL if it is at hand.
+    /// Returns the query's cache key, and its SQL if that was already built.
     pub(crate) fn look_at(&mut self, query: PgQuery<'_>) -> Known<'_> {
         match self.store {
             Store::Own => self.statement_cache.look_at(query, !self.clouded),
@@ -54,7 +54,7 @@ impl ClientCache {
         }
     }
 
-    /// The current view's type OIDs. `None` if diesel-async's own are valid.
+    /// Returns the current view's type OIDs; `None` if diesel-async's own are valid.
     pub(crate) fn types(&self) -> Option<&TypeIds> {
         match &self.store {
             Store::Own => self.types.as_ref(),
@@ -89,7 +89,7 @@ impl ClientCache {
         protocol_state.names_changed() != self.seen
     }
 
-    /// Switches to the connection's current view. True if diesel-async's prepared statements are stale.
+    /// Switches to the connection's current view. Returns true if diesel-async's prepared statements are stale.
     pub(crate) fn follow(&mut self, protocol_state: &ProtocolState) -> bool {
         self.seen = protocol_state.names_changed();
         let Seen {

@@ -1,7 +1,7 @@
-//! Caches the statements that diesel would prepare anew at each run, at the cost of a round trip.
+//! Caches the statements that diesel would prepare anew at each run. Preparing costs a round trip.
 //!
 //! diesel caches a prepared statement only if the query's type alone determines its SQL. That excludes each UPDATE,
-//! upsert, INSERT of an optional value, and `sql_query`. This cache goes by the SQL text: a text that repeats on the
+//! upsert, INSERT of an optional value, and `sql_query`. This cache's key is the SQL text: a text that repeats on the
 //! same connection is cached, up to a limit. A text that contains its values does not repeat, so it is not cached.
 
 pub(super) mod client_cache;
@@ -21,12 +21,12 @@ use super::sql::transaction_control;
 
 /// The most prepared statements cached on a connection besides diesel's own.
 const MOST_KEPT: usize = 256;
-/// The most texts remembered as seen once. At the limit all of them are forgotten.
+/// The most texts recorded as seen once. At the limit the record is cleared.
 const MOST_SEEN: usize = 1024;
 
 type Hashes = HashSet<u64, BuildHasherDefault<AsItIs>>;
 
-/// One connection's texts, as hashes.
+/// One connection's SQL texts, as hashes.
 #[derive(Debug, Default)]
 pub(super) struct StatementCache {
     hasher: RandomState,
@@ -36,15 +36,15 @@ pub(super) struct StatementCache {
 }
 
 impl StatementCache {
-    /// Call when the prepared statements are gone.
+    /// Clears the cache. Call when the connection's prepared statements no longer exist or are stale.
     pub(super) fn forget(&mut self) {
         self.seen.clear();
         self.kept.clear();
         self.sql_text_cache.forget();
     }
 
-    /// [`look_at`](Self::look_at) for another view of the names. A cached text gets `blanks` trailing spaces, which
-    /// keep it apart from the same text in other views. With `None` nothing is cached.
+    /// [`look_at`](Self::look_at) for a view other than the connection's own. A cached text gets `blanks` trailing
+    /// spaces, which distinguish it from the same text in other views. If `blanks` is `None`, nothing is cached.
     pub(super) fn look_at_elsewhere(
         &mut self,
         query: PgQuery<'_>,
@@ -72,7 +72,7 @@ impl StatementCache {
         never(Some(text))
     }
 
-    /// The key under which to cache a statement, and its text if it is at hand. With `keeps_texts` false, only
+    /// Returns the key under which to cache a statement, and its text if that was built. With `keeps_texts` false, only
     /// statements that diesel itself would cache are cached.
     pub(super) fn look_at(&mut self, query: PgQuery<'_>, keeps_texts: bool) -> Known<'_> {
         // A query without an id can only be cached by its text. If the text is cached, skip the walk over the query.
@@ -86,7 +86,7 @@ impl StatementCache {
         if is_kept && let Some(text) = text {
             return by_text(text);
         }
-        // An invalid query reports its error when it runs.
+        // Ignore an invalid query's error here: the query reports the error when it runs.
         let told_by_type = query.is_safe_to_cache_prepared(&Pg).ok();
         let by_type = |text| Known {
             key: Key::Type(told_by_type),
@@ -107,7 +107,7 @@ impl StatementCache {
         }
     }
 
-    /// The texts cached by query type.
+    /// Returns the texts cached by query type.
     pub(super) fn sql_text_cache(&mut self) -> &mut SqlTextCache {
         &mut self.sql_text_cache
     }
@@ -129,7 +129,7 @@ impl StatementCache {
     }
 }
 
-/// True if the statement only reads or changes rows. For other statements a second Execute may act differently.
+/// True if the statement only reads or changes rows. Others are not cached: a second Execute may act differently.
 fn is_plain(sql: &str) -> bool {
     if transaction_control::is_query(sql) {
         return true;

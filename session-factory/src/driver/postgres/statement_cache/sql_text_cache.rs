@@ -1,7 +1,7 @@
 //! Caches the SQL text of queries by query type.
 //!
 //! diesel builds a query's text at each run, and then finds the prepared statement by the query's type, if the type
-//! alone determines the text. This cache saves the building. A text enters it only after diesel has the prepared
+//! alone determines the text. With this cache the text is built once. It is cached only after diesel has prepared the
 //! statement: if preparing failed, the next query of that type rebuilds its SQL.
 
 use std::any::TypeId;
@@ -22,7 +22,7 @@ pub(crate) struct SqlTextCache {
     texts: HashMap<TypeId, Box<str>, BuildHasherDefault<AsItIs>>,
     /// The next statement's text, if it was just built.
     fresh: Option<Fresh>,
-    /// diesel caches no prepared statements, so each needs its own text.
+    /// True while diesel caches no prepared statements: then each run builds its text.
     off: bool,
 }
 
@@ -31,14 +31,14 @@ pub(crate) struct SqlTextCache {
 pub(crate) struct Fresh(TypeId, Box<str>);
 
 impl SqlTextCache {
-    /// The text of a query whose type alone determines it. `None` if the query's type has no id, or the cache is off.
+    /// Returns the text of a query whose type alone determines it; `None` if the type has no id, or the cache is off.
     pub(crate) fn text(&mut self, query: PgQuery<'_>) -> Option<Cow<'_, str>> {
         self.fresh = None;
         let id = query.id().filter(|_| !self.off)?;
         if let Some(text) = self.texts.get(&id) {
             return Some(Cow::Borrowed(text));
         }
-        // An invalid query reports its error when it runs.
+        // Ignore an invalid query's error here: the query reports the error when it runs.
         let text = sql(query).ok()?;
         self.fresh = Some(Fresh(id, text.as_str().into()));
         Some(Cow::Owned(text))
@@ -56,7 +56,7 @@ impl SqlTextCache {
         }
     }
 
-    /// Sets diesel's cache size. diesel may drop its statements when the size changes, so the texts go as well.
+    /// Call when diesel's cache size is set. diesel may then drop its prepared statements, so the texts go as well.
     pub(crate) fn set_cache(&mut self, size: CacheSize) {
         self.forget();
         self.off = size == CacheSize::Disabled;
@@ -69,7 +69,7 @@ impl SqlTextCache {
         self.off = true;
     }
 
-    /// Call when diesel's prepared statements are gone.
+    /// Call when diesel has dropped its prepared statements.
     pub(crate) fn forget(&mut self) {
         self.texts.clear();
         self.fresh = None;

@@ -1,9 +1,9 @@
-//! Type OIDs that the driver looks up itself. diesel-async caches its OIDs for the connection's life, even when a
-//! type's name resolves to another type later.
+//! Type OIDs that the driver looks up itself, because diesel-async caches OIDs for the connection's life, even when a
+//! type's name later resolves to a different type.
 //!
 //! A query's bound values may contain OIDs (arrays and records do). To find them, the driver collects the binds twice,
-//! with two disjoint sets of placeholder OIDs that no type has. An OID belongs where the two results have the
-//! same placeholder.
+//! with two disjoint sets of placeholder OIDs that no type has. Bytes are an OID where both results have the
+//! placeholder with the same index.
 
 use std::any::TypeId;
 use std::collections::HashMap;
@@ -30,7 +30,7 @@ const SECOND: u32 = 0xE000_0000;
 /// A type's schema, if the query names one, and its name.
 type Name = (Option<String>, String);
 
-/// The OIDs of types and of their array types, in one view of the names.
+/// The OIDs of types and of their array types, in one view (what names resolve to).
 #[derive(Debug, Default, Clone)]
 pub(crate) struct TypeIds(Arc<Mutex<HashMap<Name, (u32, u32)>>>);
 
@@ -53,12 +53,12 @@ impl PgMetadataLookup for Placeholders {
     }
 }
 
-/// A query, split into text and binds, that binds values of types which are not built in.
+/// A query that binds values of types that are not built in, split into text and binds. Its OIDs are placeholders.
 pub(crate) struct Taken {
     names: Vec<Name>,
     ready: Ready,
     id: Option<TypeId>,
-    /// Where an OID belongs: the value's index, and the offset in its bytes.
+    /// Where an OID has to be written: the value's index, and the offset in the value's bytes.
     places: Vec<(usize, usize)>,
     types: TypeIds,
 }
@@ -68,7 +68,7 @@ impl TypeIds {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Splits a query. `None` if it binds built-in types only, or is invalid, in which case it fails when it runs.
+    /// Splits a query. Returns `None` if it binds built-in types only, or is invalid and will fail when it runs.
     pub(crate) fn take(&self, query: PgQuery<'_>, known: &Known<'_>) -> Option<Taken> {
         let (values, names) = collect(query, FIRST)?;
         if names.is_empty() {
@@ -135,7 +135,7 @@ fn number_at(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_be_bytes(*bytes))
 }
 
-/// The index of a placeholder OID, if `number` is one.
+/// Returns the index of a placeholder OID; `None` if `number` is not one.
 fn place(number: Option<u32>, first: u32, names: usize) -> Option<usize> {
     let place = usize::try_from(number?.checked_sub(first)?).ok()?;
     (place < 2 * names).then_some(place)
@@ -231,7 +231,7 @@ struct Found {
     typarray: u32,
 }
 
-/// Sends the same lookup as diesel-async.
+/// Sends the same lookup query as diesel-async.
 async fn look_up(
     mut connection: &AsyncPgConnection,
     (schema, name): &Name,
@@ -267,7 +267,7 @@ struct Ready {
 }
 
 impl QueryFragment<Pg> for Ready {
-    /// `to_sql` and `collect_binds` need no walk.
+    /// Does nothing: `to_sql` and `collect_binds`, which would call it, are overridden below.
     fn walk_ast<'b>(&'b self, _pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         Ok(())
     }

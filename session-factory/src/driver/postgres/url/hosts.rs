@@ -15,7 +15,7 @@ pub(in crate::driver::postgres) struct Host {
 }
 
 impl Host {
-    /// The name, or the address where the URL has none, and the port. None for a socket.
+    /// Returns the name, or the address if the URL has no name, and the port. Returns `None` for a Unix socket.
     pub(in crate::driver::postgres) fn name_and_port(&self) -> Option<(String, u16)> {
         match &self.lookup {
             Lookup::Folder(_) => None,
@@ -38,8 +38,8 @@ pub(in crate::driver::postgres) enum Lookup {
     Folder(PathBuf),
 }
 
-/// Combines the lists. Each list has one entry for each host, or is empty; a single port applies to
-/// all hosts.
+/// Combines the URL's lists of names, addresses and ports. Each list has one entry for each host, or is empty; a single
+/// port applies to all hosts.
 pub(super) fn hosts(
     names: Option<&str>,
     addresses: Option<&str>,
@@ -81,7 +81,7 @@ pub(super) fn hosts(
 fn one(index: usize, name: &str, address: &str, port: &str) -> Result<Host, String> {
     let port = match port {
         "" => 5432,
-        // Not quoted: in a URL without a host, the password is in the port's place.
+        // Do not quote it: in a URL without a host, the password is where the port would be.
         port => port
             .parse()
             .ok()

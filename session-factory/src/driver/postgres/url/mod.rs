@@ -23,7 +23,7 @@ pub(super) use self::hosts::{Host, Lookup};
 pub(super) use self::parsed::{Url, Wanted};
 use crate::config::is_this_machine;
 
-/// Parses a URL. The error continues a sentence: "its port is …".
+/// Parses a URL. The error's text continues a sentence, for example "its port is …".
 pub(super) fn parse(url: &str) -> Result<Url, String> {
     let pairs = match uri::rest(url)? {
         Some(rest) => uri::pairs(rest)?,
@@ -33,14 +33,14 @@ pub(super) fn parse(url: &str) -> Result<Url, String> {
     parameters::understand(&pairs)
 }
 
-/// The URL for an instrumentation: the servers, and nothing that could be a piece of the password.
+/// Returns the URL for an instrumentation: the servers, and nothing that could be a piece of the password.
 pub(super) fn shown(url: &str) -> String {
     let hosts = parse(url).map_or_else(|_| Vec::new(), |url| url.hosts);
     let hosts: Vec<_> = hosts.iter().map(Host::shown_unresolved).collect();
     format!("postgresql://{}", hosts.join(","))
 }
 
-/// The first host in a URL that may not be this machine.
+/// Returns the first host in a URL that may not be this machine.
 pub(super) fn elsewhere(url: &str) -> Option<String> {
     let hosts = parse(url).map_or_else(|_| Vec::new(), |url| url.hosts);
     let elsewhere = |host: &Host| match &host.lookup {

@@ -94,7 +94,7 @@ pub(super) fn understand(pairs: &[Pair]) -> Result<Url, String> {
             "hostaddr" => seen.hostaddr = Some(value),
             "port" => seen.port = Some(value),
             "sslmode" => seen.mode = Some(chosen(name, value, &Mode::NAMES)?),
-            // JDBC's and asyncpg's name for it; `true` means the same as in libpq.
+            // JDBC's and asyncpg's name for `sslmode`. `true` means `require`, as in libpq.
             "ssl" => {
                 let mode = if value == "true" { "require" } else { value };
                 seen.mode = Some(chosen(name, mode, &Mode::NAMES)?);
@@ -154,7 +154,7 @@ impl Seen<'_> {
             Mode::Prefer
         });
         if system && mode != Mode::VerifyFull {
-            // Anyone can get a certificate from a public authority, for another name.
+            // The name must be checked: anyone can get a public authority's certificate for a name of their own.
             return Err("its sslrootcert=system needs sslmode=verify-full".into());
         }
         let identity = match (set(self.cert), set(self.key)) {
@@ -195,13 +195,13 @@ fn number(name: &str, value: &str) -> Result<u64, String> {
         .map_err(|_| format!("its {name} is not a whole number"))
 }
 
-/// A number of seconds; `None` for zero, which means the system's own limit.
+/// Returns a number of seconds; `None` for zero, which means the system's own limit.
 fn seconds(name: &str, value: &str) -> Result<Option<Duration>, String> {
     let seconds = number(name, value)?;
     Ok((seconds > 0).then(|| Duration::from_secs(seconds)))
 }
 
-/// A keepalive setting, up to the kernel's limit.
+/// Returns a keepalive setting, up to the kernel's limit.
 fn keepalive(name: &str, value: &str) -> Result<Option<Duration>, String> {
     let seconds = at_most(32_767, "seconds", name, value)?;
     Ok((seconds > 0).then(|| Duration::from_secs(seconds.into())))
@@ -222,7 +222,7 @@ fn unknown(name: &str, value: &str) -> Result<(), String> {
             Err(format!("its parameter {name} is not supported"))
         };
     }
-    // The unknown name is never printed: it may be a piece of a password.
+    // Never print the unknown name: it may be a piece of a password.
     Err(match nearest(name, KNOWN) {
         Some(near) => format!("one of its parameters is not known: did you mean `{near}`?"),
         None => format!("one of its parameters is none of {}", KNOWN.join(", ")),

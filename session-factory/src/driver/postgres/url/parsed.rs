@@ -43,7 +43,7 @@ impl Wanted {
         ("prefer-standby", Self::PreferStandby),
     ];
 
-    /// The name that the URL uses.
+    /// Returns the name that the URL uses.
     pub(in crate::driver::postgres) fn name(self) -> &'static str {
         Self::NAMES
             .iter()

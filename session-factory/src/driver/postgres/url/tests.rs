@@ -13,7 +13,7 @@ fn wrong(url: &str) -> String {
     parse(url).map(drop).expect_err(url)
 }
 
-/// The URL's user, password, hosts and database.
+/// Returns the URL's user, password, hosts and database.
 fn said(url: &str) -> (String, String, String, String) {
     let url = ok(url);
     let password = url.config.get_password().unwrap_or_default();
@@ -239,7 +239,7 @@ fn an_error_names_the_part_that_is_wrong() {
 
 #[test]
 fn no_error_quotes_a_piece_of_a_password() {
-    // Each of these URLs has the secret in another part, wherever the parser cuts.
+    // In each of these URLs a piece of the secret is in a different part, wherever the parser cuts.
     for url in [
         "postgres://ada:hunter2/rest@host/db",
         "postgres://ada:hunter2?rest@host/db",

@@ -7,12 +7,12 @@ use percent_encoding::percent_decode_str;
 use super::form::{EXPECTED, Pair, SCHEMES};
 use crate::config::scheme;
 
-/// Replaces every other error if the parser most likely cut inside the password. The other error
-/// would concern the wrong part, and might quote the password.
+/// Replaces every other error if the parser most likely cut the URL inside the password. The other error would name the
+/// wrong part, and might quote the password.
 const CUT: &str = "an `@` comes after the end of its host: a `/` or `?` in the user or the password is written \
     percent-encoded (%2F, %3F), and so is an `@` behind the host (%40)";
 
-/// The text after `postgres://`; `None` if the URL has another form.
+/// Returns the text after `postgres://`; `None` if the URL has another form.
 pub(super) fn rest(url: &str) -> Result<Option<&str>, String> {
     let Some((scheme, rest)) = url.split_once("://") else {
         return Ok(None);
@@ -23,7 +23,7 @@ pub(super) fn rest(url: &str) -> Result<Option<&str>, String> {
     if scheme::is_well_formed(scheme) || !scheme.contains('=') {
         return Err(format!("it is not a PostgreSQL URL: {EXPECTED}"));
     }
-    // `host=… password=a://b`.
+    // Pairs, with `://` in a value: `host=… password=a://b`.
     Ok(None)
 }
 
@@ -89,8 +89,8 @@ fn take(user: Option<&str>, hosts: &str, path: &str, query: &str) -> Result<Vec<
             );
         };
         match decode(name, "parameters")?.as_str() {
-            // `host` may occur once for each host, or once with a list; each host with or without a
-            // port.
+            // `host` may occur once for each host, or once with a comma-separated list of hosts. Each host may
+            // have a port of its own.
             "host" => {
                 for host in value.split(',') {
                     in_query.push(place(host)?);
@@ -107,7 +107,7 @@ fn take(user: Option<&str>, hosts: &str, path: &str, query: &str) -> Result<Vec<
     };
     if !places.is_empty() {
         let (hosts, ports): (Vec<_>, Vec<_>) = places.into_iter().unzip();
-        // They go first, so that a `port` in the query replaces theirs.
+        // The hosts and their ports go first, so that a `port` parameter in the query replaces these ports.
         pairs.insert(0, ("host".into(), hosts.join(",")));
         if ports.iter().any(|port| !port.is_empty()) {
             pairs.insert(1, ("port".into(), ports.join(",")));
@@ -116,7 +116,7 @@ fn take(user: Option<&str>, hosts: &str, path: &str, query: &str) -> Result<Vec<
     Ok(pairs)
 }
 
-/// Parses a host and a port: `name:5432`, `[::1]:5432`, or a percent-encoded folder.
+/// Parses a host and its port: `name:5432`, `[::1]:5432`, or a percent-encoded folder.
 fn place(text: &str) -> Result<(String, String), String> {
     let invalid = || "its host is not valid: expected host, host:port or [IPv6]:port".to_owned();
     let (host, port) = if let Some(inside) = text.strip_prefix('[') {

@@ -3,7 +3,7 @@
 //! There are as many threads as connections, so a slow statement delays only its own caller. They
 //! share one queue, and only as many are woken as there is work for: a thread that has finished
 //! takes the next task, and a woken thread that finds more than one task wakes another thread. So
-//! short tasks follow each other on a thread that is awake, and none waits behind a long one.
+//! short tasks follow each other on a thread that is awake, and none waits for a long one to end.
 
 use std::collections::VecDeque;
 use std::io;
@@ -59,7 +59,7 @@ struct State {
     hired: usize,
     /// The number of threads without work.
     free: usize,
-    /// The last thread in the list slept last, so its caches are the warmest.
+    /// The sleeping threads. The last one fell asleep last; it is woken first, because its caches are the warmest.
     asleep: Vec<Thread>,
     /// True while a woken or spinning thread has not reached the queue yet. Until then, no other
     /// thread needs to be woken.
@@ -195,13 +195,13 @@ impl Workers {
 }
 
 impl State {
-    /// True if a free thread can end. Each idle connection needs a free thread; threads at work do
+    /// True if there are more free threads than connections, so that a free one can end. Threads at work do
     /// not count.
     fn has_too_many(&self) -> bool {
         self.free > self.hired
     }
 
-    /// The thread to wake, unless another is already coming.
+    /// Returns the thread to wake, unless another is already coming.
     fn wake(&mut self) -> Option<Thread> {
         if self.coming {
             return None;
@@ -223,7 +223,7 @@ impl State {
     }
 }
 
-/// Called without the lock, because the woken thread takes it first.
+/// Call without the lock, because the woken thread takes it first.
 fn unpark(thread: Option<Thread>) {
     if let Some(thread) = thread {
         thread.unpark();

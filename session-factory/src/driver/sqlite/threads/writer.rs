@@ -39,14 +39,14 @@ enum Message {
     Over,
 }
 
-/// The writers of a file; all factories share them.
+/// Returns the writers of a file. All factories share them.
 pub(in crate::driver::sqlite) fn of(file: &str) -> io::Result<Arc<Writers>> {
     of_place(std::fs::canonicalize(file).unwrap_or_else(|_| PathBuf::from(file)))
 }
 
-/// The writers of an in-memory database.
+/// Returns the writers of an in-memory database.
 pub(in crate::driver::sqlite) fn of_memory(name: &str) -> io::Result<Arc<Writers>> {
-    // A file's name cannot contain a zero byte.
+    // A file's name cannot contain a zero byte, so no file has this name.
     of_place(PathBuf::from(format!("\0{name}")))
 }
 
@@ -92,7 +92,7 @@ fn take_turns(messages: &Receiver<Message>) {
     }
 }
 
-/// The next message; spins until `until`, then sleeps. `None` if every sender is gone.
+/// Returns the next message: spins until `until`, then sleeps. `None` if every sender is gone.
 fn next(messages: &Receiver<Message>, until: Option<Instant>) -> Option<Message> {
     while until.is_some_and(|until| Instant::now() < until) {
         match messages.try_recv() {
@@ -174,7 +174,7 @@ impl Turn {
         let mut state = turn.state();
         match std::mem::replace(&mut *state, State::Taken) {
             State::Waiting(task, sent) => {
-                // Under the lock, so that after `withdraw` it is certain whether the work was sent.
+                // Set under the lock, so that after `withdraw` it is certain whether the work was sent.
                 if let Some(sent) = sent {
                     sent.set();
                 }
@@ -194,7 +194,7 @@ impl Turn {
         self.writers.send(Message::Run(task));
     }
 
-    /// Ends the turn. The next session's turn begins after the work that still runs.
+    /// Ends the turn. The next session's turn begins when this turn's running work has ended.
     pub(in crate::driver::sqlite) fn over(&self) {
         let mut state = self.state();
         if let State::Taken = *state {
@@ -212,7 +212,7 @@ impl Drop for Turn {
 }
 
 impl Writers {
-    /// Sending fails only after the last handle is dropped, when the thread has ended.
+    /// Sends a message. That fails only after the last handle is dropped, when the thread has ended.
     fn send(&self, message: Message) {
         let _thread_is_gone = self.messages.send(message);
     }

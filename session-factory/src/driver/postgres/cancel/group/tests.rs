@@ -1,4 +1,4 @@
-//! Which requests use their own connection, which are taken along, and what result each gets.
+//! Tests which requests use their own connection, which are taken along, and what result each request gets.
 
 use super::*;
 
@@ -6,7 +6,7 @@ fn backend(process: u32) -> Arc<BackendId> {
     Arc::new(BackendId::new(process, "2026-01-02 03:04:05.678901").unwrap())
 }
 
-/// Requests that fill the slots, and one that waits.
+/// Returns the requests that fill the slots, and one that waits.
 fn crowd(group: &Arc<Group>) -> (Vec<Alone>, Along) {
     let mut alone = Vec::new();
     loop {

@@ -81,7 +81,7 @@ fn threads_end_with_their_connections_and_no_sooner() {
     drop(end);
     eventually(workers, "one is enough", |state| state.asleep.len() == 1);
     assert_eq!(workers.state().free, 1);
-    // The last task pushed is run too: connections are closed that way.
+    // The task pushed last must run too, because such tasks close connections.
     let (done, is_done) = mpsc::channel();
     workers.push(Box::new(move |_| drop(done)));
     hired.clear();
