@@ -137,9 +137,15 @@ struct Transaction {
     lost_savepoints: bool,
     ended: Option<End>,
     fatal: Option<StatementError>,
-    /// True if rows were changed after the end, and are neither committed nor rolled back yet.
-    open_behind: bool,
-    behind: AfterEnd,
+    after_end: WorkAfterEnd,
+}
+
+/// What the body did after the transaction had ended.
+#[derive(Debug, Default)]
+struct WorkAfterEnd {
+    /// True if rows were changed, and are neither committed nor rolled back yet.
+    is_open: bool,
+    became: AfterEnd,
 }
 
 #[derive(Debug)]
@@ -256,7 +262,7 @@ impl SessionState {
             statement.rows_behind |= statement.ends > 0 && wrote;
             statement.ends += u32::from(before && !is_open);
             self.transaction.has_written |= wrote;
-            self.transaction.open_behind |= self.transaction.ended.is_some() && wrote;
+            self.transaction.after_end.is_open |= self.transaction.ended.is_some() && wrote;
         }
         status.contains(StatusFlags::SERVER_MORE_RESULTS_EXISTS)
     }
@@ -437,8 +443,8 @@ impl SessionState {
         };
         self.ends(end, None);
         if statement.rows_behind && end == End::Commit {
-            self.transaction.behind.committed |= statement.ends > 1 || !is_open;
-            self.transaction.open_behind |= is_open;
+            self.transaction.after_end.became.committed |= statement.ends > 1 || !is_open;
+            self.transaction.after_end.is_open |= is_open;
         }
     }
 
@@ -450,9 +456,9 @@ impl SessionState {
                 self.transaction.fatal = error;
             }
             Some(_) if end == End::Unseen => self.transaction.ended = Some(End::Unseen),
-            Some(_) if std::mem::take(&mut self.transaction.open_behind) => match end {
-                End::Rollback => self.transaction.behind.rolled_back = true,
-                _ => self.transaction.behind.committed = true,
+            Some(_) if std::mem::take(&mut self.transaction.after_end.is_open) => match end {
+                End::Rollback => self.transaction.after_end.became.rolled_back = true,
+                _ => self.transaction.after_end.became.committed = true,
             },
             Some(_) => {}
         }
@@ -490,10 +496,10 @@ impl SessionState {
             Some(end) => end,
         };
         let behind = AfterEnd {
-            committed: transaction.behind.committed
-                || transaction.open_behind && !self.in_transaction(),
-            rolled_back: transaction.behind.rolled_back
-                || transaction.open_behind && self.in_transaction(),
+            committed: transaction.after_end.became.committed
+                || transaction.after_end.is_open && !self.in_transaction(),
+            rolled_back: transaction.after_end.became.rolled_back
+                || transaction.after_end.is_open && self.in_transaction(),
         };
         let part = (behind.committed || behind.rolled_back)
             .then(|| CommittedPart::of(end == End::Commit, behind));
