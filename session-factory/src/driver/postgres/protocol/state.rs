@@ -527,6 +527,7 @@ impl State {
                     self.note(&prepared.effects);
                     self.bound.local_sets += prepared.effects.local_sets;
                     self.bound.may_end |= prepared.may_end;
+                    self.bound.runs_block |= prepared.runs_block;
                 }
             }
             // Sync, FunctionCall, and the startup message.
