@@ -163,6 +163,47 @@ async fn what_a_function_of_the_applications_changes_is_put_back() {
 }
 
 #[tokio::test]
+async fn a_function_whose_name_newer_servers_alone_know_is_put_back() {
+    let bed = bed().await;
+    let version = bed
+        .database
+        .integer("SELECT current_setting('server_version_num')::bigint")
+        .await;
+    let question = "SELECT current_setting('work_mem') AS value";
+    let before = ask(&bed, question).await;
+    for (name, keyword_since) in [
+        ("json_array", 16),
+        ("json_arrayagg", 16),
+        ("json_objectagg", 16),
+        ("json_exists", 17),
+        ("json_query", 17),
+        ("json_scalar", 17),
+        ("json_serialize", 17),
+        ("json_table", 17),
+        ("json_value", 17),
+        ("merge_action", 17),
+        // A function of newer servers, and no keyword.
+        ("any_value", 999),
+    ] {
+        bed.run(&format!(
+            "CREATE FUNCTION \"{name}\"(text) RETURNS text LANGUAGE sql \
+             AS $$SELECT set_config('work_mem', $1, false)$$"
+        ))
+        .await;
+        // Where it is a keyword, only the quoted name is the function's.
+        let quote = if version >= keyword_since * 10_000 {
+            "\""
+        } else {
+            ""
+        };
+        let call = format!("SELECT {quote}{name}{quote}('77MB') AS value");
+        assert_eq!(ask(&bed, &call).await, "77MB", "{name}");
+        assert_eq!(ask(&bed, question).await, before, "{name}");
+    }
+    assert_eq!(bed.proxy().counts().opened, 1, "the connection was kept");
+}
+
+#[tokio::test]
 async fn what_diesel_builds_calls_no_function_that_costs_a_reset() {
     use diesel::dsl::{count_star, max, now, sum};
     use diesel::sql_types::Timestamptz;
