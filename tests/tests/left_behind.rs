@@ -314,6 +314,56 @@ async fn a_set_that_stays_is_put_back_wherever_it_stands() {
 }
 
 /// A setting for row-level security, with its name and value as binds.
+/// Names the schema of temporary objects, but not in one word.
+const PATHS_TO_TEMPORARY: [&str; 4] = [
+    "SELECT set_config($1, $2, true) AS value",
+    "SELECT set_config('search_path', 'pg_' || 'temp, public', true) AS value",
+    "SELECT set_config('search_' || 'path', 'pg_' || 'temp, public', true) AS value",
+    "SET LOCAL search_path TO 'pg_'\n'temp', public",
+];
+
+#[tokio::test]
+async fn what_a_search_path_makes_temporary_reaches_no_later_borrower() {
+    let question = "SELECT ((SELECT count(*) FROM pg_class WHERE relnamespace = pg_my_temp_schema()) \
+         + (SELECT count(*) FROM pg_proc WHERE pronamespace = pg_my_temp_schema()) \
+         + (SELECT count(*) FROM pg_type WHERE typnamespace = pg_my_temp_schema()))::text AS value";
+    let bed = bed().await;
+    for path in PATHS_TO_TEMPORARY {
+        for definition in [
+            "CREATE TABLE items AS SELECT 7 AS id, 'secret' AS name",
+            "SELECT 7 AS id, E'a\\'' AS name INTO items",
+            "SELECT 7 AS id, 'secret' AS name INTO items",
+            "CREATE TYPE mood AS ENUM ('a')",
+            "CREATE DOMAIN positive AS int",
+            "CREATE FUNCTION pg_temp_f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+        ] {
+            for prepared in [false, true] {
+                let body = async |db: &mut Session<PgDb>| {
+                    if path.contains('$') {
+                        diesel::sql_query(path)
+                            .bind::<Text, _>("search_path")
+                            .bind::<Text, _>("pg_temp, public")
+                            .get_result::<Value>(db)
+                            .await?;
+                    } else {
+                        db.batch_execute(path).await?;
+                    }
+                    if prepared {
+                        diesel::sql_query(definition).execute(db).await?;
+                    } else {
+                        db.batch_execute(definition).await?;
+                    }
+                    Ok::<_, AppError>(())
+                };
+                bed.factory.with_session(body).await.unwrap();
+                let left = ask(&bed, question).await;
+                assert_eq!(left, "0", "{path}: {definition} {prepared}");
+            }
+        }
+    }
+    assert_eq!(bed.proxy().counts().opened, 1, "the connection was kept");
+}
+
 async fn tenant(db: &mut Session<PgDb>, tenant: &str, local: bool) -> Result<String, AppError> {
     let value: Value = diesel::sql_query("SELECT set_config($1, $2, $3) AS value")
         .bind::<Text, _>("app.tenant")

@@ -95,6 +95,10 @@ struct Observed {
     met_conflict: bool,
     /// A command tag reported changed rows.
     has_written: bool,
+    /// It may have set a search path to temporary objects.
+    hides_a_path: bool,
+    /// It may have created something.
+    defines: bool,
 }
 
 /// The transaction status of ReadyForQuery.
@@ -566,8 +570,13 @@ impl State {
         if let Some(moves) = effects.moves {
             self.names.moves(moves);
         }
+        self.transaction.hides_a_path |= effects.kinds.contains(Effects::HIDES_A_PATH);
         if effects.kinds.contains(Effects::DEFINES) {
             self.names.defines();
+            self.transaction.defines = true;
+        }
+        if self.transaction.hides_a_path && self.transaction.defines {
+            self.effects |= Effects::CHANGES_SESSION;
         }
         if effects.kinds.contains(Effects::UNKNOWN) {
             self.names.clouds(effects.key);
