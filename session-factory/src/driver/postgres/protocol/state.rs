@@ -637,7 +637,11 @@ impl State {
         }
         match tag {
             // The most frequent tags.
-            b"BEGIN" | b"COMMIT" => return,
+            b"BEGIN" => return,
+            b"COMMIT" | b"PREPARE TRANSACTION" => {
+                self.names.ended();
+                return;
+            }
             _ if tag.starts_with(b"SELECT ") => return,
             b"SET" if self.end_tracker.is_local_set() => {}
             b"SET" | b"RESET" | b"LISTEN" | b"UNLISTEN" | b"DECLARE CURSOR" | b"DISCARD"
