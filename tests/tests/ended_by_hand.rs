@@ -395,6 +395,51 @@ async fn a_commit_behind_a_rollback_in_one_text_is_told_as_unknown() {
 }
 
 #[tokio::test]
+async fn a_block_or_a_procedure_that_ends_a_transaction_behind_a_raw_end_is_told_as_unknown() {
+    let insert = "INSERT INTO items VALUES (2, 'b')";
+    let other = "INSERT INTO items VALUES (3, 'c')";
+    let fails = "RAISE EXCEPTION 'refused'";
+    let bodies = [
+        format!("{insert}; ROLLBACK;"),
+        format!("{insert}; COMMIT; {other}; ROLLBACK;"),
+        format!("{insert}; COMMIT; {fails};"),
+    ];
+    for end in ["COMMIT", "ROLLBACK"] {
+        for body in &bodies {
+            for run in ["DO", "CALL", "/* a comment */ call"] {
+                let bed = PgBed::one_connection().await;
+                let block = format!("$$ BEGIN {body} END $$");
+                let text = if run == "DO" {
+                    format!("DO {block}")
+                } else {
+                    let create = format!("CREATE PROCEDURE works() LANGUAGE plpgsql AS {block}");
+                    bed.run(&create).await;
+                    format!("{run} works()")
+                };
+                let session = async |db: &mut Session<PgDb>| {
+                    postgres::insert_in(db, 1).await?;
+                    let connection = db.connection().await?;
+                    connection.batch_execute(end).await?;
+                    let ran = connection.batch_execute(&text).await;
+                    assert_eq!(ran.is_err(), body.contains(fails), "{end} {text}: {ran:?}");
+                    Ok::<_, AppError>(())
+                };
+                let result = bed.factory.with_session(session).await;
+                assert!(
+                    matches!(
+                        result,
+                        Err(AppError::Session(SessionError::PartlyCommitted(
+                            PartlyCommitted::EndedUnseen
+                        )))
+                    ),
+                    "{end} {text} {body}: {result:?}"
+                );
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_commit_behind_a_raw_end_is_no_ok() {
     for sql in ["ROLLBACK AND/**/CHAIN", "ROLLBACK"] {
         let bed = PgBed::new().await;

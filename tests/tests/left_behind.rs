@@ -163,6 +163,47 @@ async fn what_a_function_of_the_applications_changes_is_put_back() {
 }
 
 #[tokio::test]
+async fn a_function_whose_name_newer_servers_alone_know_is_put_back() {
+    let bed = bed().await;
+    let version = bed
+        .database
+        .integer("SELECT current_setting('server_version_num')::bigint")
+        .await;
+    let question = "SELECT current_setting('work_mem') AS value";
+    let before = ask(&bed, question).await;
+    for (name, keyword_since) in [
+        ("json_array", 16),
+        ("json_arrayagg", 16),
+        ("json_objectagg", 16),
+        ("json_exists", 17),
+        ("json_query", 17),
+        ("json_scalar", 17),
+        ("json_serialize", 17),
+        ("json_table", 17),
+        ("json_value", 17),
+        ("merge_action", 17),
+        // A function of newer servers, and no keyword.
+        ("any_value", 999),
+    ] {
+        bed.run(&format!(
+            "CREATE FUNCTION \"{name}\"(text) RETURNS text LANGUAGE sql \
+             AS $$SELECT set_config('work_mem', $1, false)$$"
+        ))
+        .await;
+        // Where it is a keyword, only the quoted name is the function's.
+        let quote = if version >= keyword_since * 10_000 {
+            "\""
+        } else {
+            ""
+        };
+        let call = format!("SELECT {quote}{name}{quote}('77MB') AS value");
+        assert_eq!(ask(&bed, &call).await, "77MB", "{name}");
+        assert_eq!(ask(&bed, question).await, before, "{name}");
+    }
+    assert_eq!(bed.proxy().counts().opened, 1, "the connection was kept");
+}
+
+#[tokio::test]
 async fn what_diesel_builds_calls_no_function_that_costs_a_reset() {
     use diesel::dsl::{count_star, max, now, sum};
     use diesel::sql_types::Timestamptz;
@@ -273,6 +314,56 @@ async fn a_set_that_stays_is_put_back_wherever_it_stands() {
 }
 
 /// A setting for row-level security, with its name and value as binds.
+/// Names the schema of temporary objects, but not in one word.
+const PATHS_TO_TEMPORARY: [&str; 4] = [
+    "SELECT set_config($1, $2, true) AS value",
+    "SELECT set_config('search_path', 'pg_' || 'temp, public', true) AS value",
+    "SELECT set_config('search_' || 'path', 'pg_' || 'temp, public', true) AS value",
+    "SET LOCAL search_path TO 'pg_'\n'temp', public",
+];
+
+#[tokio::test]
+async fn what_a_search_path_makes_temporary_reaches_no_later_borrower() {
+    let question = "SELECT ((SELECT count(*) FROM pg_class WHERE relnamespace = pg_my_temp_schema()) \
+         + (SELECT count(*) FROM pg_proc WHERE pronamespace = pg_my_temp_schema()) \
+         + (SELECT count(*) FROM pg_type WHERE typnamespace = pg_my_temp_schema()))::text AS value";
+    let bed = bed().await;
+    for path in PATHS_TO_TEMPORARY {
+        for definition in [
+            "CREATE TABLE items AS SELECT 7 AS id, 'secret' AS name",
+            "SELECT 7 AS id, E'a\\'' AS name INTO items",
+            "SELECT 7 AS id, 'secret' AS name INTO items",
+            "CREATE TYPE mood AS ENUM ('a')",
+            "CREATE DOMAIN positive AS int",
+            "CREATE FUNCTION pg_temp_f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+        ] {
+            for prepared in [false, true] {
+                let body = async |db: &mut Session<PgDb>| {
+                    if path.contains('$') {
+                        diesel::sql_query(path)
+                            .bind::<Text, _>("search_path")
+                            .bind::<Text, _>("pg_temp, public")
+                            .get_result::<Value>(db)
+                            .await?;
+                    } else {
+                        db.batch_execute(path).await?;
+                    }
+                    if prepared {
+                        diesel::sql_query(definition).execute(db).await?;
+                    } else {
+                        db.batch_execute(definition).await?;
+                    }
+                    Ok::<_, AppError>(())
+                };
+                bed.factory.with_session(body).await.unwrap();
+                let left = ask(&bed, question).await;
+                assert_eq!(left, "0", "{path}: {definition} {prepared}");
+            }
+        }
+    }
+    assert_eq!(bed.proxy().counts().opened, 1, "the connection was kept");
+}
+
 async fn tenant(db: &mut Session<PgDb>, tenant: &str, local: bool) -> Result<String, AppError> {
     let value: Value = diesel::sql_query("SELECT set_config($1, $2, $3) AS value")
         .bind::<Text, _>("app.tenant")

@@ -216,6 +216,29 @@ async fn both_tenants_in_one_session_and_back_by_a_savepoint() {
 }
 
 #[tokio::test]
+async fn a_tenants_types_end_with_a_commit_that_begins_another_transaction() {
+    for end in ["COMMIT AND CHAIN", "COMMIT; BEGIN"] {
+        let bed = bed().await;
+        tenants(&bed).await;
+        bed.run(PEOPLE).await;
+        let body = async |db: &mut Session<PgDb>| {
+            db.batch_execute("SET LOCAL search_path TO a").await?;
+            meet(db, Mood::Happy).await?;
+            db.batch_execute(end).await?;
+            meet(db, Mood::Happy).await?;
+            db.batch_execute("COMMIT").await?;
+            Ok::<_, AppError>(())
+        };
+        let result = bed.factory.with_session(body).await;
+        for schema in ["a", "public"] {
+            let count = format!("SELECT count(*) FROM {schema}.people");
+            let count = bed.database.integer(&count).await;
+            assert_eq!(count, 1, "{end} {schema}: {result:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn the_role_decides_where_the_path_says_user() {
     let bed = bed().await;
     bed.run(

@@ -24,6 +24,7 @@ impl Outgoing {
                 effects: SideEffects::ANY,
                 flight: Flight {
                     may_end: true,
+                    runs_block: true,
                     ..Flight::default()
                 },
             },
@@ -37,6 +38,7 @@ impl Outgoing {
                         begins: text.starts_with(b"BEGIN"),
                         keeps_to_savepoints,
                         may_end: !keeps_to_savepoints && transaction_control::may_end(text),
+                        runs_block: transaction_control::begins_with_a_block(text),
                         mark: transaction_mark::number(text).unwrap_or_default(),
                         local_sets: effects.local_sets,
                         ..Flight::default()
@@ -106,6 +108,8 @@ pub(crate) struct Prepared {
     pub(crate) effects: SideEffects,
     /// It may end the transaction.
     pub(crate) may_end: bool,
+    /// See [`Flight::runs_block`].
+    pub(crate) runs_block: bool,
 }
 
 impl Prepared {
@@ -115,11 +119,13 @@ impl Prepared {
             return Self {
                 effects: SideEffects::ANY,
                 may_end: true,
+                runs_block: true,
             };
         };
         Self {
             effects: side_effects::read(text),
             may_end: transaction_control::begins_with_an_end(text),
+            runs_block: transaction_control::begins_with_a_block(text),
         }
     }
 }

@@ -95,6 +95,10 @@ struct Observed {
     met_conflict: bool,
     /// A command tag reported changed rows.
     has_written: bool,
+    /// It may have set a search path to temporary objects.
+    hides_a_path: bool,
+    /// It may have created something.
+    defines: bool,
 }
 
 /// The transaction status of ReadyForQuery.
@@ -527,6 +531,7 @@ impl State {
                     self.note(&prepared.effects);
                     self.bound.local_sets += prepared.effects.local_sets;
                     self.bound.may_end |= prepared.may_end;
+                    self.bound.runs_block |= prepared.runs_block;
                 }
             }
             // Sync, FunctionCall, and the startup message.
@@ -565,8 +570,13 @@ impl State {
         if let Some(moves) = effects.moves {
             self.names.moves(moves);
         }
+        self.transaction.hides_a_path |= effects.kinds.contains(Effects::HIDES_A_PATH);
         if effects.kinds.contains(Effects::DEFINES) {
             self.names.defines();
+            self.transaction.defines = true;
+        }
+        if self.transaction.hides_a_path && self.transaction.defines {
+            self.effects |= Effects::CHANGES_SESSION;
         }
         if effects.kinds.contains(Effects::UNKNOWN) {
             self.names.clouds(effects.key);
@@ -627,7 +637,11 @@ impl State {
         }
         match tag {
             // The most frequent tags.
-            b"BEGIN" | b"COMMIT" => return,
+            b"BEGIN" => return,
+            b"COMMIT" | b"PREPARE TRANSACTION" => {
+                self.names.ended();
+                return;
+            }
             _ if tag.starts_with(b"SELECT ") => return,
             b"SET" if self.end_tracker.is_local_set() => {}
             b"SET" | b"RESET" | b"LISTEN" | b"UNLISTEN" | b"DECLARE CURSOR" | b"DISCARD"

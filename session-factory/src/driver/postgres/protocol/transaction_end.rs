@@ -22,6 +22,9 @@ pub(crate) struct Flight {
     pub(crate) mark: u64,
     /// It may end the transaction, by commit or rollback.
     pub(crate) may_end: bool,
+    /// It is a block or a procedure's call. Outside of a transaction it may begin and end transactions of its own, for
+    /// which the server sends no command tag.
+    pub(crate) runs_block: bool,
     /// How many of its SET tags are transaction-local.
     pub(crate) local_sets: u32,
     pub(crate) sender: Sender,
@@ -179,6 +182,7 @@ impl EndTracker {
     }
 
     pub(crate) fn completed(&mut self, tag: &[u8]) {
+        self.passes_block();
         match tag {
             b"COMMIT" => {
                 self.end(TransactionEnd::Committed);
@@ -209,6 +213,7 @@ impl EndTracker {
 
     pub(crate) fn failed(&mut self) {
         self.failed = true;
+        self.passes_block();
         self.behind.hold();
         // A failed statement after COMMIT counts as rolled back, even if it was the only one.
         let is_of_body = self.flights.front().is_none_or(Flight::is_of_body);
@@ -242,6 +247,16 @@ impl EndTracker {
         }
         self.inside = inside;
         by_error
+    }
+
+    /// Call at the end of a statement, before its tag is recorded. If the body's block ran after the transaction's end
+    /// and outside of another transaction, nothing shows which part of its work was committed.
+    fn passes_block(&mut self) {
+        let is_outside = self.first.is_some() && !self.inside;
+        let mut front = self.flights.front().into_iter();
+        if is_outside && front.any(|flight| flight.runs_block && flight.is_of_body()) {
+            self.first = Some(TransactionEnd::Unseen);
+        }
     }
 
     /// Records a command tag that the server sends only for a transaction's end.
@@ -405,8 +420,36 @@ mod tests {
         let kept = Some((true, false));
         assert_eq!(told(&["COMMIT", "INSERT 0 1"], b'I'), (COMMIT, kept));
         assert_eq!(told(&["ROLLBACK", "INSERT 0 1"], b'I'), (ROLLBACK, kept));
+        // In a text of several statements, a block cannot end a transaction.
+        assert_eq!(told(&["COMMIT", "DO"], b'I'), (COMMIT, kept));
         // If the ROLLBACK goes to a savepoint, the last COMMIT may commit the INSERT. Otherwise the INSERT is lost.
         let tags = ["COMMIT", "BEGIN", "INSERT 0 1", "ROLLBACK", "COMMIT"];
         assert_eq!(told(&tags, b'I').0, UNSEEN);
+    }
+
+    #[test]
+    fn a_block_outside_of_a_transaction_hides_what_became_of_its_work() {
+        let first = |end: &str, begin: &[&str], tag: &str, status: u8, sender: Sender| {
+            let mut end_tracker = begun();
+            run(&mut end_tracker, &[end], b'I');
+            run(&mut end_tracker, begin, status);
+            end_tracker.sent(Flight {
+                runs_block: true,
+                sender,
+                ..Flight::default()
+            });
+            match tag {
+                "error" => end_tracker.failed(),
+                tag => end_tracker.completed(tag.as_bytes()),
+            }
+            end_tracker.ready(status != b'I');
+            end_tracker.first()
+        };
+        for tag in ["DO", "CALL", "error"] {
+            assert_eq!(first("COMMIT", &[], tag, b'I', Sender::Body), UNSEEN);
+            assert_eq!(first("COMMIT", &[], tag, b'I', Sender::Session), COMMIT);
+            // Inside of a transaction the server refuses to end it.
+            assert_eq!(first("COMMIT", &["BEGIN"], tag, b'T', Sender::Body), COMMIT);
+        }
     }
 }

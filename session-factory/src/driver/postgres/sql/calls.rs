@@ -10,8 +10,9 @@ use std::sync::LazyLock;
 use super::effects::Effects;
 use super::lexer::{Lexer, Token};
 
-/// PostgreSQL's own functions without side effects, one a line: those declared immutable or stable in each version from
-/// 15 to 18, and some that are volatile only because they return the time, a size or a random number.
+/// PostgreSQL's own functions without side effects, one a line: those that version 15 has, and that it and each later
+/// version to 18 declares immutable or stable, and some that are volatile only because they return the time, a size or a
+/// random number. On a server without it, the name of a newer function is free for one of the application's.
 static HARMLESS: LazyLock<HashSet<&'static [u8]>> = LazyLock::new(|| {
     include_str!("harmless.txt")
         .lines()
@@ -67,15 +68,15 @@ const KEPT: [&[u8]; 8] = [
 ];
 
 /// Keywords that can precede a parenthesis and cannot name a function: PostgreSQL's reserved words, and the words for
-/// types and for calls with special syntax.
+/// types and for calls with special syntax. Only words that every supported version reserves: `json_value`, a keyword
+/// since version 17, is the name of any function before.
 static KEYWORDS: LazyLock<HashSet<&'static [u8]>> = LazyLock::new(|| {
     let words = "all analyse analyze and any array as asc asymmetric between bigint bit boolean both case cast char \
     character check coalesce collate column constraint create current_date current_time \
     current_timestamp dec decimal default deferrable desc distinct do else end except exists extract \
     false fetch float for foreign from grant greatest group grouping having in initially inout int \
-    integer intersect interval into json_array json_arrayagg json_exists json_objectagg json_query \
-    json_scalar json_serialize json_table json_value lateral leading least limit localtime \
-    localtimestamp merge_action national nchar none normalize not null nullif numeric offset on only or \
+    integer intersect interval into lateral leading least limit localtime \
+    localtimestamp national nchar none normalize not null nullif numeric offset on only or \
     order out overlay placing position precision primary real references returning row select setof \
     smallint some substring symmetric table then time timestamp to trailing treat trim true union unique \
     user using values varchar variadic when where window with xmlattributes xmlconcat xmlelement \

@@ -21,6 +21,8 @@ bitflags! {
         const CONFIGURES = 1 << 5;
         /// It may create something that its command tag does not report.
         const DEFINES = 1 << 6;
+        /// It may set a search path that its text does not show. What its transaction then creates may be temporary.
+        const HIDES_A_PATH = 1 << 7;
 
         /// Effects that have to be undone before the next borrower.
         const NEEDS_RESET = Self::CHANGES_SESSION.bits() | Self::UNKNOWN.bits() | Self::IRREVERSIBLE.bits();

@@ -78,6 +78,8 @@ struct InTransaction {
     defined: bool,
     /// Part of it was rolled back, or an error occurred.
     undone: bool,
+    /// It ended, and another one may have begun in the same message.
+    ended: bool,
     /// An unknown function ran in it.
     clouded: bool,
 }
@@ -168,13 +170,19 @@ impl Names {
         self.transaction.undone = true;
     }
 
+    /// Call at a tag that only a transaction's end has, other than ROLLBACK.
+    pub(crate) fn ended(&mut self) {
+        self.transaction.ended = true;
+    }
+
     /// Call at ReadyForQuery. `inside`: a transaction is open.
     pub(crate) fn ready(&mut self, inside: bool) {
         if std::mem::take(&mut self.defining) {
             self.defined();
         }
         if inside {
-            if std::mem::take(&mut self.transaction.undone) {
+            let ended = std::mem::take(&mut self.transaction.ended);
+            if std::mem::take(&mut self.transaction.undone) || ended {
                 self.partly_undone();
             }
             return;
@@ -192,7 +200,8 @@ impl Names {
         self.changes += u64::from(ended.clouded);
     }
 
-    /// Call when the transaction was rolled back to a savepoint, or has failed and cannot go on without that.
+    /// Call when the transaction was rolled back to a savepoint, has failed and cannot go on without that, or another
+    /// transaction was begun in the message that ended it.
     fn partly_undone(&mut self) {
         if self.transaction.moved != Moved::No {
             self.go(View::Passing);
@@ -288,6 +297,25 @@ mod tests {
         assert_eq!(names.seen().view, View::Passing);
         names.ready(false);
         assert_eq!(names.seen().view, View::Own);
+    }
+
+    #[test]
+    fn nobody_knows_where_a_transaction_is_that_began_where_another_ended() {
+        let mut names = Names::default();
+        names.moves(to("a", false));
+        names.ended();
+        names.ready(true);
+        assert_eq!(names.seen().view, View::Passing);
+        names.ended();
+        names.ready(false);
+        assert_eq!(names.seen().view, View::Own);
+        names.moves(to("a", true));
+        names.ended();
+        names.ready(false);
+        assert_ne!(names.seen().view, View::Own);
+        names.ended();
+        names.ready(true);
+        assert_ne!(names.seen().view, View::Passing);
     }
 
     #[test]

@@ -55,10 +55,14 @@ pub(crate) fn read(text: &[u8]) -> SideEffects {
         // The isolation level decides whether COMMIT can fail, so a statement that sets it needs COMMIT.
         | Effects::NEEDS_COMMIT.when(sets && names_a_transaction(text))
         | Effects::DEFINES.when(defines(text));
+    let moves = moves(text, calls, local_sets);
+    // The name of the temporary schema may be bound, computed, or written as two literals.
+    let hides_a_path =
+        calls.contains(Effects::CONFIGURES) || moves.is_some() && text.contains(&b'\'');
     SideEffects {
-        kinds,
+        kinds: kinds | Effects::HIDES_A_PATH.when(hides_a_path),
         local_sets,
-        moves: moves(text, calls, local_sets),
+        moves,
         key: if kinds.intersects(Effects::CONFIGURES | Effects::UNKNOWN) {
             names::key(text)
         } else {
@@ -262,6 +266,20 @@ mod tests {
 
     fn has(text: &str, kind: Effects) -> bool {
         effects(text).kinds.contains(kind)
+    }
+
+    #[test]
+    fn a_path_that_the_text_does_not_show_is_noticed() {
+        for text in [
+            "SELECT set_config($1, $2, true)",
+            "SET LOCAL search_path TO 'pg_'\n'temp'",
+            "SET LOCAL SCHEMA 'a'",
+        ] {
+            assert!(has(text, Effects::HIDES_A_PATH), "{text}");
+        }
+        for text in ["SET LOCAL search_path TO a", "SET LOCAL work_mem = '1MB'"] {
+            assert!(!has(text, Effects::HIDES_A_PATH), "{text}");
+        }
     }
 
     #[test]

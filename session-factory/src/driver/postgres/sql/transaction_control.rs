@@ -1,5 +1,7 @@
 //! Recognizes SQL that may end a transaction or roll back to a savepoint.
 
+use super::lexer::{Lexer, Token};
+
 /// What SQL may do to the transaction. Any suspicion makes the driver send a mark ahead of the SQL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Suspicion {
@@ -68,6 +70,14 @@ pub(crate) fn begins_with_an_end(text: &[u8]) -> bool {
     }
     let word = text.split(|byte| !is_of_a_word(*byte)).next();
     word.is_some_and(is_end)
+}
+
+/// True if the first statement is DO or CALL. Alone in its message and outside of a transaction, such a statement may
+/// end transactions that no command tag reports; in a text of several statements the server refuses that.
+pub(crate) fn begins_with_a_block(text: &[u8]) -> bool {
+    let first = Lexer::new(text).find(|token| *token != Token::Semicolon);
+    matches!(first, Some(Token::Word(word))
+        if word.eq_ignore_ascii_case(b"do") || word.eq_ignore_ascii_case(b"call"))
 }
 
 fn contains(text: &[u8], words: &[&[u8]]) -> bool {
@@ -187,6 +197,21 @@ mod tests {
         ] {
             assert!(!may_end(text.as_bytes()), "{text}");
             assert!(!begins_with_an_end(text.as_bytes()), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_block_is_known_by_its_first_word() {
+        for text in ["DO $$ $$", "; call p()", "/* a */ Do", "-- a\nCALL p()"] {
+            assert!(begins_with_a_block(text.as_bytes()), "{text}");
+        }
+        for text in [
+            "",
+            "/* do */ COMMIT",
+            "INSERT INTO a VALUES (1) ON CONFLICT DO NOTHING",
+            "DONE",
+        ] {
+            assert!(!begins_with_a_block(text.as_bytes()), "{text}");
         }
     }
 
