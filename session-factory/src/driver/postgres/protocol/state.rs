@@ -95,10 +95,8 @@ struct Observed {
     met_conflict: bool,
     /// A command tag reported changed rows.
     has_written: bool,
-    /// It may have set a search path to temporary objects.
-    hides_a_path: bool,
-    /// It may have created something.
-    defines: bool,
+    /// Of its statements: [`Effects::MAKES_TEMPORARY`].
+    effects: Effects,
 }
 
 /// The transaction status of ReadyForQuery.
@@ -570,12 +568,11 @@ impl State {
         if let Some(moves) = effects.moves {
             self.names.moves(moves);
         }
-        self.transaction.hides_a_path |= effects.kinds.contains(Effects::HIDES_A_PATH);
+        self.transaction.effects |= effects.kinds & Effects::MAKES_TEMPORARY;
         if effects.kinds.contains(Effects::DEFINES) {
             self.names.defines();
-            self.transaction.defines = true;
         }
-        if self.transaction.hides_a_path && self.transaction.defines {
+        if self.transaction.effects == Effects::MAKES_TEMPORARY {
             self.effects |= Effects::CHANGES_SESSION;
         }
         if effects.kinds.contains(Effects::UNKNOWN) {

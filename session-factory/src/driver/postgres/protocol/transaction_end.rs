@@ -13,6 +13,10 @@ use crate::error::AfterEnd;
 
 /// A message that the server answers with ReadyForQuery.
 #[derive(Debug, Clone, Copy, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "facts about one text, each of which holds or does not beside the others"
+)]
 pub(crate) struct Flight {
     /// It begins the session's transaction.
     pub(crate) begins: bool,

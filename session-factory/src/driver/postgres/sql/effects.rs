@@ -26,6 +26,8 @@ bitflags! {
 
         /// Effects that have to be undone before the next borrower.
         const NEEDS_RESET = Self::CHANGES_SESSION.bits() | Self::UNKNOWN.bits() | Self::IRREVERSIBLE.bits();
+        /// With both of these, what a transaction creates may be temporary.
+        const MAKES_TEMPORARY = Self::DEFINES.bits() | Self::HIDES_A_PATH.bits();
         /// Effects for which COMMIT matters although no row was changed.
         const COMMIT_MATTERS = Self::NEEDS_COMMIT.bits() | Self::NOTIFIES.bits();
     }

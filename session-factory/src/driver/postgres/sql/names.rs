@@ -76,12 +76,20 @@ struct InTransaction {
     moved: Moved,
     /// It created, altered or dropped something.
     defined: bool,
-    /// Part of it was rolled back, or an error occurred.
-    undone: bool,
-    /// It ended, and another one may have begun in the same message.
-    ended: bool,
+    undone: Undone,
     /// An unknown function ran in it.
     clouded: bool,
+}
+
+/// What was taken back of the current transaction since the last ReadyForQuery.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Undone {
+    #[default]
+    Nothing,
+    /// It ended, other than by ROLLBACK. Another one may have begun in the same message, without its local settings.
+    Ended,
+    /// Part of it was rolled back, or an error occurred.
+    Partly,
 }
 
 /// How long the current transaction's change of the view lasts.
@@ -167,12 +175,12 @@ impl Names {
 
     /// Call at a ROLLBACK tag or an error.
     pub(crate) fn undone(&mut self) {
-        self.transaction.undone = true;
+        self.transaction.undone = Undone::Partly;
     }
 
     /// Call at a tag that only a transaction's end has, other than ROLLBACK.
     pub(crate) fn ended(&mut self) {
-        self.transaction.ended = true;
+        self.transaction.undone = self.transaction.undone.max(Undone::Ended);
     }
 
     /// Call at ReadyForQuery. `inside`: a transaction is open.
@@ -181,8 +189,7 @@ impl Names {
             self.defined();
         }
         if inside {
-            let ended = std::mem::take(&mut self.transaction.ended);
-            if std::mem::take(&mut self.transaction.undone) || ended {
+            if std::mem::take(&mut self.transaction.undone) != Undone::Nothing {
                 self.partly_undone();
             }
             return;
@@ -190,7 +197,7 @@ impl Names {
         let ended = std::mem::take(&mut self.transaction);
         match ended.moved {
             Moved::No => {}
-            Moved::Stays if !ended.undone => self.outside = self.view,
+            Moved::Stays if ended.undone != Undone::Partly => self.outside = self.view,
             Moved::Stays | Moved::UntilItsEnd => self.go(self.outside),
         }
         if ended.defined {
