@@ -135,6 +135,7 @@ pin_project! {
     }
 }
 
+#[cfg(feature = "testing")]
 impl<T> Within<T> {
     fn new(entry: Entry, inner: T) -> Self {
         Self {

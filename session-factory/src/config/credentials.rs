@@ -71,7 +71,13 @@ type Asked = BoxFuture<'static, Result<Credentials, ConnectError>>;
 
 /// Asks the provider of `Factory::with_credentials` for the current credentials.
 #[derive(Clone)]
-pub(crate) struct CredentialSource(Arc<dyn Fn(Duration) -> Asked + Send + Sync>);
+pub(crate) struct CredentialSource(
+    #[cfg_attr(
+        not(feature = "mysql"),
+        expect(dead_code, reason = "only the MySQL driver asks again, for each KILL")
+    )]
+    Arc<dyn Fn(Duration) -> Asked + Send + Sync>,
+);
 
 impl CredentialSource {
     pub(crate) fn new(ask: impl Fn(Duration) -> Asked + Send + Sync + 'static) -> Self {

@@ -19,7 +19,7 @@ use diesel::connection::{
 use diesel::result::Error;
 
 use super::held::Held;
-#[cfg(any(feature = "postgres", feature = "mysql"))]
+#[cfg(feature = "postgres")]
 use crate::error::StatementError;
 use crate::panics;
 use crate::sync::Mutex;
@@ -216,7 +216,7 @@ pub(crate) fn report_panic(show: impl FnOnce()) {
 /// Ends the transaction by running `text`, and contains a panic. diesel-async shows the SQL to an
 /// instrumentation that the body has set on the raw connection. If that instrumentation's panic reached the
 /// caller, the caller would not know the transaction's outcome.
-#[cfg(any(feature = "postgres", feature = "mysql"))]
+#[cfg(feature = "postgres")]
 pub(crate) async fn unpanicked<T>(
     text: impl Future<Output = diesel::QueryResult<T>>,
 ) -> diesel::QueryResult<T> {
@@ -224,7 +224,7 @@ pub(crate) async fn unpanicked<T>(
 }
 
 /// Like [`unpanicked`]; returns `None` after a panic.
-#[cfg(any(feature = "postgres", feature = "mysql"))]
+#[cfg(feature = "postgres")]
 pub(crate) async fn seen<T>(
     text: impl Future<Output = diesel::QueryResult<T>>,
 ) -> Option<diesel::QueryResult<T>> {
@@ -239,7 +239,7 @@ pub(crate) async fn seen<T>(
 
 /// Returns the error that replaces an answer lost in an instrumentation's panic. It counts as a lost
 /// connection, because it is unknown what the server did.
-#[cfg(any(feature = "postgres", feature = "mysql"))]
+#[cfg(feature = "postgres")]
 pub(crate) fn panicked() -> Error {
     StatementError::connection(
         "an instrumentation of the raw connection panicked, and the server's answer was not seen",

@@ -32,13 +32,13 @@ pub(crate) use endpoint::Endpoint;
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 pub(crate) use establish::{Establishing, unresolved};
 pub(crate) use events::Announced;
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+pub(crate) use events::ObservedStatement;
 pub(crate) use events::Relay;
 pub(crate) use events::report_panic;
 pub(crate) use events::{Change, Events, Step};
-#[cfg(any(feature = "postgres", feature = "mysql"))]
-pub(crate) use events::{ObservedStatement, unpanicked};
 #[cfg(feature = "postgres")]
-pub(crate) use events::{UnobservedQuery, panicked, seen};
+pub(crate) use events::{UnobservedQuery, panicked, seen, unpanicked};
 #[cfg(feature = "metrics")]
 pub(crate) use figures::PoolFigures;
 pub(crate) use holders::Holders;

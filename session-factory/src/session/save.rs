@@ -1,10 +1,14 @@
 //! `save_changes` on a session.
 
-use diesel::associations::{HasTable, Identifiable};
+#[cfg(feature = "mysql")]
+use diesel::associations::HasTable;
+use diesel::associations::Identifiable;
 use diesel::query_builder::{AsQuery, IntoUpdateTarget, UpdateStatement};
 use diesel::query_dsl::methods::FindDsl;
 use diesel::{AsChangeset, QueryResult, Table};
-use diesel_async::methods::{ExecuteDsl, LoadQuery};
+#[cfg(feature = "mysql")]
+use diesel_async::methods::ExecuteDsl;
+use diesel_async::methods::LoadQuery;
 use diesel_async::{RunQueryDsl, UpdateAndFetchResults};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
