@@ -54,7 +54,9 @@ async fn run(arguments: &Arguments) -> Result<()> {
         #[cfg(feature = "testing")]
         Name::Testing => testing::measure(arguments).await,
         #[cfg(not(feature = "testing"))]
-        Name::Testing => anyhow::bail!("`cargo xtask bench testing` builds this with the feature `testing`"),
+        Name::Testing => {
+            anyhow::bail!("`cargo xtask bench testing` builds this with the feature `testing`")
+        }
         Name::Report => report::run(arguments),
         Name::All => all(arguments).await,
         Name::Counted => Ok(()),

@@ -12,7 +12,9 @@ use anyhow::{Context as _, Result, ensure};
 use clap::{Args, ValueEnum};
 use diesel::backend::Backend;
 use diesel::connection::BoxableConnection;
-use diesel::migration::{Migration, MigrationMetadata, MigrationName, MigrationSource, MigrationVersion};
+use diesel::migration::{
+    Migration, MigrationMetadata, MigrationName, MigrationSource, MigrationVersion,
+};
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 use serde_json::json;
 use session_factory::__private::testing::{Fixture, Plan, Wanted, WantedFactory, run};
@@ -56,18 +58,27 @@ enum Kind {
 
 impl Kind {
     const ALL: [(Self, &'static str); 5] = [
-        (Self::Rollback, "session_factory::test, rollback, PostgreSQL"),
+        (
+            Self::Rollback,
+            "session_factory::test, rollback, PostgreSQL",
+        ),
         (Self::Fresh, "session_factory::test, fresh, PostgreSQL"),
         (Self::Sqlite, "session_factory::test, fresh, SQLite"),
         (Self::SqlxTest, "sqlx::test, PostgreSQL"),
-        (Self::TestTransaction, "diesel-async, begin_test_transaction, PostgreSQL"),
+        (
+            Self::TestTransaction,
+            "diesel-async, begin_test_transaction, PostgreSQL",
+        ),
     ];
 }
 
 pub(crate) async fn measure(arguments: &Arguments) -> Result<()> {
     let mut results = Results::new("testing", arguments);
     let server = testbed::postgres::Server::builder().start().await;
-    let url = format!("postgres://app@{}/postgres", server.address());
+    // `sqlx::test` keeps a list of its databases in the one that the URL names.
+    let admin = server.admin();
+    testbed::postgres::Admin::execute(&admin, "CREATE DATABASE bench OWNER app").await;
+    let url = format!("postgres://app@{}/bench", server.address());
     for (kind, name) in Kind::ALL {
         let program = std::env::current_exe()?;
         let value = kind.to_possible_value().context("a kind has a name")?;
@@ -121,7 +132,7 @@ fn ours<F>(plan: &Plan, body: fn() -> Body)
 where
     F: SessionFactory,
     Wanted<F>: WantedFactory,
-    AllMigrations: MigrationSource<<F::Driver as session_factory::Driver>::Backend>,
+    AllMigrations: MigrationSource<<F::Driver as session_factory::driver::Driver>::Backend>,
 {
     let wanted = Wanted::<F>::new(vec![Fixture::migrations("MIGRATIONS", &AllMigrations)]);
     run(plan, &[&wanted], |_tests| body());
@@ -165,19 +176,24 @@ fn sqlx_test() {
 /// The migrations have run before: nothing else can be rolled back.
 fn test_transaction() -> Result<()> {
     static MIGRATED: std::sync::Once = std::sync::Once::new();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let url = std::env::var("DATABASE_URL")?;
     runtime.block_on(async {
         let mut connection = AsyncPgConnection::establish(&url).await?;
         let is_first = !MIGRATED.is_completed();
         if is_first {
             for number in 1..=MIGRATIONS {
-                diesel_async::SimpleAsyncConnection::batch_execute(&mut connection, &up(number)).await?;
+                diesel_async::SimpleAsyncConnection::batch_execute(&mut connection, &up(number))
+                    .await?;
             }
             MIGRATED.call_once(|| {});
         }
         connection.begin_test_transaction().await?;
-        diesel::sql_query("SELECT 1 FROM t1").execute(&mut connection).await?;
+        diesel::sql_query("SELECT 1 FROM t1")
+            .execute(&mut connection)
+            .await?;
         Ok(())
     })
 }
