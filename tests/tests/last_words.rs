@@ -84,6 +84,9 @@ async fn end(bed: &PgBed, db: &mut Session<PgDb>, setting: &str) -> Result<(), E
         db.batch_execute(setting).await?;
     }
     are_gone(bed).await;
+    // The server's process leaves `pg_stat_activity` before its socket is closed. The connection then reads the
+    // server's last message on this runtime.
+    tokio::time::sleep(Duration::from_millis(500)).await;
     Ok(())
 }
 
