@@ -25,7 +25,7 @@ fn in_scope<T: Future + Send>(
 }
 
 fn main() -> Result<(), SessionError> {
-    let config = AppDbConfig::from_vars(|_| Some("sqlite::memory:".to_owned()));
+    let config = AppDbConfig::from_vars(|key| (key == "DATABASE_URL").then(|| "sqlite::memory:".into()));
     let factory = Factory::<AppDb>::new(config.expect("it is complete"));
     let boxed: Pin<Box<dyn Future<Output = i32> + Send>> = Box::pin(async { 5 });
     assert_eq!(spawned(factory.scope(boxed)), 5);
