@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use diesel::prelude::*;
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
-use session_factory::Factory;
+use session_factory::{Factory, Session};
 use session_factory_tests::{AppError, PgBed, PgDb, PgDbConfig, items, pg_config};
 use testbed::PATIENCE;
 use testbed::proxy::Direction;
@@ -276,6 +276,16 @@ fn a_blocked_runtime_holds_up_no_other_runtimes_calls() {
     });
 }
 
+/// Returns a session whose transaction is open and has inserted a row.
+async fn begun(factory: &Factory<PgDb>) -> Session<PgDb> {
+    let mut session = factory.create_session().await.unwrap();
+    session
+        .batch_execute("INSERT INTO items VALUES (1, 'x')")
+        .await
+        .unwrap();
+    session
+}
+
 #[test]
 fn recovery_needs_no_help_of_a_blocked_runtime() {
     in_time("recovery beside a blocked runtime", || {
@@ -283,12 +293,7 @@ fn recovery_needs_no_help_of_a_blocked_runtime() {
         let factory = bed.factory.clone();
         let _blocked = Blocked::after(|| async move {
             settle(&factory).await;
-            let mut session = factory.create_session().await.unwrap();
-            session
-                .batch_execute("INSERT INTO items VALUES (1, 'x')")
-                .await
-                .unwrap();
-            drop(session);
+            drop(begun(&factory).await);
         });
         one_thread().block_on(insert(&bed.factory, 1)).unwrap();
         assert_eq!(testbed::block_on(bed.count()), 1);
@@ -302,13 +307,8 @@ fn shutdown_ends_the_session_of_a_blocked_runtime() {
         let factory = bed.factory.clone();
         let blocked = Blocked::after(|| async move {
             settle(&factory).await;
-            let mut session = factory.create_session().await.unwrap();
-            session
-                .batch_execute("INSERT INTO items VALUES (1, 'x')")
-                .await
-                .unwrap();
             // It stays open while the thread is blocked.
-            std::mem::forget(session);
+            std::mem::forget(begun(&factory).await);
         });
         let report = testbed::block_on(bed.factory.shutdown(Duration::from_millis(50)));
         assert_eq!(report.rolled_back, 1);
