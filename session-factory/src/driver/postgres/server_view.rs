@@ -73,6 +73,13 @@ impl ServerView {
         }
     }
 
+    /// True if the transaction has neither failed nor ended, as far as the server's answers show. An external pool's
+    /// connection has no protocol state; what ends its transaction is known before the next statement.
+    #[inline]
+    pub(super) fn goes_on(&self) -> bool {
+        self.protocol().is_none_or(ProtocolState::goes_on)
+    }
+
     /// Returns what the driver knows about the current transaction.
     #[inline]
     pub(super) fn watch(&self) -> TransactionStatus {

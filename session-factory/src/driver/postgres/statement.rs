@@ -269,9 +269,10 @@ impl Statements {
             if self.is_stuck {
                 return Reply::not_sent(self.view.why_closed().into());
             }
-            // If the dropped statement was the body's COMMIT, a further statement would run outside the transaction.
-            if settles
-                && prelude.begin.is_none()
+            // If the dropped statement was the body's COMMIT, a further statement would run outside the transaction. Its
+            // answer may have been read on another thread since the session checked the transaction.
+            if prelude.begin.is_none()
+                && (settles || !self.view.goes_on())
                 && let Some(error) = self.ended()
             {
                 return Reply::not_sent(error.into());
