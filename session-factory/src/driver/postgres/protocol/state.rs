@@ -596,8 +596,8 @@ impl State {
 
     fn failed(&mut self, body: &[u8]) {
         let (mut error, fatal) = error_response::parse(body);
-        if let (true, Some(known)) = (fatal, &self.fatal) {
-            // After COPY the server closes with a protocol error. Keep the earlier error, which names COPY.
+        if let (true, Some(known)) = (fatal || self.closed, &self.fatal) {
+            // After COPY the server reports protocol errors and closes. Keep the earlier error, which names COPY.
             error = known.clone();
         }
         if self.status == Status::InTransaction {
