@@ -118,7 +118,10 @@ impl Bed {
             Server::Folder(folder) => {
                 let copy = folder.path().join("testing-0123456789abcdef");
                 if !copy.exists() {
-                    std::fs::copy(program, &copy).unwrap();
+                    // By another program: a process that is forked here while the file is open for writing would keep
+                    // it so, and no file that is open for writing can be executed.
+                    let copied = Command::new("cp").arg(program).arg(&copy).status();
+                    assert!(copied.unwrap().success(), "{}", copy.display());
                 }
                 Command::new(copy)
             }
